@@ -1,0 +1,69 @@
+# One environment in .venv, one stamp: a target sets up what it needs and does it once.
+
+PYTHON ?=
+JOBS ?= 2
+PYTEST_ARGS ?=
+HISTORIES ?= 20000
+BENCH_ARGS ?=
+
+# What `make run` replays.
+RUN_FLOWS ?= flow_defs/win_back.yaml flow_defs/second_purchase.yaml flow_defs/vip.yaml
+RUN_EVENTS ?= towpath/sample_data/cdnow_purchases.csv.gz
+RUN_MAP ?= towpath/sample_data/cdnow.map.yaml
+RUN_UNTIL ?= 1998-07-01
+RUN_OUT ?= build/run
+
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format docs bench fuzz lock wheel clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## the environment in .venv, from requirements.lock
+
+$(READY): requirements.lock setup.py .ci/setup-env
+	@.ci/setup-env requirements.lock $(PYTHON)
+	@touch $@
+
+run: $(READY) ## replays 18 months of real purchases through three flows
+	@$(BIN)/towpath replay $(RUN_FLOWS) --events $(RUN_EVENTS) --map $(RUN_MAP) \
+	  --until $(RUN_UNTIL) --out $(RUN_OUT)
+
+test: $(READY) ## every test; with CI=true none may be skipped
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(PYTEST_ARGS)
+
+check: $(READY) ## lint, format, types, then every test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	@$(MAKE) --no-print-directory test
+
+format: $(READY) ## sorts imports, applies safe fixes, formats
+	$(BIN)/ruff check --fix --exit-zero --quiet
+	$(BIN)/ruff format
+
+docs: $(READY) ## the reference pages, from the code
+	@$(BIN)/python -m docs.generate
+
+bench: $(READY) ## every figure, and as a multiple of a fixed yardstick
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+fuzz: $(READY) ## random flows and histories: make fuzz HISTORIES=100000
+	@$(BIN)/python -m tests.kit.simulate --histories $(HISTORIES)
+
+wheel: $(READY) ## the wheel, into dist
+	@$(BIN)/python -m build --wheel --no-isolation --outdir dist
+
+COMPILE := $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-header \
+  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -c constraints.txt
+
+lock: $(READY) ## resolves the lock files anew; LOCK_ARGS=--upgrade takes the newest
+	$(COMPILE) $(LOCK_ARGS) --extra local --extra redis --extra dev -o requirements.lock setup.py
+	$(COMPILE) $(LOCK_ARGS) --extra beam --extra redis -c requirements.lock \
+	  -o requirements-gcp.lock setup.py
+
+clean: ## removes what was built, and the environment
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

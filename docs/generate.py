@@ -1,0 +1,50 @@
+"""Writes the reference pages from the code: ``python -m docs.generate``, or ``make docs``.
+
+A test compares the pages with the code, so they cannot say what is no longer so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from docs.generating import (
+    commands,
+    expressions,
+    flow,
+    outputs,
+    problems,
+    records,
+    scenarios,
+    space,
+    templates,
+    times,
+)
+
+FOLDER = Path(__file__).parent / "reference"
+
+PAGES: dict[str, Callable[[], str]] = {
+    "flow.md": flow.page,
+    "space.md": space.page,
+    "expressions.md": expressions.page,
+    "times.md": times.page,
+    "templates.md": templates.page,
+    "problems.md": problems.page,
+    "reasons.md": records.reasons,
+    "events.md": records.events,
+    "mapping.md": records.mapping,
+    "outputs.md": outputs.page,
+    "scenarios.md": scenarios.page,
+    "commands.md": commands.page,
+}
+"""Every generated page by its file."""
+
+
+def main() -> None:
+    """Write every page anew."""
+    for name, made in PAGES.items():
+        (FOLDER / name).write_text(made(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The reference pages, each read off the code that it describes."""

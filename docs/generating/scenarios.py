@@ -1,0 +1,88 @@
+"""The page about scenario files: what can happen, and how the core's words are read."""
+
+from __future__ import annotations
+
+from docs.generating import markdown
+from transforms.flows.load.read_waits import STATUSES
+from transforms.flows.scenario import CONTROLS, HEADERS, KINDS
+
+INTRO = """
+`NAME.scenarios.txt` stands beside `NAME.yaml` and is played by `towpath test`. A line that begins
+with `#` after a story begins the next one; its text is the story's title. Before the first thing
+that happens stand headers, those above the first `#` for the whole file. Lines at the margin are
+what happens, indented ones what the core says; `towpath test --rewrite` writes the latter.
+
+A line begins with a time: `2026-03-01 09:00` (also with seconds, or with an offset such as `Z`)
+on the clock of the zone, or `+2h`, `+1d12h`, `-5m` after the time of the line before. Values are
+JSON whose keys need no quotes: `{total: 30, plan: "pro"}`.
+"""
+
+HEADER: dict[str, str] = {
+    "flows": "the flows that are started, by commas; without it the one of the file's name",
+    "user": "the user's id; `kim` without it",
+    "zone": "the zone of the times written; UTC without it",
+    "launch": "when the flows are started; in 1970 without it",
+    "show": "`ids` shows the id of every output",
+}
+KIND: dict[str, tuple[str, str]] = {
+    "event": ("`event Order Completed {total: 30}`", "an event with its properties"),
+    "profile": (
+        '`profile {plan: "pro"} unset ["phone"] tag ["vip"] untag ["new"] consent {email: false}`',
+        "traits, tags and consent",
+    ),
+    "enter": (
+        "`enter cart {value: 30} key=c1 member_of=vip profile {plan: 1}`",
+        "an entry by a record, for flows with `api: true`",
+    ),
+    "audience": ("`audience vip entered` or `left`", "a static audience"),
+    "communication": (
+        "`communication remind opened {place: 1}`",
+        "a status of the newest message of a send step; `flow/step` if several have it",
+    ),
+    "time": ("`time`", "nothing happens until then; what is due comes"),
+    "command": ("`command stop cart`, or of all flows", "ends this user's sessions"),
+    "control": ("`control drain cart`", "a record of the control log"),
+}
+CONTROL: dict[str, str] = {
+    "start": "starts a flow, which then is not started at the launch",
+    "stop": "ends a flow and all of its sessions",
+    "drain": "lets nobody in any more",
+    "archive": "as `stop`",
+    "priority": "`control priority cart 5`",
+    "schedule": '`control schedule cart {end: "2026-04-01"}`',
+    "publish": "`control publish v2/cart.yaml`: a new version, from a file in a folder beside",
+    "space": "`control space v2/space.yaml`: new settings",
+}
+OPTIONS = """
+At the end of a line may stand `id=x1` (else each line has an id of its own; the same id again is a
+repetition), `@received +5m` (the receipt), `bypass` and `backfill`.
+"""
+SAID = (
+    ("`entered`, `reached`, `waiting`, `left`, `ended`", "moves of a session: its flow (`cart#2` is the flow's second), and the step"),
+    ("`message`", "a message that leaves: channel, address, template, and the data it needs"),
+    ("`status`", "a message comes to a status: `planned`, `active`, `skipped`, `canceled`, or one reported"),
+    ("`converted`", "a goal, with the steps that the session had reached"),
+    ("`refused`, `dead`", "what was not done, with its [reason](reasons.md)"),
+    ("`state`", "where the user stands in all flows, with a number that counts up"),
+    ("`audience`, `profile`, `emitted`, `webhook`, `export`", "other outputs"),
+    ("`next`", "when the user has to be woken; shown where it changes"),
+    ("`nothing`", "nothing was decided; with the reason where there is one to tell"),
+)  # fmt: skip
+
+
+def page() -> str:
+    """Write the page."""
+    return markdown.page(
+        "Scenarios",
+        INTRO,
+        "## Headers",
+        markdown.table(("header", "says"), ((markdown.code(f"{n}:"), HEADER[n]) for n in HEADERS)),
+        "## What happens",
+        markdown.table(("written", "is"), (KIND[name] for name in KINDS)),
+        "Statuses are " + ", ".join(f"`{status}`" for status in STATUSES) + ".",
+        OPTIONS,
+        "### Control records",
+        markdown.table(("record", "does"), ((f"`{n}`", CONTROL[n]) for n in CONTROLS)),
+        "## What the core says",
+        markdown.table(("word", "is"), SAID),
+    )

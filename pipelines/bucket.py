@@ -1,0 +1,51 @@
+"""One bucket of users from its batches to its files: what every way of running a replay calls."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipelines.buckets import Tally, joined
+from pipelines.folding import fold_bucket, letters
+from pipelines.job import Job
+from pipelines.results import Result
+from pipelines.tables import Tables
+from transforms.flows.catalog import Catalog
+
+
+@contextmanager
+def few_collections() -> Iterator[None]:
+    """Let the collector of cycles run seldom: folding makes many objects and hardly a cycle."""
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, 20, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+@few_collections()
+def run_bucket(
+    job: Job, catalog: Catalog, bucket: int, pieces: Iterable[Iterable[bytes]]
+) -> Result:
+    """Fold a bucket and write its files.
+
+    ``pieces`` are ranges of its users' hashes in order, each the batches of that range: only
+    one of them is held in memory.
+    """
+    tables, tally, users = Tables(Path(job.out), bucket), Tally(), 0
+    try:
+        for blobs in pieces:
+            batch = joined(blobs)
+            tally.add(batch.tally)
+            for outputs in fold_bucket(job, catalog, batch):
+                users += 1
+                tables.write(outputs)
+            tables.write(letters(batch.bad, job.until))
+        parts = tables.close()
+    except BaseException:
+        tables.discard()
+        raise
+    return Result(bucket, users, parts, tally)

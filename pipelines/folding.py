@@ -1,0 +1,50 @@
+"""One bucket through the core: every user's signals folded, outputs handed on in order.
+
+Rows leave ordered by the hash of the user, the user, and the order decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from pipelines.assuming import fold_assuming
+from pipelines.buckets import Batch
+from pipelines.job import Job
+from pipelines.ordering import by_user, in_order
+from pipelines.progress import PROGRESS
+from transforms.flows.catalog import Catalog
+from transforms.flows.outputs import AnyOutput
+from transforms.flows.signals import Signal, Time
+from transforms.flows.step import Behind, fold
+from transforms.sources.raw import Bad, dead_letter
+
+TICK = 500
+
+
+def fold_bucket(job: Job, catalog: Catalog, batch: Batch) -> Iterator[tuple[AnyOutput, ...]]:
+    """Yield the outputs of each user of the bucket."""
+    users = by_user(batch)
+    batch.signals, batch.places = [], []
+    for count, (user, placed) in enumerate(users, start=1):
+        yield fold_user(job, catalog, user, in_order(placed, job.audit))
+        placed.clear()
+        if count % TICK == 0:
+            PROGRESS.add("users", TICK)
+    PROGRESS.add("users", len(users) % TICK)
+
+
+def fold_user(
+    job: Job, catalog: Catalog, user: str, found: Iterable[Signal]
+) -> tuple[AnyOutput, ...]:
+    """Fold one user's signals, ending with ``Time(until)`` (R3)."""
+    if job.rates is not None:
+        return fold_assuming(catalog, job.rates, user, found, job.until)
+    done = fold(catalog, None, (*found, Time(user=user, at=job.until)))
+    assert not isinstance(done, Behind), "the log of a replay is complete"
+    return done.outputs
+
+
+def letters(found: list[Bad], until: int) -> Iterator[AnyOutput]:
+    """Yield a dead letter for each bad record, in the order of their places."""
+    for bad in sorted(found, key=lambda bad: (bad.file, bad.line, bad.reason, bad.detail)):
+        yield dead_letter(bad, until)

@@ -1,0 +1,36 @@
+"""What a replay is asked to do: a value that travels to every worker."""
+
+from __future__ import annotations
+
+import msgspec
+
+from transforms.flows.catalog import Catalog
+from transforms.flows.control import ControlRecord
+from transforms.flows.publish import catalog_of
+from transforms.sources.mapping import Mapping
+
+Rates = dict[str, dict[str, int]]
+
+
+class Job(msgspec.Struct, frozen=True, gc=False):
+    """One replay; ``until`` is ms UTC, ``rates`` are in hundredths of a percent by channel.
+
+    ``out`` and ``events`` are paths that every worker must be able to reach.
+    """
+
+    records: tuple[ControlRecord, ...]
+    events: tuple[str, ...]
+    until: int
+    out: str
+    mapping: Mapping | None = None
+    audit: bool = False
+    rates: Rates | None = None
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(Job).decode
+
+
+def catalog(job: Job) -> Catalog:
+    """Make the catalog; the same records give the same one on every worker."""
+    return catalog_of(job.records)

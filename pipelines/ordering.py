@@ -1,0 +1,97 @@
+"""The signals of one user in the order in which a replay gives them to the core (R3).
+
+An audit keeps the order of the log. A back-test sorts by own time, sequence and id, so that
+shuffled or divided files change nothing; equal rows without an id are numbered first.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pipelines.buckets import Batch, hash_of
+from transforms.flows import signals
+from transforms.flows.signals import Signal, Time
+from transforms.sources.mapped import UNNUMBERED, numbered, unnumbered
+
+Placed = list[tuple[int, Signal]]
+
+
+def by_user(batch: Batch) -> list[tuple[str, Placed]]:
+    """Group a bucket's signals by user, users in the order of their hashes."""
+    users: dict[str, Placed] = {}
+    for place, signal in zip(batch.places, batch.signals, strict=True):
+        found = users.get(signal.user)
+        if found is None:
+            users[signal.user] = [(place, signal)]
+        else:
+            found.append((place, signal))
+    return sorted(users.items(), key=lambda item: (hash_of(item[0]), item[0]))
+
+
+def in_order(placed: Placed, audit: bool) -> list[Signal]:
+    """Put one user's signals in order."""
+    if audit:
+        placed.sort(key=lambda item: item[0])
+        return _numbered([signal for _, signal in placed])
+    found = _numbered([signal for _, signal in placed])
+    if len(found) > 1:
+        found.sort(key=_key)
+        found = _distinct(found)
+    return _receipts(found)
+
+
+def own_time(signal: Signal) -> int:
+    """Return the own time, which is never later than the receipt (R9)."""
+    assert not isinstance(signal, Time)
+    received = signal.received
+    return signal.time if received is None or received > signal.time else received
+
+
+def _key(signal: Signal) -> tuple[int, int, str]:
+    assert not isinstance(signal, Time)
+    return own_time(signal), signal.sequence, signal.id
+
+
+def _numbered(found: list[Signal]) -> list[Signal]:
+    """Give rows without an id theirs: of equal rows each has a number of its own."""
+    if not any(not isinstance(s, Time) and s.id.startswith(UNNUMBERED) for s in found):
+        return found
+    seen: dict[str, int] = {}
+    named: list[Signal] = []
+    for signal in found:
+        row = None if isinstance(signal, Time) else unnumbered(signal.id)
+        if row is None:
+            named.append(signal)
+            continue
+        seen[row] = seen.get(row, 0) + 1
+        named.append(msgspec.structs.replace(signal, id=numbered(row, seen[row])))
+    return named
+
+
+def _distinct(found: list[Signal]) -> list[Signal]:
+    """Order by contents what is of one time, sequence and id, so that chance has no say."""
+    keys = [_key(signal) for signal in found]
+    if len(set(keys)) == len(keys):
+        return found
+    return sorted(found, key=lambda signal: (_key(signal), signals.encode(signal)))
+
+
+def _receipts(found: list[Signal]) -> list[Signal]:
+    """Take a receipt back to that of the next signal, where that is earlier.
+
+    What arrived in order stays as it is, and equals the live run; what arrived late is
+    handled before what follows it, and does not hold that up.
+    """
+    earliest: int | None = None
+    for index in range(len(found) - 1, -1, -1):
+        signal = found[index]
+        assert not isinstance(signal, Time)
+        received = signal.received
+        if received is None:
+            earliest = signal.time if earliest is None else min(earliest, signal.time)
+            continue
+        if earliest is not None and received > earliest:
+            received = max(own_time(signal), earliest)
+            found[index] = msgspec.structs.replace(signal, received=received)
+        earliest = received
+    return found

@@ -1,0 +1,112 @@
+"""From files to batches: read, decode, drop what no flow reads, spread over parts of the users.
+
+A large file is read by several readers, each of which decodes every n-th record; so any
+format and packing can be divided, and the place of a record does not depend on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from pipelines.buckets import BUCKETS, Tally, empty, encode, part_of
+from pipelines.job import Job
+from pipelines.progress import PROGRESS
+from transforms.decode import decode
+from transforms.flows.catalog import Catalog
+from transforms.flows.signals import Signal, Time
+from transforms.flows.step import unheard
+from transforms.sources import read
+from transforms.sources.raw import Bad
+
+HELD = 32_000
+LARGE = 16 * 1024 * 1024
+TICK = 5_000
+FILE_BITS = 40
+
+
+class Slice(msgspec.Struct, frozen=True, gc=False):
+    """Every ``of``-th record of a file of the job, from the ``nth``, both counted from 0."""
+
+    file: int
+    nth: int = 0
+    of: int = 1
+
+
+def read_slice(
+    job: Job, catalog: Catalog, part: Slice, parts: int = BUCKETS
+) -> Iterator[tuple[int, bytes]]:
+    """Yield batches with the number of the part of the users that each is for."""
+    path = job.events[part.file]
+    spread, counted = _Spread(parts), 0
+    for row, raw in enumerate(read(Path(path), job.mapping)):
+        if row % part.of != part.nth:
+            continue
+        counted += 1
+        if counted % TICK == 0:
+            PROGRESS.add("read", TICK)
+        found = raw if isinstance(raw, Bad) else decode(raw, job.mapping)
+        if isinstance(found, Bad):
+            yield from spread.bad(found)
+        elif unheard(catalog, found):
+            spread.tally.unread += 1
+        elif _known_at(found) >= job.until:
+            spread.tally.after += 1
+        else:
+            yield from spread.signal(found, part.file << FILE_BITS | row)
+    spread.tally.read += counted
+    PROGRESS.add("read", counted % TICK)
+    yield from spread.rest()
+
+
+def _known_at(signal: Signal) -> int:
+    """Say when it could be known: so an audit and a back-test end with the same signals."""
+    assert not isinstance(signal, Time)
+    return signal.time if signal.received is None else signal.received
+
+
+class _Spread:
+    """The batches being filled."""
+
+    def __init__(self, parts: int) -> None:
+        self.parts = parts
+        self.full = max(1, HELD // parts)
+        self.batches = [empty() for _ in range(parts)]
+        self.tally = Tally()
+
+    def signal(self, signal: Signal, place: int) -> Iterator[tuple[int, bytes]]:
+        number = part_of(signal.user, self.parts)
+        batch = self.batches[number]
+        batch.signals.append(signal)
+        batch.places.append(place)
+        if len(batch.signals) >= self.full:
+            yield self._take(number)
+
+    def bad(self, bad: Bad) -> Iterator[tuple[int, bytes]]:
+        self.tally.bad += 1
+        self.batches[0].bad.append(bad)
+        if len(self.batches[0].bad) >= self.full:
+            yield self._take(0)
+
+    def rest(self) -> Iterator[tuple[int, bytes]]:
+        self.batches[0].tally.add(self.tally)
+        for number in range(self.parts):
+            if number == 0 or self.batches[number].signals:
+                yield self._take(number)
+
+    def _take(self, number: int) -> tuple[int, bytes]:
+        blob = encode(self.batches[number])
+        self.batches[number] = empty()
+        return number, blob
+
+
+def slices(job: Job, readers: int) -> list[Slice]:
+    """Divide the input: by file, and large files further if there are several readers."""
+    found = []
+    for number, path in enumerate(job.events):
+        size = Path(path).stat().st_size if Path(path).is_file() else 0
+        of = min(readers, 1 + size // LARGE)
+        found += [Slice(number, nth, of) for nth in range(of)]
+    return found

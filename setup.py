@@ -1,0 +1,75 @@
+"""What the distribution holds and needs; self-contained, so Dataflow's ``--setup_file`` can use it."""
+
+from setuptools import find_packages, setup
+
+# The base install is the core and the command line. What the core computes with is pinned to
+# exact versions in constraints.txt; here are only the bounds within which it is known to work.
+BASE = [
+    "PyYAML>=6.0.2,<7",
+    "msgspec>=0.20,<0.23",
+    "python-liquid>=2.1,<3",
+    "google-re2>=1.1.20251105,<2",
+    "tzdata>=2026.1",
+    "fastavro>=1.10,<2",
+    "pyarrow>=18,<26",  # Beam 2.77 refuses 26
+    "duckdb>=1.4,<3",
+    "rich>=14,<16",
+]
+
+BEAM = ["apache-beam[gcp]==2.77.*", "google-cloud-pubsub>=2.28,<3"]
+
+# Beam without its Google Cloud parts: all that a replay on this machine needs.
+LOCAL = ["apache-beam==2.77.*"]
+
+REDIS = ["redis>=5,<9"]
+
+DEV = [
+    "build>=1.2",
+    "hypothesis>=6.150",
+    "jsonschema>=4.23,<5",
+    "mypy>=2.4,<3",
+    "pip-tools>=7.5",
+    "pytest>=9,<10",
+    "pytest-randomly>=4",
+    "pytest-xdist>=3.8",
+    "ruff>=0.17,<0.18",
+    "setuptools>=80",
+    "types-PyYAML>=6.0.12",
+    "types-jsonschema>=4.23",
+    "wheel>=0.45",
+]
+
+# Named one by one: tests, infra and benchmarks must never get into a wheel.
+TOP_LEVEL = ["towpath", "transforms", "pipelines", "schemas"]
+
+setup(
+    name="towpath",
+    version="0.1.0",
+    description="Runs customer flows over event streams: one pure core, many hosts.",
+    long_description="Runs customer flows (journeys, campaigns) over event streams.",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    packages=[
+        *find_packages(include=[name for top in TOP_LEVEL for name in (top, f"{top}.*")]),
+        "towpath.flow_defs",
+    ],
+    # The sample flows live at the top of the repository, where people look for them.
+    package_dir={"towpath.flow_defs": "flow_defs"},
+    package_data={
+        "schemas": ["*.avsc", "**/*.avsc"],
+        "towpath": ["py.typed", "sample_data/*"],
+        "towpath.flow_defs": ["*", "**/*"],
+        "transforms": ["py.typed"],
+    },
+    include_package_data=False,
+    zip_safe=False,
+    install_requires=BASE,
+    extras_require={"local": LOCAL, "beam": BEAM, "redis": REDIS, "dev": DEV},
+    entry_points={"console_scripts": ["towpath = towpath.cli.main:main"]},
+    classifiers=[
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Typing :: Typed",
+    ],
+)

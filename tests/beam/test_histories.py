@@ -1,0 +1,94 @@
+"""Random histories of random flows on Beam, many in one pipeline: the same bytes as the core."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import msgspec
+import pytest
+
+from tests.kit.simulate import PER_WORLD, make
+from tests.kit.streams import At, run
+from transforms.catalogs import FixedLogs
+from transforms.flows import control, outputs, signals
+from transforms.flows.signals import Command, Signal, Time
+from transforms.flows.step import Done, step
+from transforms.run_flows import KINDS, Key, RunFlows, Settings
+
+COUNT = int(os.environ.get("HISTORIES", "200"))
+AT_ONCE = 200
+
+
+class Streamed:
+    """A history as a broker brings it: each signal has a receipt, which never goes back."""
+
+    def __init__(self, seed: int) -> None:
+        self.history = make(seed)
+        self.space, self.user = f"w{seed // PER_WORLD}", self.history.user
+        self.slack = max(e.space.slack for e in self.history.world.catalog().eras)
+        self.signals = list(self._received())
+
+    def _received(self):
+        now = self.history.world.start
+        for given in self.history.handled:
+            signal = given.signal
+            now = max(now, signal.time if signal.received is None else signal.received)
+            yield now, msgspec.structs.replace(signal, received=now)
+
+    def by_the_core(self, end: int) -> list[bytes]:
+        """Fold the signals and end with the passing of time, as the clean run does."""
+        catalog, state, found = self.history.world.catalog(), None, []
+        last = Time(user=self.user, at=end - self.slack)
+        for signal in [*(s for _, s in self.signals), last]:
+            done = step(catalog, state, signal)
+            assert isinstance(done, Done)
+            state = done.state
+            found += [outputs.encode(output) for output in done.outputs]
+        return found
+
+    def wake(self, end: int) -> Signal:
+        """Let the controller look after all users at the end: no alarm is set for its records."""
+        return Command(what="wake", id="end", user=self.user, time=end - self.slack)
+
+
+def script(played: list[Streamed], end: int, rng: random.Random) -> list:
+    """Bring all signals in order; the watermark lags behind them as it likes, but never leads."""
+    arrivals = sorted(
+        ((at, s.space, n, s.user, signal) for s in played for n, (at, signal) in enumerate(s.signals)),
+        key=lambda arrival: arrival[:4],
+    )  # fmt: skip
+    steps: list = []
+    while arrivals:
+        size = rng.choice((1, 5, 50, 200))
+        some, arrivals = arrivals[:size], arrivals[size:]
+        steps.append(some[0][0])
+        steps.append([(((space, user), signals.encode(s)), at) for at, space, _, user, s in some])
+    last = [(((s.space, s.user), signals.encode(s.wake(end))), end) for s in played]
+    return [*steps, end, last]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(0, COUNT, AT_ONCE))
+def test_random_histories_on_beam(first: int) -> None:
+    """Random histories, in order of arrival, give the outputs of the core byte for byte (R1, R3)."""
+    played = [Streamed(seed) for seed in range(first, min(COUNT, first + AT_ONCE))]
+    end = max(s.history.until for s in played) + 10_000
+    logs = {s.space: tuple(control.encode_line(r) for r in s.history.world.records) for s in played}
+    flows = RunFlows(FixedLogs(logs), Settings(until=end, clock=At()))
+
+    found = run(
+        script(played, end, random.Random(first)),
+        tuple[Key, bytes],
+        lambda given: _outs(given, flows),
+    ).by_key()
+
+    for s in played:
+        assert sorted(found.get((s.space, s.user), [])) == sorted(s.by_the_core(end)), s.user
+
+
+def _outs(given, flows):
+    import apache_beam as beam
+
+    decided = given | "Run flows" >> beam.ParDo(flows).with_outputs(*KINDS)
+    return {kind: decided[kind] for kind in KINDS}

@@ -1,0 +1,141 @@
+"""The scenario files on Beam: one pipeline, event-time alarms, the same bytes as the core."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import apache_beam as beam
+import pytest
+from apache_beam.coders import BytesCoder, StrUtf8Coder, TupleCoder
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.testing import test_stream
+from apache_beam.transforms.window import TimestampedValue
+from apache_beam.utils.timestamp import Timestamp
+
+from towpath.scenario_files import ENDING, folder
+from transforms.catalogs import FixedLogs, read_once
+from transforms.flows import control, outputs, signals
+from transforms.flows.catalog import NEVER
+from transforms.flows.scenario import read_stories
+from transforms.flows.scenario_play import log_of, play
+from transforms.flows.step import Done, step
+from transforms.run_flows import KINDS, Key, RunFlows, Settings
+
+SCENARIOS = Path(__file__).parent.parent / "scenarios"
+CODER = TupleCoder((TupleCoder((StrUtf8Coder(), StrUtf8Coder())), BytesCoder()))
+RESULTS: dict[str, list[bytes]] = defaultdict(list)
+
+
+class Played:
+    """A story on the core: its control log, its signals with their arrival, its outputs."""
+
+    def __init__(self, space: str, user: str, log: tuple[bytes, ...], given: list) -> None:
+        self.space, self.user, self.log = space, user, log
+        self.signals = given
+        self.catalog = read_once(log).catalog
+
+    def outputs(self, end: int) -> list[bytes]:
+        """Run on the core, and on until the end."""
+        state, found = None, []
+        last = signals.Time(user=self.user, at=end - self.catalog.eras[-1].space.slack)
+        for signal in [*self.signals, last]:
+            done = step(self.catalog, state, signal)
+            assert isinstance(done, Done)
+            state = done.state
+            found += [outputs.encode(output) for output in done.outputs]
+        return found
+
+    def arrivals(self, end: int) -> list[tuple[int, signals.Signal | None]]:
+        """Return when the watermark over receipts must stand where, and what comes then.
+
+        The passing of time is no element here: the alarms must see to it. Only where the log has
+        an effect meanwhile, the controller wakes the user, as it does.
+        """
+        watermark, looked, found = 0, 0, []
+        slack = self.catalog.eras[-1].space.slack
+        last = signals.Time(user=self.user, at=end - slack)
+        for n, signal in enumerate([*self.signals, last]):
+            if not isinstance(signal, signals.Time):
+                watermark = max(
+                    watermark, signal.time if signal.received is None else signal.received
+                )
+                found.append((watermark, signal))
+                continue
+            watermark = max(watermark, signal.at + slack)
+            wake = None
+            if self.catalog.next_effect(looked, signal.at) is not None:
+                wake = signals.Command(what="wake", id=f"w{n}", user=self.user, time=signal.at)
+            looked = signal.at
+            found.append((watermark, wake))
+        return found
+
+
+def stories() -> list[Played]:
+    """Play every story of every file; each is a space of its own."""
+    found = []
+    for path in sorted(SCENARIOS.rglob(f"*{ENDING}")):
+        beside = folder(path.parent)
+        read = read_stories(path.as_posix(), path.read_text()).value
+        assert read is not None
+        for story in read.stories:
+            log = log_of(read, story, beside.project, beside.texts)
+            turns = play(read, story, log)
+            name = f"{path.relative_to(SCENARIOS)}:{story.line + 1}"
+            lines = tuple(control.encode_line(record) for record in log)
+            found.append(Played(name, story.settings.user, lines, [t.signal for t in turns]))
+    return found
+
+
+def at_the_end() -> int:
+    """Read a clock at which no alarm is early."""
+    return NEVER
+
+
+def collect(element: tuple[tuple[str, str], bytes]) -> None:
+    """Keep an output by its story."""
+    RESULTS[element[0][0]].append(element[1])
+
+
+def run(played: list[Played], end: int) -> dict[str, list[bytes]]:
+    """Run the stories through one pipeline, in order of arrival."""
+    RESULTS.clear()
+    stream = test_stream.TestStream(coder=CODER)
+    arrivals = [
+        (watermark, p.space, n, p.user, signal)
+        for p in played
+        for n, (watermark, signal) in enumerate(p.arrivals(end))
+    ]
+    now = -1
+    for watermark, space, _, user, signal in sorted(arrivals, key=lambda a: a[:3]):
+        if watermark > now:
+            stream.advance_watermark_to(Timestamp(micros=watermark * 1000))
+            now = watermark
+        if signal is not None:
+            element = ((space, user), signals.encode(signal))
+            stream.add_elements([TimestampedValue(element, Timestamp(micros=watermark * 1000))])
+    stream.advance_watermark_to_infinity()
+    options = PipelineOptions([])
+    options.view_as(StandardOptions).streaming = True
+    logs = FixedLogs({p.space: p.log for p in played})
+    settings = Settings(until=end, clock=at_the_end)
+    with beam.Pipeline("BundleBasedDirectRunner", options=options) as pipeline:
+        keyed = beam.Map(lambda element: element).with_output_types(tuple[Key, bytes])
+        arrived = pipeline | stream | "keyed" >> keyed
+        outs = arrived | beam.ParDo(RunFlows(logs, settings)).with_outputs(*KINDS)
+        for kind in KINDS:
+            _ = outs[kind] | f"collect {kind}" >> beam.Map(collect)
+    return dict(RESULTS)
+
+
+@pytest.mark.slow
+def test_scenarios_on_beam() -> None:
+    """All scenario files in one pipeline give the outputs of the core, byte for byte (R3)."""
+    played = stories()
+    end = max(watermark for p in played for watermark, _ in p.arrivals(0))
+
+    found = run(played, end)
+
+    assert len(played) >= 60
+    for p in played:
+        assert sorted(found.get(p.space, [])) == sorted(p.outputs(end)), p.space

@@ -1,0 +1,81 @@
+"""``towpath check``: problems at their places, a summary, and exit codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from towpath.cli.main import main
+
+GOOD = "flow: good\nenter: [{event: A}]\nsteps: {a: {wait: 1h}}\n"
+BAD = "flow: bad\nenter: [{event: A}]\nsteps: {a: {wiat: 1h}}\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Go to an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_fine(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Flows without problems are counted, and the exit code is 0."""
+    (folder / "good.yaml").write_text(GOOD)
+
+    assert main(["check", "."]) == 0
+    assert capsys.readouterr() == ("", "1 flow, 0 problems\n")
+
+
+def test_problems(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Problems go to stderr with line and mark, and the exit code is 1."""
+    (folder / "good.yaml").write_text(GOOD)
+    (folder / "bad.yaml").write_text(BAD)
+
+    assert main(["check", "good.yaml"]) == 0
+    capsys.readouterr()
+    assert main(["check", "."]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        'bad.yaml:3:13: step "a" has the unknown verb "wiat"; did you mean "wait"? [unknown-verb]',
+        "  steps: {a: {wiat: 1h}}",
+        "              ^~~~",
+        "2 flows, 1 problem",
+    ]
+
+
+def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``--json`` prints one object a problem on stdout, for editors."""
+    (folder / "bad.yaml").write_text(BAD)
+
+    assert main(["check", "--json", "bad.yaml"]) == 1
+    (line,) = capsys.readouterr().out.splitlines()
+    assert msgspec.json.decode(line) == {
+        "path": "bad.yaml",
+        "line": 3,
+        "column": 13,
+        "length": 4,
+        "code": "unknown-verb",
+        "message": 'step "a" has the unknown verb "wiat"',
+        "help": 'did you mean "wait"?',
+        "severity": "error",
+    }
+
+
+def test_warnings_are_fine(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A warning is shown and counted, and the exit code is 0."""
+    (folder / "space.yaml").write_text("events: {Bought: {}}\n")
+    (folder / "good.yaml").write_text(GOOD)
+
+    assert main(["check", "."]) == 0
+    err = capsys.readouterr().err
+    assert err.startswith('good.yaml:2:17: warning: event "A" is not declared in space.yaml')
+    assert err.endswith("1 flow, 0 problems, 1 warning\n")
+
+
+def test_usage(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A path that is not there is wrong use: exit code 2, without a traceback."""
+    assert main(["check", "nowhere"]) == 2
+    assert "nowhere" in capsys.readouterr().err

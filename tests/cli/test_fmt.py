@@ -1,0 +1,84 @@
+"""``towpath fmt``: writes in place, or only tells; never touches what it cannot read."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from towpath.cli.main import main
+
+MESSY = "flow: hello\nenter: [{event: Signed Up}]   # news\nsteps: {done: {end: done}}\n"
+TIDY = "flow: hello\n\nenter:                        # news\n  - event: Signed Up\n\nsteps:\n  done: {end: done}\n"
+BROKEN = "flow: broken\nenter: [{evnt: Signed Up}]\nsteps: {done: {end: done}}\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "space.yaml").write_text("space: test\n")
+    (tmp_path / "hello.yaml").write_text(MESSY)
+    return tmp_path
+
+
+def test_a_folder_is_formatted_in_place(folder, capsys):
+    """Each flow of the folder is rewritten; the space is left alone; the second run is quiet."""
+    assert main(["fmt", str(folder)]) == 0
+    assert (folder / "hello.yaml").read_text() == TIDY
+    assert (folder / "space.yaml").read_text() == "space: test\n"
+    assert "formatted" in capsys.readouterr().err
+    assert main(["fmt", str(folder)]) == 0
+    assert "1 flow already in form" in capsys.readouterr().err
+
+
+def test_check_shows_a_diff_and_writes_nothing(folder, capsys):
+    """With --check the diff is printed, the file stays, and the exit code is 1."""
+    assert main(["fmt", "--check", str(folder / "hello.yaml")]) == 1
+    assert (folder / "hello.yaml").read_text() == MESSY
+    out = capsys.readouterr().out
+
+    assert "-steps: {done: {end: done}}" in out
+    assert "+  done: {end: done}" in out
+
+
+def test_a_broken_flow_is_left_as_it_is(folder, capsys):
+    """A flow with problems is not touched: they are shown, others are formatted, exit code 1."""
+    (folder / "broken.yaml").write_text(BROKEN)
+
+    assert main(["fmt", str(folder)]) == 1
+    assert (folder / "broken.yaml").read_text() == BROKEN
+    assert (folder / "hello.yaml").read_text() == TIDY
+    assert "broken.yaml:2:" in capsys.readouterr().err
+
+
+def test_json_tells_the_state_of_each_file(folder, capsys):
+    """With --json stdout holds one object a file and nothing else."""
+    (folder / "broken.yaml").write_text(BROKEN)
+
+    assert main(["fmt", "--json", "--check", str(folder)]) == 1
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    assert [item["state"] for item in found] == ["unreadable", "changed"]
+
+
+@pytest.mark.parametrize("name", ["nowhere", "nowhere.yaml"])
+def test_what_is_not_there_is_wrong_use(folder, name, capsys):
+    """A path that does not exist is named, with exit code 2."""
+    assert main(["fmt", str(folder / name)]) == 2
+    assert "no such file or folder" in capsys.readouterr().err
+
+
+def test_a_folder_without_flows_is_wrong_use(tmp_path, capsys):
+    """An empty folder is probably the wrong one."""
+    assert main(["fmt", str(tmp_path)]) == 2
+    assert "no definitions" in capsys.readouterr().err
+
+
+def test_folders_below_are_projects_of_their_own(folder):
+    """A flow in a folder below is read with the space of its own folder."""
+    below = folder / "other"
+    below.mkdir()
+    (below / "space.yaml").write_text("space: other\naudiences: {vip: static}\n")
+    (below / "vips.yaml").write_text("flow: vips\nenter: [{audience: vip}]\nsteps: {a: {end: x}}\n")
+
+    assert main(["fmt", str(folder)]) == 0
+    assert (below / "vips.yaml").read_text().startswith("flow: vips\n\nenter:\n  - audience: vip\n")

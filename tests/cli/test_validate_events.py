@@ -1,0 +1,145 @@
+"""``towpath validate-events``: every bad record at its line, with what helps; counts; exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import fastavro
+import pytest
+
+import schemas
+from towpath.cli.main import main
+from towpath.cli.validate_events import HELPS
+from transforms.sources.raw import REASONS
+
+GOOD = {
+    "type": "track", "messageId": "m1", "userId": "kim", "timestamp": "2026-03-01T09:00:00Z",
+    "event": "Bought",
+}  # fmt: skip
+WHO = {"type": "identify", "messageId": "m2", "userId": "kim", "timestamp": 1_772_355_600_000}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Go to an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def without(record: dict[str, Any], *names: str, **more: Any) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if key not in names} | more
+
+
+def write(path: Path, *records: dict[str, Any] | str) -> None:
+    lines = [one if isinstance(one, str) else json.dumps(one) for one in records]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_fine(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Good records are counted by kind, and the exit code is 0."""
+    write(folder / "a.jsonl", GOOD, WHO, "", GOOD)
+
+    assert main(["validate-events", "a.jsonl"]) == 0
+    assert capsys.readouterr() == ("", "3 records (2 event, 1 profile), 0 bad\n")
+
+
+def test_bad_records(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each bad record has a line with file, line, reason and help; the exit code is 1."""
+    write(
+        folder / "a.jsonl",
+        GOOD,
+        "{",
+        without(GOOD, "userId", user_id="kim"),
+        without(GOOD, "messageId", messageID="m1"),
+        without(GOOD, "event"),
+        without(GOOD, timestamp=1_772_355_600),
+        without(GOOD, properties={"note": "x" * 33_000}),
+        without(GOOD, type="page"),
+    )
+
+    assert main(["validate-events", "a.jsonl"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        ("a.jsonl:2: it is not JSON in UTF-8; write one JSON object a line, in UTF-8, without NaN "
+        "or Infinity [not_json]"),
+        'a.jsonl:3: neither userId nor anonymousId; "user_id" has to be written "userId" [missing]',
+        ('a.jsonl:4: Object missing required field `messageId`; "messageID" has to be written '
+        '"messageId" [missing]'),
+        "a.jsonl:5: Object missing required field `event` [missing]",
+        ("a.jsonl:6: timestamp is no number of milliseconds since 1970; times are ISO texts or ms "
+        "since 1970, not seconds; numbers have 64 bits [out_of_range]"),
+        ("a.jsonl:7: values of more than 32768 bytes; a record has at most 256 KiB, each of its "
+        "maps 32 KiB [too_large]"),
+        ('a.jsonl:8: "type" is none of track, identify, audience, communication, inbound, enter, '
+        "call_result, command, handover [invalid]"),
+        "8 records (1 event), 7 bad",
+    ]  # fmt: skip
+
+
+def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``--json`` prints one object a bad record on stdout."""
+    write(folder / "a.jsonl", GOOD, without(GOOD, "userId", UserId="kim"))
+
+    assert main(["validate-events", "--json", "a.jsonl"]) == 1
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line) == {
+        "path": "a.jsonl",
+        "line": 2,
+        "code": "missing",
+        "message": "neither userId nor anonymousId",
+        "help": '"UserId" has to be written "userId"',
+    }
+
+
+def test_avro(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Avro files of the schemas are checked as JSON lines are; records count from 1."""
+    rows = [GOOD | {"timestamp": 1_772_355_600_000, "properties": '{"n":1}'}]
+    rows.append(rows[0] | {"userId": None})
+    with (folder / "a.avro").open("wb") as file:
+        fastavro.writer(file, schemas.load("event"), rows)
+
+    assert main(["validate-events", "a.avro"]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "a.avro:2: neither userId nor anonymousId [missing]",
+        "2 records (1 event), 1 bad",
+    ]
+
+
+def test_several_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that cannot be read is one bad record; the others are checked all the same."""
+    write(folder / "a.jsonl", GOOD)
+    (folder / "b.txt").write_text("{}")
+    (folder / "c.avro").write_text("no avro")
+
+    assert main(["validate-events", "b.txt", "c.avro", "a.jsonl"]) == 1
+    err = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[0] for line in err[:-1]] == ["b.txt", "c.avro"]
+    assert err[-1] == "3 records (1 event), 2 bad"
+
+
+def test_values_are_not_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A report may be passed on: it names fields and never shows what they hold."""
+    secret = "ada@example.com"
+    write(
+        folder / "a.jsonl",
+        without(GOOD, timestamp=secret),
+        without(GOOD, userId=[secret]),
+        without(GOOD, "userId", userID=secret),
+    )
+
+    assert main(["validate-events", "a.jsonl"]) == 1
+    assert secret not in capsys.readouterr().err
+
+
+def test_usage(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that is not there is wrong use: exit code 2, without a traceback."""
+    assert main(["validate-events", "nowhere.jsonl"]) == 2
+    assert capsys.readouterr().err == "error: nowhere.jsonl: no such file\n"
+
+
+def test_help_belongs_to_reasons() -> None:
+    """No help is written for a reason that does not exist."""
+    assert set(HELPS) <= set(REASONS)

@@ -1,0 +1,91 @@
+"""A reader who follows a page: a copy of the repository, in which files are written and commands typed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.docs.blocks import Block, Command, File, Other, pattern, tidy
+from tests.packaging.repository import ROOT
+
+COPIED = ("flow_defs",)
+LINKED = ("Makefile", "requirements.lock", "setup.py", ".ci", "towpath/sample_data")
+BINARIES = ".venv/bin"
+LONGEST = 300
+
+SHIMS = {
+    "towpath": 'exec {python} -P -m towpath.cli.main "$@"',
+    "python": 'exec {python} -P "$@"',
+    "make": 'exec {make} -s -o .venv/.ready "$@"',
+}
+"""What stands for the commands of the environment: the interpreter that runs the tests."""
+
+
+def clone(folder: Path) -> Path:
+    """Lay out what a reader finds after the clone."""
+    for name in COPIED:
+        shutil.copytree(ROOT / name, folder / name)
+    for name in LINKED:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).symlink_to(ROOT / name)
+    binaries = folder / BINARIES
+    binaries.mkdir(parents=True)
+    for name, text in SHIMS.items():
+        script = text.format(python=sys.executable, make=shutil.which("make"))
+        (binaries / name).write_text(f"#!/bin/sh\n{script}\n")
+        (binaries / name).chmod(0o755)
+    return folder
+
+
+def typed(text: str, folder: Path) -> tuple[str, int]:
+    """Type a command; give what is seen and the exit code."""
+    env = os.environ | {
+        "PATH": f"{folder / BINARIES}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+        "COLUMNS": "96",
+        "NO_COLOR": "1",
+    }
+    done = subprocess.run(
+        ["bash", "-c", text],
+        cwd=folder,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=LONGEST,
+    )
+    return done.stdout, done.returncode
+
+
+def follow(block: Block, folder: Path, ran: tuple[str, Path]) -> tuple[str, int] | None:
+    """Do what a block says; return what is seen and the exit code, or None for no command.
+
+    ``make run`` was run once, by ``ran``: its output, and the folder of its results.
+    """
+    match block:
+        case File():
+            path = folder / block.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.text, encoding="utf-8")
+        case Command(text="make run"):
+            if not (folder / "build" / "run").exists():
+                shutil.copytree(ran[1], folder / "build" / "run")
+            return tidy(ran[0]), 0
+        case Command():
+            output, code = typed(block.text, folder)
+            return tidy(output), code
+        case Other():
+            pass
+    return None
+
+
+def differs(command: Command, output: str, code: int) -> str:
+    """Say what is seen where that is not what the page shows, else nothing."""
+    if pattern(command.output).fullmatch(output) and code == command.code:
+        return ""
+    return f"$ {command.text}\n{output}(exit code {code})"

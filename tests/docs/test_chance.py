@@ -1,0 +1,39 @@
+"""What the pages say of chance: in the sample a lift is an A/A test, and behaves like one."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections import Counter
+
+from tests.packaging.repository import ROOT
+from towpath.lift import Arm, Lift, lift
+from transforms.flows.ids import draw
+
+PURCHASES = ROOT / "towpath" / "sample_data" / "cdnow_purchases.csv.gz"
+SPACES = 40
+SHARE = 1_000
+HEAVY = 3
+
+
+def test_a_lift_in_the_sample_is_chance() -> None:
+    """Of the intervals of many holdouts drawn anew about one in twenty misses 0, as by chance."""
+    with gzip.open(PURCHASES, "rt", encoding="utf-8") as file:
+        counts = Counter(row["customer_id"] for row in csv.DictReader(file))
+    lifts = [_lift(f"space{number}", counts) for number in range(SPACES)]
+    missing = sum(found.excludes_zero for found in lifts)
+
+    assert missing <= SPACES * 0.15
+    assert abs(sum(found.difference for found in lifts)) / SPACES < 0.005
+
+
+def _lift(space: str, counts: Counter[str]) -> Lift:
+    """Compare who bought three times or more between the drawn holdout and the rest."""
+    arms = {True: [0, 0], False: [0, 0]}
+    for user, count in counts.items():
+        arm = arms[draw(space, "win_back", user, "holdout") < SHARE]
+        arm[0] += 1
+        arm[1] += count >= HEAVY
+    found = lift(Arm(*arms[False]), Arm(*arms[True]))
+    assert found is not None
+    return found

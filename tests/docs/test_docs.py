@@ -1,0 +1,73 @@
+"""The documentation is run: every command on a page is typed, every file written, in its order."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.docs.blocks import Command, blocks, rewritten
+from tests.docs.reader import clone, differs, follow, typed
+from tests.packaging.repository import ROOT
+
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "docs" / "tutorial.md",
+    *sorted((ROOT / "docs" / "how-to").glob("*.md")),
+]
+
+# One group: the replay of the whole sample is shared.
+pytestmark = pytest.mark.xdist_group("docs")
+
+
+@pytest.fixture(scope="session")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """Run ``make run`` once; give what is seen and where the results are."""
+    folder = clone(tmp_path_factory.mktemp("ran"))
+    output, code = typed("make run", folder)
+    assert code == 0, output
+    return output, folder / "build" / "run"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_page(page: Path, tmp_path: Path, ran: tuple[str, Path], rewrite: bool) -> None:
+    """Who does what a page says, in its order, sees what the page shows."""
+    folder = clone(tmp_path)
+    typed_so_far: list[tuple[Command, str]] = []
+    for block in blocks(page):
+        seen = follow(block, folder, ran)
+        if seen is not None and isinstance(block, Command):
+            typed_so_far.append((block, seen[0]))
+            wrong = differs(block, *seen)
+            place = f"{page.relative_to(ROOT)}:{block.line}"
+            assert rewrite or not wrong, f"{place}: something else is seen:\n{wrong}"
+    if rewrite:
+        text = page.read_text(encoding="utf-8")
+        page.write_text(rewritten(text, typed_so_far), encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_page_has_commands(page: Path) -> None:
+    """Every page that is run has at least one command."""
+    assert any(isinstance(block, Command) for block in blocks(page))
+
+
+def test_pictures(ran: tuple[str, Path], rewrite: bool) -> None:
+    """The pictures in the README are those that ``make run`` draws; ``--rewrite`` copies them."""
+    for name in ("funnel.svg", "weekly.svg"):
+        kept = ROOT / "docs" / "pictures" / name
+        if rewrite:
+            shutil.copyfile(ran[1] / name, kept)
+        assert kept.read_bytes() == (ran[1] / name).read_bytes()
+
+
+def test_graph(tmp_path: Path, rewrite: bool) -> None:
+    """The picture of the win-back flow is that which ``towpath graph`` draws."""
+    folder, kept = clone(tmp_path), ROOT / "docs" / "pictures" / "win_back.svg"
+    output, code = typed("towpath graph flow_defs/win_back.yaml --out win_back.svg", folder)
+    assert code == 0, output
+    if rewrite:
+        shutil.copyfile(folder / "win_back.svg", kept)
+
+    assert kept.read_bytes() == (folder / "win_back.svg").read_bytes()

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from transforms.flows import codec
+from transforms.flows.ids import session_id, short
+from transforms.flows.memory import remember
+from transforms.flows.series import Series, add
+from transforms.flows.state import (
+    Communication,
+    History,
+    Pending,
+    Promotion,
+    Sent,
+    Session,
+    State,
+    Visit,
+)
+
+GOLDEN = Path(__file__).parent / "golden_states"
+DAY = 86_400_000
+NOW = 1_770_000_000_000
+
+
+def small() -> State:
+    """Return a usual user: 5 traits, one live session, 3 past entries, 20 remembered ids."""
+    state = State(clock=NOW, absorbed=0)
+    state.traits = {
+        "email": "ann@example.com",
+        "name": "Ann",
+        "timezone": "Europe/Berlin",
+        "plan": "pro",
+        "phone": "+491701234567",
+    }
+    for n in range(20):
+        known = short(f"event-{n}")
+        state.memory, state.dropped = remember(state.memory, known, NOW + n, NOW + n, 0)
+    state.sessions = [
+        Session(
+            session_id("session"),
+            0,
+            1,
+            "",
+            NOW,
+            2,
+            NOW,
+            due=NOW + DAY,
+            count=5,
+            visits={0: 1, 2: 1},
+        )
+    ]
+    state.histories = {
+        0: History(
+            times=4,
+            visits=[Visit(NOW - n * DAY, 3_600_000 if n else None) for n in range(3, -1, -1)],
+            reached=[0, 1, 2, 3],
+        )
+    }
+    return state
+
+
+def full() -> State:
+    """Return a user in whom every field of the state is used."""
+    state = small()
+    state.sequence, state.dropped = 7, NOW - 9 * DAY
+    state.tags, state.consent = ["vip"], {"email": False, "sms:offers": True}
+    state.audiences, state.checks = {"lapsed": NOW - DAY}, {"lapsed": NOW + DAY}
+    series = Series()
+    add(series, NOW - DAY, 12.5, 30 * DAY)
+    state.series = {"0a1b2c3d": series}
+    session = state.sessions[0]
+    session.check, session.silent, session.entry = NOW + 1, True, {"cart": "c1", "value": 30}
+    session.variables, session.variants, session.sent = {"n": 1}, {4: 1}, {1: "abc-2"}
+    session.happened, session.true, session.goals = [1], [0], ["bought"]
+    session.promotions = [Promotion(5, "banner", "ten_off", NOW + DAY, NOW + 2)]
+    state.ended = [Session(session_id("old"), 1, 1, "k", NOW, 0, NOW, ended=NOW)]
+    state.sends = [Sent(NOW, "email", "marketing")]
+    state.communications = [
+        Communication(
+            id="abc-2",
+            session=session.id,
+            flow=0,
+            version=1,
+            step=1,
+            started=NOW,
+            channel="email",
+            status="planned",
+            changed=NOW,
+            due=NOW + DAY,
+            data={"entry": {"cart": "c1"}},
+        )
+    ]
+    state.pending = [Pending(0, 1, [NOW, None], None, "e1", {"cart": "c1"})]
+    return state
+
+
+@pytest.mark.parametrize("state", [small(), full()], ids=["small", "full"])
+def test_round_trip(state: State) -> None:
+    """A state written and read again is the same, and written again gives the same bytes."""
+    blob = codec.encode(state)
+
+    assert codec.decode(blob) == state
+    assert codec.encode(codec.decode(blob)) == blob
+
+
+def test_size_of_a_usual_user() -> None:
+    """A usual user takes at most 450 bytes."""
+    assert len(codec.encode(small())) <= 450
+
+
+@pytest.mark.parametrize("name", ["small", "full"])
+def test_golden(name: str, rewrite: bool) -> None:
+    """Blobs of version 1 stay readable for ever, and are still written the same."""
+    path = GOLDEN / f"v1-{name}.msgpack"
+    state = {"small": small, "full": full}[name]()
+    if rewrite:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(codec.encode(state))
+
+    assert codec.decode(path.read_bytes()) == state
+    assert codec.encode(state) == path.read_bytes()
+
+
+@pytest.mark.parametrize("blob", [b"", b"\xff\x90"])
+def test_unknown_version(blob: bytes) -> None:
+    """A blob of an unknown version is refused by name, not misread."""
+    with pytest.raises(codec.UnknownVersion):
+        codec.decode(blob)

@@ -1,0 +1,125 @@
+"""The JSON Schemas: what the loader accepts they let pass, and slips in the shape they catch."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import given, settings
+
+from tests.flows.strategies import flows
+from transforms.flows import model
+from transforms.flows.format import canonical
+from transforms.flows.json_schema import SCHEMAS, flow_schema, space_schema
+from transforms.flows.load.read_steps import VERBS
+from transforms.flows.load.read_triggers import TRIGGERS
+
+ROOT = Path(__file__).parents[2]
+FLOW = jsonschema.Draft202012Validator(flow_schema())
+SPACE = jsonschema.Draft202012Validator(space_schema())
+
+
+class Reader(yaml.SafeLoader):
+    """Reads scalars as editors do: by the core schema of YAML 1.2."""
+
+
+Reader.yaml_implicit_resolvers = {}
+for tag, pattern, starts in (
+    ("bool", r"true|false", "tf"),
+    ("null", r"null|~|", ["n", "~", ""]),
+    ("int", r"[-+]?[0-9]+", "-+0123456789"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
+):
+    Reader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), starts)
+
+
+def errors(text, validator=FLOW):
+    return [error.message for error in validator.iter_errors(yaml.load(text, Loader=Reader))]
+
+
+@pytest.mark.parametrize("kind", SCHEMAS)
+def test_the_schemas_are_valid(kind):
+    """Each schema is itself right by the rules of its dialect."""
+    jsonschema.Draft202012Validator.check_schema(SCHEMAS[kind]())
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "flow_defs").glob("*.yaml")), ids=lambda p: p.stem)
+def test_the_sample_files_pass(path):
+    """An editor shows no error in the sample flows and their space."""
+    validator = SPACE if path.stem == "space" else FLOW
+
+    assert errors(path.read_text("utf-8"), validator) == []
+
+
+@settings(deadline=None, max_examples=50)
+@given(flows())
+def test_every_right_flow_passes(flow):
+    """What the loader accepts in canonical form, the schema accepts."""
+    assert errors(canonical(flow)) == []
+
+
+HEAD = "flow: f\nenter: [{event: E}]\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "enter: [{event: E}]\nsteps: {a: {end: x}}\n",
+        "flow: f\nenter: []\nsteps: {a: {end: x}}\n",
+        "flow: f\nenter: [{evnt: E}]\nsteps: {a: {end: x}}\n",
+        "flow: f\nenter: [{event: E, without: [{event: F}]}]\nsteps: {a: {end: x}}\n",
+        HEAD + "steps: {a: {wait: 1 hour}}\n",
+        HEAD + "steps: {a: {snd: email, template: t}}\n",
+        HEAD + "steps: {a: {send: email}}\n",
+        HEAD + "steps: {a: {wait: 1h, end: x}}\n",
+        HEAD + "steps: {a: {if: [{then: b}]}}\n",
+        HEAD + "steps: {a: {split: {x: half}, then: {x: b}}}\n",
+        HEAD + "steps: {a: {wait_for: [{then: b}]}}\n",
+        HEAD + "steps: {a: {wait_for: [{opnd: b}]}}\n",
+        HEAD + "steps: {a: {then: b}}\n",
+        HEAD + "steps: {a: {end: x}}\nholdout: ten\n",
+        HEAD + "steps: {a: {end: x}}\nreenter: always\n",
+        HEAD + "steps: {a: {end: x}}\nschedule: {at_end: now}\n",
+    ],
+)
+def test_slips_in_the_shape_are_caught(text):
+    """A missing, unknown or misspelt key and a value of the wrong form are marked in an editor."""
+    assert errors(text)
+
+
+def test_a_space_with_a_wrong_type_is_caught():
+    """The types of events and traits come from a closed list."""
+    assert errors("space: s\ntraits: {age: int}\n", SPACE)
+    assert not errors("space: s\ntraits: {age: number}\n", SPACE)
+
+
+def keys_of(part):
+    found = set()
+    for option in flow_schema()["$defs"][part]["anyOf"]:
+        found |= option["properties"].keys()
+    return found
+
+
+def test_the_schema_knows_every_verb_and_trigger_of_the_loader():
+    """A verb or trigger that the loader reads cannot be missing from the schema."""
+    assert keys_of("step") >= VERBS.keys()
+    assert keys_of("trigger") >= TRIGGERS.keys()
+
+
+def test_the_schema_covers_the_closed_unions():
+    """Each verb, trigger, exit rule and case of the model has a place in the schema."""
+    parts = flow_schema()["$defs"]
+    described = {
+        option["description"].split(".")[0]
+        for part in ("step", "trigger", "exit", "case")
+        for option in parts[part]["anyOf"]
+    }
+    for union in (model.Verb, model.Trigger, model.ExitRule, model.Case):
+        for kind in get_args(union):
+            first = re.sub(r"\s*\([A-Z]\d.*?\)", "", kind.__doc__ or "").replace("``", "`")
+
+            assert " ".join(first.split()).split(".")[0] in described

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from transforms.flows.ids import draw, hashed, short
+from transforms.flows.memory import ENTRY, ROOM, WEEK, forgotten, remember, seen
+
+NOW = 1_770_000_000_000
+
+
+def test_remembers_for_seven_days() -> None:
+    """R5: an id is remembered for 7 days, and then it is too old to be taken for a new one."""
+    memory, dropped = remember(b"", short("a"), NOW, NOW, 0)
+    later, dropped = remember(memory, short("b"), NOW + WEEK - 1, NOW + WEEK - 1, dropped)
+    gone, dropped = remember(later, short("c"), NOW + WEEK, NOW + WEEK, dropped)
+
+    assert seen(later, short("a"))
+    assert not seen(gone, short("a"))
+    assert forgotten(NOW + WEEK, dropped) >= NOW
+
+
+def test_room_is_bounded() -> None:
+    """R5: the memory holds 2,000 ids; what was dropped for room is forgotten by its own time."""
+    memory, dropped = b"", 0
+    for n in range(ROOM + 3):
+        memory, dropped = remember(memory, short(str(n)), NOW + n * 1000, NOW + n * 1000, dropped)
+
+    assert len(memory) == ROOM * ENTRY
+    assert not seen(memory, short("2"))
+    assert seen(memory, short("3"))
+    assert forgotten(NOW, dropped) == NOW + 2_000
+
+
+def test_only_whole_entries_are_seen() -> None:
+    """An id is found at the place of an id only, never across two entries."""
+    memory, dropped = remember(b"", b"abcdef", 0, NOW, 0)
+    memory, dropped = remember(memory, b"ghijkl", NOW, NOW, dropped)
+
+    across = memory[3:9]
+    assert not seen(memory, across)
+
+
+def test_ids_are_permanent() -> None:
+    """R30: ids and draws are the same for ever; these values were written by version 1."""
+    assert hashed("space", "user", "cause") == "26be5c86a9ae18da8d24843b"
+    assert [draw("space", "flow", str(n)) for n in range(4)] == [2786, 7365, 5748, 4936]
+
+
+def test_draws_are_even() -> None:
+    """Draws spread over 0..9999: each tenth of the range gets its tenth of 20,000 users."""
+    counts = [0] * 10
+    for n in range(20_000):
+        counts[draw("space", "flow", f"user-{n}") // 1000] += 1
+
+    assert all(1_800 < count < 2_200 for count in counts)

@@ -1,0 +1,150 @@
+"""The history of an aggregate: exact, small, and the same in whatever order events come."""
+
+from __future__ import annotations
+
+from random import Random
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transforms.flows.series import (
+    KEPT,
+    Series,
+    add,
+    average,
+    counted,
+    maximum,
+    minimum,
+    newest,
+    next_expiry,
+    oldest,
+    prune,
+    total,
+)
+
+HOUR, DAY = 3_600_000, 86_400_000
+START = 1_780_000_000_000 // DAY * DAY
+
+
+def series_of(events, horizon=30 * DAY):
+    series = Series()
+    for t, value in events:
+        add(series, t, value, horizon)
+    return series
+
+
+def test_sums_and_windows():
+    """Windows count what is later than their start; sums over all time need no entries (R2)."""
+    events = [(START + HOUR, 19.99), (START + 2 * HOUR, 0.01), (START + 3 * HOUR, -5.0)]
+    series = series_of(events)
+
+    assert (counted(series), total(series)) == (3, 15.0)
+    assert (minimum(series), maximum(series), average(series)) == (-5.0, 19.99, 5.0)
+    since = START + HOUR
+    assert (counted(series, since), total(series, since)) == (2, -4.99)
+    assert (minimum(series, since), maximum(series, since)) == (-5.0, 0.01)
+    assert average(series, since) == -2.495
+    assert (oldest(series, since), newest(series, since)) == (START + 2 * HOUR, START + 3 * HOUR)
+    assert series_of(events, 0).entries == []
+
+
+def test_nothing_there():
+    """An empty series and an empty window have no smallest, largest, mean, oldest or newest."""
+    for series in (Series(), series_of([(START, 1)])):
+        assert (counted(series, START), total(series, START)) == (0, 0)
+        assert average(series, START) is minimum(series, START) is maximum(series, START) is None
+        assert oldest(series, START) is newest(series, START) is None
+        assert next_expiry(series, START + DAY, DAY) is None
+
+
+def test_next_expiry():
+    """An entry at e counts during [e, e + w), so it leaves at e + w (R2)."""
+    series = series_of([(START, 1), (START + HOUR, 1)])
+
+    assert next_expiry(series, START + HOUR, DAY) == START + DAY
+    assert counted(series, START + DAY - 1 - DAY) == 2
+    assert counted(series, START + DAY - DAY) == 1
+    assert next_expiry(series, START + DAY, DAY) == START + DAY + HOUR
+
+
+@given(st.data(), st.booleans(), st.sampled_from([0, 3 * DAY, 40 * DAY]))
+@settings(max_examples=60, deadline=None)
+def test_order_does_not_matter(data, with_values, horizon):
+    """The same events give the same bytes and sums, in whatever order they arrive."""
+    value = st.integers(-(10**7), 10**7).map(lambda n: n / 100) if with_values else st.none()
+    events = data.draw(
+        st.lists(st.tuples(st.integers(START, START + 50 * DAY), value), max_size=30)
+    )
+    shuffled = data.draw(st.permutations(events))
+
+    one, other = series_of(events, horizon), series_of(shuffled, horizon)
+    assert msgspec.msgpack.encode(one) == msgspec.msgpack.encode(other)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("horizon", [30 * DAY, 50 * DAY, 200 * DAY])
+def test_order_does_not_matter_past_the_bound(seed, horizon):
+    """Nor does it where entries are merged into days, or fall out of the horizon."""
+    random = Random(seed)
+    events = [(START + random.randrange(60 * 24) * HOUR, random.randrange(9)) for _ in range(900)]
+    ordered = series_of(sorted(events), horizon)
+    random.shuffle(events)
+    shuffled = series_of(events, horizon)
+
+    assert msgspec.msgpack.encode(ordered) == msgspec.msgpack.encode(shuffled)
+    assert (len(shuffled.entries) == KEPT) is (horizon > 30 * DAY)
+    assert bool(shuffled.days) is (horizon > 30 * DAY)
+
+
+def test_past_the_bound():
+    """The newest 500 entries are exact, older ones count from the start of their UTC day."""
+    events = [(START + n * HOUR, 1.5) for n in range(KEPT + 30)]
+    series = series_of(events, 100 * DAY)
+
+    assert len(series.entries) == KEPT
+    assert series.days == [[START, 24, 360_000, 15_000, 15_000],
+                           [START + DAY, 6, 90_000, 15_000, 15_000]]  # fmt: skip
+    assert counted(series, START - 1) == KEPT + 30
+    assert total(series, START - 1) == 1.5 * (KEPT + 30)
+    assert counted(series, START + 10 * HOUR) == KEPT + 6
+    assert counted(series, START + 40 * HOUR) == KEPT + 30 - 41
+    assert (minimum(series, START - 1), average(series, START - 1)) == (1.5, 1.5)
+    assert oldest(series, START - 1) == START
+    assert counted(series_of([(t, None) for t, _ in events], 100 * DAY), START - 1) == KEPT + 30
+
+
+def test_prune():
+    """What no window sees any more can be dropped; sums over all time stay."""
+    series = series_of([(START, 1), (START + HOUR, 1)])
+    prune(series, START + 30 * DAY, 30 * DAY)
+
+    assert series.entries == [[START + HOUR, 10_000]]
+    assert counted(series) == 2
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 10**12 + 1, 1e300])
+def test_what_is_no_amount(value):
+    """A value that is not finite, or larger than 10**12, does not count at all."""
+    series = series_of([(START, 1)])
+
+    assert not add(series, START, value, DAY)
+    assert series == series_of([(START, 1)])
+
+
+def test_totals_stay_within_64_bits():
+    """So much money that the wire cannot hold it does not stop the user's state."""
+    series = Series()
+    for n in range(1000):
+        add(series, START + n, 10**12, DAY)
+
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(series), type=Series) == series
+
+
+def test_small_on_the_wire():
+    """A user with a counter, a sum and five purchases in a window stays far below 450 bytes."""
+    purchases = [(START + n * DAY, 19.99 + n) for n in range(5)]
+    everything = [series_of([(t, None) for t, _ in purchases], 0), series_of(purchases)]
+
+    assert len(msgspec.msgpack.encode(everything)) < 200

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import pytest
+
+from transforms.flows.catalog import Catalog
+from transforms.flows.control import Publish, Start, Stop
+from transforms.flows.publish import InvalidLog, catalog_of, records_of
+from transforms.flows.signals import Command, Event, Time
+from transforms.flows.step import Behind, Done, fold, step
+
+FLOW = """\
+flow: hello
+enter:
+  - event: Signed Up
+steps:
+  settle: {wait: 1h}
+  greet: {send: log, template: hi}
+"""
+SPACE = """\
+space: test
+channels:
+  log: {address: user}
+"""
+HOUR = 3_600_000
+START = 1_770_000_000_000
+
+
+def catalog(complete_until: int | None = None) -> Catalog:
+    """Return a catalog of one flow that waits an hour and greets."""
+    records = records_of({"hello": FLOW}, SPACE, {"hello": {"hi": "Hello {{ user.name }}"}})
+    return catalog_of(records) if complete_until is None else catalog_of(records, complete_until)
+
+
+def signed_up(n: int = 1, time: int = START, **more: object) -> Event:
+    """Return the event that enters."""
+    return Event(id=f"e{n}", user="ann", time=time, name="Signed Up", **more)  # type: ignore[arg-type]
+
+
+def done(found: Done | Behind) -> Done:
+    """Return a finished step."""
+    assert isinstance(found, Done)
+    return found
+
+
+def test_behind_changes_nothing() -> None:
+    """Section 7: where the log is not complete until the handling time, nothing is done."""
+    assert step(catalog(START - 1), None, signed_up()) == Behind(START)
+    assert isinstance(step(catalog(START), None, signed_up()), Done)
+
+
+def test_wake_at_is_when_the_wait_ends() -> None:
+    """R1: a host is told the one instant at which to call again, and an early call re-arms."""
+    first = done(step(catalog(), None, signed_up()))
+    early = done(step(catalog(), first.state, Time("ann", START + HOUR - 1)))
+    late = done(step(catalog(), first.state, Time("ann", START + 50 * HOUR)))
+
+    assert first.wake_at == START + HOUR
+    assert (early.state, early.outputs, early.wake_at) == (first.state, (), START + HOUR)
+    assert [o.at for o in late.outputs if o.__struct_config__.tag == "message"] == [START + HOUR]
+    assert late.wake_at is None
+
+
+def test_a_wake_command_is_an_alarm() -> None:
+    """R29: ``wake`` fires what is due by its time and is otherwise no signal."""
+    first = done(step(catalog(), None, signed_up()))
+    wake = Command(id="w", user="ann", time=START + HOUR, what="wake")
+
+    assert step(catalog(), first.state, wake) == step(
+        catalog(), first.state, Time("ann", START + HOUR)
+    )
+
+
+def test_fold_is_step_after_step() -> None:
+    """R3: signals in one go or in pieces give the same state and the same outputs."""
+    signals = [signed_up(1), signed_up(1), signed_up(2, START + 2 * HOUR), Time("ann", START * 2)]
+    blob, outputs = None, []
+    for signal in signals:
+        result = done(step(catalog(), blob, signal))
+        blob, outputs = result.state, [*outputs, *result.outputs]
+    whole = done(fold(catalog(), None, signals))
+
+    assert (whole.state, list(whole.outputs)) == (blob, outputs)
+
+
+def test_an_event_that_nothing_reads_is_no_signal() -> None:
+    """R5: such an event leaves no trace, and makes no user known."""
+    other = Event(id="x", user="ann", time=START, name="Page Viewed")
+    first = done(step(catalog(), None, signed_up()))
+
+    assert step(catalog(), None, other) == Done(None, (), None)
+    assert done(step(catalog(), first.state, other)).state == first.state
+
+
+def test_alarms_of_unknown_users_change_nothing() -> None:
+    """An alarm for a user of whom nothing is known does nothing."""
+    assert step(catalog(), None, Time("ann", START)) == Done(None, (), None)
+
+
+def test_what_cannot_be_followed_is_refused() -> None:
+    """R27: a log with a broken version or an unknown flow is refused, with the reason."""
+    broken = Publish(sequence=1, effective_at=0, flow="hello", version=1, text="flow: hello\n")
+
+    with pytest.raises(InvalidLog) as found:
+        catalog_of([broken])
+    assert found.value.problems
+
+    with pytest.raises(InvalidLog, match="never published"):
+        catalog_of([Start(sequence=1, effective_at=0, flow="nobody")])
+
+
+def test_the_catalog_tells_what_holds_when() -> None:
+    """A catalog answers as of any instant: before the stop the flow runs, after it is finished."""
+    records = records_of({"hello": FLOW}, SPACE, {"hello": {"hi": "Hello"}})
+    stop = Stop(sequence=9, effective_at=START, flow="hello")
+    found = catalog_of([*records, stop])
+
+    assert found.at(START - 1).by_id["hello"].status == "running"
+    assert found.at(START).by_id["hello"].status == "finished"
+    assert found.next_effect(0, START) is not None

@@ -1,0 +1,128 @@
+"""Windows: when something may happen, over midnight and over changes of the clock."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transforms.flows.times import DAY, TimeSyntaxError, instant, iso, utc, zone
+from transforms.flows.windows import closing, is_open, opening, parse_window
+
+BERLIN = zone("Europe/Berlin")
+ZONES = [utc(), BERLIN, zone("America/New_York"), zone("Africa/Cairo"), zone("America/Sao_Paulo")]
+
+windows = st.sampled_from([
+    "09:00-18:00", "mon-fri 09:00-18:00", "sat-sun", "fri 22:00-02:00", "22:00-08:00",
+    "mon 00:00-24:00, wed 10:00-12:00", "fri-mon 23:30-00:15", "02:00-03:00", "sun 02:00-02:30",
+])  # fmt: skip
+instants = st.integers(instant("2017-01-01", utc()), instant("2027-01-01", utc()))
+
+
+def at(text):
+    return instant(text, BERLIN)
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("9:00-18:00", "09:00-18:00"),
+        ("mon-fri  9:00 - 18:00", "mon-fri 09:00-18:00"),
+        ("sat-sun", "sat-sun"),
+        ("mon-fri 09:00-18:00,sat 10:00-14:00", "mon-fri 09:00-18:00, sat 10:00-14:00"),
+        ("18:00-24:00", "18:00-24:00"),
+    ],
+)
+def test_canonical_text(text, canonical):
+    """A window has one canonical text, which reads as the same window."""
+    window = parse_window(text)
+
+    assert window.text == canonical
+    assert parse_window(canonical) == window
+
+
+@pytest.mark.parametrize(
+    ("text", "t", "opens", "closes"),
+    [
+        # 2026-06-05 is a Friday
+        ("09:00-18:00", "2026-06-05T09:00", "2026-06-05T09:00", "2026-06-05T18:00"),
+        ("09:00-18:00", "2026-06-05T17:59:59.999", "2026-06-05T17:59:59.999", "2026-06-05T18:00"),
+        ("09:00-18:00", "2026-06-05T18:00", "2026-06-06T09:00", "2026-06-06T18:00"),
+        ("mon-fri 09:00-18:00", "2026-06-05T18:00", "2026-06-08T09:00", "2026-06-08T18:00"),
+        ("sat-sun", "2026-06-05T18:00", "2026-06-06T00:00", "2026-06-08T00:00"),
+        ("fri 22:00-02:00", "2026-06-06T01:59", "2026-06-06T01:59", "2026-06-06T02:00"),
+        ("fri 22:00-02:00", "2026-06-05T01:00", "2026-06-05T22:00", "2026-06-06T02:00"),
+        ("22:00-08:00", "2026-06-05T23:30", "2026-06-05T23:30", "2026-06-06T08:00"),
+        ("09:00-12:00, 11:00-14:00", "2026-06-05T10:00", "2026-06-05T10:00", "2026-06-05T14:00"),
+        # the clock goes forward at 02:00, so that this window has no time on that day
+        ("02:00-03:00", "2026-03-29T00:00", "2026-03-30T02:00", "2026-03-30T03:00"),
+        ("01:30-02:30", "2026-03-29T00:00", "2026-03-29T01:30", "2026-03-29T03:00"),
+        # the clock goes back at 03:00: the first 02:30 ends the window
+        ("01:00-02:30", "2026-10-25T00:00", "2026-10-25T01:00", "2026-10-25T02:30"),
+        ("sun 02:00-03:00", "2026-03-23T00:00", "2026-04-05T02:00", "2026-04-05T03:00"),
+    ],
+)
+def test_openings(text, t, opens, closes):
+    """A window is half open, belongs to the day it starts on, and follows the wall clock (R2)."""
+    window = parse_window(text)
+    start = opening(window, at(t), BERLIN)
+
+    assert iso(start) == iso(at(opens))
+    assert iso(closing(window, start, BERLIN)) == iso(at(closes))
+    assert is_open(window, at(t), BERLIN) is (opens == t)
+
+
+@pytest.mark.parametrize("text", ["mon-sun", "00:00-24:00", "00:00-12:00, 12:00-00:00"])
+def test_always_open(text):
+    """A window that never closes says so."""
+    window = parse_window(text)
+
+    assert closing(window, at("2026-06-05T12:00"), BERLIN) is None
+    assert opening(window, at("2026-06-05T12:00"), BERLIN) == at("2026-06-05T12:00")
+
+
+def test_closed_closes_at_once():
+    """The first instant at which a closed window is closed is now."""
+    assert closing(parse_window("09:00-10:00"), at("2026-06-05T12:00"), BERLIN) == at(
+        "2026-06-05T12:00"
+    )
+
+
+@given(windows, instants, st.sampled_from(ZONES))
+@settings(max_examples=200, deadline=None)
+def test_opening_is_the_first(text, t, where):
+    """The opening is open, nothing before it is, and closing then comes as its first end."""
+    window = parse_window(text)
+    start = opening(window, t, where)
+    end = closing(window, start, where)
+
+    assert t <= start <= t + 15 * DAY
+    assert is_open(window, start, where)
+    assert start == t or not is_open(window, start - 1, where)
+    step = max((start - t) // 40, 1)
+    assert not any(is_open(window, early, where) for early in range(t, start, step))
+    assert is_open(window, end - 1, where)
+    assert not is_open(window, end, where)
+    step = max((end - start) // 40, 1)
+    assert all(is_open(window, during, where) for during in range(start, end, step))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("09:00-09:00", '"09:00-09:00" is empty; a whole day is 00:00-24:00'),
+        ("24:00-09:00", '"24:00" can only end a window'),
+        ("09:00", '"09:00" is not a window; write for example 09:00-18:00'),
+        ("mun 09:00-18:00", '"mun" is not a weekday'),
+        ("09:00-25:00", '"25:00" is not a time of day'),
+        ("09:00-18:00,", '"" is not a window'),
+        ("", '"" is not a window'),
+        (",".join(["mon"] * 51), "at most 50 parts"),
+    ],
+)
+def test_windows_that_cannot_be_read(text, message):
+    """An empty or impossible window is an error that helps."""
+    with pytest.raises(TimeSyntaxError) as caught:
+        parse_window(text)
+
+    assert message in str(caught.value)

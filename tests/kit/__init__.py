@@ -1,0 +1,1 @@
+"""What the tests use and nothing else does."""

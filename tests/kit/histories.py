@@ -1,0 +1,156 @@
+"""Random histories of one user, run clean: what arrived in which order, and what came of it."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import msgspec
+
+from tests.kit.worlds import DAY, EVENTS, HOUR, MINUTE, ZONES, World
+from transforms.flows import outputs as out
+from transforms.flows.catalog import NEVER
+from transforms.flows.signals import (
+    AudienceChange,
+    Command,
+    CommunicationUpdate,
+    Enter,
+    Event,
+    ProfileChange,
+    Signal,
+    Time,
+)
+from transforms.flows.step import Done, step
+
+GAPS = (0, 0, 1, 1000, MINUTE, 10 * MINUTE, HOUR, 3 * HOUR, 9 * HOUR, DAY, 2 * DAY)
+STATUSES = ("delivered", "opened", "clicked", "failed", "bounced", "unsubscribed")
+AFTER = 12 * DAY
+
+
+class Handled(msgspec.Struct, frozen=True):
+    """A signal that arrived, the user's clock after it, and what came of it.
+
+    ``taken`` is false for what the core does not remember: too old, or read by nothing (R5).
+    """
+
+    signal: Signal
+    at: int
+    outputs: tuple[out.AnyOutput, ...]
+    taken: bool
+
+
+class History(msgspec.Struct, frozen=True):
+    """A user's history and its clean run; it ends with ``Time(until)``."""
+
+    world: World
+    user: str
+    handled: tuple[Handled, ...]
+    until: int
+    outputs: tuple[out.AnyOutput, ...]
+    state: bytes | None
+    wake_at: int | None
+    largest: int
+
+
+def history(world: World, seed: int, length: int | None = None) -> History:
+    """Make the history of a seed and run it, each signal once and in order of arrival."""
+    rng = random.Random(f"history {seed}")
+    user, now = f"u{seed}", world.start
+    known: list[str] = []
+    handled: list[Handled] = []
+    outputs: list[out.AnyOutput] = []
+    state: bytes | None = None
+    clock = largest = 0
+    catalog = world.catalog()
+    for n in range(length or rng.choice((5, 15, 40, 80))):
+        now += rng.choice(GAPS) + rng.choice((0, 0, rng.randrange(HOUR)))
+        if n == 0 and rng.random() < 0.7:
+            signal: Signal = _reachable(user, now)
+        else:
+            signal = _signal(rng, user, f"i{n}", now, world.slack, known)
+        done = step(catalog, state, signal)
+        assert isinstance(done, Done)
+        state = done.state
+        at = max(clock, handling(signal, world.slack))
+        heard = not isinstance(signal, Event) or catalog.heard.get(signal.name, NEVER) <= at
+        clock = at if heard else clock
+        refused = any(getattr(o, "reason", "") == "too_old" for o in done.outputs)
+        handled.append(Handled(signal, clock, done.outputs, heard and not refused))
+        outputs += done.outputs
+        known += [o.communication for o in done.outputs if isinstance(o, out.Message)]
+        largest = max(largest, len(state or b""))
+    until = max(now, clock) + AFTER
+    done = step(catalog, state, Time(user=user, at=until))
+    assert isinstance(done, Done)
+    outputs += done.outputs
+    return History(
+        world, user, tuple(handled), until, tuple(outputs), done.state, done.wake_at, largest
+    )
+
+
+def handling(signal: Signal, slack: int) -> int:
+    """Say when a signal is handled, but for the user's clock (section 1)."""
+    assert not isinstance(signal, Time)
+    received = signal.time if signal.received is None else signal.received
+    own = min(signal.time, received)
+    return own if signal.received is None else max(own, received - slack)
+
+
+def _reachable(user: str, now: int) -> Signal:
+    traits = {"email": "a@example.com", "phone": "+491511", "plan": "free"}
+    return ProfileChange(id="i0", user=user, time=now, set=traits, consent={"club": True})
+
+
+def _signal(
+    rng: random.Random, user: str, name: str, now: int, slack: int, known: list[str]
+) -> Signal:
+    late = rng.choice((0, 0, 0, 0, rng.randrange(slack + 1), rng.randrange(DAY), -HOUR, 8 * DAY))
+    received = None if rng.random() < 0.3 else now
+    base: dict[str, Any] = {
+        "id": name,
+        "user": user,
+        "time": max(0, now - (0 if received is None and late < 0 else late)),
+        "received": received,
+    }
+    if rng.random() < 0.03:
+        base[rng.choice(("bypass", "backfill"))] = True
+    match rng.choice(
+        "event event event event event profile profile audience enter stop sent".split()
+    ):
+        case "event":
+            properties = {"k": rng.choice("xyz"), "v": rng.choice((1, 4, 9.5, 20, "many", None))}
+            return Event(name=rng.choice(EVENTS), properties=properties, **base)
+        case "profile":
+            return _profile(rng, base, now)
+        case "audience":
+            name = rng.choice(("vip", "vip", "vip", "busy"))
+            return AudienceChange(audience=name, entered=rng.random() < 0.6, **base)
+        case "enter":
+            flow = rng.choice(("f0", "f1", "f9"))
+            return Enter(flow=flow, data={"k": rng.choice("xyz")}, **base)
+        case "stop" if rng.random() < 0.2:
+            return Command(what="stop", flow=rng.choice((None, "f0")), **base)
+        case _ if known:
+            status, name = rng.choice(STATUSES), rng.choice(known[-8:])
+            return CommunicationUpdate(communication=name, status=status, **base)
+        case _:
+            return Event(name="Nobody Reads This", **base)
+
+
+def _profile(rng: random.Random, base: dict[str, Any], now: int) -> ProfileChange:
+    day = f"{rng.choice((1990, 2000))}-{rng.randrange(1, 13):02}-{rng.choice((1, 15, 28)):02}"
+    some: dict[str, Any] = {
+        "plan": rng.choice(("pro", "free", None, 7)),
+        "score": rng.choice((1, 3, 5, "x")),
+        "email": rng.choice(("a@example.com", None)),
+        "phone": rng.choice(("+491511", None)),
+        "timezone": rng.choice((*ZONES, "Nowhere", None)),
+        "day": rng.choice((day, "2026-03-29", "2028-02-29", "2026-10-25", "soon", None)),
+        "seen": now - rng.randrange(3 * DAY),
+        "name": "Kim",
+    }
+    names = rng.sample(sorted(some), rng.choice((1, 2, 5)))
+    consent = rng.choice(({}, {}, {"email": rng.random() < 0.5}, {"log": rng.random() < 0.6}))
+    consent |= rng.choice(({}, {"club": True}, {"email:news": False}, {"news": rng.random() < 0.5}))
+    tag = rng.choice(((), (), ("hot",)))
+    return ProfileChange(set={n: some[n] for n in names}, consent=consent, tag=tag, **base)

@@ -1,0 +1,237 @@
+"""What must hold of any history, judged from what came out alone, without the core's help."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+from zoneinfo import ZoneInfo
+
+from tests.kit.histories import Handled, History
+from transforms.flows import outputs as out
+from transforms.flows.signals import ProfileChange
+
+BOUND = 256 * 1024
+HOURS = {"6h": 6, "24h": 24, "3d": 72}
+
+
+def violations(history: History) -> Iterator[str]:
+    """Yield what is wrong with a clean run."""
+    outputs = history.outputs
+    ids = [output.id for output in outputs]
+    if len(set(ids)) < len(ids):
+        yield f"ids repeat: {sorted(i for i in set(ids) if ids.count(i) > 1)[:3]}"
+    times = [output.at for output in outputs]
+    if times != sorted(times):
+        yield "outputs go back in time"
+    if history.largest > BOUND:
+        yield f"the state has {history.largest} bytes"
+    if history.wake_at is not None and history.wake_at <= history.until:
+        yield "what was due is left behind"
+    yield from _sessions(history)
+    yield from _flow_states(outputs)
+    yield from _messages(outputs)
+    yield from _caps(history)
+    yield from _consent(history)
+    yield from _quiet(history)
+
+
+def _sessions(history: History) -> Iterator[str]:
+    rows: dict[str, list[out.Transition]] = defaultdict(list)
+    for output in history.outputs:
+        if isinstance(output, out.Transition):
+            rows[output.session].append(output)
+    for session, way in rows.items():
+        whats = [row.what for row in way]
+        if whats[0] != "entered" or whats.count("entered") != 1:
+            yield f"session {session} does not begin with its entry"
+        if whats.count("ended") > 1 or ("ended" in whats and whats[-1] != "ended"):
+            yield f"session {session} ended and went on"
+        if "ended" not in whats and (whats[-1] != "waiting" or way[-1].until is None):
+            yield f"session {session} neither ended nor waits: {whats[-1]}"
+        if "ended" not in whats and history.wake_at is None:
+            yield f"session {session} waits for ever"
+        visits: dict[str, int] = defaultdict(int)
+        here = ""
+        for row in way:
+            if row.what == "reached":
+                visits[row.step] += 1
+                here = row.step
+                if row.visit != visits[row.step]:
+                    yield f"visit {row.visit} of {row.step} is the {visits[row.step]}th"
+            elif row.what in ("waiting", "left") and row.step != here:
+                yield f"session {session} is {row.what} at {row.step}, but stands at {here}"
+        lefts = [(row.step, row.visit) for row in way if row.what == "left"]
+        if len(set(lefts)) < len(lefts):
+            yield f"session {session} left a step twice"
+
+
+def _flow_states(outputs: tuple[out.AnyOutput, ...]) -> Iterator[str]:
+    live: dict[str, str] = {}
+    last = 0
+    for output in outputs:
+        match output:
+            case out.Transition(silent=True, session=session):
+                live.pop(session, None)
+            case out.Transition(what="entered" | "reached", session=session, step=step):
+                live[session] = step
+            case out.Transition(what="ended", session=session):
+                live.pop(session, None)
+            case out.FlowState(sequence=sequence, flows=flows):
+                last += 1
+                if sequence != last:
+                    yield f"flow state {sequence} follows {last - 1}"
+                if {f["session"]: f["step"] for f in flows} != live:
+                    yield f"flow state {sequence} differs from the transitions"
+    if not outputs:
+        return
+
+
+def _messages(outputs: tuple[out.AnyOutput, ...]) -> Iterator[str]:
+    rows: dict[str, list[out.Communication]] = defaultdict(list)
+    for output in outputs:
+        if isinstance(output, out.Communication):
+            rows[output.communication].append(output)
+    silent: set[str] = set()
+    withheld: dict[str, bool] = {}
+    for output in outputs:
+        if isinstance(output, out.Transition) and output.silent:
+            silent.add(output.session)
+        if isinstance(output, (out.Communication, out.Message)):
+            withheld.setdefault(output.communication, output.session in silent)
+        if isinstance(output, out.Message):
+            statuses = [row.status for row in rows[output.communication]]
+            if statuses.count("active") != 1:
+                yield f"message {output.id} has rows {statuses}"
+            if withheld[output.communication]:
+                yield f"message {output.id} of a silent session"
+            if output.expires is not None and output.at >= output.expires:
+                yield f"message {output.id} left after its validity"
+    for name, mine in rows.items():
+        statuses = [row.status for row in mine]
+        ends = [s for s in statuses if s in ("active", "skipped", "canceled")]
+        if len(ends) > 1:
+            yield f"communication {name} was decided twice: {statuses}"
+
+
+def _caps(history: History) -> Iterator[str]:
+    sent = [o for o in history.outputs if isinstance(o, out.Message)]
+    for most, per, channel, topic in history.world.caps:
+        mine = [m for m in sent if channel in (None, m.channel) and topic in (None, m.topic)]
+        for n, message in enumerate(mine):
+            zones = _zones_at(history, message)
+            counts = [_within(mine[: n + 1], message.at, per, zone) for zone in zones]
+            if min(counts) > most:
+                yield f"message {message.id} is the {min(counts)}th, {most} per {per} are allowed"
+
+
+def _within(sent: list[out.Message], t: int, per: str, zone: ZoneInfo) -> int:
+    if per in HOURS:
+        return sum(1 for m in sent if m.at > t - HOURS[per] * 3_600_000)
+    day = _local(t, zone).date()
+    first = day if per == "day" else day - timedelta(days=day.weekday())
+    return sum(1 for m in sent if _local(m.at, zone).date() >= first)
+
+
+def _consent(history: History) -> Iterator[str]:
+    """No message between a withdrawal of its channel or topic and the next consent."""
+    changes: list[tuple[int, dict[str, bool]]] = []
+    for given in history.handled:
+        if isinstance(given.signal, ProfileChange) and _counts(given):
+            changes.append((given.at, given.signal.consent))
+        told = (o for o in given.outputs if isinstance(o, out.ProfileUpdate) and o.consent)
+        changes.extend((output.at, output.consent) for output in told)
+    for message in history.outputs:
+        if not isinstance(message, out.Message):
+            continue
+        now: dict[str, bool] = {}
+        unsure: set[str] = set()
+        for at, consent in changes:
+            if at < message.at:
+                now |= consent
+            elif at == message.at:
+                unsure |= consent.keys()
+        for name in (message.channel, f"{message.channel}:{message.topic}"):
+            if now.get(name) is False and name not in unsure:
+                yield f"message {message.id} without consent to {name}"
+        exact = now.get(f"{message.channel}:{message.topic}")
+        if message.topic and exact is None and not unsure and now.get(message.topic) is False:
+            yield f"message {message.id} without consent to {message.topic}"
+        if message.topic == "club" and not unsure and not (exact or now.get("club")):
+            yield f"message {message.id} without the choice of club"
+
+
+def _counts(given: Handled) -> bool:
+    """Tell whether a profile change was taken in."""
+    reasons = {getattr(o, "reason", "") for o in given.outputs}
+    return not reasons & {"too_old", "value_too_large"}
+
+
+def _quiet(history: History) -> Iterator[str]:
+    for message in history.outputs:
+        if isinstance(message, out.Message) and history.world.quiet is not None:
+            zones = _zones_at(history, message)
+            if all(_is_quiet(history.world.quiet, _local(message.at, zone)) for zone in zones):
+                yield f"message {message.id} in quiet hours"
+
+
+def _is_quiet(quiet: str, wall: datetime) -> bool:
+    minute = wall.hour * 60 + wall.minute
+    for part in quiet.split(", "):
+        days, _, hours = part.rpartition(" ")
+        first, last = (int(h[:2]) * 60 + int(h[3:]) for h in hours.split("-"))
+        if days and wall.weekday() < 5:
+            continue
+        if first < last and first <= minute < last:
+            return True
+        if first >= last and (minute >= first or minute < last):
+            return True
+    return False
+
+
+def _zones_at(history: History, message: out.Message) -> list[ZoneInfo]:
+    """Say in which zone the user was; in two if it changed at that very instant."""
+    fallback = _fallback(history, message)
+    found, now = [fallback], fallback
+    for given in history.handled:
+        signal = given.signal
+        if not isinstance(signal, ProfileChange) or "timezone" not in signal.set:
+            continue
+        if not _counts(given):
+            continue
+        named = signal.set["timezone"]
+        now = _zone(named) if named not in (None, "Nowhere") else fallback
+        if given.at < message.at:
+            found = [now]
+        elif given.at == message.at:
+            found.append(now)
+    return found
+
+
+def _fallback(history: History, message: out.Message) -> ZoneInfo:
+    texts = [history.world.files[f"{message.flow}.yaml"]]
+    texts += [
+        r.text
+        for r in history.world.records
+        if getattr(r, "version", 0) == message.version and getattr(r, "flow", "") == message.flow
+    ]
+    for line in texts[-1].splitlines():
+        if line.startswith("zone: "):
+            return _zone(line.removeprefix("zone: "))
+    return _zone(history.world.zone)
+
+
+_ZONES: dict[str, ZoneInfo] = {}
+
+
+def _zone(name: str) -> ZoneInfo:
+    if name not in _ZONES:
+        file = resources.files("tzdata").joinpath("zoneinfo", *name.split("/"))
+        with file.open("rb") as data:
+            _ZONES[name] = ZoneInfo.from_file(data, key=name)
+    return _ZONES[name]
+
+
+def _local(t: int, zone: ZoneInfo) -> datetime:
+    return datetime.fromtimestamp(t / 1000, UTC).astimezone(zone)

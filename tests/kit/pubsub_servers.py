@@ -1,0 +1,141 @@
+"""The Pub/Sub servers that tests can run on: the kit's own, and Google's emulator where it is.
+
+``TOWPATH_PUBSUB_EMULATOR_JAR`` names the emulator's jar; it needs Java.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from google.cloud import pubsub_v1
+
+from tests.kit.pubsub_server import PubSubServer
+
+JAR = "TOWPATH_PUBSUB_EMULATOR_JAR"
+SERVERS = ("kit", "emulator") if os.environ.get(JAR) else ("kit",)
+PATIENCE = 30.0
+
+
+@contextmanager
+def running(server: str) -> Iterator[str]:
+    """Run a server of ``SERVERS`` and yield its address."""
+    if server == "kit":
+        with PubSubServer() as kit:
+            yield kit.address
+    else:
+        with _emulator(Path(os.environ[JAR])) as address:
+            yield address
+
+
+@contextmanager
+def _emulator(jar: Path) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = ["java", "-jar", str(jar), "--host=127.0.0.1", f"--port={port}"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _await_port(port)
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+def _await_port(port: int) -> None:
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
+        else:
+            return
+
+
+class World:
+    """A topic and a subscription of their own, and the real clients on them."""
+
+    def __init__(self, *, ordered: bool = False, filter: str = "") -> None:  # noqa: A002
+        options = pubsub_v1.types.PublisherOptions(enable_message_ordering=True)
+        self.publisher = pubsub_v1.PublisherClient(publisher_options=options)
+        self.subscriber = pubsub_v1.SubscriberClient()
+        self.project = f"projects/p{uuid.uuid4().hex[:12]}"
+        self.topic = f"{self.project}/topics/events"
+        self.publisher.create_topic(name=self.topic)
+        self.subscription = self.subscribe("flows", ordered=ordered, filter=filter)
+
+    def subscribe(self, name: str, *, ordered: bool = False, filter: str = "") -> str:  # noqa: A002
+        """Create one more subscription of the topic."""
+        path = f"{self.project}/subscriptions/{name}"
+        self.subscriber.create_subscription(
+            request={
+                "name": path,
+                "topic": self.topic,
+                "ack_deadline_seconds": 10,
+                "enable_message_ordering": ordered,
+                "filter": filter,
+            }
+        )
+        return path
+
+    def publish(self, *texts: str, key: str = "", **attributes: str) -> list[str]:
+        """Publish texts, and name the ids they were given."""
+        futures = [
+            self.publisher.publish(self.topic, text.encode(), key, **attributes) for text in texts
+        ]
+        return [future.result(PATIENCE) for future in futures]
+
+    def pull(
+        self, most: int = 1000, subscription: str = ""
+    ) -> list[pubsub_v1.types.ReceivedMessage]:
+        """Fetch what can be had at once."""
+        # By the transport, since the client warns of what an emulator needs.
+        request = pubsub_v1.types.PullRequest(
+            subscription=subscription or self.subscription,
+            max_messages=most,
+            return_immediately=True,
+        )
+        return list(self.subscriber.transport.pull(request, timeout=PATIENCE).received_messages)
+
+    def pull_all(self, count: int) -> list[pubsub_v1.types.ReceivedMessage]:
+        """Fetch until ``count`` messages have come."""
+        until, got = time.monotonic() + PATIENCE, []
+        while len(got) < count:
+            assert time.monotonic() < until, f"only {len(got)} of {count} messages came"
+            got += self.pull(count - len(got))
+        return got
+
+    def acknowledge(self, *received: pubsub_v1.types.ReceivedMessage) -> None:
+        """Acknowledge messages."""
+        self.subscriber.acknowledge(
+            subscription=self.subscription, ack_ids=[each.ack_id for each in received]
+        )
+
+    def modify(self, seconds: int, *received: pubsub_v1.types.ReceivedMessage) -> None:
+        """Extend leases; 0 seconds gives messages back."""
+        self.subscriber.modify_ack_deadline(
+            subscription=self.subscription,
+            ack_ids=[each.ack_id for each in received],
+            ack_deadline_seconds=seconds,
+        )
+
+    def close(self) -> None:
+        """Close both clients."""
+        self.publisher.stop()
+        self.publisher.transport.close()
+        self.subscriber.close()
+
+
+def texts(received: list[pubsub_v1.types.ReceivedMessage]) -> list[str]:
+    """Read the data of messages, in their order."""
+    return [each.message.data.decode() for each in received]

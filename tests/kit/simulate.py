@@ -1,0 +1,216 @@
+"""The seeded simulator of the core: one seed, one history, and everything a host may do to it.
+
+    python -m tests.kit.simulate --histories 10000 --seed 1
+
+A history is run clean, then again with duplicates, alarms, crashes, pieces and a control log
+that is read bit by bit: the outputs must be the same bytes. What must hold of any history is
+judged from its outputs alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from hashlib import blake2b
+
+from tests.kit.histories import Handled, History, history
+from tests.kit.invariants import violations
+from tests.kit.worlds import DAY, world
+from transforms.flows import outputs as out
+from transforms.flows.signals import (
+    AudienceChange,
+    Command,
+    Event,
+    ProfileChange,
+    Signal,
+    Time,
+)
+from transforms.flows.step import Behind, Done, fold
+
+PER_WORLD = 8
+"""Histories that share their flows: loading those takes longer than running a history."""
+
+Run = tuple[list[bytes], bytes | None]
+
+
+def make(seed: int) -> History:
+    """Make the history of a seed."""
+    return history(world(seed // PER_WORLD), seed)
+
+
+def problems(seed: int) -> list[str]:
+    """Simulate one seed; return what is wrong."""
+    clean = make(seed)
+    found = list(violations(clean))
+    rng = random.Random(f"faults {seed}")
+    wanted: Run = [out.encode(output) for output in clean.outputs], clean.state
+    for name, run in (("faulty", faulty(clean, rng)), ("in pieces", pieces(clean, rng))):
+        if run != wanted:
+            found.append(f"the run {name} differs: {_first_difference(wanted, run)}")
+    return found
+
+
+def _first_difference(wanted: Run, run: Run) -> str:
+    for n, (a, b) in enumerate(zip(wanted[0], run[0], strict=False)):
+        if a != b:
+            return f"output {n} is {out.decode(b)}, not {out.decode(a)}"
+    if len(wanted[0]) != len(run[0]):
+        return f"{len(run[0])} outputs, not {len(wanted[0])}"
+    return "only the state"
+
+
+class Host:
+    """Drives the core as hosts do, also when they stumble."""
+
+    def __init__(self, clean: History, rng: random.Random, crashes: float) -> None:
+        self.clean, self.rng, self.crashes = clean, rng, crashes
+        self.state: bytes | None = None
+        self.known = 0
+        self.wake_at: int | None = None
+        self.outputs: list[bytes] = []
+
+    def give(self, *signals: Signal) -> None:
+        """Hand over signals; read the control log further where it is behind; crash and retry."""
+        done = self._step(signals)
+        while isinstance(done, Behind):
+            self.known = done.until + self.rng.choice((0, 0, 1000, DAY))
+            done = self._step(signals)
+        if self.rng.random() < self.crashes:
+            again = self._step(signals)
+            assert again == done, "the same again is not the same"
+        self.state, self.wake_at = done.state, done.wake_at
+        self.outputs += [out.encode(output) for output in done.outputs]
+
+    def _step(self, signals: tuple[Signal, ...]) -> Done | Behind:
+        return fold(self.clean.world.catalog(self.known), self.state, signals)
+
+    @property
+    def run(self) -> Run:
+        return self.outputs, self.state
+
+
+def faulty(clean: History, rng: random.Random) -> Run:
+    """Run with duplicates, unread events, alarms at wrong times, crashes and a growing log."""
+    host = Host(clean, rng, crashes=0.1)
+    done: list[Handled] = []
+    noise = 0
+    for given in clean.handled:
+        for signal in _alarms(host, rng, given.at):
+            host.give(signal)
+        host.give(given.signal)
+        if given.taken:
+            done.append(given)
+        if rng.random() < 0.15:
+            noise += 1
+            host.give(
+                Event(id=f"n{noise}", user=clean.user, time=rng.randrange(given.at + 1), name="?")
+            )
+        for twice in (*_duplicates(rng, done, given.at), *_echoes(rng, given)):
+            host.give(twice)
+    for signal in _alarms(host, rng, clean.until):
+        host.give(signal)
+    host.give(Time(user=clean.user, at=clean.until))
+    return host.run
+
+
+def _alarms(host: Host, rng: random.Random, limit: int) -> Iterator[Signal]:
+    """Give alarms: right, late, early, repeated; none is later than the next thing handled."""
+    while host.wake_at is not None and host.wake_at <= limit and rng.random() < 0.6:
+        yield _alarm(host, rng, host.wake_at)
+    if rng.random() < 0.3:
+        yield _alarm(host, rng, rng.randrange(limit + 1))
+    if rng.random() < 0.1:
+        yield _alarm(host, rng, limit)
+    if host.wake_at is not None and rng.random() < 0.2:
+        yield _alarm(host, rng, min(limit, host.wake_at - 1))
+
+
+def _alarm(host: Host, rng: random.Random, at: int) -> Signal:
+    user = host.clean.user
+    if rng.random() < 0.2:
+        return Command(what="wake", id=f"w{rng.random()}", user=user, time=at)
+    return Time(user=user, at=at)
+
+
+def _duplicates(rng: random.Random, done: list[Handled], now: int) -> Iterator[Signal]:
+    if done and rng.random() < 0.2:
+        yield done[-1].signal
+    if done and rng.random() < 0.2:
+        old = rng.choice(done).signal
+        if not isinstance(old, Time) and old.time > now - 6 * DAY:
+            yield old
+
+
+def _echoes(rng: random.Random, given: Handled) -> Iterator[Signal]:
+    """Give back what the product itself told other systems (section 8)."""
+    for output in given.outputs:
+        if rng.random() < 0.7 or output.at < given.at - 6 * DAY:
+            continue
+        base = {"id": output.id, "user": output.user, "time": output.at, "received": given.at}
+        match output:
+            case out.ProfileUpdate(set=traits, unset=unset, consent=consent):
+                yield ProfileChange(set=traits, unset=unset, consent=consent, **base)
+            case out.AudienceUpdate(audience=audience, entered=entered):
+                yield AudienceChange(audience=audience, entered=entered, **base)
+            case out.Emitted(name=name, properties=properties):
+                yield Event(name=name, properties=properties, **base)
+            case _:
+                pass
+
+
+def pieces(clean: History, rng: random.Random) -> Run:
+    """Run in pieces of several signals each, as a replay does."""
+    host = Host(clean, rng, crashes=0.0)
+    left: list[Signal] = [given.signal for given in clean.handled]
+    left.append(Time(user=clean.user, at=clean.until))
+    while left:
+        size = rng.choice((1, 2, 3, 10, len(left)))
+        host.give(*left[:size])
+        left = left[size:]
+    return host.run
+
+
+def repro(seed: int) -> str:
+    """Return the one line that runs a seed again."""
+    return f"python -m tests.kit.simulate --seed {seed} --histories 1"
+
+
+def main() -> int:
+    """Simulate; print failing seeds, what the histories held, and a hash of all outputs."""
+    parser = argparse.ArgumentParser(description="simulate random histories of random flows")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--histories", type=int, default=1000)
+    parser.add_argument("--show", action="store_true", help="print flows, signals and outputs")
+    args = parser.parse_args()
+    failed, kinds, digest = 0, Counter[str](), blake2b(digest_size=8)
+    for seed in range(args.seed, args.seed + args.histories):
+        if args.show:
+            _show(make(seed))
+        for output in make(seed).outputs:
+            kinds[str(output.__struct_config__.tag)] += 1
+            digest.update(out.encode(output))
+        found = problems(seed)
+        failed += bool(found)
+        for problem in found:
+            print(f"{repro(seed)}: {problem}")
+    held = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    print(f"{args.histories} histories, {failed} failed; {held}; {digest.hexdigest()}")
+    return 1 if failed else 0
+
+
+def _show(clean: History) -> None:
+    for name, text in clean.world.files.items():
+        print(f"--- {name}\n{text}")
+    for record in clean.world.records:
+        print("log", record.effective_at, type(record).__name__, getattr(record, "flow", ""))
+    for given in clean.handled:
+        print(given.at, given.signal)
+        for output in given.outputs:
+            print("   ", output)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,346 @@
+"""Random spaces and flows, as the text that people write: every kind of trigger and step."""
+
+from __future__ import annotations
+
+import random
+from functools import lru_cache
+
+import msgspec
+
+from transforms.flows import control
+from transforms.flows.catalog import NEVER, Catalog
+from transforms.flows.load import headline, load_project
+from transforms.flows.publish import catalog_of, records_of
+
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+STARTS = (
+    1774569600000,  # 2026-03-27, two days before Berlin's change to summer time
+    1792713600000,  # 2026-10-23, and back
+    1835136000000,  # 2028-02-26, before a leap day
+    1772755200000,  # 2026-03-06, before New York's change
+    1798416000000,  # 2026-12-28, before a new year
+)
+EVENTS = ("A", "B", "C", "D")
+ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "UTC")
+QUIET = (None, "21:00-08:00", "22:00-06:00", "sat-sun 00:00-24:00, 23:00-07:00")
+CONDITIONS = (
+    'user.plan == "pro"',
+    'user.plan != "pro"',
+    "user.score > 3",
+    "user.plan is set",
+    'not (user.plan == "free")',
+    'count(event "A" within last 2d) >= 2',
+    'sum(event.v of event "B" within last 5d) > 20',
+    'last(event "C") more than 1d ago',
+    "user.seen more than 2d ago",
+    "user.seen within last 12h",
+    "audience.vip",
+    "audience.busy",
+    "tag.hot",
+    "user.day is today",
+)
+MOMENTS = ('"09:00"', "mon 08:30", "user.day at 10:00", "user.day + 1d", "user.day - 2d at 07:00")
+DURATIONS = ("10m", "1h", "5h", "1d", "2d", "1 day at 09:00", "1mo")
+WINDOWS = ("mon-fri 09:00-18:00", "22:00-02:00", "08:00-20:00")
+SENDING = ("mon-fri 09:00-18:00", "20:00-10:00", "08:00-20:00")
+NOTE = "Hello {{ user.name }}, {{ entry.k }}\n"
+
+
+class World(msgspec.Struct, frozen=True):
+    """One space with its flows: the control log, the start, and what it is made of."""
+
+    seed: int
+    start: int
+    records: tuple[control.ControlRecord, ...]
+    caps: tuple[tuple[int, str, str | None, str | None], ...]
+    quiet: str | None
+    zone: str
+    slack: int
+    files: dict[str, str]
+
+    def catalog(self, until: int = NEVER) -> Catalog:
+        """Read the log as far as it is known at an instant."""
+        known = [r for r in self.records if r.effective_at <= until]
+        return msgspec.structs.replace(_catalog(self.seed, len(known)), complete_until=until)
+
+
+@lru_cache(maxsize=4)
+def world(seed: int) -> World:
+    """Make the world of a seed."""
+    rng = random.Random(f"world {seed}")
+    slack = rng.choice((0, 0, 10_000))
+    zone, quiet = rng.choice(ZONES), rng.choice(QUIET)
+    caps = _caps(rng)
+    count = rng.choice((1, 1, 2, 3))
+    files = {"space.yaml": _space(rng, zone, quiet, caps, slack), "messages/note.liquid": NOTE}
+    for n in range(count):
+        files[f"f{n}.yaml"] = _flow(rng, n)
+    start = rng.choice(STARTS) + rng.randrange(DAY)
+    log = _log(rng, files, count, start)
+    return World(seed, start, tuple(log), caps, quiet, zone, slack, files)
+
+
+@lru_cache(maxsize=256)
+def _catalog(seed: int, count: int) -> Catalog:
+    records = sorted(world(seed).records, key=lambda r: (r.effective_at, r.sequence))
+    return catalog_of(records[:count])
+
+
+def _log(
+    rng: random.Random, files: dict[str, str], count: int, start: int
+) -> list[control.ControlRecord]:
+    project = load_project(files)
+    wrong = [headline(p) for p in project.problems if p.severity == "error"]
+    assert not wrong, "\n".join([*wrong, *files.values()])
+    flows = {flow.id: project.flow_text(flow.id) for flow in project.flows}
+    templates = {flow.id: project.template_texts(flow.id) for flow in project.flows}
+    log = records_of(flows, project.space_text, templates)
+    for _ in range(rng.choice((0, 0, 1, 2))):
+        at = start + rng.randrange(10 * DAY)
+        log.append(_record(rng, at, len(log), f"f{rng.randrange(count)}", rng.randrange(99)))
+    return log
+
+
+def _record(
+    rng: random.Random, at: int, sequence: int, flow: str, number: int
+) -> control.ControlRecord:
+    head = {"sequence": sequence, "effective_at": at, "flow": flow}
+    match rng.choice(("drain", "stop", "priority", "publish", "publish", "start")):
+        case "drain":
+            return control.Drain(**head)
+        case "stop":
+            return control.Stop(**head)
+        case "priority":
+            return control.SetPriority(priority=rng.randrange(9), **head)
+        case "start":
+            return control.Start(**head)
+        case _:
+            text = _flow(rng, int(flow[1:]))
+            templates = {"note": NOTE}
+            return control.Publish(version=2 + number, text=text, templates=templates, **head)
+
+
+def _caps(rng: random.Random) -> tuple[tuple[int, str, str | None, str | None], ...]:
+    some = (
+        (2, "day", "email", None),
+        (1, "3d", None, "news"),
+        (3, "week", None, None),
+        (1, "6h", "sms", None),
+        (2, "24h", None, None),
+    )
+    return tuple(rng.sample(some, rng.choice((0, 1, 2))))
+
+
+def _space(
+    rng: random.Random,
+    zone: str,
+    quiet: str | None,
+    caps: tuple[tuple[int, str, str | None, str | None], ...],
+    slack: int,
+) -> str:
+    lines = ["space: world", f"zone: {zone}"]
+    lines += [f"slack: {slack // 1000}s"] if slack else []
+    lines += [f"quiet_hours: {quiet}"] if quiet else []
+    lines += ["channels:", "  email: {address: email}", "  sms: {address: phone}"]
+    lines += ["  log: {address: user}", "topics:", "  news: {}", "  club: {opt_in: true}"]
+    lines += ["audiences:", "  vip: static", '  busy: count(event "B" within last 3d) >= 2']
+    lines += ["caps:"] if caps else []
+    for most, per, channel, topic in caps:
+        more = f", channel: {channel}" if channel else ""
+        more += f", topic: {topic}" if topic else ""
+        lines.append(f"  - {{limit: {most} per {per}{more}}}")
+    return "\n".join(lines) + "\n"
+
+
+def _flow(rng: random.Random, number: int) -> str:
+    lines = [f"flow: f{number}"]
+    if rng.random() < 0.4:
+        lines.append(f"priority: {rng.randrange(5)}")
+    if rng.random() < 0.3:
+        lines.append(f"zone: {rng.choice(ZONES)}")
+    if rng.random() < 0.2:
+        lines.append("holdout: 30%")
+    lines.append("enter:")
+    lines += [f"  - {_trigger(rng)}" for _ in range(rng.choice((1, 2, 3)))]
+    lines += rng.choice(([], [], ["key: entry.k"], ["simultaneous: true"]))
+    again = ("never", "{after: 1h}", "{limit: [2 per day]}", "{after: 10m, limit: [3 per 2d]}")
+    lines += [f"reenter: {rng.choice(again)}"] if rng.random() < 0.4 else []
+    lines += ["exit:", f"  - {_exit(rng)}"] if rng.random() < 0.5 else []
+    if rng.random() < 0.5:
+        lines += ["goals:", "  won: {event: D, within: 2d, value: event.v}"]
+        lines += ["exit_on_goal: true"] if rng.random() < 0.5 else []
+    chatty = rng.random() < 0.25
+    lines += ["steps:", *(_messages(rng) if chatty else _steps(rng))]
+    if rng.random() < 0.3:
+        lines += ["on_exit:", "  bye: {export: exits, fields: {plan: user.plan}, then: mark}"]
+        lines += ["  mark: {tag: [left]}"]
+    return "\n".join(lines) + "\n"
+
+
+def _trigger(rng: random.Random) -> str:
+    event, other = rng.sample(EVENTS, 2)
+    return rng.choice(
+        (
+            f"event: {event}",
+            f"event: {event}",
+            f"{{event: {event}, where: event.v > 5}}",
+            f"{{event: {event}, reenter: {{after: 2h}}}}",
+            f"{{all: [{{event: {event}}}, {{event: {other}}}], within: 1d}}",
+            f"{{any: [{{event: {event}}}, {{event: {other}, where: event.v > 3}}], within: 1h}}",
+            f"{{sequence: [{{event: {event}}}, {{event: {other}}}], within: 12h}}",
+            f"{{event: {event}, without: [{{event: {other}}}], within: 3h}}",
+            "changed: plan",
+            "{changed: plan, to: '\"pro\"'}",
+            "{changed: score, held: 1d}",
+            "audience: vip",
+            "audience: busy",
+            "{audience: busy, when: left}",
+            "{date: user.day at 09:00, yearly: true}",
+            "{date: user.day - 1d}",
+            "{at: mon-fri 09:00, audience: vip}",
+            "api: true",
+        )
+    )
+
+
+def _exit(rng: random.Random) -> str:
+    return rng.choice(
+        (
+            f"event: {rng.choice(EVENTS)}",
+            "{event: A, where: event.k == entry.k}",
+            f"when: {rng.choice(CONDITIONS)}",
+            "left: vip",
+            "left: busy",
+        )
+    )
+
+
+def _messages(rng: random.Random) -> list[str]:
+    """Write steps that send and send again, so that caps and windows have work."""
+    pause = rng.choice(("10m", "1h", "5h"))
+    sends = [_send(rng, "over", "over"), _send(rng, "pause", "pause"), _send(rng, "s1", "pause")]
+    lines = [f"  s0: {sends[2]}", f"  s1: {sends[1]}", f"  pause: {{wait: {pause}, then: s2}}"]
+    return [*lines, f"  s2: {sends[0]}", "  over: {end: done}"]
+
+
+def _steps(rng: random.Random) -> list[str]:
+    """Write steps that lead forward; only after a wait may one lead back."""
+    count = rng.choice((1, 2, 3, 4, 6))
+    lines, senders = [], []
+    for n in range(count):
+        last = n == count - 1
+        then = "" if last else f"s{n + 1}"
+        later = [f"s{m}" for m in range(n + 1, count)] or ["over"]
+        verb, extra = _verb(rng, n, then or "over", later, senders)
+        lines += [f"  s{n}: {verb}", *extra]
+    lines.append("  over: {end: done}")
+    return lines
+
+
+def _verb(
+    rng: random.Random, n: int, then: str, later: list[str], senders: list[str]
+) -> tuple[str, list[str]]:
+    other = rng.choice(later)
+    kind = rng.choice(
+        "wait wait wait_until wait_in wait_for wait_for if split send send send promote webhook"
+        " export update audience emit loop".split()
+    )
+    match kind:
+        case "wait":
+            return f"{{wait: {rng.choice(DURATIONS)}, then: {then}}}", []
+        case "wait_until":
+            missing = rng.choice(("", f", missing: {other}"))
+            past = rng.choice(("", ", past: exit"))
+            return f"{{wait_until: {rng.choice(MOMENTS)}{missing}{past}, then: {then}}}", []
+        case "wait_in":
+            return f"{{wait_in: '{rng.choice(WINDOWS)}', then: {then}}}", []
+        case "wait_for":
+            return _wait_for(rng, then, later, senders), []
+        case "if":
+            when = rng.choice(CONDITIONS)
+            return f"{{if: [{{when: '{when}', then: {other}}}], else: {then}}}", []
+        case "split":
+            redraw = rng.choice(("", ", redraw: true"))
+            holdout = rng.choice((True, False))
+            shares = "one: 60%, two: 30%, off: 10% holdout" if holdout else "one: 70%, two: 30%"
+            return f"{{split: {{{shares}}}, then: {{one: {then}, two: {other}}}{redraw}}}", []
+        case "send":
+            senders.append(f"s{n}")
+            return _send(rng, then, other), []
+        case "promote":
+            more = rng.choice(("", ", for: 1d", f", while: '{rng.choice(CONDITIONS)}'"))
+            return (
+                f"{{promote: {rng.choice(('hero', 'side'))}, show: p{n}{more}, then: {then}}}",
+                [],
+            )
+        case "webhook":
+            url = "https://api.example.com/x"
+            return f'{{webhook: "{url}", data: {{k: entry.k, v: user.score}}, then: {then}}}', []
+        case "export":
+            return f"{{export: dest, fields: {{k: entry.k, plan: user.plan}}, then: {then}}}", []
+        case "update":
+            return _update(rng, then), []
+        case "audience":
+            return f"{{{rng.choice(('add_to', 'remove_from'))}: vip, then: {then}}}", []
+        case "emit":
+            return f"{{emit: {rng.choice(EVENTS)}, with: {{k: entry.k, v: '7'}}, then: {then}}}", []
+        case _:
+            when = rng.choice(CONDITIONS)
+            back = f"s{rng.randrange(n + 1)}"
+            return (
+                f"{{if: [{{when: '{when}', then: {then}}}], else: r{n}}}",
+                [f"  r{n}: {{wait: {rng.choice(('6h', '1d'))}, then: {back}}}"],
+            )
+
+
+def _wait_for(rng: random.Random, then: str, later: list[str], senders: list[str]) -> str:
+    cases = []
+    for _ in range(rng.choice((1, 2, 3))):
+        target = rng.choice(later)
+        cases.append(
+            rng.choice(
+                (
+                    f"{{event: {rng.choice(EVENTS)}, then: {target}}}",
+                    f"{{event: B, where: event.k == entry.k, then: {target}}}",
+                    f"{{when: '{rng.choice(CONDITIONS)}', then: {target}}}",
+                    f"{{enters: vip, then: {target}}}",
+                    f"{{leaves: busy, then: {target}}}",
+                )
+            )
+        )
+    if senders:
+        status = rng.choice(("opened", "delivered", "failed"))
+        cases.append(f"{{{status}: {rng.choice(senders)}, then: {rng.choice(later)}}}")
+    more = rng.choice(("", "", ", rank: true"))
+    if not more and rng.random() < 0.3:
+        cases.append(f"{{event: {rng.choice(EVENTS)}}}")
+        more = ", repeat: restart"
+    timeout = f", timeout: {{after: {rng.choice(DURATIONS)}, then: {then}}}"
+    return f"{{wait_for: [{', '.join(cases)}]{timeout}{more}}}"
+
+
+def _send(rng: random.Random, then: str, other: str) -> str:
+    parts = [f"send: {rng.choice(('email', 'sms', 'log'))}", "template: note"]
+    parts += rng.choice(([], ["topic: news"], ["topic: club"]))
+    parts += rng.choice(([], [], ['at: "18:00"'], ["at: user.day at 12:00"]))
+    parts += rng.choice(([], [], [f"window: '{rng.choice(SENDING)}'"]))
+    parts += rng.choice(([], [], ["validity: 6h"]))
+    parts += rng.choice(([], ["failover: [log]"]))
+    parts += rng.choice(([], [], ["keep: true"]))
+    parts += rng.choice(([], [f"capped: {other}"], [f"no_consent: {other}"]))
+    return "{" + ", ".join([*parts, f"then: {then}"]) + "}"
+
+
+def _update(rng: random.Random, then: str) -> str:
+    change = rng.choice(
+        (
+            "update: {user.plan: '\"pro\"'}",
+            "update: {session.mark: entry.k}",
+            "increment: {user.score: '1'}",
+            "append: {user.list: entry.k}",
+            "unset: [user.plan]",
+            "tag: [hot]",
+            "untag: [hot]",
+        )
+    )
+    return f"{{{change}, then: {then}}}"

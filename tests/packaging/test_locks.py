@@ -1,0 +1,71 @@
+"""One set of versions: bounds in setup.py, pins of the core, and the two lock files agree."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+import setuptools
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from tests.packaging.repository import ROOT
+
+LOCKS = ("requirements.lock", "requirements-gcp.lock")
+
+
+def pins(name: str) -> dict[str, Version]:
+    """Read the exact versions of a lock file."""
+    found = re.findall(r"^([\w.-]+)==(\S+)", (ROOT / name).read_text(), re.MULTILINE)
+    return {canonicalize_name(package): Version(version) for package, version in found}
+
+
+@pytest.fixture
+def declared(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Requirement]]:
+    """Run setup.py up to its call of setup; the result is what it asks for, by extra."""
+    said: dict[str, object] = {}
+    monkeypatch.setattr(setuptools, "setup", said.update)
+    monkeypatch.chdir(ROOT)
+    runpy.run_path(str(Path("setup.py")))
+    groups = {"base": said["install_requires"], **said["extras_require"]}
+    return {group: [Requirement(line) for line in lines] for group, lines in groups.items()}
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_locks_keep_the_pins_of_the_core(lock: str) -> None:
+    """Every environment computes with the same versions, so states advance to the same bytes."""
+    locked = pins(lock)
+
+    assert {name: locked.get(name) for name in pins("constraints.txt")} == pins("constraints.txt")
+
+
+@pytest.mark.parametrize(
+    ("lock", "groups"),
+    [
+        ("requirements.lock", ("base", "local", "redis", "dev")),
+        ("requirements-gcp.lock", ("base", "beam", "redis")),
+    ],
+)
+def test_locks_satisfy_what_setup_asks_for(
+    declared: dict[str, list[Requirement]], lock: str, groups: tuple[str, ...]
+) -> None:
+    """Each requirement of setup.py is in its lock file, at a version within its bounds."""
+    locked = pins(lock)
+    wanted = [requirement for group in groups for requirement in declared[group]]
+    unmet = [
+        str(requirement)
+        for requirement in wanted
+        if locked.get(canonicalize_name(requirement.name)) not in requirement.specifier
+    ]
+
+    assert unmet == []
+
+
+def test_both_locks_agree() -> None:
+    """A package that stands in both lock files has the same version in both."""
+    here, there = (pins(lock) for lock in LOCKS)
+
+    assert {n: (v, there[n]) for n, v in here.items() if n in there and there[n] != v} == {}

@@ -1,0 +1,144 @@
+"""The built wheel, in an environment that holds nothing but it and the base dependencies."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.repository import ROOT, files
+
+pytestmark = pytest.mark.xdist_group("wheel")
+
+OFFLINE = re.compile(r"NewConnectionError|name resolution|Network is unreachable|ProxyError")
+
+
+def call(command: Sequence[str | Path], cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command outside of the checkout, seeing nothing of this environment."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel through an sdist, from a copy that holds only what belongs to the project."""
+    copy = tmp_path_factory.mktemp("copy")
+    for path in files():
+        (copy / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, copy / path)
+    out = tmp_path_factory.mktemp("dist")
+    built = call([sys.executable, "-m", "build", "--no-isolation", "--outdir", out, "."], cwd=copy)
+    assert built.returncode == 0, built.stdout + built.stderr
+    return next(out.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install the wheel into an empty environment; the result is that environment's Python."""
+    home = tmp_path_factory.mktemp("env")
+    made = call([sys.executable, "-m", "venv", "--without-pip", home], cwd=home)
+    assert made.returncode == 0, made.stderr
+    python = home / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
+    installed = call([*pip, "-c", ROOT / "requirements.lock", wheel], cwd=home)
+    if OFFLINE.search(installed.stderr):
+        pytest.skip("the package index cannot be reached, so the base dependencies are missing")
+    assert installed.returncode == 0, installed.stderr
+    return python
+
+
+def towpath(python: Path, *args: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the installed command in an empty folder."""
+    return call([python.parent / "towpath", *args], cwd=python.parents[1])
+
+
+def flow_defs(python: Path) -> Path:
+    """Return the sample flows as the wheel brought them."""
+    return next(python.parents[1].glob("lib/python*/site-packages/towpath/flow_defs"))
+
+
+def test_wheel_holds_every_file_it_needs(wheel: Path) -> None:
+    """Every schema, every sample and every sample flow of the repository is in the wheel."""
+    expected = {
+        path.as_posix().replace("flow_defs/", "towpath/flow_defs/", 1)
+        for path in files()
+        if path.parts[0] == "flow_defs"
+        or path.parts[:2] == ("towpath", "sample_data")
+        or path.suffix == ".avsc"
+        or (path.parts[0] in {"towpath", "transforms", "pipelines"} and path.suffix == ".py")
+    }
+
+    assert expected - set(zipfile.ZipFile(wheel).namelist()) == set()
+
+
+def test_wheel_holds_nothing_else(wheel: Path) -> None:
+    """Only the four packages are in the wheel: no tests, no benchmarks, no infrastructure."""
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
+
+    assert tops == {"towpath", "transforms", "pipelines", "schemas"}
+    assert [name for name in names if "test_" in name or "/tests/" in name] == []
+
+
+def test_every_module_imports_with_the_base_dependencies(python: Path) -> None:
+    """The core and the command line import without Beam and without any other extra."""
+    walk = (
+        "import importlib, pkgutil, sys, towpath, transforms.flows\n"
+        "for top in (towpath, transforms.flows):\n"
+        "    for found in pkgutil.walk_packages(top.__path__, top.__name__ + '.'):\n"
+        "        importlib.import_module(found.name)\n"
+        "assert 'apache_beam' not in sys.modules\n"
+    )
+    done = call([python, "-c", walk], cwd=python.parents[1])
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_beam_is_not_a_base_dependency(python: Path) -> None:
+    """Whoever only checks and simulates flows does not install a runner."""
+    done = call([python, "-c", "import apache_beam"], cwd=python.parents[1])
+
+    assert "No module named 'apache_beam'" in done.stderr
+
+
+def test_installed_command_shows_its_help(python: Path) -> None:
+    """``towpath --help`` names every command."""
+    done = towpath(python, "--help")
+
+    assert done.returncode == 0
+    assert "check" in done.stdout
+    assert "replay" in done.stdout
+
+
+def test_installed_command_checks_the_sample_flows(python: Path) -> None:
+    """``towpath check`` finds no problem in the flows that the wheel brings."""
+    done = towpath(python, "check", flow_defs(python))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_installed_command_finds_a_problem(python: Path, tmp_path: Path) -> None:
+    """``towpath check`` exits 1 for a flow that leads nowhere, without a traceback."""
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(
+        "flow: broken\nenter:\n  - event: Purchase\nsteps:\n  one: {wait: 1d, then: nowhere}\n"
+    )
+    done = towpath(python, "check", broken)
+
+    assert done.returncode == 1
+    assert "nowhere" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_installed_command_runs_a_flow(python: Path) -> None:
+    """``towpath test`` runs the scenarios beside the sample flows on the installed core."""
+    done = towpath(python, "test", flow_defs(python))
+
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,202 @@
+"""What can be asked of a replay, and what it says when it is asked wrongly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipelines.assuming import assumed
+from tests.replay import kit
+from tests.replay.kit import DAY, START
+from towpath.rates import load_rates
+from towpath.size import Size, size_of
+from transforms.flows.outputs import Message
+
+FEW = ["--shards", 1]
+BEGIN = '{"is":"start","sequence":1,"effective_at":1,"flow":"welcome"}\n'
+WINNER = '{"is":"winner","sequence":2,"effective_at":2,"flow":"welcome","step":"a","branch":"b"}\n'
+
+
+@pytest.fixture
+def events(tmp_path: Path) -> Path:
+    """Write twelve signups, every other with a purchase."""
+    found = [kit.life(f"u{n}", 10 * n, n % 3, 2 if n % 2 else None) for n in range(12)]
+    return kit.write_lines(tmp_path / "events.jsonl", [r for records in found for r in records])
+
+
+def told(done: kit.Done) -> dict:
+    """Read the report, which must be all of standard output."""
+    return json.loads(done.out)
+
+
+def test_the_report_as_json(events: Path, tmp_path: Path) -> None:
+    """With --json the numbers are one object: totals, and per flow steps, goals, reasons, lift."""
+    report = told(kit.replay(tmp_path / "out", events, more=[*FEW, "--json"]))
+    flow = report["flows"][0]
+    hello = flow["steps"][0]
+
+    assert (report["users"], report["read"], report["rates"]) == (12, 18, None)
+    assert (flow["flow"], flow["entered"], flow["users"]) == ("welcome", 12, 12)
+    assert (hello["step"], hello["reached"], hello["unique"]) == ("hello", 12, 12)
+    assert hello["messages"] + flow["holdout"] == 12
+    assert hello["suppressed"] == ({"holdout": flow["holdout"]} if flow["holdout"] else {})
+    goal = flow["goals"][0]
+    assert goal["converted"] + goal["holdout_converted"] == 6
+    assert goal["revenue"] == 20.5 * goal["converted"]
+    assert goal["rate"] == goal["converted"] / (12 - flow["holdout"])
+    assert sum(week["messages"] for week in report["weeks"]) == flow["messages"]
+
+
+def test_a_control_log_starts_and_stops(events: Path, tmp_path: Path) -> None:
+    """With --control the log decides: a flow started on the second day and stopped on the fourth."""
+    log = tmp_path / "log.jsonl"
+    log.write_text(
+        f'{{"is":"start","sequence":1,"effective_at":{START + DAY},"flow":"welcome"}}\n'
+        f'{{"is":"stop","sequence":2,"effective_at":{START + 3 * DAY},"flow":"welcome"}}\n'
+    )
+    report = told(kit.replay(tmp_path / "out", events, more=[*FEW, "--json", "--control", log]))
+    flow = report["flows"][0]
+
+    assert flow["refused"] == {"flow_not_running": 4}
+    assert flow["entered"] == 8
+    assert flow["exits"]["stopped"] > 0
+
+
+@pytest.mark.parametrize(
+    ("lines", "place"),
+    [
+        (BEGIN + '{"is":"pause"}\n', ":2:1:"),
+        ("\n" + BEGIN.replace("welcome", "other"), ":2:1:"),
+        (BEGIN + WINNER, ":2:1:"),
+    ],
+)
+def test_a_record_that_cannot_be_followed(
+    events: Path, tmp_path: Path, lines: str, place: str
+) -> None:
+    """A control record that is none, names no flow, or asks too much is an error with its line."""
+    log = tmp_path / "log.jsonl"
+    log.write_text(lines)
+    done = kit.replay(tmp_path / "out", events, more=[*FEW, "--control", log])
+
+    assert done.code == 1
+    assert f"{log}{place}" in done.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_assumed_rates_come_back_as_signals(events: Path, tmp_path: Path) -> None:
+    """With --assume statuses are drawn and handled: all click, so nobody is asked again."""
+    rates = tmp_path / "rates.yaml"
+    rates.write_text("log: {delivered: 100%, opened: 100%, clicked: 100%}\n")
+    done = kit.replay(tmp_path / "out", events, more=[*FEW, "--assume", rates])
+    statuses = {row["status"] for row in kit.rows(tmp_path / "out", "communication")}
+    clicked = {
+        row["user"]
+        for row in kit.rows(tmp_path / "out", "communication")
+        if row["status"] == "clicked"
+    }
+    again = {row["user"] for row in kit.rows(tmp_path / "out", "message") if row["step"] == "again"}
+
+    assert statuses >= {"delivered", "opened", "clicked"}
+    assert clicked
+    assert not again
+    assert "Assumed, not known: log delivered 100 %, opened 100 %, clicked 100 %." in done.out
+
+
+def test_without_rates_nothing_is_known_of_deliveries(events: Path, tmp_path: Path) -> None:
+    """Without --assume waits for a click time out (semantics, section 11)."""
+    kit.replay(tmp_path / "out", events, more=FEW)
+    left = [r for r in kit.rows(tmp_path / "out", "transition") if r["what"] == "left"]
+
+    assert {row["reason"] for row in left if row["step"] == "seen"} == {"timeout", "case_2"}
+
+
+def test_assumed_rates_of_zero_are_no_rates(events: Path, tmp_path: Path) -> None:
+    """Going step by step gives the bytes of going all at once, where nothing is assumed (R3)."""
+    rates = tmp_path / "rates.yaml"
+    rates.write_text("log: {delivered: 0%}\n")
+    kit.replay(tmp_path / "a", events, more=[*FEW, "--assume", rates])
+    kit.replay(tmp_path / "b", events, more=FEW)
+
+    assert kit.contents(tmp_path / "a") == kit.contents(tmp_path / "b")
+
+
+def test_who_clicks_has_opened() -> None:
+    """One draw a message: about the given share gets each status, and only in order."""
+    rates = {"email": {"delivered": 9_000, "opened": 4_000, "clicked": 1_000}}
+    drawn = [tuple(u.status for u in assumed(_message(n), rates)) for n in range(2_000)]
+
+    assert set(drawn) == {
+        (), ("delivered",), ("delivered", "opened"), ("delivered", "opened", "clicked"),
+    }  # fmt: skip
+    assert abs(sum("opened" in found for found in drawn) / 2_000 - 0.4) < 0.05
+
+
+def _message(number: int) -> Message:
+    return Message(
+        id=f"m{number}-1", user="u", at=START, flow="f", version=1, session="s", step="s",
+        communication=f"m{number}", channel="email", address="a", template="t",
+        template_version="1", data={},
+    )  # fmt: skip
+
+
+def test_wrong_rates_are_told_all_at_once() -> None:
+    """Every problem of a file of rates is told, at its place and with help."""
+    text = "email: {delivered: 50%, opened: 60%}\nsms: {delivred: 1%, opened: lots}\nlog: 3\n"
+    found = [(p.line, p.code) for p in load_rates(text, "rates.yaml").problems]
+
+    assert found == [
+        (1, "impossible-rates"), (2, "unknown-status"), (2, "not-a-share"), (3, "not-a-mapping"),
+    ]  # fmt: skip
+
+
+def test_wrong_use(events: Path, tmp_path: Path) -> None:
+    """Wrong use is a 2 and says what is wrong: no such file, no such time, a folder in use."""
+    used = tmp_path / "used"
+    used.mkdir()
+    (used / "thesis.txt").write_text("all of it")
+    missing = kit.replay(tmp_path / "out", tmp_path / "none.jsonl")
+    words = ["replay", kit.WELCOME, "--events", events, "--out", tmp_path / "out", "--until"]
+
+    assert (missing.code, "no such file" in missing.err) == (2, True)
+    assert kit.towpath(*words, "soon").code == 2
+    assert kit.replay(used, events).code == 2
+    assert (used / "thesis.txt").exists()
+    assert kit.replay(tmp_path / "out", events, more=[*FEW, "--", "--runner=X"]).code == 2
+    beam = kit.replay(tmp_path / "out", events, more=["--", "--runner=X"])
+    assert (beam.code, "Beam refuses" in beam.err) == (2, True)
+
+
+def test_a_table_without_a_mapping_is_refused_before_the_run(tmp_path: Path) -> None:
+    """A file of which nothing can be read stops the replay, with the way out."""
+    table = kit.write_csv(tmp_path / "rows.csv", [])
+    done = kit.replay(tmp_path / "out", table)
+
+    assert done.code == 1
+    assert "--map" in done.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_flow_with_problems_is_shown_with_its_places(events: Path, tmp_path: Path) -> None:
+    """A flow with problems is not replayed; they are shown as `check` shows them."""
+    flow = tmp_path / "broken.yaml"
+    flow.write_text("flow: broken\nenter:\n  - event: Signup\nsteps:\n  a: {sned: log}\n")
+    done = kit.replay(tmp_path / "out", events, flow=str(flow))
+
+    assert done.code == 1
+    assert f"{flow}:5:" in done.err
+
+
+def test_the_size_is_told_before(events: Path, tmp_path: Path) -> None:
+    """How many records and how much memory, within a factor of two; what does not fit gets shards."""
+    packed = kit.write_lines(
+        tmp_path / "many.jsonl.gz", [r for n in range(20_000) for r in kit.life(f"u{n}", n)]
+    )
+
+    assert 10_000 < size_of((str(packed),)).events < 40_000
+    assert size_of((str(events),)).events == 18
+    large = Size(events=100_000_000, memory=60 << 30, free=8 << 30)
+    assert not large.fits
+    assert large.shards % 16 == 0
+    assert large.shards >= 32

@@ -1,0 +1,149 @@
+"""A replay over files of every format, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.replay import kit
+from tests.replay.kit import DAY, START, Done
+from transforms import metrics
+from transforms.records import from_row
+from transforms.sinks.parts import listed
+
+Whole = tuple[Done, Path]
+
+
+@pytest.mark.parametrize("user", ["csv1", "csvgz1", "json3", "gz1", "avro1", "parquet1"])
+def test_every_format_is_read(whole: Whole, user: str) -> None:
+    """CSV by a mapping, JSON lines, Avro and Parquet, packed or not, all bring their users in."""
+    _, out = whole
+    entered = [row for row in kit.rows(out, "transition") if row["what"] == "entered"]
+
+    assert [row["flow"] for row in entered if row["user"] == user] == ["welcome"]
+
+
+def test_bad_rows_become_dead_letters(whole: Whole, inputs: dict[str, Path]) -> None:
+    """A bad row leaves a dead letter with file, line and reason, the run goes on, the code is 1."""
+    done, out = whole
+    found = [(row["cause"], row["reason"]) for row in kit.rows(out, "dead_letter")]
+
+    assert found == [(f"{inputs['bad']}:3", "missing"), (f"{inputs['bad']}:4", "not_json")]
+    assert done.code == 1
+    assert f"{inputs['bad']}:3:1:" in done.err
+    assert "2 records could not be used" in done.err
+
+
+def test_what_is_past_the_end_or_unread_is_counted(whole: Whole) -> None:
+    """Records after --until and events that no flow reads are counted, not replayed (R5)."""
+    told = json.loads((whole[1] / "replay.json").read_text())
+
+    assert (told["after"], told["unread"], told["bad"]) == (1, 1, 2)
+    assert told["read"] == 32 + 40 + 2 + 1 + 2 + 1 + 4
+    assert "late" not in {row["user"] for row in kit.rows(whole[1], "transition")}
+
+
+def test_the_text_tells_the_funnel(whole: Whole) -> None:
+    """Standard output holds the funnel and says that messages are decided, not delivered (R25)."""
+    done, out = whole
+    entered = [row for row in kit.rows(out, "transition") if row["what"] == "entered"]
+
+    assert re.search(rf"entered +{len(entered)} by {len(entered)} users, \d of them", done.out)
+    assert "suppressed" in done.out
+    assert "Decided, not delivered" in done.out
+    assert "Results are in" in done.err
+
+
+def test_the_command_it_prints_runs(whole: Whole) -> None:
+    """The SQL command at the end runs as it stands, and counts the messages."""
+    done, out = whole
+    command = done.err.split("Ask them with SQL: ")[1].splitlines()[0]
+    ran = subprocess.run(command, shell=True, capture_output=True, text=True)
+
+    assert ran.returncode == 0, ran.stderr
+    sent = sum(1 for row in kit.rows(out, "message") if row["step"] == "hello")
+    assert re.search(rf"welcome *│ hello *│ *{sent} ", ran.stdout)
+
+
+def test_windows_are_a_recount_of_the_rows(whole: Whole) -> None:
+    """The numbers by SQL are those counted row by row from the raw rows (R25)."""
+    _, out = whole
+    counts = metrics.Counts()
+    for kind in ("transition", "communication", "message", "conversion", "rejection"):
+        for path in listed(kind, out):
+            for row in pq.ParquetFile(path).read().to_pylist():
+                metrics.add(counts, from_row(kind, row))
+    counted = metrics.rows(counts)
+
+    for kind, made in (("step_metric", metrics.StepMetric), ("flow_metric", metrics.FlowMetric)):
+        found = {_row(row) for row in kit.rows(out, kind)}
+        wanted = {_row({f: getattr(r, f) for f in made.__struct_fields__})
+                  for r in counted if isinstance(r, made)}  # fmt: skip
+        assert found == wanted
+        assert len(kit.rows(out, kind)) == len(wanted) > 0
+
+
+def _row(row: kit.Record) -> tuple:
+    start = row["start"]
+    at = start if isinstance(start, int) else int(start.timestamp() * 1000)
+    return tuple(sorted((row | {"start": at}).items()))
+
+
+def test_pictures_are_written(whole: Whole) -> None:
+    """Two pictures lie beside the results: whole SVG with a title, for light and dark pages."""
+    _, out = whole
+    for name in ("funnel.svg", "weekly.svg"):
+        text = (out / name).read_text()
+        root = ET.fromstring(text)
+
+        assert root.tag.endswith("svg")
+        assert "prefers-color-scheme: dark" in text
+    assert "hello" in (out / "funnel.svg").read_text()
+    assert "messages decided" in (out / "weekly.svg").read_text()
+
+
+def test_explain_tells_when_and_why(whole: Whole, rewrite: bool) -> None:
+    """A user's timeline tells entries, messages, waits, ends and goals with their reasons."""
+    _, out = whole
+    said = "\n".join(
+        kit.towpath("explain", user, "--out", out).out for user in ("json3", "json9", "csv20")
+    )
+    golden = Path(__file__).with_name("explained.txt")
+    if rewrite:
+        golden.write_text(said)
+
+    assert said == golden.read_text()
+
+
+def test_explain_as_json(whole: Whole) -> None:
+    """With --json the timeline is one object, with ids of causes and ms UTC."""
+    _, out = whole
+    told = json.loads(kit.towpath("explain", "json3", "--out", out, "--json").out)
+    first = told["entries"][0]
+
+    assert (first["what"], first["at"]) == ("entered", START + 3 * DAY)
+    assert first["cause"] == first["started_by"] == "m106"
+    assert {entry["what"] for entry in told["entries"]} >= {"decided", "goal", "ended"}
+    assert told["pending"] == []
+
+
+def test_explain_knows_what_is_pending(whole: Whole) -> None:
+    """A wait that ends after the replay is pending, with its end and the messages ahead (R3)."""
+    _, out = whole
+    told = json.loads(kit.towpath("explain", "csv29", "--out", out, "--json").out)
+
+    assert [(p["step"], p["until"], p["sends"]) for p in told["pending"]] == [
+        ("seen", START + 32 * DAY, ["again"])
+    ]
+
+
+def test_explain_without_results(tmp_path: Path, whole: Whole) -> None:
+    """A user without rows is a 1, a folder without results a 2; neither is an error of ours."""
+    assert kit.towpath("explain", "stranger", "--out", whole[1]).code == 1
+    assert kit.towpath("explain", "csv1", "--out", tmp_path).code == 2

@@ -1,0 +1,158 @@
+"""Outputs reach their topics with their ids, in order by user, whatever the broker does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import apache_beam as beam
+import pytest
+
+from tests.kit.pubsub_faults import Faults
+from tests.kit.pubsub_server import PubSubServer
+from tests.kit.pubsub_servers import SERVERS, World, running, texts
+from transforms.sinks.pubsub import MAX_MESSAGES, NotPublished, Outgoing, Publisher
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def address(request: pytest.FixtureRequest) -> Iterator[str]:
+    with running(request.param) as address:
+        yield address
+
+
+@pytest.fixture
+def publisher(address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Publisher]:
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", address)
+    publisher = Publisher()
+    publisher.setup()
+    yield publisher
+    publisher.teardown()
+
+
+class Publish(beam.DoFn):
+    """Publishes its bundle's outputs, as a pipeline does."""
+
+    def __init__(self):
+        self.publisher = Publisher()
+
+    def setup(self):
+        self.publisher.setup()
+
+    def process(self, element):
+        self.publisher.add(element)
+
+    def finish_bundle(self):
+        self.publisher.flush()
+
+    def teardown(self):
+        self.publisher.teardown()
+
+
+def _output(topic: str, number: int, users: int = 3) -> Outgoing:
+    return Outgoing(
+        topic=topic,
+        id=f"id{number}",
+        kind="message",
+        schema="message/1",
+        flow="win_back",
+        user=f"u{number % users}",
+        data=str(number).encode(),
+    )
+
+
+def test_an_output_carries_what_a_consumer_needs(publisher):
+    """A message has its id, kind, schema and flow as attributes, and its user as ordering key."""
+    world = World(ordered=True)
+    publisher.add(_output(world.topic, 4))
+    assert world.pull() == []
+    publisher.flush()
+    (got,) = world.pull_all(1)
+    assert dict(got.message.attributes) == {
+        "id": "id4",
+        "kind": "message",
+        "schema": "message/1",
+        "flow": "win_back",
+    }
+    assert (got.message.ordering_key, got.message.data) == ("u1", b"4")
+    publisher.flush()
+    assert world.pull() == []
+    world.close()
+
+
+def test_each_user_s_outputs_keep_their_order(publisher):
+    """Users' outputs are published side by side, those of one user one after another."""
+    world = World(ordered=True)
+    for number in range(60):
+        publisher.add(_output(world.topic, number))
+    publisher.flush()
+    got = list(map(int, texts(world.pull_all(60))))
+    for user in range(3):
+        assert [number for number in got if number % 3 == user] == list(range(user, 60, 3))
+    world.close()
+
+
+def test_a_dofn_publishes_with_its_bundle(address, monkeypatch):
+    """In a pipeline every output has left when its bundle has ended."""
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", address)
+    world = World(ordered=True)
+    with beam.Pipeline(runner="BundleBasedDirectRunner") as pipeline:
+        outputs = [_output(world.topic, number) for number in range(30)]
+        pipeline | "Outputs" >> beam.Create(outputs) | "Publish" >> beam.ParDo(Publish())
+    assert sorted(map(int, texts(world.pull_all(30)))) == list(range(30))
+    world.close()
+
+
+def test_more_than_a_request_holds_is_cut(address, monkeypatch):
+    """Without ordering keys outputs go in batches, as many as one request may hold."""
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", address)
+    world, publisher = World(), Publisher(ordered=False)
+    publisher.setup()
+    count = 2 * MAX_MESSAGES + 5
+    for number in range(count):
+        publisher.add(_output(world.topic, number))
+    publisher.flush()
+    got = world.pull_all(count)
+    assert {each.message.attributes["id"] for each in got} == {f"id{n}" for n in range(count)}
+    assert {each.message.ordering_key for each in got} == {""}
+    publisher.teardown()
+    world.close()
+
+
+def test_what_failed_stays_and_is_published_by_the_next_try(publisher):
+    """A topic that does not exist is told; its outputs wait, those of others have left."""
+    world = World(ordered=True)
+    other = f"{world.project}/topics/other"
+    for number in range(4):
+        publisher.add(_output(world.topic if number % 2 else other, number))
+    with pytest.raises(NotPublished, match="2 outputs are not published: 404") as failed:
+        publisher.flush()
+    assert failed.value.left == 2
+    assert sorted(texts(world.pull_all(2))) == ["1", "3"]
+    world.publisher.create_topic(name=other)
+    publisher.flush()
+    publisher.flush()
+    assert world.pull() == []
+    world.close()
+
+
+def test_calls_that_fail_are_repeated_in_order_under_the_same_ids(monkeypatch):
+    """Refused calls and lost answers make duplicates by id (R31), and no gap or disorder."""
+    with PubSubServer() as server:
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", server.address)
+        world, publisher = World(ordered=True), Publisher()
+        publisher.setup()
+        server.faults = Faults(unavailable=0.2, lose_answer=0.3)
+        for number in range(60):
+            publisher.add(_output(world.topic, number, users=12))
+            if number % 24 == 23:
+                publisher.flush()
+        publisher.flush()
+        server.faults = Faults()
+        got = [(each.message.attributes["id"], each.message.data) for each in world.pull()]
+        assert len(got) > 60
+        first = list(dict.fromkeys(got))
+        assert len(first) == 60
+        for user in range(12):
+            mine = [int(data) for _, data in first if int(data) % 12 == user]
+            assert mine == list(range(user, 60, 12))
+        publisher.teardown()
+        world.close()

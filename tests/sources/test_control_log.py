@@ -1,0 +1,286 @@
+"""The control log from a file, an object and Redis, and the catalog that follows it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kit.redis_server import SERVERS, RedisServer
+from transforms.control_redis import RedisLog, SecondWriterError, open_log
+from transforms.flows.catalog import NEVER
+from transforms.flows.control import ControlRecord, Drain, Publish, Start, encode_line
+from transforms.flows.signals import Event
+from transforms.flows.step import Behind, step
+from transforms.follow_control import ControlFollower
+from transforms.redis_client import connect
+from transforms.sources.control_log import (
+    NOTHING,
+    ControlLog,
+    LogError,
+    Read,
+    file_log,
+    log_of,
+    object_log,
+)
+
+FLOW = "flow: welcome\nenter: [{event: Signed Up}]\nsteps: {a: {wait: 1h}}\n"
+RECORDS: list[ControlRecord] = [
+    Publish(sequence=0, effective_at=0, flow="welcome", version=1, text=FLOW),
+    Start(sequence=1, effective_at=10, flow="welcome"),
+    Drain(sequence=2, effective_at=2_000, flow="welcome"),
+]
+
+
+class Kept:
+    """A log that a test appends to, and the reader of it."""
+
+    def __init__(
+        self,
+        log: ControlLog,
+        append: Callable[[list[ControlRecord]], None],
+        complete: Callable[[int], None],
+    ) -> None:
+        self.log, self.append, self.complete = log, append, complete
+
+
+def in_file(path: Path, make: Callable[[str], ControlLog]) -> Kept:
+    def append(records: list[ControlRecord]) -> None:
+        with path.open("ab") as file:
+            file.writelines(encode_line(record) + b"\n" for record in records)
+
+    def complete(until: int) -> None:
+        path.with_name(path.name + ".complete").write_text(str(until))
+
+    append([])
+    return Kept(make(str(path)), append, complete)
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
+    """Start a server of each kind that this machine has."""
+    with RedisServer(request.param) as running:
+        yield running
+
+
+@pytest.fixture
+def stream(server: RedisServer) -> RedisLog:
+    """Open the log of a space in the emptied server."""
+    connect(server.url).flushall()
+    return open_log(f"{server.url}?space=shop")
+
+
+@pytest.fixture(params=["file", "object", *SERVERS])
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
+    """Keep an empty log in a file, an object (Beam's file systems) or a Redis."""
+    match request.param:
+        case "file":
+            yield in_file(tmp_path / "control.jsonl", file_log)
+        case "object":
+            yield in_file(tmp_path / "control.jsonl", object_log)
+        case kind:
+            with RedisServer(kind) as running:
+                log = open_log(f"{running.url}?space=shop")
+                yield Kept(log, log.append, log.complete)
+
+
+def test_it_reads_what_was_appended_since(kept: Kept) -> None:
+    """A reader gets all records at first, later only those that are new, in their order."""
+    kept.append(RECORDS[:2])
+    kept.complete(1_000)
+
+    assert kept.log.read_since(None) == Read(tuple(RECORDS[:2]), 1_000)
+    kept.append(RECORDS[2:])
+    assert kept.log.read_since(1) == Read((RECORDS[2],), 1_000)
+    assert kept.log.read_since(0) == Read(tuple(RECORDS[1:]), 1_000)
+    kept.complete(3_000)
+    assert kept.log.read_since(2) == Read((), 3_000)
+
+
+def test_a_catalog_follows_the_log(kept: Kept) -> None:
+    """A worker judges by the log as it was at the signal's time, and waits for what it lacks."""
+    kept.append(RECORDS[:2])
+    kept.complete(1_000)
+    follower = ControlFollower(kept.log)
+    first = follower.refresh()
+    signal = Event(id="e", user="kim", time=1_500, name="Signed Up")
+
+    assert step(first, None, signal) == Behind(1_500)
+    kept.complete(2_500)
+    second = follower.refresh()
+    assert second.eras is first.eras
+    assert step(second, None, signal).wake_at == 1_500 + 3_600_000
+    kept.append([Start(sequence=3, effective_at=3_000, flow="welcome")])
+    third = follower.refresh()
+    assert third.eras is not second.eras
+    assert follower.trouble is None
+
+
+def test_nothing_at_all_is_complete_until_never() -> None:
+    """Before the first look the catalog lets no signal pass."""
+    assert ControlFollower(file_log("nowhere")).catalog.complete_until == NOTHING
+
+
+def test_a_file_that_nobody_appends_to_is_complete(tmp_path: Path) -> None:
+    """Without the file beside it that says until when, the log is complete for ever."""
+    path = tmp_path / "control.jsonl"
+    path.write_bytes(b"\n".join(map(encode_line, RECORDS)))
+
+    assert file_log(str(path)).read_since(None) == Read(tuple(RECORDS), NEVER)
+    assert log_of(f"file://{path}").read_since(1) == Read((RECORDS[2],), NEVER)
+
+
+def test_a_line_being_written_is_not_there_yet(tmp_path: Path) -> None:
+    """Half a last line is left for the next look; half a line before another is an error."""
+    path = tmp_path / "control.jsonl"
+    lines = [encode_line(record) for record in RECORDS]
+    path.write_bytes(lines[0] + b"\n" + lines[1][:20])
+
+    assert file_log(str(path)).read_since(None).records == (RECORDS[0],)
+    path.write_bytes(lines[0] + b"\n" + lines[1][:20] + b"\n" + lines[2])
+    with pytest.raises(LogError, match=r"control\.jsonl:2:1: not a control record.*\[control\]"):
+        file_log(str(path)).read_since(None)
+
+
+@pytest.mark.parametrize("make", [file_log, object_log])
+def test_a_log_that_is_missing_or_odd_is_named(
+    make: Callable[[str], ControlLog], tmp_path: Path
+) -> None:
+    """A log that is not there, or whose instant is no number, is an error with its address."""
+    path = tmp_path / "control.jsonl"
+    with pytest.raises(LogError, match=r"control\.jsonl: there is no control log"):
+        make(str(path)).read_since(None)
+    path.touch()
+    path.with_name("control.jsonl.complete").write_text("soon")
+    with pytest.raises(LogError, match=r"control\.jsonl\.complete: it holds no number"):
+        make(str(path)).read_since(None)
+
+
+def test_an_unknown_scheme_is_refused() -> None:
+    """An address that nothing reads is answered with those that are read."""
+    with pytest.raises(ValueError, match=r'"ftp://"; known are file://, gs://'):
+        log_of("ftp://host/control")
+
+
+def test_an_empty_redis_is_complete_until_never(stream: RedisLog) -> None:
+    """A Redis that lost the log lets no signal pass: it does not look like an empty log."""
+    assert stream.read_since(None) == Read((), NOTHING)
+
+
+def test_appending_again_changes_nothing(stream: RedisLog) -> None:
+    """A writer that does not know whether its record arrived appends it again."""
+    stream.append(RECORDS)
+    stream.append(RECORDS[1:])
+
+    assert stream.read_since(None).records == tuple(RECORDS)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Start(sequence=1, effective_at=11, flow="welcome"),
+        Start(sequence=3, effective_at=11, flow="welcome"),
+    ],
+)
+def test_a_second_writer_is_refused(stream: RedisLog, record: ControlRecord) -> None:
+    """A record in the place of another, or before the last, is an error and changes nothing."""
+    last = Drain(sequence=4, effective_at=2_000, flow="welcome")
+    stream.append([*RECORDS, last])
+
+    with pytest.raises(SecondWriterError, match=f"record {record.sequence} contradicts"):
+        stream.append([record])
+    assert stream.read_since(None).records == (*RECORDS, last)
+
+
+def test_sequences_count_from_zero(stream: RedisLog) -> None:
+    """A sequence below 0 has no place in the stream: nothing of the call is appended."""
+    with pytest.raises(ValueError, match="sequence -1 is less than 0"):
+        stream.append([RECORDS[0], Start(sequence=-1, effective_at=0, flow="welcome")])
+    assert stream.read_since(None).records == ()
+
+
+def test_the_instant_never_goes_back(stream: RedisLog) -> None:
+    """A repeated or late word does not make the log less complete."""
+    stream.complete(5_000)
+    stream.complete(4_000)
+
+    assert stream.read_since(None).complete_until == 5_000
+
+
+def test_spaces_are_apart(server: RedisServer, stream: RedisLog) -> None:
+    """Each space has its own log in the same Redis."""
+    stream.append(RECORDS)
+
+    assert log_of(f"{server.url}?space=other").read_since(None).records == ()
+    assert log_of(f"{server.url}?space=shop").read_since(None).records == tuple(RECORDS)
+
+
+@pytest.mark.parametrize(
+    ("record", "says"),
+    [
+        (Start(sequence=3, effective_at=5_000, flow="unknown"), "never published"),
+        (Start(sequence=3, effective_at=900, flow="welcome"), "said to be complete until 1000"),
+    ],
+)
+def test_a_log_that_cannot_be_followed_stops_the_catalog(
+    stream: RedisLog, record: ControlRecord, says: str
+) -> None:
+    """After a record that makes no sense the catalog gets no more complete, and says why."""
+    stream.append(RECORDS)
+    stream.complete(1_000)
+    follower = ControlFollower(stream)
+    before = follower.refresh()
+    stream.append([record])
+    stream.complete(9_000)
+
+    assert follower.refresh() is before
+    assert says in (follower.trouble or "")
+
+
+def test_a_server_that_is_away_is_trouble_not_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While Redis is away the last catalog stays; when it is back the follower goes on."""
+    monkeypatch.setattr("transforms.redis_client.ATTEMPTS", 1)
+    with RedisServer("valkey") as server:
+        log = open_log(server.url)
+        log.append(RECORDS)
+        log.complete(1_000)
+        follower = ControlFollower(log)
+        before = follower.refresh()
+        server.kill()
+        assert follower.refresh() is before
+        assert "towpath:default:control" in (follower.trouble or "")
+        server.start()
+        log.append(RECORDS)
+        log.complete(1_500)
+
+        assert follower.refresh().complete_until == 1_500
+        assert follower.trouble is None
+
+
+class Signalling:
+    """A log that says when it is read; it grows by one record a look."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+        self.looked_thrice = threading.Event()
+
+    def read_since(self, sequence: int | None) -> Read:
+        self.looks += 1
+        if self.looks == 3:
+            self.looked_thrice.set()
+        if self.looks == 2:
+            raise RuntimeError("anything")
+        return Read((), self.looks)
+
+
+def test_a_thread_keeps_looking() -> None:
+    """In the background the log is read again and again, whatever one look raises."""
+    log = Signalling()
+    with ControlFollower(log, every=0.001) as follower:
+        assert log.looked_thrice.wait(10)
+    looks = log.looks
+
+    assert follower.catalog.complete_until == looks
+    assert not [thread for thread in threading.enumerate() if thread.name == "control-log"]

@@ -1,0 +1,159 @@
+"""The bounds of section 9: over one of them the thing is refused with a reason, the rest goes on."""
+
+from __future__ import annotations
+
+from transforms.flows.codec import decode
+from transforms.flows.outputs import Communication
+from transforms.flows.publish import catalog_of, records_of
+from transforms.flows.signals import AudienceChange, Enter, Event, ProfileChange, Signal, Time
+from transforms.flows.step import Done, step
+
+FLOW = """
+flow: many
+enter: [{event: Started}, {api: true}]
+simultaneous: true
+steps:
+  note: {update: {session.list: entry.list}}
+  pause: {wait: 30d}
+"""
+ONCE = """
+flow: once
+enter: [{event: Started}]
+steps:
+  over: {end: done}
+"""
+START = 1_772_323_200_000
+
+
+class User:
+    """A user who is told one thing after another."""
+
+    def __init__(self, **flows: str) -> None:
+        self.catalog = catalog_of(records_of(flows, "space: bounds", {}))
+        self.state: bytes | None = None
+
+    def tell(self, signal: Signal) -> list[str]:
+        """Handle a signal; return the reasons of refusals."""
+        done = step(self.catalog, self.state, signal)
+        assert isinstance(done, Done)
+        self.state = done.state
+        return [o.reason for o in done.outputs if type(o).__name__ == "Rejection"]
+
+    @property
+    def size(self) -> int:
+        """The bytes of the state."""
+        return len(self.state or b"")
+
+
+def started(n: int, at: int | None = None, **properties) -> Event:
+    """Make the n-th event."""
+    t = START + n * 1000 if at is None else at
+    return Event(id=f"e{n}", user="kim", time=t, name="Started", properties=properties)
+
+
+def test_live_sessions() -> None:
+    """The hundred and first live session is refused (section 9)."""
+    user = User(many=FLOW)
+
+    assert [user.tell(started(n)) for n in range(100)] == [[]] * 100
+    assert user.tell(started(100)) == ["too_many_sessions"]
+
+
+def test_memory_of_ids() -> None:
+    """Two thousand ids are remembered; an older one may be a duplicate and is refused (R5)."""
+    user = User(once=ONCE)
+    for n in range(2_100):
+        assert user.tell(started(n)) == []
+
+    assert user.tell(started(2_099)) == [], "seen before"
+    assert user.tell(started(150)) == [], "seen before"
+    assert user.tell(started(3)) == ["too_old"], "forgotten for lack of room"
+    assert user.tell(started(9_999, at=START + 99_000)) == ["too_old"]
+    assert user.tell(started(9_998, at=START + 200_000)) == [], "a new one that is late"
+
+
+def test_large_entries() -> None:
+    """What sessions keep of their triggers is bounded, for one and for all together (section 9)."""
+    user = User(many=FLOW)
+
+    assert user.tell(started(1, list="x" * 40_000)) == ["value_too_large"]
+    for n in range(20):
+        user.tell(started(n + 10, list="x" * 30_000))
+    assert user.size < 256 * 1024
+
+
+def test_large_profile() -> None:
+    """A profile over 64 KB is refused whole, and what was known stays (section 9)."""
+    user = User(many=FLOW)
+    for n in range(40):
+        change = {f"t{n}": "x" * 3_000}
+        found = user.tell(ProfileChange(id=f"p{n}", user="kim", time=START + n, set=change))
+        assert found == ([] if n < 21 else ["value_too_large"])
+    assert user.size < 80 * 1024
+
+
+def test_the_state_stays_below_its_bound() -> None:
+    """Whatever is thrown at a user at once, the state stays below 256 KB (section 9)."""
+    user = User(many=FLOW)
+    for n in range(60):
+        large = {f"t{n}": "x" * 2_000}
+        user.tell(ProfileChange(id=f"p{n}", user="kim", time=START + n, set=large))
+    for n in range(3_000):
+        user.tell(started(n, list="x" * 3_000))
+        if n % 100 == 0:
+            data = {"list": "y" * 20_000}
+            at = START + n * 1000
+            user.tell(Enter(id=f"n{n}", user="kim", time=at, flow="many", data=data))
+
+    assert user.size < 256 * 1024
+
+
+NIGHT = """
+flow: night
+enter: [{event: Started}]
+simultaneous: true
+steps:
+  greet: {send: log, template: note}
+"""
+
+
+def test_planned_messages() -> None:
+    """The hundred and first planned message is refused, none of the others is lost (section 9)."""
+    space = "{space: bounds, quiet_hours: 23:00-08:00, channels: {log: {address: user}}}"
+    user = User()
+    user.catalog = catalog_of(records_of({"night": NIGHT}, space, {"night": {"note": "Hello"}}))
+    rows = []
+    for signal in [*(started(n) for n in range(105)), Time(user="kim", at=START + 86_400_000)]:
+        done = step(user.catalog, user.state, signal)
+        assert isinstance(done, Done)
+        user.state = done.state
+        rows += [(o.status, o.reason) for o in done.outputs if isinstance(o, Communication)]
+
+    assert rows[99] == ("planned", None)
+    assert rows[100:105] == [("skipped", "too_many_planned")] * 5
+    assert rows[105:] == [("active", None)] * 100
+
+
+def test_names_without_end() -> None:
+    """Tags, consents and audiences are bounded too, and a consent is not lost with a large trait."""
+    user = User(many=FLOW)
+    reasons = set()
+    for n in range(1_200):
+        name = f"name{n}" * 8
+        base = {"user": "kim", "time": START + n * 60_000}
+        reasons |= set(user.tell(ProfileChange(id=f"t{n}", tag=(name,), **base)))
+        reasons |= set(user.tell(ProfileChange(id=f"c{n}", consent={name: True}, **base)))
+        reasons |= set(user.tell(AudienceChange(id=f"a{n}", audience=name, entered=True, **base)))
+
+    assert reasons == {"value_too_large"}
+    assert user.size < 160 * 1024
+
+    change = ProfileChange(
+        id="x",
+        user="kim",
+        time=START + 90_000_000,
+        set={"t": "x" * 65_536},
+        consent={"name0" * 8: False},
+    )
+    assert user.tell(change) == ["value_too_large"]
+    assert decode(user.state).consent["name0" * 8] is False

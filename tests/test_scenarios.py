@@ -1,0 +1,173 @@
+"""Scenario files: every story is played on the core, and every word of it is compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from towpath.cli.main import main
+from towpath.scenario_files import ENDING, folder
+from transforms.flows.load import headline
+from transforms.flows.scenario import read_stories
+from transforms.flows.scenario_play import log_of, play, told
+
+HERE = Path(__file__).parent / "scenarios"
+ROOT = Path(__file__).parent.parent
+FILES = sorted([*HERE.rglob(f"*{ENDING}"), *(ROOT / "flow_defs").rglob(f"*{ENDING}")])
+RULES = "R1 R2 R3 R5 R6 R7 R9 R10 R11 R12 R14 R16 R17 R18 R19 R20 R22 R23 R24 R26 R27 R29 R30"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_story(path: Path, rewrite: bool) -> None:
+    """What the core says to a scenario is what its file says, word for word."""
+    text, beside = path.read_text(), folder(path.parent)
+    read = read_stories(path.relative_to(ROOT).as_posix(), text)
+    assert [headline(problem) for problem in read.problems] == []
+    assert [headline(p) for p in beside.project.problems if p.severity == "error"] == []
+    assert read.value is not None
+
+    now = told(read.value, beside.project, beside.texts)
+
+    if rewrite:
+        path.write_text(now)
+    assert now == text, "run pytest --rewrite, and read the diff with care"
+
+
+def test_enough_stories() -> None:
+    """There are stories for every rule that this core has, and at least sixty of them."""
+    titles = []
+    for path in FILES:
+        read = read_stories(path.as_posix(), path.read_text()).value
+        assert read is not None
+        titles += [story.title for story in read.stories]
+
+    assert len(titles) >= 60
+    cited = " ".join(titles).replace(":", " ").replace(",", " ").split()
+    assert [rule for rule in RULES.split() if rule not in cited] == []
+
+
+def test_every_step_has_a_story() -> None:
+    """Every kind of step of the language occurs in a flow that a story walks."""
+    walked: set[str] = set()
+    for path in FILES:
+        beside = folder(path.parent)
+        read = read_stories(path.as_posix(), path.read_text()).value
+        assert read is not None
+        for story in read.stories:
+            flows = story.settings.flows or (path.name.removesuffix(ENDING),)
+            for turn in play(read, story, log_of(read, story, beside.project, beside.texts)):
+                reached = {
+                    (o.flow, o.step) for o in turn.outputs if getattr(o, "what", "") == "reached"
+                }
+                for flow in beside.project.flows:
+                    if flow.id in flows:
+                        walked |= {
+                            step.verb.__struct_config__.tag
+                            for step in flow.steps
+                            if (flow.id, step.name) in reached
+                        }
+
+    assert walked == set(
+        "wait wait_until wait_window wait_for if split send promote webhook export update"
+        " change_audience emit end".split()
+    )
+
+
+BROKEN = """\
+flows: wait
+zome: UTC
+# a story
+
+event Started
+2026-03-01 09:00 evnt Started
+2026-03-01 09:00 event Started {total: }
++1h event
+2026-03-01 10:00 communication letter opend
+2026-03-01 10:00 control halt wait
+2026-03-01 10:00 event Started nonsense=1
+"""
+
+PROBLEMS = """\
+x.scenarios.txt:2:1: a scenario has no "zome: UTC"; did you mean "zone"? [unknown-key]
+x.scenarios.txt:5:1: a line begins with a time; write 2026-03-01 09:00, or +2h after the line before [invalid-time]
+x.scenarios.txt:6:18: "evnt" cannot happen; did you mean "event"? [unknown-input]
+x.scenarios.txt:7:40: a value is expected here: a number, "text", true, false, null, [...] or {...} [scenario-syntax]
+x.scenarios.txt:8:1: the first time of a scenario cannot be relative; write 2026-03-01 09:00 [invalid-time]
+x.scenarios.txt:9:39: "opend" is not a status; did you mean "opened"? [unknown-status]
+x.scenarios.txt:10:26: there is no control record "halt"; there are "archive", "drain", "priority", "publish", "schedule", "space", "start", "stop" [unknown-input]
+x.scenarios.txt:11:32: this is not expected here [scenario-syntax]
+"""
+
+
+def test_problems_have_places() -> None:
+    """A scenario file with mistakes gives all of them at once, each with its place and help."""
+    read = read_stories("x.scenarios.txt", BROKEN)
+
+    assert read.value is None
+    assert "\n".join(headline(problem) for problem in read.problems) + "\n" == PROBLEMS
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """Copy a flow with its scenarios to a folder of its own."""
+    for name in ("space.yaml", "wait.yaml", "wait.scenarios.txt"):
+        (tmp_path / name).write_text((HERE / "steps" / name).read_text())
+    return tmp_path
+
+
+def test_command_passes(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`towpath test` is silent on stdout and exits 0 where every word holds."""
+    assert main(["test", str(copied)]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_command_shows_the_difference(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A flow that changed gives a unified diff and exit 1; --rewrite writes it into the file."""
+    flow, story = copied / "wait.yaml", copied / "wait.scenarios.txt"
+    flow.write_text(flow.read_text().replace("30m", "31m"))
+    folder.cache_clear()
+
+    assert main(["test", str(copied)]) == 1
+    diff = capsys.readouterr().out
+    assert "-  2026-03-01 09:00  waiting    wait/pause until 2026-03-01 09:30" in diff
+    assert "+  2026-03-01 09:00  waiting    wait/pause until 2026-03-01 09:31" in diff
+
+    assert main(["test", str(copied), "--rewrite"]) == 0
+    assert "until 2026-03-01 09:31" in story.read_text()
+    assert main(["test", str(copied)]) == 0
+
+
+def test_command_wants_scenarios(tmp_path: Path) -> None:
+    """A folder without scenarios is wrong use, exit 2."""
+    assert main(["test", str(tmp_path)]) == 2
+
+
+def test_simulate_says_what_a_scenario_says(
+    copied: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`towpath simulate` prints the text of a scenario, and explains its reasons on stderr."""
+    story = (copied / "wait.scenarios.txt").read_text().split("\n# ")[1]
+    timeline = copied / "timeline.txt"
+    timeline.write_text("\n".join(line for line in ("# " + story).split("\n") if line[:1] != " "))
+
+    code = main(["simulate", str(copied / "wait.yaml"), "--timeline", str(timeline)])
+
+    said = capsys.readouterr()
+    assert code == 0
+    assert said.out.rstrip() == ("# " + story).rstrip()
+    assert "completed: the session came to its end" in said.err
+
+
+def test_simulate_tells_why_not(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A refused entry is told with its reason; a line that cannot be read is one problem, exit 1."""
+    timeline = copied / "timeline.txt"
+    timeline.write_text("2026-03-01 09:00 event Started\n+1m event Started\n+1m nonsense\n")
+
+    code = main(["simulate", str(copied / "wait.yaml"), "--timeline", str(timeline)])
+
+    said = capsys.readouterr()
+    assert code == 1
+    assert "2026-03-01 09:01  refused    wait: already_in_flow" in said.out
+    assert "already_in_flow: a session of this flow, user and key is live (R20)" in said.err
+    assert 'wait.scenarios.txt:3:5: "nonsense" cannot happen' in said.err

@@ -1,0 +1,131 @@
+"""The seeded simulator: random histories of random flows, with everything a host may do to them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.kit.histories import history
+from tests.kit.invariants import violations
+from tests.kit.simulate import make, problems, repro
+from tests.kit.worlds import world
+from transforms.flows import outputs as out
+
+ROOT = Path(__file__).parent.parent
+HISTORIES, CHUNK = 2_000, 250
+
+
+def failures(first: int, count: int) -> list[str]:
+    """Simulate seeds; return a line for each that fails."""
+    return [
+        f"{repro(seed)}: {found[0]}"
+        for seed in range(first, first + count)
+        if (found := problems(seed))
+    ]
+
+
+def test_some_histories() -> None:
+    """Duplicates, echoes, alarms at wrong times, crashes, pieces and a growing log change nothing."""
+    assert failures(100_000, 160) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(0, HISTORIES, CHUNK))
+def test_thousands_of_histories(first: int) -> None:
+    """Over thousands of histories every run gives the same bytes, and every invariant holds."""
+    assert failures(first, CHUNK) == []
+
+
+def test_histories_hold_what_is_promised() -> None:
+    """The histories are no empty talk: every kind of output and every kind of trigger occurs."""
+    kinds, entries, reasons = set(), set(), set()
+    for seed in range(200_000, 200_240):
+        for output in make(seed).outputs:
+            kinds.add(output.__struct_config__.tag)
+            if isinstance(output, out.Transition) and output.what == "entered":
+                entries.add(output.reason)
+            if isinstance(output, (out.Communication, out.Rejection)):
+                reasons.add(output.reason)
+
+    assert kinds >= set(
+        "message webhook export flow_state profile_update audience_update transition communication"
+        " conversion rejection emitted".split()
+    )
+    assert entries >= set("event combination profile audience date schedule enter".split())
+    assert reasons >= set(
+        "already_in_flow reentry_off reentry_delay entry_limit flow_not_running unknown_flow"
+        " no_consent no_address capped expired holdout session_ended too_old future_time"
+        " type_mismatch computed_audience".split()
+    )
+
+
+def test_hash_seed_does_not_matter() -> None:
+    """Processes with different hash seeds give the same outputs, byte for byte (R4)."""
+    command = [sys.executable, "-m", "tests.kit.simulate", "--seed", "300000", "--histories", "40"]
+    said = {
+        subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "4242")
+    }
+
+    assert len(said) == 1
+    assert "40 histories, 0 failed" in said.pop()
+
+
+def test_a_seed_is_one_history() -> None:
+    """The same seed gives the same history, whatever was made before it."""
+    first = [out.encode(output) for output in make(12).outputs]
+    world.cache_clear()
+    make(99)
+
+    assert [out.encode(output) for output in make(12).outputs] == first
+
+
+def test_invariants_can_fail() -> None:
+    """The checks see what is wrong: outputs that are missing, doubled or out of order."""
+    clean = next(h for h in map(make, range(50)) if any(map(is_message, h.outputs)))
+    outputs = clean.outputs
+
+    def found(*changed: out.AnyOutput) -> str:
+        return " ".join(violations(type(clean)(**{**fields(clean), "outputs": changed})))
+
+    assert found(*outputs) == ""
+    assert "ids repeat" in found(*outputs, outputs[-1])
+    assert "back in time" in found(*outputs[::-1])
+    assert "does not begin with its entry" in found(
+        *(o for o in outputs if getattr(o, "what", "") != "entered")
+    )
+    assert "neither ended nor waits" in found(
+        *(o for o in outputs if getattr(o, "what", "") not in ("ended", "waiting"))
+    )
+    assert "has rows" in found(
+        *(o for o in outputs if not isinstance(o, out.Communication) or o.status != "active")
+    )
+
+
+def is_message(output: out.AnyOutput) -> bool:
+    """Tell whether an output is a message."""
+    return isinstance(output, out.Message)
+
+
+def fields(value: object) -> dict:
+    """Return a struct's fields by name."""
+    return {name: getattr(value, name) for name in value.__struct_fields__}
+
+
+def test_bounds_hold_over_a_long_life() -> None:
+    """A user with thousands of signals keeps a state below its bound, and small (section 9)."""
+    clean = history(world(3), 31, length=2_500)
+
+    assert list(violations(clean)) == []
+    assert clean.largest < 128 * 1024

@@ -1,0 +1,1 @@
+"""What runs on one machine: the command line and, later, the embedded host and its helpers."""

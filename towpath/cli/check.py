@@ -1,0 +1,48 @@
+"""``towpath check``: every problem of flows, spaces and templates at once, each at its place."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+
+from towpath.cli import common
+from transforms.flows.load import to_json
+
+HELP = "check flows with their space and templates; shows every problem at its place"
+EXAMPLE = "towpath check flow_defs"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="flows, or folders of flows")
+    parser.add_argument("--json", action="store_true", help="one JSON object a problem")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check the flows; 1 if there are errors, warnings alone are fine."""
+    projects = common.load_projects(args.paths)
+    found = [(selected, problem) for selected in projects for problem in selected.problems()]
+    for selected, problem in found:
+        if args.json:
+            print(to_json(problem))
+        else:
+            common.show_problems([problem], selected.project.files)
+    errors = sum(problem.severity == "error" for _, problem in found)
+    flows = sum(len(selected.paths) for selected in projects)
+    _conclude(flows, errors, len(found) - errors, args.paths)
+    return 1 if errors else 0
+
+
+def _conclude(flows: int, errors: int, warnings: int, paths: list[str]) -> None:
+    parts = [_counted(flows, "flow"), _counted(errors, "problem")]
+    if warnings:
+        parts.append(_counted(warnings, "warning"))
+    style = "red" if errors else "green"
+    common.say(common.paint(", ".join(parts), style, sys.stderr))
+    given = " ".join(shlex.quote(path) for path in paths)
+    common.next_command(f"towpath {'check' if errors else 'test'} {given}")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,62 @@
+"""``towpath graph``: draw a flow, or give it as data."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import msgspec
+
+from towpath.cli import common
+from transforms.flows.graph import Graph, graph_of
+from transforms.flows.graph_mermaid import to_mermaid
+from transforms.flows.graph_svg import to_svg
+from transforms.flows.model import Flow
+
+HELP = "draw a flow as a picture (SVG), as Mermaid text, or as JSON"
+EXAMPLE = "towpath graph flow_defs/win_back.yaml --out win_back.svg"
+
+
+def _to_json(graph: Graph) -> str:
+    return msgspec.json.format(msgspec.json.encode(graph), indent=2).decode() + "\n"
+
+
+FORMATS = {"mermaid": to_mermaid, "svg": to_svg, "json": _to_json}
+_ENDINGS = {".svg": "svg", ".json": "json"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("flow", metavar="FLOW", help="the flow's file")
+    parser.add_argument(
+        "--format",
+        choices=list(FORMATS),
+        help="by default what the ending of --out says, else mermaid",
+    )
+    parser.add_argument("--out", metavar="FILE", help="file to write; by default standard output")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Draw the flow."""
+    ending = Path(args.out).suffix if args.out else ""
+    graph = graph_of(_flow(args.flow))
+    common.write_out(FORMATS[args.format or _ENDINGS.get(ending, "mermaid")](graph), args.out)
+    if args.out and args.out != "-":
+        common.say(f"drawn in {args.out}")
+    common.next_command(f"towpath simulate {args.flow}")
+    return 0
+
+
+def _flow(path: str) -> Flow:
+    selected = [found for found in common.load_projects([path]) if found.paths]
+    paths = [p for found in selected for p in found.paths]
+    if len(paths) != 1:
+        names = ", ".join(paths) or "none"
+        raise common.UserError(f"{path}: name the file of one flow; found {names}")
+    project = selected[0].project
+    for flow in project.flows:
+        if project.paths[flow.id] == paths[0]:
+            return flow
+    errors = [p for p in selected[0].problems() if p.severity == "error"]
+    common.show_problems(errors, project.files)
+    raise common.UserError(f"{paths[0]} has problems and cannot be drawn", code=1)

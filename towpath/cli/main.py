@@ -1,0 +1,190 @@
+"""The entry point: picks a command, and turns whatever goes wrong into an exit code.
+
+0 fine, 1 problems found, 2 usage, 3 unexpected (with a log file), 130 interrupted, 141 the
+reader of the output went away.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import os
+import platform
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from typing import Protocol, cast
+
+from towpath.cli import common
+
+COMMANDS = {
+    "check": "towpath.cli.check",
+    "test": "towpath.cli.test",
+    "simulate": "towpath.cli.simulate",
+    "graph": "towpath.cli.graph",
+    "replay": "towpath.cli.replay",
+    "fmt": "towpath.cli.fmt",
+    "schema": "towpath.cli.schema",
+    "explain": "towpath.cli.explain",
+    "generate": "towpath.cli.generate",
+    "validate-events": "towpath.cli.validate_events",
+}
+"""Every command and its module, in the order in which one meets them."""
+
+INTERRUPTED = 130
+READER_GONE = 141
+_FILE_TROUBLE = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+
+
+class Command(Protocol):
+    """What a module of a command holds."""
+
+    HELP: str
+    EXAMPLE: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the options."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it; the result is the exit code."""
+
+
+def load(name: str) -> Command:
+    """Import the module of a command: only the one that was asked for."""
+    return cast(Command, importlib.import_module(COMMANDS[name]))
+
+
+def parser_of(name: str) -> argparse.ArgumentParser:
+    """Make the parser of one command."""
+    command = load(name)
+    parser = argparse.ArgumentParser(
+        prog=f"towpath {name}",
+        description=command.HELP,
+        epilog=f"example:\n  {command.EXAMPLE}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.add_arguments(parser)
+    return parser
+
+
+def overview() -> str:
+    """Say what there is: one line a command, and where to begin."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {load(name).HELP}" for name in COMMANDS]
+    return "\n".join(
+        [
+            "usage: towpath COMMAND …",
+            "",
+            "Runs customer flows over event streams.",
+            "",
+            "commands:",
+            *lines,
+            "",
+            "options:",
+            f"  {'--help':<{width}}  this text; `towpath COMMAND --help` says more about one",
+            f"  {'--version':<{width}}  the versions in use",
+            "",
+            "exit codes: 0 fine, 1 problems found, 2 wrong use, 3 unexpected error",
+            "",
+            "Begin with: towpath check flow_defs",
+        ]
+    )
+
+
+def versions() -> str:
+    """Name the versions that matter in a report of an error."""
+    parts = [f"towpath {_version('towpath')}", f"Python {platform.python_version()}"]
+    parts.append(f"{platform.system()} {platform.machine()}")
+    return ", ".join([*parts, f"Beam {_version('apache-beam')}"])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    return guarded(lambda: _dispatch(words))
+
+
+def guarded(work: Callable[[], int]) -> int:
+    """Run ``work``; turn what it raises into a message and an exit code."""
+    try:
+        code = work()
+        sys.stdout.flush()
+        return code
+    except common.UserError as error:
+        return _refuse(str(error), error.code)
+    except BrokenPipeError:
+        # Python flushes stdout once more at its end: give it something that still takes text.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_GONE
+    except _FILE_TROUBLE as error:
+        return _refuse(f"{error.filename or 'file'}: {(error.strerror or str(error)).lower()}", 2)
+    except KeyboardInterrupt:
+        common.say("\ninterrupted")
+        return INTERRUPTED
+    except Exception as error:
+        return _unexpected(error)
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        (print if words else common.say)(overview())
+        return 0 if words else 2
+    if words[0] in ("-V", "--version"):
+        print(versions())
+        return 0
+    name, *rest = words
+    if name not in COMMANDS:
+        raise common.UserError(_unknown(name), code=2)
+    return _run(name, rest)
+
+
+def _run(name: str, rest: list[str]) -> int:
+    parser = parser_of(name)
+    words, beam = rest, list[str]()
+    if getattr(load(name), "TAKES_REST", False) and "--" in rest:
+        words, beam = rest[: rest.index("--")], rest[rest.index("--") + 1 :]
+    try:
+        args = parser.parse_args(words, argparse.Namespace(rest=beam))
+    except SystemExit as done:  # argparse has spoken: after --help 0, after a wrong option 2
+        return int(done.code or 0)
+    return load(name).run(args)
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, COMMANDS, n=1)
+    hint = f'did you mean "{near[0]}"?' if near else f"there are: {', '.join(COMMANDS)}"
+    return f'no command "{name}"; {hint}'
+
+
+def _refuse(message: str, code: int) -> int:
+    common.say(f"{common.paint('error:', 'red', sys.stderr)} {message}")
+    return code
+
+
+def _unexpected(error: Exception) -> int:
+    lines = [versions(), f"command line: {sys.argv!r}", "", *traceback.format_exception(error)]
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="towpath-", suffix=".log", delete=False, encoding="utf-8"
+    ) as log:
+        log.write("\n".join(lines))
+    common.say(
+        f"{common.paint('unexpected error:', 'red', sys.stderr)} {type(error).__name__}: {error}\n"
+        f"  {versions()}\n"
+        f"  The details are in {log.name}; please send them with your report."
+    )
+    return 3
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,36 @@
+"""``towpath schema``: print the schema of a file or of a record."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+import schemas
+from towpath.cli import common
+from transforms.flows.json_schema import SCHEMAS
+
+HELP = "print the JSON Schema of flow and space files, or the Avro schema of a record"
+EXAMPLE = "towpath schema flow > flow.schema.json"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "kind", nargs="?", default="flow", choices=list(SCHEMAS), help="the kind of file (flow)"
+    )
+    parser.add_argument(
+        "--record", choices=schemas.NAMES, metavar="NAME", help="the record: for example transition"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the schema as indented JSON."""
+    made = schemas.load(args.record) if args.record else SCHEMAS[args.kind]()
+    shown = {key: value for key, value in made.items() if not key.startswith("__")}
+    print(json.dumps(shown, indent=2, ensure_ascii=False))
+    if args.record is None:
+        common.next_command(
+            f"in an editor with YAML support, begin a file with "
+            f"# yaml-language-server: $schema={args.kind}.schema.json"
+        )
+    return 0

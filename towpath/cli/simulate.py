@@ -1,0 +1,155 @@
+"""``towpath simulate``: type what happens to one user, and read what the flow says to it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from towpath.cli import common
+from towpath.scenario_files import folder
+from transforms.flows import control
+from transforms.flows.load import Project, show
+from transforms.flows.outputs import Communication, DeadLetter, Rejection, Transition
+from transforms.flows.publish import catalog_of
+from transforms.flows.reasons import REASONS
+from transforms.flows.scenario import DEFAULT_USER, Input, Stories, Story, read_stories
+from transforms.flows.scenario_play import Player, Turn, Unplayable, log_of, silent
+
+HELP = "type what happens to one user, and read what the flow says to it"
+EXAMPLE = (
+    "echo '2026-03-01 09:00 event Purchase {amount: 250}' | towpath simulate flow_defs/vip.yaml"
+)
+
+SILENCES = {
+    "nothing": "no trigger matches, and no session waits for it; what it tells is remembered",
+    "nothing is due": "no wait, message or date is due by then",
+    "nothing reads this event": "no flow or audience names it, so it is no signal (R5)",
+    "nothing, seen before": "a signal of that id was handled already (R5)",
+}
+
+FORMS = """\
+a line is a time (2026-03-01 09:00, or +2h after the line before) and what happens:
+  event Cart Updated {value: 30}         profile {plan: "pro"} consent {email: false}
+  audience vip entered                   communication remind opened
+  enter cart {value: 30} key=c1          time            (nothing happens until then)
+  command stop cart                      control drain cart"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = f"{parser.epilog}\n\n{FORMS}"
+    parser.add_argument("flow", metavar="FLOW", help="the flow's file; its folder is its space")
+    parser.add_argument("--timeline", metavar="FILE", help="lines from a file (standard input)")
+    parser.add_argument("--user", default=DEFAULT_USER, help=f"the user's id ({DEFAULT_USER})")
+    parser.add_argument("--json", action="store_true", help="every output as one line of JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Play the lines one by one; exit 1 if some could not be read or played."""
+    path = Path(args.flow)
+    common.read_text(path)
+    beside = folder(path.parent)
+    flow = path.stem
+    if not _sound(beside.project, path, flow):
+        return 1
+    reasons: set[str] = set()
+    simulation = _Simulation(flow, args.user, beside.project, beside.texts)
+    code = 0
+    for line in _lines(args.timeline):
+        code = max(code, _one(simulation, line, reasons, as_json=args.json))
+    _explain(reasons)
+    common.next_command(f"towpath test {path.parent}")
+    return code
+
+
+def _sound(project: Project, path: Path, flow: str) -> bool:
+    texts = project.files
+    mine = [p for p in project.problems if p.severity == "error"]
+    mine = [p for p in mine if p.path not in project.flow_files or Path(p.path) == path]
+    for problem in mine:
+        text = texts.get(problem.path, "")
+        common.say(show(problem, text, common.colours(sys.stderr)))
+    return not mine and flow in project.paths
+
+
+def _lines(timeline: str | None) -> Iterator[str]:
+    if timeline is not None:
+        yield from common.read_text(Path(timeline)).split("\n")
+        return
+    if sys.stdin.isatty():
+        common.say(FORMS)
+    for line in sys.stdin:
+        yield line.rstrip("\n")
+
+
+class _Simulation:
+    """The lines so far, and the user they are about."""
+
+    def __init__(self, flow: str, user: str, project: Project, texts: dict[str, str]) -> None:
+        self.flow, self.user, self.project, self.texts = flow, user, project, texts
+        self.lines: list[str] = []
+        self.records: tuple[control.ControlRecord, ...] = ()
+        self.player: Player | None = None
+
+    def take(self, line: str) -> tuple[Turn | None, str]:
+        """Play one more line; return its turn, or what is wrong with it."""
+        text = "\n".join([*self.lines, line])
+        read = read_stories(f"{self.flow}.scenarios.txt", text, self.user)
+        if read.value is None:
+            return None, "\n".join(show(problem, text) for problem in read.problems)
+        stories = read.value.stories
+        inputs = stories[-1].inputs if stories else ()
+        if not inputs or inputs[-1].line != len(self.lines):
+            self.lines.append(line)
+            return None, ""
+        try:
+            turn = self._play(read.value, stories[-1], inputs[-1])
+        except Unplayable as error:
+            return None, show(error.problem, text)
+        self.lines.append(line)
+        return turn, ""
+
+    def _play(self, file: Stories, story: Story, given: Input) -> Turn:
+        settings = msgspec.structs.replace(story.settings, flows=(self.flow,))
+        story = msgspec.structs.replace(story, settings=settings)
+        if self.player is None or len(story.inputs) == 1 or given.record is not None:
+            catalog = catalog_of(log_of(file, story, self.project, self.texts))
+            if self.player is None or len(story.inputs) == 1:
+                self.player = Player(catalog, settings)
+            self.player.catalog = catalog
+        turn = self.player.take(given)
+        if turn is None:
+            raise silent(file, given)
+        return turn
+
+
+def _one(simulation: _Simulation, line: str, reasons: set[str], *, as_json: bool) -> int:
+    if line[:1] in (" ", "\t"):
+        return 0
+    turn, wrong = simulation.take(line)
+    if wrong:
+        common.say(wrong)
+        return 1
+    if not as_json:
+        print(line, flush=turn is None)
+    if turn is not None:
+        reasons.update({turn.said[0]} & SILENCES.keys())
+        for output in turn.outputs:
+            if isinstance(output, (Rejection, DeadLetter, Communication, Transition)):
+                reasons.update({output.reason} - {None})  # type: ignore[arg-type]
+            if as_json:
+                common.print_json(output)
+        if not as_json:
+            print("\n".join(f"  {said}" for said in turn.said), flush=True)
+    return 0
+
+
+def _explain(reasons: set[str]) -> None:
+    meanings = REASONS | SILENCES
+    for reason in sorted(reasons & meanings.keys()):
+        common.say(f"{common.paint(reason, 'bold', sys.stderr)}: {meanings[reason]}")

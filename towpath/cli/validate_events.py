@@ -1,0 +1,126 @@
+"""``towpath validate-events``: what is wrong with a publisher's records, before they are sent."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from towpath.cli import common
+from transforms import sources
+from transforms.decode import decode
+from transforms.flows.signals import Signal
+from transforms.sources.raw import Bad, Raw
+
+HELP = "check files of events against what is read; shows every record that would be refused"
+EXAMPLE = "towpath validate-events events.jsonl"
+
+HELPS = {
+    "not_json": "write one JSON object a line, in UTF-8, without NaN or Infinity",
+    "not_utf8": "write the file in UTF-8",
+    "not_csv": "quote fields that hold commas, quotes or line breaks, and double quotes in them",
+    "out_of_range": "times are ISO texts or ms since 1970, not seconds; numbers have 64 bits",
+    "too_large": "a record has at most 256 KiB, each of its maps 32 KiB",
+    "too_deep": "maps and lists are at most 16 levels deep",
+    "unreadable": "write the file anew, whole",
+    "unknown_format": "rename the file, or write JSON lines (.jsonl) or Avro (.avro)",
+}
+"""What helps, by the reason; where a record can say more, ``_misspelt`` does."""
+
+_FIELD = re.compile(r"`(\w+)`|neither (userId)")
+_keys = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+class Wrong(msgspec.Struct, frozen=True):
+    """A record that would be refused: where, why, and what helps."""
+
+    path: str
+    line: int
+    code: str
+    message: str
+    help: str
+
+    def __str__(self) -> str:
+        more = f"; {self.help}" if self.help else ""
+        return f"{self.path}:{self.line}: {self.message}{more} [{self.code}]"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="JSON lines, Avro, or tables of the envelope"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object a bad record")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check the files; 1 if a record would be refused."""
+    for name in args.files:
+        if not Path(name).is_file():
+            raise common.UserError(f"{name}: no such file")
+    good, bad = Counter[str](), 0
+    for name in args.files:
+        for found in _check(Path(name)):
+            if isinstance(found, Wrong):
+                bad += 1
+                common.print_json(found) if args.json else common.say(str(found))
+            else:
+                good[str(found.__struct_config__.tag)] += 1
+    _conclude(good, bad, args.files)
+    return 1 if bad else 0
+
+
+def _check(path: Path) -> Iterator[Signal | Wrong]:
+    for raw in sources.read(path, None):
+        found = raw if isinstance(raw, Bad) else decode(raw)
+        yield _wrong(raw, found) if isinstance(found, Bad) else found
+
+
+def _wrong(raw: Raw | Bad, bad: Bad) -> Wrong:
+    helps = HELPS.get(bad.reason, "")
+    if isinstance(raw, Raw) and bad.reason == "missing":
+        helps = _misspelt(raw, bad.detail)
+    return Wrong(bad.file, bad.line, bad.reason, bad.detail, helps)
+
+
+def _misspelt(raw: Raw, detail: str) -> str:
+    """Find the field that was probably meant to be the one missing: ``user_id`` for ``userId``."""
+    missing = _FIELD.search(detail)
+    if missing is None:
+        return ""
+    wanted = missing[1] or missing[2]
+    plain = {_plain(key): key for key in _names(raw) if key != wanted}
+    near = difflib.get_close_matches(_plain(wanted), plain, n=1, cutoff=0.75)
+    return f'"{plain[near[0]]}" has to be written "{wanted}"' if near else ""
+
+
+def _names(raw: Raw) -> list[str]:
+    if isinstance(raw.body, dict):
+        return list(raw.body)
+    try:
+        return list(_keys(raw.body))
+    except (ValueError, RecursionError):
+        return []
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def _conclude(good: Counter[str], bad: int, files: list[str]) -> None:
+    total = sum(good.values()) + bad
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(good.items()))
+    text = f"{total} records{f' ({kinds})' if kinds else ''}, {bad} bad"
+    common.say(common.paint(text, "red" if bad else "green", sys.stderr))
+    given = " ".join(shlex.quote(name) for name in files)
+    if bad:
+        common.next_command(f"towpath validate-events {given}")
+    else:
+        common.next_command(f"towpath replay FLOW --events {shlex.quote(files[0])}")

@@ -1,0 +1,231 @@
+"""What a replay comes to: per flow who entered, went where, was sent what, and came back.
+
+All of it is read from the tables that the replay left, so it can be asked again later. Sessions
+in the flow's holdout walk along and are counted, but get nothing; rates leave them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pipelines.results import Account
+from towpath.lift import Arm, Lift, lift
+from towpath.tables import Tables
+
+Counts = dict[str, int]
+Place = tuple[str, str]
+KINDS = ("transition", "message", "communication", "conversion", "rejection")
+
+
+class Step(msgspec.Struct, frozen=True, gc=False):
+    """One step: arrivals in total and of distinct users, who waits there at the end."""
+
+    step: str
+    reached: int
+    unique: int
+    waiting: int
+    messages: int
+    suppressed: Counts
+
+
+class Goal(msgspec.Struct, frozen=True, gc=False):
+    """One goal: sessions outside the holdout that reached it, as a share of those entered.
+
+    ``lift`` compares users, with the flow against its holdout; None without a holdout.
+    """
+
+    goal: str
+    converted: int
+    rate: float
+    revenue: float
+    holdout_converted: int
+    holdout_revenue: float
+    lift: Lift | None
+
+
+class Flow(msgspec.Struct, frozen=True, gc=False):
+    """One flow. ``entered`` counts sessions, ``holdout`` those of them that get nothing.
+
+    ``first`` and ``last`` are the instants of the first and the last entry, ms UTC.
+    """
+
+    flow: str
+    entered: int
+    users: int
+    holdout: int
+    waiting: int
+    messages: int
+    recipients: int
+    first: int | None
+    last: int | None
+    steps: tuple[Step, ...]
+    suppressed: Counts
+    exits: Counts
+    refused: Counts
+    goals: tuple[Goal, ...]
+
+
+class Week(msgspec.Struct, frozen=True, gc=False):
+    """Messages and goals of one flow in one week, which begins on a Monday, ms UTC."""
+
+    flow: str
+    start: int
+    messages: int
+    goals: int
+
+
+class Report(msgspec.Struct, frozen=True, gc=False):
+    """The replay as a whole; ``rates`` are the assumed ones in percent, by channel."""
+
+    until: int
+    users: int
+    read: int
+    bad: int
+    unread: int
+    after: int
+    rates: dict[str, dict[str, float]] | None
+    flows: tuple[Flow, ...]
+    weeks: tuple[Week, ...] = ()
+
+
+def report_of(account: Account, out: Path) -> Report:
+    """Count what the tables below ``out`` hold."""
+    with Tables(out, KINDS) as tables:
+        flows = _Counter(tables, account).flows()
+        weeks = tuple(Week(*row) for row in tables.rows(WEEKS))
+    rates = account.rates
+    return Report(
+        until=account.until,
+        users=account.users,
+        read=account.read,
+        bad=account.bad,
+        unread=account.unread,
+        after=account.after,
+        rates=None if rates is None else {c: {s: r / 100 for s, r in found.items()}
+                                          for c, found in rates.items()},
+        flows=flows,
+        weeks=weeks,
+    )  # fmt: skip
+
+
+ENTERED = """
+    select flow, count(*), count(distinct user), count(*) filter (silent),
+           epoch_ms(min("at")), epoch_ms(max("at")),
+           count(distinct user) filter (not silent), count(distinct user) filter (silent)
+    from transition where what = 'entered' group by flow"""
+REACHED = """
+    select flow, step, count(*), count(*) filter (first_arrival)
+    from transition where what = 'reached' group by flow, step"""
+# A session's outputs are numbered in their ids.
+WAITING = """
+    select flow, step, count(*) from (
+        select flow, arg_max(step, substr(id, length(session) + 2)::bigint) as step
+        from transition where what in ('reached', 'ended')
+        group by flow, session, user having not bool_or(what = 'ended'))
+    group by flow, step"""
+SENT = "select flow, step, count(*), count(distinct user) from message group by flow, step"
+RECIPIENTS = "select flow, count(distinct user) from message group by flow"
+SUPPRESSED = """
+    select flow, step, reason, count(*) from communication
+    where status in ('skipped', 'expired', 'canceled') and reason is not null
+    group by flow, step, reason"""
+EXITS = """
+    select flow, coalesce(reason, 'completed'), count(*) from transition
+    where what = 'ended' group by all"""
+REFUSED = "select coalesce(flow, ''), reason, count(*) from rejection group by all"
+GOALS = """
+    with arms as (select session, flow, silent from transition where what = 'entered')
+    select flow, goal, arms.silent, count(*), count(distinct user),
+           coalesce(sum(round(value * 10000)::hugeint), 0)
+    from conversion join arms using (flow, session) group by all"""
+WEEKS = """
+    select flow, epoch_ms(week), sum(messages)::bigint, sum(goals)::bigint from (
+        select flow, date_trunc('week', "at") as week, 1 as messages, 0 as goals from message
+        union all
+        select flow, date_trunc('week', "at"), 0, 1 from conversion where not silent)
+    group by flow, week order by flow, week"""
+
+
+class _Counter:
+    """The answers to the queries, by flow and step."""
+
+    def __init__(self, tables: Tables, account: Account) -> None:
+        self.shape = account.shape
+        self.entered = {row[0]: row[1:] for row in tables.rows(ENTERED)}
+        self.reached = _by_place(tables.rows(REACHED))
+        self.waiting = _by_place(tables.rows(WAITING))
+        self.sent = _by_place(tables.rows(SENT))
+        self.recipients: dict[str, int] = dict(tables.rows(RECIPIENTS))
+        self.suppressed = tables.rows(SUPPRESSED)
+        self.exits = tables.rows(EXITS)
+        self.refused = tables.rows(REFUSED)
+        self.goals = {tuple(row[:3]): row[3:] for row in tables.rows(GOALS)}
+
+    def flows(self) -> tuple[Flow, ...]:
+        return tuple(self.flow(name) for name in sorted(self.shape.steps))
+
+    def flow(self, name: str) -> Flow:
+        entered, users, holdout, first, last, treated, silent = self.entered.get(
+            name, (0, 0, 0, None, None, 0, 0)
+        )
+        steps = tuple(self.step(name, step) for step in self.shape.steps[name])
+        return Flow(
+            flow=name,
+            entered=entered,
+            users=users,
+            holdout=holdout,
+            waiting=sum(step.waiting for step in steps),
+            messages=sum(step.messages for step in steps),
+            recipients=self.recipients.get(name, 0),
+            first=first,
+            last=last,
+            steps=steps,
+            suppressed=_added((reason, n) for f, _, reason, n in self.suppressed if f == name),
+            exits=_added(row[1:] for row in self.exits if row[0] == name),
+            refused=_added(row[1:] for row in self.refused if row[0] == name),
+            goals=tuple(
+                self.goal(name, goal, entered - holdout, treated, silent)
+                for goal in self.shape.goals[name]
+            ),
+        )
+
+    def step(self, flow: str, step: str) -> Step:
+        place = flow, step
+        reached, unique = self.reached.get(place, (0, 0))
+        return Step(
+            step=step,
+            reached=reached,
+            unique=unique,
+            waiting=self.waiting.get(place, (0,))[0],
+            messages=self.sent.get(place, (0, 0))[0],
+            suppressed=_added((r, n) for f, s, r, n in self.suppressed if (f, s) == place),
+        )
+
+    def goal(self, flow: str, goal: str, sessions: int, treated: int, silent: int) -> Goal:
+        converted, users, units = self.goals.get((flow, goal, False), (0, 0, 0))
+        apart, apart_users, apart_units = self.goals.get((flow, goal, True), (0, 0, 0))
+        return Goal(
+            goal=goal,
+            converted=converted,
+            rate=converted / sessions if sessions else 0.0,
+            revenue=units / 10_000,
+            holdout_converted=apart,
+            holdout_revenue=apart_units / 10_000,
+            lift=lift(Arm(treated, users), Arm(silent, apart_users)),
+        )
+
+
+def _by_place(rows: Iterable[tuple[Any, ...]]) -> dict[Place, tuple[Any, ...]]:
+    return {(row[0], row[1]): row[2:] for row in rows}
+
+
+def _added(pairs: Iterable[tuple[Any, ...]]) -> Counts:
+    """Add counts up by reason, the largest first."""
+    found: Counts = {}
+    for reason, count in pairs:
+        found[reason] = found.get(reason, 0) + count
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))

@@ -1,0 +1,134 @@
+"""The report of a replay for the eye: aligned columns, nothing wider than a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from towpath.funnel import Counts, Flow, Goal, Report
+from transforms.flows.times import iso
+
+Paint = Callable[[str, str], str]
+
+HEAD = ("step", "reached", "unique", "waiting", "decided", "suppressed")
+
+
+def plain(text: str, style: str) -> str:
+    """Leave a text as it is."""
+    return text
+
+
+def to_text(report: Report, paint: Paint = plain) -> str:
+    """Write the report; ``paint`` puts a style around a text."""
+    parts = [_flow(flow, paint) for flow in report.flows]
+    return "\n\n".join([*parts, _notes(report, paint)]) + "\n"
+
+
+def _flow(flow: Flow, paint: Paint) -> str:
+    lines = [paint(flow.flow, "bold") + _span(flow), *_entered(flow), ""]
+    lines += _table(flow, paint)
+    lines.append("")
+    lines += [
+        line for line in (_counts("ended", flow.exits), _counts("refused", flow.refused)) if line
+    ]
+    for goal in flow.goals:
+        lines += _goal(flow, goal)
+    return "\n".join(lines)
+
+
+def _span(flow: Flow) -> str:
+    if flow.first is None or flow.last is None:
+        return "  nobody entered"
+    return f"  entries from {iso(flow.first)[:10]} to {iso(flow.last)[:10]}"
+
+
+def _entered(flow: Flow) -> list[str]:
+    if not flow.entered:
+        return []
+    apart = f", {flow.holdout:,} of them in the holdout" if flow.holdout else ""
+    lines = [f"  entered     {flow.entered:,} by {_users(flow.users)}{apart}"]
+    if flow.messages:
+        lines.append(f"  messages    {flow.messages:,} decided, to {_users(flow.recipients)}")
+    lines.append(f"  in it now   {flow.waiting:,}")
+    return lines
+
+
+def _users(count: int) -> str:
+    return f"{count:,} user" if count == 1 else f"{count:,} users"
+
+
+def _table(flow: Flow, paint: Paint) -> list[str]:
+    rows = [
+        (
+            s.step,
+            f"{s.reached:,}",
+            f"{s.unique:,}",
+            _some(s.waiting),
+            _some(s.messages),
+            _listed(s.suppressed),
+        )
+        for s in flow.steps
+    ]
+    columns: list[tuple[str, ...]] = [HEAD, *rows]
+    if not any(row[5] for row in rows):
+        columns = [row[:5] for row in columns]
+    widths = [max(len(row[i]) for row in columns) for i in range(len(columns[0]))]
+    lines = ["  " + _aligned(row, widths) for row in columns]
+    return [paint(lines[0], "dim"), *lines[1:]]
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
+    cells = [
+        row[0].ljust(widths[0]),
+        *(c.rjust(w) for c, w in zip(row[1:5], widths[1:5], strict=True)),
+    ]
+    return "  ".join([*cells, *row[5:]]).rstrip()
+
+
+def _some(count: int) -> str:
+    return f"{count:,}" if count else "."
+
+
+def _listed(counts: Counts) -> str:
+    return ", ".join(f"{reason} {count:,}" for reason, count in counts.items())
+
+
+def _counts(name: str, counts: Counts) -> str:
+    return f"  {name:<11} {_listed(counts)}" if counts else ""
+
+
+def _goal(flow: Flow, goal: Goal) -> list[str]:
+    outside = flow.entered - flow.holdout
+    said = f"{goal.converted:,} of {outside:,} sessions, {goal.rate:.1%}"
+    worth = f", worth {goal.revenue:,.2f}" if goal.revenue else ""
+    lines = [f"  goal        {goal.goal}: {said}{worth}"]
+    found = goal.lift
+    if found is not None:
+        lines.append(
+            f"  lift        {found.difference * 100:+.1f} points of users: {found.treated:.1%} with the "
+            f"flow, {found.holdout:.1%} in the holdout"
+        )
+        sure = "leaves out" if found.excludes_zero else "holds"
+        lines.append(
+            f"              95 % confidence from {found.low * 100:+.1f} to {found.high * 100:+.1f}, "
+            f"which {sure} 0"
+        )
+    return lines
+
+
+def _notes(report: Report, paint: Paint) -> str:
+    past = f", {report.after:,} past the end" if report.after else ""
+    unread = f", {report.unread:,} that no flow reads" if report.unread else ""
+    bad = f", {report.bad:,} that could not be used" if report.bad else ""
+    lines = [f"{report.read:,} records of {_users(report.users)}{unread}{past}{bad}."]
+    if report.rates is None:
+        lines += [
+            "Decided, not delivered: nobody got these messages, so what users did after them is what",
+            "they did anyway, a lift is chance, and waits for deliveries, opens or clicks time out.",
+        ]
+    else:
+        rates = "; ".join(
+            f"{channel} " + ", ".join(f"{status} {rate:g} %" for status, rate in found.items())
+            for channel, found in report.rates.items()
+        )
+        lines.append(f"Assumed, not known: {rates}.")
+    return "\n".join(paint(line, "dim") for line in lines)

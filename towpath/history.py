@@ -1,0 +1,211 @@
+"""What a replay decided about one user, when and why: read from that user's rows alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pipelines.buckets import BUCKETS, part_of
+from pipelines.results import Account
+from towpath.tables import Tables
+
+KINDS = (
+    "audience_update",
+    "profile_update",
+    "rejection",
+    "transition",
+    "communication",
+    "webhook",
+    "export",
+    "emitted",
+    "conversion",
+    "dead_letter",
+)
+Record = dict[str, Any]
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One thing that happened, or did not.
+
+    ``what`` is ``entered refused reached waits left decided planned withheld missed ended
+    goal joined left_audience profile webhook export emitted error``. ``started_by`` is the
+    id of the signal that started the session, ``cause`` of what caused this.
+    """
+
+    at: int
+    what: str
+    flow: str = ""
+    step: str = ""
+    reason: str = ""
+    cause: str = ""
+    session: str = ""
+    started_by: str = ""
+    silent: bool = False
+    until: int | None = None
+    detail: str = ""
+
+
+class Pending(msgspec.Struct, frozen=True, gc=False):
+    """A session that waits at the end; ``sends`` may still be decided, none before ``until``."""
+
+    flow: str
+    step: str
+    since: int
+    until: int | None
+    session: str
+    started_by: str
+    sends: list[str]
+
+
+class History(msgspec.Struct, frozen=True, gc=False):
+    """One user's timeline; ``never`` are the flows for which no trigger ever matched."""
+
+    user: str
+    until: int
+    entries: tuple[Entry, ...]
+    pending: tuple[Pending, ...]
+    never: tuple[str, ...]
+
+
+def history_of(account: Account, out: Path, user: str) -> History:
+    """Read what the tables below ``out`` say of a user."""
+    with Tables(out, KINDS, f"bucket={part_of(user, BUCKETS):02}") as tables:
+        rows = [row for kind in KINDS for row in _rows(tables, kind, user)]
+    told = _Told(account, [row for row in rows if row["kind"] == "transition"])
+    order = [(told.order(row), entry) for row in rows for entry in told.entries(row)]
+    order.sort(key=lambda item: item[0])
+    entries = tuple(entry for _, entry in order)
+    pending = tuple(told.pending())
+    known = {entry.flow for entry in entries} | {found.flow for found in pending}
+    never = tuple(flow for flow in sorted(account.shape.steps) if flow not in known)
+    return History(user, account.until, entries, pending, never)
+
+
+def _rows(tables: Tables, kind: str, user: str) -> Iterator[Record]:
+    query = f"""select * replace (epoch_ms("at") as "at") from {kind} where "user" = ?"""
+    if kind == "transition":
+        query = """select * replace (epoch_ms("at") as "at", epoch_ms(until) as until,
+                   epoch_ms(since) as since) from transition where "user" = ?"""
+    if kind == "communication":
+        query = """select * replace (epoch_ms("at") as "at", epoch_ms(due) as due)
+                   from communication where "user" = ?"""
+    for place, row in enumerate(tables.records(query, user)):
+        yield row | {"kind": kind, "place": place}
+
+
+class _Told:
+    """The rows of one user as entries."""
+
+    def __init__(self, account: Account, moves: list[Record]) -> None:
+        self.ahead = account.shape.ahead
+        self.moves = sorted(moves, key=lambda row: (row["at"], _number(row)))
+        entered = [row for row in self.moves if row["what"] == "entered"]
+        self.started = {row["session"]: (index, row["cause"]) for index, row in enumerate(entered)}
+        self.sends = {flow: _sends(ahead) for flow, ahead in self.ahead.items()}
+
+    def order(self, row: Record) -> tuple[int, int, int, int]:
+        """Sort what happened at once: audiences, what was refused, then session by session."""
+        if "session" in row:
+            index = self.started.get(row["session"], (0, ""))[0]
+            return row["at"], len(KINDS) + index, _number(row), row["place"]
+        return row["at"], KINDS.index(row["kind"]), 0, row["place"]
+
+    def entries(self, row: Record) -> Iterator[Entry]:
+        match row["kind"]:
+            case "transition":
+                yield from self.move(row)
+            case "communication":
+                yield from self.communication(row)
+            case "conversion":
+                value = "" if row["value"] is None else f"{row['value']:g}"
+                yield self.entry(row, "goal", row["goal"], detail=value)
+            case "rejection":
+                yield self.entry(row, "refused", row["reason"], detail=row["detail"])
+            case "audience_update":
+                what = "joined" if row["entered"] else "left_audience"
+                yield self.entry(row, what, detail=row["audience"])
+            case "profile_update":
+                yield self.entry(row, "profile")
+            case "dead_letter":
+                yield self.entry(row, "error", row["reason"], detail=row["detail"])
+            case kind:
+                yield self.entry(row, kind)
+
+    def move(self, row: Record) -> Iterator[Entry]:
+        what, reason = row["what"], row["reason"] or row["variant"] or ""
+        match what:
+            case "waiting":
+                yield self.entry(row, "waits", reason, until=row["until"])
+            case "reached" if row["step"] in self.sends.get(row["flow"], ()):
+                return
+            case "ended":
+                yield self.entry(row, "ended", reason)
+                if reason != "completed":
+                    for step in self.ahead[row["flow"]].get(row["step"], ()):
+                        yield self.entry(row | {"step": step}, "missed", reason)
+            case _:
+                yield self.entry(row, what, reason)
+
+    def communication(self, row: Record) -> Iterator[Entry]:
+        said = f"{row['template']} on {row['channel']}"
+        match row["status"]:
+            case "active":
+                yield self.entry(row, "decided", detail=said)
+            case "planned":
+                yield self.entry(row, "planned", until=row["due"], detail=said)
+            case "skipped" | "expired" | "canceled":
+                yield self.entry(row, "withheld", row["reason"] or "", detail=said)
+            case status:
+                yield self.entry(row, "status", status, detail=said)
+
+    def entry(
+        self,
+        row: Record,
+        what: str,
+        reason: str = "",
+        *,
+        until: int | None = None,
+        detail: str = "",
+    ) -> Entry:
+        session = row.get("session") or ""
+        return Entry(
+            at=row["at"],
+            what=what,
+            flow=row.get("flow") or "",
+            step=row.get("step") or "",
+            reason=reason,
+            cause=row.get("cause") or "",
+            session=session,
+            started_by=self.started.get(session, (0, ""))[1],
+            silent=bool(row.get("silent")),
+            until=until,
+            detail=detail,
+        )
+
+    def pending(self) -> Iterator[Pending]:
+        last: dict[str, Record] = {row["session"]: row for row in self.moves}
+        for session, row in last.items():
+            if row["what"] == "ended":
+                continue
+            yield Pending(
+                flow=row["flow"],
+                step=row["step"],
+                since=row["at"],
+                until=row["until"],
+                session=session,
+                started_by=self.started.get(session, (0, ""))[1],
+                sends=self.ahead[row["flow"]].get(row["step"], []),
+            )
+
+
+def _sends(ahead: dict[str, list[str]]) -> set[str]:
+    return {send for found in ahead.values() for send in found}
+
+
+def _number(row: Record) -> int:
+    """Return the number of an output within its session, which its id holds (R30)."""
+    rest = row["id"][len(row["session"]) + 1 :].split("-")[0]
+    return int(rest) if rest.isdigit() else 0

@@ -1,0 +1,60 @@
+"""The file of ``--assume``: for each channel, what share of its messages gets how far.
+
+``email: {delivered: 98%, opened: 25%, clicked: 3%}``
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pipelines.assuming import DELAYS
+from pipelines.job import Rates
+from transforms.flows.load.nodes import Mapping, Node, Scalar, compose
+from transforms.flows.load.problems import Loaded, Report, Source, suggest
+
+SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,2})?) ?%")
+WHOLE = 10_000
+
+
+def load_rates(text: str, path: str) -> Loaded[Rates]:
+    """Read the rates, in hundredths of a percent, with every problem found."""
+    report = Report(Source(path, text))
+    root = compose(report)
+    if root is None:
+        return report.done(None)
+    if not isinstance(root, Mapping):
+        said = "rates are channels, each with its rates"
+        report.add(root.span, "not-a-mapping", said, "write email: {delivered: 98%}")
+        return report.done(None)
+    return report.done({key.text: _channel(report, key, node) for key, node in root.items})
+
+
+def _channel(report: Report, key: Scalar, node: Node) -> dict[str, int]:
+    if not isinstance(node, Mapping):
+        said = f'the rates of "{key.text}" are statuses, each with a share'
+        report.add(node.span, "not-a-mapping", said, "write {delivered: 98%, opened: 25%}")
+        return {}
+    found = {status.text: rate for status, rate in _rates(report, node)}
+    ordered = {status: found[status] for status in DELAYS if status in found}
+    shares = list(ordered.values())
+    if shares != sorted(shares, reverse=True):
+        said = f'the rates of "{key.text}" grow from {" to ".join(ordered)}'
+        report.add(
+            key.span, "impossible-rates", said, "who clicks has opened, who opens has got it"
+        )
+    return ordered
+
+
+def _rates(report: Report, node: Mapping) -> Iterator[tuple[Scalar, int]]:
+    for status, value in node.items:
+        if status.text not in DELAYS:
+            said = f'no rate can be assumed for "{status.text}"'
+            report.add(status.span, "unknown-status", said, suggest(status.text, DELAYS))
+            continue
+        match = SHARE.fullmatch(value.text) if isinstance(value, Scalar) else None
+        share = round(float(match[1]) * 100) if match else WHOLE + 1
+        if share > WHOLE:
+            report.add(value.span, "not-a-share", "this is no share", "write for example 25%")
+            continue
+        yield status, share

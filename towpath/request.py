@@ -1,0 +1,147 @@
+"""From the command line of a replay to its job: every file is read and checked before the run."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from pipelines.job import Job, Rates
+from pipelines.results import ACCOUNT
+from towpath.cli import common
+from towpath.control_log import InvalidLines, check, read_log, with_flows
+from towpath.rates import load_rates
+from transforms import sources
+from transforms.flows.control import ControlRecord
+from transforms.flows.load import Problem, Project, load_project
+from transforms.flows.load.project import SPACE
+from transforms.flows.publish import InvalidLog, catalog_of, records_of
+from transforms.flows.times import instant, utc
+from transforms.sources.mapping import Mapping, load_mapping
+
+T = TypeVar("T")
+
+
+def job_of(args: argparse.Namespace) -> Job:
+    """Make the job; raise UserError for whatever is wrong, having shown all of it."""
+    until = instant(args.until, utc())
+    if until is None:
+        raise common.UserError(f'--until: "{args.until}" is no date or time; write 1998-07-01')
+    out = _free(Path(args.out))
+    mapping = _mapping(args.map)
+    _check_events(args.events, mapping)
+    return Job(
+        records=tuple(_records(args)),
+        events=tuple(args.events),
+        until=until,
+        out=str(out),
+        mapping=mapping,
+        audit=args.audit,
+        rates=_rates(args.assume),
+    )
+
+
+def _free(out: Path) -> Path:
+    """Take an empty folder, or one that an earlier replay filled."""
+    if out.exists() and not out.is_dir():
+        raise common.UserError(f"{out}: not a folder")
+    if out.is_dir() and any(out.iterdir()) and not (out / ACCOUNT).exists():
+        raise common.UserError(f"{out}: not empty, and not the results of a replay")
+    return out
+
+
+def _mapping(path: str | None) -> Mapping | None:
+    if path is None:
+        return None
+    text = common.read_text(Path(path))
+    found = load_mapping(text, path)
+    return _sound(found.value, found.problems, {path: text}, path)
+
+
+def _rates(path: str | None) -> Rates | None:
+    if path is None:
+        return None
+    text = common.read_text(Path(path))
+    found = load_rates(text, path)
+    return _sound(found.value, found.problems, {path: text}, path)
+
+
+def _sound(value: T | None, problems: Iterable[Problem], files: dict[str, str], name: str) -> T:
+    errors = [problem for problem in problems if problem.severity == "error"]
+    common.show_problems(errors, files)
+    if value is None or errors:
+        raise common.UserError(f"{name} cannot be used", code=1)
+    return value
+
+
+def _check_events(paths: Sequence[str], mapping: Mapping | None) -> None:
+    """Refuse files that are not there, or of which nothing can be read."""
+    for path in paths:
+        if not Path(path).is_file():
+            raise common.UserError(f"{path}: no such file")
+    found = [bad for path in paths for bad in sources.check(Path(path), mapping)]
+    for bad in found:
+        common.say(f"{bad.file}:{max(1, bad.line)}:1: {bad.detail} [{bad.reason}]")
+    if found:
+        raise common.UserError("the events cannot be read", code=1)
+
+
+def _records(args: argparse.Namespace) -> list[ControlRecord]:
+    own = _own_records(args.flows, args.space)
+    if args.control is None:
+        if not own:
+            raise common.UserError("name a flow, or a control log that publishes some")
+        return _followed(own)
+    try:
+        log = read_log(common.read_text(Path(args.control)), args.control)
+        records = with_flows(log, own)
+        check(log, records, args.control)
+    except InvalidLines as wrong:
+        for line in wrong.lines:
+            common.say(line)
+        raise common.UserError(f"{args.control} cannot be followed", code=1) from None
+    return records
+
+
+def _followed(records: list[ControlRecord]) -> list[ControlRecord]:
+    try:
+        catalog_of(records)
+    except InvalidLog as error:
+        raise common.UserError(f"the flows cannot be run: {error}", code=1) from None
+    return records
+
+
+def _own_records(flows: Sequence[str], space: str | None) -> list[ControlRecord]:
+    """Publish and start the flows named, in the space of their folder or the one named."""
+    texts: dict[str, str] = {}
+    templates: dict[str, dict[str, str]] = {}
+    spaces: dict[str | None, None] = {}
+    failed = False
+    for selected in common.load_projects(flows):
+        project = selected.project if space is None else _moved(selected.project, space)
+        errors = [p for p in _problems(project, selected.paths) if p.severity == "error"]
+        common.show_problems(errors, project.files)
+        failed = failed or bool(errors)
+        spaces[project.space_text] = None
+        for flow in project.flows:
+            if project.paths[flow.id] in selected.paths:
+                texts[flow.id] = project.flow_text(flow.id)
+                templates[flow.id] = project.template_texts(flow.id)
+    if failed:
+        raise common.UserError("the flows have problems", code=1)
+    if len(spaces) > 1:
+        raise common.UserError("the flows are of different spaces; name one with --space")
+    return records_of(texts, next(iter(spaces), None), templates)
+
+
+def _moved(project: Project, space: str) -> Project:
+    """Load a project anew with another space."""
+    files = {path: text for path, text in project.files.items() if Path(path).name != SPACE}
+    path = (Path(space).parent / SPACE).as_posix()
+    return load_project(files | {path: common.read_text(Path(space))})
+
+
+def _problems(project: Project, chosen: Sequence[str]) -> list[Problem]:
+    others = set(project.flow_files) - set(chosen)
+    return [problem for problem in project.problems if problem.path not in others]

@@ -1,0 +1,97 @@
+"""The way past memory: the input divided by key hash on disk, one shard after another folded.
+
+The files that come out are the same, byte for byte, as those of the pipeline in memory. Each
+process holds one shard at a time; with more than one core two run at once.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from pipelines import job as jobs
+from pipelines.bucket import run_bucket
+from pipelines.buckets import BUCKETS
+from pipelines.job import Job
+from pipelines.reading import Slice, read_slice, slices
+from pipelines.results import Account, Result, finish_run, shape_of
+
+LENGTH = struct.Struct("<I")
+MOST = 4096
+SMALL = 8 * 1024 * 1024
+Told = Callable[[str, int, int], None]
+
+
+def replay_in_shards(job: Job, shards: int, tell: Told, processes: int | None = None) -> Account:
+    """Replay with ``shards`` shards, rounded up to whole buckets; ``tell`` hears name, done, all."""
+    pieces = -(-min(shards, MOST) // BUCKETS)
+    count = processes or _worthwhile(job)
+    sent = jobs.encode(job)
+    Path(job.out).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".shards-", dir=job.out) as folder:
+        read = partial(_split, sent, folder, pieces)
+        fold = partial(_fold, sent, folder, pieces)
+        for _ in _run(read, list(enumerate(slices(job, count))), count, partial(tell, "read")):
+            pass
+        results = list(_run(fold, list(range(BUCKETS)), count, partial(tell, "fold")))
+    return finish_run(job, results, shape_of(jobs.catalog(job)))
+
+
+def _worthwhile(job: Job) -> int:
+    """Choose the number of processes: a small input is done before a second one has started."""
+    size = sum(Path(path).stat().st_size for path in job.events)
+    return 1 if size < SMALL else min(2, len(os.sched_getaffinity(0)))
+
+
+def _run(
+    work: Callable[[Any], Any], items: list[Any], processes: int, tell: Callable[[int, int], None]
+) -> Iterator[Any]:
+    """Do the work on each item, in several processes if asked for; yield what comes out."""
+    tell(0, len(items))
+    if processes == 1 or len(items) == 1:
+        done: Iterable[Any] = map(work, items)
+        yield from _told(done, len(items), tell)
+        return
+    with get_context("spawn").Pool(processes) as pool:
+        yield from _told(pool.imap_unordered(work, items), len(items), tell)
+
+
+def _told(done: Iterable[Any], whole: int, tell: Callable[[int, int], None]) -> Iterator[Any]:
+    for count, result in enumerate(done, start=1):
+        tell(count, whole)
+        yield result
+
+
+def _split(sent: bytes, folder: str, pieces: int, item: tuple[int, Slice]) -> None:
+    """Read a slice of the input into the shards' files."""
+    number, part = item
+    job = jobs.decode(sent)
+    for shard, blob in read_slice(job, jobs.catalog(job), part, BUCKETS * pieces):
+        with _file(folder, shard, number).open("ab") as file:
+            file.write(LENGTH.pack(len(blob)))
+            file.write(blob)
+
+
+def _fold(sent: bytes, folder: str, pieces: int, bucket: int) -> Result:
+    """Fold the shards of one bucket, in the order of their hashes."""
+    job = jobs.decode(sent)
+    numbers = range(bucket * pieces, (bucket + 1) * pieces)
+    blobs = (_blobs(Path(folder), number) for number in numbers)
+    return run_bucket(job, jobs.catalog(job), bucket, blobs)
+
+
+def _file(folder: str, shard: int, number: int) -> Path:
+    return Path(folder) / f"{shard:05}-{number:05}"
+
+
+def _blobs(folder: Path, shard: int) -> Iterator[bytes]:
+    for path in sorted(folder.glob(f"{shard:05}-*")):
+        with path.open("rb") as file:
+            while length := file.read(LENGTH.size):
+                yield file.read(LENGTH.unpack(length)[0])

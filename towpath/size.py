@@ -1,0 +1,74 @@
+"""How large a replay will be, told before it starts: events, memory, and whether that fits."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+
+import msgspec
+import pyarrow.parquet as pq
+
+SAMPLE = 1 << 20
+AVRO_RECORD = 120
+BASE = 300 << 20
+MEMORY_PER_EVENT = 600
+SHARD_PER_EVENT = 1_200
+MOST_OF_FREE = 0.7
+
+
+class Size(msgspec.Struct, frozen=True, gc=False):
+    """About how many events there are, and the bytes of memory needed and free."""
+
+    events: int
+    memory: int
+    free: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether a replay in memory leaves the machine some room."""
+        return self.memory <= self.free * MOST_OF_FREE
+
+    @property
+    def shards(self) -> int:
+        """How many shards make it fit, two of them at a time: a multiple of 16."""
+        room = max(self.free * MOST_OF_FREE - 2 * BASE, 64 << 20)
+        needed = 2 * self.events * SHARD_PER_EVENT / room
+        return 16 * max(1, -(-int(needed) // 16))
+
+
+def size_of(paths: tuple[str, ...]) -> Size:
+    """Judge the input by its files: the first megabyte of each tells how long a record is."""
+    events = sum(_events(Path(path)) for path in paths)
+    return Size(events, BASE + events * MEMORY_PER_EVENT, _free())
+
+
+def _events(path: Path) -> int:
+    try:
+        size = path.stat().st_size
+        if path.suffix == ".parquet":
+            return int(pq.read_metadata(path).num_rows)
+        if path.suffix == ".avro":
+            return size // AVRO_RECORD
+        return _lines(path, size)
+    except Exception:  # whatever is wrong with a file is said when it is read
+        return 0
+
+
+def _lines(path: Path, size: int) -> int:
+    with path.open("rb") as packed:
+        text = gzip.GzipFile(fileobj=packed) if path.suffix == ".gz" else packed
+        lines = text.read(SAMPLE).count(b"\n")
+        read = min(size, packed.tell()) or 1
+    return lines * size // read
+
+
+def _free() -> int:
+    """Return the memory that programs can still get, in bytes."""
+    try:
+        for line in Path("/proc/meminfo").read_text("ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,0 +1,56 @@
+"""The tables that a replay left, opened for SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from transforms.records import arrow_schema
+from transforms.sinks.parts import listed
+
+Row = tuple[Any, ...]
+
+
+class Tables:
+    """A database in memory whose views are the tables of a replay; a kind without rows is empty."""
+
+    def __init__(self, out: Path, kinds: Iterable[str], part: str = "") -> None:
+        """Open the tables; ``part`` names the one folder of each to read, by default all."""
+        self.database = duckdb.connect()
+        self.database.execute("set TimeZone = 'UTC'")
+        for kind in kinds:
+            self._open(out, kind, part)
+
+    def _open(self, out: Path, kind: str, part: str) -> None:
+        paths = [p for p in listed(kind, out) if not part or p.parent.name == part]
+        if paths:
+            files = ", ".join(_quoted(str(path)) for path in paths)
+            source = f"select * from read_parquet([{files}], hive_partitioning = false)"
+            self.database.execute(f"create view {kind} as {source}")
+        else:
+            empty = arrow_schema(kind).empty_table()
+            self.database.register(kind, empty)
+
+    def rows(self, query: str, *values: object) -> list[Row]:
+        """Run a query; give its rows."""
+        return self.database.execute(query, list(values)).fetchall()
+
+    def records(self, query: str, *values: object) -> list[dict[str, Any]]:
+        """Run a query; give its rows by name of column."""
+        done = self.database.execute(query, list(values))
+        names = [column[0] for column in done.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in done.fetchall()]
+
+    def __enter__(self) -> Tables:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.database.close()
+
+
+def _quoted(text: str) -> str:
+    doubled = text.replace("'", "''")
+    return f"'{doubled}'"

@@ -1,0 +1,142 @@
+"""Messages and goals by week: two charts over one time axis, a colour a flow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+from towpath.funnel import Week
+from towpath.svg import PALETTE, box, line, picture, shortened, text
+from transforms.flows.times import local, utc
+
+WIDTH = 860
+LEFT, RIGHT = 70, 836
+CHART, GAP = 150, 58
+TOP = 98
+WEEK = 7 * 86_400_000
+MONTHS = (1, 2, 3, 6, 12)
+MOST_TICKS = 12
+STEPS = (1, 2, 2.5, 5, 10)
+
+
+def weekly(weeks: Sequence[Week], until: int) -> str:
+    """Draw the messages and the goals of every week, flows on top of each other."""
+    title = "Messages and goals by week"
+    if not weeks:
+        shapes = [text(24, 36, title, "ink title"), text(24, 70, "Nothing was decided.", "soft")]
+        return picture(WIDTH, 96, title, "Nothing was decided.", shapes)
+    return _Chart(weeks, until).draw(title)
+
+
+class _Chart:
+    """The scales of the charts: the weeks from the first to the last."""
+
+    def __init__(self, weeks: Sequence[Week], until: int) -> None:
+        self.weeks = weeks
+        self.flows = sorted({week.flow for week in weeks})
+        self.first = min(week.start for week in weeks)
+        self.last = max(max(week.start for week in weeks) + WEEK, self.first + 4 * WEEK)
+        self.until = until
+
+    def draw(self, title: str) -> str:
+        second = TOP + CHART + GAP
+        bottom = second + CHART
+        shapes = [text(24, 36, title, "ink title"), *self.legend(62)]
+        shapes += self.chart(TOP, "messages decided", lambda week: week.messages)
+        shapes += self.chart(second, "goals reached, outside the holdout", lambda week: week.goals)
+        shapes += self.months(bottom)
+        sums = f"{sum(w.messages for w in self.weeks):,} messages, {sum(w.goals for w in self.weeks):,} goals"
+        return picture(WIDTH, bottom + 44, title, sums, shapes)
+
+    def x(self, t: float) -> float:
+        return LEFT + (t - self.first) / (self.last - self.first) * (RIGHT - LEFT)
+
+    def legend(self, y: float) -> Iterator[str]:
+        x = 24.0
+        for number, flow in enumerate(self.flows):
+            name = shortened(flow, 200)
+            if x + 40 + len(name) * 7.4 > RIGHT:
+                yield text(x, y, "and more", "soft small")
+                return
+            yield box(x, y - 10, 12, 12, _hue(number))
+            yield text(x + 18, y, name, "soft")
+            x += 44 + len(name) * 7.4
+
+    def chart(self, top: float, name: str, value: Callable[[Week], int]) -> Iterator[str]:
+        stacks: dict[int, int] = {}
+        for week in self.weeks:
+            stacks[week.start] = stacks.get(week.start, 0) + value(week)
+        ticks = nice(max(stacks.values()))
+        bottom, scale = top + CHART, CHART / ticks[-1]
+        yield text(LEFT, top - 12, name, "ink small")
+        for tick in ticks:
+            y = bottom - tick * scale
+            yield line(LEFT, y, RIGHT, y, "line" if tick else "axis")
+            yield text(LEFT - 8, y + 4, f"{tick:,}", "soft small", "end")
+        yield from self.bars(bottom, scale, value)
+
+    def bars(self, bottom: float, scale: float, value: Callable[[Week], int]) -> Iterator[str]:
+        height: dict[int, float] = {}
+        for number, flow in enumerate(self.flows):
+            for week in self.weeks:
+                if week.flow != flow or not value(week):
+                    continue
+                size = value(week) * scale
+                y = height.get(week.start, bottom) - size
+                height[week.start] = y
+                left, right = self.x(week.start), self.x(week.start + WEEK)
+                room = min(1.5, (right - left) / 5)
+                day = local(week.start, utc()).date().isoformat()
+                tip = f"{flow}, week of {day}: {value(week):,}"
+                yield box(left + room / 2, y, right - left - room, size, _hue(number), tip)
+
+    def months(self, y: float) -> Iterator[str]:
+        begin, end = local(self.first, utc()), local(self.last, utc())
+        months = (end.year - begin.year) * 12 + end.month - begin.month + 1
+        every = next((m for m in MONTHS if months / m <= MOST_TICKS), -(-months // MOST_TICKS))
+        if months <= 2:
+            yield from self.days(y, begin, end)
+            return
+        year = None
+        for month in _firsts(begin, end, every):
+            x = self.x(month.timestamp() * 1000)
+            yield line(x, y, x, y + 5, "axis")
+            yield text(x, y + 20, f"{month:%b}", "soft small", "middle")
+            if month.year != year:
+                year = month.year
+                yield text(x, y + 36, str(year), "soft small", "middle")
+
+    def days(self, y: float, begin: datetime, end: datetime) -> Iterator[str]:
+        day = begin
+        while day <= end:
+            x = self.x(day.timestamp() * 1000)
+            yield line(x, y, x, y + 5, "axis")
+            yield text(x, y + 20, f"{day:%b} {day.day}", "soft small", "middle")
+            day += timedelta(days=7)
+
+
+def _firsts(begin: datetime, end: datetime, every: int) -> Iterator[datetime]:
+    """Yield the first days of every so many months within a period."""
+    number = -(-(begin.year * 12 + begin.month - 1 + (begin.day > 1)) // every) * every
+    while True:
+        month = datetime(number // 12, number % 12 + 1, 1, tzinfo=begin.tzinfo)
+        if month > end:
+            return
+        yield month
+        number += every
+
+
+def nice(most: int) -> list[int]:
+    """Choose whole numbers from 0 up to at least ``most``, about four steps apart."""
+    unit = 1
+    while True:
+        for step in STEPS:
+            size = step * unit
+            if size == int(size) and size * 5 >= most:
+                count = max(1, -(-most // int(size)))
+                return [int(size) * i for i in range(count + 1)]
+        unit *= 10
+
+
+def _hue(number: int) -> str:
+    return f"hue{number % len(PALETTE)}"

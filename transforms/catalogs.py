@@ -1,0 +1,123 @@
+"""The catalogs that a worker judges by: one a space, the same one in every thread of a process.
+
+What travels to a worker is where the logs are; followers are made where they are used.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Protocol
+
+import msgspec
+
+from transforms.flows import control
+from transforms.flows.catalog import Catalog
+from transforms.flows.publish import catalog_of
+from transforms.follow_control import EVERY, ControlFollower
+from transforms.sources.control_log import log_of
+
+
+class Known(msgspec.Struct, frozen=True, gc=False):
+    """A catalog, and the longest slack it ever had: alarms wait that long, so none is early."""
+
+    catalog: Catalog
+    slack: int
+
+
+class Catalogs(Protocol):
+    """Where a worker finds the catalog of each space; it can be pickled."""
+
+    @property
+    def spaces(self) -> frozenset[str]:
+        """Name the spaces that there are."""
+
+    def of(self, space: str) -> Known:
+        """Return what is known of a space's log, without waiting; KeyError if there is none."""
+
+    def refreshed(self, space: str) -> Known:
+        """Read the log first, if it can grow."""
+
+
+def known(catalog: Catalog) -> Known:
+    """Find the longest slack of a catalog."""
+    return Known(catalog, max(era.space.slack for era in catalog.eras))
+
+
+class FixedLogs:
+    """Control logs that are complete for ever: a line of JSON a record, by space."""
+
+    def __init__(self, logs: Mapping[str, tuple[bytes, ...]]) -> None:
+        self._logs = dict(logs)
+
+    @property
+    def spaces(self) -> frozenset[str]:
+        return frozenset(self._logs)
+
+    def of(self, space: str) -> Known:
+        return read_once(self._logs[space])
+
+    def refreshed(self, space: str) -> Known:
+        return self.of(space)
+
+
+@lru_cache(maxsize=256)
+def read_once(log: tuple[bytes, ...]) -> Known:
+    """Read a control log; the same one once in a process."""
+    return known(catalog_of([control.decode_line(line) for line in log]))
+
+
+class FollowedLogs:
+    """Control logs that grow, by space: addresses of files, objects or Redis streams.
+
+    Each is followed by a thread of the process, which ends with it.
+    """
+
+    def __init__(self, addresses: Mapping[str, str], every: float = EVERY) -> None:
+        self._addresses = dict(addresses)
+        self._every = every
+
+    @property
+    def spaces(self) -> frozenset[str]:
+        return frozenset(self._addresses)
+
+    def of(self, space: str) -> Known:
+        return _FOLLOWED.of(self._addresses[space], self._every)
+
+    def refreshed(self, space: str) -> Known:
+        return _FOLLOWED.refreshed(self._addresses[space], self._every)
+
+
+class _Followed:
+    """The followers of a process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._followers: dict[str, ControlFollower] = {}
+        self._known: dict[str, Known] = {}
+
+    def of(self, address: str, every: float) -> Known:
+        catalog = self._follower(address, every).catalog
+        found = self._known.get(address)
+        if found is None or found.catalog is not catalog:
+            found = self._known[address] = known(catalog)
+        return found
+
+    def refreshed(self, address: str, every: float) -> Known:
+        self._follower(address, every).refresh()
+        return self.of(address, every)
+
+    def _follower(self, address: str, every: float) -> ControlFollower:
+        found = self._followers.get(address)
+        if found is not None:
+            return found
+        with self._lock:
+            if address not in self._followers:
+                follower = ControlFollower(log_of(address), every)
+                follower.start()
+                self._followers[address] = follower
+            return self._followers[address]
+
+
+_FOLLOWED = _Followed()

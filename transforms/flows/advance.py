@@ -1,0 +1,277 @@
+"""A session's way: steps run in memory until a wait or an end (R6).
+
+``_do`` is the meaning of every step; what ends a wait stands in ``react``.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from transforms.flows import model
+from transforms.flows import outputs as out
+from transforms.flows.audiences import announce, set_member
+from transforms.flows.effects import do_update, emit, export, promote, webhook, withheld
+from transforms.flows.ids import draw
+from transforms.flows.plan import END, Node, Plan
+from transforms.flows.run import Run, node_of
+from transforms.flows.sending import cancel_planned, plan_send
+from transforms.flows.state import Session
+from transforms.flows.times import after, next_occurrence, recurring, resolve
+from transforms.flows.windows import opening
+
+PARKED = -2
+ENDED = -3
+MOST_STEPS = 1_000
+LONGEST_WAIT = 400 * 86_400_000
+
+
+def proceed(run: Run, plan: Plan, session: Session, number: int, t: int) -> None:
+    """Run steps from one on, until the session waits or ends (C20)."""
+    while number >= 0:
+        run.steps += 1
+        if run.steps > MOST_STEPS:
+            _dead(run, plan, session, t)
+            end(run, plan, session, t, "too_many_steps")
+            return
+        node = plan.nodes[number]
+        _arrive(run, plan, session, node, t)
+        outer, run.causes = run.causes, run.causes | {session.id}
+        number = _do(run, plan, session, node, t)
+        run.causes = outer
+    if number == END:
+        end(run, plan, session, t, "completed")
+    elif number == PARKED:
+        run.move("waiting", plan, session, node_of(plan, session).name, t, until=session.due)
+
+
+def _arrive(run: Run, plan: Plan, session: Session, node: Node, t: int) -> None:
+    session.step, session.since = node.number, t
+    session.due = session.check = None
+    session.visits[node.number] = session.visits.get(node.number, 0) + 1
+    session.happened = []
+    reached = run.state.histories[plan.number].reached
+    first = node.number not in reached
+    if first:
+        reached.append(node.number)
+    run.dirty = run.dirty or not session.silent
+    run.move("reached", plan, session, node.name, t, first=first)
+
+
+def _do(run: Run, plan: Plan, session: Session, node: Node, t: int) -> int:
+    """Do a step; return the next step, END, PARKED or ENDED."""
+    verb = node.verb
+    match verb:
+        case model.Wait(delay=delay):
+            session.due = after(delay, t, run.zone_of(plan))
+            return _park(run, plan, session, t)
+        case model.WaitUntil():
+            return _wait_until(run, plan, session, node, verb, t)
+        case model.WaitWindow(window=window):
+            opens = opening(window, t, run.zone_of(plan))
+            if opens <= t:
+                return node.then
+            session.due = opens
+            return _park(run, plan, session, t)
+        case model.WaitFor():
+            return _wait_for(run, plan, session, node, verb, t)
+        case model.If():
+            return _if(run, plan, session, node, t)
+        case model.Split():
+            return _split(run, plan, session, node, verb, t)
+        case model.Send():
+            refused = plan_send(run, plan, session, node, t)
+            return node.named.get(refused, node.then) if refused is not None else node.then
+        case model.Promote():
+            promote(run, plan, session, node, verb, t)
+            return node.then
+        case model.CallWebhook():
+            webhook(run, plan, session, node, verb, t)
+            return node.then
+        case model.ExportFields():
+            export(run, plan, session, node, verb, t)
+            return node.then
+        case model.Update():
+            do_update(run, plan, session, node, verb, t)
+            return node.then
+        case model.ChangeAudience(audience=audience, add=add):
+            if not withheld(run, plan, session, node, t) and set_member(run, audience, add, t):
+                announce(run, audience, add, t, plan.flow.id, node.name)
+            return node.then
+        case model.EmitEvent():
+            emit(run, plan, session, node, verb, t)
+            return node.then
+        case model.End(reason=reason):
+            end(run, plan, session, t, reason)
+            return ENDED
+        case _:
+            assert_never(verb)
+
+
+def _park(run: Run, plan: Plan, session: Session, t: int) -> int:
+    recheck(run, plan, session, t)
+    return PARKED
+
+
+def _wait_until(
+    run: Run, plan: Plan, session: Session, node: Node, verb: model.WaitUntil, t: int
+) -> int:
+    view = run.look(t, plan, session)
+    value = node.path(view) if node.path else None
+    again = session.visits[node.number] > 1 and recurring(verb.moment)
+    due = (next_occurrence if again else resolve)(verb.moment, t, view.zone, value)
+    if due is None or due > t + LONGEST_WAIT:
+        if "missing" in node.named:
+            return node.named["missing"]
+        end(run, plan, session, t, "missing_date")
+        return ENDED
+    if due <= t:
+        if verb.past == "go":
+            return node.then
+        end(run, plan, session, t, "past_date")
+        return ENDED
+    session.due = due
+    return _park(run, plan, session, t)
+
+
+def _wait_for(
+    run: Run, plan: Plan, session: Session, node: Node, verb: model.WaitFor, t: int
+) -> int:
+    timeout = verb.timeout
+    session.due = after(timeout, t, run.zone_of(plan)) if timeout else t + LONGEST_WAIT
+    if timeout is not None and session.due <= t:
+        return node.named["timeout"]
+    true = [i for i in node.levels if holds(run, plan, session, node, i, t)]
+    if true and not verb.rank:
+        return node.targets[true[0]]
+    session.happened = true
+    return _park(run, plan, session, t)
+
+
+def holds(run: Run, plan: Plan, session: Session, node: Node, index: int, t: int) -> bool:
+    """Tell whether a case that is a level, not an event, is true."""
+    verb = node.verb
+    assert isinstance(verb, model.WaitFor)
+    case = verb.cases[index]
+    match case:
+        case model.CaseWhen():
+            condition = node.conditions[index]
+            return condition is not None and condition.test(run.look(t, plan, session))
+        case model.CaseStatus(status=status, step=step):
+            sent = session.sent.get(plan.numbers[step])
+            found = (c for c in run.state.communications if c.id == sent)
+            return any(status == c.status or status in c.facts for c in found)
+        case model.CaseEvent() | model.CaseAudience():
+            return False
+        case _:
+            assert_never(case)
+
+
+def _if(run: Run, plan: Plan, session: Session, node: Node, t: int) -> int:
+    view = run.look(t, plan, session)
+    for condition, target in zip(node.conditions, node.targets, strict=True):
+        if condition is not None and condition.test(view):
+            return target
+    return node.named["else"]
+
+
+def _split(run: Run, plan: Plan, session: Session, node: Node, verb: model.Split, t: int) -> int:
+    """Draw a branch by hash: the same for a user at every visit, unless it redraws (I11)."""
+    parts = [run.space, plan.flow.id, node.name, run.user]
+    if verb.redraw:
+        parts += [session.id, str(session.visits[node.number])]
+    index = _drawn(verb, draw(*parts))
+    branch = verb.branches[index]
+    session.variants[node.number] = index
+    if branch.holdout:
+        session.silent = run.dirty = True
+    run.move("left", plan, session, node.name, t, variant=f"{node.name}={branch.name}", since=t)
+    return node.targets[index]
+
+
+def _drawn(verb: model.Split, drawn: int) -> int:
+    """Return the branch in whose share of 0..9999 a draw falls."""
+    for index, branch in enumerate(verb.branches):
+        drawn -= branch.percent * 100
+        if drawn < 0:
+            return index
+    return len(verb.branches) - 1
+
+
+def recheck(run: Run, plan: Plan, session: Session, t: int) -> None:
+    """Note when a condition that this session watches may change by time alone (R18)."""
+    node = plan.nodes.get(session.step)
+    conditions = (*plan.exit_timed, *(node.timed if node else ()))
+    if not conditions:
+        session.check = None
+        return
+    view = run.look(t, plan, session)
+    changes = [c.next_change(view) for c in conditions]
+    session.check = min((at for at in changes if at is not None), default=None)
+
+
+def end(
+    run: Run, plan: Plan, session: Session, t: int, reason: str, *, forced: bool = False
+) -> None:
+    """End a session for a reason (R23): run ``on_exit``, keep a stub for its goals (R24).
+
+    An end that is ``forced`` on the session cancels what it has planned (R14).
+    """
+    state = run.state
+    state.sessions = [s for s in state.sessions if s.id != session.id]
+    if session.due is not None or session.check is not None:
+        node = node_of(plan, session)
+        run.move("left", plan, session, node.name, t, reason=reason, since=session.since)
+    session.due = session.check = None
+    if forced:
+        cancel_planned(run, plan, session, t)
+    if plan.on_exit != END and session.ended is None:
+        session.ended = t
+        _leave_by(run, plan, session, t)
+    session.ended = t
+    session.promotions = []
+    run.move(
+        "ended",
+        plan,
+        session,
+        plan.nodes[session.step].name,
+        t,
+        reason=reason,
+        since=session.started,
+    )
+    run.dirty = run.dirty or not session.silent
+    history = state.histories[plan.number]
+    for visit in reversed(history.visits):
+        if visit.took is None and visit.entered == session.started and visit.key == session.key:
+            visit.took = t - session.started
+            break
+    if plan.goals and t < session.started + plan.goal_window:
+        session.variables, session.sent = {}, {}
+        session.entry = {k: v for k, v in session.entry.items() if k in plan.goal_fields}
+        state.ended.append(session)
+
+
+def _leave_by(run: Run, plan: Plan, session: Session, t: int) -> None:
+    """Run the ``on_exit`` steps, none of which waits."""
+    number, stood = plan.on_exit, session.step
+    while number >= 0:
+        node = plan.nodes[number]
+        _arrive(run, plan, session, node, t)
+        outer, run.causes = run.causes, run.causes | {session.id}
+        number = END if isinstance(node.verb, model.End) else _do(run, plan, session, node, t)
+        run.causes = outer
+    session.step = stood
+
+
+def _dead(run: Run, plan: Plan, session: Session, t: int) -> None:
+    run.outputs.append(
+        out.DeadLetter(
+            id=run.session_id(session),
+            user=run.user,
+            at=t,
+            reason="too_many_steps",
+            cause=run.cause,
+            flow=plan.flow.id,
+            step=node_of(plan, session).name,
+            detail=f"more than {MOST_STEPS} steps on one signal",
+        )
+    )

@@ -1,0 +1,28 @@
+"""What all sessions and planned messages of a user may hold together (section 9).
+
+One over its bound is refused with a reason; the rest goes on.
+"""
+
+from __future__ import annotations
+
+from transforms.flows.codec import encoded_size
+from transforms.flows.state import State
+
+TOGETHER = 128 * 1024
+SMALL, FEW = 1024, 20
+PLANNED = 100
+
+
+def fits(state: State, more: int) -> bool:
+    """Tell whether ``more`` bytes of data can be held; a little always, where there is little."""
+    if more <= SMALL and len(state.sessions) + len(state.communications) <= FEW:
+        return True
+    held = [part for s in state.sessions for part in (s.entry, s.variables)]
+    held += [sent.data for sent in state.communications]
+    held += [pending.data for pending in state.pending]
+    return more + sum(encoded_size(data) for data in held if data) <= TOGETHER
+
+
+def full(state: State) -> bool:
+    """Tell whether as many messages are planned as may be."""
+    return sum(1 for sent in state.communications if sent.due is not None) >= PLANNED

@@ -1,0 +1,124 @@
+"""A read-only view of the control log: what holds as of any instant, and until when that is known.
+
+Between two effective instants nothing changes: that is an era. A catalog is a value (R3).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from transforms.flows import model
+from transforms.flows.control import ControlRecord
+from transforms.flows.expressions import Aggregate, Condition, Reads
+from transforms.flows.plan import Matcher, Plan, Start
+from transforms.flows.view import View
+
+NEVER = 1 << 53
+Status = Literal["draft", "scheduled", "running", "draining", "finished"]
+
+
+class FlowView(msgspec.Struct, frozen=True, gc=False):
+    """A flow as of an era: its current version, status and priority.
+
+    ``refusal`` is the reason for refusing entries while it is not running (R19).
+    """
+
+    plan: Plan
+    status: Status
+    priority: int
+    refusal: str = "flow_not_running"
+
+
+class ComputedAudience(msgspec.Struct, frozen=True, gc=False):
+    """A computed audience (R18) and what it reads."""
+
+    name: str
+    condition: Condition
+    reads: Reads
+
+
+class Counted(msgspec.Struct, frozen=True, gc=False):
+    """An aggregate to keep: its compiled condition and value, and how long entries are kept."""
+
+    aggregate: Aggregate
+    matcher: Matcher
+    value: Callable[[View], Any] | None
+    horizon: int
+
+
+class Effect(msgspec.Struct, frozen=True, gc=False):
+    """What a control record does to a user: ``what`` at an instant, to a flow or to all."""
+
+    at: int
+    what: Literal["publish", "start", "drain", "stop", "space", "other"]
+    flow: int | None = None
+    reason: str = ""
+
+
+class Era(msgspec.Struct, frozen=True, gc=False):
+    """What holds from ``since`` until the next era.
+
+    ``flows`` are in order of priority, then id (section 3). ``entering`` maps an event's
+    name to the flows that it may start, ``counted`` to the aggregates that it feeds,
+    ``hearing`` to the audiences that it may change; ``other`` are those that any event may.
+    ``joining`` maps an audience, entered or left, to the triggers on it, ``dated`` and
+    ``profiled`` are the flows with triggers of those kinds.
+    """
+
+    since: int
+    space: model.Space
+    flows: tuple[FlowView, ...]
+    by_number: Mapping[int, FlowView]
+    by_id: Mapping[str, FlowView]
+    audiences: tuple[ComputedAudience, ...]
+    static_audiences: frozenset[str]
+    counted: Mapping[str, tuple[Counted, ...]]
+    entering: Mapping[str, tuple[FlowView, ...]]
+    channels: Mapping[str, model.Channel]
+    topics: Mapping[str, model.Topic]
+    cap_memory: int
+    dated: tuple[FlowView, ...]
+    profiled: tuple[FlowView, ...]
+    joining: Mapping[tuple[str, bool], tuple[tuple[FlowView, Start], ...]]
+    hearing: Mapping[str, tuple[ComputedAudience, ...]]
+    other: tuple[ComputedAudience, ...]
+
+
+class Catalog(msgspec.Struct, frozen=True, gc=False):
+    """The eras in order, every published version, and until when the log is complete.
+
+    ``heard`` maps an event's name to the instant since when a definition reads it.
+    """
+
+    eras: tuple[Era, ...]
+    since: tuple[int, ...]
+    effects: tuple[Effect, ...]
+    effective: tuple[int, ...]
+    plans: Mapping[tuple[int, int], Plan]
+    numbers: Mapping[str, int]
+    ids: tuple[str, ...]
+    heard: Mapping[str, int]
+    complete_until: int = NEVER
+    records: tuple[ControlRecord, ...] = ()
+
+    def at(self, t: int) -> Era:
+        """Return the era that holds at an instant."""
+        last = self.eras[-1]
+        return last if t >= last.since else self.eras[max(0, bisect_right(self.since, t) - 1)]
+
+    def next_effect(self, after: int, until: int) -> Effect | None:
+        """Return the first effect later than ``after`` and not later than ``until``."""
+        if not self.effective or after >= self.effective[-1]:
+            return None
+        at = bisect_right(self.effective, after)
+        return self.effects[at] if at < len(self.effects) and self.effective[at] <= until else None
+
+    def effects_at(self, instant: int) -> tuple[Effect, ...]:
+        """Return all effects of one instant, in the order of the log."""
+        return self.effects[
+            bisect_right(self.effective, instant - 1) : bisect_right(self.effective, instant)
+        ]

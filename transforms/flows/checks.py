@@ -1,0 +1,152 @@
+"""What is wrong with a flow as a whole, after each of its parts was read.
+
+Each check is one function; ``check_flow`` lists them. Places are found by the keys of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+import msgspec
+
+from transforms.flows import check_graph, check_templates, model, times
+from transforms.flows.load.follow import Followed
+from transforms.flows.load.known import Known
+from transforms.flows.load.nodes import Mapping as Map
+from transforms.flows.load.nodes import Sequence
+from transforms.flows.load.places import place, place_of_key
+from transforms.flows.load.problems import Report
+from transforms.flows.windows import Window
+
+WEEK = 7 * 1440
+
+
+class Checked(msgspec.Struct, frozen=True, gc=False):
+    """What is checked: a flow with its steps as followed, and what it refers to."""
+
+    flow: model.Flow
+    main: Followed
+    on_exit: Followed
+    space: model.Space
+    templates: Mapping[str, model.Template]
+    known: Known
+
+
+def check_flow(report: Report, root: Map, checked: Checked) -> None:
+    """Report what does not fit together."""
+    for check in CHECKS:
+        check(report, root, checked)
+    for section, followed in (("steps", checked.main), ("on_exit", checked.on_exit)):
+        check_graph.check(report, root, section, followed)
+    check_templates.check(report, root, checked)
+
+
+def _no_trigger(report: Report, root: Map, checked: Checked) -> None:
+    """Refuse a flow without a trigger (C6)."""
+    node = root.get("enter")
+    if node is None or (isinstance(node, Sequence) and not node.items):
+        span = place_of_key(root, "enter")
+        known = "add for example enter: [{event: Cart Updated}]"
+        report.add(span, "no-trigger", "the flow has no trigger, so nobody enters", known)
+
+
+def _no_steps(report: Report, root: Map, checked: Checked) -> None:
+    node = root.get("steps")
+    if node is None or (isinstance(node, Map) and not node.items):
+        span = place_of_key(root, "steps")
+        report.add(span, "no-steps", "the flow has no steps", "add for example done: {end: done}")
+
+
+def _member_twice(report: Report, root: Map, checked: Checked) -> None:
+    """Refuse a second predefined audience (I2)."""
+    node = root.get("enter")
+    seen = 0
+    for trigger in node.items if isinstance(node, Sequence) else ():
+        when = trigger.get("when") if isinstance(trigger, Map) else None
+        if isinstance(trigger, Map) and when is not None and getattr(when, "text", "") == "member":
+            seen += 1
+            if seen > 1:
+                said = "a second audience whose members enter; a flow has at most one"
+                report.add(place(trigger, "audience"), "member-twice", said)
+
+
+def _schedule(report: Report, root: Map, checked: Checked) -> None:
+    schedule = checked.flow.schedule
+    ends = [times.instant(t, times.utc()) if t else None for t in (schedule.start, schedule.end)]
+    if ends[0] is not None and ends[1] is not None and ends[1] <= ends[0]:
+        said = f"the schedule ends at {schedule.end}, not after its start at {schedule.start}"
+        report.add(place(root, "schedule", "end"), "schedule-order", said)
+
+
+def _goalless(report: Report, root: Map, checked: Checked) -> None:
+    if checked.flow.exit_on_goal and root.get("goals") is None:
+        span = place_of_key(root, "exit_on_goal")
+        said = "exit_on_goal is set, but the flow has no goals"
+        report.add(span, "no-goals", said, "add goals, or leave exit_on_goal out")
+
+
+def _once(report: Report, root: Map, checked: Checked) -> None:
+    """Warn of re-entry where everyone enters at one moment."""
+    enter = checked.flow.enter
+    once = bool(enter) and all(
+        isinstance(t, model.OnSchedule) and t.moment.kind == "date" for t in enter
+    )
+    again = checked.flow.reenter
+    if once and (again.after or again.limits):
+        span = place_of_key(root, "reenter")
+        said = "the flow is entered at one moment only, so nobody re-enters"
+        report.add(span, "one-time", said, "leave reenter out", "warning")
+
+
+def _waits_on_exit(report: Report, root: Map, checked: Checked) -> None:
+    """Refuse waits among the steps that run when a session has ended (R23)."""
+    for step in checked.on_exit.steps:
+        if isinstance(step.verb, WAITS):
+            said = f'step "{step.name}" waits, but a session that has ended waits for nothing'
+            report.add(place_of_key(root, "on_exit", step.name), "wait-on-exit", said)
+        if step.name in checked.known.steps:
+            said = f'step "{step.name}" stands in steps and in on_exit'
+            known = "each step has a name of its own"
+            report.add(place_of_key(root, "on_exit", step.name), "duplicate-step", said, known)
+
+
+def _closed_windows(report: Report, root: Map, checked: Checked) -> None:
+    """Refuse a message that could never leave: its window within the quiet hours (R14)."""
+    quiet = checked.space.quiet_hours
+    if quiet is None:
+        return
+    for section, followed in (("steps", checked.main), ("on_exit", checked.on_exit)):
+        for step in followed.steps:
+            window = step.verb.window if isinstance(step.verb, model.Send) else None
+            if window is not None and _minutes(window) <= _minutes(quiet):
+                said = f"{window.text} lies within the quiet hours, {quiet.text}"
+                span = place(root, section, step.name, "window")
+                report.add(span, "impossible-window", said, "no message would ever leave")
+
+
+@lru_cache(maxsize=256)
+def _minutes(window: Window) -> frozenset[int]:
+    """Return the minutes of the week in which a window is open."""
+    found: set[int] = set()
+    for span in window.spans:
+        length = span.end - span.start if span.end > span.start else span.end + 1440 - span.start
+        for day in span.days:
+            start = day * 1440 + span.start
+            found.update(minute % WEEK for minute in range(start, start + length))
+    return frozenset(found)
+
+
+WAITS = (model.Wait, model.WaitUntil, model.WaitWindow, model.WaitFor)
+
+CHECKS: tuple[Callable[[Report, Map, Checked], None], ...] = (
+    _no_trigger,
+    _no_steps,
+    _member_twice,
+    _schedule,
+    _goalless,
+    _once,
+    _waits_on_exit,
+    _closed_windows,
+)
+"""The checks of a flow's head; those of its graph and its templates follow."""

@@ -1,0 +1,42 @@
+"""The state as one blob: a version byte, then msgpack.
+
+A released version stays readable for ever: its reader is in READERS, its golden blobs in the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from transforms.flows.state import State
+
+VERSION = b"\x01"
+
+
+class UnknownVersion(ValueError):
+    """The blob was written by a newer version than this one."""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_1 = msgspec.msgpack.Decoder(State).decode
+
+READERS: dict[int, Callable[[memoryview], State]] = {1: _decode_1}
+
+
+def encode(state: State) -> bytes:
+    """Write a state as a blob."""
+    return VERSION + _encode(state)
+
+
+def decode(blob: bytes) -> State:
+    """Read a blob of any released version."""
+    reader = READERS.get(blob[0]) if blob else None
+    if reader is None:
+        raise UnknownVersion(f"state version {blob[0] if blob else 'none'} is not known")
+    return reader(memoryview(blob)[1:])
+
+
+def encoded_size(value: object) -> int:
+    """Return how many bytes a value takes in a blob."""
+    return len(_encode(value))

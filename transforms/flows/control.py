@@ -1,0 +1,139 @@
+"""The control log: append-only records, each effective at an instant (semantics, section 7).
+
+A record says all that it does; what it does to a user is the machine's business.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Data = dict[str, Any]
+
+
+class Record(
+    msgspec.Struct, frozen=True, gc=False, tag_field="is", omit_defaults=True, kw_only=True
+):
+    """Base of every record: ``sequence`` orders the log, ``effective_at`` is ms UTC."""
+
+    sequence: int
+    effective_at: int
+
+
+class Publish(Record, frozen=True, gc=False, tag="publish", kw_only=True):
+    """A version of a flow: canonical text, with the texts of the templates it sends (R27).
+
+    ``migrate`` takes running sessions along; ``successors`` names where a deleted step's
+    sessions go.
+    """
+
+    flow: str
+    version: int
+    text: str
+    templates: dict[str, str] = {}
+    migrate: bool = False
+    successors: dict[str, str] = {}
+
+
+class Start(Record, frozen=True, gc=False, tag="start", kw_only=True):
+    """The flow takes entries."""
+
+    flow: str
+
+
+class Pause(Record, frozen=True, gc=False, tag="pause", kw_only=True):
+    """No entries and no step runs; ``resume`` says what a resume does (R26)."""
+
+    flow: str
+    resume: Literal["fire", "shift", "skip"] = "fire"
+
+
+class Resume(Record, frozen=True, gc=False, tag="resume", kw_only=True):
+    """A paused flow goes on."""
+
+    flow: str
+
+
+class Drain(Record, frozen=True, gc=False, tag="drain", kw_only=True):
+    """No entries; sessions go on (L8)."""
+
+    flow: str
+
+
+class Stop(Record, frozen=True, gc=False, tag="stop", kw_only=True):
+    """All sessions of the flow end at this instant."""
+
+    flow: str
+    reason: str = "stopped"
+
+
+class Archive(Record, frozen=True, gc=False, tag="archive", kw_only=True):
+    """The flow is over; its flags and launch ids are kept 30 days more."""
+
+    flow: str
+
+
+class SetSchedule(Record, frozen=True, gc=False, tag="schedule", kw_only=True):
+    """A new start and end, local ISO texts in the flow's zone (I18)."""
+
+    flow: str
+    start: str | None = None
+    end: str | None = None
+    at_end: Literal["drain", "stop"] = "drain"
+
+
+class SetGoals(Record, frozen=True, gc=False, tag="goals", kw_only=True):
+    """The flow's goals from now on, as the text of its ``goals`` section (R24)."""
+
+    flow: str
+    text: str
+
+
+class SetPriority(Record, frozen=True, gc=False, tag="priority", kw_only=True):
+    """The flow's priority from now on."""
+
+    flow: str
+    priority: int
+
+
+class Winner(Record, frozen=True, gc=False, tag="winner", kw_only=True):
+    """The best branch of a split: later arrivals take it."""
+
+    flow: str
+    step: str
+    branch: str
+
+
+class Kill(Record, frozen=True, gc=False, tag="kill", kw_only=True):
+    """Nothing leaves: for one flow, one channel or the whole space, until ``off``."""
+
+    flow: str | None = None
+    channel: str | None = None
+    off: bool = False
+
+
+class SetSpace(Record, frozen=True, gc=False, tag="space", kw_only=True):
+    """The space's settings and audiences, as the text of its file."""
+
+    text: str
+
+
+ControlRecord = (
+    Publish
+    | Start
+    | Pause
+    | Resume
+    | Drain
+    | Stop
+    | Archive
+    | SetSchedule
+    | SetGoals
+    | SetPriority
+    | Winner
+    | Kill
+    | SetSpace
+)
+
+decode_line = msgspec.json.Decoder(ControlRecord).decode
+encode_line = msgspec.json.Encoder().encode

@@ -1,0 +1,235 @@
+"""What steps do to the world: promotions, webhooks, exports, updates, events.
+
+In a silent session every effect is withheld with the reason ``holdout`` (R19). What is told to
+the outside has the id of the signal raised inside, so that its echo changes nothing (R5).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transforms.flows import model
+from transforms.flows import outputs as out
+from transforms.flows.audiences import change_profile, compute
+from transforms.flows.bounds import fits
+from transforms.flows.codec import encoded_size
+from transforms.flows.plan import ON_EXIT, Node, Plan
+from transforms.flows.run import Data, Run
+from transforms.flows.sending import values_of
+from transforms.flows.signals import Event, ProfileChange
+from transforms.flows.state import Promotion, Session
+from transforms.flows.times import after
+
+VARIABLES_BOUND = 32 * 1024
+
+
+def withheld(run: Run, plan: Plan, session: Session, node: Node, t: int) -> bool:
+    """Tell whether the session is silent, and say so."""
+    if session.silent:
+        run.reject("holdout", t, plan.flow.id, step=node.name)
+    return session.silent
+
+
+def promote(
+    run: Run, plan: Plan, session: Session, node: Node, verb: model.Promote, t: int
+) -> None:
+    """Show a promotion in its slot from now on (J6)."""
+    if withheld(run, plan, session, node, t):
+        return
+    view = run.look(t, plan, session)
+    condition = node.conditions[0]
+    if condition is not None and not condition.test(view):
+        return
+    until = after(verb.lasts, t, view.zone) if verb.lasts else None
+    check = condition.next_change(view) if condition is not None and condition.timed else None
+    rest = [p for p in session.promotions if p.slot != verb.slot]
+    session.promotions = [*rest, Promotion(node.number, verb.slot, verb.promotion, until, check)]
+    run.dirty = True
+
+
+def end_promotions(run: Run, plan: Plan, session: Session, t: int) -> None:
+    """Take away the promotions that are over, or whose condition no longer holds."""
+    if not session.promotions:
+        return
+    view = run.look(t, plan, session)
+    kept = []
+    for shown in session.promotions:
+        condition = plan.nodes[shown.step].conditions[0]
+        if shown.until is not None and shown.until <= t:
+            continue
+        if condition is not None and not condition.test(view):
+            continue
+        shown.check = condition.next_change(view) if condition and condition.timed else None
+        kept.append(shown)
+    if len(kept) < len(session.promotions):
+        session.promotions, run.dirty = kept, True
+
+
+def webhook(
+    run: Run, plan: Plan, session: Session, node: Node, verb: model.CallWebhook, t: int
+) -> None:
+    """Send a request (J9)."""
+    if withheld(run, plan, session, node, t):
+        return
+    template = plan.templates.get(verb.template) if verb.template else None
+    data = values_of(node.values[0], run.look(t, plan, session))
+    run.outputs.append(
+        out.Webhook(
+            id=run.session_id(session),
+            user=run.user,
+            at=t,
+            flow=plan.flow.id,
+            version=plan.version,
+            session=session.id,
+            step=node.name,
+            url=verb.url,
+            method=verb.method,
+            connection=verb.connection,
+            headers=dict(verb.headers),
+            template=verb.template,
+            template_version=template.version if template is not None else None,
+            data=_with_template(run, session, template, data),
+        )
+    )
+
+
+def _with_template(run: Run, session: Session, template: model.Template | None, data: Data) -> Data:
+    """Add what a body's template reads to the named data."""
+    if template is None:
+        return data
+    roots: Data = {"data": data} if data else {}
+    sources = {"user": run.state.traits, "entry": session.entry, "session": session.variables}
+    for path in template.reads:
+        source = sources.get(path[0])
+        if source is not None and len(path) > 1 and path[1] in source:
+            roots.setdefault(path[0], {})[path[1]] = source[path[1]]
+    return roots
+
+
+def export(
+    run: Run, plan: Plan, session: Session, node: Node, verb: model.ExportFields, t: int
+) -> None:
+    """Export chosen fields (L4, L10)."""
+    if withheld(run, plan, session, node, t):
+        return
+    run.outputs.append(
+        out.Export(
+            id=run.session_id(session),
+            user=run.user,
+            at=t,
+            flow=plan.flow.id,
+            version=plan.version,
+            session=session.id,
+            step=node.name,
+            destination=verb.destination,
+            fields=values_of(node.values[0], run.look(t, plan, session)),
+            on_exit=node.name.startswith(ON_EXIT),
+        )
+    )
+
+
+def do_update(
+    run: Run, plan: Plan, session: Session, node: Node, verb: model.Update, t: int
+) -> None:
+    """Change traits, variables and tags; visible to the next step at once (C17)."""
+    view = run.look(t, plan, session)
+    setting = values_of(node.values[0], view)
+    for name, amount in values_of(node.values[1], view).items():
+        setting[name] = _plus(_current(run, session, name), amount)
+    for name, item in values_of(node.values[2], view).items():
+        before = _current(run, session, name)
+        setting[name] = [*before, item] if isinstance(before, list) else [item]
+    variables = {n[8:]: v for n, v in setting.items() if n.startswith("session.")}
+    if variables or any(n.startswith("session.") for n in verb.unset):
+        _set_variables(run, plan, session, verb, variables, t)
+    traits = {n[5:]: v for n, v in setting.items() if n.startswith("user.")}
+    unset = tuple(n[5:] for n in verb.unset if n.startswith("user."))
+    outside = bool(traits or unset or verb.tag or verb.untag)
+    if outside and not withheld(run, plan, session, node, t):
+        _update_profile(run, plan, session, node, verb, traits, unset, t)
+
+
+def _current(run: Run, session: Session, name: str) -> Any:
+    if name.startswith("session."):
+        return session.variables.get(name[8:])
+    return run.state.traits.get(name[5:])
+
+
+def _plus(before: Any, amount: Any) -> Any:
+    number = isinstance(before, int | float) and not isinstance(before, bool)
+    return before + amount if number else amount
+
+
+def _set_variables(
+    run: Run, plan: Plan, session: Session, verb: model.Update, variables: Data, t: int
+) -> None:
+    joined = session.variables | variables
+    for name in verb.unset:
+        joined.pop(name[8:], None) if name.startswith("session.") else None
+    size = encoded_size(joined)
+    if size > VARIABLES_BOUND or not fits(run.state, size - encoded_size(session.variables)):
+        run.reject("value_too_large", t, plan.flow.id, "session variables")
+        return
+    session.variables = joined
+    run.forget_look()
+
+
+def _update_profile(
+    run: Run,
+    plan: Plan,
+    session: Session,
+    node: Node,
+    verb: model.Update,
+    traits: Data,
+    unset: tuple[str, ...],
+    t: int,
+) -> None:
+    change = ProfileChange(
+        id=run.session_id(session),
+        user=run.user,
+        time=t,
+        set=traits,
+        unset=unset,
+        tag=verb.tag,
+        untag=verb.untag,
+    )
+    changed = change_profile(run, change, t)
+    if changed is None:
+        return
+    run.outputs.append(
+        out.ProfileUpdate(
+            id=change.id,
+            user=run.user,
+            at=t,
+            set=traits,
+            unset=unset,
+            tag=verb.tag,
+            untag=verb.untag,
+            flow=plan.flow.id,
+            step=node.name,
+        )
+    )
+    compute(run, t, run.era.audiences)
+    run.raise_(change, changed)
+
+
+def emit(run: Run, plan: Plan, session: Session, node: Node, verb: model.EmitEvent, t: int) -> None:
+    """Raise an event of the product's own, and tell other systems."""
+    if withheld(run, plan, session, node, t):
+        return
+    properties = values_of(node.values[0], run.look(t, plan, session))
+    event = Event(
+        id=run.session_id(session), user=run.user, time=t, name=verb.event, properties=properties
+    )
+    run.outputs.append(
+        out.Emitted(
+            id=event.id,
+            user=run.user,
+            at=t,
+            name=verb.event,
+            properties=properties,
+            flow=plan.flow.id,
+            step=node.name,
+        )
+    )
+    run.raise_(event, applied=False)

@@ -1,0 +1,292 @@
+"""Entries: which triggers a signal matches, and the decision whether a session starts (R19).
+
+The first "no" is the reason code; a refused trigger is forgotten for good (I16).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transforms.flows import model
+from transforms.flows.advance import proceed
+from transforms.flows.bounds import fits
+from transforms.flows.catalog import FlowView
+from transforms.flows.codec import encoded_size
+from transforms.flows.ids import draw, hashed, session_id
+from transforms.flows.plan import Plan, Start
+from transforms.flows.react import exit_conditions
+from transforms.flows.run import Data, Run
+from transforms.flows.signals import AudienceChange, Enter, Event, ProfileChange, Signal
+from transforms.flows.state import History, Pending, Session, Visit
+from transforms.flows.times import after, period_start
+
+MOST_SESSIONS = 100
+MOST_ENTRIES = 1_000
+ENTRY_BOUND = 32 * 1024
+
+
+def enter_by(run: Run, signal: Signal, changed: Data, t: int) -> None:
+    """Let one signal start sessions, flows in order of priority, then id."""
+    match signal:
+        case Event(name=name):
+            for view in run.era.entering.get(name, ()):
+                _by_event(run, view, signal, t)
+        case ProfileChange():
+            if changed:
+                for view in run.era.profiled:
+                    _by_profile(run, view, changed, signal.id, t)
+        case AudienceChange(audience=audience, entered=entered):
+            for view, start in run.era.joining.get((audience, entered), ()):
+                try_enter(run, view, start, signal.id, {}, t)
+        case Enter():
+            _by_enter(run, signal, t)
+        case _:
+            pass
+
+
+def _by_event(run: Run, view: FlowView, event: Event, t: int) -> None:
+    entered = False
+    for start in view.plan.starts:
+        if event.name not in start.events:
+            continue
+        if isinstance(start.trigger, model.OnCombination):
+            whole = view.status == "running" and combine(run, view, start, start.trigger, event, t)
+            if whole and not entered:
+                try_enter(run, view, start, event.id, event.properties, t)
+            entered = entered or whole
+        elif not entered and start.matchers[0].test(run.look(t, view.plan)):
+            try_enter(run, view, start, event.id, event.properties, t)
+            entered = True
+
+
+def pending_of(run: Run, view: FlowView, start: Start) -> Pending | None:
+    """Return the trigger's progress for this user."""
+    for pending in run.state.pending:
+        if pending.flow == view.plan.number and pending.trigger == start.number:
+            return pending
+    return None
+
+
+def set_pending(run: Run, pending: Pending | None, view: FlowView, start: Start) -> None:
+    """Replace the trigger's progress."""
+    rest = [p for p in run.state.pending if p.flow != view.plan.number or p.trigger != start.number]
+    run.state.pending = rest if pending is None else [*rest, pending]
+
+
+def combine(
+    run: Run, view: FlowView, start: Start, trigger: model.OnCombination, event: Event, t: int
+) -> bool:
+    """Take an event into a combination; tell whether that completes it (I4).
+
+    An event at *e* counts during ``[e, e + within)`` (R2), and for one part of a sequence.
+    """
+    look = run.look(t, view.plan)
+    hits = [i for i, matcher in enumerate(start.matchers) if matcher.test(look)]
+    if not hits:
+        return False
+    if trigger.how == "any":
+        return True
+    pending = pending_of(run, view, start) or Pending(view.plan.number, start.number)
+    if trigger.how == "without":
+        _without(run, view, start, trigger, pending, hits, event, t)
+        return False
+    times = list(pending.times) or [None] * len(start.matchers)
+    zone = look.zone
+    times = [at if at is not None and t < after(trigger.within, at, zone) else None for at in times]
+    for i in reversed(hits):
+        if trigger.how == "all" or i == 0:
+            times[i] = t
+        elif times[i - 1] is not None:
+            times[i] = times[i - 1]
+    whole = times[-1] is not None if trigger.how == "sequence" else None not in times
+    pending.times = times
+    set_pending(run, None if whole else pending, view, start)
+    return whole
+
+
+def _without(
+    run: Run,
+    view: FlowView,
+    start: Start,
+    trigger: model.OnCombination,
+    pending: Pending,
+    hits: list[int],
+    event: Event,
+    t: int,
+) -> None:
+    if any(hits[i] > 0 for i in range(len(hits))):
+        set_pending(run, None, view, start)
+    elif pending.due is None:
+        pending.due = after(trigger.within, t, run.zone_of(view.plan))
+        pending.cause = event.id
+        pending.data = kept_fields(view.plan, event.properties)
+        set_pending(run, pending, view, start)
+
+
+def _by_profile(run: Run, view: FlowView, changed: Data, cause: str, t: int) -> None:
+    for start in view.plan.starts:
+        trigger = start.trigger
+        if not isinstance(trigger, model.OnProfile) or trigger.trait not in changed:
+            continue
+        matches = _change_matches(run, view, start, trigger, changed[trigger.trait], t)
+        if trigger.held is not None:
+            pending = None
+            if matches and view.status == "running":
+                due = after(trigger.held, t, run.zone_of(view.plan))
+                pending = Pending(view.plan.number, start.number, [], due, cause)
+            set_pending(run, pending, view, start)
+        elif matches:
+            try_enter(run, view, start, cause, {}, t)
+            return
+
+
+def _change_matches(
+    run: Run, view: FlowView, start: Start, trigger: model.OnProfile, before: Any, t: int
+) -> bool:
+    look = run.look(t, view.plan)
+    if start.before is not None and before != start.before(look):
+        return False
+    if start.after is not None and run.state.traits.get(trigger.trait) != start.after(look):
+        return False
+    return start.where is None or start.where(look)
+
+
+def _by_enter(run: Run, signal: Enter, t: int) -> None:
+    view = run.era.by_id.get(signal.flow)
+    starts = view.plan.starts if view is not None else ()
+    for start in starts:
+        if isinstance(start.trigger, model.OnEnter) and view is not None:
+            look = run.look(t, view.plan)
+            look.entry = signal.data
+            if start.where is None or start.where(look):
+                _launched(run, view, start, signal, t)
+                return
+    if not any(isinstance(start.trigger, model.OnEnter) for start in starts):
+        run.reject("unknown_flow", t, signal.flow)
+
+
+def _launched(run: Run, view: FlowView, start: Start, signal: Enter, t: int) -> None:
+    if signal.member_of is not None and signal.member_of not in run.state.audiences:
+        run.reject("not_member", t, signal.flow)
+    else:
+        try_enter(run, view, start, signal.id, signal.data, t, key=signal.key)
+
+
+def kept_fields(plan: Plan, data: Data) -> Data:
+    """Return the entry fields that the version reads (R27)."""
+    return {name: value for name, value in data.items() if name in plan.entry_fields}
+
+
+def try_enter(
+    run: Run,
+    view: FlowView,
+    start: Start,
+    origin: str,
+    data: Data,
+    t: int,
+    key: str = "",
+) -> bool:
+    """Start a session unless something forbids it, in the order of R19; tell whether it did."""
+    plan = view.plan
+    flow = plan.flow.id
+    if plan.key is not None and not key:
+        look = run.look(t, plan)
+        look.entry = data
+        value = plan.key(look)
+        if value is None:
+            run.reject("invalid_key", t, flow)
+            return False
+        key = value if isinstance(value, str) else str(value)
+    reason = _forbidden(run, view, start, key, data, t)
+    if reason is not None:
+        run.reject(reason, t, flow, key)
+        return False
+    history = run.state.histories.setdefault(plan.number, History())
+    history.times += 1
+    history.visits = [*_still_needed(plan, history, t), Visit(t, None, key)]
+    session = Session(
+        id=session_id(run.space, flow, run.user, key, origin),
+        flow=plan.number,
+        version=plan.version,
+        key=key,
+        started=t,
+        step=plan.first,
+        since=t,
+        silent=draw(run.space, flow, run.user, "holdout") < plan.flow.holdout * 100,
+        entry=kept_fields(plan, data),
+    )
+    run.ancestors[session.id] = run.causes
+    run.state.sessions = [*run.state.sessions, session]
+    run.move(
+        "entered",
+        plan,
+        session,
+        plan.nodes[plan.first].name,
+        t,
+        reason=str(start.trigger.__struct_config__.tag),
+    )
+    if plan.exit_conditions:
+        exit_conditions(run, plan, session, t, start=True)
+    proceed(run, plan, session, plan.first, t)
+    return True
+
+
+def _forbidden(run: Run, view: FlowView, start: Start, key: str, data: Data, t: int) -> str | None:
+    plan, state = view.plan, run.state
+    if view.status != "running":
+        return view.refusal
+    if not plan.flow.simultaneous and any(
+        s.flow == plan.number and s.key == key for s in state.sessions
+    ):
+        return "already_in_flow"
+    history = state.histories.get(plan.number)
+    if history is not None:
+        reason = _too_soon(run, plan, start.reenter, history, key, t)
+        if reason is not None:
+            return reason
+        if len(_still_needed(plan, history, t)) >= MOST_ENTRIES:
+            return "too_many_entries"
+    if len(state.sessions) >= MOST_SESSIONS:
+        return "too_many_sessions"
+    return _too_large(run, plan, data)
+
+
+def _too_large(run: Run, plan: Plan, data: Data) -> str | None:
+    """Bound what sessions remember of their triggers, for one and for all together (section 9)."""
+    size = encoded_size(kept_fields(plan, data)) if plan.entry_fields and data else 0
+    return None if size <= ENTRY_BOUND and fits(run.state, size) else "value_too_large"
+
+
+def _too_soon(
+    run: Run, plan: Plan, reenter: model.Reenter, history: History, key: str, t: int
+) -> str | None:
+    """Judge re-entry, the delay after the last exit and the entry limits (I13-I17, R2).
+
+    Re-entry and delay are judged for the key, limits for the user.
+    """
+    mine = [visit for visit in history.visits if visit.key == key]
+    if mine and not reenter.allowed:
+        return "reentry_off"
+    zone = run.zone_of(plan)
+    if reenter.after is not None:
+        exits = [v.entered + v.took for v in mine if v.took is not None]
+        if exits and t < after(reenter.after, max(exits), zone):
+            return "reentry_delay"
+    for limit in reenter.limits:
+        start = period_start(limit.per, t, zone)
+        if sum(1 for visit in history.visits if visit.entered > start) >= limit.most:
+            return "entry_limit"
+    return None
+
+
+def _still_needed(plan: Plan, history: History, t: int) -> list[Visit]:
+    """Drop the entries that no limit needs any more."""
+    if plan.history is None:
+        return history.visits
+    edge = t - plan.history
+    return [v for v in history.visits if v.took is None or v.entered + v.took > edge]
+
+
+def due_id(run: Run, view: FlowView, start: Start, due: int) -> str:
+    """Return the id of the signal that a date or a schedule gives (R30)."""
+    return hashed(run.space, view.plan.flow.id, str(start.number), str(due))

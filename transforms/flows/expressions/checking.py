@@ -1,0 +1,263 @@
+"""Names and types of an expression against what is declared; every problem at its place.
+
+Where nothing is declared, nothing is complained about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+from transforms.flows.expressions.ast import (
+    And,
+    Arithmetic,
+    Between,
+    Calculated,
+    Compare,
+    Decision,
+    Expr,
+    Fact,
+    FlowFact,
+    Member,
+    Node,
+    Not,
+    Or,
+    Part,
+    Path,
+    Quantified,
+    Span,
+    Tagged,
+    Test,
+    Text,
+    Value,
+    children,
+    walk,
+)
+from transforms.flows.expressions.operators import DATE, OPERATORS, PARTS, operators_for
+from transforms.flows.expressions.problems import ExprProblem
+from transforms.flows.expressions.scope import Scope
+from transforms.flows.expressions.suggestions import close
+from transforms.flows.expressions.typing_rules import Kinds, declared, kinds_of
+from transforms.flows.expressions.writing import quote, write
+from transforms.flows.times import instant, utc
+
+Wants = Literal["condition", "value", "number", "text", "date"]
+
+_AT_HAND = {
+    "event": "there is no event at hand here",
+    "entry": "there is no entry here: no session has begun",
+    "session": "there is no session here",
+    "participant": "there is no participant here",
+    "communication": "there is no communication at hand here",
+}
+_NOUNS = {
+    "event": "property",
+    "entry": "entry field",
+    "user": "trait",
+    "participant": "participant field",
+    "session": "session variable",
+}
+
+
+def check(expr: Expr, scope: Scope, wants: Wants = "value") -> list[ExprProblem]:
+    """Return what is wrong with an expression at its place, sorted; warnings among it.
+
+    ``wants`` is what the place takes.
+    """
+    places = dict(zip(map(id, walk(expr.root)), expr.spans, strict=False))
+    checker = _Checker(places, [])
+    checker.root(expr.root, scope, wants)
+    checker.node(expr.root, scope)
+    return sorted(set(checker.problems), key=lambda found: (found.offset, found.code))
+
+
+class _Checker(msgspec.Struct):
+    places: dict[int, tuple[int, int]]
+    problems: list[ExprProblem]
+
+    def note(
+        self,
+        node: Node,
+        message: str,
+        code: str,
+        meant: str | None = None,
+        severity: Literal["error", "warning"] = "error",
+    ) -> None:
+        offset, length = self.places.get(id(node), (0, 0))
+        self.problems.append(ExprProblem(offset, length, message, code, meant, severity))
+
+    def root(self, node: Node, scope: Scope, wants: Wants) -> None:
+        if wants == "condition":
+            self.condition(node, scope)
+        elif wants != "value":
+            self.of_kind(node, scope, (wants,))
+
+    def of_kind(self, node: Node, scope: Scope, wanted: tuple[str, ...]) -> None:
+        found: Kinds = (
+            frozenset(("boolean",)) if isinstance(node, Decision) else kinds_of(node, scope)
+        )
+        if wanted == (DATE,):
+            self.date(node, found)
+        elif found is not None and not found & set(wanted):
+            self.note(node, f"{_a(wanted)} is wanted, not {_a(found)}", "wrong-type")
+
+    def date(self, node: Node, found: Kinds) -> None:
+        if isinstance(node, Text):
+            if instant(node.value, utc()) is None:
+                message = f"{quote(node.value)} is not a date; write for example 2026-12-24"
+                self.note(node, message, "bad-date")
+        elif found is not None and not found & {"date", "text"}:
+            self.note(node, f"a date is wanted, not {_a(found)}", "wrong-type")
+
+    def condition(self, node: Node, scope: Scope) -> None:
+        if isinstance(node, Decision):
+            return
+        found = kinds_of(node, scope)
+        if found is not None and "boolean" not in found:
+            message = f"a condition is wanted, not {_a(found)}"
+            self.note(node, message, "not-a-condition", f"{write(node)} is set")
+
+    def node(self, node: Node, scope: Scope) -> None:
+        match node:
+            case Compare():
+                self.compare(node, scope)
+            case Between(op, of, low, high):
+                self.left(op, of, scope)
+                for end in (low, high):
+                    self.same(of, end, scope)
+            case Test(op, of) | Span(op, of):
+                self.left(op, of, scope)
+            case Arithmetic(_, left, right):
+                self.of_kind(left, scope, ("number",))
+                self.of_kind(right, scope, ("number",))
+            case Part(part, of):
+                self.of_kind(of, scope, PARTS[part][0])
+            case Quantified(_, of, where):
+                self.of_kind(of, scope, ("list",))
+                self.condition(where, scope)
+            case Calculated():
+                self.calculated(node, scope)
+                return
+            case Not(of):
+                self.condition(of, scope)
+                self.negated(node, of)
+            case And(terms) | Or(terms):
+                for term in terms:
+                    self.condition(term, scope)
+            case _:
+                self.name(node, scope)
+        for child in children(node):
+            self.node(child, scope)
+
+    def left(self, op: str, node: Value, scope: Scope) -> None:
+        allowed = OPERATORS[op].left
+        if allowed == (DATE,):
+            self.date(node, kinds_of(node, scope))
+            return
+        found = kinds_of(node, scope)
+        if found is None or found & set(allowed):
+            return
+        fitting = sorted({name.name for kind in found for name in operators_for(kind)})
+        meant = "on" if found == {DATE} and op in ("==", "i==") else close(op, fitting)
+        meant = {"<": "before", "<=": "until", ">": "after", ">=": "since"}.get(op, meant)
+        if meant not in fitting:
+            meant = None
+        message = f'"{op.replace("_", "...")}" does not go with {_a(found)}'
+        self.note(node, message, "wrong-type", meant and meant.replace("_", "30d"))
+
+    def compare(self, node: Compare, scope: Scope) -> None:
+        self.left(node.op, node.left, scope)
+        match OPERATORS[node.op].right:
+            case "same":
+                self.same(node.left, node.right, scope)
+            case "text" | "pattern":
+                self.of_kind(node.right, scope, ("text",))
+            case "list":
+                self.of_kind(node.right, scope, ("list",))
+            case "date":
+                self.date(node.right, kinds_of(node.right, scope))
+            case "member" if kinds_of(node.left, scope) == frozenset(("text",)):
+                self.of_kind(node.right, scope, ("text",))
+
+    def same(self, left: Value, right: Value, scope: Scope) -> None:
+        one, other = kinds_of(left, scope), kinds_of(right, scope)
+        if one is None or other is None or one & other or DATE in one | other:
+            return
+        self.note(right, f"{_a(one)} is compared with {_a(other)}", "wrong-type")
+
+    def negated(self, node: Not, of: Node) -> None:
+        if not isinstance(of, Compare | Between | Span):
+            return
+        missing = [part for part in children(of) if isinstance(part, Path)]
+        if missing:
+            name = write(missing[0])
+            message = (
+                f'this is also true when {name} is missing; say so with "is set" if it matters'
+            )
+            self.note(node, message, "not-missing", f"{name} is set and", "warning")
+
+    def calculated(self, node: Calculated, scope: Scope) -> None:
+        if node.event not in scope.events:
+            meant = close(node.event, scope.events)
+            if meant is not None:
+                message = f"no event is called {quote(node.event)}"
+                self.note(node, message, "unknown-event", quote(meant))
+        if node.since == "entry" and "entry" not in scope.at_hand:
+            self.note(node, _AT_HAND["entry"], "not-at-hand")
+        inner = msgspec.structs.replace(
+            scope, at_hand=frozenset(("event",)), event_names=(node.event,)
+        )
+        if node.value is not None:
+            self.of_kind(node.value, inner, ("number",))
+        if node.where is not None:
+            self.condition(node.where, inner)
+        for child in children(node):
+            self.node(child, inner)
+
+    def name(self, node: Node, scope: Scope) -> None:
+        match node:
+            case Path():
+                self.path(node, scope)
+            case Fact(name):
+                self.at_hand(node, name.split(".")[0], scope)
+            case Member(audience):
+                self.known(node, "audience", audience, scope.audiences)
+            case Tagged(tag):
+                self.known(node, "tag", tag, scope.tags)
+            case FlowFact(flow):
+                self.known(node, "flow", flow, scope.flows)
+
+    def at_hand(self, node: Node, root: str, scope: Scope) -> bool:
+        if root in _AT_HAND and root not in scope.at_hand:
+            self.note(node, _AT_HAND[root], "not-at-hand")
+            return False
+        return True
+
+    def path(self, node: Path, scope: Scope) -> None:
+        if node.root == "communications":
+            self.known(node, "send step", str(node.path[0]), scope.steps)
+            return
+        noun = _NOUNS.get(node.root)
+        if not self.at_hand(node, node.root, scope) or noun is None:
+            return
+        found = declared(node, scope)
+        names = {name.split(".")[0] for types in found for name in types}
+        first = str(node.path[0])
+        if found and first not in names:
+            of = ""
+            if node.root == "event":
+                of = f" of {', '.join(quote(name) for name in scope.event_names)}"
+            meant = close(first, names)
+            message = f'"{first}" is no {noun}{of}'
+            self.note(node, message, f"unknown-{noun.split()[-1]}", meant)
+
+    def known(self, node: Node, noun: str, name: str, names: Iterable[str] | None) -> None:
+        if names is not None and name not in set(names):
+            code = f"unknown-{noun.rsplit(maxsplit=1)[-1]}"
+            self.note(node, f'there is no {noun} "{name}"', code, close(name, names))
+
+
+def _a(kinds: Iterable[str]) -> str:
+    return " or ".join(f"a {kind}" for kind in sorted(kinds))

@@ -1,0 +1,261 @@
+"""A flow as the tree of texts that its file holds: every value in its one canonical spelling.
+
+What equals its default is left out, and so is a ``then`` that names the next step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
+from typing import assert_never
+
+from transforms.flows import model
+from transforms.flows.expressions import Expr
+from transforms.flows.format_yaml import Tree
+from transforms.flows.load.follow import written
+from transforms.flows.times import Delay, Moment
+from transforms.flows.windows import Window
+
+Fields = dict[str, Tree]
+
+
+def tree_of(flow: model.Flow) -> Fields:
+    """Give the tree of a flow: keys in the order in which they are read best."""
+    schedule = flow.schedule
+    return _kept(
+        flow=flow.id,
+        about=flow.about or None,
+        priority=str(flow.priority) if flow.priority else None,
+        zone=flow.zone,
+        schedule=_kept(
+            start=schedule.start,
+            end=schedule.end,
+            at_end=schedule.at_end if schedule.at_end != "drain" else None,
+        )
+        or None,
+        holdout=f"{flow.holdout}%" if flow.holdout else None,
+        enter=[_trigger(trigger) for trigger in flow.enter],
+        key=_text(flow.key),
+        simultaneous=_flag(flow.simultaneous),
+        reenter=_reenter(flow.reenter) if flow.reenter != model.Reenter() else None,
+        exit=[_exit(rule) for rule in flow.exit] or None,
+        goals={goal.name: _goal(goal) for goal in flow.goals} or None,
+        exit_on_goal=_flag(flow.exit_on_goal),
+        on_exit=_steps(flow.on_exit) or None,
+        steps=_steps(flow.steps),
+    )
+
+
+def _kept(**fields: Tree | None) -> Fields:
+    """Leave out what is None; a key that Python reserves is written with ``_`` after it."""
+    return {key.rstrip("_"): value for key, value in fields.items() if value is not None}
+
+
+def _text(value: Expr | Delay | Moment | Window | None) -> str | None:
+    return None if value is None else value.text
+
+
+def _flag(value: bool) -> str | None:
+    return "true" if value else None
+
+
+def _named(named: model.Named) -> Tree | None:
+    return {name: expr.text for name, expr in named} or None
+
+
+def _list(names: Iterable[str]) -> Tree | None:
+    return list(names) or None
+
+
+# --- entry, exit, goals ----------------------------------------------------------
+
+
+def _match(match: model.EventMatch) -> Fields:
+    return _kept(event=match.event, where=_text(match.where))
+
+
+def _reenter(reenter: model.Reenter | None) -> Tree | None:
+    if reenter is None:
+        return None
+    if not reenter.allowed:
+        return "never"
+    limits = [f"{limit.most} per {limit.per.text}" for limit in reenter.limits]
+    return _kept(after=_text(reenter.after), limit=_list(limits))
+
+
+def _trigger(trigger: model.Trigger) -> Tree:
+    return {**_kind_of_trigger(trigger), **_kept(reenter=_reenter(trigger.reenter))}
+
+
+def _kind_of_trigger(trigger: model.Trigger) -> Fields:
+    match trigger:
+        case model.OnEvent():
+            return _match(trigger.match)
+        case model.OnCombination(how="without"):
+            first, *others = trigger.parts
+            rest = [_match(part) for part in others]
+            return {**_match(first), "without": [*rest], "within": trigger.within.text}
+        case model.OnCombination():
+            parts = [_match(part) for part in trigger.parts]
+            return {trigger.how: [*parts], "within": trigger.within.text}
+        case model.OnProfile():
+            return _kept(
+                changed=trigger.trait,
+                from_=_text(trigger.before),
+                to=_text(trigger.after),
+                held=_text(trigger.held),
+                where=_text(trigger.where),
+            )
+        case model.OnAudience():
+            when = trigger.when if trigger.when != "entered" else None
+            return _kept(audience=trigger.audience, when=when)
+        case model.OnDate():
+            return _kept(
+                date=trigger.moment.text,
+                yearly=_flag(trigger.yearly),
+                where=_text(trigger.where),
+            )
+        case model.OnSchedule():
+            return {"at": trigger.moment.text, "audience": trigger.audience}
+        case model.OnEnter():
+            return _kept(api="true", where=_text(trigger.where))
+        case _:
+            assert_never(trigger)
+
+
+def _exit(rule: model.ExitRule) -> Tree:
+    match rule:
+        case model.ExitEvent():
+            return _match(rule.match)
+        case model.ExitWhen():
+            return {"when": rule.when.text}
+        case model.ExitAudience():
+            return {"left": rule.audience}
+        case _:
+            assert_never(rule)
+
+
+def _goal(goal: model.Goal) -> Tree:
+    return {**_match(goal.match), **_kept(within=goal.within.text, value=_text(goal.value))}
+
+
+# --- steps -----------------------------------------------------------------------
+
+
+def _steps(steps: Sequence[model.Step]) -> Fields:
+    branches = {target for step in steps for target in written(step.verb)}
+    made: Fields = {}
+    for step, after in zip_longest(steps, [step.name for step in steps[1:]]):
+        fields = _verb(step.verb)
+        falls = step.then == after and after not in branches
+        if step.then is not None and not falls:
+            fields["then"] = step.then
+        made[step.name] = fields
+    return made
+
+
+def _verb(verb: model.Verb) -> Fields:
+    match verb:
+        case model.Wait():
+            return {"wait": verb.delay.text}
+        case model.WaitUntil():
+            past = verb.past if verb.past != "go" else None
+            return _kept(wait_until=verb.moment.text, past=past, missing=verb.missing)
+        case model.WaitWindow():
+            return {"wait_in": verb.window.text}
+        case model.WaitFor():
+            return _wait_for(verb)
+        case model.If():
+            cases = [_kept(when=case.when.text, then=case.then) for case in verb.cases]
+            return _kept(if_=[*cases], else_=verb.otherwise)
+        case model.Split():
+            return _split(verb)
+        case model.Send():
+            return _send(verb)
+        case model.Promote():
+            return _kept(
+                promote=verb.slot,
+                show=verb.promotion,
+                for_=_text(verb.lasts),
+                while_=_text(verb.while_),
+            )
+        case model.CallWebhook():
+            return _kept(
+                webhook=verb.url,
+                method=verb.method if verb.method != "POST" else None,
+                connection=verb.connection,
+                headers=dict(verb.headers) or None,
+                template=verb.template,
+                data=_named(verb.data),
+            )
+        case model.ExportFields():
+            return {"export": verb.destination, "fields": _named(verb.fields) or {}}
+        case model.Update():
+            return _update(verb)
+        case model.ChangeAudience():
+            return {"add_to" if verb.add else "remove_from": verb.audience}
+        case model.EmitEvent():
+            return _kept(emit=verb.event, with_=_named(verb.properties))
+        case model.End():
+            return {"end": verb.reason}
+        case _:
+            assert_never(verb)
+
+
+def _wait_for(verb: model.WaitFor) -> Fields:
+    timeout = _kept(after=_text(verb.timeout), then=verb.timeout_then)
+    return _kept(
+        wait_for=[{**_case(case), **_kept(then=case.then)} for case in verb.cases],
+        repeat="restart" if verb.restart else None,
+        rank=_flag(verb.rank),
+        timeout=timeout or None,
+    )
+
+
+def _case(case: model.Case) -> Fields:
+    match case:
+        case model.CaseEvent():
+            return _match(case.match)
+        case model.CaseStatus():
+            return {case.status: case.step}
+        case model.CaseWhen():
+            return {"when": case.when.text}
+        case model.CaseAudience():
+            return {"enters" if case.when == "entered" else "leaves": case.audience}
+        case _:
+            assert_never(case)
+
+
+def _split(verb: model.Split) -> Fields:
+    parts: Fields = {
+        branch.name: f"{branch.percent}%{' holdout' if branch.holdout else ''}"
+        for branch in verb.branches
+    }
+    ways: Fields = {branch.name: branch.then for branch in verb.branches if branch.then}
+    return _kept(split=parts, redraw=_flag(verb.redraw), then=ways or None)
+
+
+def _send(verb: model.Send) -> Fields:
+    fields = _kept(
+        send=verb.channel,
+        template=verb.template,
+        data=_named(verb.data),
+        topic=verb.topic,
+        at=_text(verb.at),
+        window=_text(verb.window),
+        validity=_text(verb.validity),
+        failover=_list(verb.failover),
+        keep=_flag(verb.keep),
+    )
+    return {**fields, **dict(verb.branches)}
+
+
+def _update(verb: model.Update) -> Fields:
+    return _kept(
+        update=_named(verb.set),
+        unset=_list(verb.unset),
+        increment=_named(verb.increment),
+        append=_named(verb.append),
+        tag=_list(verb.tag),
+        untag=_list(verb.untag),
+    )

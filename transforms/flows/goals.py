@@ -1,0 +1,77 @@
+"""Goals: counted once per session and goal, within a time after the entry, also after the exit (R24)."""
+
+from __future__ import annotations
+
+from transforms.flows import outputs as out
+from transforms.flows.advance import end
+from transforms.flows.plan import Plan, Target
+from transforms.flows.run import Run
+from transforms.flows.sending import variants_of
+from transforms.flows.signals import Event
+from transforms.flows.state import Session
+from transforms.flows.times import after
+
+MOST_ENDED = 200
+
+
+def count_goals(run: Run, event: Event, sessions: list[Session], t: int) -> None:
+    """Hold an event against the goals of live and ended sessions."""
+    for session in sessions:
+        plan = run.plan_of(session)
+        if plan.goals and event.name in plan.events:
+            for target in plan.goals:
+                if _reached(run, plan, session, target, event, t):
+                    _convert(run, plan, session, target, t)
+    forget_ended(run, t)
+
+
+def _reached(run: Run, plan: Plan, session: Session, target: Target, event: Event, t: int) -> bool:
+    goal = target.goal
+    if event.name != target.matcher.event or goal.name in session.goals:
+        return False
+    view = run.look(t, plan, session)
+    inside = t < after(goal.within, session.started, view.zone)
+    return inside and target.matcher.test(view)
+
+
+def _convert(run: Run, plan: Plan, session: Session, target: Target, t: int) -> None:
+    value = target.value(run.look(t, plan, session)) if target.value is not None else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        value = None
+    session.goals = [*session.goals, target.goal.name]
+    run.outputs.append(
+        out.Conversion(
+            id=run.session_id(session),
+            user=run.user,
+            at=t,
+            flow=plan.flow.id,
+            version=plan.version,
+            session=session.id,
+            step=plan.nodes[session.step].name,
+            goal=target.goal.name,
+            value=None if value is None else float(value),
+            entered=session.started,
+            cause=run.cause,
+            steps=tuple(plan.nodes[n].name for n in session.visits),
+            variants=variants_of(plan, session),
+            silent=session.silent,
+        )
+    )
+    if plan.flow.exit_on_goal and session.ended is None:
+        end(run, plan, session, t, "goal", forced=True)
+
+
+def forget_ended(run: Run, t: int) -> None:
+    """Drop the stubs of ended sessions whose goals are over."""
+    ended = run.state.ended
+    if ended:
+        ended = [session for session in ended if _waits_for_goals(run, session, t)]
+        for session in ended[:-MOST_ENDED]:
+            run.reject("goals_forgotten", t, run.plan_of(session).flow.id)
+        run.state.ended = ended[-MOST_ENDED:]
+
+
+def _waits_for_goals(run: Run, session: Session, t: int) -> bool:
+    plan = run.plan_of(session)
+    open_goals = any(target.goal.name not in session.goals for target in plan.goals)
+    return open_goals and t < session.started + plan.goal_window

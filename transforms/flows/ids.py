@@ -1,0 +1,40 @@
+"""Permanent ids and draws: a hash of what they name, never a clock or chance (R30).
+
+A session's outputs are numbered within the session, so their ids are its id and that number.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from hashlib import blake2b
+
+SEPARATOR = "\x1f"
+SHORT = 6
+
+
+def digest(size: int, *parts: str) -> bytes:
+    """Hash the parts to ``size`` bytes."""
+    return blake2b(SEPARATOR.join(parts).encode(), digest_size=size).digest()
+
+
+def hashed(*parts: str) -> str:
+    """Hash the parts to 24 hex digits."""
+    return digest(12, *parts).hex()
+
+
+def session_id(*parts: str) -> str:
+    """Hash the parts to 16 characters, which are safe in addresses and headers: 96 bits."""
+    return b64encode(digest(12, *parts), b"_~").decode()
+
+
+def short(text: str) -> bytes:
+    """Hash a signal's id for the memory of seen ones: 48 bits.
+
+    At the memory's bound of 2,000 ids, one signal in 10^11 is taken for a duplicate.
+    """
+    return blake2b(text.encode(), digest_size=SHORT).digest()
+
+
+def draw(*parts: str) -> int:
+    """Draw a number in 0..9999 that is always the same for the same parts."""
+    return int.from_bytes(digest(8, *parts), "big") % 10_000

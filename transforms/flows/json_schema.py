@@ -1,0 +1,255 @@
+"""JSON Schemas of flow and space files, for completion in editors: read off the model's structs.
+
+They know shapes, not meaning: what a schema lets pass, `towpath check` may still refuse.
+``SPELLINGS`` says where a file's key differs from the name of the struct's field.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from transforms.flows import model
+from transforms.flows.expressions import Expr
+from transforms.flows.json_schema_parts import PARTS, Schema, closed, map_of, ref
+from transforms.flows.load.read_steps import SEND_BRANCHES
+from transforms.flows.load.read_waits import STATUSES
+from transforms.flows.times import Delay, Moment
+from transforms.flows.windows import Window
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+_CITED = re.compile(r"\s*\([A-Z]\d+(-[A-Z]?\d+)?(, [A-Z]\d+(-[A-Z]?\d+)?)*\)")
+"""Rules that a docstring cites; whoever completes a file does not look them up."""
+
+STEP_NAMES = {"then", "missing", "otherwise", "timeout_then", "step"}
+"""Fields that name a step."""
+
+SPELLINGS: dict[type[model.Value], dict[str, str]] = {
+    model.OnProfile: {"trait": "changed", "before": "from", "after": "to"},
+    model.OnDate: {"moment": "date"},
+    model.OnSchedule: {"moment": "at"},
+    model.ExitAudience: {"audience": "left"},
+    model.Wait: {"delay": "wait"},
+    model.WaitUntil: {"moment": "wait_until"},
+    model.WaitWindow: {"window": "wait_in"},
+    model.If: {"cases": "if", "otherwise": "else"},
+    model.Send: {"channel": "send"},
+    model.Promote: {"slot": "promote", "promotion": "show", "lasts": "for", "while_": "while"},
+    model.CallWebhook: {"url": "webhook"},
+    model.ExportFields: {"destination": "export"},
+    model.Update: {"set": "update"},
+    model.EmitEvent: {"event": "emit", "properties": "with"},
+    model.End: {"reason": "end"},
+    model.Flow: {"id": "flow"},
+    model.Space: {"name": "space"},
+}
+"""The keys of a file by the fields of a struct; a field that is not named here is its own key."""
+
+NEEDED = {model.ExportFields: ("fields",), model.End: ("end",)}
+"""Keys that a file must hold although the struct has a default."""
+
+_LEAVES: dict[Any, Schema] = {
+    str: ref("text"),
+    int: {"type": "integer"},
+    bool: {"type": "boolean"},
+    Expr: ref("expression"),
+    Delay: ref("duration"),
+    Moment: ref("moment"),
+    Window: ref("window"),
+    model.Reenter: ref("reenter"),
+    model.Limit: ref("limit"),
+    model.Schedule: ref("schedule"),
+    model.Named: map_of(ref("expression")),
+    tuple[str, ...]: {"type": "array", "items": ref("text")},
+    tuple[tuple[str, str], ...]: map_of(ref("text")),
+    tuple[model.Limit, ...]: {"type": "array", "items": ref("limit")},
+    tuple[model.IfCase, ...]: {"type": "array", "minItems": 1, "items": ref("if_case")},
+    tuple[model.Trigger, ...]: {"type": "array", "minItems": 1, "items": ref("trigger")},
+    tuple[model.ExitRule, ...]: {"type": "array", "items": ref("exit")},
+    tuple[model.Goal, ...]: map_of(ref("goal")),
+    tuple[model.Step, ...]: map_of(ref("step")),
+    tuple[model.Cap, ...]: {"type": "array", "items": ref("cap")},
+    tuple[model.Channel, ...]: map_of(ref("channel")),
+    tuple[model.Topic, ...]: map_of(ref("topic")),
+    tuple[model.Audience, ...]: map_of(ref("audience")),
+    tuple[tuple[str, tuple[tuple[str, str], ...]], ...]: map_of(map_of(ref("type"))),
+}
+
+
+def flow_schema() -> Schema:
+    """Give the JSON Schema of a flow's file."""
+    flow = _object(model.Flow, changed={"holdout": ref("percent")})
+    parts = {
+        **PARTS,
+        "schedule": _object(model.Schedule, changed=dict.fromkeys(("start", "end"), ref("date"))),
+        "reenter": {
+            **_described(model.Reenter),
+            "anyOf": [
+                {"const": "never"},
+                closed({"after": ref("duration"), "limit": _LEAVES[tuple[model.Limit, ...]]}),
+            ],
+        },
+        "match": _object(model.EventMatch),
+        "trigger": {"anyOf": list(_triggers())},
+        "exit": {"anyOf": [_object(rule) for rule in get_args(model.ExitRule)]},
+        "goal": _object(model.Goal, left_out=("name",)),
+        "if_case": _object(model.IfCase),
+        "case": {"anyOf": list(_cases())},
+        "step": {"anyOf": list(_steps())},
+    }
+    return {"$schema": DIALECT, "title": "A flow", **flow, "$defs": parts}
+
+
+def space_schema() -> Schema:
+    """Give the JSON Schema of a space's file."""
+    types = map_of(ref("type"))
+    changed = {"slack": ref("duration"), "traits": types}
+    space = _object(model.Space, changed=changed)
+    parts = {
+        **PARTS,
+        "channel": _object(model.Channel, left_out=("name",)),
+        "topic": _object(model.Topic, left_out=("name",)),
+        "cap": _object(model.Cap),
+        "audience": {**_described(model.Audience), **ref("expression")},
+    }
+    return {"$schema": DIALECT, "title": "A space", **space, "$defs": parts}
+
+
+SCHEMAS = {"flow": flow_schema, "space": space_schema}
+"""Every kind of file with its schema."""
+
+
+def _described(struct: type[model.Value]) -> Schema:
+    doc = (struct.__doc__ or "").split("\n\n")[0]
+    return {"description": " ".join(_CITED.sub("", doc).replace("``", "`").split())}
+
+
+def _object(
+    struct: type[model.Value],
+    *,
+    left_out: Iterable[str] = (),
+    changed: Schema | None = None,
+    also: Schema | None = None,
+) -> Schema:
+    """Give the schema of a struct's mapping; ``also`` are keys that the struct does not have."""
+    hints = get_type_hints(struct)
+    names = SPELLINGS.get(struct, {})
+    properties: Schema = {}
+    needed = list(NEEDED.get(struct, ()))
+    for field in msgspec.structs.fields(struct):
+        if field.name in left_out:
+            continue
+        if hints[field.name] is model.EventMatch:
+            properties |= {"event": ref("text"), "where": ref("expression")}
+            needed.append("event")
+            continue
+        key = names.get(field.name, field.name)
+        found = (changed or {}).get(field.name)
+        properties[key] = found or _of_type(field.name, hints[field.name])
+        if field.required:
+            needed.append(key)
+    return {**_described(struct), **closed({**properties, **(also or {})}, needed)}
+
+
+def _of_type(name: str, hint: Any) -> Schema:
+    if get_origin(hint) in (Union, UnionType) and hint not in _LEAVES:
+        present = [part for part in get_args(hint) if part is not type(None)]
+        if len(present) == 1:
+            return _of_type(name, present[0])
+    if name in STEP_NAMES:
+        return ref("step_name")
+    if get_origin(hint) is Literal:
+        return {"enum": list(get_args(hint))}
+    return _LEAVES[hint]
+
+
+def _triggers() -> Iterable[Schema]:
+    parts = {"type": "array", "minItems": 1, "items": ref("match")}
+    for how in ("all", "any", "sequence"):
+        yield _combination({how: parts}, how)
+    yield _combination(
+        _object(model.EventMatch)["properties"] | {"without": parts}, "event", "without"
+    )
+    for kind in get_args(model.Trigger):
+        if kind is not model.OnCombination:
+            also = {"api": {"const": True}} if kind is model.OnEnter else None
+            made = _object(kind, also=also)
+            yield made | {"required": ["api"]} if also else made
+
+
+def _combination(keys: Schema, *needed: str) -> Schema:
+    rest = {"within": ref("duration"), "reenter": ref("reenter")}
+    described = _described(model.OnCombination)
+    return {**described, **closed({**keys, **rest}, (*needed, "within"))}
+
+
+def _cases() -> Iterable[Schema]:
+    yield _object(model.CaseEvent)
+    yield _object(model.CaseWhen)
+    for key in ("enters", "leaves"):
+        keys = {key: ref("text"), "then": ref("step_name")}
+        yield {**_described(model.CaseAudience), **closed(keys, (key,))}
+    statuses = dict.fromkeys(STATUSES, ref("step_name"))
+    one = {
+        "minProperties": 1,
+        "maxProperties": 2,
+        "not": {"maxProperties": 1, "required": ["then"]},
+    }
+    yield {
+        **_described(model.CaseStatus),
+        **closed({**statuses, "then": ref("step_name")}),
+        **one,
+    }
+
+
+def _steps() -> Iterable[Schema]:
+    for verb in get_args(model.Verb):
+        match verb:
+            case model.WaitFor:
+                yield _wait_for()
+            case model.Split:
+                yield _split()
+            case model.ChangeAudience:
+                for key in ("add_to", "remove_from"):
+                    keys = {key: ref("text"), "then": ref("step_name")}
+                    yield {**_described(verb), **closed(keys, (key,))}
+            case model.Send:
+                reasons = dict.fromkeys((*SEND_BRANCHES, "then"), ref("step_name"))
+                yield _object(verb, left_out=("branches",), also=reasons)
+            case model.If | model.End:
+                yield _object(verb)
+            case _:
+                yield _plain_step(verb)
+
+
+def _plain_step(verb: type[model.Value]) -> Schema:
+    made = _object(verb, also={"then": ref("step_name")})
+    if verb is model.Update:
+        keys = [key for key in made["properties"] if key != "then"]
+        made["anyOf"] = [{"required": [key]} for key in keys]
+    return made
+
+
+def _wait_for() -> Schema:
+    timeout = closed({"after": ref("duration"), "then": ref("step_name")}, ("after",))
+    keys: Schema = {
+        "wait_for": {"type": "array", "minItems": 1, "items": ref("case")},
+        "timeout": timeout,
+        "rank": {"type": "boolean"},
+        "repeat": {"const": "restart"},
+    }
+    return {**_described(model.WaitFor), **closed(keys, ("wait_for",))}
+
+
+def _split() -> Schema:
+    keys: Schema = {
+        "split": {**map_of(ref("share")), "minProperties": 1},
+        "redraw": {"type": "boolean"},
+        "then": map_of(ref("step_name")),
+    }
+    return {**_described(model.Split), **closed(keys, ("split",))}

@@ -1,0 +1,75 @@
+"""The leaves of the JSON Schemas: how each kind of value looks in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+Schema = dict[str, Any]
+
+_SCALARS = ["string", "number", "boolean"]
+
+
+def ref(name: str) -> Schema:
+    """Refer to a part by its name."""
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def map_of(value: Schema) -> Schema:
+    """Give the schema of a mapping from any name to a kind of value."""
+    return {"type": "object", "additionalProperties": value}
+
+
+def closed(properties: Schema, required: Iterable[str] = ()) -> Schema:
+    """Give the schema of a mapping that has no other keys than these."""
+    made: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    names = list(dict.fromkeys(required))
+    return {**made, "required": names} if names else made
+
+
+PARTS: Schema = {
+    "text": {"type": _SCALARS},
+    "expression": {
+        "description": 'An expression, for example `event.total >= 20 and user.plan == "free"`.',
+        "type": _SCALARS,
+        "examples": ["event.value >= 20", "user.phone is set"],
+    },
+    "step_name": {"description": "The name of a step of this flow.", "type": "string"},
+    "duration": {
+        "description": "A duration: exact (`30m`, `12h`, `2d`) or by the calendar (`1mo`, "
+        "`2 days at 09:00`).",
+        "type": "string",
+        "pattern": r"^\s*\d{1,8}\s*(mo|[smhdwy]|(days?|d|w|mo|y)\s+at\s+\d{1,2}:\d\d)\s*$",
+        "examples": ["30m", "12h", "2d", "1mo", "2 days at 09:00"],
+    },
+    "moment": {
+        "description": "A time of day, a weekday and time, a date, or a date of the user.",
+        "type": "string",
+        "examples": ["09:00", "mon-fri 09:00", "2026-12-24 09:00", "user.birthday - 3d at 09:00"],
+    },
+    "window": {
+        "description": "Days and hours when something may happen, in the user's zone.",
+        "type": "string",
+        "examples": ["09:00-18:00", "mon-fri 09:00-18:00, sat 10:00-14:00"],
+    },
+    "limit": {
+        "description": "At most so many within a period: `2 per 7d`, `1 per day`.",
+        "type": "string",
+        "pattern": r"^\s*\d{1,6}\s+per\s+\S.*$",
+        "examples": ["2 per 7d", "1 per day"],
+    },
+    "date": {
+        "description": "A local date or date and time, in the flow's zone.",
+        "type": "string",
+        "examples": ["2026-12-31", "2026-12-31T18:00"],
+    },
+    "percent": {"type": "string", "pattern": r"^\s*\d{1,3}\s*%\s*$", "examples": ["10%"]},
+    "share": {
+        "description": "The share of a branch in whole percent; a holdout gets nothing.",
+        "type": "string",
+        "pattern": r"^\s*\d{1,3}\s*%(\s+holdout)?\s*$",
+        "examples": ["50%", "10% holdout"],
+    },
+    "type": {"enum": ["text", "number", "boolean", "time", "list"]},
+}
+"""Kinds of values by name."""

@@ -1,0 +1,135 @@
+"""The names that a file may use: those of its space, and those of the flow itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+
+from transforms.flows import model
+from transforms.flows.expressions import Scope
+from transforms.flows.load import nodes
+
+Types = dict[str, str]
+Root = Literal["event", "entry", "session", "participant", "communication"]
+
+OWN_TRAITS = {"id": "text", "timezone": "text"}
+"""Traits that the product itself reads, so that nobody has to declare them (R16)."""
+
+IN_SESSION: frozenset[Root] = frozenset(("entry", "session", "participant"))
+
+
+class Known(msgspec.Struct, frozen=True, gc=False):
+    """Names by kind; types by property and trait. ``entry`` None: its fields are not known."""
+
+    channels: frozenset[str] = frozenset()
+    topics: frozenset[str] = frozenset()
+    audiences: frozenset[str] = frozenset()
+    computed: frozenset[str] = frozenset()
+    events: dict[str, Types] = {}
+    traits: Types = {}
+    entry: Types | None = None
+    session: frozenset[str] = frozenset()
+    steps: frozenset[str] = frozenset()
+    senders: frozenset[str] = frozenset()
+    hand: frozenset[Root] = frozenset()
+
+    def at_hand(self, *roots: Root) -> Known:
+        """Give the names for a place where only these roots can be read."""
+        return msgspec.structs.replace(self, hand=frozenset(roots))
+
+    def scope(self, event: str | None = None) -> Scope:
+        """Give what an expression may read; ``event`` is the event at hand, if any."""
+        return Scope(
+            at_hand=self.hand | ({"event"} if event is not None else set()),
+            event_names=() if event is None else (event,),
+            events=self.events,
+            entry=self.entry,
+            traits={**OWN_TRAITS, **self.traits} if self.traits else None,
+            variables=dict.fromkeys(self.session, "any"),
+            audiences=self.audiences,
+            steps=self.senders,
+        )
+
+    def within(self, steps: frozenset[str]) -> Known:
+        """Give the names for a section whose steps are these."""
+        return msgspec.structs.replace(self, steps=steps)
+
+
+def of_space(space: model.Space) -> Known:
+    """Give the names that a space declares."""
+    return Known(
+        channels=frozenset(channel.name for channel in space.channels),
+        topics=frozenset(topic.name for topic in space.topics),
+        audiences=frozenset(audience.name for audience in space.audiences),
+        computed=frozenset(a.name for a in space.audiences if a.when is not None),
+        events={name: _kinds(types) for name, types in space.events},
+        traits=_kinds(space.traits),
+    )
+
+
+def _kinds(types: tuple[tuple[str, str], ...]) -> Types:
+    """Name types as expressions do: what a file calls a time is a date."""
+    return {name: "date" if kind == "time" else kind for name, kind in types}
+
+
+def of_flow(space: Known, root: nodes.Mapping) -> Known:
+    """Add the names that a flow's file holds, before it is read."""
+    steps = root.get("steps")
+    on_exit = root.get("on_exit")
+    both = [*_keys(steps), *_keys(on_exit)]
+    return msgspec.structs.replace(
+        space,
+        entry=_entry(space, root.get("enter")),
+        session=frozenset(name for _, step in both for name in _variables(step)),
+        steps=frozenset(name for name, _ in _keys(steps)),
+        senders=frozenset(name for name, step in both if _sends(step)),
+        hand=IN_SESSION,
+    )
+
+
+def _keys(node: nodes.Node | None) -> Iterator[tuple[str, nodes.Mapping]]:
+    if isinstance(node, nodes.Mapping):
+        for key, value in node.items:
+            yield key.text, value if isinstance(value, nodes.Mapping) else nodes.Mapping(0, 0, ())
+
+
+def _sends(step: nodes.Mapping) -> bool:
+    """Tell whether a step sends a message; one whose verb is misspelt may."""
+    return step.get("send") is not None or (
+        step.get("template") is not None and step.get("webhook") is None
+    )
+
+
+def _variables(step: nodes.Mapping) -> Iterator[str]:
+    for verb in ("update", "increment", "append"):
+        for name, _ in _keys(step.get(verb)):
+            if name.startswith("session."):
+                yield name.removeprefix("session.")
+
+
+def _entry(space: Known, node: nodes.Node | None) -> Types | None:
+    """Give the entry's fields if every trigger is an event that is declared."""
+    found: Types = {}
+    for trigger in node.items if isinstance(node, nodes.Sequence) else ():
+        names = list(_events(trigger))
+        if not names or any(name not in space.events for name in names):
+            return None
+        for name in names:
+            for field, kind in space.events[name].items():
+                found[field] = kind if found.get(field, kind) == kind else "any"
+    return found if node is not None else None
+
+
+def _events(trigger: nodes.Node) -> Iterator[str]:
+    if not isinstance(trigger, nodes.Mapping):
+        return
+    parts: list[nodes.Node] = [trigger]
+    for how in ("all", "any", "sequence"):
+        several = trigger.get(how)
+        parts += several.items if isinstance(several, nodes.Sequence) else ()
+    for part in parts:
+        event = part.get("event") if isinstance(part, nodes.Mapping) else None
+        if isinstance(event, nodes.Scalar):
+            yield event.text

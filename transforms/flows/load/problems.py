@@ -1,0 +1,142 @@
+"""What is wrong with a file, where, and what would be right: values, all of them at once.
+
+The grammar of a message: what is wrong with the quoted name; what would help [code].
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Generic, Literal, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+Severity = Literal["error", "warning"]
+
+_RED, _YELLOW, _GREEN, _BOLD, _OFF = "\x1b[31m", "\x1b[33m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
+
+
+class Problem(msgspec.Struct, frozen=True, gc=False):
+    """One thing wrong at a place: line and column count from 1, ``length`` in characters."""
+
+    path: str
+    line: int
+    column: int
+    length: int
+    code: str
+    message: str
+    help: str = ""
+    severity: Severity = "error"
+
+
+class Loaded(msgspec.Struct, Generic[T], frozen=True, gc=False):
+    """What a text holds, or None where it has errors, with every problem found."""
+
+    value: T | None
+    problems: tuple[Problem, ...] = ()
+
+
+class Source:
+    """A text with its path, which turns offsets into lines and columns."""
+
+    def __init__(self, path: str, text: str) -> None:
+        self.path = path
+        self.text = text
+        self._lines = [0, *(i + 1 for i, c in enumerate(text) if c == "\n")]
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """Give the line and column of an offset, both from 1."""
+        line = bisect_right(self._lines, offset)
+        return line, offset - self._lines[line - 1] + 1
+
+    def within_line(self, start: int, end: int) -> int:
+        """Count the characters from ``start`` to ``end`` that stand on the line of ``start``."""
+        stop = self.text.find("\n", start)
+        end = min(end, stop) if stop >= 0 else end
+        return max(1, len(self.text[start:end].rstrip()))
+
+
+class Report:
+    """Collects the problems of one source."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._problems: list[Problem] = []
+
+    def add(
+        self,
+        span: tuple[int, int],
+        code: str,
+        message: str,
+        help: str = "",  # noqa: A002  # the field of the problem is called so
+        severity: Severity = "error",
+    ) -> None:
+        """Note a problem at ``span``, a pair of offsets into the source."""
+        line, column = self.source.place(span[0])
+        length = self.source.within_line(*span)
+        self._problems.append(
+            Problem(self.source.path, line, column, length, code, message, help, severity)
+        )
+
+    @property
+    def errors(self) -> int:
+        return sum(1 for problem in self._problems if problem.severity == "error")
+
+    @property
+    def codes(self) -> frozenset[str]:
+        return frozenset(problem.code for problem in self._problems)
+
+    def done(self, value: T | None) -> Loaded[T]:
+        """Give the problems in the order of their places, with the value if none is an error."""
+        found = dict.fromkeys(self._problems)
+        order = sorted(found, key=lambda p: (p.line, p.column, p.code, p.message))
+        return Loaded(None if self.errors else value, tuple(order))
+
+
+def quoted(names: Iterable[str]) -> str:
+    """List names in quotes."""
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Help with an unknown name: the one probably meant, else those there are."""
+    names = sorted(set(known))
+    close = get_close_matches(name, names, 1, 0.6) or get_close_matches(
+        name.lower(), [n for n in names if n.lower() == name.lower()], 1, 0.0
+    )
+    if close:
+        return f'did you mean "{close[0]}"?'
+    if names and len(names) <= 12:
+        return f"there is {quoted(names)}" if len(names) == 1 else f"there are {quoted(names)}"
+    return ""
+
+
+def headline(problem: Problem) -> str:
+    """Write a problem on one line: ``path:line:column: message; help [code]``."""
+    kind = "warning: " if problem.severity == "warning" else ""
+    tail = f"; {problem.help}" if problem.help else ""
+    place = f"{problem.path}:{problem.line}:{problem.column}"
+    return f"{place}: {kind}{problem.message}{tail} [{problem.code}]"
+
+
+def show(problem: Problem, source_text: str, colour: bool = False) -> str:
+    """Write a problem with its source line and a mark under the place."""
+    lines = source_text.split("\n")
+    head = headline(problem)
+    if colour:
+        shade = _RED if problem.severity == "error" else _YELLOW
+        place, rest = head.split(": ", 1)
+        head = f"{_BOLD}{place}:{_OFF} {shade}{rest}{_OFF}"
+    if problem.line > len(lines):
+        return head
+    line = lines[problem.line - 1].rstrip("\r")
+    lead = "".join("\t" if c == "\t" else " " for c in line[: problem.column - 1])
+    mark = "^" + "~" * (problem.length - 1)
+    return f"{head}\n  {line}\n  {lead}{_GREEN + mark + _OFF if colour else mark}"
+
+
+def to_json(problem: Problem) -> str:
+    """Write a problem as one JSON object on one line."""
+    return msgspec.json.encode(problem).decode()

@@ -1,0 +1,100 @@
+"""A project: the files of one folder, given as texts, loaded and checked together.
+
+``space.yaml`` is the space, ``messages/NAME.liquid`` a template, every other ``NAME.yaml`` a flow.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from transforms.flows import model, templates
+from transforms.flows.load.problems import Problem
+from transforms.flows.load.read_flow import load_flow
+from transforms.flows.load.read_space import load_space_partly
+
+SPACE = "space.yaml"
+_TEMPLATE = re.compile(r"(?:.*[/\\])?messages[/\\]([^/\\]+)\.liquid")
+_YAML = re.compile(r"(?:.*[/\\])?([^/\\]+)\.ya?ml")
+
+
+class Project(msgspec.Struct, frozen=True, gc=False):
+    """What a folder holds; ``flows`` are those without errors, ``paths`` tells their files.
+
+    The texts are kept, so that control records can be made from them.
+    """
+
+    space: model.Space
+    flows: tuple[model.Flow, ...]
+    templates: Mapping[str, model.Template]
+    problems: tuple[Problem, ...]
+    files: Mapping[str, str]
+    paths: Mapping[str, str]
+    flow_files: tuple[str, ...]
+
+    @property
+    def errors(self) -> int:
+        return sum(1 for problem in self.problems if problem.severity == "error")
+
+    @property
+    def space_text(self) -> str | None:
+        """The text of the space's file, if there is one."""
+        return next((t for path, t in self.files.items() if _base(path) == SPACE), None)
+
+    def flow_text(self, flow: str) -> str:
+        """Return the text of a flow's file."""
+        return self.files[self.paths[flow]]
+
+    def template_texts(self, flow: str) -> dict[str, str]:
+        """Return the texts of the templates that a flow sends, by name."""
+        wanted = next(f for f in self.flows if f.id == flow)
+        names = sorted(_templates_of(wanted) & set(self.templates))
+        return {name: self.files[self.paths[f"messages/{name}"]] for name in names}
+
+
+def load_project(files: Mapping[str, str]) -> Project:
+    """Load the files of one folder: a path with its text each, in any order."""
+    found, problems = dict[str, model.Template](), list[Problem]()
+    broken: dict[str, model.Template] = {}
+    paths: dict[str, str] = {}
+    for path, text in sorted(files.items()):
+        if match := _TEMPLATE.fullmatch(path):
+            loaded = templates.load_template(match[1], text, path)
+            problems += loaded.problems
+            paths[f"messages/{match[1]}"] = path
+            if loaded.value is not None:
+                found[match[1]] = loaded.value
+            else:
+                broken[match[1]] = model.Template(match[1], "", (), ())
+    space = model.Space()
+    for path, text in files.items():
+        if _base(path) == SPACE:
+            readable, read = load_space_partly(path, text)
+            problems += read.problems
+            space = readable or space
+    flows = list[model.Flow]()
+    flow_files = [p for p in sorted(files) if _YAML.fullmatch(p) and _base(p) != SPACE]
+    for path in flow_files:
+        flow = load_flow(path, files[path], space, {**found, **broken})
+        problems += flow.problems
+        if flow.value is not None and flow.value.id in paths:
+            said = f'flow "{flow.value.id}" stands in {paths[flow.value.id]} too'
+            problems.append(Problem(path, 1, 1, 1, "duplicate-flow", said))
+        elif flow.value is not None:
+            flows.append(flow.value)
+            paths[flow.value.id] = path
+    return Project(
+        space, tuple(flows), found, tuple(problems), dict(files), paths, tuple(flow_files)
+    )
+
+
+def _base(path: str) -> str:
+    return re.split(r"[/\\]", path)[-1]
+
+
+def _templates_of(flow: model.Flow) -> set[str]:
+    verbs = [step.verb for step in (*flow.steps, *flow.on_exit)]
+    sending = [v for v in verbs if isinstance(v, model.Send | model.CallWebhook)]
+    return {verb.template for verb in sending if verb.template}

@@ -1,0 +1,89 @@
+"""Steps that branch at once: ``if`` and ``split`` (C14, I11)."""
+
+from __future__ import annotations
+
+import re
+
+from transforms.flows import model
+from transforms.flows.load.fields import Fields, fields
+from transforms.flows.load.nodes import Mapping, Node, Scalar, Sequence, describe
+from transforms.flows.load.problems import suggest
+from transforms.flows.load.values import Reading
+
+_SHARE = re.compile(r"\s*(\d{1,3})\s*%(\s+holdout)?\s*")
+
+
+def read_if(reading: Reading, found: Fields) -> model.Verb | None:
+    """Read the cases of ``if`` in order, and ``else``."""
+    node = found.get("if")
+    cases = reading.many(node, lambda item: _if_case(reading, item)) if node else ()
+    if isinstance(node, Sequence) and not node.items:
+        reading.problem(found.lead, "empty-step", f"{found.what} has no case")
+    return model.If(cases, found.read("else", reading.step))
+
+
+def _if_case(reading: Reading, node: Node) -> model.IfCase | None:
+    found = fields(reading, node, "a case")
+    if found is None:
+        return None
+    when = found.need("when", reading.condition)
+    then = found.read("then", reading.step)
+    found.close()
+    return None if when is None else model.IfCase(when, then)
+
+
+def read_split(reading: Reading, found: Fields) -> model.Verb | None:
+    """Read the shares of ``split`` and where each branch goes on."""
+    node = found.get("split")
+    then = found.get("then")
+    redraw = found.flag("redraw")
+    if not isinstance(node, Mapping) or not node.items:
+        said = f"{found.what} splits into {describe(node) if node else 'nothing'}"
+        known = "write for example {one: 50%, other: 50%}"
+        reading.problem(node or found.node, "wrong-kind", said, known)
+        return None
+    if then is not None and not isinstance(then, Mapping):
+        said = f"{found.what} goes on to {describe(then)}"
+        known = "write a step for each branch, for example {one: here, other: there}"
+        reading.problem(then, "wrong-kind", said, known)
+        return None
+    branches = [_branch(reading, found, key, share, then) for key, share in node.items]
+    if then is not None:
+        _unknown_branches(reading, found, then, [key.text for key, _ in node.items])
+    made = tuple(branch for branch in branches if branch is not None)
+    if len(made) < len(branches):
+        return None
+    total = sum(branch.percent for branch in made)
+    if total != 100:
+        said = f"the branches of {found.what} add up to {total}%, not to 100%"
+        reading.problem(node, "percentages", said)
+    return model.Split(made, redraw)
+
+
+def _branch(
+    reading: Reading, found: Fields, key: Scalar, node: Node, then: Mapping | None
+) -> model.Branch | None:
+    name = reading.name(key, "a branch")
+    text = reading.text(node)
+    share = _SHARE.fullmatch(text) if text is not None else None
+    if text is not None and (share is None or int(share[1]) > 100):
+        known = "write for example 45%, or 10% holdout"
+        reading.problem(node, "invalid-percentage", f'"{text}" is not a share', known)
+        return None
+    if name is None or share is None:
+        return None
+    target = then.get(key.text) if then is not None else None
+    holdout = share[2] is not None
+    if target is None and not holdout:
+        said = f'branch "{name}" of {found.what} goes nowhere'
+        known = f"add it to then: {{{name}: <step>}}"
+        reading.problem(key, "missing-branch", said, known)
+    step = reading.step(target) if target is not None else None
+    return model.Branch(name, int(share[1]), holdout, step)
+
+
+def _unknown_branches(reading: Reading, found: Fields, then: Mapping, names: list[str]) -> None:
+    for key, _ in then.items:
+        if key.text not in names:
+            said = f'{found.what} has no branch "{key.text}"'
+            reading.problem(key, "unknown-branch", said, suggest(key.text, names))

@@ -1,0 +1,110 @@
+"""A flow's file: its head, triggers, exits, goals and steps, and then the checks over all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import partial
+
+from transforms.flows import checks, model
+from transforms.flows.load.fields import Fields, fields
+from transforms.flows.load.follow import Followed, follow
+from transforms.flows.load.known import Known, of_flow, of_space
+from transforms.flows.load.nodes import Mapping as Map
+from transforms.flows.load.nodes import Node, compose
+from transforms.flows.load.problems import Loaded, Report, Source
+from transforms.flows.load.read_steps import steps
+from transforms.flows.load.read_triggers import exit_rules, goals, reenter, triggers
+from transforms.flows.load.values import Reading
+
+_STEM = re.compile(r"([^/\\]*?)(\.ya?ml)?$")
+
+
+def load_flow(
+    path: str, text: str, space: model.Space, templates: Mapping[str, model.Template]
+) -> Loaded[model.Flow]:
+    """Read a flow from the text of its file and check it against its space and templates.
+
+    ``path`` names the file in problems; its stem is the flow's id.
+    """
+    report = Report(Source(path, text))
+    root = compose(report)
+    if root is None:
+        return report.done(None)
+    if not isinstance(root, Map):
+        report.add(root.span, "wrong-kind", "a flow is a map of keys")
+        return report.done(None)
+    known = of_flow(of_space(space), root)
+    reading = Reading(report, known)
+    found = Fields(reading, root, "the flow")
+    on_exit = _steps(report, known, found.get("on_exit"), "on_exit")
+    main = _steps(report, known, found.get("steps"), "steps")
+    flow = _flow(reading, found, path, main, on_exit)
+    found.close()
+    checks.check_flow(report, root, checks.Checked(flow, main, on_exit, space, templates, known))
+    return report.done(flow)
+
+
+def load_goals(path: str, text: str, space: model.Space) -> Loaded[tuple[model.Goal, ...]]:
+    """Read the text of a ``goals`` section: the map of goals, with or without its heading."""
+    report = Report(Source(path, text))
+    root = compose(report)
+    if root is None:
+        return report.done(None)
+    section = root.get("goals") if isinstance(root, Map) and len(root.items) == 1 else None
+    inner = section if isinstance(section, Map) and section.get("event") is None else root
+    known = of_space(space).at_hand("entry", "session", "participant")
+    return report.done(goals(Reading(report, known), inner))
+
+
+def _steps(report: Report, known: Known, node: Node | None, what: str) -> Followed:
+    if node is None:
+        return follow([])
+    names = frozenset(key.text for key, _ in node.items) if isinstance(node, Map) else frozenset()
+    return follow(steps(Reading(report, known.within(names)), node, what))
+
+
+def _flow(
+    reading: Reading, found: Fields, path: str, main: Followed, on_exit: Followed
+) -> model.Flow:
+    outside = Reading(reading.report, reading.known.at_hand())
+    enter = found.read("enter", partial(triggers, outside))
+    keyed = Reading(reading.report, reading.known.at_hand("entry", "participant"))
+    exits = found.read("exit", partial(exit_rules, reading))
+    again = found.read("reenter", lambda node: reenter(reading, node))
+    return model.Flow(
+        id=found.need("flow", lambda node: _id(reading, node, path)) or "",
+        about=found.read("about", reading.text) or "",
+        priority=found.read("priority", reading.whole) or 0,
+        zone=found.read("zone", reading.zone),
+        schedule=found.read("schedule", lambda node: _schedule(reading, node)) or model.Schedule(),
+        holdout=found.read("holdout", reading.percent) or 0,
+        enter=enter or (),
+        key=found.read("key", keyed.value),
+        simultaneous=found.flag("simultaneous"),
+        reenter=again or model.Reenter(),
+        exit=exits or (),
+        goals=found.read("goals", lambda node: goals(reading, node)) or (),
+        exit_on_goal=found.flag("exit_on_goal"),
+        on_exit=on_exit.steps,
+        steps=main.steps,
+    )
+
+
+def _id(reading: Reading, node: Node, path: str) -> str | None:
+    name = reading.name(node, "a flow")
+    stem = _STEM.search(path)
+    if name is not None and stem is not None and stem[1] != name:
+        said = f'the flow is called "{name}", but its file "{stem[0]}"'
+        reading.problem(node, "flow-name", said, f'name the file "{name}.yaml"')
+    return name
+
+
+def _schedule(reading: Reading, node: Node) -> model.Schedule | None:
+    found = fields(reading, node, "schedule")
+    if found is None:
+        return None
+    start, end = found.read("start", reading.instant), found.read("end", reading.instant)
+    at_end = found.read("at_end", lambda inner: reading.one_of(inner, ("drain", "stop")))
+    found.close()
+    return model.Schedule(start, end, at_end or "drain")  # type: ignore[arg-type]

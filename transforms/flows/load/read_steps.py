@@ -1,0 +1,238 @@
+"""Steps from nodes: a name, exactly one verb, and where to go on.
+
+``VERBS`` is the one list of what a step may do; ``resolve`` fills what was left unsaid.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from transforms.flows import model
+from transforms.flows.load import read_waits
+from transforms.flows.load.fields import Fields, fields
+from transforms.flows.load.follow import ReadStep
+from transforms.flows.load.nodes import Mapping, Node, Scalar, Sequence, describe
+from transforms.flows.load.problems import quoted, suggest
+from transforms.flows.load.read_branches import read_if, read_split
+from transforms.flows.load.read_triggers import MAX_WAIT_DAYS
+from transforms.flows.load.values import Reading, Wants
+
+MAX_STEPS = 500
+SEND_BRANCHES = ("no_consent", "no_address", "expired", "capped")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+UPDATES = ("update", "unset", "increment", "append", "tag", "untag")
+BRANCHING = ("if", "wait_for")
+
+_HTTPS = re.compile(r"https://[^\s/?#]+\S*")
+_HEADER = re.compile(r"[A-Za-z0-9-]+")
+
+Reader = Callable[[Reading, Fields], model.Verb | None]
+
+
+def steps(reading: Reading, node: Node, what: str = "steps") -> list[ReadStep]:
+    """Read a map of steps."""
+    if not isinstance(node, Mapping):
+        said = f"{what} is {describe(node)}, not a map of names"
+        reading.problem(node, "wrong-kind", said)
+        return []
+    if len(node.items) > MAX_STEPS:
+        key = node.items[MAX_STEPS][0]
+        reading.problem(key, "too-many-steps", f"the flow has more than {MAX_STEPS} steps")
+    return [_step(reading, key, value) for key, value in node.items]
+
+
+def _step(reading: Reading, key: Scalar, node: Node) -> ReadStep:
+    reading.name(key, "a step")
+    found = fields(reading, node, f'step "{key.text}"')
+    if found is None:
+        return ReadStep(key.text, None, None)
+    present = [verb for verb in VERBS if verb in found]
+    verbs = list(dict.fromkeys("update" if v in UPDATES else v for v in present))
+    if len(verbs) != 1:
+        _no_verb(reading, key, found, verbs)
+        return ReadStep(key.text, None, _then(reading, found, ""))
+    verb = VERBS[verbs[0]](reading, found)
+    then = _then(reading, found, verbs[0])
+    found.close()
+    return ReadStep(key.text, verb, then)
+
+
+def _no_verb(reading: Reading, key: Scalar, found: Fields, verbs: list[str]) -> None:
+    if verbs:
+        said = f"{found.what} has the verbs {quoted(verbs)}"
+        reading.problem(key, "two-verbs", said, "make a step of each")
+        return
+    for name, _ in found.node.items:
+        known = suggest(name.text, VERBS)
+        if known.startswith("did"):
+            said = f'{found.what} has the unknown verb "{name.text}"'
+            reading.problem(name, "unknown-verb", said, known)
+            return
+    said = f"{found.what} has no verb"
+    reading.problem(key, "unknown-verb", said, f"a step is one of {', '.join(VERBS)}")
+
+
+def _then(reading: Reading, found: Fields, verb: str) -> str | None:
+    if verb in BRANCHING:
+        node = found.get("then")
+        if node is not None:
+            said = f"{found.what} has branches, and each names its own step"
+            known = "else: names the step for all other cases" if verb == "if" else ""
+            reading.problem(found.node.key("then") or node, "unknown-key", said, known)
+        return None if node is None else reading.step(node)
+    if verb in ("split", "end"):
+        return None
+    return found.read("then", reading.step)
+
+
+# --- verbs ------------------------------------------------------------------------------
+
+
+def _send(reading: Reading, found: Fields) -> model.Verb | None:
+    channel = found.need("send", reading.channel)
+    template = found.need("template", reading.text)
+    branches = [(reason, found.read(reason, reading.step)) for reason in SEND_BRANCHES]
+    failover = found.read("failover", lambda node: reading.many(node, reading.channel))
+    verb = model.Send(
+        channel=channel or "",
+        template=template or "",
+        data=found.read("data", reading.named) or (),
+        at=found.read("at", reading.moment),
+        topic=found.read("topic", reading.topic),
+        window=found.read("window", reading.window),
+        validity=found.read("validity", lambda node: reading.delay(node, MAX_WAIT_DAYS)),
+        failover=failover or (),
+        keep=found.flag("keep"),
+        branches=tuple((reason, then) for reason, then in branches if then is not None),
+    )
+    return verb if channel and template else None
+
+
+def _promote(reading: Reading, found: Fields) -> model.Verb | None:
+    slot = found.need("promote", reading.text)
+    promotion = found.need("show", reading.text)
+    lasts = found.read("for", lambda node: reading.delay(node, MAX_WAIT_DAYS))
+    while_ = found.read("while", reading.condition)
+    if slot is None or promotion is None:
+        return None
+    return model.Promote(slot, promotion, lasts, while_)
+
+
+def _webhook(reading: Reading, found: Fields) -> model.Verb | None:
+    url = found.need("webhook", reading.text)
+    node = found.get("webhook")
+    if url and node and "connection" not in found and not _HTTPS.fullmatch(url):
+        known = "write an https:// address, or name a connection"
+        reading.problem(node, "invalid-address", f'"{url}" is not an https address', known)
+    method = found.read("method", lambda inner: reading.one_of(inner, METHODS))
+    connection = found.read("connection", reading.text)
+    headers = found.read("headers", lambda inner: _headers(reading, inner))
+    template = found.read("template", reading.text)
+    data = found.read("data", reading.named)
+    if url is None:
+        return None
+    return model.CallWebhook(url, method or "POST", connection, headers or (), template, data or ())
+
+
+def _headers(reading: Reading, node: Node) -> tuple[tuple[str, str], ...]:
+    if not isinstance(node, Mapping):
+        said = f"{describe(node)} where a map of headers is expected"
+        reading.problem(node, "wrong-kind", said)
+        return ()
+    for key, value in node.items:
+        text = value.text if isinstance(value, Scalar) else ""
+        if not _HEADER.fullmatch(key.text) or not text.isprintable():
+            known = "names are letters, digits and -, values stand on one line"
+            reading.problem(key, "invalid-header", f'"{key.text}" is no header', known)
+    read = [(key.text, reading.text(value)) for key, value in node.items]
+    return tuple((name, value) for name, value in read if value is not None)
+
+
+def _export(reading: Reading, found: Fields) -> model.Verb | None:
+    destination = found.need("export", reading.text)
+    chosen = found.need("fields", reading.named)
+    return None if destination is None else model.ExportFields(destination, chosen or ())
+
+
+def _update(reading: Reading, found: Fields) -> model.Verb | None:
+    changes = _targets(reading, found.get("update"))
+    increments = _targets(reading, found.get("increment"), "number")
+    appended = _targets(reading, found.get("append"))
+    unset = found.read("unset", reading.texts) or ()
+    node = found.get("unset")
+    for item in node.items if isinstance(node, Sequence) else ():
+        _target(reading, item, item.text if isinstance(item, Scalar) else "")
+    tag, untag = (found.read(key, reading.texts) or () for key in ("tag", "untag"))
+    if all(_empty(found.get(key)) for key in UPDATES):
+        reading.problem(found.lead, "empty-step", f"{found.what} updates nothing")
+    return model.Update(changes, unset, increments, appended, tag, untag)
+
+
+def _empty(node: Node | None) -> bool:
+    return node is None or (isinstance(node, Mapping | Sequence) and not node.items)
+
+
+def _targets(reading: Reading, node: Node | None, wants: Wants = "value") -> model.Named:
+    for key, _ in node.items if isinstance(node, Mapping) else ():
+        _target(reading, key, key.text)
+    return () if node is None else reading.named(node, wants)
+
+
+def _target(reading: Reading, node: Node, name: str) -> None:
+    root, _, rest = name.partition(".")
+    if root not in ("user", "session") or not rest:
+        said = f'"{name}" cannot be updated'
+        known = f'did you mean "user.{name}"?' if "." not in name else ""
+        known = known or "name user.<trait> or session.<variable>"
+        reading.problem(node, "invalid-target", said, known)
+    elif root == "user":
+        reading.check_trait(node, rest)
+
+
+def _change_audience(key: str) -> Reader:
+    def read(reading: Reading, found: Fields) -> model.Verb | None:
+        name = found.need(key, reading.audience)
+        node = found.get(key)
+        if name in reading.known.computed and node is not None:
+            said = f'audience "{name}" is computed; only a static one takes members'
+            reading.problem(node, "computed-audience", said)
+        return None if name is None else model.ChangeAudience(name, key == "add_to")
+
+    return read
+
+
+def _emit(reading: Reading, found: Fields) -> model.Verb | None:
+    event = found.need("emit", reading.event)
+    properties = found.read("with", reading.named)
+    node, declared = found.get("with"), reading.known.events.get(event or "")
+    for key, _ in node.items if isinstance(node, Mapping) else ():
+        if declared is not None and key.text not in declared:
+            said = f'"{key.text}" is no property of "{event}"'
+            reading.problem(key, "unknown-property", said, suggest(key.text, declared))
+    return None if event is None else model.EmitEvent(event, properties or ())
+
+
+def _end(reading: Reading, found: Fields) -> model.Verb | None:
+    reason = found.need("end", lambda node: reading.name(node, "a reason"))
+    return None if reason is None else model.End(reason)
+
+
+VERBS: dict[str, Reader] = {
+    "wait": read_waits.wait,
+    "wait_until": read_waits.wait_until,
+    "wait_in": read_waits.wait_in,
+    "wait_for": read_waits.wait_for,
+    "if": read_if,
+    "split": read_split,
+    "send": _send,
+    "promote": _promote,
+    "webhook": _webhook,
+    "export": _export,
+    **dict.fromkeys(UPDATES, _update),
+    "add_to": _change_audience("add_to"),
+    "remove_from": _change_audience("remove_from"),
+    "emit": _emit,
+    "end": _end,
+}
+"""Every verb by its key."""

@@ -1,0 +1,138 @@
+"""The four ways to wait, from nodes (semantics, section 4)."""
+
+from __future__ import annotations
+
+from transforms.flows import model
+from transforms.flows.load.fields import Fields, fields
+from transforms.flows.load.nodes import Node, Sequence
+from transforms.flows.load.problems import quoted, suggest
+from transforms.flows.load.read_triggers import MAX_WAIT_DAYS, event_match
+from transforms.flows.load.values import Reading
+from transforms.flows.times import Delay
+
+STATUSES = (
+    "planned", "active", "sent", "delivered", "read", "opened", "clicked", "replied", "completed",
+    "no_response", "failed", "bounced", "canceled", "skipped", "expired", "unknown", "unsubscribed",
+)  # fmt: skip
+"""What a communication can come to (semantics, section 2)."""
+
+CASE_KINDS = ("event", "when", "enters", "leaves")
+
+
+def wait(reading: Reading, found: Fields) -> model.Verb | None:
+    """Read ``wait: 2d``."""
+    delay = found.need("wait", lambda node: reading.delay(node, MAX_WAIT_DAYS))
+    return None if delay is None else model.Wait(delay)
+
+
+def wait_until(reading: Reading, found: Fields) -> model.Verb | None:
+    """Read ``wait_until`` with ``past`` and ``missing``."""
+    moment = found.need("wait_until", reading.moment)
+    past = found.read("past", lambda node: reading.one_of(node, ("go", "exit")))
+    missing = found.read("missing", reading.step)
+    if moment is None:
+        return None
+    return model.WaitUntil(moment, past or "go", missing)  # type: ignore[arg-type]
+
+
+def wait_in(reading: Reading, found: Fields) -> model.Verb | None:
+    """Read ``wait_in: mon-fri 09:00-18:00``."""
+    window = found.need("wait_in", reading.window)
+    return None if window is None else model.WaitWindow(window)
+
+
+def wait_for(reading: Reading, found: Fields) -> model.Verb | None:
+    """Read the cases of ``wait_for`` with their time-out."""
+    node = found.get("wait_for")
+    restart = found.read("repeat", lambda inner: reading.one_of(inner, ("restart",))) is not None
+    cases = _cases(reading, node) if node else ()
+    if isinstance(node, Sequence) and not node.items:
+        reading.problem(found.lead, "empty-step", f"{found.what} waits for nothing")
+    after, then = found.read("timeout", lambda inner: _timeout(reading, inner)) or (None, None)
+    rank = found.flag("rank")
+    for key, needs, fine in (
+        ("repeat", "a timeout to start again", after is not None),
+        ("rank", "a timeout, the end of the wait", after is not None),
+        ("repeat", 'an event without "then"', _restarts(cases)),
+    ):
+        wanted = restart if key == "repeat" else rank
+        at = found.node.key(key)
+        if wanted and not fine and at is not None:
+            reading.problem(at, "missing-key", f'{found.what} has "{key}", which needs {needs}')
+    return model.WaitFor(cases, after, then, rank, restart)
+
+
+def _cases(reading: Reading, node: Node) -> tuple[model.Case, ...]:
+    return reading.many(node, lambda item: _case(reading, item))
+
+
+def _restarts(cases: tuple[model.Case, ...]) -> bool:
+    return any(isinstance(case, model.CaseEvent) and case.then is None for case in cases)
+
+
+def _timeout(reading: Reading, node: Node) -> tuple[Delay | None, str | None] | None:
+    found = fields(reading, node, "timeout")
+    if found is None:
+        return None
+    after = found.need("after", lambda inner: reading.delay(inner, MAX_WAIT_DAYS))
+    then = found.read("then", reading.step)
+    found.close()
+    return after, then
+
+
+def _case(reading: Reading, node: Node) -> model.Case | None:
+    found = fields(reading, node, "a case")
+    if found is None:
+        return None
+    kinds = [kind for kind in (*CASE_KINDS, *STATUSES) if kind in found]
+    if len(kinds) != 1:
+        _no_kind(reading, found, kinds)
+        return None
+    then = found.read("then", reading.step)
+    made = _made(reading, found, kinds[0], then)
+    found.close()
+    return made
+
+
+def _no_kind(reading: Reading, found: Fields, kinds: list[str]) -> None:
+    if kinds:
+        reading.problem(found.lead, "two-kinds", f"a case is one of {quoted(kinds)}, not several")
+        return
+    key = next((key for key, _ in found.node.items if key.text != "then"), None)
+    if key is None:
+        reading.problem(found.lead, "unknown-case", "a case needs something to wait for")
+        return
+    known = suggest(key.text, (*CASE_KINDS, *STATUSES))
+    said = f'"{key.text}" is neither a status of a message nor event, when, enters or leaves'
+    reading.problem(key, "unknown-status", said, known)
+
+
+def _made(reading: Reading, found: Fields, kind: str, then: str | None) -> model.Case | None:
+    match kind:
+        case "event":
+            match = event_match(reading, found)
+            return None if match is None else model.CaseEvent(match, then)
+        case "when":
+            when = found.read("when", reading.condition)
+            return None if when is None else model.CaseWhen(when, then)
+        case "enters" | "leaves":
+            name = found.read(kind, reading.audience)
+            if name is None:
+                return None
+            return model.CaseAudience(name, "entered" if kind == "enters" else "left", then)
+        case _:
+            step = found.read(kind, lambda node: _sender(reading, node))
+            return None if step is None else model.CaseStatus(kind, step, then)
+
+
+def _sender(reading: Reading, node: Node) -> str | None:
+    name = reading.text(node)
+    known = reading.known
+    if name is None or name in known.senders:
+        return name
+    if name in known.steps:
+        reading.problem(node, "not-a-send", f'step "{name}" sends nothing', "name a send step")
+    else:
+        meant = suggest(name, known.senders)
+        reading.problem(node, "unknown-step", f'there is no step "{name}"', meant)
+    return name

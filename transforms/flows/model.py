@@ -1,0 +1,298 @@
+"""What a flow is: frozen values, closed unions, no behaviour.
+
+The loader makes them from YAML, ``plan`` compiles them; a published flow never changes (R27).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from transforms.flows.expressions import Expr
+from transforms.flows.times import Delay, Moment, Period
+from transforms.flows.verbs import (
+    Branch,
+    CallWebhook,
+    Case,
+    CaseAudience,
+    CaseEvent,
+    CaseStatus,
+    CaseWhen,
+    ChangeAudience,
+    EmitEvent,
+    End,
+    EventMatch,
+    ExportFields,
+    If,
+    IfCase,
+    Named,
+    Promote,
+    Send,
+    Split,
+    Step,
+    Update,
+    Value,
+    Verb,
+    Wait,
+    WaitFor,
+    WaitUntil,
+    WaitWindow,
+)
+from transforms.flows.windows import Window
+
+__all__ = [
+    "Audience",
+    "Branch",
+    "CallWebhook",
+    "Cap",
+    "Case",
+    "CaseAudience",
+    "CaseEvent",
+    "CaseStatus",
+    "CaseWhen",
+    "ChangeAudience",
+    "Channel",
+    "EmitEvent",
+    "End",
+    "EventMatch",
+    "ExitAudience",
+    "ExitEvent",
+    "ExitRule",
+    "ExitWhen",
+    "ExportFields",
+    "Flow",
+    "Goal",
+    "If",
+    "IfCase",
+    "Limit",
+    "Named",
+    "OnAudience",
+    "OnCombination",
+    "OnDate",
+    "OnEnter",
+    "OnEvent",
+    "OnProfile",
+    "OnSchedule",
+    "Promote",
+    "Reenter",
+    "Schedule",
+    "Send",
+    "Space",
+    "Split",
+    "Step",
+    "Template",
+    "Topic",
+    "Trigger",
+    "Update",
+    "Value",
+    "Verb",
+    "Wait",
+    "WaitFor",
+    "WaitUntil",
+    "WaitWindow",
+]
+
+# --- entry -------------------------------------------------------------------
+
+
+class Limit(Value, frozen=True, gc=False, tag="limit"):
+    """At most ``most`` within each ``per`` (I15, R2)."""
+
+    most: int
+    per: Period
+
+
+class Reenter(Value, frozen=True, gc=False, tag="reenter"):
+    """Whether and when a user may enter again (I13-I15, I17)."""
+
+    allowed: bool = True
+    after: Delay | None = None
+    limits: tuple[Limit, ...] = ()
+
+
+class OnEvent(Value, frozen=True, gc=False, tag="event"):
+    """Enter on an event (B5)."""
+
+    match: EventMatch
+    reenter: Reenter | None = None
+
+
+class OnCombination(Value, frozen=True, gc=False, tag="combination"):
+    """Enter when several events happened within a period (I4).
+
+    ``without``: the first part happened and none of the others followed ``within`` it.
+    """
+
+    how: Literal["all", "any", "sequence", "without"]
+    parts: tuple[EventMatch, ...]
+    within: Delay
+    reenter: Reenter | None = None
+
+
+class OnProfile(Value, frozen=True, gc=False, tag="profile"):
+    """Enter when a trait changes: to or from a value, in any way, or held for a time (I3)."""
+
+    trait: str
+    before: Expr | None = None
+    after: Expr | None = None
+    held: Delay | None = None
+    where: Expr | None = None
+    reenter: Reenter | None = None
+
+
+class OnAudience(Value, frozen=True, gc=False, tag="audience"):
+    """Enter when an audience is entered or left, or as a member of it at the launch (L9, I2)."""
+
+    audience: str
+    when: Literal["entered", "left", "member"] = "entered"
+    reenter: Reenter | None = None
+
+
+class OnDate(Value, frozen=True, gc=False, tag="date"):
+    """Enter at a date of the profile, n days before or after it, once or yearly (I3)."""
+
+    moment: Moment
+    yearly: bool = False
+    where: Expr | None = None
+    reenter: Reenter | None = None
+
+
+class OnSchedule(Value, frozen=True, gc=False, tag="schedule"):
+    """Enter at a date or a recurring time, for the members of an audience."""
+
+    moment: Moment
+    audience: str
+    reenter: Reenter | None = None
+
+
+class OnEnter(Value, frozen=True, gc=False, tag="enter"):
+    """Enter by an ``Enter`` signal: the Flow API, a launch, an upload, another flow (I9)."""
+
+    where: Expr | None = None
+    reenter: Reenter | None = None
+
+
+Trigger = OnEvent | OnCombination | OnProfile | OnAudience | OnDate | OnSchedule | OnEnter
+
+
+# --- exit and goals ------------------------------------------------------------
+
+
+class ExitEvent(Value, frozen=True, gc=False, tag="exit_event"):
+    """Leave at once on an event (R23)."""
+
+    match: EventMatch
+
+
+class ExitWhen(Value, frozen=True, gc=False, tag="exit_when"):
+    """Leave at once when a condition becomes true (R23)."""
+
+    when: Expr
+
+
+class ExitAudience(Value, frozen=True, gc=False, tag="exit_audience"):
+    """Leave at once when the user leaves an audience (R23)."""
+
+    audience: str
+
+
+ExitRule = ExitEvent | ExitWhen | ExitAudience
+
+
+class Goal(Value, frozen=True, gc=False, tag="goal"):
+    """An event that counts as success ``within`` a time after the entry (R24, I22)."""
+
+    name: str
+    match: EventMatch
+    within: Delay
+    value: Expr | None = None
+
+
+# --- the flow and its space --------------------------------------------------------
+
+
+class Schedule(Value, frozen=True, gc=False, tag="schedule_of_flow"):
+    """When a flow takes entries: local ISO texts in the flow's zone (I18-I20)."""
+
+    start: str | None = None
+    end: str | None = None
+    at_end: Literal["drain", "stop"] = "drain"
+
+
+class Flow(Value, frozen=True, gc=False, tag="flow"):
+    """One flow, as its file says. Without ``zone`` the space's zone is the fallback (R16)."""
+
+    id: str
+    enter: tuple[Trigger, ...]
+    steps: tuple[Step, ...]
+    about: str = ""
+    priority: int = 0
+    zone: str | None = None
+    schedule: Schedule = Schedule()
+    holdout: int = 0
+    key: Expr | None = None
+    simultaneous: bool = False
+    reenter: Reenter = Reenter()
+    exit: tuple[ExitRule, ...] = ()
+    goals: tuple[Goal, ...] = ()
+    exit_on_goal: bool = False
+    on_exit: tuple[Step, ...] = ()
+
+
+class Audience(Value, frozen=True, gc=False, tag="audience_definition"):
+    """A named audience: computed where it has a condition (R18), else static."""
+
+    name: str
+    when: Expr | None = None
+
+
+class Template(Value, frozen=True, gc=False, tag="template"):
+    """A message template: its fields' Liquid sources and the paths that they read.
+
+    ``version`` is a hash of the text. ``reads`` holds paths such as ``("user", "name")``.
+    """
+
+    name: str
+    version: str
+    fields: tuple[tuple[str, str], ...]
+    reads: tuple[tuple[str, ...], ...]
+
+
+class Cap(Value, frozen=True, gc=False, tag="cap"):
+    """At most ``limit`` messages to a user over all flows, by channel and topic if named (R14)."""
+
+    limit: Limit
+    channel: str | None = None
+    topic: str | None = None
+
+
+class Topic(Value, frozen=True, gc=False, tag="topic"):
+    """A subject that users may leave, or must choose (``opt_in``)."""
+
+    name: str
+    opt_in: bool = False
+
+
+class Channel(Value, frozen=True, gc=False, tag="channel"):
+    """A way to reach a user: ``address`` names the trait, or ``user`` for the user id."""
+
+    name: str
+    address: str
+
+
+class Space(Value, frozen=True, gc=False, tag="space"):
+    """One workspace: what its flows share.
+
+    ``events`` and ``traits`` declare types by name (``text number boolean time list``);
+    what is not declared is not checked.
+    """
+
+    name: str = "default"
+    zone: str = "UTC"
+    slack: int = 0
+    channels: tuple[Channel, ...] = ()
+    topics: tuple[Topic, ...] = ()
+    caps: tuple[Cap, ...] = ()
+    quiet_hours: Window | None = None
+    events: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    traits: tuple[tuple[str, str], ...] = ()
+    audiences: tuple[Audience, ...] = ()

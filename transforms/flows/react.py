@@ -1,0 +1,134 @@
+"""What ends a wait: events, statuses, audiences, conditions, time; exit rules come first."""
+
+from __future__ import annotations
+
+from transforms.flows import model
+from transforms.flows.advance import end, holds, proceed, recheck
+from transforms.flows.plan import Node, Plan
+from transforms.flows.run import Run, node_of
+from transforms.flows.signals import AudienceChange, CommunicationUpdate, Event, Signal
+from transforms.flows.state import Session
+from transforms.flows.times import after
+
+
+def react(run: Run, plan: Plan, session: Session, signal: Signal, t: int) -> None:
+    """Let one signal act on a session: its exit rules first, then the step it stands on."""
+    match signal:
+        case Event(name=name) if plan.exit_matchers or plan.events:
+            if name in plan.events:
+                view = run.look(t, plan, session)
+                if any(m.event == name and m.test(view) for m in plan.exit_matchers):
+                    end(run, plan, session, t, "exit_rule", forced=True)
+                    return
+        case AudienceChange(audience=audience, entered=False):
+            if audience in plan.exit_audiences:
+                end(run, plan, session, t, "exit_rule", forced=True)
+                return
+        case _:
+            pass
+    node = node_of(plan, session)
+    if isinstance(node.verb, model.WaitFor) and _wakes(run, plan, session, node, signal, t):
+        return
+    if plan.exit_conditions or any(node.conditions):
+        look_again(run, plan, session, t)
+
+
+def _wakes(run: Run, plan: Plan, session: Session, node: Node, signal: Signal, t: int) -> bool:
+    """Hold a signal against the cases of a wait; tell whether the session left."""
+    verb = node.verb
+    assert isinstance(verb, model.WaitFor)
+    if isinstance(signal, Event) and signal.name not in node.awaited:
+        return False
+    view = None
+    for index, case in enumerate(verb.cases):
+        match case, signal:
+            case model.CaseEvent(match=found), Event(name=name) if name == found.event:
+                view = view or run.look(t, plan, session)
+                matcher = node.matchers[index]
+                if matcher is None or not matcher.test(view):
+                    continue
+                if verb.restart and case.then is None:
+                    _restart(run, plan, session, verb, t)
+                    return False
+            case model.CaseStatus(status=status, step=step), CommunicationUpdate():
+                mine = session.sent.get(plan.numbers[step]) == signal.communication
+                if not mine or signal.status != status:
+                    continue
+            case model.CaseAudience(audience=audience, when=when), AudienceChange():
+                if audience != signal.audience or (when == "entered") != signal.entered:
+                    continue
+            case _:
+                continue
+        if _happens(run, plan, session, node, index, t):
+            return True
+    return False
+
+
+def _restart(run: Run, plan: Plan, session: Session, verb: model.WaitFor, t: int) -> None:
+    """Start the time-out again."""
+    if verb.timeout is not None:
+        session.due = after(verb.timeout, t, run.zone_of(plan))
+        node = node_of(plan, session)
+        run.move("waiting", plan, session, node.name, t, reason="restart", until=session.due)
+
+
+def wait_over(run: Run, plan: Plan, session: Session, t: int) -> None:
+    """Go on from a wait whose time has come."""
+    node = node_of(plan, session)
+    verb = node.verb
+    if isinstance(verb, model.WaitFor):
+        if session.happened:
+            index = min(session.happened)
+            leave(run, plan, session, node.targets[index], t, reason=f"case_{index + 1}")
+        else:
+            leave(run, plan, session, node.named["timeout"], t, reason="timeout")
+    else:
+        leave(run, plan, session, node.then, t)
+
+
+def look_again(run: Run, plan: Plan, session: Session, t: int) -> bool:
+    """Judge the conditions that a session watches; tell whether it moved or ended."""
+    if plan.exit_conditions and exit_conditions(run, plan, session, t):
+        return True
+    node = node_of(plan, session)
+    if isinstance(node.verb, model.WaitFor) and any(node.conditions):
+        for index, condition in enumerate(node.conditions):
+            true = condition is not None and holds(run, plan, session, node, index, t)
+            if true and _happens(run, plan, session, node, index, t):
+                return True
+    recheck(run, plan, session, t)
+    return False
+
+
+def exit_conditions(run: Run, plan: Plan, session: Session, t: int, start: bool = False) -> bool:
+    """End the session if an exit condition became true; at the ``start`` only note what is."""
+    view = run.look(t, plan, session)
+    true = [i for i, c in enumerate(plan.exit_conditions) if c.test(view)]
+    fresh = [i for i in true if i not in session.true]
+    session.true = true
+    if fresh and not start:
+        end(run, plan, session, t, "exit_rule", forced=True)
+        return True
+    return False
+
+
+def _happens(run: Run, plan: Plan, session: Session, node: Node, index: int, t: int) -> bool:
+    """Take a case of a wait that came true; tell whether the session left."""
+    verb = node.verb
+    assert isinstance(verb, model.WaitFor)
+    if verb.rank:
+        if index not in session.happened:
+            session.happened = [*session.happened, index]
+        return False
+    leave(run, plan, session, node.targets[index], t, reason=f"case_{index + 1}")
+    return True
+
+
+def leave(
+    run: Run, plan: Plan, session: Session, target: int, t: int, reason: str | None = None
+) -> None:
+    """Leave the wait that a session stands at, and go on."""
+    node = node_of(plan, session)
+    run.move("left", plan, session, node.name, t, reason=reason, since=session.since)
+    session.due = session.check = None
+    proceed(run, plan, session, target, t)

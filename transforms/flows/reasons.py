@@ -1,0 +1,56 @@
+"""Every reason code that an output may carry: one list, nothing stops without one of them (R7)."""
+
+from __future__ import annotations
+
+ENTRY = {
+    "flow_not_running": "the flow took no entries at that instant",
+    "outside_schedule": "before the start or after the end of the flow's schedule",
+    "suppressed": "the user is suppressed",
+    "already_in_flow": "a session of this flow, user and key is live (R20)",
+    "reentry_off": "the flow takes each user once",
+    "reentry_delay": "the delay since the last exit has not passed (I14)",
+    "entry_limit": "an entry limit is reached (I15)",
+    "too_many_sessions": "the user has as many live sessions as the bound allows",
+    "too_many_entries": "as many entries of the flow are remembered as the bound allows",
+    "not_member": "the user is no member of the launched audience (R22)",
+    "launched_before": "this launch has entered the user already (R22)",
+    "unknown_flow": "no flow of that id takes entries by this signal",
+    "invalid_key": "the key expression has no value",
+}
+
+ENDING = {
+    "completed": "the session came to its end",
+    "exit_rule": "an exit rule matched (R23)",
+    "goal": "a goal was reached and the flow exits on its goals",
+    "stopped": "the flow was stopped",
+    "schedule_ended": "the flow's end date stopped it",
+    "missing_date": "the date to wait for is missing or invalid",
+    "past_date": "the date to wait for is past and the step says exit",
+    "too_many_steps": "more than 1,000 steps on one signal (R6)",
+    "cascade_too_deep": "it raised signals that raised signals, more than 16 deep (R6)",
+    "error": "a step failed",
+}
+
+SENDING = {
+    "no_consent": "unsubscribed on that channel or topic, or never opted in",
+    "no_address": "no address on the channel, nor on those it fails over to",
+    "expired": "past its validity",
+    "capped": "a frequency cap is reached",
+    "holdout": "the session is in the holdout: withheld",
+    "missing_date": "the date to send at is missing or invalid",
+    "too_many_planned": "the user has as many planned messages, or data in them, as may be",
+    "session_ended": "the session was ended before the communication was due",
+}
+
+REFUSING = {
+    "too_old": "so old that it may be a duplicate which nobody remembers (R5)",
+    "future_time": "an own time later than the receipt, taken as the receipt (R9)",
+    "type_mismatch": "a condition compared values of different types (R17)",
+    "unknown_communication": "no communication of that id is known",
+    "goals_forgotten": "the oldest of more than 200 ended sessions is no longer held against goals",
+    "computed_audience": "the audience is computed here, others cannot change it",
+    "value_too_large": "a value over the bound of a profile or session",
+    "unsupported": "this kind of signal is not handled by this version",
+}
+
+REASONS = ENTRY | ENDING | SENDING | REFUSING

@@ -1,0 +1,181 @@
+"""Scenarios on the core: the control log of a story, and what is said to each of its lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+import msgspec
+
+from transforms.flows import control
+from transforms.flows import outputs as out
+from transforms.flows.catalog import NEVER, Catalog
+from transforms.flows.codec import decode
+from transforms.flows.ids import short
+from transforms.flows.load.problems import Problem, suggest
+from transforms.flows.load.project import Project
+from transforms.flows.memory import seen
+from transforms.flows.publish import InvalidLog, catalog_of, records_of
+from transforms.flows.scenario import Input, Settings, Stories, Story, rewritten
+from transforms.flows.signals import Command, CommunicationUpdate, Event, Signal, Time
+from transforms.flows.step import Behind, step
+from transforms.flows.transcript import Transcript
+
+
+class Unplayable(ValueError):
+    """A story that cannot be played; ``problem`` says why and where."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+class Turn(msgspec.Struct, frozen=True, gc=False):
+    """One line played: the signal as the core got it, what came of it, and that in words."""
+
+    signal: Signal
+    outputs: tuple[out.AnyOutput, ...]
+    wake_at: int | None
+    said: list[str]
+
+
+class Player:
+    """One user of a story. ``catalog`` may be replaced by a later reading of the same log."""
+
+    def __init__(self, catalog: Catalog, settings: Settings) -> None:
+        self.catalog = catalog
+        self.state: bytes | None = None
+        self._transcript = Transcript(settings.where, ids=settings.ids)
+        self._sent: dict[str, str] = {}
+        self._wake: int | None = None
+
+    def take(self, given: Input) -> Turn | None:
+        """Let one thing happen; None if it is about a message that was never made."""
+        signal = self._resolved(given)
+        if signal is None:
+            return None
+        before = self.state
+        done = step(self.catalog, before, signal)
+        assert not isinstance(done, Behind), "the log of a scenario is complete"
+        self.state = done.state
+        for output in done.outputs:
+            if isinstance(output, out.Communication):
+                self._sent[output.step] = output.communication
+                self._sent[f"{output.flow}/{output.step}"] = output.communication
+        said = [self._transcript.line(output) for output in done.outputs]
+        said = said or [self._nothing(before, signal)]
+        if done.wake_at != self._wake:
+            self._wake = done.wake_at
+            when = "never" if self._wake is None else self._transcript.clock(self._wake)
+            said.append(f"next {when}")
+        return Turn(signal, done.outputs, done.wake_at, said)
+
+    def _resolved(self, given: Input) -> Signal | None:
+        if given.communication is None or not isinstance(given.signal, CommunicationUpdate):
+            return given.signal
+        found = self._sent.get(given.communication)
+        return found and msgspec.structs.replace(given.signal, communication=found)  # type: ignore[return-value]
+
+    def _nothing(self, before: bytes | None, signal: Signal) -> str:
+        """Say that nothing came of a signal, and why."""
+        if isinstance(signal, Time) or (isinstance(signal, Command) and signal.what == "wake"):
+            return "nothing is due"
+        if isinstance(signal, Event) and self.catalog.heard.get(signal.name, NEVER) > signal.time:
+            return "nothing reads this event"
+        if before is not None and seen(decode(before).memory, short(signal.id)):
+            return "nothing, seen before"
+        return "nothing"
+
+
+def log_of(
+    file: Stories, story: Story, project: Project, texts: Mapping[str, str]
+) -> tuple[control.ControlRecord, ...]:
+    """Return the control log of a story: its flows published and started, then its own records.
+
+    ``texts`` holds the other files that the story may publish, by their path beside it. A flow
+    that the story starts itself is only published. Raises Unplayable.
+    """
+    stem = file.path.rpartition("/")[2].removesuffix(".scenarios.txt")
+    flows = story.settings.flows
+    names = (stem,) if flows is None else flows
+    started = {g.record.flow for g in story.inputs if isinstance(g.record, control.Start)}
+    known = {flow.id for flow in project.flows}
+    for name in names:
+        if name not in known:
+            said = f'there is no flow "{name}" beside the scenarios'
+            raise unplayable(file, story.line, said, suggest(name, known))
+    base = records_of(
+        {name: project.flow_text(name) for name in names},
+        project.space_text,
+        {name: project.template_texts(name) for name in names},
+        story.settings.launch,
+    )
+    records = [r for r in base if not (isinstance(r, control.Start) and r.flow in started)]
+    for given in story.inputs:
+        if given.record is not None:
+            records.append(_record(file, given, project, texts, len(base) + len(records)))
+    return tuple(records)
+
+
+def _record(
+    file: Stories, given: Input, project: Project, texts: Mapping[str, str], sequence: int
+) -> control.ControlRecord:
+    record = given.record
+    assert record is not None
+    record = msgspec.structs.replace(record, sequence=sequence)
+    if given.file is None:
+        return record
+    if given.file not in texts:
+        said = f'there is no file "{given.file}" beside the scenarios'
+        raise unplayable(file, given.line, said, suggest(given.file, texts))
+    if isinstance(record, control.Publish):
+        known = {flow.id for flow in project.flows}
+        templates = project.template_texts(record.flow) if record.flow in known else {}
+        return msgspec.structs.replace(record, text=texts[given.file], templates=templates)
+    assert isinstance(record, control.SetSpace)
+    return msgspec.structs.replace(record, text=texts[given.file])
+
+
+def unplayable(file: Stories, line: int, message: str, known: str = "") -> Unplayable:
+    """Make the error that says why a line (from 0) cannot be played."""
+    width = len(file.lines[line])
+    problem = Problem(file.path, line + 1, 1, width, "scenario-log", message, known)
+    return Unplayable(problem)
+
+
+def silent(file: Stories, given: Input) -> Unplayable:
+    """Make the error for a status of a message that was never made."""
+    said = f'"{given.communication}" has sent nothing so far'
+    return unplayable(file, given.line, said)
+
+
+@lru_cache(maxsize=64)
+def catalog_for(lines: tuple[bytes, ...]) -> Catalog:
+    """Read a log; the same one once."""
+    return catalog_of([control.decode_line(line) for line in lines])
+
+
+def play(file: Stories, story: Story, log: Iterable[control.ControlRecord]) -> list[Turn]:
+    """Play a story on the core. Raises Unplayable."""
+    try:
+        catalog = catalog_for(tuple(control.encode_line(record) for record in log))
+    except InvalidLog as error:
+        said = "; ".join([str(error), *(p.message for p in error.problems)])
+        raise unplayable(file, story.line, said) from None
+    player, turns = Player(catalog, story.settings), list[Turn]()
+    for given in story.inputs:
+        turn = player.take(given)
+        if turn is None:
+            raise silent(file, given)
+        turns.append(turn)
+    return turns
+
+
+def told(file: Stories, project: Project, texts: Mapping[str, str]) -> str:
+    """Play all stories of a file; return the file as it should be. Raises Unplayable."""
+    said: dict[int, list[str]] = {}
+    for story in file.stories:
+        turns = play(file, story, log_of(file, story, project, texts))
+        for given, turn in zip(story.inputs, turns, strict=True):
+            said[given.line] = turn.said
+    return rewritten(file, said)

@@ -1,0 +1,383 @@
+"""Communications: planned by a step, judged when due, in the order of R14."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transforms.flows import model
+from transforms.flows import outputs as out
+from transforms.flows.bounds import fits, full
+from transforms.flows.catalog import Era
+from transforms.flows.codec import encoded_size
+from transforms.flows.plan import Node, Plan
+from transforms.flows.run import Data, Run
+from transforms.flows.signals import CommunicationUpdate, ProfileChange
+from transforms.flows.state import Communication, Sent, Session
+from transforms.flows.times import after, period_start, resolve
+from transforms.flows.view import View
+from transforms.flows.windows import closing, is_open, opening
+
+MONTH = 30 * 86_400_000
+KEPT = 100
+TRIES = 64
+FINAL = frozenset("completed no_response failed bounced canceled skipped expired unknown".split())
+
+
+def values_of(values: tuple[tuple[str, Any], ...], view: View) -> Data:
+    """Evaluate named expressions; a missing value is left out."""
+    found = {}
+    for name, value in values:
+        result = value(view)
+        if result is not None:
+            found[name] = result
+    return found
+
+
+def plan_send(run: Run, plan: Plan, session: Session, node: Node, t: int) -> str | None:
+    """Make the communication of a send step; return the reason if it was refused at once."""
+    verb = node.verb
+    assert isinstance(verb, model.Send)
+    view = run.look(t, plan, session)
+    due: int | None = t
+    if verb.at is not None:
+        due = resolve(verb.at, t, view.zone, node.path(view) if node.path else None)
+    missing = due is None
+    due = t if due is None else max(t, due)
+    name = run.session_id(session)
+    sent = Communication(
+        name,
+        session.id,
+        plan.number,
+        plan.version,
+        node.number,
+        session.started,
+        verb.channel,
+        "planned",
+        t,
+        due,
+        after(verb.validity, due, view.zone) if verb.validity else None,
+        session.silent,
+        _captured(plan, node, session, view),
+    )
+    session.sent[node.number] = name
+    if missing:
+        return _skip(run, plan, node, sent, session, "missing_date", t)
+    if due > t and not _room(run, sent):
+        return _skip(run, plan, node, sent, session, "too_many_planned", t)
+    if due > t:
+        _write(run, plan, node, sent, session, t, due=due)
+        _keep(run, sent, t)
+        return None
+    return judge(run, plan, node, sent, session, t)
+
+
+def _captured(plan: Plan, node: Node, session: Session, view: View) -> Data:
+    """Take what the template reads of the session, as it is when the message is planned."""
+    verb = node.verb
+    assert isinstance(verb, model.Send)
+    roots: Data = {"data": values_of(node.values[0], view)} if node.values[0] else {}
+    template = plan.templates.get(verb.template)
+    for path in template.reads if template is not None else ():
+        match path[0]:
+            case "entry":
+                _pick(roots, session.entry, path)
+            case "session":
+                _pick(roots, session.variables | {"started": session.started}, path)
+            case "flow":
+                roots["flow"] = {"id": plan.flow.id, "version": plan.version}
+            case _:
+                pass
+    return roots
+
+
+def _pick(into: Data, source: Data, path: tuple[str, ...]) -> None:
+    if len(path) == 1:
+        into[path[0]] = dict(source)
+    elif path[1] in source:
+        into.setdefault(path[0], {})[path[1]] = source[path[1]]
+
+
+def judge(
+    run: Run, plan: Plan, node: Node, sent: Communication, session: Session | None, t: int
+) -> str | None:
+    """Decide a due communication: it leaves, waits for an opening, or is refused for a reason."""
+    verb = node.verb
+    assert isinstance(verb, model.Send)
+    refused, channel, address = _refusal(run, verb, sent, t)
+    if refused is None:
+        opens = _opening(run, plan, verb, t)
+        if opens is None or (sent.expires is not None and opens >= sent.expires):
+            refused = "expired"
+        elif opens > t and not _room(run, sent):
+            refused = "too_many_planned"
+        elif opens > t:
+            sent.due, sent.changed = opens, t
+            _write(run, plan, node, sent, session, t, due=opens)
+            _keep(run, sent, t)
+            return None
+        elif run.era.cap_memory and _capped(run, plan, channel, verb.topic, t):
+            refused = "capped"
+    if refused is not None:
+        return _skip(run, plan, node, sent, session, refused, t)
+    _leave(run, plan, node, sent, session, channel, address, t)
+    return None
+
+
+def _room(run: Run, sent: Communication) -> bool:
+    """Tell whether a communication is planned already, or may be."""
+    if any(c is sent for c in run.state.communications):
+        return True
+    return not full(run.state) and fits(run.state, encoded_size(sent.data))
+
+
+def _skip(
+    run: Run,
+    plan: Plan,
+    node: Node,
+    sent: Communication,
+    session: Session | None,
+    reason: str,
+    t: int,
+) -> str:
+    """Say that a communication does not leave, and why; forget it."""
+    sent.status, sent.due, sent.changed = "skipped", None, t
+    _write(run, plan, node, sent, session, t, reason=reason)
+    _drop(run, sent)
+    return reason
+
+
+def _refusal(
+    run: Run, verb: model.Send, sent: Communication, t: int
+) -> tuple[str | None, str, str]:
+    if sent.silent:
+        return "holdout", verb.channel, ""
+    consent = run.state.consent
+    era = run.era
+    if not _allowed(consent, era, verb.channel, verb.topic):
+        return "no_consent", verb.channel, ""
+    for channel in (verb.channel, *verb.failover):
+        address = _address(run, era, channel)
+        if address and _allowed(consent, era, channel, verb.topic):
+            late = sent.expires is not None and t >= sent.expires
+            return ("expired" if late else None), channel, address
+    return "no_address", verb.channel, ""
+
+
+def _allowed(consent: dict[str, bool], era: Era, channel: str, topic: str | None) -> bool:
+    """Tell whether the user takes messages of a topic on a channel."""
+    if not consent.get(channel, True):
+        return False
+    if topic is None:
+        return True
+    default = not (topic in era.topics and era.topics[topic].opt_in)
+    return consent.get(f"{channel}:{topic}", consent.get(topic, default))
+
+
+def _address(run: Run, era: Era, channel: str) -> str:
+    known = era.channels.get(channel)
+    if known is None:
+        return ""
+    if known.address == "user":
+        return run.user
+    value = run.state.traits.get(known.address)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _opening(run: Run, plan: Plan, verb: model.Send, t: int) -> int | None:
+    """Return the next instant at which the window is open and quiet hours are over."""
+    quiet, window = run.era.space.quiet_hours, verb.window
+    if quiet is None and window is None:
+        return t
+    where, at = run.zone_of(plan), t
+    for _ in range(TRIES):
+        before = at
+        if window is not None:
+            at = opening(window, at, where)
+        if quiet is not None and is_open(quiet, at, where):
+            ends = closing(quiet, at, where)
+            if ends is None:
+                return None
+            at = ends
+        if at == before:
+            return at
+    return None
+
+
+def _capped(run: Run, plan: Plan, channel: str, topic: str | None, t: int) -> bool:
+    """Tell whether a cap over all flows of the user is reached (R2, R14)."""
+    where = None
+    for cap in run.era.space.caps:
+        if cap.channel not in (None, channel) or cap.topic not in (None, topic):
+            continue
+        where = where or run.zone_of(plan)
+        start = period_start(cap.limit.per, t, where)
+        count = sum(
+            1
+            for sent in run.state.sends
+            if sent.at > start
+            and cap.channel in (None, sent.channel)
+            and cap.topic in (None, sent.topic)
+        )
+        if count >= cap.limit.most:
+            return True
+    return False
+
+
+def _leave(
+    run: Run,
+    plan: Plan,
+    node: Node,
+    sent: Communication,
+    session: Session | None,
+    channel: str,
+    address: str,
+    t: int,
+) -> None:
+    verb = node.verb
+    assert isinstance(verb, model.Send)
+    template = plan.templates.get(verb.template)
+    data = sent.data
+    for path in template.reads if template is not None else ():
+        if path[0] == "user":
+            _pick(data, run.state.traits, path)
+    sent.channel, sent.status, sent.changed, sent.due = channel, "active", t, None
+    sent.data, sent.facts = {}, {"sent_at": t}
+    run.outputs.append(
+        out.Message(
+            f"{sent.id}-1",
+            run.user,
+            t,
+            plan.flow.id,
+            plan.version,
+            sent.session,
+            node.name,
+            sent.id,
+            channel,
+            address,
+            verb.template,
+            template.version if template is not None else "",
+            data,
+            verb.topic,
+            None,
+            sent.expires,
+        )
+    )
+    if run.era.cap_memory:
+        kept = [s for s in run.state.sends if s.at > t - run.era.cap_memory]
+        run.state.sends = [*kept, Sent(t, channel, verb.topic)]
+    _write(run, plan, node, sent, session, t)
+    _keep(run, sent, t)
+
+
+def _keep(run: Run, sent: Communication, t: int) -> None:
+    """Remember a communication: planned ones always, others for 30 days and up to a hundred."""
+    rest = [
+        c
+        for c in run.state.communications
+        if c.id != sent.id and (c.due is not None or c.changed > t - MONTH)
+    ]
+    over = len(rest) + 1 - KEPT
+    if over > 0:
+        known = [c.id for c in rest if c.due is None][:over]
+        rest = [c for c in rest if c.id not in known]
+    run.state.communications = [*rest, sent]
+
+
+def _drop(run: Run, sent: Communication) -> None:
+    run.state.communications = [c for c in run.state.communications if c.id != sent.id]
+
+
+def _write(
+    run: Run,
+    plan: Plan,
+    node: Node,
+    sent: Communication,
+    session: Session | None,
+    t: int,
+    *,
+    reason: str | None = None,
+    due: int | None = None,
+    data: Data | None = None,
+    name: str | None = None,
+) -> None:
+    """Write one row of a communication; its id is its own id and the row's status and time.
+
+    A status from outside may come twice at one instant: its row is named by what caused it.
+    """
+    verb = node.verb
+    assert isinstance(verb, model.Send)
+    run.outputs.append(
+        out.Communication(
+            name or f"{sent.id}-{sent.status}-{t}",
+            run.user,
+            t,
+            plan.flow.id,
+            plan.version,
+            sent.session,
+            node.name,
+            sent.id,
+            sent.status,
+            sent.channel,
+            verb.template,
+            reason,
+            verb.topic,
+            variants_of(plan, session)[-1] if session and session.variants else None,
+            due,
+            data=data or {},
+        )
+    )
+
+
+def variants_of(plan: Plan, session: Session) -> tuple[str, ...]:
+    """Return the drawn branches of a session as ``step=branch``, in the order of the drawing."""
+    found = []
+    for number, index in session.variants.items():
+        node = plan.nodes.get(number)
+        if node is not None and isinstance(node.verb, model.Split):
+            found.append(f"{node.name}={node.verb.branches[index].name}")
+    return tuple(found)
+
+
+def cancel_planned(run: Run, plan: Plan, session: Session, t: int) -> None:
+    """Cancel what a session has planned, except steps that say ``keep`` (R14)."""
+    for sent in list(run.state.communications):
+        if sent.session != session.id or sent.due is None:
+            continue
+        node = plan.nodes[sent.step]
+        assert isinstance(node.verb, model.Send)
+        if not node.verb.keep:
+            sent.status, sent.due, sent.changed = "canceled", None, t
+            _write(run, plan, node, sent, session, t, reason="session_ended")
+            _drop(run, sent)
+
+
+def update(run: Run, change: CommunicationUpdate, t: int) -> bool:
+    """Take in a communication's new status; tell whether it is known."""
+    found = next((c for c in run.state.communications if c.id == change.communication), None)
+    if found is None:
+        run.reject("unknown_communication", t, detail=change.communication)
+        return False
+    plan = run.catalog.plans[found.flow, found.version]
+    node = plan.nodes[found.step]
+    verb = node.verb
+    assert isinstance(verb, model.Send)
+    found.facts = found.facts | change.data | {change.status: t}
+    if change.status == "unsubscribed":
+        _unsubscribe(run, found.channel, verb.topic, t)
+    elif found.status not in FINAL:
+        found.status = change.status
+    found.changed = t
+    session = next((s for s in run.state.sessions if s.id == found.session), None)
+    row = Communication(**{f: getattr(found, f) for f in found.__struct_fields__})
+    row.status = change.status
+    _write(run, plan, node, row, session, t, data=change.data, name=run.other_id())
+    return True
+
+
+def _unsubscribe(run: Run, channel: str, topic: str | None, t: int) -> None:
+    """Withdraw consent for the communication's topic on its channel, or for the channel."""
+    consent = {f"{channel}:{topic}" if topic else channel: False}
+    run.state.consent.update(consent)
+    name = run.other_id()
+    run.outputs.append(out.ProfileUpdate(id=name, user=run.user, at=t, consent=consent))
+    run.raise_(ProfileChange(id=name, user=run.user, time=t, consent=consent))

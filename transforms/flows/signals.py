@@ -1,0 +1,135 @@
+"""What can happen to a user: one closed union (semantics, section 2).
+
+Every signal has an id, its own time and, where a transport gave one, its receipt; the
+user it concerns is part of it. Times are ms UTC. On a wire they are tagged msgpack or JSON.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Data = dict[str, Any]
+
+
+class Heard(
+    msgspec.Struct, frozen=True, gc=False, tag_field="is", omit_defaults=True, kw_only=True
+):
+    """Base of what arrives from outside: ``received`` None means that no receipt is known (R3)."""
+
+    id: str
+    user: str
+    time: int
+    received: int | None = None
+    sequence: int = 0
+    bypass: bool = False
+    backfill: bool = False
+
+
+class Event(Heard, frozen=True, gc=False, tag="event", omit_defaults=True, kw_only=True):
+    """A tracked event."""
+
+    name: str
+    properties: Data = {}
+
+
+class ProfileChange(Heard, frozen=True, gc=False, tag="profile", omit_defaults=True, kw_only=True):
+    """Traits to set or unset, tags, consent by channel, topic or ``channel:topic``."""
+
+    set: Data = {}
+    unset: tuple[str, ...] = ()
+    tag: tuple[str, ...] = ()
+    untag: tuple[str, ...] = ()
+    consent: dict[str, bool] = {}
+    anonymous_id: str | None = None
+
+
+class AudienceChange(
+    Heard, frozen=True, gc=False, tag="audience", omit_defaults=True, kw_only=True
+):
+    """The user entered or left an audience."""
+
+    audience: str
+    entered: bool
+
+
+class CommunicationUpdate(
+    Heard, frozen=True, gc=False, tag="communication", omit_defaults=True, kw_only=True
+):
+    """A communication reached a status; ``data`` holds a reply, digits, duration, cost."""
+
+    communication: str
+    status: str
+    data: Data = {}
+
+
+class Inbound(Heard, frozen=True, gc=False, tag="inbound", omit_defaults=True, kw_only=True):
+    """A message or a call from the user."""
+
+    channel: str
+    number: str
+    text: str = ""
+    call: bool = False
+    communication: str | None = None
+
+
+class Enter(Heard, frozen=True, gc=False, tag="enter", omit_defaults=True, kw_only=True):
+    """Put the user into a flow: Flow API, launch, upload, another flow (I9, R21, R22)."""
+
+    flow: str
+    key: str = ""
+    data: Data = {}
+    profile: Data = {}
+    participant: Data = {}
+    launch: str | None = None
+    member_of: str | None = None
+    operation: str | None = None
+
+
+class CallResult(Heard, frozen=True, gc=False, tag="call_result", omit_defaults=True, kw_only=True):
+    """The answer to a ``Call``."""
+
+    call: str
+    ok: bool
+    result: Data = {}
+    error: str = ""
+
+
+class Command(Heard, frozen=True, gc=False, tag="command", omit_defaults=True, kw_only=True):
+    """An order about this user; ``flow`` None means all flows. ``wake`` only looks at the state."""
+
+    what: Literal["hold", "resume", "stop", "suppress", "erase", "export", "import", "wake"]
+    flow: str | None = None
+    data: Data = {}
+
+
+class Handover(Heard, frozen=True, gc=False, tag="handover", omit_defaults=True, kw_only=True):
+    """Another key's state, to be merged into this one (R8)."""
+
+    source: str
+    state: bytes
+
+
+class Time(msgspec.Struct, frozen=True, gc=False, tag_field="is", tag="time"):
+    """No signal of this user with a handling time before ``at`` is still to come (R1)."""
+
+    user: str
+    at: int
+
+
+Signal = (
+    Event
+    | ProfileChange
+    | AudienceChange
+    | CommunicationUpdate
+    | Inbound
+    | Enter
+    | CallResult
+    | Command
+    | Handover
+    | Time
+)
+
+encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(Signal).decode

@@ -1,0 +1,149 @@
+"""All that is remembered of one user: the working copy that one run opens, changes and closes.
+
+Only a run changes it and nothing of it escapes, so these structs alone are mutable.
+Flows and steps appear by the numbers that the catalog gave them; times are ms UTC.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from transforms.flows.series import Series
+
+Data = dict[str, Any]
+
+
+class Part(msgspec.Struct, array_like=True, gc=False):
+    """Base of the state's parts. New fields go to the end, with a default."""
+
+
+class Promotion(Part, array_like=True, gc=False):
+    """What a slot shows, and until when; ``check`` is when its condition may change by time."""
+
+    step: int
+    slot: str
+    shows: str
+    until: int | None = None
+    check: int | None = None
+
+
+class Session(Part, array_like=True, gc=False):
+    """One session of a flow (B3).
+
+    ``due`` is when the current wait ends, ``check`` when a condition of it may change
+    by time alone (R18). ``count`` numbers the outputs (R30). ``visits`` counts arrivals by
+    step, ``variants`` holds the drawn branch by split, ``sent`` the newest communication
+    by send step, ``happened`` the cases of a ranked wait, ``true`` the exit conditions
+    that hold. After the end ``ended`` is set, and the session is a stub for its goals (R24).
+    """
+
+    id: str
+    flow: int
+    version: int
+    key: str
+    started: int
+    step: int
+    since: int
+    due: int | None = None
+    check: int | None = None
+    count: int = 0
+    silent: bool = False
+    entry: Data = {}
+    variables: Data = {}
+    visits: dict[int, int] = {}
+    variants: dict[int, int] = {}
+    sent: dict[int, str] = {}
+    happened: list[int] = []
+    true: list[int] = []
+    goals: list[str] = []
+    promotions: list[Promotion] = []
+    ended: int | None = None
+
+
+class Communication(Part, array_like=True, gc=False):
+    """A communication: planned, or what its newest status is (R14).
+
+    ``data`` is what was captured when it was planned; ``due`` is set while it is planned.
+    """
+
+    id: str
+    session: str
+    flow: int
+    version: int
+    step: int
+    started: int
+    channel: str
+    status: str
+    changed: int
+    due: int | None = None
+    expires: int | None = None
+    silent: bool = False
+    data: Data = {}
+    facts: Data = {}
+
+
+class Visit(Part, array_like=True, gc=False):
+    """A past or present stay in a flow: entered at, ``took`` ms until the exit or None."""
+
+    entered: int
+    took: int | None = None
+    key: str = ""
+
+
+class History(Part, array_like=True, gc=False):
+    """What limits, delays and first arrivals need to know of a flow."""
+
+    times: int = 0
+    visits: list[Visit] = []
+    reached: list[int] = []
+
+
+class Pending(Part, array_like=True, gc=False):
+    """A trigger on its way: a combination's parts, a held change, a date that will come.
+
+    ``times`` are the instants of the parts that happened; ``due`` is when it fires by itself.
+    """
+
+    flow: int
+    trigger: int
+    times: list[int | None] = []
+    due: int | None = None
+    cause: str = ""
+    data: Data = {}
+
+
+class Sent(Part, array_like=True, gc=False):
+    """A message that counts for caps."""
+
+    at: int
+    channel: str
+    topic: str | None = None
+
+
+class State(Part, array_like=True, gc=False):
+    """One user.
+
+    ``clock`` is the time of the last thing handled, ``absorbed`` the effective time of the
+    last control record taken in, ``memory`` the ids seen, ``dropped`` the newest own time of
+    an id dropped for lack of room (R5). ``sequence`` numbers the flow states sent out (R31).
+    """
+
+    clock: int
+    absorbed: int
+    sequence: int = 0
+    dropped: int = 0
+    memory: bytes = b""
+    traits: Data = {}
+    tags: list[str] = []
+    consent: dict[str, bool] = {}
+    audiences: dict[str, int] = {}
+    checks: dict[str, int] = {}
+    series: dict[str, Series] = {}
+    sessions: list[Session] = []
+    ended: list[Session] = []
+    histories: dict[int, History] = {}
+    sends: list[Sent] = []
+    communications: list[Communication] = []
+    pending: list[Pending] = []

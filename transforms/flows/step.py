@@ -1,0 +1,148 @@
+"""The core's one function (section 1): what was remembered and what happened, to what is decided.
+
+    step(catalog, user, blob, signal) -> Done(blob', outputs, wake_at) | Behind(until)
+
+Every host calls this and nothing else; ``fold`` is the same over several signals of one user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from transforms.flows.catalog import Catalog
+from transforms.flows.codec import decode, encode
+from transforms.flows.due import soonest
+from transforms.flows.handle import fire_until, handle
+from transforms.flows.ids import short
+from transforms.flows.memory import forgotten, remember, seen
+from transforms.flows.outputs import AnyOutput
+from transforms.flows.run import Run
+from transforms.flows.signals import Command, Event, Signal, Time
+from transforms.flows.state import State
+
+
+class Done(msgspec.Struct, frozen=True, gc=False):
+    """The new state, the outputs in order, and when to call again with ``Time`` (None: never)."""
+
+    state: bytes | None
+    outputs: tuple[AnyOutput, ...]
+    wake_at: int | None
+
+
+class Behind(msgspec.Struct, frozen=True, gc=False):
+    """The control log is not complete until this instant: read it again, and retry."""
+
+    until: int
+
+
+def step(catalog: Catalog, state: bytes | None, signal: Signal) -> Done | Behind:
+    """Handle one signal of one user (R1-R7)."""
+    return fold(catalog, state, (signal,))
+
+
+def fold(catalog: Catalog, state: bytes | None, signals: Iterable[Signal]) -> Done | Behind:
+    """Handle signals of one user in this order; the same as ``step`` on each in turn (R3).
+
+    If the control log is not complete for one of them, nothing of all is done.
+    """
+    run: Run | None = None
+    for signal in signals:
+        if state is None and run is None and _asks(signal):
+            continue
+        if unheard(catalog, signal):
+            _, at = _times(catalog, signal)
+            if catalog.complete_until < at:
+                return Behind(at)
+            continue
+        run = run or _open(catalog, state, signal)
+        until = advance(run, signal)
+        if until is not None:
+            return Behind(until)
+    if run is None:
+        return Done(state, (), _wake(state))
+    run.close()
+    untouched = run.state.clock < 0
+    return Done(
+        None if untouched else encode(run.state),
+        tuple(run.outputs),
+        None if untouched else soonest(run.state),
+    )
+
+
+def _wake(state: bytes | None) -> int | None:
+    return soonest(decode(state)) if state is not None else None
+
+
+def unheard(catalog: Catalog, signal: Signal) -> bool:
+    """Tell whether an event's name is read by no definition: then it is no signal (R5)."""
+    return isinstance(signal, Event) and signal.name not in catalog.heard
+
+
+def _asks(signal: Signal) -> bool:
+    """Tell whether the signal only looks at what is there."""
+    return isinstance(signal, Time) or (isinstance(signal, Command) and signal.what == "wake")
+
+
+def _open(catalog: Catalog, state: bytes | None, signal: Signal) -> Run:
+    opened = State(clock=-1, absorbed=-1) if state is None else decode(state)
+    return Run(catalog, signal.user, opened)
+
+
+def advance(run: Run, signal: Signal) -> int | None:
+    """Take one signal into an open run; return the instant the log must reach, if it is behind."""
+    if isinstance(signal, Time):
+        return _fire(run, signal.at)
+    if isinstance(signal, Command) and signal.what == "wake":
+        return _fire(run, signal.time)
+    return _take(run, signal)
+
+
+def _fire(run: Run, until: int) -> int | None:
+    if run.catalog.complete_until < until:
+        return until
+    if run.state.clock >= 0:
+        fire_until(run, until)
+    return None
+
+
+def _times(catalog: Catalog, signal: Signal) -> tuple[int, int]:
+    """Return the own time, and the handling time but for the user's clock (section 1, R9)."""
+    assert not isinstance(signal, Time)
+    received = signal.received
+    if received is None:
+        return signal.time, signal.time
+    own = min(signal.time, received)
+    return own, max(own, received - catalog.at(own).space.slack)
+
+
+def _take(run: Run, signal: Signal) -> int | None:
+    assert not isinstance(signal, Time)
+    state, catalog = run.state, run.catalog
+    own, at = _times(catalog, signal)
+    t = max(at, state.clock)
+    if isinstance(signal, Event) and catalog.heard[signal.name] > t:
+        return None
+    if catalog.complete_until < t:
+        return t
+    known = short(signal.id)
+    if seen(state.memory, known):
+        return None
+    edge = forgotten(state.clock, state.dropped) if state.clock >= 0 else -1
+    if state.absorbed < 0:
+        state.absorbed, run.fresh = catalog.at(t).since, True
+    else:
+        fire_until(run, t)
+    if own <= edge and not signal.backfill:
+        state.clock = t
+        run.begin(signal.id, t, f"{signal.id}@{t}")
+        run.reject("too_old", t)
+        return None
+    state.memory, state.dropped = remember(state.memory, known, own, t, state.dropped)
+    state.clock = t
+    handle(run, signal, own, t)
+    run.fresh = False
+    if own < signal.time:
+        run.reject("future_time", t)
+    return None

@@ -1,0 +1,228 @@
+"""What a step does: one frozen struct a verb, one closed union."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from transforms.flows.expressions import Expr
+from transforms.flows.times import Delay, Moment
+from transforms.flows.windows import Window
+
+Named = tuple[tuple[str, Expr], ...]
+"""Names with the expressions that give their values, in the order written."""
+
+
+class Value(msgspec.Struct, frozen=True, gc=False, tag_field="is"):
+    """Base of every part of a definition: immutable, tagged by its kind."""
+
+
+class EventMatch(Value, frozen=True, gc=False, tag="match"):
+    """An event by name, with a condition on it."""
+
+    event: str
+    where: Expr | None = None
+
+
+class Wait(Value, frozen=True, gc=False, tag="wait"):
+    """Wait for a duration (L3)."""
+
+    delay: Delay
+
+
+class WaitUntil(Value, frozen=True, gc=False, tag="wait_until"):
+    """Wait until a moment; a past one goes on or exits, a missing one has a branch of its own."""
+
+    moment: Moment
+    past: Literal["go", "exit"] = "go"
+    missing: str | None = None
+
+
+class WaitWindow(Value, frozen=True, gc=False, tag="wait_window"):
+    """Wait until the window is open; inside it, pass at once."""
+
+    window: Window
+
+
+class CaseEvent(Value, frozen=True, gc=False, tag="case_event"):
+    """The event happened after the wait began."""
+
+    match: EventMatch
+    then: str | None = None
+
+
+class CaseStatus(Value, frozen=True, gc=False, tag="case_status"):
+    """The communication of a send step reached a status."""
+
+    status: str
+    step: str
+    then: str | None = None
+
+
+class CaseWhen(Value, frozen=True, gc=False, tag="case_when"):
+    """The condition is true, or becomes true."""
+
+    when: Expr
+    then: str | None = None
+
+
+class CaseAudience(Value, frozen=True, gc=False, tag="case_audience"):
+    """The user entered or left an audience after the wait began."""
+
+    audience: str
+    when: Literal["entered", "left"] = "entered"
+    then: str | None = None
+
+
+Case = CaseEvent | CaseStatus | CaseWhen | CaseAudience
+
+
+class WaitFor(Value, frozen=True, gc=False, tag="wait_for"):
+    """Wait for the first of several cases, with a time-out of its own branch.
+
+    ``restart``: an event of the case without ``then`` starts the time-out again.
+    ``rank``: wait to the end and take the first listed of those that happened.
+    """
+
+    cases: tuple[Case, ...]
+    timeout: Delay | None = None
+    timeout_then: str | None = None
+    rank: bool = False
+    restart: bool = False
+
+
+class IfCase(Value, frozen=True, gc=False, tag="if_case"):
+    """One branch of an ``if``."""
+
+    when: Expr
+    then: str | None = None
+
+
+class If(Value, frozen=True, gc=False, tag="if"):
+    """Take the first case that is true, else the other branch (C14, L5)."""
+
+    cases: tuple[IfCase, ...]
+    otherwise: str | None = None
+
+
+class Branch(Value, frozen=True, gc=False, tag="branch"):
+    """One branch of a split: whole percent; a holdout is counted and gets nothing."""
+
+    name: str
+    percent: int
+    holdout: bool = False
+    then: str | None = None
+
+
+class Split(Value, frozen=True, gc=False, tag="split"):
+    """Split by hash, sticky over re-entries unless ``redraw`` (I11, J10)."""
+
+    branches: tuple[Branch, ...]
+    redraw: bool = False
+
+
+class Send(Value, frozen=True, gc=False, tag="send"):
+    """Make a communication, planned for ``at`` or due now, judged when due (R14).
+
+    ``branches`` maps a reason (``no_consent``, ``capped`` …) to a step, taken only
+    by a send that is due at once.
+    """
+
+    channel: str
+    template: str
+    data: Named = ()
+    at: Moment | None = None
+    topic: str | None = None
+    window: Window | None = None
+    validity: Delay | None = None
+    failover: tuple[str, ...] = ()
+    keep: bool = False
+    branches: tuple[tuple[str, str], ...] = ()
+
+
+class Promote(Value, frozen=True, gc=False, tag="promote"):
+    """Show a promotion in a slot while the session is in the flow, until it ends (J6)."""
+
+    slot: str
+    promotion: str
+    lasts: Delay | None = None
+    while_: Expr | None = None
+
+
+class CallWebhook(Value, frozen=True, gc=False, tag="webhook"):
+    """Send a request to a named connection or an https address (J9, B2)."""
+
+    url: str
+    method: str = "POST"
+    connection: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    template: str | None = None
+    data: Named = ()
+
+
+class ExportFields(Value, frozen=True, gc=False, tag="export"):
+    """Export a record of chosen fields to a named destination (L4, L10)."""
+
+    destination: str
+    fields: Named = ()
+
+
+class Update(Value, frozen=True, gc=False, tag="update"):
+    """Set, unset, increment and append traits and session variables; add and remove tags (C17).
+
+    Targets are ``user.<trait>`` or ``session.<variable>``.
+    """
+
+    set: Named = ()
+    unset: tuple[str, ...] = ()
+    increment: Named = ()
+    append: Named = ()
+    tag: tuple[str, ...] = ()
+    untag: tuple[str, ...] = ()
+
+
+class ChangeAudience(Value, frozen=True, gc=False, tag="change_audience"):
+    """Add the user to a static audience, or remove them (J7)."""
+
+    audience: str
+    add: bool = True
+
+
+class EmitEvent(Value, frozen=True, gc=False, tag="emit"):
+    """Raise an event of the product's own, seen by all flows."""
+
+    event: str
+    properties: Named = ()
+
+
+class End(Value, frozen=True, gc=False, tag="end"):
+    """End the session with a reason (C21)."""
+
+    reason: str = "completed"
+
+
+Verb = (
+    Wait
+    | WaitUntil
+    | WaitWindow
+    | WaitFor
+    | If
+    | Split
+    | Send
+    | Promote
+    | CallWebhook
+    | ExportFields
+    | Update
+    | ChangeAudience
+    | EmitEvent
+    | End
+)
+
+
+class Step(Value, frozen=True, gc=False, tag="step"):
+    """A named step. ``then`` None: the session ends here (C21)."""
+
+    name: str
+    verb: Verb
+    then: str | None = None

@@ -1,0 +1,167 @@
+"""Local time: zones from PyPI's tzdata, days and clock times of a user as instants (R16).
+
+A local time that does not exist means the first instant after the gap; one that occurs
+twice means the first. Instants are ms UTC, from the year 1000 to the year 9000.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock
+from functools import lru_cache
+from importlib import resources
+from zoneinfo import ZoneInfo
+
+DAY = 86_400_000
+EARLIEST = -30_610_224_000_000
+LATEST = 221_845_392_000_000
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+_ONE_DAY = timedelta(days=1)
+_LONGEST = 40
+_INSTANT = re.compile(
+    r"(\d{4}-\d\d-\d\d)"
+    r"(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?) ?(Z|[+-]\d\d:?\d\d)?)?",
+    re.ASCII,
+)
+
+
+@lru_cache(maxsize=1)
+def zone_names() -> frozenset[str]:
+    """Return the names of all zones of the IANA database."""
+    text = resources.files("tzdata").joinpath("zones").read_text(encoding="ascii")
+    return frozenset(text.split())
+
+
+@lru_cache(maxsize=1024)
+def _load(name: str) -> ZoneInfo | None:
+    if name not in zone_names():
+        return None
+    file = resources.files("tzdata").joinpath("zoneinfo", *name.split("/"))
+    with file.open("rb") as data:
+        return ZoneInfo.from_file(data, key=name)
+
+
+@lru_cache(maxsize=1)
+def utc() -> ZoneInfo:
+    """Return UTC."""
+    found = _load("UTC")
+    if found is None:
+        raise RuntimeError("tzdata has no UTC")
+    return found
+
+
+def zone(name: str | None, fallback: str | None = None) -> ZoneInfo:
+    """Return the zone called ``name``, else ``fallback``, else UTC; invalid is missing (R16)."""
+    for wanted in (name, fallback):
+        if isinstance(wanted, str):
+            found = _load(wanted)
+            if found is not None:
+                return found
+    return utc()
+
+
+def local(t: int, where: ZoneInfo) -> datetime:
+    """Return the clock on the wall at an instant."""
+    return (_EPOCH + timedelta(milliseconds=t)).astimezone(where)
+
+
+def at_local(wall: datetime, where: ZoneInfo) -> int:
+    """Return the instant of a naive local time (R16)."""
+    first = wall.replace(tzinfo=where, fold=0)
+    t = (first - _EPOCH) // _MS
+    second = wall.replace(tzinfo=where, fold=1)
+    if first.utcoffset() == second.utcoffset():
+        return t
+    if local(t, where).replace(tzinfo=None) == wall:
+        return t
+    return _gap_end((second - _EPOCH) // _MS, t, where)
+
+
+def _gap_end(before: int, after: int, where: ZoneInfo) -> int:
+    offset = local(after, where).utcoffset()
+    while after - before > 1:
+        middle = (before + after) // 2
+        if local(middle, where).utcoffset() == offset:
+            after = middle
+        else:
+            before = middle
+    return after
+
+
+@lru_cache(maxsize=8192)
+def local_clock(day: date, minute: int, where: ZoneInfo) -> int:
+    """Return the instant of a minute of a local day; 1440 is the next day's start."""
+    if minute >= 1440:
+        return local_midnight(day + _ONE_DAY, where)
+    return at_local(datetime.combine(day, clock(minute // 60, minute % 60)), where)
+
+
+@lru_cache(maxsize=8192)
+def local_midnight(day: date, where: ZoneInfo) -> int:
+    """Return the first instant of a local day."""
+    return at_local(datetime(day.year, day.month, day.day), where)  # noqa: DTZ001
+
+
+def local_day(t: int, where: ZoneInfo) -> date:
+    """Return the local day of an instant: from its first midnight to the next day's first."""
+    wall = local(t, where)
+    day = wall.date()
+    if wall.fold and local_midnight(day + _ONE_DAY, where) <= t:
+        return day + _ONE_DAY
+    return day
+
+
+def next_midnight(t: int, where: ZoneInfo) -> int:
+    """Return the start of the next local day."""
+    return local_midnight(local_day(t, where) + _ONE_DAY, where)
+
+
+def instant(text: str, where: ZoneInfo) -> int | None:
+    """Read an ISO date (the local day's start) or date-time (local, unless it has an offset)."""
+    return _instant(text, where) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=8192)
+def _instant(text: str, where: ZoneInfo) -> int | None:
+    match = _INSTANT.fullmatch(text)
+    if match is None:
+        return None
+    day, time_of_day, offset = match.groups()
+    try:
+        if time_of_day is None:
+            t = local_midnight(date.fromisoformat(day), where)
+        else:
+            wall = datetime.fromisoformat(f"{day}T{time_of_day}{offset or ''}")
+            t = at_local(wall, where) if offset is None else (wall - _EPOCH) // _MS
+    except (ValueError, OverflowError):
+        return None
+    return t if EARLIEST <= t <= LATEST else None
+
+
+def moment_of(value: object, where: ZoneInfo) -> int | None:
+    """Return the instant that a value of user data stands for; None if it is none.
+
+    Text is read by ``instant``. A number is ms since 1970, if it is at least 10**11 in size:
+    smaller ones are more likely seconds or no time at all.
+    """
+    if value.__class__ is str:
+        return instant(value, where)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if abs(value) >= 10**11 and EARLIEST <= value <= LATEST else None
+    return None
+
+
+def iso(t: int) -> str:
+    """Write an instant: ``2026-01-02T03:04:05Z``, with ``.123`` unless it is a whole second."""
+    text = (_EPOCH + timedelta(milliseconds=t)).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
+    return f"{text}.{t % 1000:03}Z" if t % 1000 else f"{text}Z"
+
+
+def anniversary(born: date, year: int) -> date:
+    """Return a date's anniversary in a year; that of February 29 falls on the 28th."""
+    if born.month == 2 and born.day == 29:
+        return date(year, 3, 1) - _ONE_DAY
+    return date(year, born.month, born.day)

@@ -1,0 +1,225 @@
+"""Numbers about steps and flows, counted from output rows and nothing else (R25).
+
+Counting is associative and commutative: rows may come in any order, parts be counted apart
+and merged, and a recount from the raw rows gives the same numbers. Only minutes are kept;
+hours and days are their sums. Money is counted in whole ten-thousandths, so sums are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import ROUND_HALF_EVEN, Decimal
+from math import isfinite
+from typing import Literal
+
+import msgspec
+
+from transforms.flows.outputs import (
+    AnyOutput,
+    Call,
+    Communication,
+    Conversion,
+    Message,
+    Rejection,
+    Transition,
+)
+
+Window = Literal["minute", "hour", "day"]
+WINDOWS: dict[Window, int] = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
+MONEY = {"revenue", "holdout_revenue", "cost"}
+UNIT = 10_000
+WITHHELD = {"skipped", "expired", "canceled"}
+BEFORE_DELIVERY = {"planned", "active"}
+
+
+class StepMetric(msgspec.Struct, frozen=True, gc=False, tag_field="is", tag="step_metric"):
+    """One number about a step in one window; the fields of ``step_metric.avsc``.
+
+    ``arrivals`` (total engagements), ``first_arrivals`` (unique ones), ``left``,
+    ``time_in_step`` (ms, summed over those that left), ``messages``, ``calls`` by kind,
+    ``suppressed`` by reason, each status of a communication by its name, ``parts``,
+    ``cost``, ``conversions`` and ``revenue`` by goal. What sessions in the flow's
+    holdout did is counted apart, with ``holdout_`` before the name.
+    """
+
+    window: Window
+    start: int
+    flow: str
+    version: int
+    step: str
+    metric: str
+    reason: str
+    value: float
+
+
+class FlowMetric(msgspec.Struct, frozen=True, gc=False, tag_field="is", tag="flow_metric"):
+    """One number about a flow in one window; the fields of ``flow_metric.avsc``.
+
+    ``entries``, ``exits`` and ``refusals`` by reason, ``recipients`` (distinct users
+    with a message), ``messages``, ``cost``, ``goals`` and ``revenue`` by goal.
+    """
+
+    window: Window
+    start: int
+    flow: str
+    version: int | None
+    metric: str
+    reason: str
+    value: float
+
+
+Metric = StepMetric | FlowMetric
+
+
+class Key(msgspec.Struct, frozen=True, gc=False):
+    """What a number is about; ``step`` None means the flow as a whole."""
+
+    start: int
+    flow: str
+    version: int | None
+    step: str | None
+    metric: str
+    reason: str
+
+
+class Counts(msgspec.Struct, gc=False):
+    """What was counted so far, by minute: sums, and the users that are counted once."""
+
+    sums: dict[Key, int] = {}
+    users: dict[Key, set[str]] = {}
+
+
+def add(counts: Counts, row: AnyOutput) -> Counts:
+    """Count a row, changing ``counts``; kinds without a metric count for nothing."""
+    match row:
+        case Transition():
+            _transition(counts, row)
+        case Communication():
+            _communication(counts, row)
+        case Message():
+            _message(counts, row)
+        case Call():
+            _count(counts, row, row.step, "calls", row.kind)
+        case Conversion():
+            _conversion(counts, row)
+        case Rejection():
+            key = Key(_minute(row.at), row.flow or "", None, None, "refusals", row.reason)
+            counts.sums[key] = counts.sums.get(key, 0) + 1
+        case _:
+            pass
+    return counts
+
+
+def _transition(counts: Counts, row: Transition) -> None:
+    apart = "holdout_" if row.silent else ""
+    match row.what:
+        case "entered":
+            _count(counts, row, None, apart + "entries")
+        case "reached":
+            _count(counts, row, row.step, apart + "arrivals")
+            if row.first_arrival:
+                _count(counts, row, row.step, apart + "first_arrivals")
+        case "left":
+            _count(counts, row, row.step, apart + "left")
+            if row.since is not None:
+                spent = row.at - row.since
+                _count(counts, row, row.step, apart + "time_in_step", amount=spent)
+        case "ended":
+            _count(counts, row, None, apart + "exits", row.reason or "completed")
+
+
+def _communication(counts: Counts, row: Communication) -> None:
+    if row.status in WITHHELD and row.reason is not None:
+        _count(counts, row, row.step, "suppressed", row.reason)
+    elif row.status not in BEFORE_DELIVERY:
+        _count(counts, row, row.step, row.status)
+    if row.parts is not None:
+        _count(counts, row, row.step, "parts", amount=row.parts)
+    if row.cost is not None:
+        for step in (row.step, None):
+            _count(counts, row, step, "cost", amount=money(row.cost))
+
+
+def _message(counts: Counts, row: Message) -> None:
+    for step in (row.step, None):
+        _count(counts, row, step, "messages")
+    key = Key(_minute(row.at), row.flow, row.version, None, "recipients", "")
+    counts.users.setdefault(key, set()).add(row.user)
+
+
+def _conversion(counts: Counts, row: Conversion) -> None:
+    apart = "holdout_" if row.silent else ""
+    value = money(row.value or 0.0)
+    _count(counts, row, None, apart + "goals", row.goal)
+    _count(counts, row, None, apart + "revenue", row.goal, value)
+    for step in sorted(set(row.steps)):
+        _count(counts, row, step, apart + "conversions", row.goal)
+        _count(counts, row, step, apart + "revenue", row.goal, value)
+
+
+def _count(
+    counts: Counts,
+    row: Transition | Communication | Message | Call | Conversion,
+    step: str | None,
+    metric: str,
+    reason: str = "",
+    amount: int = 1,
+) -> None:
+    key = Key(_minute(row.at), row.flow, row.version, step, metric, reason)
+    counts.sums[key] = counts.sums.get(key, 0) + amount
+
+
+def _minute(at: int) -> int:
+    return at - at % WINDOWS["minute"]
+
+
+def money(value: float) -> int:
+    """Turn an amount into whole ten-thousandths, half to even; what is not finite is none."""
+    if not isfinite(value):
+        return 0
+    exact = Decimal(repr(value)) * UNIT
+    return int(exact.to_integral_value(ROUND_HALF_EVEN))
+
+
+def merge(a: Counts, b: Counts) -> Counts:
+    """Put two counts together, changing neither."""
+    sums = dict(a.sums)
+    for key, amount in b.sums.items():
+        sums[key] = sums.get(key, 0) + amount
+    users = {key: set(known) for key, known in a.users.items()}
+    for key, known in b.users.items():
+        users.setdefault(key, set()).update(known)
+    return Counts(sums, users)
+
+
+def rows(counts: Counts) -> list[Metric]:
+    """List the numbers of each minute, then hour, then day, in order; a sum of zero is left out."""
+    return [row for window, size in WINDOWS.items() for row in _window(counts, window, size)]
+
+
+def _window(counts: Counts, window: Window, size: int) -> Iterator[Metric]:
+    rolled = Counts()
+    for key, amount in counts.sums.items():
+        wide = msgspec.structs.replace(key, start=key.start - key.start % size)
+        rolled.sums[wide] = rolled.sums.get(wide, 0) + amount
+    for key, known in counts.users.items():
+        wide = msgspec.structs.replace(key, start=key.start - key.start % size)
+        rolled.users.setdefault(wide, set()).update(known)
+    totals = rolled.sums | {key: len(known) for key, known in rolled.users.items()}
+    for key in sorted(totals, key=_order):
+        if totals[key]:
+            yield _row(window, key, totals[key])
+
+
+def _order(key: Key) -> tuple[int, str, int, str, str, str]:
+    version = -1 if key.version is None else key.version
+    return key.start, key.flow, version, key.step or "", key.metric, key.reason
+
+
+def _row(window: Window, key: Key, total: int) -> Metric:
+    value = total / UNIT if key.metric in MONEY else float(total)
+    if key.step is None:
+        return FlowMetric(window, key.start, key.flow, key.version, key.metric, key.reason, value)
+    return StepMetric(
+        window, key.start, key.flow, key.version or 0, key.step, key.metric, key.reason, value
+    )

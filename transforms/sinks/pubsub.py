@@ -1,0 +1,143 @@
+"""Publishes encoded outputs to topics: in order by user, and again with the same id if need be.
+
+The broker gives each publication an id of its own, so a repeated one is another message to it:
+consumers know it by the attribute ``id`` (R31). Made for a DoFn: ``setup``, ``add`` for each
+record, ``flush`` at the end of a bundle, ``teardown``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import msgspec
+from google.api_core.exceptions import GoogleAPICallError, RetryError
+from google.api_core.retry import Retry, if_transient_error
+from google.cloud import pubsub_v1
+from google.pubsub_v1 import types
+from google.pubsub_v1.services.publisher import PublisherClient
+
+MAX_MESSAGES = 1000
+MAX_BYTES = 8_000_000
+"""A request may have 10 MB; attributes, ids and lengths are not counted here."""
+CALL_SECONDS = 60.0
+# How many requests are under way at once: with ordering keys there is one a user, since a
+# request may hold one key only.
+CONCURRENT = 16
+RETRY = Retry(
+    predicate=if_transient_error, initial=0.05, multiplier=2.0, maximum=5.0, timeout=CALL_SECONDS
+)
+
+
+class Outgoing(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """An encoded output and where it goes: ``topic`` is ``projects/<project>/topics/<name>``."""
+
+    topic: str
+    id: str
+    kind: str
+    schema: str
+    flow: str
+    user: str
+    data: bytes
+
+
+class NotPublished(Exception):
+    """Some outputs are still unpublished after all retries: how many, and what the broker said."""
+
+    def __init__(self, left: int, why: str) -> None:
+        super().__init__(f"{left} outputs are not published: {why}")
+        self.left = left
+
+
+class Publisher:
+    """Collects outputs and publishes them; with ``ordered`` the user is their ordering key."""
+
+    def __init__(self, *, ordered: bool = True, concurrent: int = CONCURRENT) -> None:
+        self._ordered = ordered
+        self._concurrent = concurrent
+        self._client: PublisherClient | None = None
+        self._pool: ThreadPoolExecutor | None = None
+        self._lines: dict[tuple[str, str], list[Outgoing]] = {}
+        self._count = 0
+        self._bytes = 0
+
+    def setup(self) -> None:
+        """Connect."""
+        self._client = pubsub_v1.PublisherClient()
+        self._pool = ThreadPoolExecutor(self._concurrent, thread_name_prefix="publish")
+
+    def add(self, output: Outgoing) -> None:
+        """Take an output; it may leave now or with the next ``flush``."""
+        key = output.user if self._ordered else ""
+        self._lines.setdefault((output.topic, key), []).append(output)
+        self._count += 1
+        self._bytes += len(output.data)
+        if self._count >= MAX_MESSAGES * self._concurrent or self._bytes >= MAX_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Publish all that was added and wait for the broker; what fails stays for the next try.
+
+        Raises ``NotPublished``; then nothing of the bundle may be taken as done.
+        """
+        if self._pool is None:
+            raise RuntimeError("setup comes before flush")
+        lines, self._lines = self._lines, {}
+        sent: dict[tuple[str, str], Future[str]] = {
+            line: self._pool.submit(self._publish, *line, outputs)
+            for line, outputs in lines.items()
+        }
+        errors = [error for future in sent.values() if (error := future.result())]
+        self._lines = {line: outputs for line, outputs in lines.items() if outputs}
+        self._count = sum(map(len, self._lines.values()))
+        self._bytes = sum(len(each.data) for line in self._lines.values() for each in line)
+        if errors:
+            raise NotPublished(self._count, errors[0])
+
+    def teardown(self) -> None:
+        """Disconnect."""
+        if self._pool is not None and self._client is not None:
+            self._pool.shutdown()
+            self._client.transport.close()
+            self._pool = self._client = None
+
+    def _publish(self, topic: str, key: str, outputs: list[Outgoing]) -> str:
+        """Publish one key's outputs in order, take off what is done, and return what went wrong."""
+        while outputs:
+            batch = outputs[: _fitting(outputs)]
+            request = types.PublishRequest.pb(types.PublishRequest(topic=topic))
+            for output in batch:
+                request.messages.add(
+                    data=output.data, attributes=attributes(output), ordering_key=key
+                )
+            try:
+                # The plain call, not the batching one: waiting and order are kept here.
+                PublisherClient.publish(
+                    self._client,
+                    request=types.PublishRequest.wrap(request),
+                    retry=RETRY,
+                    timeout=CALL_SECONDS,
+                )
+            except (GoogleAPICallError, RetryError) as error:
+                return str(error)
+            del outputs[: len(batch)]
+        return ""
+
+
+def attributes(output: Outgoing) -> dict[str, str]:
+    """Name what a consumer may need before it decodes: its id, kind, schema and flow."""
+    return {
+        "id": output.id,
+        "kind": output.kind,
+        "schema": output.schema,
+        "flow": output.flow,
+    }
+
+
+def _fitting(outputs: Sequence[Outgoing]) -> int:
+    size = 0
+    for count, output in enumerate(outputs[:MAX_MESSAGES]):
+        size += len(output.data)
+        if size > MAX_BYTES and count:
+            return count
+    return min(len(outputs), MAX_MESSAGES)

@@ -1,0 +1,144 @@
+"""The envelope of records: Segment's track and identify calls, and kinds of the project's own.
+
+One Struct a kind. Lengths and numbers are bounded by types, so a hostile record is refused
+while it is decoded; unknown fields are passed over, as Segment adds to them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+Text = Annotated[str, Meta(min_length=1, max_length=256)]
+Short = Annotated[str, Meta(max_length=256)]
+Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Long = Annotated[str, Meta(max_length=32 * 1024)]
+Value = None | bool | Whole | float | str | list[Any] | dict[str, Any]
+Values = dict[str, Value]
+Names = Annotated[tuple[Text, ...], Meta(max_length=1000)]
+Consent = Annotated[dict[Text, bool], Meta(max_length=1000)]
+Moment = datetime | Whole
+
+
+class Envelope(
+    msgspec.Struct, frozen=True, gc=False, kw_only=True, rename="camel", tag_field="type"
+):
+    """What each record has; a moment is an ISO text, or a number of ms since 1970."""
+
+    message_id: Text
+    timestamp: Moment
+    user_id: Text | None = None
+    anonymous_id: Text | None = None
+    received_at: Moment | None = None
+    sent_at: Moment | None = None
+    sequence: Whole = 0
+    bypass: bool = False
+    backfill: bool = False
+
+
+class Track(Envelope, frozen=True, gc=False, kw_only=True, tag="track"):
+    """An event; ``schemas/event.avsc``."""
+
+    event: Text
+    properties: Values = {}
+
+
+class Identify(Envelope, frozen=True, gc=False, kw_only=True, tag="identify"):
+    """Traits, tags and consent; ``schemas/profile_change.avsc``."""
+
+    traits: Values = {}
+    unset: Names = ()
+    tag: Names = ()
+    untag: Names = ()
+    consent: Consent = {}
+
+
+class Audience(Envelope, frozen=True, gc=False, kw_only=True, tag="audience"):
+    """An audience entered or left; ``schemas/audience_change.avsc``."""
+
+    audience: Text
+    entered: bool
+
+
+class Communication(Envelope, frozen=True, gc=False, kw_only=True, tag="communication"):
+    """A status of a communication; ``schemas/communication_update.avsc``."""
+
+    communication: Text
+    status: Text
+    data: Values = {}
+
+
+class Inbound(Envelope, frozen=True, gc=False, kw_only=True, tag="inbound"):
+    """A message or a call from the user; ``schemas/inbound.avsc``."""
+
+    channel: Text
+    number: Text
+    text: Long = ""
+    call: bool = False
+    communication: Text | None = None
+
+
+class Enter(Envelope, frozen=True, gc=False, kw_only=True, tag="enter"):
+    """An entry into a flow; ``schemas/enter.avsc``."""
+
+    flow: Text
+    key: Short = ""
+    data: Values = {}
+    profile: Values = {}
+    participant: Values = {}
+    launch: Text | None = None
+    member_of: Text | None = None
+    operation: Text | None = None
+
+
+class CallResult(Envelope, frozen=True, gc=False, kw_only=True, tag="call_result"):
+    """The answer to a call; ``schemas/call_result.avsc``."""
+
+    call: Text
+    ok: bool
+    result: Values = {}
+    error: Long = ""
+
+
+class Order(Envelope, frozen=True, gc=False, kw_only=True, tag="command"):
+    """An order about a user; ``schemas/command.avsc``."""
+
+    what: Literal["hold", "resume", "stop", "suppress", "erase", "export", "import", "wake"]
+    flow: Text | None = None
+    data: Values = {}
+
+
+class Handover(Envelope, frozen=True, gc=False, kw_only=True, tag="handover"):
+    """The state of another key (R8); ``schemas/handover_in.avsc``."""
+
+    source: Text
+    state: bytes
+
+
+AnyEnvelope = (
+    Track | Identify | Audience | Communication | Inbound | Enter | CallResult | Order | Handover
+)
+KINDS = (
+    "track",
+    "identify",
+    "audience",
+    "communication",
+    "inbound",
+    "enter",
+    "call_result",
+    "command",
+    "handover",
+)
+# Maps of free form: in a table they may also be JSON texts.
+MAPS = ("properties", "traits", "consent", "data", "profile", "participant", "result")
+LISTS = ("unset", "tag", "untag")
+
+
+class Peek(msgspec.Struct, frozen=True, gc=False):
+    """What is read of a record to see whether anything reads it."""
+
+    type: str
+    event: str = ""

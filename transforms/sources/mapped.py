@@ -1,0 +1,170 @@
+"""Rows of a table as events, as a mapping says."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from hashlib import blake2b
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from transforms.flows import zones
+from transforms.flows.signals import Event
+from transforms.records import canonical
+from transforms.sources.mapping import Mapping, Property, TimeColumn
+from transforms.sources.values import FIRST, LAST, RefusedError, bounded, plain, to_ms
+
+Row = dict[str, Any]
+
+UNNUMBERED = "\x1frow:"
+NUMBER = re.compile(r"[-+]?(\d+)(\.\d*)?([eE][-+]?\d{1,3})?|[-+]?\.\d+", re.ASCII)
+TRUE, FALSE = {"true", "yes", "1", "t", "y"}, {"false", "no", "0", "f", "n"}
+MAX_NAME = 256
+MAX_NUMBER = 64
+
+
+def row_hash(row: Row) -> str:
+    """Hash the names and values of a row, whatever the order of its columns."""
+    return blake2b(canonical({key: plain(row[key]) for key in row}), digest_size=16).hexdigest()
+
+
+def numbered(row: str, k: int) -> str:
+    """Make the id of the ``k``-th (from 1) of the rows with one hash.
+
+    Equal rows have equal users, so they may be numbered within a user's group, in any
+    order: equal purchases both count, and splitting or shuffling files changes no id.
+    """
+    return blake2b(f"{row}\x1f{k}".encode(), digest_size=16).hexdigest()
+
+
+def unnumbered(event_id: str) -> str | None:
+    """Give the row's hash if this is the id of a row that is still to be numbered."""
+    return event_id.removeprefix(UNNUMBERED) if event_id.startswith(UNNUMBERED) else None
+
+
+def to_event(row: Row, mapping: Mapping) -> Event:
+    """Turn a row into an event; RefusedError says why it cannot be one.
+
+    Without an id column the event's id is the row's hash, marked: see ``unnumbered``.
+    """
+    where = zones.zone(mapping.zone)
+    name = mapping.event_value
+    properties = {
+        key: value
+        for key, column in mapping.properties.items()
+        if (value := _property(row.get(column.column), column, where)) is not None
+    }
+    bounded(properties)
+    return Event(
+        id=_id(row, mapping),
+        user=_text(row, mapping.user),
+        time=_required_time(row, mapping.time, where),
+        received=_time(row, mapping.received, where) if mapping.received else None,
+        sequence=_sequence(row, mapping.sequence),
+        name=_text(row, mapping.event or "") if name is None else name,
+        properties=properties,
+    )
+
+
+def _id(row: Row, mapping: Mapping) -> str:
+    if mapping.id is None:
+        return UNNUMBERED + row_hash(row)
+    return _text(row, mapping.id)
+
+
+def _text(row: Row, column: str) -> str:
+    value = row.get(column)
+    if value is None or value == "":
+        raise RefusedError("missing", f'column "{column}" is empty')
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or len(value) > MAX_NAME or value.startswith(UNNUMBERED[0]):
+        raise RefusedError("invalid", f'column "{column}" is no text of 1 to {MAX_NAME} letters')
+    return value
+
+
+def _sequence(row: Row, column: str | None) -> int:
+    value = 0 if column is None else row.get(column)
+    if value is None or value == "":
+        return 0
+    try:
+        number = int(value) if isinstance(value, int | str) else None
+    except ValueError:
+        number = None
+    if number is None or not -(2**63) <= number < 2**63:
+        raise RefusedError("invalid", f'column "{column}" is no whole number')
+    return number
+
+
+def _required_time(row: Row, column: TimeColumn, where: ZoneInfo) -> int:
+    t = _time(row, column, where)
+    if t is None:
+        raise RefusedError("missing", f'column "{column.column}" is empty')
+    return t
+
+
+def _time(row: Row, column: TimeColumn, where: ZoneInfo) -> int | None:
+    value = row.get(column.column)
+    if value is None or value == "":
+        return None
+    t = _number_time(value, column.unit) if column.unit else _iso_time(value, where)
+    if t is None:
+        hint = f"number of {column.unit}" if column.unit else "ISO date or date-time"
+        raise RefusedError("invalid", f'column "{column.column}" is no {hint}')
+    if not FIRST <= t <= LAST:
+        raise RefusedError("out_of_range", f'column "{column.column}" is not within 1970 to 2200')
+    return t
+
+
+def _number_time(value: Any, unit: str) -> int | None:
+    number = _number(value)
+    if number is None or number != number:
+        return None
+    scaled = number * (1000 if unit == "s" else 1)
+    return int(scaled) if abs(scaled) < LAST * 10 else LAST * 10
+
+
+def _iso_time(value: Any, where: ZoneInfo) -> int | None:
+    match value:
+        case str():
+            return zones.instant(value, where)
+        case datetime():
+            return zones.at_local(value, where) if value.tzinfo is None else to_ms(value)
+        case date():
+            return zones.local_midnight(value, where)
+        case _:
+            return None
+
+
+def _property(value: Any, column: Property, where: ZoneInfo) -> Any:
+    if value is None or value == "":
+        return None
+    made: Any
+    match column.type:
+        case "text":
+            return plain(value)
+        case "number":
+            made = _number(value)
+        case "boolean":
+            made = _boolean(value)
+        case "time":
+            made = _iso_time(value, where)
+    if made is None:
+        raise RefusedError("invalid", f'column "{column.column}" is no {column.type}')
+    return made
+
+
+def _number(value: Any) -> int | float | None:
+    if not isinstance(value, str):
+        number = plain(value)
+        fits = isinstance(number, int | float) and not isinstance(number, bool)
+        return number if fits else None
+    match = NUMBER.fullmatch(value)
+    if match is None or len(value) > MAX_NUMBER:
+        return None
+    return int(value) if match[1] and not match[2] and not match[3] else float(value)
+
+
+def _boolean(value: Any) -> bool | None:
+    text = str(value).lower()
+    return True if text in TRUE else False if text in FALSE else None

@@ -1,0 +1,88 @@
+"""Values from outside, made plain and kept within bounds: what a state and a wire can hold."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from math import isfinite
+from typing import Any
+
+import msgspec
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+FIRST = 0
+LAST = (datetime(2201, 1, 1, tzinfo=UTC) - EPOCH) // MILLISECOND - 1
+MAX_BYTES = 32 * 1024
+MAX_DEPTH = 16
+INTEGERS = range(-(2**63), 2**63)
+NESTED = frozenset((dict, list))
+
+_size = msgspec.json.encode
+
+
+class RefusedError(Exception):
+    """A record is refused: a reason code, and what is wrong without the value itself."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+def to_ms(moment: datetime) -> int:
+    """Turn a date-time into ms since 1970; without a zone it is UTC."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    since = moment - EPOCH  # a division of timedeltas would take twice as long
+    return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
+
+
+def bounded(values: dict[str, Any]) -> None:
+    """Refuse values that are nested too deeply, beyond 64 bits, or too large as a whole."""
+    _walk(values, 1)
+    if len(_size(values)) > MAX_BYTES:
+        raise RefusedError("too_large", f"values of more than {MAX_BYTES} bytes")
+
+
+def check_nested(values: dict[str, Any]) -> None:
+    """Refuse lists and maps among ``values`` that hold what their decoder could not refuse."""
+    if not NESTED.isdisjoint(map(type, values.values())):
+        _walk(values, 1)
+
+
+def _walk(value: Any, depth: int) -> None:
+    if isinstance(value, dict | list):
+        if depth > MAX_DEPTH:
+            raise RefusedError("too_deep", f"values nested deeper than {MAX_DEPTH}")
+        for item in value.values() if isinstance(value, dict) else value:
+            _walk(item, depth + 1)
+    elif isinstance(value, int):
+        if value not in INTEGERS:
+            raise RefusedError("out_of_range", "a number beyond 64 bits")
+    elif isinstance(value, float) and not isfinite(value):
+        raise RefusedError("out_of_range", "a number that is not finite")
+
+
+def plain(value: Any, depth: int = 1) -> Any:
+    """Make a table's value one that JSON has: times become ISO texts, bytes base64."""
+    if depth > MAX_DEPTH:
+        raise RefusedError("too_deep", f"values nested deeper than {MAX_DEPTH}")
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else float(value)
+        case datetime():
+            return msgspec.to_builtins(value)
+        case date() | time():
+            return value.isoformat()
+        case bytes():
+            return base64.b64encode(value).decode()
+        case dict():
+            return {str(key): plain(item, depth + 1) for key, item in value.items()}
+        case list() | tuple():
+            return [plain(item, depth + 1) for item in value]
+        case _:
+            return str(value)
