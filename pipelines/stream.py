@@ -87,7 +87,8 @@ class WriteOutputs(beam.PTransform):
         if sinks.redis:
             _ = outs["flow_state"] | "Write states" >> beam.ParDo(WriteStates(sinks.redis))
         if sinks.tables:
-            _ = [outs[k] for k in TO_TABLES] | "Tables" >> WriteTables(sinks.tables, sinks.window)
+            kept = [outs[kind] for kind in TO_TABLES] | "Rows to keep" >> beam.Flatten()
+            _ = kept | "Tables" >> WriteTables(sinks.tables, sinks.window)
             counted = [outs[kind] for kind in COUNTED] | "Counted rows" >> beam.Flatten()
             _ = counted | "Numbers" >> CountWindows(sinks.tables, self._lateness)
 
@@ -99,7 +100,7 @@ class WriteTables(beam.PTransform):
         super().__init__()
         self._out, self._window = out, window
 
-    def expand(self, rows: Sequence[Any]) -> None:
+    def expand(self, rows: Any) -> None:
         table = beam.Map(table_of).with_output_types(tuple[Table, bytes])
         windows = beam.WindowInto(
             FixedWindows(self._window),
@@ -109,7 +110,6 @@ class WriteTables(beam.PTransform):
         )
         _ = (
             rows
-            | "All rows" >> beam.Flatten()
             | "By table" >> table
             | "Windows of a file" >> windows
             | "Rows of a file" >> beam.GroupByKey()

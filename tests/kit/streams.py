@@ -93,14 +93,15 @@ def run(
     KEPT.clear()
     bundle_runner.quicken()
     with beam.Pipeline(bundle_runner.NAME, options=options()) as pipeline:
-        typed = beam.Map(_same).with_output_types(hint)
+        typed = beam.Map(same).with_output_types(hint)
         outs = wire(pipeline | "Script" >> stream_of(steps) | "Typed" >> typed)
         every = [outs[kind] for kind in kinds] | "All" >> beam.Flatten()
         _ = every | "Collect" >> beam.Map(_keep)
     return Collected(list(KEPT))
 
 
-def _same(element: Any) -> Any:
+def same(element: Any) -> Any:
+    """Give back what came; it carries a type hint."""
     return element
 
 

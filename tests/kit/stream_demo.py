@@ -1,0 +1,265 @@
+"""The streaming job on this machine: purchases through Pub/Sub, messages, states, numbers.
+
+    python -m tests.kit.stream_demo --out build/stream
+
+Starts a Pub/Sub server and a Redis of its own, publishes the sample's purchases, drains the
+subscription through the source's reader into the job on Beam's bundle-based runner, and shows
+what came out. Time is that of the data: 18 months pass in seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import duckdb
+import msgspec
+from google.cloud import pubsub_v1
+
+from pipelines.stream import build
+from pipelines.stream_options import Sinks, topics_of
+from tests.kit import bundle_runner, drained, streams
+from tests.kit.pubsub_server import PubSubServer
+from tests.kit.redis_server import RedisServer
+from towpath.cli import common
+from transforms.catalogs import FollowedLogs
+from transforms.decode import decode
+from transforms.flows import control, outputs
+from transforms.flows.publish import records_of
+from transforms.flows.signals import Event
+from transforms.messages import from_message
+from transforms.run_flows import Settings
+from transforms.sinks.redis import State, open_states
+from transforms.sources import read
+from transforms.sources.mapped import UNNUMBERED
+from transforms.sources.mapping import load_mapping
+from transforms.sources.pubsub import Received
+from transforms.sources.pubsub_hand import Settings as Subscription
+
+FLOWS = Path("flow_defs")
+EVENTS = Path("towpath/sample_data/cdnow_purchases.csv.gz")
+MAPPING = Path("towpath/sample_data/cdnow.map.yaml")
+UNTIL = 899_251_200_000
+"""1998-07-01, where `make run` ends, too."""
+SLACK = 10_000
+PROJECT = "projects/demo"
+SPACE = "cdnow"
+SUBSCRIPTION = f"{PROJECT}/subscriptions/flows"
+RECEIPT = "receipt"
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """What the job left: to be printed, and to be tested."""
+
+    events: int
+    acknowledged: int
+    left: int
+    messages: list[outputs.Message]
+    user: str
+    state: State | None
+    numbers: list[tuple[Any, ...]]
+    tables: dict[str, int]
+
+
+def say(text: str) -> None:
+    """Tell the one who watches."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def purchases(users: int) -> list[Event]:
+    """Read the purchases of the first so many users, in order of time."""
+    mapping = load_mapping(MAPPING.read_text(), str(MAPPING)).value
+    found, known = [], set[str]()
+    for raw in read(EVENTS, mapping):
+        signal = decode(raw, mapping)  # type: ignore[arg-type]  # the sample has no bad rows
+        assert isinstance(signal, Event)
+        known.add(signal.user)
+        if len(known) > users:
+            break
+        found.append(signal)
+    return sorted(found, key=lambda event: event.time)
+
+
+def control_log(out: Path) -> Path:
+    """Publish and start the sample's flows; brokers need a slack, which files do not."""
+    (selected,) = common.load_projects([str(FLOWS)])
+    project = selected.project
+    ids = [flow.id for flow in project.flows]
+    records = records_of(
+        {flow: project.flow_text(flow) for flow in ids},
+        f"{project.space_text}\nslack: {SLACK // 1000}s\n",
+        {flow: project.template_texts(flow) for flow in ids},
+    )
+    path = out / "control.jsonl"
+    path.write_bytes(b"".join(control.encode_line(record) + b"\n" for record in records))
+    return path
+
+
+def _id(event: Event) -> str:
+    """Name a row as a publisher would: an id of the reader's own making may not come from outside."""
+    return event.id.removeprefix(UNNUMBERED[0])
+
+
+@contextmanager
+def broker() -> Iterator[PubSubServer]:
+    """Run a Pub/Sub server with the topics of the job, and a subscription to each."""
+    with PubSubServer() as server:
+        os.environ["PUBSUB_EMULATOR_HOST"] = server.address
+        publisher, subscriber = pubsub_v1.PublisherClient(), pubsub_v1.SubscriberClient()
+        for topic in sorted(set(topics_of("demo").values())):
+            name = topic.rpartition("/")[2]
+            publisher.create_topic(name=topic)
+            path = SUBSCRIPTION if name == "events" else f"{PROJECT}/subscriptions/{name}"
+            subscriber.create_subscription(
+                request={"name": path, "topic": topic, "enable_message_ordering": True}
+            )
+        publisher.transport.close()
+        subscriber.close()
+        yield server
+
+
+def publish(events: list[Event]) -> None:
+    """Publish day by day, each user's events in order, with the receipt as an attribute."""
+    client = pubsub_v1.PublisherClient()
+    topic = topics_of("demo")["emitted"]
+
+    def send(batch: list[Event]) -> None:
+        messages = [_message(event) for event in batch]
+        client.transport.publish({"topic": topic, "messages": messages}, timeout=30)
+
+    with ThreadPoolExecutor(16) as pool:
+        for _, day in groupby(events, key=lambda event: event.time):
+            users = groupby(sorted(day, key=lambda e: e.user), key=lambda e: e.user)
+            list(pool.map(send, [list(batch) for _, batch in users]))
+    client.transport.close()
+
+
+def _message(event: Event) -> dict[str, Any]:
+    body = {
+        "type": "track",
+        "messageId": _id(event),
+        "userId": event.user,
+        "timestamp": event.time,
+        "event": event.name,
+        "properties": event.properties,
+    }
+    return {
+        "data": msgspec.json.encode(body),
+        "attributes": {"id": _id(event), "space": SPACE, RECEIPT: str(event.time)},
+        "ordering_key": event.user,
+    }
+
+
+def run(found: drained.Drained, log: Path, sinks: Sinks, until: int) -> None:
+    """Run the job over what was drained, until the watermark has reached an instant."""
+    steps = [*drained.script(found.deliveries, SLACK), until + SLACK]
+    bundle_runner.quicken()
+    with beam.Pipeline(bundle_runner.NAME, options=streams.options()) as pipeline:
+        typed = beam.Map(streams.same).with_output_types(Received)
+        messages = pipeline | "Script" >> streams.stream_of(steps) | "Typed" >> typed
+        catalogs = FollowedLogs({SPACE: str(log)})
+        build(messages, catalogs, sinks, space=SPACE, settings=Settings(until=until + SLACK))
+
+
+def pulled(name: str) -> list[outputs.AnyOutput]:
+    """Pull all that an output topic holds."""
+    client, found = pubsub_v1.SubscriberClient(), []
+    path = f"{PROJECT}/subscriptions/{name}"
+    while True:
+        request = pubsub_v1.types.PullRequest(
+            subscription=path, max_messages=1000, return_immediately=True
+        )
+        got = client.transport.pull(request, timeout=30).received_messages
+        if not got:
+            client.close()
+            return found
+        found += [from_message(g.message.data, dict(g.message.attributes)) for g in got]
+        client.acknowledge(subscription=path, ack_ids=[g.ack_id for g in got])
+
+
+NUMBERS = """
+select flow, step, sum(value) filter (metric = 'arrivals')::bigint as arrivals,
+       sum(value) filter (metric = 'messages')::bigint as messages,
+       sum(value) filter (metric = 'conversions')::bigint as conversions
+from read_parquet('{folder}/step_metric/**/*.parquet') where "window" = '{window}'
+group by all order by all
+"""
+
+
+def numbers(folder: Path, window: str = "day") -> list[tuple[Any, ...]]:
+    """Ask the numbers of all days together, by SQL."""
+    return duckdb.sql(NUMBERS.format(folder=folder, window=window)).fetchall()
+
+
+def rows(folder: Path) -> dict[str, int]:
+    """Count the rows of each table by its manifest."""
+    return {
+        path.parent.name: sum(
+            part["rows"] for part in msgspec.json.decode(path.read_bytes())["parts"]
+        )
+        for path in sorted(folder.glob("*/_manifest.json"))
+    }
+
+
+def demo(out: Path, users: int, until: int = UNTIL) -> Shown:
+    """Run it all."""
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    events = [event for event in purchases(users) if event.time < until]
+    with broker() as server, RedisServer("valkey") as redis:
+        publish(events)
+        say(f"published {len(events):,} purchases of {users:,} users to {server.address}")
+        asked = Subscription(subscription=SUBSCRIPTION, timestamp_attribute=RECEIPT)
+        found = drained.drain(asked, len(events))
+        began = time.monotonic()
+        sinks = Sinks(topics=topics_of("demo"), redis=redis.url, tables=str(out), window=86_400)
+        run(found, control_log(out), sinks, until)
+        say(f"the job took {time.monotonic() - began:.1f} s")
+        acknowledged = len(found.finalize())
+        found.reader.close()
+        messages = [m for m in pulled("message") if isinstance(m, outputs.Message)]
+        user = max(messages, key=lambda message: (message.at, message.user)).user
+        state = open_states(redis.url).get_state(SPACE, user)
+        folder = out / SPACE
+        left = len(server.unacked(SUBSCRIPTION))
+        return Shown(
+            len(events), acknowledged, left, messages, user, state, numbers(folder), rows(folder)
+        )
+
+
+def main() -> int:
+    """Run the demonstration and print what came out."""
+    parser = argparse.ArgumentParser(prog="python -m tests.kit.stream_demo")
+    parser.add_argument("--out", type=Path, default=Path("build/stream"))
+    parser.add_argument("--users", type=int, default=500, help="0 takes all 23,570")
+    asked = parser.parse_args()
+    logging.disable(logging.WARNING)
+    shown = demo(asked.out, asked.users or 10**9)
+    print(f"events          {shown.events:>8,}, acknowledged {shown.acknowledged:,} afterwards")
+    print(f"messages        {len(shown.messages):>8,} on the topic")
+    for (flow, template), count in sorted(
+        Counter((message.flow, message.template) for message in shown.messages).items()
+    ):
+        print(f"  {flow:<16}{template:<20}{count:>8,}")
+    print(f"state of {shown.user} in Redis: {msgspec.json.encode(shown.state).decode()}")
+    print("numbers of all days, by SQL: flow, step, arrivals, messages, conversions")
+    for row in shown.numbers:
+        print("  " + "  ".join(str(value if value is not None else 0) for value in row))
+    say(f"\nTables are in {asked.out / SPACE}; ask them with duckdb.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
