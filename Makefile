@@ -5,6 +5,8 @@ JOBS ?= 2
 PYTEST_ARGS ?=
 HISTORIES ?= 20000
 BENCH_ARGS ?=
+DEMO_ARGS ?=
+EMULATOR_JAR ?=
 
 # What `make run` replays.
 RUN_FLOWS ?= flow_defs/win_back.yaml flow_defs/second_purchase.yaml flow_defs/vip.yaml
@@ -17,10 +19,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format docs bench fuzz lock wheel clean
+.PHONY: help setup run test check format docs bench fuzz stream-demo emulator-test lock wheel clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## the environment in .venv, from requirements.lock
 
@@ -53,6 +55,13 @@ bench: $(READY) ## every figure, and as a multiple of a fixed yardstick
 
 fuzz: $(READY) ## random flows and histories: make fuzz HISTORIES=100000
 	@$(BIN)/python -m tests.kit.simulate --histories $(HISTORIES)
+
+stream-demo: $(READY) ## purchases through Pub/Sub, the streaming job, topics, Redis and SQL
+	@$(BIN)/python -m tests.kit.stream_demo --out build/stream $(DEMO_ARGS)
+
+emulator-test: $(READY) ## the Pub/Sub tests on Google's emulator too: EMULATOR_JAR=FILE
+	@TOWPATH_PUBSUB_EMULATOR_JAR=$(EMULATOR_JAR) $(BIN)/python -m pytest \
+	  tests/kit_tests tests/sources/test_pubsub.py tests/sinks/test_pubsub.py
 
 wheel: $(READY) ## the wheel, into dist
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist

@@ -1,8 +1,8 @@
 """Windowed numbers about steps and flows: a branch of its own, by the time of the rows (R25).
 
-Each window's numbers are absolute. They come when the watermark has passed its end, and again,
-whole, for rows that come later: the file of the window is replaced. Nothing here waits for an
-alarm of a user: alarms are in the future, the windows are not.
+Each window's numbers are absolute. They come while it fills, when the watermark has passed its
+end, and again, whole, for rows that come later: the file of the window is replaced. Nothing
+here waits for an alarm of a user: alarms are in the future, the windows are not.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ COUNTED = ("transition", "communication", "message", "call", "conversion", "reje
 """The kinds of rows that numbers are counted from."""
 
 LATENESS = 7 * 86_400
-EARLY = 60
+PACE = 60
+"""Seconds between two updates of a window, of those that fill and of those that are over."""
+FILES: dict[Window, tuple[Window, ...]] = {"hour": ("minute", "hour"), "day": ("day",)}
+"""The numbers that a file of a window holds: a file a minute would be too many."""
 FIRST = 0
 
 
@@ -70,7 +73,7 @@ class WriteMetrics(beam.DoFn):
         folder = folder_of(self._out, space)
         found: dict[str, list[Metric]] = {}
         for row in metrics.rows(counts):
-            if row.window == self._window:
+            if row.window in FILES[self._window]:
                 found.setdefault(name_of(row), []).append(row)
         for kind, rows in found.items():
             written = parquet.write(kind, map(to_row, rows), folder, shard=shard)
@@ -81,31 +84,42 @@ class CountWindows(beam.PTransform):
     """Count rows in windows of a minute, an hour and a day, and write the numbers as tables.
 
     ``lateness`` in seconds: what comes later after the end of its window is not counted any more
-    (a recount from the raw rows does). Hours and days also show what they have so far.
+    (a recount from the raw rows does).
     """
 
-    def __init__(self, out: str, lateness: int = LATENESS) -> None:
+    def __init__(self, out: str, lateness: int = LATENESS, pace: int | None = PACE) -> None:
         super().__init__()
         self._out = out
         self._lateness = lateness
+        self._pace = pace
 
     def expand(self, rows: Any) -> None:
         placed = rows | "At the time of the row" >> beam.Map(at_own_time).with_output_types(
             tuple[str, bytes]
         )
-        for window, size in metrics.WINDOWS.items():
+        for window in FILES:
             _ = (
                 placed
-                | f"Windows of a {window}" >> self._into(window, size // 1000)
+                | f"Windows by {window}" >> self._into(metrics.WINDOWS[window] // 1000)
                 | f"Count by {window}" >> beam.CombinePerKey(Count())
                 | f"Write numbers by {window}" >> beam.ParDo(WriteMetrics(self._out, window))
             )
 
-    def _into(self, window: Window, size: int) -> beam.PTransform:
-        early = None if window == "minute" else trigger.AfterProcessingTime(EARLY)
+    def _into(self, size: int) -> beam.PTransform:
         return beam.WindowInto(
             FixedWindows(size),
-            trigger=trigger.AfterWatermark(early=early, late=trigger.AfterCount(1)),
+            trigger=paced(self._pace, early=True),
             accumulation_mode=trigger.AccumulationMode.ACCUMULATING,
             allowed_lateness=Duration(self._lateness),
         )
+
+
+def paced(pace: int | None, *, early: bool) -> Any:
+    """Make a trigger: at the end of a window, then with what is late, every so many seconds.
+
+    Without a pace whatever is late leaves at once, and nothing early.
+    """
+    if pace is None:
+        return trigger.AfterWatermark(late=trigger.AfterCount(1))
+    again = trigger.AfterProcessingTime(pace)
+    return trigger.AfterWatermark(early=again if early else None, late=again)

@@ -19,7 +19,7 @@ from apache_beam.transforms import trigger
 from apache_beam.transforms.window import FixedWindows
 from apache_beam.utils.timestamp import Duration
 
-from pipelines.counting import COUNTED, LATENESS, CountWindows
+from pipelines.counting import COUNTED, LATENESS, CountWindows, paced
 from pipelines.stream_options import (
     TO_TABLES,
     Sinks,
@@ -88,23 +88,23 @@ class WriteOutputs(beam.PTransform):
             _ = outs["flow_state"] | "Write states" >> beam.ParDo(WriteStates(sinks.redis))
         if sinks.tables:
             kept = [outs[kind] for kind in TO_TABLES] | "Rows to keep" >> beam.Flatten()
-            _ = kept | "Tables" >> WriteTables(sinks.tables, sinks.window)
+            _ = kept | "Tables" >> WriteTables(sinks.tables, sinks.window, sinks.pace)
             counted = [outs[kind] for kind in COUNTED] | "Counted rows" >> beam.Flatten()
-            _ = counted | "Numbers" >> CountWindows(sinks.tables, self._lateness)
+            _ = counted | "Numbers" >> CountWindows(sinks.tables, self._lateness, sinks.pace)
 
 
 class WriteTables(beam.PTransform):
     """Rows into Parquet files by window, and then into the manifests of their tables."""
 
-    def __init__(self, out: str, window: int) -> None:
+    def __init__(self, out: str, window: int, pace: int | None) -> None:
         super().__init__()
-        self._out, self._window = out, window
+        self._out, self._window, self._pace = out, window, pace
 
     def expand(self, rows: Any) -> None:
         table = beam.Map(table_of).with_output_types(tuple[Table, bytes])
         windows = beam.WindowInto(
             FixedWindows(self._window),
-            trigger=trigger.AfterWatermark(late=trigger.AfterCount(1)),
+            trigger=paced(self._pace, early=False),
             accumulation_mode=trigger.AccumulationMode.DISCARDING,
             allowed_lateness=Duration(LONGEST_LATENESS),
         )

@@ -10,6 +10,7 @@ import msgspec
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 import schemas
+from pipelines.counting import PACE
 from schemas.wire import Encoding
 from transforms.sinks.bundles import LOOPED
 
@@ -34,7 +35,8 @@ EVENTS = "events"
 class Sinks(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Where outputs go; what is None or has no topic goes nowhere.
 
-    ``tables`` is a folder that every worker can reach, ``window`` the seconds of a file.
+    ``tables`` is a folder that every worker can reach, ``window`` the seconds of a file,
+    ``pace`` those between updates of numbers and of files for late rows; None: at once.
     """
 
     topics: dict[str, str] = {}
@@ -42,6 +44,7 @@ class Sinks(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     redis: str | None = None
     tables: str | None = None
     window: int = 600
+    pace: int | None = PACE
 
 
 def topics_of(project: str, prefix: str = "") -> dict[str, str]:

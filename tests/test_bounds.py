@@ -157,3 +157,70 @@ def test_names_without_end() -> None:
     )
     assert user.tell(change) == ["value_too_large"]
     assert decode(user.state).consent["name0" * 8] is False
+
+
+WHOLE = """
+flow: whole
+enter: [{event: Started}]
+steps:
+  keep: {update: {session.list: entry.list, session.n: entry.list}}
+  more: {increment: {session.n: entry.list, user.n: entry.list}}
+  pause: {wait: 1d}
+"""
+
+
+def test_numbers_beyond_64_bits() -> None:
+    """A whole number that no state can hold is refused; counting up stops at 64 bits."""
+    user = User(whole=WHOLE)
+    huge = ProfileChange(id="p", user="kim", time=START, set={"n": 10**30})
+    assert user.tell(huge) == ["value_too_large"]
+    assert user.tell(started(1, list=10**30)) == ["value_too_large"]
+    user.tell(ProfileChange(id="q", user="kim", time=START + 1500, set={"n": 9 * 10**18}))
+
+    assert user.tell(started(2, list=9 * 10**18)) == []
+    state = decode(user.state or b"")
+    assert state.sessions[0].variables["n"] == state.traits["n"] == 2**63 - 1
+
+
+WITHOUT = """
+flow: without
+enter:
+  - {event: Started, without: [{event: Over}], within: 1d}
+steps:
+  keep: {update: {session.list: entry.list}}
+"""
+
+
+def test_large_data_of_a_trigger_on_its_way() -> None:
+    """What a trigger keeps until it fires is bounded like an entry (section 9)."""
+    user = User(without=WITHOUT)
+
+    assert user.tell(started(1, list="x" * 40_000)) == ["value_too_large"]
+    assert user.tell(started(2, list="x" * 20_000)) == []
+    assert 20_000 < user.size < 24_000
+
+
+def long(name: str, steps: int) -> str:
+    """Make a flow of so many steps."""
+    lines = "".join(f"  s{n}: {{update: {{session.n: '1'}}}}\n" for n in range(steps))
+    return f"flow: {name}\nenter: [{{event: Started}}]\nsteps:\n{lines}"
+
+
+def test_steps_are_counted_for_each_session() -> None:
+    """R6: what other flows did on the same signal does not end a session that did little."""
+    user = User(a=long("a", 480), b=long("b", 480), c=long("c", 60))
+    done = step(user.catalog, None, started(1))
+    assert isinstance(done, Done)
+
+    ends = [o.reason for o in done.outputs if getattr(o, "what", "") == "ended"]
+    assert ends == ["completed"] * 3
+
+
+def test_steps_of_all_sessions_are_bounded() -> None:
+    """R6: ten thousand steps on one signal are the most, over all sessions of the user."""
+    user = User(**{f"f{n:02}": long(f"f{n:02}", 480) for n in range(22)})
+    done = step(user.catalog, None, started(1))
+    assert isinstance(done, Done)
+
+    ends = [o.reason for o in done.outputs if getattr(o, "what", "") == "ended"]
+    assert ends == ["completed"] * 20 + ["too_many_steps"] * 2

@@ -50,13 +50,20 @@ class FixedLogs:
 
     def __init__(self, logs: Mapping[str, tuple[bytes, ...]]) -> None:
         self._logs = dict(logs)
+        self._known: dict[str, Known] = {}
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"_logs": self._logs, "_known": {}}
 
     @property
     def spaces(self) -> frozenset[str]:
         return frozenset(self._logs)
 
     def of(self, space: str) -> Known:
-        return read_once(self._logs[space])
+        found = self._known.get(space)
+        if found is None:
+            found = self._known[space] = read_once(self._logs[space])
+        return found
 
     def refreshed(self, space: str) -> Known:
         return self.of(space)

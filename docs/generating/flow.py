@@ -8,7 +8,7 @@ from docs.generating import flow_texts as texts
 from docs.generating import markdown
 from docs.generating.schema import Schema, kind, needed
 from transforms.flows.json_schema import flow_schema
-from transforms.flows.load.read_waits import STATUSES
+from transforms.flows.load.read_waits import AWAITED
 
 HEAD = ("key", "value", "meaning")
 INTRO = """
@@ -52,7 +52,7 @@ def page() -> str:
         "## Cases",
         "What `wait_for` waits for. Each has a `then`; without it the next step in the file.",
         markdown.table(("case", "happens when"), texts.CASES.values()),
-        "Statuses are " + ", ".join(f"`{status}`" for status in STATUSES) + ".",
+        "Statuses are " + ", ".join(f"`{status}`" for status in AWAITED) + ".",
     )
 
 

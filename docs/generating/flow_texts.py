@@ -146,12 +146,12 @@ STEPS: dict[str, tuple[str, Texts, str]] = {
         "pause: {wait: 2d}",
     ),
     "wait_until": (
-        "Waits for a moment; one more than 400 days ahead counts as missing.",
+        "Waits for a moment, at most 400 days ahead.",
         {
             "wait_until": "The moment.",
             "past": "What to do if it is past: `go` on (usual), or `exit`.",
-            "missing": "The step to go on with if there is no such date; without it the session "
-            "ends with the reason `missing_date`.",
+            "missing": "The step to go on with if there is no such date, or a later one; without "
+            "it the session ends with the reason `missing_date` or `too_far`.",
         },
         (
             "ready: {wait_until: user.trial_ends - 3d at 09:00, past: exit, missing: none_known}\n"

@@ -13,13 +13,6 @@ from transforms.sources import SOURCES, envelope
 from transforms.sources import mapping as mappings
 from transforms.sources.raw import REASONS as BAD
 
-NOT_YET = {
-    "suppressed": "no user can be suppressed yet",
-    "launched_before": "launch ids are not remembered yet",
-    "error": "no step can fail yet",
-}
-"""Codes that the list holds and that nothing gives so far; a test holds them against the code."""
-
 
 def reasons() -> str:
     """Write the page about reason codes."""
@@ -35,8 +28,9 @@ def reasons() -> str:
         "In `transition`, of rows with `what` = `ended`. An `end` step gives its own reason.",
         _codes(codes.ENDING),
         "## Messages",
-        "In `communication`, of messages that were skipped or canceled. `holdout` also stands in "
-        "`rejection`, for other effects that are withheld.",
+        "In `communication`, of messages that were skipped or canceled, as also `missing_date` and "
+        "`too_far`. "
+        "`holdout` also stands in `rejection`, for other effects that are withheld.",
         _codes(codes.SENDING),
         "## Signals and values",
         "In `rejection` and `dead_letter`.",
@@ -52,10 +46,7 @@ def reasons() -> str:
 
 
 def _codes(found: dict[str, str]) -> str:
-    rows = []
-    for name, about in found.items():
-        later = f" ({NOT_YET[name]})" if name in NOT_YET else ""
-        rows.append((markdown.code(name), markdown.plain(about) + later))
+    rows = [(markdown.code(name), markdown.plain(about)) for name, about in found.items()]
     return markdown.table(("code", "meaning"), rows)
 
 

@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 
 from transforms.flows.catalog import Catalog
-from transforms.flows.control import Publish, Start, Stop
+from transforms.flows.control import ControlRecord, Publish, SetSpace, Start, Stop
+from transforms.flows.due import next_due
 from transforms.flows.publish import InvalidLog, catalog_of, records_of
 from transforms.flows.signals import Command, Event, Time
+from transforms.flows.state import Communication, State
 from transforms.flows.step import Behind, Done, fold, step
 
 FLOW = """\
@@ -117,3 +119,85 @@ def test_the_catalog_tells_what_holds_when() -> None:
     assert found.at(START - 1).by_id["hello"].status == "running"
     assert found.at(START).by_id["hello"].status == "finished"
     assert found.next_effect(0, START) is not None
+
+
+def test_an_event_of_a_growing_log_is_behind_before_it_is_unheard() -> None:
+    """Section 7: whether an event is read is judged only where the log is complete."""
+    records = records_of({"hello": FLOW}, SPACE, {"hello": {"hi": "Hello"}}, START)
+    found = catalog_of(records, START - HOUR)
+
+    assert step(found, None, signed_up(1, START - 1)) == Behind(START - 1)
+
+
+def test_fold_is_step_after_step_before_the_first_definition() -> None:
+    """R3: an event that is not read yet makes no user known, so an alarm after it asks nothing."""
+    records = records_of({"hello": FLOW}, SPACE, {"hello": {"hi": "Hello"}}, START)
+    found = catalog_of(records, START)
+    early, alarm = signed_up(1, START - HOUR), Time("ann", START + HOUR)
+
+    assert step(found, None, early) == Done(None, (), None)
+    assert step(found, None, alarm) == Done(None, (), None)
+    assert fold(found, None, [early, alarm]) == Done(None, (), None)
+
+
+def test_a_duplicate_changes_nothing() -> None:
+    """R5: a duplicate fires nothing and moves no clock, however late its receipt."""
+    first = done(step(catalog(), None, signed_up()))
+    again = done(step(catalog(), first.state, signed_up(1, START + 2 * HOUR)))
+
+    assert (again.state, again.outputs) == (first.state, ())
+    assert again.wake_at == START + HOUR
+
+
+def test_numbers_in_ids_sort_as_numbers() -> None:
+    """R1: of messages that one session has due at one instant the first made goes first."""
+    sent = [
+        Communication(f"x-{n}", "x", 0, 1, 0, START, "log", "planned", START, due=START + 1)
+        for n in (10, 2)
+    ]
+    state = State(clock=START, absorbed=START, communications=sent)
+    found = next_due(catalog(), state, START + 1)
+
+    assert found is not None
+    assert found.what is sent[1]
+
+
+def published(version: int, text: str = FLOW, flow: str = "hello", **more: object) -> Publish:
+    """Return the record of a version."""
+    return Publish(
+        sequence=5,
+        effective_at=START,
+        flow=flow,
+        version=version,
+        text=text,
+        templates={"hi": "Hello"},
+        **more,  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.parametrize(
+    ("record", "why"),
+    [
+        (published(1), "version 1 of hello is published twice"),
+        (published(1, FLOW.replace("1h", "2h")), "published twice"),
+        (published(2, migrate=True), "not supported by this version"),
+        (published(2, successors={"greet": "settle"}), "not supported by this version"),
+        (published(2, FLOW.replace("flow: hello", "flow: other")), "has problems"),
+        (published(2, flow="old/hello"), "the text of another flow"),
+        (SetSpace(sequence=5, effective_at=START, text="space: other\n"), "for good"),
+    ],
+)
+def test_what_would_change_the_past_is_refused(record: ControlRecord, why: str) -> None:
+    """R27, R30: a version is published once and stays as it is; so does the space's name."""
+    records = records_of({"hello": FLOW}, SPACE, {"hello": {"hi": "Hello"}})
+
+    with pytest.raises(InvalidLog, match=why):
+        catalog_of([*records, record])
+
+
+def test_before_the_first_record_nothing_is_defined() -> None:
+    """Section 7: no definition holds before its time, also not the first one."""
+    found = catalog_of(records_of({"hello": FLOW}, SPACE, {"hello": {"hi": "Hello"}}, START))
+
+    assert not found.at(START - 1).flows
+    assert found.at(START).by_id["hello"].status == "running"

@@ -7,7 +7,7 @@ finalized: nothing is acknowledged before its outputs have left.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -17,6 +17,7 @@ from transforms.sources.pubsub_hand import Delivery, Mark, Settings
 from transforms.sources.pubsub_reader import PubSubReader
 
 QUIET_MS = 700
+PIECE = 5 * 86_400_000
 
 
 class Drained(msgspec.Struct, gc=False):
@@ -57,21 +58,29 @@ def drain(settings: Settings, expected: int, bundle: int = 1000) -> Drained:
     return found
 
 
-def script(deliveries: Sequence[Delivery], slack_ms: int) -> list[Step]:
-    """Say what the watermark was before each record: the oldest still to come, less the slack."""
+def script(deliveries: Sequence[Delivery], slack_ms: int, until: int) -> list[Step]:
+    """Say what the watermark was before each record: the oldest still to come, less the slack.
+
+    It goes on in steps of some days, since this runner does not hold it back for alarms that
+    fire (others do), and what is too late is not counted. It ends at ``until``.
+    """
     oldest: list[int] = []
     for delivery in reversed(deliveries):
         oldest.append(min(delivery.timestamp, oldest[-1] if oldest else delivery.timestamp))
     steps: list[Step] = []
-    watermark = -1
+    watermark = oldest[-1] - slack_ms if oldest else until
     for delivery, reached in zip(deliveries, reversed(oldest), strict=True):
         if reached - slack_ms > watermark or not steps:
+            steps += [*_steps(watermark, reached - slack_ms), []]
             watermark = max(watermark, reached - slack_ms)
-            steps += [watermark, []]
         here = steps[-1]
         assert isinstance(here, list)
         here.append((as_received(delivery), delivery.timestamp))
-    return steps
+    return [*steps, *_steps(watermark, until)]
+
+
+def _steps(start: int, end: int) -> Iterator[int]:
+    yield from (*range(start, end, PIECE), end)
 
 
 def as_received(delivery: Delivery) -> Received:

@@ -1,194 +1,226 @@
-"""One contract for every sink."""
+"""One contract for every sink, on the real servers of the kit."""
 
 from __future__ import annotations
 
-import importlib
-import json
-import pkgutil
 import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
+from msgspec.structs import replace
 
-import transforms.sinks
-from transforms.flows.outputs import ProfileUpdate
+from tests.sinks.places import Place, place, servers
+from transforms.flows.outputs import AnyOutput
 from transforms.metrics import FlowMetric
-from transforms.records import Row, from_row, to_row
-from transforms.sinks import SINKS
-from transforms.sinks.parts import Written, finish, listed, prune
+from transforms.sinks import SINKS, open_sink
+from transforms.sinks.checked import BadRow, Wrote
 
-DAY, HOUR = 86_400_000, 3_600_000
+NAMES = [name for name in SINKS if name != "rediss"]  # the sink of "redis", over TLS
 
-
-def output(n: int, at: int) -> ProfileUpdate:
-    return ProfileUpdate(id=f"p{n}", user=f"u{n % 3}", at=at, set={"z": n, "a": {"b": None}})
+Outputs = list[tuple[str, AnyOutput]]
 
 
-OUTPUTS = [output(n, at=n * 5 * HOUR) for n in range(12)]
-ROWS = [to_row(one) for one in OUTPUTS]
-KIND = "profile_update"
+@pytest.fixture(scope="module")
+def addresses() -> Iterator[dict[str, str]]:
+    with servers() as found:
+        yield found
 
 
-@pytest.fixture(params=SINKS)
-def name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture(params=NAMES)
+def where(
+    request: pytest.FixtureRequest, tmp_path: Path, addresses: dict[str, str]
+) -> Iterator[Place]:
+    with place(request.param, tmp_path, addresses) as found:
+        yield found
 
 
-def write(name: str, rows: list[Row], folder: Path, **options: Any) -> Written:
-    return SINKS[name].write(KIND, iter(rows), folder, **options)
+@pytest.fixture
+def outputs(where: Place) -> Outputs:
+    return [("shop", where.output(number, f"u{number % 3}")) for number in range(1, 25)]
 
 
-def content(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("part*"))}
+def put(where: Place, *batches: Outputs) -> list[Wrote]:
+    """Write batches in one opening."""
+    sink = open_sink(where.address)
+    wrote = [sink.write(iter(batch)) for batch in batches]
+    sink.close()
+    return wrote
 
 
-def back(path: Path) -> list[Row]:
-    if path.suffix == ".parquet":
-        return pq.ParquetFile(path).read().to_pylist()
-    return [json.loads(line) for line in path.read_bytes().splitlines()]
+def test_what_is_written_is_read(where: Place, outputs: Outputs) -> None:
+    """A batch is there for readers after a flush, whole, and the answer counts it."""
+    sink = open_sink(where.address)
+    wrote = sink.write(iter(outputs))
+    sink.flush()
+
+    assert where.seen() == where.expected(outputs)
+    assert wrote.written + wrote.stale == len(outputs)
+    assert (wrote.bad_rows, wrote.bad) == (0, ())
+    sink.close()
 
 
-def test_it_writes_every_row_by_day(name: str, tmp_path: Path) -> None:
-    """Each row stands once, in the folder of its UTC day, in order, and reads back whole."""
-    written = write(name, ROWS, tmp_path)
-    finish(KIND, tmp_path, [written])
-    found = {path.parent.name: back(path) for path in listed(KIND, tmp_path)}
+def test_closing_flushes(where: Place, outputs: Outputs) -> None:
+    """Nothing that was taken is lost by a sink that is closed without a flush."""
+    put(where, outputs)
 
-    assert list(found) == ["day=1970-01-01", "day=1970-01-02", "day=1970-01-03"]
-    assert [from_row(KIND, row) for rows in found.values() for row in rows] == OUTPUTS
-    assert (written.rows, written.bad_rows) == (12, 0)
+    assert where.seen() == where.expected(outputs)
 
 
-def test_a_day_begins_at_its_first_instant(name: str, tmp_path: Path) -> None:
-    """The last millisecond of a day and the first of the next are in two folders (R2)."""
-    written = write(name, [to_row(output(1, DAY - 1)), to_row(output(2, DAY))], tmp_path)
-
-    days = [Path(part.path).parent.name for part in written.parts]
-    assert days == ["day=1970-01-01", "day=1970-01-02"]
-
-
-def test_it_may_write_by_hour(name: str, tmp_path: Path) -> None:
-    """With hours, each hour has a folder below its day."""
-    written = write(name, ROWS[:2], tmp_path, by="hour")
-
-    folders = [Path(part.path).parent.as_posix() for part in written.parts]
-    assert folders == ["day=1970-01-01/hour=00", "day=1970-01-01/hour=05"]
-
-
-def test_a_repeat_changes_nothing(name: str, tmp_path: Path) -> None:
-    """Rows shuffled and doubled, written again, leave the same files with the same bytes (R31)."""
-    first = write(name, ROWS, tmp_path)
-    before = content(tmp_path)
-    again = ROWS * 2
+def test_a_repeat_changes_nothing(where: Place, outputs: Outputs) -> None:
+    """A batch again, at once and later, in another order: no reader sees a difference (R31)."""
+    put(where, outputs)
+    before = where.raw()
+    again = outputs * 2
     random.Random(3).shuffle(again)
+    put(where, again, outputs)
 
-    assert write(name, again, tmp_path) == first
-    assert content(tmp_path) == before
-
-
-def test_a_shard_is_replaced_and_others_stay(name: str, tmp_path: Path) -> None:
-    """Files named by a shard: writing the shard anew replaces its own files only."""
-    write(name, ROWS[:2], tmp_path, shard="0")
-    write(name, ROWS[2:4], tmp_path, shard="1")
-    other = content(tmp_path)
-    written = write(name, ROWS[:1], tmp_path, shard="0")
-    after = content(tmp_path)
-
-    assert written.rows == 1
-    assert set(after) == set(other)
-    assert {path for path in after if after[path] != other[path]} == {
-        f"{KIND}/{part.path}" for part in written.parts
-    }
+    assert where.raw() == before
 
 
-def test_rows_that_sort_alike_are_both_kept_in_one_order(name: str, tmp_path: Path) -> None:
-    """Two rows of equal time, user and id but different contents are two, in a fixed order."""
-    a = ROWS[0] | {"set": '{"a":1}'}
-    b = ROWS[0] | {"set": '{"a":2}'}
+@pytest.mark.parametrize("seed", range(4))
+def test_shuffled_batches_converge(
+    where: Place, outputs: Outputs, seed: int, tmp_path: Path, addresses: dict[str, str]
+) -> None:
+    """Cut anywhere, shuffled, repeated, in several openings: what stands there is the same (R31)."""
+    chance = random.Random(seed)
+    given = outputs + chance.sample(outputs, 8)
+    chance.shuffle(given)
+    cuts = [0, *sorted(chance.sample(range(1, len(given)), 3)), len(given)]
+    parts = [given[start:end] for start, end in pairwise(cuts)]
+    put(where, *parts[:2])
+    put(where, *parts[2:])
+    found = where.raw()
 
-    assert write(name, [a, b], tmp_path / "x").rows == 2
-    write(name, [b, a, b], tmp_path / "y")
-    assert content(tmp_path / "x") == content(tmp_path / "y")
+    assert where.seen() == where.expected(outputs)
+    name = where.address.partition(":")[0]
+    with place(name, tmp_path / "other", addresses) as other:
+        put(other, outputs)
+        assert other.raw() == found
 
 
-def test_a_bad_record_is_reported_and_the_rest_written(name: str, tmp_path: Path) -> None:
-    """A row that does not fit its schema is named with its id; it stops nothing."""
-    written = write(name, [ROWS[0] | {"at": "noon"}, ROWS[1], {"id": "x"}], tmp_path)
+def test_an_older_batch_takes_nothing_back(where: Place, outputs: Outputs) -> None:
+    """A batch from before, delivered late by another worker, leaves what came since."""
+    put(where, outputs[:12])
+    put(where, outputs)
+    before = where.raw()
+    put(where, outputs[:12])
 
-    assert written.rows == 1
-    assert written.bad_rows == 2
-    assert [(bad.id, bad.detail) for bad in written.bad] == [
-        ("p0", "at is not of type time"),
-        ("x", "user is missing"),
+    assert where.raw() == before
+    assert where.seen() == where.expected(outputs)
+
+
+def test_the_way_there_does_not_show(where: Place, outputs: Outputs) -> None:
+    """One batch, or one output at a time from the last to the first: the outputs are the same."""
+    for pair in reversed(outputs):
+        put(where, [pair])
+
+    assert where.seen() == where.expected(outputs)
+
+
+def test_a_bad_record_is_reported_and_the_rest_written(where: Place, outputs: Outputs) -> None:
+    """What does not fit is told by its id, without values; it stops nothing and is not written."""
+    first, second, *_ = outputs
+    wrong = [
+        ("shop", replace(where.output(91, "u"), at="noon")),
+        ("shop", replace(where.output(92, "u"), user=None)),
+        ("shop", replace(where.output(93, "u"), user="half \ud83d")),
     ]
+    (wrote,) = put(where, [wrong[0], first, *wrong[1:], second])
+
+    assert wrote.bad == (
+        BadRow("s91" if first[1].id == "s1" else "p91", "at is not of type time"),
+        BadRow("s92" if first[1].id == "s1" else "p92", "user is missing"),
+        BadRow("s93" if first[1].id == "s1" else "p93", "it cannot be encoded"),
+    )
+    assert wrote.bad_rows == 3
+    assert where.seen() == where.expected([first, second])
 
 
-def test_many_bad_records_are_counted_not_kept(name: str, tmp_path: Path) -> None:
-    """However many rows are bad, the report stays short and the number right."""
-    written = write(name, [{"id": "x"}] * 500, tmp_path)
+def test_many_bad_records_are_counted_not_kept(where: Place) -> None:
+    """However many are bad, the report stays short and the number right."""
+    bad = replace(where.output(1, "u"), at=None)
+    (wrote,) = put(where, [("shop", bad)] * 500)
 
-    assert (written.bad_rows, len(written.bad), written.parts) == (500, 100, ())
-
-
-def test_no_rows_are_an_empty_table(name: str, tmp_path: Path) -> None:
-    """Nothing written is a manifest without parts."""
-    finish(KIND, tmp_path, [write(name, [], tmp_path)])
-
-    assert listed(KIND, tmp_path) == ()
-    assert content(tmp_path) == {}
+    assert (wrote.written, wrote.bad_rows, len(wrote.bad)) == (0, 500, 100)
+    assert where.seen() == {}
 
 
-def test_the_manifest_joins_what_workers_wrote(name: str, tmp_path: Path) -> None:
-    """Parts of several calls are listed once each, whatever the order of the calls."""
-    one, two = write(name, ROWS[:6], tmp_path), write(name, ROWS[6:], tmp_path)
-    first = finish(KIND, tmp_path, [one, two, one]).read_bytes()
+def test_nothing_is_nothing(where: Place, outputs: Outputs) -> None:
+    """An empty batch, and a sink that was opened in vain, change nothing."""
+    put(where)
+    assert put(where, []) == [Wrote()]
+    assert where.seen() == {}
+    put(where, outputs)
+    before = where.raw()
+    put(where, [])
 
-    assert finish(KIND, tmp_path, [two, one]).read_bytes() == first
-    assert len(listed(KIND, tmp_path)) == len({p.path for p in (*one.parts, *two.parts)})
-
-
-def test_what_an_earlier_run_left_can_be_removed(name: str, tmp_path: Path) -> None:
-    """After another run into the same folder, only what its manifest names remains."""
-    write(name, ROWS[:4], tmp_path)
-    finish(KIND, tmp_path, [write(name, ROWS[:2], tmp_path)])
-    prune(KIND, tmp_path)
-
-    assert set(tmp_path.rglob("part-*")) == set(listed(KIND, tmp_path))
+    assert where.raw() == before
 
 
-def test_nothing_half_written_is_left(name: str, tmp_path: Path) -> None:
-    """A write that fails leaves neither a part nor a temporary file."""
-    (tmp_path / KIND / "day=1970-01-01").mkdir(parents=True)
-    written = write(name, ROWS[:1], tmp_path / "ok")
-    (tmp_path / KIND / written.parts[0].path).mkdir()
-    with pytest.raises(OSError, match="directory"):
-        write(name, ROWS[:1], tmp_path)
+def test_spaces_are_kept_apart(where: Place) -> None:
+    """The same output in two spaces is two."""
+    output = where.output(1, "u")
+    both = [("shop", output), ("bank", output)]
+    put(where, both)
 
-    assert [p for p in (tmp_path / KIND).rglob("*") if p.is_file()] == []
-
-
-def test_metric_rows_have_no_id_and_are_sorted_by_what_they_are(name: str, tmp_path: Path) -> None:
-    """Metric rows, with and without a version, are written in one order whatever came first."""
-    rows: list[Row] = [
-        to_row(FlowMetric("day", 0, "f", version, "entries", reason, 1.0))
-        for version in (2, None, 1)
-        for reason in ("b", "a")
-    ]
-    SINKS[name].write("flow_metric", rows, tmp_path / "x")
-    SINKS[name].write("flow_metric", rows[::-1], tmp_path / "y")
-    found = back(next((tmp_path / "x").rglob("part*")))
-
-    assert content(tmp_path / "x") == content(tmp_path / "y")
-    assert [(row["version"], row["reason"]) for row in found] == [
-        (None, "a"), (None, "b"), (1, "a"), (1, "b"), (2, "a"), (2, "b"),
-    ]  # fmt: skip
+    assert where.seen() == where.expected(both)
+    assert len(where.seen()) == 2
 
 
-def test_every_sink_is_under_this_contract() -> None:
-    """A module of the folder that can write is in the dict, so that it is tested here."""
-    found = {module.name for module in pkgutil.iter_modules(transforms.sinks.__path__)}
-    modules = {importlib.import_module(f"transforms.sinks.{module}") for module in found}
+@pytest.mark.parametrize("name", ["pubsub", "redis"])
+def test_a_kind_that_a_sink_does_not_take_is_reported(
+    name: str, tmp_path: Path, addresses: dict[str, str]
+) -> None:
+    """A record for which there is no topic or hash is refused by name, not dropped."""
+    metric = FlowMetric("day", 0, "f", 1, "entries", "", 1.0)
+    with place(name, tmp_path, addresses) as where:
+        (wrote,) = put(where, [("shop", metric), ("shop", where.output(1, "u"))])
 
-    assert {module for module in modules if hasattr(module, "write")} == set(SINKS.values())
+    said = {"pubsub": "there is no topic for flow_metric", "redis": "Redis keeps no flow_metric"}
+    assert (wrote.written, wrote.bad) == (1, (BadRow("", said[name]),))
+
+
+def test_every_sink_is_under_this_contract(tmp_path: Path, addresses: dict[str, str]) -> None:
+    """Each word that an address may begin with has a place here."""
+    for name in NAMES:
+        with place(name, tmp_path, addresses) as where:
+            assert where.address.startswith(f"{name}:")
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("parket:out", 'no sink is called "parket"; did you mean "parquet"?'),
+        ("out", 'no sink is called "out"; there are "files", "parquet", "pubsub", "redis"'),
+        ("files:", '"files:" does not say where'),
+    ],
+)
+def test_an_address_that_leads_nowhere_is_told(address: str, said: str) -> None:
+    """A word that is no sink is named, with those there are."""
+    with pytest.raises(ValueError, match="^" + said.replace("?", r"\?")):
+        open_sink(address)
+
+
+@pytest.mark.parametrize(
+    ("module", "address", "extra"),
+    [("redis", "redis://x", "redis"), ("google.cloud.pubsub_v1", "pubsub:x", "pubsub")],
+)
+def test_a_missing_package_is_told_with_its_extra(module: str, address: str, extra: str) -> None:
+    """Without a client only its own sink fails, and says what to install."""
+    code = f"""
+import sys
+sys.modules[{module!r}] = None
+from transforms.sinks import open_sink
+open_sink("files:out").close()
+try:
+    open_sink({address!r})
+except ImportError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert done.stderr == ""
+    assert done.stdout.endswith(f"; pip install 'towpath[{extra}]'\n")

@@ -7,10 +7,23 @@ from collections.abc import Iterator
 import apache_beam as beam
 import pytest
 
+import pipelines.stream_options
 from tests.kit.pubsub_faults import Faults
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.pubsub_servers import SERVERS, World, running, texts
-from transforms.sinks.pubsub import MAX_MESSAGES, NotPublished, Outgoing, Publisher
+from transforms.flows.outputs import Emitted, Message
+from transforms.flows.signals import Event
+from transforms.messages import from_message, to_signal
+from transforms.sinks.checked import BadRow
+from transforms.sinks.pubsub import (
+    MAX_DATA,
+    MAX_MESSAGES,
+    NotPublished,
+    Outgoing,
+    Publisher,
+    Topics,
+    topics_of,
+)
 
 
 @pytest.fixture(scope="module", params=SERVERS)
@@ -51,8 +64,10 @@ def _output(topic: str, number: int, users: int = 3) -> Outgoing:
     return Outgoing(
         topic=topic,
         id=f"id{number}",
+        space="shop",
         kind="message",
-        schema="message/1",
+        schema="message:1",
+        encoding="json",
         flow="win_back",
         user=f"u{number % users}",
         data=str(number).encode(),
@@ -60,7 +75,7 @@ def _output(topic: str, number: int, users: int = 3) -> Outgoing:
 
 
 def test_an_output_carries_what_a_consumer_needs(publisher):
-    """A message has its id, kind, schema and flow as attributes, and its user as ordering key."""
+    """A message says what it is and how it is encoded, and has its user as ordering key."""
     world = World(ordered=True)
     publisher.add(_output(world.topic, 4))
     assert world.pull() == []
@@ -68,8 +83,10 @@ def test_an_output_carries_what_a_consumer_needs(publisher):
     (got,) = world.pull_all(1)
     assert dict(got.message.attributes) == {
         "id": "id4",
+        "space": "shop",
         "kind": "message",
-        "schema": "message/1",
+        "schema": "message:1",
+        "encoding": "json",
         "flow": "win_back",
     }
     assert (got.message.ordering_key, got.message.data) == ("u1", b"4")
@@ -156,3 +173,53 @@ def test_calls_that_fail_are_repeated_in_order_under_the_same_ids(monkeypatch):
             assert mine == list(range(user, 60, 12))
         publisher.teardown()
         world.close()
+
+
+@pytest.mark.parametrize("encoding", ["json", "avro"])
+def test_an_output_is_read_back_from_its_topic(publisher, encoding):
+    """Attributes say the encoding and the space, also of events that come back to the flows."""
+    world = World(ordered=True)
+    sink = Topics({"emitted": world.topic, "message": world.topic}, encoding, publisher)
+    emitted = Emitted(
+        id="e", user="kim", at=5 * 10**11, name="Won", properties={"n": 1}, flow="f", step="s"
+    )
+    sink.write([("shop", emitted), ("shop", _message("m", "kim"))])
+    sink.flush()
+    event, message = (each.message for each in world.pull_all(2))
+    assert to_signal(event.data, event.attributes) == Event(
+        id="e", user="kim", time=5 * 10**11, name="Won", properties={"n": 1}
+    )
+    assert from_message(message.data, message.attributes) == _message("m", "kim")
+    assert event.attributes["space"] == message.attributes["space"] == "shop"
+    world.close()
+
+
+def test_what_no_broker_would_take_holds_nobody_up(publisher):
+    """A body or a name beyond the broker's limits is reported; it would fail again for ever."""
+    world = World(ordered=True)
+    sink = Topics({"message": world.topic}, "json", publisher)
+    large, long = _message("m1", "kim", "x" * MAX_DATA), _message("m2", "k" * 1025)
+    wrote = sink.write([("shop", large), ("shop", long), ("shop", _message("m3", "k" * 1024))])
+    sink.flush()
+    assert wrote.bad == (
+        BadRow("m1", f"its body has more than {MAX_DATA} bytes"),
+        BadRow("m2", "its id, user, space or flow has more than 1024 bytes"),
+    )
+    assert [each.message.attributes["id"] for each in world.pull_all(1)] == ["m3"]
+    world.close()
+
+
+def test_topics_are_named_by_kind():
+    """Each kind has its topic behind the prefix; what flows must hear goes to the events."""
+    topics = topics_of("projects/p/topics/eu-")
+    assert topics["message"] == "projects/p/topics/eu-message"
+    assert topics["emitted"] == topics["handover"] == "projects/p/topics/eu-events"
+    assert topics == pipelines.stream_options.topics_of("p", "eu-")
+
+
+def _message(ident: str, user: str, text: str = "") -> Message:
+    return Message(
+        id=ident, user=user, at=1, flow="f", version=1, session="s", step="x", communication=ident,
+        channel="email", address="a@example.com", template="t", template_version="1",
+        data={"text": text},
+    )  # fmt: skip

@@ -16,7 +16,8 @@ from tests.kit.redis_server import SERVERS, RedisServer
 from tests.packaging.repository import ROOT
 from transforms import redis_client
 from transforms.flows.outputs import FlowState
-from transforms.sinks.redis import BATCH, FlowStates, Wrote, _newest, open_states, state_key
+from transforms.sinks.checked import Wrote
+from transforms.sinks.redis import BATCH, FlowStates, _newest, open_states, state_key
 
 SPACE = "shop"
 

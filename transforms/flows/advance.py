@@ -10,38 +10,50 @@ from typing import assert_never
 from transforms.flows import model
 from transforms.flows import outputs as out
 from transforms.flows.audiences import announce, set_member
+from transforms.flows.bounds import LONGEST_WAIT
 from transforms.flows.effects import do_update, emit, export, promote, webhook, withheld
 from transforms.flows.ids import draw
 from transforms.flows.plan import END, Node, Plan
 from transforms.flows.run import Run, node_of
-from transforms.flows.sending import cancel_planned, plan_send
+from transforms.flows.sending import plan_send
 from transforms.flows.state import Session
+from transforms.flows.statuses import cancel_planned
 from transforms.flows.times import after, next_occurrence, recurring, resolve
 from transforms.flows.windows import opening
 
 PARKED = -2
 ENDED = -3
 MOST_STEPS = 1_000
-LONGEST_WAIT = 400 * 86_400_000
+MOST_TOGETHER = 10_000
 
 
 def proceed(run: Run, plan: Plan, session: Session, number: int, t: int) -> None:
-    """Run steps from one on, until the session waits or ends (C20)."""
+    """Run steps from one on, until the session waits or ends (C20).
+
+    A session that parks while an exit condition has become true ends at once (R18, R23).
+    """
+    walked = run.walked.get(session.id, 0)
+    causes, actor = run.causes, run.actor
+    mine = causes | {session.id}
     while number >= 0:
+        walked += 1
         run.steps += 1
-        if run.steps > MOST_STEPS:
+        if walked > MOST_STEPS or run.steps > MOST_TOGETHER:
             _dead(run, plan, session, t)
             end(run, plan, session, t, "too_many_steps")
             return
         node = plan.nodes[number]
         _arrive(run, plan, session, node, t)
-        outer, run.causes = run.causes, run.causes | {session.id}
+        run.causes, run.actor = mine, session.id
         number = _do(run, plan, session, node, t)
-        run.causes = outer
+        run.causes, run.actor = causes, actor
+    run.walked[session.id] = walked
     if number == END:
         end(run, plan, session, t, "completed")
     elif number == PARKED:
         run.move("waiting", plan, session, node_of(plan, session).name, t, until=session.due)
+        if plan.exit_conditions:
+            exit_conditions(run, plan, session, t)
 
 
 def _arrive(run: Run, plan: Plan, session: Session, node: Node, t: int) -> None:
@@ -60,7 +72,13 @@ def _arrive(run: Run, plan: Plan, session: Session, node: Node, t: int) -> None:
 def _do(run: Run, plan: Plan, session: Session, node: Node, t: int) -> int:
     """Do a step; return the next step, END, PARKED or ENDED."""
     verb = node.verb
+    # The commonest first: each case that does not match costs a look at the class.
     match verb:
+        case model.Send():
+            refused = plan_send(run, plan, session, node, t)
+            return node.named.get(refused, node.then) if refused is not None else node.then
+        case model.WaitFor():
+            return _wait_for(run, plan, session, node, verb, t)
         case model.Wait(delay=delay):
             session.due = after(delay, t, run.zone_of(plan))
             return _park(run, plan, session, t)
@@ -72,15 +90,10 @@ def _do(run: Run, plan: Plan, session: Session, node: Node, t: int) -> int:
                 return node.then
             session.due = opens
             return _park(run, plan, session, t)
-        case model.WaitFor():
-            return _wait_for(run, plan, session, node, verb, t)
         case model.If():
             return _if(run, plan, session, node, t)
         case model.Split():
             return _split(run, plan, session, node, verb, t)
-        case model.Send():
-            refused = plan_send(run, plan, session, node, t)
-            return node.named.get(refused, node.then) if refused is not None else node.then
         case model.Promote():
             promote(run, plan, session, node, verb, t)
             return node.then
@@ -122,7 +135,7 @@ def _wait_until(
     if due is None or due > t + LONGEST_WAIT:
         if "missing" in node.named:
             return node.named["missing"]
-        end(run, plan, session, t, "missing_date")
+        end(run, plan, session, t, "missing_date" if due is None else "too_far")
         return ENDED
     if due <= t:
         if verb.past == "go":
@@ -209,6 +222,18 @@ def recheck(run: Run, plan: Plan, session: Session, t: int) -> None:
     session.check = min((at for at in changes if at is not None), default=None)
 
 
+def exit_conditions(run: Run, plan: Plan, session: Session, t: int, start: bool = False) -> bool:
+    """End the session if an exit condition became true; at the ``start`` only note what is."""
+    view = run.look(t, plan, session)
+    true = [i for i, c in enumerate(plan.exit_conditions) if c.test(view)]
+    fresh = [i for i in true if i not in session.true]
+    session.true = true
+    if fresh and not start:
+        end(run, plan, session, t, "exit_rule", forced=True)
+        return True
+    return False
+
+
 def end(
     run: Run, plan: Plan, session: Session, t: int, reason: str, *, forced: bool = False
 ) -> None:
@@ -223,7 +248,7 @@ def end(
         run.move("left", plan, session, node.name, t, reason=reason, since=session.since)
     session.due = session.check = None
     if forced:
-        cancel_planned(run, plan, session, t)
+        cancel_planned(run, session, t)
     if plan.on_exit != END and session.ended is None:
         session.ended = t
         _leave_by(run, plan, session, t)
@@ -245,7 +270,8 @@ def end(
             visit.took = t - session.started
             break
     if plan.goals and t < session.started + plan.goal_window:
-        session.variables, session.sent = {}, {}
+        session.variables = {k: v for k, v in session.variables.items() if k in plan.goal_variables}
+        session.sent = {}
         session.entry = {k: v for k, v in session.entry.items() if k in plan.goal_fields}
         state.ended.append(session)
 
@@ -253,12 +279,14 @@ def end(
 def _leave_by(run: Run, plan: Plan, session: Session, t: int) -> None:
     """Run the ``on_exit`` steps, none of which waits."""
     number, stood = plan.on_exit, session.step
+    causes, actor = run.causes, run.actor
+    mine = causes | {session.id}
     while number >= 0:
         node = plan.nodes[number]
         _arrive(run, plan, session, node, t)
-        outer, run.causes = run.causes, run.causes | {session.id}
+        run.causes, run.actor = mine, session.id
         number = END if isinstance(node.verb, model.End) else _do(run, plan, session, node, t)
-        run.causes = outer
+        run.causes, run.actor = causes, actor
     session.step = stood
 
 
@@ -272,6 +300,6 @@ def _dead(run: Run, plan: Plan, session: Session, t: int) -> None:
             cause=run.cause,
             flow=plan.flow.id,
             step=node_of(plan, session).name,
-            detail=f"more than {MOST_STEPS} steps on one signal",
+            detail=f"more than {MOST_STEPS} steps on one signal, {MOST_TOGETHER} of all sessions",
         )
     )

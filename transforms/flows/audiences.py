@@ -142,8 +142,11 @@ def announce(
     run.raise_(AudienceChange(id=name, user=run.user, time=t, audience=audience, entered=entered))
 
 
-def forget_audiences(run: Run) -> None:
-    """Drop the checks of audiences that are defined no more."""
+def forget_audiences(run: Run, t: int) -> None:
+    """Let the user leave the audiences that are no longer computed, and drop their checks."""
     known = {audience.name for audience in run.era.audiences}
+    for audience in run.catalog.at(t - 1).audiences:
+        if audience.name not in known and set_member(run, audience.name, False, t):
+            announce(run, audience.name, False, t)
     for name in [name for name in run.state.checks if name not in known]:
         del run.state.checks[name]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from transforms.flows.codec import encoded_size
 from transforms.flows.state import State
 
+LONGEST_WAIT = 400 * 86_400_000
 TOGETHER = 128 * 1024
 SMALL, FEW = 1024, 20
 PLANNED = 100
@@ -17,8 +18,8 @@ def fits(state: State, more: int) -> bool:
     """Tell whether ``more`` bytes of data can be held; a little always, where there is little."""
     if more <= SMALL and len(state.sessions) + len(state.communications) <= FEW:
         return True
-    held = [part for s in state.sessions for part in (s.entry, s.variables)]
-    held += [sent.data for sent in state.communications]
+    held = [part for s in (*state.sessions, *state.ended) for part in (s.entry, s.variables)]
+    held += [part for sent in state.communications for part in (sent.data, sent.facts)]
     held += [pending.data for pending in state.pending]
     return more + sum(encoded_size(data) for data in held if data) <= TOGETHER
 

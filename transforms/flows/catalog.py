@@ -66,7 +66,8 @@ class Era(msgspec.Struct, frozen=True, gc=False):
     name to the flows that it may start, ``counted`` to the aggregates that it feeds,
     ``hearing`` to the audiences that it may change; ``other`` are those that any event may.
     ``joining`` maps an audience, entered or left, to the triggers on it, ``dated`` and
-    ``profiled`` are the flows with triggers of those kinds.
+    ``profiled`` are the flows with triggers of those kinds. ``watching``: an audience, or a
+    session of some version, reads where users stand in flows, or what was sent to them.
     """
 
     since: int
@@ -86,11 +87,13 @@ class Era(msgspec.Struct, frozen=True, gc=False):
     joining: Mapping[tuple[str, bool], tuple[tuple[FlowView, Start], ...]]
     hearing: Mapping[str, tuple[ComputedAudience, ...]]
     other: tuple[ComputedAudience, ...]
+    watching: bool
 
 
 class Catalog(msgspec.Struct, frozen=True, gc=False):
     """The eras in order, every published version, and until when the log is complete.
 
+    The first era is from 0 and empty: before the first record nothing is defined.
     ``heard`` maps an event's name to the instant since when a definition reads it.
     """
 

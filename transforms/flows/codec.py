@@ -12,6 +12,7 @@ import msgspec
 from transforms.flows.state import State
 
 VERSION = b"\x01"
+ENDLESS = 1 << 40
 
 
 class UnknownVersion(ValueError):
@@ -38,5 +39,8 @@ def decode(blob: bytes) -> State:
 
 
 def encoded_size(value: object) -> int:
-    """Return how many bytes a value takes in a blob."""
-    return len(_encode(value))
+    """Return how many bytes a value takes in a blob: more than any bound if none can hold it."""
+    try:
+        return len(_encode(value))
+    except (OverflowError, RecursionError):
+        return ENDLESS

@@ -25,7 +25,7 @@ class Publish(Record, frozen=True, gc=False, tag="publish", kw_only=True):
     """A version of a flow: canonical text, with the texts of the templates it sends (R27).
 
     ``migrate`` takes running sessions along; ``successors`` names where a deleted step's
-    sessions go.
+    sessions go; this version follows neither, and refuses a log that asks for them.
     """
 
     flow: str
@@ -75,7 +75,10 @@ class Archive(Record, frozen=True, gc=False, tag="archive", kw_only=True):
 
 
 class SetSchedule(Record, frozen=True, gc=False, tag="schedule", kw_only=True):
-    """A new start and end, local ISO texts in the flow's zone (I18)."""
+    """A new start and end, local ISO texts in the flow's zone (I18).
+
+    It goes before the schedule of every version, also of later ones.
+    """
 
     flow: str
     start: str | None = None
@@ -91,7 +94,7 @@ class SetGoals(Record, frozen=True, gc=False, tag="goals", kw_only=True):
 
 
 class SetPriority(Record, frozen=True, gc=False, tag="priority", kw_only=True):
-    """The flow's priority from now on."""
+    """The flow's priority from now on, whatever later versions say."""
 
     flow: str
     priority: int

@@ -9,7 +9,7 @@ from typing import Any
 
 from transforms.flows import model
 from transforms.flows.catalog import FlowView
-from transforms.flows.entry import due_id, pending_of, set_pending, try_enter
+from transforms.flows.entry import due_id, pending_of, set_pending, still_held, try_enter
 from transforms.flows.plan import Start
 from transforms.flows.run import Run
 from transforms.flows.state import Pending
@@ -23,7 +23,10 @@ def arm_all(run: Run, view: FlowView, t: int) -> None:
 
 
 def carry(run: Run, view: FlowView, t: int) -> None:
-    """Take what is pending along to a new version: triggers that it still has, by their meaning."""
+    """Take what is pending along to a new version: triggers that it still has, by their meaning.
+
+    To be called once for a flow and instant, however many versions of it were published then.
+    """
     number = view.plan.number
     before = run.catalog.at(t - 1).by_number.get(number)
     now = {start.trigger: start.number for start in view.plan.starts}
@@ -120,7 +123,7 @@ def fire(run: Run, view: FlowView, start: Start, due: int) -> None:
         case model.OnCombination():
             try_enter(run, view, start, due_id(run, view, start, due), pending.data, due)
         case model.OnProfile():
-            if start.where is None or start.where(run.look(due, view.plan)):
+            if still_held(run, view, start, trigger, due):
                 try_enter(run, view, start, due_id(run, view, start, due), {}, due)
         case _:
             pass

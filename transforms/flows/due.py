@@ -14,10 +14,10 @@ LAST = 1 << 62
 
 
 class Due(msgspec.Struct, frozen=True, gc=False):
-    """One due thing. ``order`` sorts those of one instant."""
+    """One due thing. ``order`` sorts those of one instant; the numbers in ids sort as numbers."""
 
     at: int
-    order: tuple[int, int, int, str]
+    order: tuple[int, int, int, str, int]
     what: Session | Communication | Pending | str | None
 
 
@@ -48,7 +48,7 @@ def next_due(catalog: Catalog, state: State, until: int) -> Due | None:
     at = soonest(state)
     effect = catalog.next_effect(state.absorbed, until)
     if effect is not None and (at is None or effect.at <= at):
-        return Due(effect.at, (CONTROL, 0, 0, ""), None)
+        return Due(effect.at, (CONTROL, 0, 0, "", 0), None)
     if at is None or at > until:
         return None
     found = list(_due_at(catalog, state, at))
@@ -59,18 +59,20 @@ def _due_at(catalog: Catalog, state: State, at: int) -> Iterator[Due]:
     flows = catalog.at(at).by_number
     for audience, check in state.checks.items():
         if check == at:
-            yield Due(at, (AUDIENCE, 0, 0, audience), audience)
+            yield Due(at, (AUDIENCE, 0, 0, audience, 0), audience)
     for session in state.sessions:
         times = [session.due, session.check]
         times += [time for shown in session.promotions for time in (shown.until, shown.check)]
         if at in times:
-            order = (FLOW, -flows[session.flow].priority, session.started, session.id)
+            order = (FLOW, -flows[session.flow].priority, session.started, session.id, 0)
             yield Due(at, order, session)
     for sent in state.communications:
         if sent.due == at:
-            yield Due(at, (FLOW, -flows[sent.flow].priority, sent.started, sent.id), sent)
+            owner, _, number = sent.id.rpartition("-")
+            order = (FLOW, -flows[sent.flow].priority, sent.started, owner, int(number))
+            yield Due(at, order, sent)
     for pending in state.pending:
         if pending.due == at:
             flow = flows[pending.flow]
-            name = f"{flow.plan.flow.id}:{pending.trigger}"
-            yield Due(at, (FLOW, -flow.priority, LAST, name), pending)
+            order = (FLOW, -flow.priority, LAST, flow.plan.flow.id, pending.trigger)
+            yield Due(at, order, pending)

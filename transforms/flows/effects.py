@@ -21,6 +21,7 @@ from transforms.flows.state import Promotion, Session
 from transforms.flows.times import after
 
 VARIABLES_BOUND = 32 * 1024
+LARGEST = 2**63 - 1
 
 
 def withheld(run: Run, plan: Plan, session: Session, node: Node, t: int) -> bool:
@@ -135,15 +136,20 @@ def do_update(
     view = run.look(t, plan, session)
     setting = values_of(node.values[0], view)
     for name, amount in values_of(node.values[1], view).items():
-        setting[name] = _plus(_current(run, session, name), amount)
+        if _is_number(amount):
+            setting[name] = _plus(_current(run, session, name), amount)
+        else:
+            view.mismatches += 1
     for name, item in values_of(node.values[2], view).items():
         before = _current(run, session, name)
         setting[name] = [*before, item] if isinstance(before, list) else [item]
-    variables = {n[8:]: v for n, v in setting.items() if n.startswith("session.")}
+    variables = {
+        n.removeprefix("session."): v for n, v in setting.items() if n.startswith("session.")
+    }
     if variables or any(n.startswith("session.") for n in verb.unset):
         _set_variables(run, plan, session, verb, variables, t)
-    traits = {n[5:]: v for n, v in setting.items() if n.startswith("user.")}
-    unset = tuple(n[5:] for n in verb.unset if n.startswith("user."))
+    traits = {n.removeprefix("user."): v for n, v in setting.items() if n.startswith("user.")}
+    unset = tuple(n.removeprefix("user.") for n in verb.unset if n.startswith("user."))
     outside = bool(traits or unset or verb.tag or verb.untag)
     if outside and not withheld(run, plan, session, node, t):
         _update_profile(run, plan, session, node, verb, traits, unset, t)
@@ -151,13 +157,18 @@ def do_update(
 
 def _current(run: Run, session: Session, name: str) -> Any:
     if name.startswith("session."):
-        return session.variables.get(name[8:])
-    return run.state.traits.get(name[5:])
+        return session.variables.get(name.removeprefix("session."))
+    return run.state.traits.get(name.removeprefix("user."))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _plus(before: Any, amount: Any) -> Any:
-    number = isinstance(before, int | float) and not isinstance(before, bool)
-    return before + amount if number else amount
+    """Add up; whole numbers stop at what 64 bits hold."""
+    total = before + amount if _is_number(before) else amount
+    return max(-LARGEST, min(LARGEST, total)) if isinstance(total, int) else total
 
 
 def _set_variables(
@@ -165,7 +176,8 @@ def _set_variables(
 ) -> None:
     joined = session.variables | variables
     for name in verb.unset:
-        joined.pop(name[8:], None) if name.startswith("session.") else None
+        if name.startswith("session."):
+            joined.pop(name.removeprefix("session."), None)
     size = encoded_size(joined)
     if size > VARIABLES_BOUND or not fits(run.state, size - encoded_size(session.variables)):
         run.reject("value_too_large", t, plan.flow.id, "session variables")

@@ -8,13 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from transforms.flows import model
-from transforms.flows.advance import proceed
+from transforms.flows.advance import exit_conditions, proceed
 from transforms.flows.bounds import fits
 from transforms.flows.catalog import FlowView
 from transforms.flows.codec import encoded_size
 from transforms.flows.ids import draw, hashed, session_id
 from transforms.flows.plan import Plan, Start
-from transforms.flows.react import exit_conditions
 from transforms.flows.run import Data, Run
 from transforms.flows.signals import AudienceChange, Enter, Event, ProfileChange, Signal
 from transforms.flows.state import History, Pending, Session, Visit
@@ -114,9 +113,15 @@ def _without(
     event: Event,
     t: int,
 ) -> None:
-    if any(hits[i] > 0 for i in range(len(hits))):
+    if any(hit > 0 for hit in hits):
         set_pending(run, None, view, start)
-    elif pending.due is None:
+        return
+    if pending.due is not None:
+        return
+    reason = _too_large(run, view.plan, event.properties)
+    if reason is not None:
+        run.reject(reason, t, view.plan.flow.id)
+    else:
         pending.due = after(trigger.within, t, run.zone_of(view.plan))
         pending.cause = event.id
         pending.data = kept_fields(view.plan, event.properties)
@@ -124,6 +129,7 @@ def _without(
 
 
 def _by_profile(run: Run, view: FlowView, changed: Data, cause: str, t: int) -> None:
+    entered = False
     for start in view.plan.starts:
         trigger = start.trigger
         if not isinstance(trigger, model.OnProfile) or trigger.trait not in changed:
@@ -135,9 +141,26 @@ def _by_profile(run: Run, view: FlowView, changed: Data, cause: str, t: int) -> 
                 due = after(trigger.held, t, run.zone_of(view.plan))
                 pending = Pending(view.plan.number, start.number, [], due, cause)
             set_pending(run, pending, view, start)
-        elif matches:
+        elif matches and not entered:
             try_enter(run, view, start, cause, {}, t)
-            return
+            entered = True
+
+
+def drop_held(run: Run, changed: Data) -> None:
+    """Forget held changes of traits that loaded history has changed again (R10)."""
+    for view in run.era.profiled if changed and run.state.pending else ():
+        for start in view.plan.starts:
+            trigger = start.trigger
+            if isinstance(trigger, model.OnProfile) and trigger.trait in changed:
+                set_pending(run, None, view, start)
+
+
+def still_held(run: Run, view: FlowView, start: Start, trigger: model.OnProfile, t: int) -> bool:
+    """Tell whether a held change holds when its time has come."""
+    look = run.look(t, view.plan)
+    if start.after is not None and run.state.traits.get(trigger.trait) != start.after(look):
+        return False
+    return start.where is None or start.where(look)
 
 
 def _change_matches(
@@ -146,9 +169,7 @@ def _change_matches(
     look = run.look(t, view.plan)
     if start.before is not None and before != start.before(look):
         return False
-    if start.after is not None and run.state.traits.get(trigger.trait) != start.after(look):
-        return False
-    return start.where is None or start.where(look)
+    return still_held(run, view, start, trigger, t)
 
 
 def _by_enter(run: Run, signal: Enter, t: int) -> None:
@@ -189,15 +210,14 @@ def try_enter(
     """Start a session unless something forbids it, in the order of R19; tell whether it did."""
     plan = view.plan
     flow = plan.flow.id
-    if plan.key is not None and not key:
-        look = run.look(t, plan)
-        look.entry = data
-        value = plan.key(look)
-        if value is None:
-            run.reject("invalid_key", t, flow)
-            return False
-        key = value if isinstance(value, str) else str(value)
-    reason = _forbidden(run, view, start, key, data, t)
+    if view.status != "running":
+        run.reject(view.refusal, t, flow)
+        return False
+    found = _key(run, plan, data, key, t)
+    if found is None:
+        run.reject("invalid_key", t, flow)
+        return False
+    key, reason = found, _forbidden(run, plan, start, found, data, t)
     if reason is not None:
         run.reject(reason, t, flow, key)
         return False
@@ -231,10 +251,26 @@ def try_enter(
     return True
 
 
-def _forbidden(run: Run, view: FlowView, start: Start, key: str, data: Data, t: int) -> str | None:
-    plan, state = view.plan, run.state
-    if view.status != "running":
-        return view.refusal
+def _key(run: Run, plan: Plan, data: Data, given: str, t: int) -> str | None:
+    """Return the key that a session of the flow is one for (R20), None if it has no value.
+
+    A flow without ``key:`` has one live session, whatever key is given. A number is the same
+    key in either of its forms.
+    """
+    if plan.key is None or given:
+        return given if plan.key is not None else ""
+    look = run.look(t, plan)
+    look.entry = data
+    value = plan.key(look)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return None if value is None else str(value)
+
+
+def _forbidden(run: Run, plan: Plan, start: Start, key: str, data: Data, t: int) -> str | None:
+    state = run.state
     if not plan.flow.simultaneous and any(
         s.flow == plan.number and s.key == key for s in state.sessions
     ):

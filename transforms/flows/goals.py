@@ -12,6 +12,7 @@ from transforms.flows.state import Session
 from transforms.flows.times import after
 
 MOST_ENDED = 200
+LARGEST = 2**63 - 1
 
 
 def count_goals(run: Run, event: Event, sessions: list[Session], t: int) -> None:
@@ -36,7 +37,7 @@ def _reached(run: Run, plan: Plan, session: Session, target: Target, event: Even
 
 def _convert(run: Run, plan: Plan, session: Session, target: Target, t: int) -> None:
     value = target.value(run.look(t, plan, session)) if target.value is not None else None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
         value = None
     session.goals = [*session.goals, target.goal.name]
     run.outputs.append(

@@ -8,7 +8,7 @@ import msgspec
 
 from transforms.flows import model
 from transforms.flows import outputs as out
-from transforms.flows.advance import end
+from transforms.flows.advance import end, exit_conditions
 from transforms.flows.audiences import (
     change_profile,
     compute,
@@ -20,14 +20,14 @@ from transforms.flows.catalog import Effect
 from transforms.flows.dates import arm_all, arm_changed, arm_members, carry, fire
 from transforms.flows.due import Due, next_due
 from transforms.flows.effects import end_promotions
-from transforms.flows.entry import enter_by, try_enter
+from transforms.flows.entry import drop_held, enter_by, try_enter
 from transforms.flows.goals import count_goals
 from transforms.flows.ids import hashed, short
 from transforms.flows.memory import remember
 from transforms.flows.plan import Plan
 from transforms.flows.react import look_again, react, wait_over
-from transforms.flows.run import Data, Raised, Run, node_of
-from transforms.flows.sending import judge, update
+from transforms.flows.run import NOBODY, Data, Raised, Run
+from transforms.flows.sending import judge
 from transforms.flows.signals import (
     AudienceChange,
     CallResult,
@@ -41,7 +41,9 @@ from transforms.flows.signals import (
     Signal,
     Time,
 )
+from transforms.flows.standing import in_order, say_state
 from transforms.flows.state import Communication, Pending, Session
+from transforms.flows.statuses import cancel_flow, take_status
 
 DEEPEST = 16
 MOST_AUDIENCES = 500
@@ -59,7 +61,11 @@ def _fire(run: Run, due: Due) -> None:
     match due.what:
         case None:
             run.begin(f"control@{t}", t)
-            for effect in run.catalog.effects_at(t):
+            effects = run.catalog.effects_at(t)
+            # Before all else, and once: what is pending has the numbers of the version before.
+            for flow in dict.fromkeys(e.flow for e in effects if e.what == "publish"):
+                carry(run, run.era.by_number[flow or 0], t)
+            for effect in effects:
                 _absorb(run, effect, t)
             run.state.absorbed = t
         case Session() as session:
@@ -88,7 +94,9 @@ def _fire(run: Run, due: Due) -> None:
 def _fire_session(run: Run, plan: Plan, session: Session, t: int) -> None:
     end_promotions(run, plan, session, t)
     if session.due is not None and session.due <= t:
-        wait_over(run, plan, session, t)
+        # The exit rules come before the step (section 3): one may become true at this instant.
+        if not (plan.exit_conditions and exit_conditions(run, plan, session, t)):
+            wait_over(run, plan, session, t)
     elif session.check is not None and session.check <= t:
         look_again(run, plan, session, t)
 
@@ -100,19 +108,19 @@ def _absorb(run: Run, effect: Effect, t: int) -> None:
             for session in list(run.state.sessions):
                 if session.flow == effect.flow:
                     end(run, run.plan_of(session), session, t, effect.reason, forced=True)
+            cancel_flow(run, effect.flow, effect.reason, t)
             _disarm(run, effect)
         case "drain":
             _disarm(run, effect)
         case "start" | "publish":
             view = run.era.by_number[effect.flow or 0]
-            if effect.what == "publish":
-                carry(run, view, t)
             if view.status == "running":
-                arm_all(run, view, t)
+                # A date of this very instant is still to fire: the record comes first (R1).
+                arm_all(run, view, t - 1)
             if effect.what == "start":
                 _members(run, effect, t)
         case "space":
-            forget_audiences(run)
+            forget_audiences(run, t)
             compute(run, t, run.era.audiences)
             drain_queue(run, t)
         case "other":
@@ -126,7 +134,7 @@ def _disarm(run: Run, effect: Effect) -> None:
 
 
 def _members(run: Run, effect: Effect, t: int) -> None:
-    """Enter a member of an audience at the launch of a flow over its members (R22)."""
+    """Enter a member of an audience at the launch of a flow over its members, once (R22)."""
     view = run.era.by_number[effect.flow or 0]
     for start in view.plan.starts:
         trigger = start.trigger
@@ -135,24 +143,27 @@ def _members(run: Run, effect: Effect, t: int) -> None:
         if trigger.audience in run.state.audiences:
             origin = hashed(run.space, view.plan.flow.id, "launch", str(t))
             try_enter(run, view, start, origin, {}, t)
+            return
 
 
 def handle(run: Run, signal: Signal, own: int, t: int) -> None:
     """Handle a signal whose due things have fired (steps 3 to 7)."""
     run.begin(signal.id, t)  # type: ignore[union-attr]
     _one(run, Raised(signal, 0, applied=False), own, t)
-    _settle(run, t)
+    _settle(run, t, moved=not _only_data(signal))
 
 
-def _settle(run: Run, t: int) -> None:
+def _settle(run: Run, t: int, moved: bool = True) -> None:
     """Handle what was raised, then say where the user stands."""
     drain_queue(run, t)
+    if moved and run.era.watching:
+        _look_around(run, t)
     if run.view.mismatches:
         run.reject("type_mismatch", t, detail=str(run.view.mismatches))
         run.view.mismatches = 0
     if run.dirty:
         run.dirty = False
-        _say_state(run, t)
+        say_state(run, t)
 
 
 def drain_queue(run: Run, t: int) -> None:
@@ -163,9 +174,28 @@ def drain_queue(run: Run, t: int) -> None:
         if raised.depth > DEEPEST:
             _too_deep(run, raised, t)
             continue
-        run.depth, run.causes = raised.depth, raised.causes
+        run.depth, run.causes, run.actor = raised.depth, raised.causes, raised.source
         _one(run, raised, t, t)
-    run.depth, run.causes = 0, frozenset()
+    run.depth, run.causes, run.actor = 0, NOBODY, ""
+
+
+def _look_around(run: Run, t: int) -> None:
+    """Judge what reads where the user stands, or what was sent, until nothing changes (R12).
+
+    Only audiences and sessions that read such things; an unrelated event must not decide.
+    """
+    for _ in range(DEEPEST):
+        before = len(run.outputs)
+        compute(run, t, run.era.other)
+        for session in in_order(run):
+            plan = run.plan_of(session)
+            if plan.watches and session.ended is None:
+                end_promotions(run, plan, session, t)
+                look_again(run, plan, session, t)
+        drain_queue(run, t)
+        if len(run.outputs) == before:
+            return
+    _dead_letter(run, t, "conditions that change each other")
 
 
 def _remember(run: Run, signal: Signal, t: int) -> None:
@@ -176,19 +206,18 @@ def _remember(run: Run, signal: Signal, t: int) -> None:
         state.memory, state.dropped = remember(state.memory, known, t, state.clock, state.dropped)
 
 
-def _too_deep(run: Run, raised: Raised, t: int) -> None:
+def _dead_letter(run: Run, t: int, detail: str) -> None:
+    name, reason = run.other_id(), "cascade_too_deep"
     run.outputs.append(
-        out.DeadLetter(
-            id=run.other_id(),
-            user=run.user,
-            at=t,
-            reason="cascade_too_deep",
-            cause=run.cause,
-            detail=str(raised.signal.__struct_config__.tag),
-        )
+        out.DeadLetter(id=name, user=run.user, at=t, reason=reason, cause=run.cause, detail=detail)
     )
-    for session in _in_order(run):
-        if session.id in raised.causes:
+
+
+def _too_deep(run: Run, raised: Raised, t: int) -> None:
+    """End the session that raised a signal too deep in a cascade; the signal is dropped."""
+    _dead_letter(run, t, str(raised.signal.__struct_config__.tag))
+    for session in in_order(run):
+        if session.id == raised.source:
             end(run, run.plan_of(session), session, t, "cascade_too_deep", forced=True)
 
 
@@ -196,22 +225,32 @@ def _one(run: Run, raised: Raised, own: int, t: int) -> None:
     signal = raised.signal
     _listen(run, signal, own)
     changed = raised.changed if raised.applied else _apply(run, signal, own, t)
+    if run.fresh:
+        run.fresh = False
+        compute(run, t, run.era.audiences)
+    if _only_data(signal):
+        _load(run, signal, changed or {}, t)
+        return
     if changed is None:
         return
-    if _only_data(signal):
-        _load(run, signal, changed, t)
-        return
-    live = _in_order(run)
+    live = in_order(run)
     stubs = list(run.state.ended)
     for session in live:
         if session.promotions:
             end_promotions(run, run.plan_of(session), session, t)
-        if session.ended is None and _sees(run, session, raised):
-            run.causes = raised.causes | {session.id}
-            react(run, run.plan_of(session), session, signal, t)
+        if session.ended is not None:
+            continue
+        run.causes = raised.causes | {session.id}
+        plan = run.plan_of(session)
+        if _sees(run, session, raised):
+            react(run, plan, session, signal, t)
+        else:
+            look_again(run, plan, session, t)
     run.causes = raised.causes
     if isinstance(signal, Event) and (live or stubs):
-        seeing = [s for s in (*live, *stubs) if _sees(run, s, raised)]
+        seeing = [*live, *stubs]
+        if raised.causes:
+            seeing = [session for session in seeing if _sees(run, session, raised)]
         count_goals(run, signal, seeing, t)
     _follow(run, signal, changed, t)
     enter_by(run, signal, changed, t)
@@ -230,6 +269,7 @@ def _follow(run: Run, signal: Signal, changed: Data, t: int) -> None:
 def _load(run: Run, signal: Signal, changed: Data, t: int) -> None:
     """Take in history: what it raised is history too."""
     _follow(run, signal, changed, t)
+    drop_held(run, changed)
     for raised in list(run.queue):
         if not isinstance(raised.signal, Time):
             loaded = msgspec.structs.replace(raised.signal, bypass=True)
@@ -251,14 +291,6 @@ def _sees(run: Run, session: Session, raised: Raised) -> bool:
     )
 
 
-def _in_order(run: Run) -> list[Session]:
-    sessions = run.state.sessions
-    if len(sessions) < 2:
-        return list(sessions)
-    flows = run.era.by_number
-    return sorted(sessions, key=lambda s: (-flows[s.flow].priority, s.started, s.id))
-
-
 def _listen(run: Run, signal: Signal, own: int) -> None:
     view = run.view
     if isinstance(signal, Event):
@@ -274,11 +306,9 @@ def _apply(run: Run, signal: Signal, own: int, t: int) -> Data | None:
     match signal:
         case Event():
             count_event(run, signal, own, t)
-            if run.era.audiences:
-                era = run.era
-                compute(
-                    run, t, era.audiences if run.fresh else era.hearing.get(signal.name, era.other)
-                )
+            era = run.era
+            if era.audiences:
+                compute(run, t, era.hearing.get(signal.name, era.other))
             return {}
         case ProfileChange():
             changed = change_profile(run, signal, t)
@@ -296,11 +326,11 @@ def _apply(run: Run, signal: Signal, own: int, t: int) -> Data | None:
             compute(run, t, run.era.audiences)
             return {}
         case CommunicationUpdate():
-            return {} if update(run, signal, t) else None
+            return {} if take_status(run, signal, t) else None
         case Enter():
             return _apply_enter(run, signal, t)
         case Command(what="stop"):
-            for session in _in_order(run):
+            for session in in_order(run):
                 plan = run.plan_of(session)
                 if signal.flow in (None, plan.flow.id):
                     end(run, plan, session, t, "stopped", forced=True)
@@ -324,42 +354,3 @@ def _apply_enter(run: Run, signal: Enter, t: int) -> Data | None:
     if changed:
         run.raise_(change, changed)
     return changed if changed is None else {}
-
-
-def _say_state(run: Run, t: int) -> None:
-    """Write where the user stands in every flow, and what each slot shows (L11).
-
-    Silent sessions are left out: nobody outside may treat their users differently (R19).
-    """
-    state = run.state
-    state.sequence += 1
-    flows, promotions = [], {}
-    for session in reversed([s for s in _in_order(run) if not s.silent]):
-        plan = run.plan_of(session)
-        flows.append(
-            {
-                "flow": plan.flow.id,
-                "version": plan.version,
-                "session": session.id,
-                "key": session.key,
-                "step": node_of(plan, session).name,
-                "since": session.since,
-                "started": session.started,
-            }
-        )
-        for shown in session.promotions:
-            promotions[shown.slot] = {
-                "shows": shown.shows,
-                "flow": plan.flow.id,
-                "until": shown.until,
-            }
-    run.outputs.append(
-        out.FlowState(
-            id=hashed(run.space, run.user, "flow_state", str(state.sequence)),
-            user=run.user,
-            at=t,
-            sequence=state.sequence,
-            flows=flows[::-1],
-            promotions=promotions,
-        )
-    )

@@ -17,7 +17,7 @@ from transforms.flows import model
 from transforms.flows.expressions import Expr
 from transforms.flows.json_schema_parts import PARTS, Schema, closed, map_of, ref
 from transforms.flows.load.read_steps import SEND_BRANCHES
-from transforms.flows.load.read_waits import STATUSES
+from transforms.flows.load.read_waits import AWAITED
 from transforms.flows.times import Delay, Moment
 from transforms.flows.windows import Window
 
@@ -194,7 +194,7 @@ def _cases() -> Iterable[Schema]:
     for key in ("enters", "leaves"):
         keys = {key: ref("text"), "then": ref("step_name")}
         yield {**_described(model.CaseAudience), **closed(keys, (key,))}
-    statuses = dict.fromkeys(STATUSES, ref("step_name"))
+    statuses = dict.fromkeys(AWAITED, ref("step_name"))
     one = {
         "minProperties": 1,
         "maxProperties": 2,

@@ -19,8 +19,8 @@ from transforms.flows.expressions import (
     compile_condition,
     compile_value,
     parse,
-    reads,
 )
+from transforms.flows.plan_reads import asked, merge_reads, template_reads, watches
 from transforms.flows.times import Moment, longest, longest_period
 from transforms.flows.view import View
 
@@ -92,9 +92,11 @@ class Target(msgspec.Struct, frozen=True, gc=False):
 class Plan(msgspec.Struct, frozen=True, gc=False):
     """A compiled version of a flow.
 
-    ``entry_fields`` are the trigger's fields that a session keeps, ``goal_fields`` those
-    that its goals still need after the end; None keeps all. ``history`` is how long
-    entries must be remembered, None for ever.
+    ``entry_fields`` are the trigger's fields that a session keeps, ``goal_fields`` and
+    ``goal_variables`` what its goals still need after the end. ``history`` is how long
+    entries must be remembered, None for ever. ``asked`` are the send steps whose messages
+    waits and conditions look at; ``watches`` says that a session of it must be judged again
+    where its user moved in a flow, or a message changed.
     """
 
     flow: model.Flow
@@ -114,11 +116,14 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
     templates: Mapping[str, model.Template]
     entry_fields: frozenset[str]
     goal_fields: frozenset[str]
+    goal_variables: frozenset[str]
     history: int | None
     goal_window: int
     events: frozenset[str]
     aggregates: tuple[Aggregate, ...]
     reads_communications: bool
+    asked: frozenset[int]
+    watches: bool
 
 
 def matcher_of(match: model.EventMatch) -> Matcher:
@@ -290,23 +295,6 @@ def _test(expr: Expr | None) -> Callable[[View], bool] | None:
     return compile_condition(expr).test if expr is not None else None
 
 
-def merge_reads(exprs: Iterator[Expr]) -> Reads:
-    """Join what several expressions read."""
-    found = [reads(expr) for expr in exprs]
-    if not found:
-        return Reads()
-    joined: dict[str, Any] = {}
-    for name in Reads.__struct_fields__:
-        parts = [getattr(item, name) for item in found]
-        if isinstance(parts[0], frozenset):
-            joined[name] = frozenset().union(*parts)
-        elif isinstance(parts[0], tuple):
-            joined[name] = tuple(dict.fromkeys(x for part in parts for x in part))
-        else:
-            joined[name] = any(parts)
-    return Reads(**joined)
-
-
 def _history(flow: model.Flow) -> int | None:
     """Return how long entries are to be remembered: as long as the longest limit (section 9)."""
     longest_needed = 0
@@ -318,15 +306,6 @@ def _history(flow: model.Flow) -> int | None:
         for limit in reenter.limits:
             longest_needed = max(longest_needed, longest_period(limit.per))
     return longest_needed
-
-
-def _template_reads(flow: model.Flow, templates: Mapping[str, model.Template]) -> frozenset[str]:
-    return frozenset(
-        path[1]
-        for template in templates.values()
-        for path in template.reads
-        if path[0] == "entry" and len(path) > 1
-    )
 
 
 def compile_flow(
@@ -372,13 +351,14 @@ def compile_flow(
         ),
         key=_value(flow.key),
         templates=templates,
-        entry_fields=frozenset().union(
-            _template_reads(flow, templates), *(r.entry_fields for r in inner)
-        ),
+        entry_fields=frozenset().union(template_reads(templates), *(r.entry_fields for r in inner)),
         goal_fields=goal_reads.entry_fields,
+        goal_variables=goal_reads.variables,
         history=_history(flow),
         goal_window=max((longest(goal.within) for goal in flow.goals), default=0),
         events=frozenset(events),
         aggregates=tuple(dict.fromkeys(a for r in every for a in r.aggregates)),
         reads_communications=any(r.communications for r in every),
+        asked=asked(flow, numbers, every),
+        watches=watches(flow, exit_whens),
     )

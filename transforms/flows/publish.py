@@ -5,7 +5,9 @@ Flows and steps are numbered in the order of the log, so a number never changes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import heappop, heappush
+from itertools import count
 
 import msgspec
 
@@ -27,9 +29,7 @@ from transforms.flows.plan import ON_EXIT, Matcher, Plan, Start, compile_flow
 from transforms.flows.templates import load_template
 from transforms.flows.times import instant, longest_period, zone
 
-UNSUPPORTED = (control.Pause, control.Resume, control.SetGoals, control.Winner, control.Kill)
-
-
+STARTED = ("scheduled", "running")
 NOT_RUNNING, OUTSIDE = "flow_not_running", "outside_schedule"
 
 
@@ -41,14 +41,18 @@ class InvalidLog(ValueError):
         self.problems = tuple(problems)
 
 
-class _Draft(msgspec.Struct):
-    """What the records have said of one flow so far."""
+class _Flow(msgspec.Struct):
+    """What the records have said of one flow so far.
+
+    ``priority`` and ``schedule`` are what a record set: they go before what the version says,
+    and no later version touches them.
+    """
 
     plan: Plan
-    status: Status
-    refusal: str
-    priority: int
-    schedule: model.Schedule
+    status: Status = "draft"
+    refusal: str = NOT_RUNNING
+    priority: int | None = None
+    schedule: model.Schedule | None = None
 
 
 class _Log:
@@ -56,7 +60,8 @@ class _Log:
 
     def __init__(self) -> None:
         self.space = model.Space()
-        self.flows: dict[str, _Draft] = {}
+        self.named = False
+        self.flows: dict[str, _Flow] = {}
         self.numbers: dict[str, int] = {}
         self.steps: dict[str, dict[str, int]] = {}
         self.plans: dict[tuple[int, int], Plan] = {}
@@ -77,7 +82,27 @@ class _Log:
             self.heard[event] = min(at, self.heard.get(event, NEVER))
 
 
-def _publish(log: _Log, record: control.Publish) -> Effect:
+def _publish(log: _Log, record: control.Publish) -> list[Effect]:
+    flow, templates = _loaded(log, record)
+    log.number(record, flow)
+    number, at = log.numbers[flow.id], record.effective_at
+    if (number, record.version) in log.plans:
+        raise InvalidLog(f"version {record.version} of {flow.id} is published twice")
+    plan = compile_flow(flow, number, record.version, dict(log.steps[flow.id]), templates)
+    log.plans[number, record.version] = plan
+    known = log.flows.setdefault(flow.id, _Flow(plan))
+    known.plan = plan
+    log.hear(plan.events, at)
+    log.hear((a.event for a in plan.aggregates), at)
+    log.aggregates |= dict.fromkeys(plan.aggregates)
+    return [Effect(at, "publish", number), *_place(log, known, at)]
+
+
+def _loaded(log: _Log, record: control.Publish) -> tuple[model.Flow, dict[str, model.Template]]:
+    """Read the texts of a version."""
+    what = f"version {record.version} of {record.flow}"
+    if record.migrate or record.successors:
+        raise InvalidLog(f"{what}: taking sessions along is not supported by this version")
     templates: dict[str, model.Template] = {}
     problems: list[Problem] = []
     for name, text in record.templates.items():
@@ -88,40 +113,44 @@ def _publish(log: _Log, record: control.Publish) -> Effect:
     found = load_flow(f"{record.flow}.yaml", record.text, log.space, templates)
     problems = [p for p in (*problems, *found.problems) if p.severity == "error"]
     if found.value is None or problems:
-        raise InvalidLog(f"version {record.version} of {record.flow} has problems", problems)
-    flow = found.value
-    log.number(record, flow)
-    number = log.numbers[flow.id]
-    plan = compile_flow(flow, number, record.version, dict(log.steps[flow.id]), templates)
-    log.plans[number, record.version] = plan
-    old = log.flows.get(flow.id)
-    status: Status = old.status if old else "draft"
-    refusal = old.refusal if old else NOT_RUNNING
-    log.flows[flow.id] = _Draft(plan, status, refusal, flow.priority, flow.schedule)
-    log.hear(plan.events, record.effective_at)
-    log.hear((a.event for a in plan.aggregates), record.effective_at)
-    log.aggregates |= dict.fromkeys(plan.aggregates)
-    return Effect(record.effective_at, "publish", number)
+        raise InvalidLog(f"{what} has problems", problems)
+    if found.value.id != record.flow:
+        raise InvalidLog(f"{what} is the text of another flow, {found.value.id}")
+    return found.value, templates
 
 
-def _space(log: _Log, record: control.SetSpace) -> Effect:
+def _space(log: _Log, record: control.SetSpace) -> list[Effect]:
     found = load_space("space.yaml", record.text)
     problems = [p for p in found.problems if p.severity == "error"]
     if found.value is None or problems:
         raise InvalidLog("the space's settings have problems", problems)
+    _keep_name(log, found.value.name)
     log.space = found.value
     for audience in log.space.audiences:
         if audience.when is not None:
             aggregates = reads(audience.when).aggregates
             log.aggregates |= dict.fromkeys(aggregates)
             log.hear((a.event for a in aggregates), record.effective_at)
-    return Effect(record.effective_at, "space")
+    at = record.effective_at
+    moved = [effect for known in log.flows.values() for effect in _place(log, known, at)]
+    return [Effect(at, "space"), *moved]
 
 
-def _bounds(log: _Log, draft: _Draft) -> tuple[int | None, int | None]:
+def _keep_name(log: _Log, name: str) -> None:
+    """Refuse another name of the space: every id is made of it (R30)."""
+    if (log.named or log.flows) and name != log.space.name:
+        raise InvalidLog(f"the space is {log.space.name} for good: it cannot become {name}")
+    log.named = True
+
+
+def _schedule(known: _Flow) -> model.Schedule:
+    return known.schedule or known.plan.flow.schedule
+
+
+def _bounds(log: _Log, known: _Flow) -> tuple[int | None, int | None]:
     """Return the start and the end of a flow's schedule as instants."""
-    where = zone(draft.plan.flow.zone, log.space.zone)
-    schedule = draft.schedule
+    where = zone(known.plan.flow.zone, log.space.zone)
+    schedule = _schedule(known)
     start = instant(schedule.start, where) if schedule.start else None
     return start, instant(schedule.end, where) if schedule.end else None
 
@@ -131,86 +160,84 @@ def _apply(log: _Log, record: control.ControlRecord) -> list[Effect]:
     at = record.effective_at
     match record:
         case control.Publish():
-            return [_publish(log, record)]
+            return _publish(log, record)
         case control.SetSpace():
-            return [_space(log, record)]
+            return _space(log, record)
         case control.Start():
-            return _start(log, record)
+            return _place(log, _named(log, record), at, start=True)
         case control.Drain():
-            draft = _draft(log, record)
-            draft.status, draft.refusal = "draining", NOT_RUNNING
-            return [Effect(at, "drain", log.numbers[record.flow])]
+            known = _named(log, record)
+            known.status, known.refusal = "draining", NOT_RUNNING
+            return [Effect(at, "drain", known.plan.number)]
         case control.Stop() | control.Archive():
-            draft = _draft(log, record)
-            draft.status, draft.refusal = "finished", NOT_RUNNING
+            known = _named(log, record)
+            known.status, known.refusal = "finished", NOT_RUNNING
             reason = record.reason if isinstance(record, control.Stop) else "stopped"
-            return [Effect(at, "stop", log.numbers[record.flow], reason)]
+            return [Effect(at, "stop", known.plan.number, reason)]
         case control.SetPriority():
-            _draft(log, record).priority = record.priority
-            return [Effect(at, "other", log.numbers[record.flow])]
+            known = _named(log, record)
+            known.priority = record.priority
+            return [Effect(at, "other", known.plan.number)]
         case control.SetSchedule():
-            draft = _draft(log, record)
-            draft.schedule = model.Schedule(record.start, record.end, record.at_end)
-            return _start(log, record) if draft.status in ("running", "scheduled") else []
+            known = _named(log, record)
+            known.schedule = model.Schedule(record.start, record.end, record.at_end)
+            return _place(log, known, at)
         case _:
             raise InvalidLog(f"records of kind {record.__struct_config__.tag} are not supported")
 
 
-def _draft(log: _Log, record: control.ControlRecord) -> _Draft:
+def _named(log: _Log, record: control.ControlRecord) -> _Flow:
     name = getattr(record, "flow", "")
     if name not in log.flows:
         raise InvalidLog(f"record {record.sequence} names flow {name}, which was never published")
     return log.flows[name]
 
 
+def _place(log: _Log, known: _Flow, at: int, *, start: bool = False) -> list[Effect]:
+    """Put a started flow where its schedule has it; return what that changes for users.
+
+    It is launched only if it did not run before (R22); where it ran and stays, nothing happens.
+    """
+    before, number = known.status, known.plan.number
+    if before not in STARTED and not start:
+        return []
+    begin, end = _bounds(log, known)
+    known.refusal = OUTSIDE
+    if end is not None and end <= at:
+        if _schedule(known).at_end == "stop":
+            known.status = "finished"
+            return [Effect(at, "stop", number, "schedule_ended")]
+        known.status = "draining"
+        return [Effect(at, "drain", number)]
+    if begin is not None and begin > at:
+        known.status = "scheduled"
+        return [Effect(at, "drain", number)] if before == "running" else []
+    known.status = "running"
+    return [Effect(at, "start", number)] if before != "running" else []
+
+
 class _Later(msgspec.Struct, frozen=True):
-    """A change of status that a schedule brings at its time."""
+    """An instant at which the schedule of a flow may open or close it."""
 
     effective_at: int
     sequence: int
     flow: str
-    what: str
 
 
-def _start(log: _Log, record: control.ControlRecord) -> list[Effect]:
-    draft, at = _draft(log, record), record.effective_at
-    begin, _ = _bounds(log, draft)
-    draft.status = "scheduled" if begin is not None and begin > at else "running"
-    draft.refusal = OUTSIDE
-    kind = "start" if draft.status == "running" else "other"
-    return [Effect(at, kind, draft.plan.number)]  # type: ignore[arg-type]
-
-
-def _later(log: _Log, record: control.ControlRecord) -> list[_Later]:
-    """Return what the schedule of a started flow brings after the record."""
-    if not isinstance(record, (control.Start, control.SetSchedule)):
-        return []
-    draft, at = _draft(log, record), record.effective_at
-    begin, end = _bounds(log, draft)
-    found = []
-    if begin is not None and begin > at:
-        found.append(_Later(begin, record.sequence, record.flow, "start"))
-    if end is not None and end > at:
-        found.append(_Later(end, record.sequence, record.flow, draft.schedule.at_end))
-    return found
-
-
-def _apply_later(log: _Log, later: _Later) -> list[Effect]:
-    draft = log.flows[later.flow]
-    begin, end = _bounds(log, draft)
-    if later.effective_at not in (begin, end) or draft.status not in ("scheduled", "running"):
-        return []
-    number = draft.plan.number
-    match later.what:
-        case "start":
-            draft.status = "running"
-            return [Effect(later.effective_at, "start", number)]
-        case "stop":
-            draft.status = "finished"
-            return [Effect(later.effective_at, "stop", number, "schedule_ended")]
+def _later(log: _Log, record: control.ControlRecord) -> Iterator[_Later]:
+    """Find what the schedules bring after a record; settings may move them, by their zone."""
+    match record:
+        case control.Publish() | control.Start() | control.SetSchedule():
+            touched = [record.flow]
+        case control.SetSpace():
+            touched = list(log.flows)
         case _:
-            draft.status = "draining"
-            return [Effect(later.effective_at, "drain", number)]
+            touched = []
+    for name in touched:
+        known = log.flows[name]
+        for at in _bounds(log, known) if known.status in STARTED else ():
+            if at is not None and at > record.effective_at:
+                yield _Later(at, record.sequence, name)
 
 
 def _counted(aggregates: Iterable[Aggregate]) -> dict[str, tuple[Counted, ...]]:
@@ -250,9 +277,13 @@ def _heard_by(audience: ComputedAudience) -> frozenset[str]:
     return frozenset(aggregate.event for aggregate in audience.reads.aggregates)
 
 
+def _priority(known: _Flow) -> int:
+    return known.plan.flow.priority if known.priority is None else known.priority
+
+
 def _era(log: _Log, since: int) -> Era:
     views = sorted(
-        (FlowView(d.plan, d.status, d.priority, d.refusal) for d in log.flows.values()),
+        (FlowView(k.plan, k.status, _priority(k), k.refusal) for k in log.flows.values()),
         key=lambda view: (-view.priority, view.plan.flow.id),
     )
     entering: dict[str, list[FlowView]] = {}
@@ -287,29 +318,28 @@ def _era(log: _Log, since: int) -> Era:
             for event in frozenset().union(*(_heard_by(a) for a in audiences))
         },
         other=other,
+        watching=bool(other) or any(plan.watches for plan in log.plans.values()),
     )
 
 
 def catalog_of(records: Iterable[control.ControlRecord], complete_until: int = NEVER) -> Catalog:
     """Read the log; raise InvalidLog for a record that cannot be followed."""
-    log, effects, eras = _Log(), list[Effect](), list[Era]()
-    queue: list[control.ControlRecord | _Later] = sorted(
-        records, key=lambda r: (r.effective_at, r.sequence)
-    )
-    known = tuple(r for r in queue if not isinstance(r, _Later))
+    log, effects, ordered = _Log(), list[Effect](), count()
+    eras = [_era(log, 0)]
+    known = tuple(sorted(records, key=lambda r: (r.effective_at, r.sequence)))
+    queue: list[tuple[int, int, int, control.ControlRecord | _Later]] = [
+        (record.effective_at, record.sequence, next(ordered), record) for record in known
+    ]
     while queue:
-        record = queue.pop(0)
+        at, _, _, record = heappop(queue)
         if isinstance(record, _Later):
-            effects += _apply_later(log, record)
+            effects += _place(log, log.flows[record.flow], at)
         else:
             effects += _apply(log, record)
-            queue = sorted(
-                [*queue, *_later(log, record)], key=lambda r: (r.effective_at, r.sequence)
-            )
-        if not queue or queue[0].effective_at > record.effective_at:
-            eras.append(_era(log, record.effective_at))
-    if not eras:
-        eras.append(_era(log, 0))
+            for later in _later(log, record):
+                heappush(queue, (later.effective_at, later.sequence, next(ordered), later))
+        if not queue or queue[0][0] > at:
+            eras.append(_era(log, at))
     return Catalog(
         eras=tuple(eras),
         since=tuple(era.since for era in eras),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from transforms.flows import model
-from transforms.flows.advance import end, holds, proceed, recheck
+from transforms.flows.advance import end, exit_conditions, holds, proceed, recheck
 from transforms.flows.plan import Node, Plan
 from transforms.flows.run import Run, node_of
 from transforms.flows.signals import AudienceChange, CommunicationUpdate, Event, Signal
@@ -97,18 +97,6 @@ def look_again(run: Run, plan: Plan, session: Session, t: int) -> bool:
             if true and _happens(run, plan, session, node, index, t):
                 return True
     recheck(run, plan, session, t)
-    return False
-
-
-def exit_conditions(run: Run, plan: Plan, session: Session, t: int, start: bool = False) -> bool:
-    """End the session if an exit condition became true; at the ``start`` only note what is."""
-    view = run.look(t, plan, session)
-    true = [i for i, c in enumerate(plan.exit_conditions) if c.test(view)]
-    fresh = [i for i in true if i not in session.true]
-    session.true = true
-    if fresh and not start:
-        end(run, plan, session, t, "exit_rule", forced=True)
-        return True
     return False
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 ENTRY = {
     "flow_not_running": "the flow took no entries at that instant",
     "outside_schedule": "before the start or after the end of the flow's schedule",
-    "suppressed": "the user is suppressed",
     "already_in_flow": "a session of this flow, user and key is live (R20)",
     "reentry_off": "the flow takes each user once",
     "reentry_delay": "the delay since the last exit has not passed (I14)",
@@ -13,7 +12,6 @@ ENTRY = {
     "too_many_sessions": "the user has as many live sessions as the bound allows",
     "too_many_entries": "as many entries of the flow are remembered as the bound allows",
     "not_member": "the user is no member of the launched audience (R22)",
-    "launched_before": "this launch has entered the user already (R22)",
     "unknown_flow": "no flow of that id takes entries by this signal",
     "invalid_key": "the key expression has no value",
 }
@@ -24,11 +22,11 @@ ENDING = {
     "goal": "a goal was reached and the flow exits on its goals",
     "stopped": "the flow was stopped",
     "schedule_ended": "the flow's end date stopped it",
-    "missing_date": "the date to wait for is missing or invalid",
+    "missing_date": "the date to wait for, or to send at, is missing or invalid",
     "past_date": "the date to wait for is past and the step says exit",
-    "too_many_steps": "more than 1,000 steps on one signal (R6)",
+    "too_far": "the date to wait for, or to send at, is more than 400 days away",
+    "too_many_steps": "more than 1,000 steps on one signal, or 10,000 of all sessions (R6)",
     "cascade_too_deep": "it raised signals that raised signals, more than 16 deep (R6)",
-    "error": "a step failed",
 }
 
 SENDING = {
@@ -37,7 +35,6 @@ SENDING = {
     "expired": "past its validity",
     "capped": "a frequency cap is reached",
     "holdout": "the session is in the holdout: withheld",
-    "missing_date": "the date to send at is missing or invalid",
     "too_many_planned": "the user has as many planned messages, or data in them, as may be",
     "session_ended": "the session was ended before the communication was due",
 }

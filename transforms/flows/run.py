@@ -32,8 +32,8 @@ def _nowhere(flow: str) -> FlowFacts:
 class Raised(msgspec.Struct, frozen=True, gc=False):
     """A signal that handling another one raised (section 3, step 7).
 
-    ``causes`` are the sessions that it comes from; ``changed`` maps traits to their
-    values before; ``applied`` says that the state holds it already.
+    ``causes`` are the sessions that it comes from, ``source`` the last of them; ``changed`` maps
+    traits to their values before; ``applied`` says that the state holds it already.
     """
 
     signal: Signal
@@ -41,18 +41,24 @@ class Raised(msgspec.Struct, frozen=True, gc=False):
     causes: frozenset[str] = NOBODY
     changed: Data = {}
     applied: bool = True
+    source: str = ""
 
 
 class Run:
-    """The working copy of one user."""
+    """The working copy of one user.
+
+    ``actor`` is the session whose step is being done, ``walked`` how many steps each did.
+    """
 
     __slots__ = (
         "_base",
         "_counts",
         "_fallback",
         "_looked",
+        "_standing",
         "_timezone",
         "_zone",
+        "actor",
         "ancestors",
         "catalog",
         "cause",
@@ -68,6 +74,7 @@ class Run:
         "steps",
         "user",
         "view",
+        "walked",
     )
 
     def __init__(self, catalog: Catalog, user: str, state: State) -> None:
@@ -83,6 +90,8 @@ class Run:
         self.cause = ""
         self.depth = 0
         self.steps = 0
+        self.actor = ""
+        self.walked: dict[str, int] = {}
         self.dirty = False
         self.fresh = False
         self._counts = 0
@@ -90,6 +99,7 @@ class Run:
         self._timezone: object = self
         self._fallback: str | None = None
         self._looked: Session | None = None
+        self._standing = ""
         self._zone = utc()
         self.view = View(
             now=0,
@@ -111,6 +121,8 @@ class Run:
         self.era = self.catalog.at(t)
         self.ancestors.clear()
         self.causes = NOBODY
+        self.actor = ""
+        self.walked.clear()
         self.depth = self.steps = self._counts = 0
         self._base = hashed(self.space, self.user, origin) if origin else ""
         view = self.view
@@ -125,6 +137,12 @@ class Run:
         """Return the permanent id of the session's next output (R30)."""
         session.count += 1
         return f"{session.id}-{session.count}"
+
+    def standing_id(self) -> str:
+        """Return what the ids of this user's flow states begin with, hashed once a run."""
+        if not self._standing:
+            self._standing = hashed(self.space, self.user, "flow_state")
+        return self._standing
 
     def other_id(self) -> str:
         """Return the next permanent id of what belongs to no session: cause and number (R30)."""
@@ -157,7 +175,8 @@ class Run:
 
     def raise_(self, signal: Signal, changed: Data | None = None, applied: bool = True) -> None:
         """Queue a signal that the present one raised."""
-        self.queue.append(Raised(signal, self.depth + 1, self.causes, changed or {}, applied))
+        raised = Raised(signal, self.depth + 1, self.causes, changed or {}, applied, self.actor)
+        self.queue.append(raised)
 
     def move(
         self,
@@ -208,9 +227,13 @@ class Run:
         return self._zone
 
     def look(self, t: int, plan: Plan | None = None, session: Session | None = None) -> View:
-        """Return what an expression of this session, or of none, reads now."""
+        """Return what an expression of this session, or of none, reads now.
+
+        A second look at the same session and instant costs nothing: what is reachable from the
+        state changes in place, and who replaces it calls ``forget_look``.
+        """
         view = self.view
-        if session is not None and session is self._looked and t == view.now:
+        if t == view.now and session is not None and session is self._looked:
             return view
         self._looked = None
         view.now = t
@@ -236,7 +259,8 @@ class Run:
         for number, name in session.sent.items():
             node, sent = plan.nodes.get(number), by_id.get(name)
             if node is not None and sent is not None:
-                found[node.name] = {"status": sent.status, "channel": sent.channel} | sent.facts
+                facts = {"status": sent.status, "channel": sent.channel}
+                found[node.name] = sent.facts.get("data", {}) | sent.facts | facts
         return found
 
     def facts(self, flow: str) -> FlowFacts:

@@ -6,12 +6,11 @@ from typing import Any
 
 from transforms.flows import model
 from transforms.flows import outputs as out
-from transforms.flows.bounds import fits, full
+from transforms.flows.bounds import LONGEST_WAIT, fits, full
 from transforms.flows.catalog import Era
 from transforms.flows.codec import encoded_size
 from transforms.flows.plan import Node, Plan
 from transforms.flows.run import Data, Run
-from transforms.flows.signals import CommunicationUpdate, ProfileChange
 from transforms.flows.state import Communication, Sent, Session
 from transforms.flows.times import after, period_start, resolve
 from transforms.flows.view import View
@@ -20,7 +19,6 @@ from transforms.flows.windows import closing, is_open, opening
 MONTH = 30 * 86_400_000
 KEPT = 100
 TRIES = 64
-FINAL = frozenset("completed no_response failed bounced canceled skipped expired unknown".split())
 
 
 def values_of(values: tuple[tuple[str, Any], ...], view: View) -> Data:
@@ -41,7 +39,7 @@ def plan_send(run: Run, plan: Plan, session: Session, node: Node, t: int) -> str
     due: int | None = t
     if verb.at is not None:
         due = resolve(verb.at, t, view.zone, node.path(view) if node.path else None)
-    missing = due is None
+    refused = "missing_date" if due is None else "too_far" if due > t + LONGEST_WAIT else None
     due = t if due is None else max(t, due)
     name = run.session_id(session)
     sent = Communication(
@@ -60,12 +58,12 @@ def plan_send(run: Run, plan: Plan, session: Session, node: Node, t: int) -> str
         _captured(plan, node, session, view),
     )
     session.sent[node.number] = name
-    if missing:
-        return _skip(run, plan, node, sent, session, "missing_date", t)
+    if refused is not None:
+        return _skip(run, plan, node, sent, session, refused, t)
     if due > t and not _room(run, sent):
         return _skip(run, plan, node, sent, session, "too_many_planned", t)
     if due > t:
-        _write(run, plan, node, sent, session, t, due=due)
+        write(run, plan, node, sent, session, t, due=due)
         _keep(run, sent, t)
         return None
     return judge(run, plan, node, sent, session, t)
@@ -112,7 +110,7 @@ def judge(
             refused = "too_many_planned"
         elif opens > t:
             sent.due, sent.changed = opens, t
-            _write(run, plan, node, sent, session, t, due=opens)
+            write(run, plan, node, sent, session, t, due=opens)
             _keep(run, sent, t)
             return None
         elif run.era.cap_memory and _capped(run, plan, channel, verb.topic, t):
@@ -141,8 +139,8 @@ def _skip(
 ) -> str:
     """Say that a communication does not leave, and why; forget it."""
     sent.status, sent.due, sent.changed = "skipped", None, t
-    _write(run, plan, node, sent, session, t, reason=reason)
-    _drop(run, sent)
+    write(run, plan, node, sent, session, t, reason=reason)
+    drop(run, sent)
     return reason
 
 
@@ -265,29 +263,39 @@ def _leave(
     if run.era.cap_memory:
         kept = [s for s in run.state.sends if s.at > t - run.era.cap_memory]
         run.state.sends = [*kept, Sent(t, channel, verb.topic)]
-    _write(run, plan, node, sent, session, t)
+    write(run, plan, node, sent, session, t)
     _keep(run, sent, t)
 
 
 def _keep(run: Run, sent: Communication, t: int) -> None:
-    """Remember a communication: planned ones always, others for 30 days and up to a hundred."""
-    rest = [
-        c
-        for c in run.state.communications
-        if c.id != sent.id and (c.due is not None or c.changed > t - MONTH)
-    ]
-    over = len(rest) + 1 - KEPT
-    if over > 0:
-        known = [c.id for c in rest if c.due is None][:over]
-        rest = [c for c in rest if c.id not in known]
-    run.state.communications = [*rest, sent]
+    """Remember a communication: planned and awaited ones always, others for 30 days, a hundred."""
+    state = run.state
+    others = [c for c in state.communications if c.id != sent.id]
+    if len(others) >= KEPT or any(c.changed <= t - MONTH for c in others):
+        others = _needed(run, others, t - MONTH)
+    state.communications = [*others, sent]
 
 
-def _drop(run: Run, sent: Communication) -> None:
+def _needed(run: Run, others: list[Communication], edge: int) -> list[Communication]:
+    """Drop the oldest communications, but none that is planned or that a session may look at."""
+    asked = {
+        session.sent.get(number)
+        for session in run.state.sessions
+        for number in run.plan_of(session).asked
+    }
+    fixed = {c.id for c in others if c.due is not None or c.id in asked}
+    others = [c for c in others if c.id in fixed or c.changed > edge]
+    over = max(0, len(others) + 1 - KEPT)
+    gone = {c.id for c in [c for c in others if c.id not in fixed][:over]}
+    return [c for c in others if c.id not in gone]
+
+
+def drop(run: Run, sent: Communication) -> None:
+    """Forget a communication."""
     run.state.communications = [c for c in run.state.communications if c.id != sent.id]
 
 
-def _write(
+def write(
     run: Run,
     plan: Plan,
     node: Node,
@@ -336,48 +344,3 @@ def variants_of(plan: Plan, session: Session) -> tuple[str, ...]:
         if node is not None and isinstance(node.verb, model.Split):
             found.append(f"{node.name}={node.verb.branches[index].name}")
     return tuple(found)
-
-
-def cancel_planned(run: Run, plan: Plan, session: Session, t: int) -> None:
-    """Cancel what a session has planned, except steps that say ``keep`` (R14)."""
-    for sent in list(run.state.communications):
-        if sent.session != session.id or sent.due is None:
-            continue
-        node = plan.nodes[sent.step]
-        assert isinstance(node.verb, model.Send)
-        if not node.verb.keep:
-            sent.status, sent.due, sent.changed = "canceled", None, t
-            _write(run, plan, node, sent, session, t, reason="session_ended")
-            _drop(run, sent)
-
-
-def update(run: Run, change: CommunicationUpdate, t: int) -> bool:
-    """Take in a communication's new status; tell whether it is known."""
-    found = next((c for c in run.state.communications if c.id == change.communication), None)
-    if found is None:
-        run.reject("unknown_communication", t, detail=change.communication)
-        return False
-    plan = run.catalog.plans[found.flow, found.version]
-    node = plan.nodes[found.step]
-    verb = node.verb
-    assert isinstance(verb, model.Send)
-    found.facts = found.facts | change.data | {change.status: t}
-    if change.status == "unsubscribed":
-        _unsubscribe(run, found.channel, verb.topic, t)
-    elif found.status not in FINAL:
-        found.status = change.status
-    found.changed = t
-    session = next((s for s in run.state.sessions if s.id == found.session), None)
-    row = Communication(**{f: getattr(found, f) for f in found.__struct_fields__})
-    row.status = change.status
-    _write(run, plan, node, row, session, t, data=change.data, name=run.other_id())
-    return True
-
-
-def _unsubscribe(run: Run, channel: str, topic: str | None, t: int) -> None:
-    """Withdraw consent for the communication's topic on its channel, or for the channel."""
-    consent = {f"{channel}:{topic}" if topic else channel: False}
-    run.state.consent.update(consent)
-    name = run.other_id()
-    run.outputs.append(out.ProfileUpdate(id=name, user=run.user, at=t, consent=consent))
-    run.raise_(ProfileChange(id=name, user=run.user, time=t, consent=consent))

@@ -1,8 +1,9 @@
 """The core's one function (section 1): what was remembered and what happened, to what is decided.
 
-    step(catalog, user, blob, signal) -> Done(blob', outputs, wake_at) | Behind(until)
+    step(catalog, blob, signal) -> Done(blob', outputs, wake_at) | Behind(until)
 
-Every host calls this and nothing else; ``fold`` is the same over several signals of one user.
+Every host decides by this alone; ``fold`` is the same over several signals of one user. A host
+asks ``unheard`` first, so that an event which no definition reads costs no look at the state.
 """
 
 from __future__ import annotations
@@ -100,10 +101,11 @@ def advance(run: Run, signal: Signal) -> int | None:
 
 
 def _fire(run: Run, until: int) -> int | None:
+    if run.state.clock < 0:
+        return None
     if run.catalog.complete_until < until:
         return until
-    if run.state.clock >= 0:
-        fire_until(run, until)
+    fire_until(run, until)
     return None
 
 
@@ -118,22 +120,27 @@ def _times(catalog: Catalog, signal: Signal) -> tuple[int, int]:
 
 
 def _take(run: Run, signal: Signal) -> int | None:
+    """Take in what has happened: nothing for a duplicate (R5), else what is due by then first (R1).
+
+    A duplicate fires nothing: its receipt may be later than the first one's, and a signal that
+    is still to come within the slack would find its time passed.
+    """
     assert not isinstance(signal, Time)
     state, catalog = run.state, run.catalog
     own, at = _times(catalog, signal)
     t = max(at, state.clock)
-    if isinstance(signal, Event) and catalog.heard[signal.name] > t:
-        return None
     if catalog.complete_until < t:
         return t
+    if isinstance(signal, Event) and catalog.heard[signal.name] > t:
+        return None
     known = short(signal.id)
     if seen(state.memory, known):
         return None
-    edge = forgotten(state.clock, state.dropped) if state.clock >= 0 else -1
     if state.absorbed < 0:
-        state.absorbed, run.fresh = catalog.at(t).since, True
+        state.absorbed, run.fresh = min(catalog.at(t).since, t), True
     else:
         fire_until(run, t)
+    edge = forgotten(state.clock, state.dropped) if state.clock >= 0 else -1
     if own <= edge and not signal.backfill:
         state.clock = t
         run.begin(signal.id, t, f"{signal.id}@{t}")

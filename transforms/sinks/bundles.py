@@ -10,17 +10,16 @@ from collections.abc import Mapping
 from functools import cache
 
 import apache_beam as beam
+from apache_beam.metrics import Metrics
 
 from schemas.wire import Encoding
 from transforms.flows import outputs
-from transforms.flows.outputs import AnyOutput, Emitted, FlowState, HandoverOut
-from transforms.messages import TopicMessage, to_event, to_message
+from transforms.flows.outputs import AnyOutput
 from transforms.run_flows import Key
-from transforms.sinks.pubsub import Outgoing, Publisher
+from transforms.sinks.pubsub import LOOPED, Publisher, Topics
 from transforms.sinks.redis import BATCH, FlowStates, open_states
 
-LOOPED = frozenset(("emitted", "handover"))
-"""Kinds that go to the events topic, as records of the envelope."""
+__all__ = ["LOOPED", "Publish", "WriteStates"]
 
 
 @beam.typehints.with_input_types(tuple[Key, bytes])
@@ -31,22 +30,27 @@ class Publish(beam.DoFn):
         self._topics = dict(topics)
         self._encoding = encoding
         self._publisher: Publisher | None = None
+        self._sink: Topics | None = None
+        self._bad = Metrics.counter("topics", "bad")
 
     def start_bundle(self) -> None:
         self._publisher = _take()
+        self._sink = Topics(self._topics, self._encoding, self._publisher)
 
     def process(self, element: tuple[Key, bytes]) -> None:
         (space, _), encoded = element
-        output = outputs.decode(encoded)
-        assert self._publisher is not None
-        self._publisher.add(outgoing(space, output, self._topics, self._encoding))
+        assert self._sink is not None
+        wrote = self._sink.write([(space, outputs.decode(encoded))])
+        if wrote.bad_rows:
+            self._bad.inc(wrote.bad_rows)
 
     def finish_bundle(self) -> None:
+        assert self._sink is not None
         assert self._publisher is not None
-        self._publisher.flush()
+        self._sink.flush()
         # Only one that holds nothing back: what a failed bundle left must not leave with another.
         _idle().append(self._publisher)
-        self._publisher = None
+        self._publisher = self._sink = None
 
 
 _IDLE: dict[str | None, list[Publisher]] = {}
@@ -66,27 +70,6 @@ def _take() -> Publisher:
         return publisher
 
 
-def outgoing(
-    space: str, output: AnyOutput, topics: Mapping[str, str], encoding: Encoding
-) -> Outgoing:
-    """Encode an output for its topic."""
-    kind = str(output.__struct_config__.tag)
-    message: TopicMessage
-    if isinstance(output, Emitted | HandoverOut):
-        message = to_event(space, output, encoding)
-    else:
-        message = to_message(space, output, encoding)
-    return Outgoing(
-        topic=topics[kind],
-        id=output.id,
-        kind=kind,
-        schema=message.attributes["schema"],
-        flow=getattr(output, "flow", None) or "",
-        user=message.ordering_key,
-        data=message.data,
-    )
-
-
 @beam.typehints.with_input_types(tuple[Key, bytes])
 class WriteStates(beam.DoFn):
     """Write flow states to Redis in batches; each is absolute and guarded by its sequence."""
@@ -94,16 +77,15 @@ class WriteStates(beam.DoFn):
     def __init__(self, url: str, ttl: int | None = None) -> None:
         self._url = url
         self._ttl = ttl
-        self._batch: list[tuple[str, FlowState]] = []
+        self._batch: list[tuple[str, AnyOutput]] = []
+        self._bad = Metrics.counter("states", "bad")
 
     def start_bundle(self) -> None:
         self._batch = []
 
     def process(self, element: tuple[Key, bytes]) -> None:
         (space, _), encoded = element
-        state = outputs.decode(encoded)
-        assert isinstance(state, FlowState)
-        self._batch.append((space, state))
+        self._batch.append((space, outputs.decode(encoded)))
         if len(self._batch) >= BATCH:
             self._flush()
 
@@ -111,7 +93,9 @@ class WriteStates(beam.DoFn):
         self._flush()
 
     def _flush(self) -> None:
-        _states(self._url, self._ttl).write(self._batch)
+        wrote = _states(self._url, self._ttl).write(self._batch)
+        if wrote.bad_rows:
+            self._bad.inc(wrote.bad_rows)
         self._batch = []
 
 

@@ -18,6 +18,11 @@ def write(
     return write_parts(kind, rows, folder, _encode, ".jsonl", by, shard)
 
 
+def read(path: Path) -> list[Row]:
+    """Read the rows of a file; maps of free form are maps."""
+    return msgspec.json.Decoder(Row).decode_lines(path.read_bytes())
+
+
 def _encode(kind: str, rows: list[Row]) -> bytes:
     maps = [field.name for field in fields(kind) if field.kind == "json"]
     names = [field.name for field in fields(kind)]

@@ -19,6 +19,12 @@ def write(
     return write_parts(kind, rows, folder, _encode, ".parquet", by, shard)
 
 
+def read(path: Path) -> list[Row]:
+    """Read the rows of a file; times are datetimes."""
+    rows: list[Row] = pq.ParquetFile(path).read().to_pylist()
+    return rows
+
+
 def _encode(kind: str, rows: list[Row]) -> bytes:
     table = pa.Table.from_pylist(rows, arrow_schema(kind))
     sink = pa.BufferOutputStream()

@@ -21,12 +21,12 @@ import msgspec
 
 import schemas
 from transforms.records import Row, canonical, problem
+from transforms.sinks.checked import BadRow, Refused
 
 By = Literal["day", "hour"]
 FOLDERS: dict[By, str] = {"day": "day=%Y-%m-%d", "hour": "day=%Y-%m-%d/hour=%H"}
 SIZES: dict[By, int] = {"day": 86_400_000, "hour": 3_600_000}
 MANIFEST = "_manifest.json"
-MAX_BAD = 100
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):
@@ -36,13 +36,6 @@ class Part(msgspec.Struct, frozen=True, gc=False):
     rows: int
     bytes: int
     hash: str
-
-
-class BadRow(msgspec.Struct, frozen=True, gc=False):
-    """A row left out: its id, if it has one, and what is wrong with it."""
-
-    id: str
-    detail: str
 
 
 class Written(msgspec.Struct, frozen=True, gc=False):
@@ -67,13 +60,10 @@ def write_parts(
     time = schemas.load(kind)["time"]
     sort = _sorter(kind)
     slots: dict[int, list[Row]] = {}
-    bad: list[BadRow] = []
-    count = 0
+    refused = Refused()
     for row in rows:
         if (wrong := problem(kind, row)) is not None:
-            count += 1
-            if len(bad) < MAX_BAD:
-                bad.append(BadRow(str(row.get("id", ""))[:256], wrong))
+            refused.add(row.get("id", ""), wrong)
             continue
         slots.setdefault(row[time] // SIZES[by], []).append(row)
     parts: list[Part] = []
@@ -81,7 +71,7 @@ def write_parts(
         found = list(_once(sorted(slots.pop(slot), key=sort), sort))
         place = datetime.fromtimestamp(slot * SIZES[by] / 1000, UTC).strftime(FOLDERS[by])
         parts.append(_write(folder / kind, place, encode(kind, found), suffix, shard, len(found)))
-    return Written(tuple(parts), sum(part.rows for part in parts), count, tuple(bad))
+    return Written(tuple(parts), sum(part.rows for part in parts), refused.count, refused.bad)
 
 
 @cache

@@ -1,13 +1,12 @@
 """Publishes encoded outputs to topics: in order by user, and again with the same id if need be.
 
 The broker gives each publication an id of its own, so a repeated one is another message to it:
-consumers know it by the attribute ``id`` (R31). Made for a DoFn: ``setup``, ``add`` for each
-record, ``flush`` at the end of a bundle, ``teardown``.
+consumers know it by the attribute ``id`` (R31).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import msgspec
@@ -16,6 +15,34 @@ from google.api_core.retry import Retry, if_transient_error
 from google.cloud import pubsub_v1
 from google.pubsub_v1 import types
 from google.pubsub_v1.services.publisher import PublisherClient
+
+from schemas.wire import Encoding
+from transforms.flows.outputs import AnyOutput, Emitted, HandoverOut
+from transforms.messages import TopicMessage, to_event, to_message
+from transforms.metrics import Metric
+from transforms.records import Record, name_of
+from transforms.sinks.checked import Refused, Wrote, fitting
+
+KINDS = (
+    "message",
+    "cancel",
+    "webhook",
+    "export",
+    "profile_update",
+    "audience_update",
+    "call",
+    "dead_letter",
+)
+"""Kinds with a topic of their own."""
+
+LOOPED = frozenset(("emitted", "handover"))
+"""Kinds that go to the events topic, as records of the envelope."""
+
+EVENTS = "events"
+
+MAX_DATA = 9_900_000
+MAX_NAME = 1024
+"""Bytes of a message's body, and of an attribute or an ordering key: what Pub/Sub takes."""
 
 MAX_MESSAGES = 1000
 MAX_BYTES = 8_000_000
@@ -34,8 +61,10 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     topic: str
     id: str
+    space: str
     kind: str
     schema: str
+    encoding: str
     flow: str
     user: str
     data: bytes
@@ -124,12 +153,89 @@ class Publisher:
         return ""
 
 
+class Topics:
+    """A sink: each output to the topic of its kind."""
+
+    def __init__(self, topics: Mapping[str, str], encoding: Encoding, publisher: Publisher) -> None:
+        self._topics = topics
+        self._encoding = encoding
+        self._publisher = publisher
+
+    def write(self, outputs: Iterable[tuple[str, Record]]) -> Wrote:
+        """Take outputs, in order; a kind without a topic is refused."""
+        refused, count = Refused(), 0
+        for space, output in fitting(outputs, refused):
+            found = self._outgoing(space, output)
+            if isinstance(found, str):
+                refused.add(getattr(output, "id", ""), found)
+            else:
+                self._publisher.add(found)
+                count += 1
+        return refused.wrote(count)
+
+    def flush(self) -> None:
+        """Publish and wait for the broker; raises ``NotPublished``."""
+        self._publisher.flush()
+
+    def close(self) -> None:
+        try:
+            self.flush()
+        finally:
+            self._publisher.teardown()
+
+    def _outgoing(self, space: str, output: Record) -> Outgoing | str:
+        """Encode an output for its topic, or say why the broker would not have it."""
+        topic = self._topics.get(name_of(output))
+        if topic is None or isinstance(output, Metric):
+            return f"there is no topic for {name_of(output)}"
+        found = _encode(space, output, topic, self._encoding)
+        if len(found.data) > MAX_DATA:
+            return f"its body has more than {MAX_DATA} bytes"
+        if any(len(name.encode()) > MAX_NAME for name in (found.id, found.user, space, found.flow)):
+            return f"its id, user, space or flow has more than {MAX_NAME} bytes"
+        return found
+
+
+def open_sink(place: str, *, encoding: Encoding = "json", ordered: bool = True) -> Topics:
+    """Open the topics ``projects/P/topics/PREFIX…`` of all kinds that have one."""
+    publisher = Publisher(ordered=ordered)
+    publisher.setup()
+    return Topics(topics_of(place), encoding, publisher)
+
+
+def topics_of(place: str) -> dict[str, str]:
+    """Name the topic of each kind: the place is ``projects/P/topics/PREFIX``."""
+    named = {kind: kind for kind in KINDS} | dict.fromkeys(sorted(LOOPED), EVENTS)
+    return {kind: place + name for kind, name in named.items()}
+
+
+def _encode(space: str, output: AnyOutput, topic: str, encoding: Encoding) -> Outgoing:
+    message: TopicMessage
+    if isinstance(output, Emitted | HandoverOut):
+        message = to_event(space, output, encoding)
+    else:
+        message = to_message(space, output, encoding)
+    return Outgoing(
+        topic=topic,
+        id=output.id,
+        space=space,
+        kind=name_of(output),
+        schema=message.attributes["schema"],
+        encoding=encoding,
+        flow=getattr(output, "flow", None) or "",
+        user=message.ordering_key,
+        data=message.data,
+    )
+
+
 def attributes(output: Outgoing) -> dict[str, str]:
-    """Name what a consumer may need before it decodes: its id, kind, schema and flow."""
+    """Name what a consumer needs before it decodes, and may filter by."""
     return {
         "id": output.id,
+        "space": output.space,
         "kind": output.kind,
         "schema": output.schema,
+        "encoding": output.encoding,
         "flow": output.flow,
     }
 

@@ -6,15 +6,16 @@ be repeated, shuffled and cut into any batches: the newest state of each user st
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import msgspec
 import redis
 
 from transforms.flows.outputs import Data, FlowState
-from transforms.records import canonical
+from transforms.records import Record, canonical, name_of
 from transforms.redis_client import Call, Script, connect, key_of, patiently
+from transforms.sinks.checked import Refused, Wrote, fitting
 
 BATCH = 500
 DAY = 86_400_000
@@ -38,13 +39,6 @@ redis.call('HSET', KEYS[1], 'sequence', ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1
 """
-
-
-class Wrote(msgspec.Struct, frozen=True, gc=False):
-    """What became of a call's states: written, or ``stale`` since one as new was there."""
-
-    written: int = 0
-    stale: int = 0
 
 
 class State(msgspec.Struct, frozen=True, gc=False):
@@ -77,17 +71,25 @@ class FlowStates:
         self._write = Script(client, WRITE)
         self._erase = Script(client, ERASE)
 
-    def write(self, states: Iterable[tuple[str, FlowState]]) -> Wrote:
+    def write(self, outputs: Iterable[tuple[str, Record]]) -> Wrote:
         """Write states, each with its space; raises RedisError when Redis stays away.
 
-        After an error a part may be written; writing all again is harmless.
+        Any other output is refused. After an error a part may be written; writing all again is
+        harmless.
         """
+        refused = Refused()
         written = count = 0
-        remaining = iter(states)
+        remaining = _states(outputs, refused)
         while batch := list(islice(remaining, BATCH)):
             count += len(batch)
             written += sum(self._write.run([self._call(*pair) for pair in _newest(batch)]))
-        return Wrote(written, count - written)
+        return refused.wrote(written, count - written)
+
+    def flush(self) -> None:
+        """Do nothing: what was written is there."""
+
+    def close(self) -> None:
+        self._client.close()
 
     def erase(self, space: str, user: str, sequence: int) -> bool:
         """Delete a user's state; a mark keeps the sequence for 30 days (R32).
@@ -120,6 +122,11 @@ class FlowStates:
         )
 
 
+def open_sink(url: str, *, ttl: int | None = None) -> FlowStates:
+    """Open the flow states of a Redis as a sink."""
+    return open_states(url, ttl)
+
+
 def open_states(url: str, ttl: int | None = None) -> FlowStates:
     """Open the flow states of a Redis by its address; it connects at the first use."""
     return FlowStates(connect(url), ttl)
@@ -128,6 +135,16 @@ def open_states(url: str, ttl: int | None = None) -> FlowStates:
 def state_key(space: str, user: str) -> str:
     """Name the key of a user's state."""
     return key_of(space, "state", user)
+
+
+def _states(
+    outputs: Iterable[tuple[str, Record]], refused: Refused
+) -> Iterator[tuple[str, FlowState]]:
+    for space, output in fitting(outputs, refused):
+        if isinstance(output, FlowState):
+            yield space, output
+        else:
+            refused.add(getattr(output, "id", ""), f"Redis keeps no {name_of(output)}")
 
 
 def _newest(batch: list[tuple[str, FlowState]]) -> Iterable[tuple[str, FlowState]]:

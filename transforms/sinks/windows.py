@@ -7,13 +7,8 @@ of the table: what a crash left behind is not read.
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from hashlib import blake2b
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import apache_beam as beam
 import msgspec
@@ -22,27 +17,12 @@ from apache_beam.metrics import Metrics
 from transforms.flows import outputs
 from transforms.records import to_row
 from transforms.sinks import parquet
-from transforms.sinks.parts import MANIFEST, Part, Written, finish
+from transforms.sinks.folders import Table, add_parts, folder_of, shard_of
+from transforms.sinks.parts import Part
 
-Table = tuple[str, str]
-"""A space and a kind of row."""
+__all__ = ["Table", "WriteManifest", "WriteRows", "add_parts", "folder_of"]
 
-LOCK = ".lock"
 _part = msgspec.msgpack.Decoder(Part).decode
-_manifest = msgspec.json.Decoder(dict[str, Any]).decode
-
-
-def folder_of(out: str, space: str) -> Path:
-    """Name the folder that holds a space's tables."""
-    return Path(out) / quote(space, safe="")
-
-
-def shard_of(start: int, rows: Iterable[bytes]) -> str:
-    """Name a file by the start of its window, in ms, and its rows in any order."""
-    digest = blake2b(digest_size=8)
-    for row in sorted(rows):
-        digest.update(blake2b(row, digest_size=16).digest())
-    return f"{start}-{digest.hexdigest()}"
 
 
 @beam.typehints.with_input_types(tuple[Table, Iterable[bytes]])
@@ -77,21 +57,3 @@ class WriteManifest(beam.DoFn):
     def process(self, element: tuple[Table, Iterable[bytes]]) -> None:
         (space, kind), parts = element
         add_parts(kind, folder_of(self._out, space), [_part(part) for part in parts])
-
-
-def add_parts(kind: str, folder: Path, parts: Iterable[Part]) -> None:
-    """Add parts to a table's manifest."""
-    with _alone(folder / kind):
-        path = folder / kind / MANIFEST
-        before = _manifest(path.read_bytes())["parts"] if path.exists() else []
-        held = tuple(Part(**part) for part in before)
-        finish(kind, folder, [Written(held), Written(tuple(parts))])
-
-
-@contextmanager
-def _alone(table: Path) -> Iterator[None]:
-    """Keep others on this machine out while a manifest is read and written."""
-    table.mkdir(parents=True, exist_ok=True)
-    with (table / LOCK).open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

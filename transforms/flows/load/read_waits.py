@@ -16,6 +16,11 @@ STATUSES = (
 )  # fmt: skip
 """What a communication can come to (semantics, section 2)."""
 
+OWN = ("planned", "active", "canceled", "skipped")
+"""Statuses that sending itself gives: no signal tells of them, so nothing can wait for one."""
+
+AWAITED = tuple(status for status in STATUSES if status not in OWN)
+
 CASE_KINDS = ("event", "when", "enters", "leaves")
 
 
@@ -84,7 +89,7 @@ def _case(reading: Reading, node: Node) -> model.Case | None:
     found = fields(reading, node, "a case")
     if found is None:
         return None
-    kinds = [kind for kind in (*CASE_KINDS, *STATUSES) if kind in found]
+    kinds = [kind for kind in (*CASE_KINDS, *AWAITED) if kind in found]
     if len(kinds) != 1:
         _no_kind(reading, found, kinds)
         return None
@@ -102,7 +107,12 @@ def _no_kind(reading: Reading, found: Fields, kinds: list[str]) -> None:
     if key is None:
         reading.problem(found.lead, "unknown-case", "a case needs something to wait for")
         return
-    known = suggest(key.text, (*CASE_KINDS, *STATUSES))
+    if key.text in OWN:
+        said = f'nothing can wait for "{key.text}": it is decided when the message is sent'
+        known = "give the send step branches, such as no_address: or capped:"
+        reading.problem(key, "unknown-status", said, known)
+        return
+    known = suggest(key.text, (*CASE_KINDS, *AWAITED))
     said = f'"{key.text}" is neither a status of a message nor event, when, enters or leaves'
     reading.problem(key, "unknown-status", said, known)
 

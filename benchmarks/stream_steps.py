@@ -1,0 +1,71 @@
+"""What ``benchmarks.stream`` compares; a module of its own, since Beam pickles what is in a script."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.coders import BytesCoder
+from apache_beam.transforms.timeutil import TimeDomain
+from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec, on_timer
+from apache_beam.utils.timestamp import Timestamp
+
+from benchmarks.core import HOUR, live
+from transforms.flows import signals
+from transforms.flows.signals import Event
+from transforms.run_flows import Key, RunFlows
+
+SECONDS: list[float] = []
+Element = tuple[Key, bytes]
+
+
+@cache
+def live_state() -> bytes:
+    """Make the state that every user begins with: three live sessions."""
+    return live()
+
+
+class Timed(RunFlows):
+    """Starts each user with a state, and takes the time of a bundle."""
+
+    def start_bundle(self) -> None:
+        self.began = time.thread_time()
+
+    def finish_bundle(self) -> None:
+        SECONDS.append(time.thread_time() - self.began)
+
+    def process(
+        self, element: Element, cell: Any = RunFlows.STATE, wake: Any = RunFlows.ALARM
+    ) -> Any:
+        if cell.read() is None:
+            cell.write(live_state())
+        return super().process(element, cell, wake)
+
+
+class Empty(beam.DoFn):
+    """The same without flows."""
+
+    WAKE = TimerSpec("wake", TimeDomain.WATERMARK)
+    STATE = beam.DoFn.StateParam(ReadModifyWriteStateSpec("user", BytesCoder()))
+    ALARM = beam.DoFn.TimerParam(WAKE)
+
+    def start_bundle(self) -> None:
+        self.began = time.thread_time()
+
+    def finish_bundle(self) -> None:
+        SECONDS.append(time.thread_time() - self.began)
+
+    def process(self, element: Element, cell: Any = STATE, wake: Any = ALARM) -> None:
+        if cell.read() is None:
+            cell.write(live_state())
+        signal = signals.decode(element[1])
+        blob = cell.read()
+        cell.write(bytes(memoryview(blob)))
+        assert isinstance(signal, Event)
+        wake.set(Timestamp(micros=(signal.time + HOUR) * 1000))
+
+    @on_timer(WAKE)
+    def on_wake(self) -> None:
+        """Ask for nothing."""

@@ -1,0 +1,49 @@
+"""The state cache of Beam, sized quickly: made for one version, and left alone on others."""
+
+from __future__ import annotations
+
+import apache_beam as beam
+import pytest
+from apache_beam.runners.worker import statecache
+
+from transforms import beam_patches
+
+
+@pytest.fixture(autouse=True)
+def restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statecache, "get_deep_size", statecache.get_deep_size)
+
+
+def test_the_installed_version_is_patched() -> None:
+    """The version of Beam that is installed is one that the patch was made for."""
+    assert beam.__version__.startswith(beam_patches.VERSIONS)
+    assert beam_patches.patch()
+    assert statecache.get_deep_size is beam_patches.size_of
+
+
+def test_another_version_is_left_alone() -> None:
+    """On a version that nobody looked at, nothing is replaced."""
+    before = statecache.get_deep_size
+    assert not beam_patches.patch("2.78.0")
+    assert statecache.get_deep_size is before
+
+
+def test_the_cache_keeps_its_bound() -> None:
+    """A patched cache drops its oldest entries when the states are over its size."""
+    beam_patches.patch()
+    cache = statecache.StateCache(10_000)
+    for n in range(20):
+        cache.put((f"k{n}",), [b"x" * 1000])
+
+    assert cache.peek(("k0",)) is None
+    assert cache.peek(("k19",)) is not None
+    held = sum(cache.peek((f"k{n}",)) is not None for n in range(20))
+    assert 7 <= held <= 9
+
+
+def test_sizes_are_near_those_of_beam() -> None:
+    """States and lists of states weigh what Beam says they weigh, within a tenth."""
+    for value in (b"x" * 300, [b"x" * 300, b"y" * 700], ("a", [b"z" * 5000])):
+        assert beam_patches.size_of(value) == pytest.approx(
+            statecache.get_deep_size(value), rel=0.1
+        )

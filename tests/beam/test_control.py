@@ -1,0 +1,102 @@
+"""The control log of a stream grows while it runs; a worker that is behind waits for it."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from pathlib import Path
+
+import pytest
+
+from pipelines.stream import RunStream
+from tests.kit.reminders import HOUR, LINES, SPACE, TEN, track
+from tests.kit.streams import At, message, run
+from transforms.catalogs import FollowedLogs
+from transforms.flows import control, outputs
+from transforms.flows.signals import Event
+from transforms.run_flows import BehindError, RunFlows, Settings
+from transforms.sources.pubsub import Received
+
+
+def grow(path: Path, until: int, *records: control.ControlRecord) -> None:
+    """Append as the controller does: first the records, then the instant."""
+    with path.open("ab") as file:
+        for record in records:
+            file.write(control.encode_line(record) + b"\n")
+    path.with_name(path.name + ".complete").write_text(str(until))
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """A log with the flow, complete until ten o'clock."""
+    path = tmp_path / "control.jsonl"
+    path.write_bytes(b"".join(line + b"\n" for line in LINES))
+    grow(path, TEN)
+    return path
+
+
+def found(log: Path, settings: Settings) -> list[outputs.AnyOutput]:
+    """Let two carts arrive, ten minutes before and an hour after what the log knows."""
+    steps = [
+        TEN - HOUR,
+        [message(track("a", "kim", "Cart", TEN - HOUR), TEN - HOUR, "a")],
+        TEN + HOUR,
+        [message(track("b", "lee", "Cart", TEN + HOUR), TEN + HOUR, "b")],
+    ]
+    logs = FollowedLogs({SPACE: str(log)}, every=0.05)
+    collected = run(steps, Received, lambda given: given | RunStream(logs, SPACE, settings))
+    return [outputs.decode(encoded) for _, encoded in collected.outputs]
+
+
+def test_a_worker_waits_for_the_log(log: Path) -> None:
+    """What the log does not yet cover waits; a record in it is then obeyed (section 7)."""
+    stop = control.Stop(sequence=99, effective_at=TEN + 1, flow="remind")
+    controller = threading.Timer(0.5, grow, (log, TEN + 9 * HOUR, stop))
+    controller.start()
+
+    outs = found(log, Settings(until=TEN + 8 * HOUR, clock=At(), patience=30))
+
+    controller.join()
+    entered = [o.user for o in outs if isinstance(o, outputs.Transition) and o.what == "entered"]
+    assert entered == ["kim"]
+    refused = [o.reason for o in outs if isinstance(o, outputs.Rejection) and o.user == "lee"]
+    assert refused == ["flow_not_running"]
+
+
+def test_loose_control_goes_on(log: Path) -> None:
+    """With loose control a worker goes on with the log that it has."""
+    outs = found(log, Settings(until=TEN + 8 * HOUR, clock=At(), patience=0, loose=True))
+
+    entered = [o.user for o in outs if isinstance(o, outputs.Transition) and o.what == "entered"]
+    assert sorted(entered) == ["kim", "lee"]
+
+
+def test_patience_ends(log: Path) -> None:
+    """A worker whose log stays behind fails its bundle, so that the runner brings it again."""
+    flows = RunFlows(FollowedLogs({SPACE: str(log)}), Settings(patience=0))
+    late = Event(id="x", user="kim", time=TEN + HOUR, name="Cart")
+    with pytest.raises(BehindError, match="shop is not complete until"):
+        flows._step(SPACE, None, late)
+
+
+def test_an_unread_event_waits_for_the_log(log: Path) -> None:
+    """An event that nothing reads is dropped only once no record can come that reads it (R5)."""
+    steps = [[message(track("a", "kim", "Later", TEN + HOUR), TEN + HOUR, "a")]]
+    logs = FollowedLogs({SPACE: str(log)})
+    settings = Settings(patience=0)
+
+    with pytest.raises(BehindError):
+        run(steps, Received, lambda given: given | RunStream(logs, SPACE, settings))
+    grow(log, TEN + 2 * HOUR)
+    logs.refreshed(SPACE)
+    assert run(steps, Received, lambda g: g | RunStream(logs, SPACE, settings)).outputs == []
+
+
+def test_the_catalogs_travel(log: Path) -> None:
+    """What is sent to workers holds addresses, no thread and no catalog."""
+    logs = FollowedLogs({SPACE: str(log)})
+    logs.of(SPACE)
+    sent = pickle.dumps(logs)
+
+    assert len(sent) < 500
+    assert pickle.loads(sent).of(SPACE) is logs.of(SPACE)

@@ -1,0 +1,50 @@
+"""What ``make stream-demo`` shows, on a few users."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.stream_options import TO_TABLES
+from tests.kit.stream_demo import SPACE, UNTIL, _id, control_log, demo, purchases
+from transforms.catalogs import FollowedLogs
+from transforms.flows import outputs
+from transforms.flows.signals import Time
+from transforms.flows.step import Done, fold
+
+USERS = 25
+
+
+@pytest.mark.slow
+def test_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages on a topic, flow states in Redis and numbers by SQL are those of the core (R3)."""
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "")
+    shown = demo(tmp_path / "out", USERS)
+    catalog = FollowedLogs({SPACE: str(control_log(tmp_path))}).of(SPACE).catalog
+    wanted: dict[str, tuple[outputs.AnyOutput, ...]] = {}
+    for user in {event.user for event in purchases(USERS)}:
+        mine = [e for e in purchases(USERS) if e.user == user and e.time < UNTIL]
+        given = [_received(e) for e in mine]
+        done = fold(catalog, None, [*given, Time(user=user, at=UNTIL)])
+        assert isinstance(done, Done)
+        wanted[user] = done.outputs
+
+    every = [o for found in wanted.values() for o in found]
+    assert sorted(m.id for m in shown.messages) == sorted(
+        o.id for o in every if isinstance(o, outputs.Message)
+    )
+    last = [o for o in wanted[shown.user] if isinstance(o, outputs.FlowState)][-1]
+    assert shown.state is not None
+    assert (shown.state.sequence, list(shown.state.flows)) == (last.sequence, last.flows)
+    assert sum(row[3] or 0 for row in shown.numbers) == len(shown.messages)
+    kinds = [o.__struct_config__.tag for o in every]
+    for kind in TO_TABLES:
+        assert shown.tables.get(kind, 0) == kinds.count(kind)
+    assert (shown.acknowledged, shown.left) == (shown.events, 0)
+
+
+def _received(event):
+    import msgspec
+
+    return msgspec.structs.replace(event, id=_id(event), received=event.time)

@@ -1,0 +1,182 @@
+"""Waits fire in the right order relative to the events behind them, whatever the topic does.
+
+The watermarks and timestamps are those that the source's own bookkeeping gives; the job runs on
+them without sleeping.
+"""
+
+from __future__ import annotations
+
+from pipelines.stream import RunStream
+from tests.kit.reminders import DAY, HOUR, LOGS, MINUTE, SLACK, SPACE, TEN, track
+from tests.kit.streams import At, Step, run
+from transforms.flows import outputs
+from transforms.run_flows import Settings
+from transforms.sources.pubsub import Received
+from transforms.sources.pubsub_client import receipt
+from transforms.sources.pubsub_hand import Delivery, Hand
+from transforms.sources.pubsub_hand import Settings as Subscription
+
+SECOND = 1000
+NEVER_IDLE = 10**12
+
+
+class Topic:
+    """A subscription as one reader sees it, with the script that comes of it."""
+
+    def __init__(self, idle_ms: int = 10 * SECOND) -> None:
+        asked = Subscription(
+            subscription="s", timestamp_attribute="receipt", slack_ms=SLACK, idle_ms=idle_ms
+        )
+        self.hand = Hand(asked, "r")
+        self.steps: list[Step] = []
+        self.count = 0
+
+    def say(self, now: int, *records: tuple[bytes, int | None]) -> None:
+        """Let records arrive now, each with the receipt that a gateway wrote, or None."""
+        given = [self._delivery(data, at, now) for data, at in records]
+        self.hand.receive(given, now)
+        here: list = []
+        while (delivery := self.hand.next()) is not None:
+            received = (
+                delivery.data, delivery.attributes, delivery.published, delivery.message_id,
+            )  # fmt: skip
+            here.append((received, delivery.timestamp))
+        self.steps += [self.hand.watermark(now), here]
+        for _ in range(2):
+            self.hand.acknowledged(self.hand.finalize(self.hand.cut()))
+
+    def idle(self, start: int, end: int) -> None:
+        """Let nothing come for a while; the broker is asked every ten seconds."""
+        for now in range(start, end + 1, 10 * SECOND):
+            self.hand.receive([], now)
+            self.steps.append(self.hand.watermark(now))
+
+    def _delivery(self, data: bytes, at: int | None, now: int) -> Delivery:
+        self.count += 1
+        ident = f"m{self.count}"
+        attributes = {"space": SPACE} | ({} if at is None else {"receipt": str(at)})
+        if data == b"heartbeat":
+            attributes["kind"] = "heartbeat"
+        timestamp = receipt(attributes.get("receipt"), now)
+        return Delivery(ident, data, attributes, now, ident, timestamp)
+
+    def outputs(self, now: int) -> list[outputs.AnyOutput]:
+        """Run the job over the script; alarms later than now are none."""
+        settings = Settings(clock=At(now), ahead=0)
+        found = run(self.steps, Received, lambda given: given | RunStream(LOGS, SPACE, settings))
+        return [outputs.decode(encoded) for _, encoded in found.outputs]
+
+
+def reminded(found: list[outputs.AnyOutput]) -> dict[str, int]:
+    """Say who was reminded, and when that was decided."""
+    return {o.user: o.at for o in found if isinstance(o, outputs.Message)}
+
+
+def cart(user: str, at: int) -> bytes:
+    return track(f"cart-{user}", user, "Cart", at)
+
+
+def order(user: str, at: int) -> bytes:
+    return track(f"order-{user}", user, "Order", at)
+
+
+def test_backlog_of_hours() -> None:
+    """A backlog is worked off before the waits behind it fire, in whatever pieces it comes (R1)."""
+    topic, now = Topic(), TEN + 5 * HOUR
+    topic.say(now, (cart("kim", TEN), TEN), (cart("lee", TEN), TEN))
+    topic.say(now, (order("kim", TEN + 30 * MINUTE), TEN + 30 * MINUTE))
+    topic.idle(now, now + MINUTE)
+
+    assert reminded(topic.outputs(now + MINUTE)) == {"lee": TEN + HOUR}
+
+
+def test_stalled_publisher() -> None:
+    """While a gateway is silent no wait fires; its heartbeat comes behind what it held back."""
+    topic, late = Topic(idle_ms=NEVER_IDLE), TEN + 3 * HOUR
+    topic.say(TEN, (cart("kim", TEN), TEN), (cart("lee", TEN), TEN))
+    topic.idle(TEN + MINUTE, late)
+    topic.say(late, (order("kim", TEN + 30 * MINUTE), TEN + 30 * MINUTE))
+    topic.say(late, (b"heartbeat", late))
+    topic.idle(late, late + MINUTE)
+
+    found = topic.outputs(late + MINUTE)
+
+    assert reminded(found) == {"lee": TEN + HOUR}
+    assert not [o for o in found if isinstance(o, outputs.DeadLetter)]
+
+
+def test_silence_is_not_progress() -> None:
+    """Without a heartbeat a gateway that says nothing moves no wait, however long it lasts."""
+    topic = Topic(idle_ms=NEVER_IDLE)
+    topic.say(TEN, (cart("kim", TEN), TEN))
+    topic.idle(TEN + MINUTE, TEN + 3 * HOUR)
+
+    assert max(step for step in topic.steps if isinstance(step, int)) <= TEN
+
+
+def test_stale_timestamps() -> None:
+    """An order whose own time is early but whose receipt is late comes too late for the wait."""
+    topic, late = Topic(), TEN + 2 * HOUR
+    topic.say(TEN, (cart("kim", TEN), None))
+    topic.say(late, (order("kim", TEN + 30 * MINUTE), None))
+    topic.idle(late, late + MINUTE)
+
+    assert reminded(topic.outputs(late + MINUTE)) == {"kim": TEN + HOUR}
+
+
+def test_very_old_event() -> None:
+    """An event of last week moves nobody's wait, neither its own user's nor another's."""
+    topic, later = Topic(), TEN + 5 * MINUTE
+    topic.say(TEN, (cart("kim", TEN), None))
+    topic.say(later, (cart("lee", TEN - 6 * DAY), TEN - 6 * DAY), (order("kim", later), None))
+    topic.idle(later, later + MINUTE)
+
+    assert reminded(topic.outputs(later + MINUTE)) == {"lee": TEN - 6 * DAY + HOUR}
+
+
+def test_future_timestamps() -> None:
+    """A time and a receipt in the future are those of the publication: no wait fires early (R9)."""
+    topic, now, far = Topic(), TEN + 5 * MINUTE, TEN + 300 * DAY
+    topic.say(TEN, (cart("kim", TEN), None))
+    topic.say(now, (order("lee", far), far), (track("f", "max", "Cart", far, receivedAt=far), far))
+    topic.idle(now, now + MINUTE)
+
+    found = topic.outputs(now + MINUTE)
+
+    assert reminded(found) == {}
+    assert {o.at for o in found if isinstance(o, outputs.Transition) and o.user == "max"} == {now}
+    assert {o.reason for o in found if isinstance(o, outputs.Rejection)} == {"future_time"}
+
+
+def test_idle_topic() -> None:
+    """On an idle topic time goes on: the wait ends when it should, to the millisecond."""
+    topic, end = Topic(), TEN + HOUR + 30 * SECOND
+    topic.say(TEN, (cart("kim", TEN), None))
+    topic.idle(TEN + SECOND, end)
+
+    assert reminded(topic.outputs(end)) == {"kim": TEN + HOUR}
+
+
+def test_early_alarms_are_refused() -> None:
+    """A runner that drains sends the watermark to the end of time; no wait fires by that."""
+    topic = Topic()
+    topic.say(TEN, (cart("kim", TEN), None))
+
+    found = topic.outputs(TEN + MINUTE)
+
+    assert [o.what for o in found if isinstance(o, outputs.Transition)] == [
+        "entered", "reached", "waiting",
+    ]  # fmt: skip
+
+
+def test_wake_looks_no_further_than_the_watermark() -> None:
+    """A wake for a later instant fires nothing before its time (R1)."""
+    topic, now = Topic(), TEN + 5 * MINUTE
+    wake = track("w", "kim", "", TEN + DAY).replace(b'"track"', b'"command"')
+    topic.say(TEN, (cart("kim", TEN), None))
+    topic.say(now, (wake.replace(b'"event":""', b'"what":"wake"'), None))
+
+    found = topic.outputs(now)
+
+    assert reminded(found) == {}
+    assert not [o for o in found if isinstance(o, outputs.DeadLetter)]

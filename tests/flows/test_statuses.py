@@ -1,0 +1,145 @@
+"""What is remembered of messages: which ones, what their results said, and which still leave."""
+
+from __future__ import annotations
+
+from transforms.flows.catalog import Catalog
+from transforms.flows.codec import decode
+from transforms.flows.outputs import AnyOutput, Communication, Message, Rejection, Transition
+from transforms.flows.publish import catalog_of, records_of
+from transforms.flows.signals import CommunicationUpdate, Event, Signal, Time
+from transforms.flows.step import Done, step
+
+SPACE = "{space: test, channels: {log: {address: user}}}"
+NOTES = {"note": "Hello"}
+START = 1_772_323_200_000
+DAY = 86_400_000
+
+ASKING = """
+flow: asking
+enter: [{event: Asked}]
+steps:
+  ask: {send: log, template: note}
+  stay: {wait_for: [{replied: ask, then: thank}], timeout: {after: 60d, then: over}}
+  thank: {end: thanked}
+  over: {end: silence}
+"""
+CHATTY = """
+flow: chatty
+enter: [{event: Chat}]
+steps:
+  say: {send: log, template: note}
+"""
+LATER = """
+flow: later
+enter: [{event: Asked}]
+steps:
+  ask: {send: log, template: note, at: "18:00"}
+  stay: {wait_for: [{failed: ask, then: over}], timeout: {after: 9d, then: calm}}
+  over: {end: failed}
+  calm: {end: calm}
+"""
+
+
+def catalog(**flows: str) -> Catalog:
+    """Return a catalog of flows that send notes."""
+    return catalog_of(records_of(flows, SPACE, dict.fromkeys(flows, NOTES)))
+
+
+class User:
+    """A user who is told one thing after another."""
+
+    def __init__(self, known: Catalog) -> None:
+        self.catalog = known
+        self.state: bytes | None = None
+        self.wake: int | None = None
+
+    def tell(self, signal: Signal) -> tuple[AnyOutput, ...]:
+        """Handle a signal; return what came of it."""
+        done = step(self.catalog, self.state, signal)
+        assert isinstance(done, Done)
+        self.state, self.wake = done.state, done.wake_at
+        return done.outputs
+
+
+def event(name: str, n: int, at: int) -> Event:
+    """Make an event."""
+    return Event(id=f"{name}{n}", user="kim", time=at, name=name)
+
+
+def status(sent: str, status: str, at: int, **data: object) -> CommunicationUpdate:
+    """Make a status of a message."""
+    return CommunicationUpdate(
+        id=f"{status}{at}", user="kim", time=at, communication=sent, status=status, data=data
+    )
+
+
+def message(outputs: tuple[AnyOutput, ...]) -> str:
+    """Return the id of the one communication."""
+    (name,) = {o.communication for o in outputs if isinstance(o, Communication)}
+    return name
+
+
+def test_a_message_that_a_session_waits_on_is_not_forgotten() -> None:
+    """R12: neither a hundred messages of another flow nor a month take an answer from a session."""
+    user = User(catalog(asking=ASKING, chatty=CHATTY))
+    asked = message(user.tell(event("Asked", 1, START)))
+    for n in range(150):
+        user.tell(event("Chat", n, START + n * 1000))
+    user.tell(event("Chat", 200, START + 40 * DAY))
+
+    outputs = user.tell(status(asked, "replied", START + 41 * DAY))
+
+    ends = [o.reason for o in outputs if isinstance(o, Transition) and o.what == "ended"]
+    assert ends == ["thanked"]
+
+
+def test_old_messages_are_forgotten() -> None:
+    """Section 9: of messages that nobody waits on a hundred are remembered, for 30 days."""
+    user = User(catalog(chatty=CHATTY))
+    for n in range(150):
+        user.tell(event("Chat", n, START + n * 1000))
+    assert len(decode(user.state or b"").communications) == 100
+
+    user.tell(event("Chat", 200, START + 40 * DAY))
+    assert len(decode(user.state or b"").communications) == 1
+
+
+def test_a_planned_message_with_a_final_status_stays() -> None:
+    """R14: a planned message that is canceled or failed from outside does not leave any more."""
+    user = User(catalog(later=LATER))
+    asked = message(user.tell(event("Asked", 1, START)))
+
+    outputs = user.tell(status(asked, "failed", START + 1000))
+
+    rows = [(o.status, o.due) for o in outputs if isinstance(o, Communication)]
+    ends = [o.reason for o in outputs if isinstance(o, Transition) and o.what == "ended"]
+    assert (rows, ends, user.wake) == ([("failed", None)], ["failed"], None)
+    later = user.tell(Time(user="kim", at=START + 9 * DAY))
+    assert not [o for o in later if isinstance(o, Message)]
+
+
+def test_results_are_bounded() -> None:
+    """Section 9: 4 KB of results a message; what is over is refused, its status still counts."""
+    user = User(catalog(asking=ASKING))
+    asked = message(user.tell(event("Asked", 1, START)))
+    reasons = []
+    for n in range(200):
+        data = {f"field{n}": "x" * 1_000}
+        outputs = user.tell(status(asked, "opened" if n < 199 else "replied", START + n, **data))
+        reasons += [o.reason for o in outputs if isinstance(o, Rejection)]
+
+    assert reasons == ["value_too_large"] * 196
+    assert len(user.state or b"") < 24 * 1024
+    assert [o.what for o in outputs if isinstance(o, Transition)][-1] == "ended"
+
+
+def test_results_do_not_pose_as_statuses() -> None:
+    """R17: a field that a result calls like a status is data, and ends no wait for the status."""
+    flow = ASKING.replace("stay:", "pause: {wait: 1h}\n  stay:")
+    user = User(catalog(asking=flow))
+    asked = message(user.tell(event("Asked", 1, START)))
+    user.tell(status(asked, "opened", START + 1, replied=True))
+
+    outputs = user.tell(Time(user="kim", at=START + DAY))
+
+    assert [o.what for o in outputs if isinstance(o, Transition)][-1] == "waiting"

@@ -1,0 +1,62 @@
+"""A small space for streams: who fills a cart and does not order within an hour is reminded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from transforms.catalogs import FixedLogs
+from transforms.flows import control
+from transforms.flows.load import load_project
+from transforms.flows.publish import records_of
+
+SPACE = "shop"
+SLACK = 10_000
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+TEN = 1_790_762_400_000
+"""2026-09-30 10:00 UTC."""
+
+FILES = {
+    "space.yaml": """
+space: shop
+slack: 10s
+channels:
+  log: {address: user}
+""",
+    "messages/note.liquid": "Your cart waits.\n",
+    "remind.yaml": """
+flow: remind
+enter:
+  - event: Cart
+goals:
+  ordered: {event: Order, within: 2d}
+steps:
+  ordering: {wait_for: [{event: Order, then: thanks}], timeout: {after: 1h, then: reminder}}
+  reminder: {send: log, template: note, then: done}
+  thanks: {wait: 30d, then: done}
+  done: {end: done}
+""",
+}
+
+
+def log_lines() -> tuple[bytes, ...]:
+    """Publish and start the flow; the lines of the control log."""
+    project = load_project(FILES)
+    assert not [p for p in project.problems if p.severity == "error"], project.problems
+    records = records_of(
+        {"remind": project.flow_text("remind")},
+        project.space_text,
+        {"remind": project.template_texts("remind")},
+    )
+    return tuple(control.encode_line(record) for record in records)
+
+
+LINES = log_lines()
+LOGS = FixedLogs({SPACE: LINES})
+
+
+def track(ident: str, user: str, name: str, at: int, **more: Any) -> bytes:
+    """Write an event as a publisher does."""
+    body = {"type": "track", "messageId": ident, "userId": user, "timestamp": at, "event": name}
+    return msgspec.json.encode(body | more)

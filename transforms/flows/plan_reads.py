@@ -1,0 +1,60 @@
+"""What a flow reads, joined over its expressions and templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from transforms.flows import model
+from transforms.flows.expressions import Expr, Reads, reads
+
+
+def merge_reads(exprs: Iterator[Expr]) -> Reads:
+    """Join what several expressions read."""
+    found = [reads(expr) for expr in exprs]
+    if not found:
+        return Reads()
+    joined: dict[str, Any] = {}
+    for name in Reads.__struct_fields__:
+        parts = [getattr(item, name) for item in found]
+        if isinstance(parts[0], frozenset):
+            joined[name] = frozenset().union(*parts)
+        elif isinstance(parts[0], tuple):
+            joined[name] = tuple(dict.fromkeys(x for part in parts for x in part))
+        else:
+            joined[name] = any(parts)
+    return Reads(**joined)
+
+
+def template_reads(templates: Mapping[str, model.Template]) -> frozenset[str]:
+    """Return the entry fields that templates read."""
+    return frozenset(
+        path[1]
+        for template in templates.values()
+        for path in template.reads
+        if path[0] == "entry" and len(path) > 1
+    )
+
+
+def asked(flow: model.Flow, numbers: Mapping[str, int], every: Iterable[Reads]) -> frozenset[int]:
+    """Return the send steps whose messages waits and conditions look at."""
+    names = {name for read in every for name in read.communications}
+    for step in flow.steps:
+        if isinstance(step.verb, model.WaitFor):
+            names |= {c.step for c in step.verb.cases if isinstance(c, model.CaseStatus)}
+    return frozenset(numbers[name] for name in names if name in numbers)
+
+
+def watches(flow: model.Flow, exit_whens: Iterable[Expr]) -> bool:
+    """Tell whether a condition that sessions watch reads places in flows, or messages."""
+    found = list(exit_whens)
+    for step in flow.steps:
+        match step.verb:
+            case model.WaitFor(cases=cases):
+                found += [case.when for case in cases if isinstance(case, model.CaseWhen)]
+            case model.Promote(while_=condition) if condition is not None:
+                found.append(condition)
+            case _:
+                pass
+    read = merge_reads(iter(found))
+    return bool(read.flows or read.communications)

@@ -1,0 +1,47 @@
+"""Where a user stands: the live sessions in their order, and the row that says so (L11)."""
+
+from __future__ import annotations
+
+from transforms.flows import outputs as out
+from transforms.flows.run import Run, node_of
+from transforms.flows.state import Session
+
+
+def in_order(run: Run) -> list[Session]:
+    """Return the live sessions by priority of their flows, start and id (section 3)."""
+    sessions = run.state.sessions
+    if len(sessions) < 2:
+        return list(sessions)
+    flows = run.era.by_number
+    return sorted(sessions, key=lambda s: (-flows[s.flow].priority, s.started, s.id))
+
+
+def say_state(run: Run, t: int) -> None:
+    """Write where the user stands in every flow, and what each slot shows (L11).
+
+    Silent sessions are left out: nobody outside may treat their users differently (R19).
+    """
+    state = run.state
+    state.sequence += 1
+    flows, promotions = [], {}
+    for session in reversed([s for s in in_order(run) if not s.silent]):
+        plan = run.plan_of(session)
+        flows.append(
+            {
+                "flow": plan.flow.id,
+                "version": plan.version,
+                "session": session.id,
+                "key": session.key,
+                "step": node_of(plan, session).name,
+                "since": session.since,
+                "started": session.started,
+            }
+        )
+        for shown in session.promotions:
+            promotions[shown.slot] = {
+                "shows": shown.shows,
+                "flow": plan.flow.id,
+                "until": shown.until,
+            }
+    name = f"{run.standing_id()}-{state.sequence}"
+    run.outputs.append(out.FlowState(name, run.user, t, state.sequence, flows[::-1], promotions))

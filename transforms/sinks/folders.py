@@ -1,0 +1,140 @@
+"""Outputs in folders: a table a kind below each space, a file a window, the manifest last.
+
+A file holds all rows of its window and is named by the window and by them, so any order,
+repetition or division of the same rows ends in the same files. A file that no manifest names
+is no part of the table: what a crash or a later row left behind is not read.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+from itertools import chain
+from pathlib import Path, PurePath
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import msgspec
+
+import schemas
+from transforms.records import Record, Row, canonical, from_row, name_of, to_row
+from transforms.sinks.checked import Refused, Wrote, fitting
+from transforms.sinks.parts import MANIFEST, By, Part, Written, finish
+
+WINDOW = 600
+"""Seconds of a file, unless others are asked for."""
+LOCK = ".lock"
+
+Table = tuple[str, str]
+"""A space and a kind of row."""
+
+_manifest = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class Format(Protocol):
+    """A module that writes and reads files of rows of one kind.
+
+    Writing the same rows again leaves the same files. A row that does not fit its schema is
+    left out and reported; the others are written. All rows of a call are held in memory.
+    With a ``shard``, files are named by it, and writing that shard again replaces them.
+    """
+
+    def write(
+        self, kind: str, rows: Iterable[Row], folder: Path, *, by: By = "day", shard: str = ""
+    ) -> Written:
+        """Write rows of the schema ``kind`` below ``folder/kind``; ``finish`` comes after all."""
+
+    def read(self, path: Path) -> list[Row]:
+        """Read the rows of a file."""
+
+
+class Folder:
+    """A sink: outputs are held in memory until ``flush`` writes the files of their windows."""
+
+    def __init__(self, form: Format, out: Path, window: int = WINDOW) -> None:
+        self._format = form
+        self._out = out
+        self._window = window * 1000
+        self._tables: dict[Table, list[Row]] = {}
+
+    def write(self, outputs: Iterable[tuple[str, Record]]) -> Wrote:
+        """Take outputs of any kind."""
+        refused, count = Refused(), 0
+        for space, output in fitting(outputs, refused):
+            self._tables.setdefault((space, name_of(output)), []).append(to_row(output))
+            count += 1
+        return refused.wrote(count)
+
+    def flush(self) -> None:
+        """Write the files of all windows that have new rows, and then the manifests."""
+        for (space, kind), rows in self._tables.items():
+            self._add(kind, folder_of(self._out, space), rows)
+        self._tables = {}
+
+    def close(self) -> None:
+        self.flush()
+
+    def _add(self, kind: str, folder: Path, rows: list[Row]) -> None:
+        time = schemas.load(kind)["time"]
+        windows: dict[int, list[Row]] = {}
+        for row in rows:
+            windows.setdefault(row[time] // self._window * self._window, []).append(row)
+        with alone(folder / kind):
+            held = {part.path: part for part in parts_of(kind, folder)}
+            for start, new in sorted(windows.items()):
+                old = [path for path in held if _starts(path, start)]
+                known = [self._read(kind, folder / kind / path) for path in old]
+                for path in old:
+                    del held[path]
+                every = chain(new, *known)
+                held |= {part.path: part for part in self._file(kind, folder, start, every)}
+            finish(kind, folder, [Written(tuple(held.values()))])
+
+    def _read(self, kind: str, path: Path) -> list[Row]:
+        return [to_row(from_row(kind, row)) for row in self._format.read(path)]
+
+    def _file(self, kind: str, folder: Path, start: int, rows: Iterable[Row]) -> tuple[Part, ...]:
+        unique = {canonical(row): row for row in rows}
+        shard = shard_of(start, unique)
+        return self._format.write(kind, unique.values(), folder, shard=shard).parts
+
+
+def folder_of(out: str | Path, space: str) -> Path:
+    """Name the folder that holds a space's tables."""
+    return Path(out) / quote(space, safe="")
+
+
+def shard_of(start: int, rows: Iterable[bytes]) -> str:
+    """Name a file by the start of its window, in ms, and its rows in any order."""
+    digest = blake2b(digest_size=8)
+    for row in sorted(rows):
+        digest.update(blake2b(row, digest_size=16).digest())
+    return f"{start}-{digest.hexdigest()}"
+
+
+def _starts(path: str, start: int) -> bool:
+    return PurePath(path).name.startswith(f"part-{start}-")
+
+
+def parts_of(kind: str, folder: Path) -> tuple[Part, ...]:
+    """Read the manifest of a table; no parts without one."""
+    path = folder / kind / MANIFEST
+    found = _manifest(path.read_bytes())["parts"] if path.exists() else []
+    return tuple(Part(**part) for part in found)
+
+
+def add_parts(kind: str, folder: Path, parts: Iterable[Part]) -> None:
+    """Add parts to a table's manifest."""
+    with alone(folder / kind):
+        finish(kind, folder, [Written(parts_of(kind, folder)), Written(tuple(parts))])
+
+
+@contextmanager
+def alone(table: Path) -> Iterator[None]:
+    """Keep others on this machine out while a manifest is read and written."""
+    table.mkdir(parents=True, exist_ok=True)
+    with (table / LOCK).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
