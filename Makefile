@@ -19,7 +19,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format docs bench fuzz stream-demo emulator-test lock wheel clean
+.PHONY: help setup run test check format docs bench fuzz stream-demo emulator-test compiled bench-compiled test-compiled lock wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,19 @@ stream-demo: $(READY) ## purchases through Pub/Sub, the streaming job, topics, R
 emulator-test: $(READY) ## the Pub/Sub tests on Google's emulator too: EMULATOR_JAR=FILE
 	@TOWPATH_PUBSUB_EMULATOR_JAR=$(EMULATOR_JAR) $(BIN)/python -m pytest \
 	  tests/kit_tests tests/sources/test_pubsub.py tests/sinks/test_pubsub.py
+
+compiled: $(READY) ## the core compiled by mypyc, into build/compiled; needs a C compiler
+	@rm -rf build/compiled
+	@TOWPATH_COMPILE=1 $(BIN)/python setup.py --quiet build --build-base build/mypyc \
+	  --build-lib build/compiled
+	@rm -rf build/__native*
+
+bench-compiled: compiled ## the figures with the compiled core
+	@PYTHONPATH=build/compiled:. $(BIN)/python -P -m benchmarks $(BENCH_ARGS)
+
+test-compiled: compiled ## the scenarios, the simulator and the sample with the compiled core
+	@PYTHONPATH=build/compiled:. $(BIN)/python -P -m pytest -o pythonpath= \
+	  tests/test_scenarios.py tests/test_simulator.py tests/flows/test_step.py
 
 wheel: $(READY) ## the wheel, into dist
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist

@@ -1,5 +1,8 @@
 """What the distribution holds and needs; self-contained, so Dataflow's ``--setup_file`` can use it."""
 
+import os
+from typing import Any
+
 from setuptools import find_packages, setup
 
 # The base install is the core and the command line. What the core computes with is pinned to
@@ -50,6 +53,23 @@ DEV = [
 # Named one by one: tests, infra and benchmarks must never get into a wheel.
 TOP_LEVEL = ["towpath", "transforms", "pipelines", "schemas"]
 
+# What an event costs most in. Compiled, it is the same code, nearly twice as fast.
+HOT = (
+    "advance audiences bounds dates due effects entry goals handle ids memory react run sending "
+    "standing statuses step"
+).split()
+
+
+def compiled() -> list[Any]:
+    """Compile the core with mypyc where TOWPATH_COMPILE=1 asks for it; a C compiler is needed."""
+    if os.environ.get("TOWPATH_COMPILE") != "1":
+        return []
+    from mypyc.build import mypycify
+
+    paths = [f"transforms/flows/{name}.py" for name in HOT]
+    return mypycify(["--ignore-missing-imports", *paths], opt_level="2")
+
+
 setup(
     name="towpath",
     version="0.1.0",
@@ -71,6 +91,7 @@ setup(
         "transforms": ["py.typed"],
     },
     include_package_data=False,
+    ext_modules=compiled(),
     zip_safe=False,
     install_requires=BASE,
     extras_require={"local": LOCAL, "beam": BEAM, "redis": REDIS, "pubsub": PUBSUB, "dev": DEV},

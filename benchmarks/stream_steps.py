@@ -44,7 +44,7 @@ class Timed(RunFlows):
         return super().process(element, cell, wake)
 
 
-class Empty(beam.DoFn):
+class Empty(beam.DoFn):  # type: ignore[misc]  # Beam has no types
     """The same without flows."""
 
     WAKE = TimerSpec("wake", TimeDomain.WATERMARK)
@@ -66,6 +66,6 @@ class Empty(beam.DoFn):
         assert isinstance(signal, Event)
         wake.set(Timestamp(micros=(signal.time + HOUR) * 1000))
 
-    @on_timer(WAKE)
+    @on_timer(WAKE)  # type: ignore[untyped-decorator]
     def on_wake(self) -> None:
         """Ask for nothing."""

@@ -18,7 +18,7 @@ from pipelines.bucket import run_bucket
 from pipelines.job import Job
 from pipelines.options import is_local
 from pipelines.reading import Slice, read_slice, slices
-from pipelines.results import Account, Result, finish_run, shape_of
+from pipelines.results import Account, Result, begin_run, finish_run, shape_of
 from transforms.flows.catalog import Catalog
 
 READERS = 16
@@ -61,6 +61,7 @@ class Finish(_WithJob):
 def replay(job: Job, options: PipelineOptions) -> Account:
     """Run the pipeline to its end, and give the account of the run."""
     sent = jobs.encode(job)
+    begin_run(job)
     with beam.Pipeline(options=options) as pipeline:
         (
             pipeline

@@ -17,6 +17,11 @@ from transforms.flows.plan import Node, Plan
 from transforms.sinks.parts import Part, Written, finish, prune, write_whole
 
 ACCOUNT = "replay.json"
+RUNNING = {"state": "running"}
+
+
+class Unfinished(Exception):
+    """The replay that began to write here came to no end: its files are a mixture."""
 
 
 class Result(msgspec.Struct, frozen=True, gc=False):
@@ -58,6 +63,11 @@ class Account(msgspec.Struct, frozen=True, gc=False):
 
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Result).decode
+
+
+def begin_run(job: Job) -> None:
+    """Mark the results as unfinished, before the first of their files is replaced."""
+    write_whole(Path(job.out) / ACCOUNT, msgspec.json.encode(RUNNING) + b"\n")
 
 
 def finish_run(job: Job, results: Iterable[Result], shape: Shape) -> Account:
@@ -144,5 +154,12 @@ def _account(
 
 
 def account(out: Path) -> Account:
-    """Read the account of a run; FileNotFoundError if there is none."""
-    return msgspec.json.decode((out / ACCOUNT).read_bytes(), type=Account)
+    """Read the account of a run.
+
+    FileNotFoundError if there is none, Unfinished if the run did not end, msgspec.MsgspecError
+    if it is damaged.
+    """
+    data = (out / ACCOUNT).read_bytes()
+    if msgspec.json.decode(data) == RUNNING:
+        raise Unfinished
+    return msgspec.json.decode(data, type=Account)

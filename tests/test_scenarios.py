@@ -170,4 +170,4 @@ def test_simulate_tells_why_not(copied: Path, capsys: pytest.CaptureFixture[str]
     assert code == 1
     assert "2026-03-01 09:01  refused    wait: already_in_flow" in said.out
     assert "already_in_flow: a session of this flow, user and key is live (R20)" in said.err
-    assert 'wait.scenarios.txt:3:5: "nonsense" cannot happen' in said.err
+    assert 'timeline.txt:3:5: "nonsense" cannot happen' in said.err

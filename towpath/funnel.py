@@ -79,7 +79,10 @@ class Week(msgspec.Struct, frozen=True, gc=False):
 
 
 class Report(msgspec.Struct, frozen=True, gc=False):
-    """The replay as a whole; ``rates`` are the assumed ones in percent, by channel."""
+    """The replay as a whole; ``rates`` are the assumed ones in percent, by channel.
+
+    ``refused`` counts what was refused without naming a flow of the run.
+    """
 
     until: int
     users: int
@@ -90,12 +93,15 @@ class Report(msgspec.Struct, frozen=True, gc=False):
     rates: dict[str, dict[str, float]] | None
     flows: tuple[Flow, ...]
     weeks: tuple[Week, ...] = ()
+    refused: Counts = {}
+    audit: bool = False
 
 
 def report_of(account: Account, out: Path) -> Report:
     """Count what the tables below ``out`` hold."""
     with Tables(out, KINDS) as tables:
-        flows = _Counter(tables, account).flows()
+        counter = _Counter(tables, account)
+        flows, refused = counter.flows(), counter.others()
         weeks = tuple(Week(*row) for row in tables.rows(WEEKS))
     rates = account.rates
     return Report(
@@ -109,6 +115,8 @@ def report_of(account: Account, out: Path) -> Report:
                                           for c, found in rates.items()},
         flows=flows,
         weeks=weeks,
+        refused=refused,
+        audit=account.audit,
     )  # fmt: skip
 
 
@@ -167,6 +175,9 @@ class _Counter:
 
     def flows(self) -> tuple[Flow, ...]:
         return tuple(self.flow(name) for name in sorted(self.shape.steps))
+
+    def others(self) -> Counts:
+        return _added(row[1:] for row in self.refused if row[0] not in self.shape.steps)
 
     def flow(self, name: str) -> Flow:
         entered, users, holdout, first, last, treated, silent = self.entered.get(

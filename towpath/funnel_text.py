@@ -44,7 +44,7 @@ def _span(flow: Flow) -> str:
 def _entered(flow: Flow) -> list[str]:
     if not flow.entered:
         return []
-    apart = f", {flow.holdout:,} of them in the holdout" if flow.holdout else ""
+    apart = f", {flow.holdout:,} of the sessions in the holdout" if flow.holdout else ""
     lines = [f"  entered     {flow.entered:,} by {_users(flow.users)}{apart}"]
     if flow.messages:
         lines.append(f"  messages    {flow.messages:,} decided, to {_users(flow.recipients)}")
@@ -119,8 +119,16 @@ def _notes(report: Report, paint: Paint) -> str:
     past = f", {report.after:,} past the end" if report.after else ""
     unread = f", {report.unread:,} that no flow reads" if report.unread else ""
     bad = f", {report.bad:,} that could not be used" if report.bad else ""
-    lines = [f"{report.read:,} records of {_users(report.users)}{unread}{past}{bad}."]
-    if report.rates is None:
+    records = "record" if report.read == 1 else "records"
+    lines = [f"{report.read:,} {records} of {_users(report.users)}{unread}{past}{bad}."]
+    if report.refused:
+        lines.append(f"Refused, for no flow of these: {_listed(report.refused)}.")
+    if report.rates is None and report.audit:
+        lines += [
+            "Decided again, as the events came: nothing was sent now. What users did counts as it is",
+            "in the events; deliveries, opens and clicks that are not in them time out.",
+        ]
+    elif report.rates is None:
         lines += [
             "Decided, not delivered: nobody got these messages, so what users did after them is what",
             "they did anyway, a lift is chance, and waits for deliveries, opens or clicks time out.",

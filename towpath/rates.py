@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pipelines.assuming import DELAYS
 from pipelines.job import Rates
@@ -17,8 +17,11 @@ SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,2})?) ?%")
 WHOLE = 10_000
 
 
-def load_rates(text: str, path: str) -> Loaded[Rates]:
-    """Read the rates, in hundredths of a percent, with every problem found."""
+def load_rates(text: str, path: str, channels: Iterable[str] | None = None) -> Loaded[Rates]:
+    """Read the rates, in hundredths of a percent, with every problem found.
+
+    ``channels`` are those that there are; without them any name will do.
+    """
     report = Report(Source(path, text))
     root = compose(report)
     if root is None:
@@ -27,6 +30,11 @@ def load_rates(text: str, path: str) -> Loaded[Rates]:
         said = "rates are channels, each with its rates"
         report.add(root.span, "not-a-mapping", said, "write email: {delivered: 98%}")
         return report.done(None)
+    known = None if channels is None else set(channels)
+    for key, _ in root.items:
+        if known is not None and key.text not in known:
+            said = f'no flow sends on a channel "{key.text}"'
+            report.add(key.span, "unknown-channel", said, suggest(key.text, known))
     return report.done({key.text: _channel(report, key, node) for key, node in root.items})
 
 

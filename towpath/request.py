@@ -31,14 +31,15 @@ def job_of(args: argparse.Namespace) -> Job:
     out = _free(Path(args.out))
     mapping = _mapping(args.map)
     _check_events(args.events, mapping)
+    records = _records(args)
     return Job(
-        records=tuple(_records(args)),
+        records=tuple(records),
         events=tuple(args.events),
         until=until,
         out=str(out),
         mapping=mapping,
         audit=args.audit,
-        rates=_rates(args.assume),
+        rates=_rates(args.assume, records),
     )
 
 
@@ -59,11 +60,13 @@ def _mapping(path: str | None) -> Mapping | None:
     return _sound(found.value, found.problems, {path: text}, path)
 
 
-def _rates(path: str | None) -> Rates | None:
+def _rates(path: str | None, records: Sequence[ControlRecord]) -> Rates | None:
     if path is None:
         return None
     text = common.read_text(Path(path))
-    found = load_rates(text, path)
+    eras = catalog_of(records).eras
+    channels = {channel for era in eras for channel in era.channels}
+    found = load_rates(text, path, channels)
     return _sound(found.value, found.problems, {path: text}, path)
 
 
@@ -118,8 +121,9 @@ def _own_records(flows: Sequence[str], space: str | None) -> list[ControlRecord]
     templates: dict[str, dict[str, str]] = {}
     spaces: dict[str | None, None] = {}
     failed = False
-    for selected in common.load_projects(flows):
-        project = selected.project if space is None else _moved(selected.project, space)
+    chosen = [_placed(selected, space) for selected in common.load_projects(flows)]
+    for selected in chosen:
+        project = selected.project
         errors = [p for p in _problems(project, selected.paths) if p.severity == "error"]
         common.show_problems(errors, project.files)
         failed = failed or bool(errors)
@@ -132,7 +136,14 @@ def _own_records(flows: Sequence[str], space: str | None) -> list[ControlRecord]
         raise common.UserError("the flows have problems", code=1)
     if len(spaces) > 1:
         raise common.UserError("the flows are of different spaces; name one with --space")
+    common.one_file_an_id(chosen)
     return records_of(texts, next(iter(spaces), None), templates)
+
+
+def _placed(selected: common.Selected, space: str | None) -> common.Selected:
+    if space is None:
+        return selected
+    return common.Selected(_moved(selected.project, space), selected.paths)
 
 
 def _moved(project: Project, space: str) -> Project:

@@ -20,7 +20,7 @@ from pipelines.bucket import run_bucket
 from pipelines.buckets import BUCKETS
 from pipelines.job import Job
 from pipelines.reading import Slice, read_slice, slices
-from pipelines.results import Account, Result, finish_run, shape_of
+from pipelines.results import Account, Result, begin_run, finish_run, shape_of
 
 LENGTH = struct.Struct("<I")
 MOST = 4096
@@ -33,7 +33,7 @@ def replay_in_shards(job: Job, shards: int, tell: Told, processes: int | None = 
     pieces = -(-min(shards, MOST) // BUCKETS)
     count = processes or _worthwhile(job)
     sent = jobs.encode(job)
-    Path(job.out).mkdir(parents=True, exist_ok=True)
+    begin_run(job)
     with tempfile.TemporaryDirectory(prefix=".shards-", dir=job.out) as folder:
         read = partial(_split, sent, folder, pieces)
         fold = partial(_fold, sent, folder, pieces)

@@ -180,3 +180,17 @@ def test_wake_looks_no_further_than_the_watermark() -> None:
 
     assert reminded(found) == {}
     assert not [o for o in found if isinstance(o, outputs.DeadLetter)]
+
+
+def test_late_input_is_handled_and_changes_nothing_past() -> None:
+    """What comes behind the watermark is taken, but a wait that has ended stays ended."""
+    early, late = TEN + 30 * MINUTE, TEN + 2 * HOUR
+    topic = Topic()
+    topic.say(TEN, (cart("kim", TEN), TEN))
+    topic.idle(TEN + SECOND, late)
+    topic.say(late, (order("kim", early), early))
+
+    found = topic.outputs(late)
+
+    assert reminded(found) == {"kim": TEN + HOUR}
+    assert [o.goal for o in found if isinstance(o, outputs.Conversion)] == ["ordered"]

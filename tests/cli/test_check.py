@@ -79,3 +79,13 @@ def test_usage(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A path that is not there is wrong use: exit code 2, without a traceback."""
     assert main(["check", "nowhere"]) == 2
     assert "nowhere" in capsys.readouterr().err
+
+
+def test_control_characters_are_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a terminal would obey is escaped, in the message and in the line of the source."""
+    (folder / "bad.yaml").write_text(GOOD.replace("1h", '1h, then: "w\\e]0;t\\a"'))
+
+    assert main(["check", "bad.yaml"]) == 1
+    err = capsys.readouterr().err
+    assert all(c.isprintable() or c == "\n" for c in err)
+    assert r"w\x1b]0;t\x07" in err

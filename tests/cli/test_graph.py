@@ -63,3 +63,10 @@ def test_what_is_not_one_flow_is_wrong_use(flow, other, capsys):
 
     assert main(["graph", str(Path(flow.parent, other))]) == 2
     assert "name the file of one flow" in capsys.readouterr().err
+
+
+def test_an_unknown_ending_is_refused(flow, tmp_path, capsys):
+    """A file that would promise another form than it holds is not written."""
+    assert main(["graph", str(flow), "--out", str(tmp_path / "a.png")]) == 2
+    assert '".png"' in capsys.readouterr().err
+    assert not (tmp_path / "a.png").exists()

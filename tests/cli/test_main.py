@@ -149,3 +149,13 @@ def test_colour_can_be_switched_off(variable, value, monkeypatch):
         monkeypatch.setenv(variable, value)
         assert common.paint("x", "red", stream) == "x"
     os.close(master)
+
+
+def test_letters_that_a_terminal_lacks_are_escaped():
+    """Where the output takes ASCII only, other letters are escaped and nothing fails."""
+    command = [sys.executable, "-m", "towpath.cli.main", "chéck"]
+    env = os.environ | {"PYTHONIOENCODING": "ascii:strict"}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+
+    assert done.returncode == 2
+    assert r"ch\xe9ck" in done.stderr

@@ -54,7 +54,10 @@ def test_the_text_tells_the_funnel(whole: Whole) -> None:
     done, out = whole
     entered = [row for row in kit.rows(out, "transition") if row["what"] == "entered"]
 
-    assert re.search(rf"entered +{len(entered)} by {len(entered)} users, \d of them", done.out)
+    assert re.search(
+        rf"entered +{len(entered)} by {len(entered)} users, \d of the sessions in the holdout",
+        done.out,
+    )
     assert "suppressed" in done.out
     assert "Decided, not delivered" in done.out
     assert "Results are in" in done.err

@@ -191,7 +191,7 @@ def test_a_table_without_envelope_needs_a_mapping(tmp_path: Path) -> None:
         ("x.csv", b"\xff\xfe\n", [(1, "not_utf8")]),
         ("x.csv", b"who,day,usd\na,b\nc\xff,d,e\nf,g,h\n", [(2, "wrong_columns"), (3, "not_utf8")]),
         ("x.csv", b'who,day,usd\na,"b"c,d\ne,f,g\n', [(2, "not_csv")]),
-        ("x.csv", b'who,day,usd\na,"b,c\nd', [(2, "not_csv")]),
+        ("x.csv", b'who,day,usd\na,"b,c\nd', [(2, "not_csv"), (3, "wrong_columns")]),
         ("x.csv.gz", b"no gzip", [(1, "unreadable")]),
         ("x.json.gz", b"", []),
         ("x.jsonl.gz", gzip.compress(b"{}\n" * 9999, mtime=0)[:-9], [(10000, "unreadable")]),

@@ -28,6 +28,7 @@ def run(args: argparse.Namespace) -> int:
             print(to_json(problem))
         else:
             common.show_problems([problem], selected.project.files)
+    common.one_file_an_id(projects)
     errors = sum(problem.severity == "error" for _, problem in found)
     flows = sum(len(selected.paths) for selected in projects)
     _conclude(flows, errors, len(found) - errors, args.paths)

@@ -123,6 +123,19 @@ def load_projects(names: Iterable[str]) -> list[Selected]:
     return [_selected(folder, chosen) for folder, chosen in wanted.items()]
 
 
+def one_file_an_id(projects: Iterable[Selected]) -> None:
+    """Raise ``UserError`` if two files have flows of one id in one space."""
+    found: dict[tuple[str, str], str] = {}
+    for selected in projects:
+        project = selected.project
+        for ident, path in project.paths.items():
+            if path not in selected.paths:
+                continue
+            other = found.setdefault((project.space.name, ident), path)
+            if Path(other).resolve() != Path(path).resolve():
+                raise UserError(f'two flows are called "{ident}": {other} and {path}', code=1)
+
+
 def show_problems(problems: Iterable[Problem], files: Mapping[str, str]) -> None:
     """Show problems on stderr, each with its source line."""
     for problem in problems:

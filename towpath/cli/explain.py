@@ -8,9 +8,12 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from pipelines.results import Account, account
+import duckdb
+import msgspec
+
+from pipelines.results import ACCOUNT, Account, Unfinished, account
 from towpath.cli import common
-from towpath.history import history_of
+from towpath.history import History, history_of
 from towpath.history_text import to_text
 
 HELP = "tell from a replay's results when and why a user got what, or did not"
@@ -27,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Explain; 1 if the replay has nothing about that user."""
     out = Path(args.out)
-    history = history_of(_account(out), out, args.user)
+    history = _history(_account(out), out, args.user)
     if args.json:
         common.print_json(history)
     else:
@@ -48,3 +51,17 @@ def _account(out: Path) -> Account:
         return account(out)
     except FileNotFoundError:
         raise common.UserError(f"{out}: no results of a replay here") from None
+    except Unfinished:
+        raise common.UserError(
+            f"{out}: this replay was not finished; run it again", code=1
+        ) from None
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise common.UserError(f"{out / ACCOUNT} is damaged; replay again", code=1) from None
+
+
+def _history(account: Account, out: Path, user: str) -> History:
+    try:
+        return history_of(account, out, user)
+    except (duckdb.Error, msgspec.MsgspecError) as error:
+        reason = str(error).split("\n", 1)[0]
+        raise common.UserError(f"{out}: the results are damaged: {reason}", code=1) from None

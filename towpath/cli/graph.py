@@ -22,7 +22,15 @@ def _to_json(graph: Graph) -> str:
 
 
 FORMATS = {"mermaid": to_mermaid, "svg": to_svg, "json": _to_json}
-_ENDINGS = {".svg": "svg", ".json": "json"}
+_ENDINGS = {
+    ".svg": "svg",
+    ".json": "json",
+    ".md": "mermaid",
+    ".mmd": "mermaid",
+    ".mermaid": "mermaid",
+    ".txt": "mermaid",
+    "": "mermaid",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,9 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draw the flow."""
-    ending = Path(args.out).suffix if args.out else ""
+    ending = Path(args.out).suffix.lower() if args.out else ""
+    if args.format is None and ending not in _ENDINGS:
+        known = ", ".join(filter(None, _ENDINGS))
+        raise common.UserError(f'--out: no picture ends in "{ending}"; there are {known}')
     graph = graph_of(_flow(args.flow))
-    common.write_out(FORMATS[args.format or _ENDINGS.get(ending, "mermaid")](graph), args.out)
+    common.write_out(FORMATS[args.format or _ENDINGS[ending]](graph), args.out)
     if args.out and args.out != "-":
         common.say(f"drawn in {args.out}")
     common.next_command(f"towpath simulate {args.flow}")

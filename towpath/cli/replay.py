@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -31,6 +34,10 @@ TAKES_REST = True
 """What stands after ``--`` is for Beam."""
 
 SHOWN = 5
+GLOB = re.compile(r"[*?\[]")
+INTERRUPT = re.compile(r"^KeyboardInterrupt\b", re.MULTILINE)
+RAISED = re.compile(r"^(?:\w+\.)*\w+(?:Error|Exception)\b.*", re.MULTILINE)
+FILE_TROUBLE = ("OSError", "PermissionError", "FileNotFoundError", "NotADirectoryError")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,8 +93,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _need(size: Size, shards: int | None) -> str:
     if shards:
-        return f"about {size.events:,} records, in {shards} shards on disk"
-    said = f"about {size.events:,} records; needs about {_gb(size.memory)} of memory, {_gb(size.free)} are free"
+        return f"about {_records(size.events)}, in {shards} shards on disk"
+    said = f"about {_records(size.events)}; needs about {_gb(size.memory)} of memory, {_gb(size.free)} are free"
     if not size.fits:
         said += f"\nthat is too much: add --shards {size.shards}, which takes it in parts"
     return said
@@ -108,7 +115,7 @@ def _in_shards(job: Job, shards: int) -> Account:
 def _on_beam(job: Job, words: list[str], size: Size) -> Account:
     try:
         logging.disable(logging.WARNING)  # Beam warns of Google's libraries, which nobody asked for
-        from pipelines.options import options_of
+        from pipelines.options import is_local, options_of
         from pipelines.replay import replay
     except ImportError as error:
         raise common.UserError(
@@ -123,10 +130,38 @@ def _on_beam(job: Job, words: list[str], size: Size) -> Account:
     telling = Telling(whole=size.events)
     PROGRESS.start(telling.count)
     try:
-        return replay(job, options)
+        with _quiet(is_local(options)):
+            return replay(job, options)
+    except Exception as error:
+        if INTERRUPT.search(str(error)) or isinstance(error.__cause__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        reason = _reason(error)
+        if is_local(options) and not reason.startswith(FILE_TROUBLE):
+            raise
+        raise common.UserError(f"the runner failed: {reason}", code=1) from None
     finally:
         PROGRESS.start(None)
         telling.end()
+
+
+@contextmanager
+def _quiet(local: bool) -> Iterator[None]:
+    """Keep Beam from logging what it raises as well, where it runs in this process."""
+    logger = logging.getLogger("apache_beam")
+    before = logger.level
+    if local:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _reason(error: Exception) -> str:
+    """Say why a runner failed: it passes on an exception of a worker as a text of many lines."""
+    raised = RAISED.findall(str(error))
+    said = " ".join(str(error).split()) or type(error).__name__
+    return str(raised[-1] if raised else said)
 
 
 def _conclude(job: Job, account: Account, report: Report) -> None:
@@ -135,19 +170,20 @@ def _conclude(job: Job, account: Account, report: Report) -> None:
     if account.bad:
         _say_bad(account.bad, out)
     common.say(f"\nResults are in {out}: a folder of Parquet files a kind, funnel.svg, weekly.svg.")
-    common.say(f"Ask them with SQL: {_sql(out)}")
+    kind = next((kind for kind in ("message", "transition") if account.rows.get(kind)), None)
+    if kind is not None:
+        common.say(f"Ask them with SQL: {_sql(out, kind)}")
     user = _someone(out)
     if user is not None:
         common.next_command(f"towpath explain {shlex.quote(user)} --out {shlex.quote(str(out))}")
 
 
-def _sql(out: Path) -> str:
-    """Write a command that counts the messages, and runs as it stands."""
+def _sql(out: Path, kind: str) -> str:
+    """Write a command that counts the rows of a kind, and runs as it stands."""
     program = Path(sys.executable)
     here = program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program
-    question = (
-        f'select flow, step, count(*) from "{out}/message/*/*.parquet" group by all order by all'
-    )
+    files = GLOB.sub(r"[\g<0>]", str(out)).replace("'", "''") + f"/{kind}/*/*.parquet"
+    question = f"select flow, step, count(*) from '{files}' group by all order by all"
     code = f"import duckdb; print(duckdb.sql({question!r}))"
     return f"{shlex.quote(str(here))} -c {_shell(code)}"
 
@@ -168,9 +204,13 @@ def _say_bad(count: int, out: Path) -> None:
     more = f"; the first {SHOWN} are above" if count > SHOWN else ""
     common.say(
         common.paint(
-            f"{count:,} records could not be used{more}, see {out}/dead_letter", "red", sys.stderr
+            f"{_records(count)} could not be used{more}, see {out}/dead_letter", "red", sys.stderr
         )
     )
+
+
+def _records(count: int) -> str:
+    return f"{count:,} record" if count == 1 else f"{count:,} records"
 
 
 def _someone(out: Path) -> str | None:

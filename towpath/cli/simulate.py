@@ -55,10 +55,12 @@ def run(args: argparse.Namespace) -> int:
     common.read_text(path)
     beside = folder(path.parent)
     flow = path.stem
-    if not _sound(beside.project, path, flow):
+    if not _sound(beside.project, path):
         return 1
+    if flow not in beside.project.paths:
+        raise common.UserError(f"{path}: not a flow", code=1)
     reasons: set[str] = set()
-    simulation = _Simulation(flow, args.user, beside.project, beside.texts)
+    simulation = _Simulation(flow, args, beside.project, beside.texts)
     code = 0
     for line in _lines(args.timeline):
         code = max(code, _one(simulation, line, reasons, as_json=args.json))
@@ -67,14 +69,14 @@ def run(args: argparse.Namespace) -> int:
     return code
 
 
-def _sound(project: Project, path: Path, flow: str) -> bool:
+def _sound(project: Project, path: Path) -> bool:
     texts = project.files
     mine = [p for p in project.problems if p.severity == "error"]
     mine = [p for p in mine if p.path not in project.flow_files or Path(p.path) == path]
     for problem in mine:
         text = texts.get(problem.path, "")
         common.say(show(problem, text, common.colours(sys.stderr)))
-    return not mine and flow in project.paths
+    return not mine
 
 
 def _lines(timeline: str | None) -> Iterator[str]:
@@ -90,29 +92,40 @@ def _lines(timeline: str | None) -> Iterator[str]:
 class _Simulation:
     """The lines so far, and the user they are about."""
 
-    def __init__(self, flow: str, user: str, project: Project, texts: dict[str, str]) -> None:
-        self.flow, self.user, self.project, self.texts = flow, user, project, texts
+    def __init__(
+        self, flow: str, args: argparse.Namespace, project: Project, texts: dict[str, str]
+    ) -> None:
+        self.flow, self.user, self.project, self.texts = flow, args.user, project, texts
+        self.name: str = args.timeline or "standard input"
         self.lines: list[str] = []
         self.records: tuple[control.ControlRecord, ...] = ()
         self.player: Player | None = None
 
     def take(self, line: str) -> tuple[Turn | None, str]:
-        """Play one more line; return its turn, or what is wrong with it."""
+        """Play one more line; return its turn, or what is wrong with it.
+
+        A line that cannot be played counts as a blank one, so that places stay those of the input.
+        """
+        if line[:1] in (" ", "\t"):
+            self.lines.append("")
+            return None, ""
+        turn, wrong = self._take(line)
+        self.lines.append("" if wrong else line)
+        return turn, wrong
+
+    def _take(self, line: str) -> tuple[Turn | None, str]:
         text = "\n".join([*self.lines, line])
-        read = read_stories(f"{self.flow}.scenarios.txt", text, self.user)
+        read = read_stories(self.name, text, self.user)
         if read.value is None:
             return None, "\n".join(show(problem, text) for problem in read.problems)
         stories = read.value.stories
         inputs = stories[-1].inputs if stories else ()
         if not inputs or inputs[-1].line != len(self.lines):
-            self.lines.append(line)
             return None, ""
         try:
-            turn = self._play(read.value, stories[-1], inputs[-1])
+            return self._play(read.value, stories[-1], inputs[-1]), ""
         except Unplayable as error:
             return None, show(error.problem, text)
-        self.lines.append(line)
-        return turn, ""
 
     def _play(self, file: Stories, story: Story, given: Input) -> Turn:
         settings = msgspec.structs.replace(story.settings, flows=(self.flow,))
@@ -129,12 +142,12 @@ class _Simulation:
 
 
 def _one(simulation: _Simulation, line: str, reasons: set[str], *, as_json: bool) -> int:
-    if line[:1] in (" ", "\t"):
-        return 0
     turn, wrong = simulation.take(line)
     if wrong:
         common.say(wrong)
         return 1
+    if line[:1] in (" ", "\t"):
+        return 0
     if not as_json:
         print(line, flush=turn is None)
     if turn is not None:

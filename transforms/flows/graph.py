@@ -87,7 +87,10 @@ def _again(reenter: model.Reenter | None) -> str:
     if not reenter.allowed:
         return "each user once"
     parts = [f"again {reenter.after.text} after the last exit"] if reenter.after else []
-    parts += [f"at most {limit.most} entries per {limit.per.text}" for limit in reenter.limits]
+    parts += [
+        f"at most {limit.most} {'entry' if limit.most == 1 else 'entries'} per {limit.per.text}"
+        for limit in reenter.limits
+    ]
     return ", ".join(parts)
 
 

@@ -349,7 +349,7 @@ def _apply_enter(run: Run, signal: Enter, t: int) -> Data | None:
     if not signal.profile:
         return {}
     change = ProfileChange(id=run.other_id(), user=run.user, time=t, set=signal.profile)
-    changed = change_profile(run, change, t)
+    changed: Data | None = change_profile(run, change, t)
     compute(run, t, run.era.audiences)
     if changed:
         run.raise_(change, changed)

@@ -270,10 +270,15 @@ def _leave(
 def _keep(run: Run, sent: Communication, t: int) -> None:
     """Remember a communication: planned and awaited ones always, others for 30 days, a hundred."""
     state = run.state
-    others = [c for c in state.communications if c.id != sent.id]
-    if len(others) >= KEPT or any(c.changed <= t - MONTH for c in others):
-        others = _needed(run, others, t - MONTH)
-    state.communications = [*others, sent]
+    edge, old, others = t - MONTH, False, []
+    for known in state.communications:
+        if known is not sent:
+            old = old or known.changed <= edge
+            others.append(known)
+    if old or len(others) >= KEPT:
+        others = _needed(run, others, edge)
+    others.append(sent)
+    state.communications = others
 
 
 def _needed(run: Run, others: list[Communication], edge: int) -> list[Communication]:

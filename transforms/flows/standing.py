@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from transforms.flows import outputs as out
-from transforms.flows.run import Run, node_of
+from transforms.flows.run import Data, Run, node_of
 from transforms.flows.state import Session
 
 
@@ -23,8 +23,11 @@ def say_state(run: Run, t: int) -> None:
     """
     state = run.state
     state.sequence += 1
-    flows, promotions = [], {}
-    for session in reversed([s for s in in_order(run) if not s.silent]):
+    flows: list[Data] = []
+    promotions: dict[str, Data] = {}
+    for session in in_order(run):
+        if session.silent:
+            continue
         plan = run.plan_of(session)
         flows.append(
             {
@@ -38,10 +41,8 @@ def say_state(run: Run, t: int) -> None:
             }
         )
         for shown in session.promotions:
-            promotions[shown.slot] = {
-                "shows": shown.shows,
-                "flow": plan.flow.id,
-                "until": shown.until,
-            }
+            promotions.setdefault(
+                shown.slot, {"shows": shown.shows, "flow": plan.flow.id, "until": shown.until}
+            )
     name = f"{run.standing_id()}-{state.sequence}"
-    run.outputs.append(out.FlowState(name, run.user, t, state.sequence, flows[::-1], promotions))
+    run.outputs.append(out.FlowState(name, run.user, t, state.sequence, flows, promotions))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from transforms.flows.load.problems import suggest
+from transforms.flows.load.problems import printable, suggest
 from transforms.sources import avro, csv_rows, json_lines, parquet
 from transforms.sources.mapping import Mapping, column_names
 from transforms.sources.raw import DEFAULT, Bad, Limits, Raw
@@ -67,7 +67,7 @@ def _missing(name: str, names: tuple[str, ...]) -> str:
     known = ", ".join(f'"{column}"' for column in names)
     close = suggest(name, names)
     guess = f"{close} " if close.startswith("did you mean") else ""
-    return f'there is no column "{name}"; {guess}The columns are {known}'
+    return printable(f'there is no column "{name}"; {guess}The columns are {known}')
 
 
 def read(path: Path, mapping: Mapping | None, limits: Limits = DEFAULT) -> Iterator[Raw | Bad]:

@@ -1,13 +1,25 @@
-"""CSV with a header: each row a dict of texts by column."""
+"""CSV with a header: each row a dict of texts by column.
+
+A quote left open would swallow all that follows: a row ends after so many lines at the latest,
+and what could not be read as a row is read again from the line after its first.
+"""
 
 from __future__ import annotations
 
 import csv
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
 from transforms.sources.lines import lines
 from transforms.sources.raw import Bad, Limits, Raw
+
+LINES, LETTERS = 100, 1 << 20
+"""Bounds of one row."""
+
+
+class _TooLong(Exception):
+    """The row has more lines or letters than a row may have."""
 
 
 def columns(path: Path, limits: Limits) -> tuple[str, ...] | Bad:
@@ -35,7 +47,7 @@ def read(path: Path, limits: Limits) -> Iterator[Raw | Bad]:
         if isinstance(row, Bad):
             yield row
         elif row and len(row) != len(header):
-            detail = f"{len(row)} values for {len(header)} columns"
+            detail = f"{len(row)} values for {len(header)} columns{table.span()}"
             yield Bad(str(path), table.line, "wrong_columns", detail)
         elif row:
             yield Raw(str(path), table.line, dict(zip(header, row, strict=True)))
@@ -48,17 +60,42 @@ class _Table:
         self.path = path
         self.bad: list[Bad] = []
         self.line = 0
-        self._reader = csv.reader(self._texts(limits), strict=True)
+        self._lines = self._texts(limits)
+        self._row: list[tuple[int, str]] = []
+        self._letters = 0
+        self._again: deque[tuple[int, str]] = deque()
+        self._reader = csv.reader(self, strict=True)
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        """Give the row in hand its next line."""
+        if len(self._row) >= LINES or self._letters > LETTERS:
+            raise _TooLong
+        number, text = self._again.popleft() if self._again else next(self._lines)
+        self._row.append((number, text))
+        self._letters += len(text)
+        self.line = self.line or number
+        return text
 
     def row(self) -> list[str] | Bad | None:
         """Read the next row; None at the end."""
-        self.line = 0
+        self.line, self._letters = 0, 0
+        self._row.clear()
         try:
             return next(self._reader, None)
-        except csv.Error:
-            return Bad(str(self.path), self.line, "not_csv", "an open quote or too long a field")
+        except (csv.Error, _TooLong):
+            detail = f"an open quote or too long a field{self.span()}"
+            self._again.extendleft(reversed(self._row[1:]))
+            return Bad(str(self.path), self.line, "not_csv", detail)
 
-    def _texts(self, limits: Limits) -> Iterator[str]:
+    def span(self) -> str:
+        """Name the lines of the last row, if it has several."""
+        last = self._row[-1][0] if self._row else self.line
+        return f", lines {self.line} to {last}" if last != self.line else ""
+
+    def _texts(self, limits: Limits) -> Iterator[tuple[int, str]]:
         for item in lines(self.path, limits):
             if isinstance(item, Bad):
                 self.bad.append(item)
@@ -69,5 +106,4 @@ class _Table:
             except UnicodeDecodeError:
                 self.bad.append(Bad(str(self.path), number, "not_utf8", "not UTF-8 text"))
                 continue
-            self.line = self.line or number
-            yield text
+            yield number, text

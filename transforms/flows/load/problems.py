@@ -121,10 +121,15 @@ def headline(problem: Problem) -> str:
     return f"{place}: {kind}{problem.message}{tail} [{problem.code}]"
 
 
+def printable(text: str) -> str:
+    """Escape what a terminal would obey instead of showing it."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def show(problem: Problem, source_text: str, colour: bool = False) -> str:
     """Write a problem with its source line and a mark under the place."""
     lines = source_text.split("\n")
-    head = headline(problem)
+    head = printable(headline(problem))
     if colour:
         shade = _RED if problem.severity == "error" else _YELLOW
         place, rest = head.split(": ", 1)
@@ -134,6 +139,8 @@ def show(problem: Problem, source_text: str, colour: bool = False) -> str:
     line = lines[problem.line - 1].rstrip("\r")
     lead = "".join("\t" if c == "\t" else " " for c in line[: problem.column - 1])
     mark = "^" + "~" * (problem.length - 1)
+    # One letter for one, so that the mark stays under its place.
+    line = "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in line)
     return f"{head}\n  {line}\n  {lead}{_GREEN + mark + _OFF if colour else mark}"
 
 

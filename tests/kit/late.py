@@ -1,0 +1,122 @@
+"""Measures late input: receipts behind the watermark, which a Python DoFn cannot see.
+
+    python -m tests.kit.late --histories 100
+
+One signal in ten of random histories arrives when the watermark has passed its receipt by a
+while. The outputs are compared with those of the core, in order of receipts and of arrival.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import random
+
+import apache_beam as beam
+import msgspec
+
+from tests.kit.simulate import PER_WORLD, make
+from tests.kit.streams import At, Step, run
+from transforms.catalogs import FixedLogs
+from transforms.flows import control, outputs, signals
+from transforms.flows.signals import Command, Signal, Time
+from transforms.flows.step import Done, fold
+from transforms.run_flows import KINDS, Key, RunFlows, Settings
+
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+DELAYS = {"none": 0, "a minute": MINUTE, "an hour": HOUR, "a day": DAY}
+SHARE = 0.1
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """A signal, its receipt, and where the watermark was when it came."""
+
+    watermark: int
+    space: str
+    place: int
+    signal: Signal
+
+
+def arrivals(seed: int, delay: int) -> list[Arrival]:
+    """Give a history's signals their receipts, and let some of them come late."""
+    found, rng = make(seed), random.Random(f"late {seed}")
+    now, made = found.world.start, []
+    for n, given in enumerate(found.handled):
+        signal = given.signal
+        assert not isinstance(signal, Time)
+        now = max(now, signal.time if signal.received is None else signal.received)
+        behind = delay if rng.random() < SHARE else 0
+        signal = msgspec.structs.replace(signal, received=now)
+        made.append(Arrival(now + behind, f"w{seed // PER_WORLD}", n, signal))
+    return made
+
+
+def by_the_core(seed: int, given: list[Signal], end: int) -> list[bytes]:
+    """Fold the signals in this order."""
+    catalog = make(seed).world.catalog()
+    slack = max(era.space.slack for era in catalog.eras)
+    done = fold(catalog, None, [*given, Time(user=f"u{seed}", at=end - slack)])
+    assert isinstance(done, Done)
+    return sorted(outputs.encode(output) for output in done.outputs)
+
+
+def on_beam(played: dict[int, list[Arrival]], end: int) -> dict[str, list[bytes]]:
+    """Run all histories in one pipeline, with a watermark that stands where it should."""
+    steps: list[Step] = []
+    every = sorted(
+        (a for found in played.values() for a in found),
+        key=lambda a: (a.watermark, a.space, a.signal.user, a.place),
+    )
+    for arrival in every:
+        element = ((arrival.space, arrival.signal.user), signals.encode(arrival.signal))
+        assert not isinstance(arrival.signal, Time)
+        assert arrival.signal.received is not None
+        steps += [arrival.watermark, [(element, arrival.signal.received)]]
+    for seed, found in played.items():
+        slack = max(era.space.slack for era in make(seed).world.catalog().eras)
+        wake = Command(what="wake", id="end", user=f"u{seed}", time=end - slack)
+        steps += [end, [(((found[0].space, wake.user), signals.encode(wake)), end)]]
+    logs = {
+        found[0].space: tuple(control.encode_line(r) for r in make(seed).world.records)
+        for seed, found in played.items()
+    }
+    flows = RunFlows(FixedLogs(logs), Settings(until=end, clock=At()))
+
+    def wire(given: object) -> dict[str, object]:
+        decided = given | "Run flows" >> beam.ParDo(flows).with_outputs(*KINDS)  # type: ignore[operator]
+        return {kind: decided[kind] for kind in KINDS}
+
+    found = run(steps, tuple[Key, bytes], wire).by_key()
+    return {key[1]: sorted(some) for key, some in found.items()}
+
+
+def measure(histories: int, delay: int) -> tuple[int, int]:
+    """Count users whose outputs differ from the core's: by receipts, and by arrival."""
+    played = {seed: arrivals(seed, delay) for seed in range(histories)}
+    end = max(make(seed).until for seed in played) + 2 * DAY
+    ran = on_beam(played, end)
+    differ = [0, 0]
+    for seed, found in played.items():
+        arrived = sorted(found, key=lambda a: (a.watermark, a.place))
+        for n, ordered in enumerate((found, arrived)):
+            wanted = by_the_core(seed, [a.signal for a in ordered], end)
+            differ[n] += wanted != ran.get(f"u{seed}", [])
+    return differ[0], differ[1]
+
+
+def main() -> int:
+    """Measure for each delay and print a line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.kit.late")
+    parser.add_argument("--histories", type=int, default=100)
+    asked = parser.parse_args()
+    logging.disable(logging.WARNING)
+    for name, delay in DELAYS.items():
+        receipts, arrival = measure(asked.histories, delay)
+        print(
+            f"late by {name}: {receipts} differ from the order of receipts, {arrival} from that of arrival"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,157 @@
+"""What a replay says when it is interrupted, when its results are damaged, and of odd input."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pipelines import replay as replays
+from pipelines.results import begin_run
+from tests.replay import kit
+from tests.replay.kit import START
+
+FEW = ["--shards", 1]
+
+
+@pytest.fixture
+def events(tmp_path: Path) -> Path:
+    """Write three signups."""
+    found = [r for n in range(3) for r in kit.life(f"u{n}", 10 * n)]
+    return kit.write_lines(tmp_path / "events.jsonl", found)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_what_stops_a_replay_on_beam(
+    error: BaseException, events: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C is 130, a full disk a 1 with its reason: Beam's tracebacks are not shown."""
+
+    def stop(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(replays, "run_bucket", stop)
+    done = kit.replay(tmp_path / "out", events)
+
+    interrupted = isinstance(error, KeyboardInterrupt)
+    assert done.code == (130 if interrupted else 1)
+    assert ("interrupted" if interrupted else "No space left on device") in done.err
+    assert "Traceback" not in done.err
+
+
+def test_an_unfinished_replay_is_known_as_such(events: Path, tmp_path: Path) -> None:
+    """Results half replaced do not pass for sound: explain refuses them, a new replay mends them."""
+    out = tmp_path / "out"
+    kit.replay(out, events, more=FEW)
+    begin_run(replays.Job(records=(), events=(), until=0, out=str(out)))
+    explained = kit.towpath("explain", "u1", "--out", out)
+
+    assert (explained.code, "this replay was not finished" in explained.err) == (1, True)
+    assert kit.replay(out, events, more=FEW).code == 0
+    assert kit.towpath("explain", "u1", "--out", out).code == 0
+
+
+@pytest.mark.parametrize("broken", ["replay.json", "transition/*/part-0.parquet"])
+def test_damaged_results_are_told(broken: str, events: Path, tmp_path: Path) -> None:
+    """Damaged results are an error of the folder, not one of ours."""
+    out = tmp_path / "out"
+    kit.replay(out, events, more=FEW)
+    for path in out.glob(broken):
+        path.write_bytes(b"garbage")
+    done = kit.towpath("explain", "u1", "--out", out)
+
+    assert (done.code, "damaged" in done.err) == (1, True)
+
+
+def test_two_flows_of_one_id_are_refused(events: Path, tmp_path: Path) -> None:
+    """Two files with flows of one id: both are named, and neither wins."""
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        shutil.copytree(Path(kit.WELCOME).parent, folder)
+    words = ["--events", events, "--until", kit.UNTIL, "--out", tmp_path / "out", *FEW]
+
+    for done in (kit.towpath("replay", *folders, *words), kit.towpath("check", *folders)):
+        assert done.code == 1
+        assert all(str(folder / "welcome.yaml") in done.err for folder in folders)
+
+
+def test_refusals_of_no_flow_are_told(tmp_path: Path) -> None:
+    """What was refused without a flow of the run stands in the report, too (I15)."""
+    ahead = kit.track(1, "u", "Signup", START, receivedAt=START - 2 * kit.DAY)
+    events = kit.write_lines(tmp_path / "events.jsonl", [ahead])
+    done = kit.replay(tmp_path / "text", events, more=FEW)
+    told = json.loads(kit.replay(tmp_path / "json", events, more=[*FEW, "--json"]).out)
+
+    assert told["refused"] == {"future_time": 1}
+    assert "Refused, for no flow of these: future_time 1." in done.out
+    assert "1 record of 1 user" in done.out
+
+
+def test_an_audit_claims_no_chance(events: Path, tmp_path: Path) -> None:
+    """With --audit users may have got the messages: the note does not call a lift chance."""
+    done = kit.replay(tmp_path / "out", events, more=[*FEW, "--audit"])
+
+    assert "Decided again" in done.out
+    assert "chance" not in done.out
+
+
+@pytest.mark.parametrize("name", ["it's [a] *", 'say "$HOME"', "tick`"])
+def test_the_command_it_prints_runs_for_odd_paths(name: str, events: Path, tmp_path: Path) -> None:
+    """The SQL command is quoted for SQL and for the shell, whatever the folder is called."""
+    done = kit.replay(tmp_path / name, events, more=FEW)
+    command = done.err.split("Ask them with SQL: ")[1].splitlines()[0]
+    ran = subprocess.run(command, shell=True, capture_output=True, text=True)
+
+    assert ran.returncode == 0, ran.stderr
+    assert re.search(r"welcome *│ hello *│ *[1-3] ", ran.stdout)
+
+
+def test_no_command_for_no_rows(tmp_path: Path) -> None:
+    """Where nothing was decided there is nothing to ask, and no command is printed."""
+    unread = kit.write_lines(tmp_path / "e.jsonl", [kit.track(1, "u", "Unknown", START)])
+
+    assert "SQL" not in kit.replay(tmp_path / "out", unread, more=FEW).err
+
+
+def test_an_open_quote_costs_its_line_only(tmp_path: Path) -> None:
+    """A quote that is never closed leaves one dead letter, and the lines after it are read."""
+    rows = [f"u{n},{START + n},Signup," for n in range(300)]
+    rows[9] = f'"u9,{START},Signup,'
+    table = tmp_path / "rows.csv"
+    table.write_text("\n".join(["who,at,what,amount", *rows]) + "\n")
+    mapping = tmp_path / "map.yaml"
+    mapping.write_text(kit.MAP)
+    out = tmp_path / "out"
+    done = kit.replay(out, table, more=[*FEW, "--map", mapping])
+
+    entered = [row for row in kit.rows(out, "transition") if row["what"] == "entered"]
+    assert len(entered) == 299
+    assert "1 record could not be used" in done.err
+    assert f"{table}:11:1: an open quote or too long a field, lines 11 to 110" in done.err
+
+
+def test_rates_of_no_channel(events: Path, tmp_path: Path) -> None:
+    """A channel that no flow knows is refused before the run, with the one probably meant."""
+    rates = tmp_path / "rates.yaml"
+    rates.write_text("lgo: {delivered: 98%}\n")
+    done = kit.replay(tmp_path / "out", events, more=[*FEW, "--assume", rates])
+
+    assert done.code == 1
+    assert 'rates.yaml:1:1: no flow sends on a channel "lgo"' in done.err
+    assert '"log"' in done.err
+
+
+def test_columns_cannot_speak_to_the_terminal(tmp_path: Path) -> None:
+    """Control characters of a file's header are shown escaped."""
+    table = tmp_path / "rows.csv"
+    table.write_text("who\x1b[2J,at\n1,2\n")
+    mapping = tmp_path / "map.yaml"
+    mapping.write_text(kit.MAP)
+    done = kit.replay(tmp_path / "out", table, more=["--map", mapping])
+
+    assert "\x1b" not in done.err
+    assert r"who\x1b[2J" in done.err
