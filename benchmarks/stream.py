@@ -105,7 +105,7 @@ def main() -> int:
     asked = parser.parse_args()
     logging.disable(logging.ERROR)
     kept = True
-    for users, events in ((10_000, 100_000), (100_000, 200_000)):
+    for users, events in ((10_000, 100_000), (100_000, 100_000)):
         part = 10 if asked.quick else 1
         for matching in (5, 1):
             with_flows, empty = share(users // part, events // part, matching)

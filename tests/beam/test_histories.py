@@ -16,7 +16,7 @@ from transforms.flows.signals import Command, Signal, Time
 from transforms.flows.step import Done, step
 from transforms.run_flows import KINDS, Key, RunFlows, Settings
 
-COUNT = int(os.environ.get("HISTORIES", "200"))
+COUNT = int(os.environ.get("BEAM_HISTORIES", "200"))
 AT_ONCE = 200
 
 
