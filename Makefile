@@ -19,10 +19,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format docs bench fuzz stream-demo emulator-test compiled bench-compiled test-compiled lock wheel clean
+.PHONY: help setup run test check format docs bench fuzz stream-demo stream-smoke stream-histories stream-bench emulator-test compiled bench-compiled test-compiled lock wheel clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## the environment in .venv, from requirements.lock
 
@@ -58,6 +58,15 @@ fuzz: $(READY) ## random flows and histories: make fuzz HISTORIES=100000
 
 stream-demo: $(READY) ## purchases through Pub/Sub, the streaming job, topics, Redis and SQL
 	@$(BIN)/python -m tests.kit.stream_demo --out build/stream $(DEMO_ARGS)
+
+stream-smoke: $(READY) ## true streaming on Beam's Prism; needs Go
+	@$(BIN)/python -m tests.kit.stream_smoke
+
+stream-histories: $(READY) ## 1,000 random histories through the job's DoFn
+	@BEAM_HISTORIES=1000 $(BIN)/python -m pytest -n $(JOBS) tests/beam/test_histories.py
+
+stream-bench: $(READY) ## the job's DoFn as a share of an empty one
+	@$(BIN)/python -m benchmarks.stream
 
 emulator-test: $(READY) ## the Pub/Sub tests on Google's emulator too: EMULATOR_JAR=FILE
 	@TOWPATH_PUBSUB_EMULATOR_JAR=$(EMULATOR_JAR) $(BIN)/python -m pytest \

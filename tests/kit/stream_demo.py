@@ -247,7 +247,7 @@ def main() -> int:
     """Run the demonstration and print what came out."""
     parser = argparse.ArgumentParser(prog="python -m tests.kit.stream_demo")
     parser.add_argument("--out", type=Path, default=Path("build/stream"))
-    parser.add_argument("--users", type=int, default=500, help="0 takes all 23,570")
+    parser.add_argument("--users", type=int, default=100, help="0 takes all 23,570")
     asked = parser.parse_args()
     logging.disable(logging.WARNING)
     shown = demo(asked.out, asked.users or 10**9)
