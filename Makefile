@@ -81,7 +81,7 @@ compiled: $(READY) ## the core compiled by mypyc, into build/compiled; needs a C
 bench-compiled: compiled ## the figures with the compiled core
 	@PYTHONPATH=build/compiled:. $(BIN)/python -P -m benchmarks $(BENCH_ARGS)
 
-test-compiled: compiled ## the scenarios, the simulator and the sample with the compiled core
+test-compiled: compiled ## the scenarios and the simulator with the compiled core
 	@PYTHONPATH=build/compiled:. $(BIN)/python -P -m pytest -o pythonpath= \
 	  tests/test_scenarios.py tests/test_simulator.py tests/flows/test_step.py
 
