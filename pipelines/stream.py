@@ -31,7 +31,8 @@ from pipelines.stream_options import (
 from transforms.catalogs import Catalogs, FollowedLogs
 from transforms.run_flows import KINDS, Key, RunFlows, Settings
 from transforms.sinks.bundles import Publish, WriteStates
-from transforms.sinks.windows import Table, WriteManifest, WriteRows
+from transforms.sinks.folders import Table
+from transforms.sinks.windows import WriteManifest, WriteRows
 from transforms.sources.pubsub import read_pubsub
 from transforms.sources.pubsub_hand import Settings as Subscription
 from transforms.sources.receive import BAD, Receive

@@ -12,24 +12,10 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 import schemas
 from pipelines.counting import PACE
 from schemas.wire import Encoding
-from transforms.sinks.bundles import LOOPED
-
-TO_TOPICS = (
-    "message",
-    "cancel",
-    "webhook",
-    "export",
-    "profile_update",
-    "audience_update",
-    "call",
-    "dead_letter",
-)
-"""Kinds with a topic of their own."""
+from transforms.sinks import pubsub
 
 TO_TABLES = tuple(kind for kind in schemas.OUTPUTS if kind not in ("flow_state", "handover"))
 """Kinds with a table; a flow state is of now, and a handover holds a whole state."""
-
-EVENTS = "events"
 
 
 class Sinks(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -49,8 +35,7 @@ class Sinks(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 def topics_of(project: str, prefix: str = "") -> dict[str, str]:
     """Name the topic of each kind: ``projects/<project>/topics/<prefix><kind>``."""
-    named = {kind: kind for kind in TO_TOPICS} | dict.fromkeys(sorted(LOOPED), EVENTS)
-    return {kind: f"projects/{project}/topics/{prefix}{name}" for kind, name in named.items()}
+    return pubsub.topics_of(f"projects/{project}/topics/{prefix}")
 
 
 class StreamOptions(PipelineOptions):

@@ -16,10 +16,8 @@ from schemas.wire import Encoding
 from transforms.flows import outputs
 from transforms.flows.outputs import AnyOutput
 from transforms.run_flows import Key
-from transforms.sinks.pubsub import LOOPED, Publisher, Topics
+from transforms.sinks.pubsub import Publisher, Topics
 from transforms.sinks.redis import BATCH, FlowStates, open_states
-
-__all__ = ["LOOPED", "Publish", "WriteStates"]
 
 
 @beam.typehints.with_input_types(tuple[Key, bytes])

@@ -20,8 +20,6 @@ from transforms.sinks import parquet
 from transforms.sinks.folders import Table, add_parts, folder_of, shard_of
 from transforms.sinks.parts import Part
 
-__all__ = ["Table", "WriteManifest", "WriteRows", "add_parts", "folder_of"]
-
 _part = msgspec.msgpack.Decoder(Part).decode
 
 
