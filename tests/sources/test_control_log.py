@@ -278,9 +278,11 @@ class Signalling:
 def test_a_thread_keeps_looking() -> None:
     """In the background the log is read again and again, whatever one look raises."""
     log = Signalling()
+    others = set(threading.enumerate())  # jobs of other tests may still follow their own logs
     with ControlFollower(log, every=0.001) as follower:
+        assert set(threading.enumerate()) - others
         assert log.looked_thrice.wait(10)
     looks = log.looks
 
     assert follower.catalog.complete_until == looks
-    assert not [thread for thread in threading.enumerate() if thread.name == "control-log"]
+    assert not set(threading.enumerate()) - others
