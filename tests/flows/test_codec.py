@@ -7,13 +7,14 @@ import pytest
 from transforms.flows import codec
 from transforms.flows.ids import session_id, short
 from transforms.flows.memory import remember
-from transforms.flows.series import Series, add
+from transforms.flows.series import add
 from transforms.flows.state import (
     Communication,
     History,
     Pending,
     Promotion,
     Sent,
+    Series,
     Session,
     State,
     Visit,

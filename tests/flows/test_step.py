@@ -159,7 +159,7 @@ def test_numbers_in_ids_sort_as_numbers() -> None:
     found = next_due(catalog(), state, START + 1)
 
     assert found is not None
-    assert found.what is sent[1]
+    assert found[1] is sent[1]
 
 
 def published(version: int, text: str = FLOW, flow: str = "hello", **more: object) -> Publish:

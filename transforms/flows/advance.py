@@ -34,7 +34,7 @@ def proceed(run: Run, plan: Plan, session: Session, number: int, t: int) -> None
     """
     walked = run.walked.get(session.id, 0)
     causes, actor = run.causes, run.actor
-    mine = causes | {session.id}
+    mine = causes if session.id in causes else causes | {session.id}
     while number >= 0:
         walked += 1
         run.steps += 1
@@ -57,15 +57,17 @@ def proceed(run: Run, plan: Plan, session: Session, number: int, t: int) -> None
 
 
 def _arrive(run: Run, plan: Plan, session: Session, node: Node, t: int) -> None:
-    session.step, session.since = node.number, t
-    session.due = session.check = None
-    session.visits[node.number] = session.visits.get(node.number, 0) + 1
-    session.happened = []
+    number, visits = node.number, session.visits
+    session.step, session.since = number, t
+    visits[number] = visits.get(number, 0) + 1
+    if session.happened:
+        session.happened = []
     reached = run.state.histories[plan.number].reached
-    first = node.number not in reached
+    first = number not in reached
     if first:
-        reached.append(node.number)
-    run.dirty = run.dirty or not session.silent
+        reached.append(number)
+    if not session.silent:
+        run.dirty = True
     run.move("reached", plan, session, node.name, t, first=first)
 
 
@@ -108,7 +110,7 @@ def _do(run: Run, plan: Plan, session: Session, node: Node, t: int) -> int:
             return node.then
         case model.ChangeAudience(audience=audience, add=add):
             if not withheld(run, plan, session, node, t) and set_member(run, audience, add, t):
-                announce(run, audience, add, t, plan.flow.id, node.name)
+                announce(run, audience, add, t, plan.id, node.name)
             return node.then
         case model.EmitEvent():
             emit(run, plan, session, node, verb, t)
@@ -150,13 +152,15 @@ def _wait_for(
     run: Run, plan: Plan, session: Session, node: Node, verb: model.WaitFor, t: int
 ) -> int:
     timeout = verb.timeout
-    session.due = after(timeout, t, run.zone_of(plan)) if timeout else t + LONGEST_WAIT
-    if timeout is not None and session.due <= t:
+    due = after(timeout, t, run.zone_of(plan)) if timeout else t + LONGEST_WAIT
+    if timeout is not None and due <= t:
         return node.named["timeout"]
-    true = [i for i in node.levels if holds(run, plan, session, node, i, t)]
-    if true and not verb.rank:
-        return node.targets[true[0]]
-    session.happened = true
+    if node.levels:
+        true = [i for i in node.levels if holds(run, plan, session, node, i, t)]
+        if true and not verb.rank:
+            return node.targets[true[0]]
+        session.happened = true
+    session.due = due
     return _park(run, plan, session, t)
 
 
@@ -189,7 +193,7 @@ def _if(run: Run, plan: Plan, session: Session, node: Node, t: int) -> int:
 
 def _split(run: Run, plan: Plan, session: Session, node: Node, verb: model.Split, t: int) -> int:
     """Draw a branch by hash: the same for a user at every visit, unless it redraws (I11)."""
-    parts = [run.space, plan.flow.id, node.name, run.user]
+    parts = [run.space, plan.id, node.name, run.user]
     if verb.redraw:
         parts += [session.id, str(session.visits[node.number])]
     index = _drawn(verb, draw(*parts))
@@ -298,7 +302,7 @@ def _dead(run: Run, plan: Plan, session: Session, t: int) -> None:
             at=t,
             reason="too_many_steps",
             cause=run.cause,
-            flow=plan.flow.id,
+            flow=plan.id,
             step=node_of(plan, session).name,
             detail=f"more than {MOST_STEPS} steps on one signal, {MOST_TOGETHER} of all sessions",
         )

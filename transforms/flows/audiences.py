@@ -12,8 +12,9 @@ from transforms.flows import outputs as out
 from transforms.flows.catalog import ComputedAudience, Counted
 from transforms.flows.codec import encoded_size
 from transforms.flows.run import Data, Run
-from transforms.flows.series import Series, add
+from transforms.flows.series import add
 from transforms.flows.signals import AudienceChange, Event, ProfileChange
+from transforms.flows.state import Series
 
 PROFILE_BOUND = 64 * 1024
 LISTS_BOUND = 16 * 1024

@@ -60,7 +60,7 @@ def _move(run: Run, view: FlowView, start: Start, before: Any, t: int) -> None:
     dated = isinstance(trigger, (model.OnDate, model.OnSchedule))
     if not dated or pending is None or pending.due is None:
         return
-    old = zone(before, view.plan.flow.zone or run.era.space.zone)
+    old = zone(before, view.plan.zone or run.era.space.zone)
     since = local_midnight(local_day(pending.due, old), run.zone_of(view.plan)) - 1
     due = _next(run, view, start, since)
     if due is not None and due > t and abs(due - pending.due) <= 2 * DAY:

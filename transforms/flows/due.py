@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import msgspec
-
 from transforms.flows.catalog import Catalog
 from transforms.flows.state import Communication, Pending, Session, State
 
-CONTROL, AUDIENCE, FLOW = 0, 1, 2
+AUDIENCE, FLOW = 1, 2  # a control record comes before both
 LAST = 1 << 62
 
 
-class Due(msgspec.Struct, frozen=True, gc=False):
-    """One due thing. ``order`` sorts those of one instant; the numbers in ids sort as numbers."""
+Owed = Session | Communication | Pending | str | None
+"""What is due: None for a control record, a text for a computed audience."""
 
-    at: int
-    order: tuple[int, int, int, str, int]
-    what: Session | Communication | Pending | str | None
+Order = tuple[int, int, int, str, int]
+"""Sorts what is due at one instant; the numbers in ids sort as numbers."""
 
 
 def soonest(state: State) -> int | None:
@@ -43,36 +38,41 @@ def soonest(state: State) -> int | None:
     return None if found == LAST else found
 
 
-def next_due(catalog: Catalog, state: State, until: int) -> Due | None:
-    """Return the first thing due at or before ``until``, in the order of R1."""
+def next_due(catalog: Catalog, state: State, until: int) -> tuple[int, Owed] | None:
+    """Return when the first thing is due at or before ``until``, and what, in the order of R1."""
     at = soonest(state)
     effect = catalog.next_effect(state.absorbed, until)
     if effect is not None and (at is None or effect.at <= at):
-        return Due(effect.at, (CONTROL, 0, 0, "", 0), None)
+        return effect.at, None
     if at is None or at > until:
         return None
-    found = list(_due_at(catalog, state, at))
-    return found[0] if len(found) == 1 else min(found, key=lambda due: due.order)
+    found = _due_at(catalog, state, at)
+    return at, found[0][1] if len(found) == 1 else min(found, key=_order)[1]
 
 
-def _due_at(catalog: Catalog, state: State, at: int) -> Iterator[Due]:
+def _order(due: tuple[Order, Owed]) -> Order:
+    return due[0]
+
+
+def _due_at(catalog: Catalog, state: State, at: int) -> list[tuple[Order, Owed]]:
+    found: list[tuple[Order, Owed]] = []
     flows = catalog.at(at).by_number
     for audience, check in state.checks.items():
         if check == at:
-            yield Due(at, (AUDIENCE, 0, 0, audience, 0), audience)
+            found.append(((AUDIENCE, 0, 0, audience, 0), audience))
     for session in state.sessions:
-        times = [session.due, session.check]
-        times += [time for shown in session.promotions for time in (shown.until, shown.check)]
-        if at in times:
-            order = (FLOW, -flows[session.flow].priority, session.started, session.id, 0)
-            yield Due(at, order, session)
+        shown = session.promotions
+        if at in (session.due, session.check) or any(at in (p.until, p.check) for p in shown):
+            place = (FLOW, -flows[session.flow].priority, session.started, session.id, 0)
+            found.append((place, session))
     for sent in state.communications:
         if sent.due == at:
             owner, _, number = sent.id.rpartition("-")
-            order = (FLOW, -flows[sent.flow].priority, sent.started, owner, int(number))
-            yield Due(at, order, sent)
+            place = (FLOW, -flows[sent.flow].priority, sent.started, owner, int(number))
+            found.append((place, sent))
     for pending in state.pending:
         if pending.due == at:
             flow = flows[pending.flow]
-            order = (FLOW, -flow.priority, LAST, flow.plan.flow.id, pending.trigger)
-            yield Due(at, order, pending)
+            place = (FLOW, -flow.priority, LAST, flow.plan.id, pending.trigger)
+            found.append((place, pending))
+    return found

@@ -27,7 +27,7 @@ LARGEST = 2**63 - 1
 def withheld(run: Run, plan: Plan, session: Session, node: Node, t: int) -> bool:
     """Tell whether the session is silent, and say so."""
     if session.silent:
-        run.reject("holdout", t, plan.flow.id, step=node.name)
+        run.reject("holdout", t, plan.id, step=node.name)
     return session.silent
 
 
@@ -79,7 +79,7 @@ def webhook(
             id=run.session_id(session),
             user=run.user,
             at=t,
-            flow=plan.flow.id,
+            flow=plan.id,
             version=plan.version,
             session=session.id,
             step=node.name,
@@ -118,7 +118,7 @@ def export(
             id=run.session_id(session),
             user=run.user,
             at=t,
-            flow=plan.flow.id,
+            flow=plan.id,
             version=plan.version,
             session=session.id,
             step=node.name,
@@ -180,7 +180,7 @@ def _set_variables(
             joined.pop(name.removeprefix("session."), None)
     size = encoded_size(joined)
     if size > VARIABLES_BOUND or not fits(run.state, size - encoded_size(session.variables)):
-        run.reject("value_too_large", t, plan.flow.id, "session variables")
+        run.reject("value_too_large", t, plan.id, "session variables")
         return
     session.variables = joined
     run.forget_look()
@@ -217,7 +217,7 @@ def _update_profile(
             unset=unset,
             tag=verb.tag,
             untag=verb.untag,
-            flow=plan.flow.id,
+            flow=plan.id,
             step=node.name,
         )
     )
@@ -240,7 +240,7 @@ def emit(run: Run, plan: Plan, session: Session, node: Node, verb: model.EmitEve
             at=t,
             name=verb.event,
             properties=properties,
-            flow=plan.flow.id,
+            flow=plan.id,
             step=node.name,
         )
     )

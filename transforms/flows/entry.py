@@ -120,7 +120,7 @@ def _without(
         return
     reason = _too_large(run, view.plan, event.properties)
     if reason is not None:
-        run.reject(reason, t, view.plan.flow.id)
+        run.reject(reason, t, view.plan.id)
     else:
         pending.due = after(trigger.within, t, run.zone_of(view.plan))
         pending.cause = event.id
@@ -209,7 +209,7 @@ def try_enter(
 ) -> bool:
     """Start a session unless something forbids it, in the order of R19; tell whether it did."""
     plan = view.plan
-    flow = plan.flow.id
+    flow = plan.id
     if view.status != "running":
         run.reject(view.refusal, t, flow)
         return False
@@ -325,4 +325,4 @@ def _still_needed(plan: Plan, history: History, t: int) -> list[Visit]:
 
 def due_id(run: Run, view: FlowView, start: Start, due: int) -> str:
     """Return the id of the signal that a date or a schedule gives (R30)."""
-    return hashed(run.space, view.plan.flow.id, str(start.number), str(due))
+    return hashed(run.space, view.plan.id, str(start.number), str(due))

@@ -45,7 +45,7 @@ def _convert(run: Run, plan: Plan, session: Session, target: Target, t: int) -> 
             id=run.session_id(session),
             user=run.user,
             at=t,
-            flow=plan.flow.id,
+            flow=plan.id,
             version=plan.version,
             session=session.id,
             step=plan.nodes[session.step].name,

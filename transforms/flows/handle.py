@@ -18,7 +18,7 @@ from transforms.flows.audiences import (
 )
 from transforms.flows.catalog import Effect
 from transforms.flows.dates import arm_all, arm_changed, arm_members, carry, fire
-from transforms.flows.due import Due, next_due
+from transforms.flows.due import Owed, next_due
 from transforms.flows.effects import end_promotions
 from transforms.flows.entry import drop_held, enter_by, try_enter
 from transforms.flows.goals import count_goals
@@ -26,7 +26,7 @@ from transforms.flows.ids import hashed, short
 from transforms.flows.memory import remember
 from transforms.flows.plan import Plan
 from transforms.flows.react import look_again, react, wait_over
-from transforms.flows.run import NOBODY, Data, Raised, Run
+from transforms.flows.run import NOBODY, Data, Run
 from transforms.flows.sending import judge
 from transforms.flows.signals import (
     AudienceChange,
@@ -38,10 +38,11 @@ from transforms.flows.signals import (
     Handover,
     Inbound,
     ProfileChange,
+    Raised,
     Signal,
     Time,
 )
-from transforms.flows.standing import in_order, say_state
+from transforms.flows.standing import say_state
 from transforms.flows.state import Communication, Pending, Session
 from transforms.flows.statuses import cancel_flow, take_status
 
@@ -52,13 +53,13 @@ MOST_AUDIENCES = 500
 def fire_until(run: Run, until: int) -> None:
     """Fire everything due at or before an instant, each at its own time (R1)."""
     while (due := next_due(run.catalog, run.state, until)) is not None:
-        _fire(run, due)
-        _settle(run, due.at)
+        t, what = due
+        _fire(run, t, what)
+        _settle(run, t)
 
 
-def _fire(run: Run, due: Due) -> None:
-    t = due.at
-    match due.what:
+def _fire(run: Run, t: int, what: Owed) -> None:
+    match what:
         case None:
             run.begin(f"control@{t}", t)
             effects = run.catalog.effects_at(t)
@@ -81,14 +82,14 @@ def _fire(run: Run, due: Due) -> None:
         case Pending() as pending:
             view = run.catalog.at(t).by_number[pending.flow]
             start = view.plan.starts[pending.trigger]
-            run.begin(f"{view.plan.flow.id}:{start.number}@{t}", t)
+            run.begin(f"{view.plan.id}:{start.number}@{t}", t)
             fire(run, view, start, t)
         case str() as audience:
             run.begin(f"{audience}@{t}", t)
             del run.state.checks[audience]
             compute(run, t, [a for a in run.era.audiences if a.name == audience])
         case _:
-            assert_never(due.what)
+            assert_never(what)
 
 
 def _fire_session(run: Run, plan: Plan, session: Session, t: int) -> None:
@@ -141,7 +142,7 @@ def _members(run: Run, effect: Effect, t: int) -> None:
         if not isinstance(trigger, model.OnAudience) or trigger.when != "member":
             continue
         if trigger.audience in run.state.audiences:
-            origin = hashed(run.space, view.plan.flow.id, "launch", str(t))
+            origin = hashed(run.space, view.plan.id, "launch", str(t))
             try_enter(run, view, start, origin, {}, t)
             return
 
@@ -187,7 +188,7 @@ def _look_around(run: Run, t: int) -> None:
     for _ in range(DEEPEST):
         before = len(run.outputs)
         compute(run, t, run.era.other)
-        for session in in_order(run):
+        for session in run.in_order():
             plan = run.plan_of(session)
             if plan.watches and session.ended is None:
                 end_promotions(run, plan, session, t)
@@ -216,7 +217,7 @@ def _dead_letter(run: Run, t: int, detail: str) -> None:
 def _too_deep(run: Run, raised: Raised, t: int) -> None:
     """End the session that raised a signal too deep in a cascade; the signal is dropped."""
     _dead_letter(run, t, str(raised.signal.__struct_config__.tag))
-    for session in in_order(run):
+    for session in run.in_order():
         if session.id == raised.source:
             end(run, run.plan_of(session), session, t, "cascade_too_deep", forced=True)
 
@@ -233,7 +234,7 @@ def _one(run: Run, raised: Raised, own: int, t: int) -> None:
         return
     if changed is None:
         return
-    live = in_order(run)
+    live = run.in_order()
     stubs = list(run.state.ended)
     for session in live:
         if session.promotions:
@@ -330,9 +331,9 @@ def _apply(run: Run, signal: Signal, own: int, t: int) -> Data | None:
         case Enter():
             return _apply_enter(run, signal, t)
         case Command(what="stop"):
-            for session in in_order(run):
+            for session in run.in_order():
                 plan = run.plan_of(session)
-                if signal.flow in (None, plan.flow.id):
+                if signal.flow in (None, plan.id):
                     end(run, plan, session, t, "stopped", forced=True)
             return None
         case Inbound() | CallResult() | Handover() | Command():

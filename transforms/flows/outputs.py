@@ -217,5 +217,20 @@ AnyOutput = (
     | Emitted
 )
 
+
+class Done(msgspec.Struct, frozen=True, gc=False):
+    """The new state, the outputs in order, and when to call again with ``Time`` (None: never)."""
+
+    state: bytes | None
+    outputs: tuple[AnyOutput, ...]
+    wake_at: int | None
+
+
+class Behind(msgspec.Struct, frozen=True, gc=False):
+    """The control log is not complete until this instant: read it again, and retry."""
+
+    until: int
+
+
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(AnyOutput).decode

@@ -90,7 +90,7 @@ class Target(msgspec.Struct, frozen=True, gc=False):
 
 
 class Plan(msgspec.Struct, frozen=True, gc=False):
-    """A compiled version of a flow.
+    """A compiled version of a flow; ``id`` and ``zone`` are the flow's.
 
     ``entry_fields`` are the trigger's fields that a session keeps, ``goal_fields`` and
     ``goal_variables`` what its goals still need after the end. ``history`` is how long
@@ -100,6 +100,8 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
     """
 
     flow: model.Flow
+    id: str
+    zone: str | None
     number: int
     version: int
     nodes: Mapping[int, Node]
@@ -333,6 +335,8 @@ def compile_flow(
     inner = [goal_reads, others, *(n.reads for n in nodes)]
     return Plan(
         flow=flow,
+        id=flow.id,
+        zone=flow.zone,
         number=number,
         version=version,
         nodes={node.number: node for node in nodes},

@@ -149,7 +149,7 @@ def _schedule(known: _Flow) -> model.Schedule:
 
 def _bounds(log: _Log, known: _Flow) -> tuple[int | None, int | None]:
     """Return the start and the end of a flow's schedule as instants."""
-    where = zone(known.plan.flow.zone, log.space.zone)
+    where = zone(known.plan.zone, log.space.zone)
     schedule = _schedule(known)
     start = instant(schedule.start, where) if schedule.start else None
     return start, instant(schedule.end, where) if schedule.end else None
@@ -284,7 +284,7 @@ def _priority(known: _Flow) -> int:
 def _era(log: _Log, since: int) -> Era:
     views = sorted(
         (FlowView(k.plan, k.status, _priority(k), k.refusal) for k in log.flows.values()),
-        key=lambda view: (-view.priority, view.plan.flow.id),
+        key=lambda view: (-view.priority, view.plan.id),
     )
     entering: dict[str, list[FlowView]] = {}
     for view in views:
@@ -302,7 +302,7 @@ def _era(log: _Log, since: int) -> Era:
         space=space,
         flows=tuple(views),
         by_number={view.plan.number: view for view in views},
-        by_id={view.plan.flow.id: view for view in views},
+        by_id={view.plan.id: view for view in views},
         audiences=audiences,
         static_audiences=frozenset(a.name for a in space.audiences if a.when is None),
         counted=_counted(log.aggregates),

@@ -9,13 +9,11 @@ from collections import deque
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from transforms.flows import outputs as out
 from transforms.flows.catalog import Catalog, Era
 from transforms.flows.ids import hashed
 from transforms.flows.plan import Node, Plan
-from transforms.flows.signals import Signal
+from transforms.flows.signals import Raised, Signal
 from transforms.flows.state import Session, State
 from transforms.flows.times import utc, zone
 from transforms.flows.view import FlowFacts, View
@@ -23,25 +21,11 @@ from transforms.flows.view import FlowFacts, View
 Data = dict[str, Any]
 OUTSIDE = FlowFacts(False, None, 0)
 NOBODY: frozenset[str] = frozenset()
+_UNKNOWN = object()
 
 
 def _nowhere(flow: str) -> FlowFacts:
     return OUTSIDE
-
-
-class Raised(msgspec.Struct, frozen=True, gc=False):
-    """A signal that handling another one raised (section 3, step 7).
-
-    ``causes`` are the sessions that it comes from, ``source`` the last of them; ``changed`` maps
-    traits to their values before; ``applied`` says that the state holds it already.
-    """
-
-    signal: Signal
-    depth: int
-    causes: frozenset[str] = NOBODY
-    changed: Data = {}
-    applied: bool = True
-    source: str = ""
 
 
 class Run:
@@ -51,13 +35,16 @@ class Run:
     """
 
     __slots__ = (
+        "_arranged",
         "_base",
         "_counts",
         "_fallback",
         "_looked",
+        "_order",
         "_standing",
         "_timezone",
         "_zone",
+        "_zoned",
         "actor",
         "ancestors",
         "catalog",
@@ -68,6 +55,7 @@ class Run:
         "era",
         "fresh",
         "outputs",
+        "plans",
         "queue",
         "space",
         "state",
@@ -79,6 +67,7 @@ class Run:
 
     def __init__(self, catalog: Catalog, user: str, state: State) -> None:
         self.catalog = catalog
+        self.plans = catalog.plans
         self.user = user
         self.state = state
         self.era: Era = catalog.eras[-1]
@@ -96,11 +85,14 @@ class Run:
         self.fresh = False
         self._counts = 0
         self._base = ""
-        self._timezone: object = self
+        self._timezone: object = _UNKNOWN
         self._fallback: str | None = None
         self._looked: Session | None = None
         self._standing = ""
         self._zone = utc()
+        self._zoned: object = _UNKNOWN
+        self._arranged: list[Session] | None = None
+        self._order: list[Session] = []
         self.view = View(
             now=0,
             zone=self._zone,
@@ -118,7 +110,9 @@ class Run:
     def begin(self, cause: str, t: int, origin: str = "") -> None:
         """Start on one signal or due thing; ids come from its ``origin``, else from the cause."""
         self.cause = cause
-        self.era = self.catalog.at(t)
+        era = self.catalog.at(t)
+        if era is not self.era:
+            self.era, self._zoned, self._arranged = era, _UNKNOWN, None
         self.ancestors.clear()
         self.causes = NOBODY
         self.actor = ""
@@ -131,7 +125,7 @@ class Run:
 
     def plan_of(self, session: Session) -> Plan:
         """Return the version that a session is pinned to (R27)."""
-        return self.catalog.plans[session.flow, session.version]
+        return self.plans[session.flow, session.version]
 
     def session_id(self, session: Session) -> str:
         """Return the permanent id of the session's next output (R30)."""
@@ -200,7 +194,7 @@ class Run:
                 f"{session.id}-{session.count}",
                 self.user,
                 t,
-                plan.flow.id,
+                plan.id,
                 plan.version,
                 session.id,
                 step,
@@ -217,9 +211,27 @@ class Run:
             )
         )
 
+    def in_order(self) -> list[Session]:
+        """Return the live sessions by priority of their flows, start and id (section 3).
+
+        The list is one of its own, and stays as it is while sessions start and end.
+        """
+        sessions = self.state.sessions
+        if sessions is not self._arranged:
+            self._arranged = self._order = sessions
+            if len(sessions) > 1:
+                flows = self.era.by_number
+                self._order = sorted(
+                    sessions, key=lambda s: (-flows[s.flow].priority, s.started, s.id)
+                )
+        return self._order
+
     def zone_of(self, plan: Plan | None) -> ZoneInfo:
         """Return the user's zone, else the flow's, else the space's (R16)."""
-        fallback = (plan.flow.zone if plan is not None else None) or self.era.space.zone
+        if plan is self._zoned:
+            return self._zone
+        self._zoned = plan
+        fallback = (plan.zone if plan is not None else None) or self.era.space.zone
         timezone = self.state.traits.get("timezone")
         if timezone is not self._timezone or fallback is not self._fallback:
             self._timezone, self._fallback = timezone, fallback
@@ -251,7 +263,7 @@ class Run:
 
     def forget_look(self) -> None:
         """Make the next look anew: what a session holds, or the user's zone, has changed."""
-        self._looked = None
+        self._looked, self._zoned = None, _UNKNOWN
 
     def _communications(self, plan: Plan, session: Session) -> dict[str, Data]:
         by_id = {c.id: c for c in self.state.communications}

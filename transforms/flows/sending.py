@@ -82,7 +82,7 @@ def _captured(plan: Plan, node: Node, session: Session, view: View) -> Data:
             case "session":
                 _pick(roots, session.variables | {"started": session.started}, path)
             case "flow":
-                roots["flow"] = {"id": plan.flow.id, "version": plan.version}
+                roots["flow"] = {"id": plan.id, "version": plan.version}
             case _:
                 pass
     return roots
@@ -245,7 +245,7 @@ def _leave(
             f"{sent.id}-1",
             run.user,
             t,
-            plan.flow.id,
+            plan.id,
             plan.version,
             sent.session,
             node.name,
@@ -324,7 +324,7 @@ def write(
             name or f"{sent.id}-{sent.status}-{t}",
             run.user,
             t,
-            plan.flow.id,
+            plan.id,
             plan.version,
             sent.session,
             node.name,

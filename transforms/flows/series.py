@@ -9,34 +9,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 
-import msgspec
+from transforms.flows.state import Entry, Series
 
 SCALE = 10_000
 KEPT = 500
 LARGEST = 10**12
 MOST_TOTAL = 2**63 - 1
 DAY = 86_400_000
-
-Entry = list[int]
-"""``[t]`` or ``[t, value]``; a merged day is ``[t, n]`` with two more for values: see ``_merge``."""
-
-
-class Series(msgspec.Struct, array_like=True, gc=False):
-    """Running sums over all time, and the entries that windows read.
-
-    ``total``, ``low`` and ``high`` are in 1/10000. ``days`` are ``[t, n, total, low, high]``,
-    without the last three in a series that only counts.
-    """
-
-    count: int = 0
-    first: int | None = None
-    last: int | None = None
-    total: int = 0
-    low: int | None = None
-    high: int | None = None
-    entries: list[Entry] = []
-    days: list[Entry] = []
-
 
 def add(series: Series, t: int, value: float | None, horizon: int) -> bool:
     """Add one event of time ``t``, keeping entries for ``horizon`` ms (0: sums only).

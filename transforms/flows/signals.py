@@ -131,5 +131,21 @@ Signal = (
     | Time
 )
 
+
+class Raised(msgspec.Struct, frozen=True, gc=False):
+    """A signal that handling another one raised (section 3, step 7); it never leaves the core.
+
+    ``causes`` are the sessions that it comes from, ``source`` the last of them; ``changed`` maps
+    traits to their values before; ``applied`` says that the state holds it already.
+    """
+
+    signal: Signal
+    depth: int
+    causes: frozenset[str] = frozenset()
+    changed: Data = {}
+    applied: bool = True
+    source: str = ""
+
+
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Signal).decode

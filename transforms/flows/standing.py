@@ -4,16 +4,6 @@ from __future__ import annotations
 
 from transforms.flows import outputs as out
 from transforms.flows.run import Data, Run, node_of
-from transforms.flows.state import Session
-
-
-def in_order(run: Run) -> list[Session]:
-    """Return the live sessions by priority of their flows, start and id (section 3)."""
-    sessions = run.state.sessions
-    if len(sessions) < 2:
-        return list(sessions)
-    flows = run.era.by_number
-    return sorted(sessions, key=lambda s: (-flows[s.flow].priority, s.started, s.id))
 
 
 def say_state(run: Run, t: int) -> None:
@@ -25,13 +15,13 @@ def say_state(run: Run, t: int) -> None:
     state.sequence += 1
     flows: list[Data] = []
     promotions: dict[str, Data] = {}
-    for session in in_order(run):
+    for session in run.in_order():
         if session.silent:
             continue
         plan = run.plan_of(session)
         flows.append(
             {
-                "flow": plan.flow.id,
+                "flow": plan.id,
                 "version": plan.version,
                 "session": session.id,
                 "key": session.key,
@@ -42,7 +32,7 @@ def say_state(run: Run, t: int) -> None:
         )
         for shown in session.promotions:
             promotions.setdefault(
-                shown.slot, {"shows": shown.shows, "flow": plan.flow.id, "until": shown.until}
+                shown.slot, {"shows": shown.shows, "flow": plan.id, "until": shown.until}
             )
     name = f"{run.standing_id()}-{state.sequence}"
     run.outputs.append(out.FlowState(name, run.user, t, state.sequence, flows, promotions))

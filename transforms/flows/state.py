@@ -10,13 +10,30 @@ from typing import Any
 
 import msgspec
 
-from transforms.flows.series import Series
-
 Data = dict[str, Any]
+Entry = list[int]
+"""``[t]`` or ``[t, value]``; a merged day is ``[t, n]`` with two more for values: see ``series``."""
 
 
 class Part(msgspec.Struct, array_like=True, gc=False):
     """Base of the state's parts. New fields go to the end, with a default."""
+
+
+class Series(Part, array_like=True, gc=False):
+    """Running sums over all time, and the entries that windows read.
+
+    ``total``, ``low`` and ``high`` are in 1/10000. ``days`` are ``[t, n, total, low, high]``,
+    without the last three in a series that only counts.
+    """
+
+    count: int = 0
+    first: int | None = None
+    last: int | None = None
+    total: int = 0
+    low: int | None = None
+    high: int | None = None
+    entries: list[Entry] = []
+    days: list[Entry] = []
 
 
 class Promotion(Part, array_like=True, gc=False):

@@ -57,7 +57,7 @@ def _note(
         return {}
     joined = found.facts.get("data", {}) | change.data
     if encoded_size(joined) > DATA_BOUND:
-        run.reject("value_too_large", t, plan.flow.id, "communication", node.name)
+        run.reject("value_too_large", t, plan.id, "communication", node.name)
         return {}
     found.facts = found.facts | {"data": joined}
     return change.data

@@ -10,32 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import msgspec
-
 from transforms.flows.catalog import Catalog
 from transforms.flows.codec import decode, encode
 from transforms.flows.due import soonest
 from transforms.flows.handle import fire_until, handle
 from transforms.flows.ids import short
 from transforms.flows.memory import forgotten, remember, seen
-from transforms.flows.outputs import AnyOutput
+from transforms.flows.outputs import Behind, Done
 from transforms.flows.run import Run
 from transforms.flows.signals import Command, Event, Signal, Time
 from transforms.flows.state import State
 
-
-class Done(msgspec.Struct, frozen=True, gc=False):
-    """The new state, the outputs in order, and when to call again with ``Time`` (None: never)."""
-
-    state: bytes | None
-    outputs: tuple[AnyOutput, ...]
-    wake_at: int | None
-
-
-class Behind(msgspec.Struct, frozen=True, gc=False):
-    """The control log is not complete until this instant: read it again, and retry."""
-
-    until: int
+__all__ = ["Behind", "Done", "advance", "fold", "step", "unheard"]
 
 
 def step(catalog: Catalog, state: bytes | None, signal: Signal) -> Done | Behind:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from transforms.flows.series import Series
+from transforms.flows.state import Series
 
 Data = dict[str, Any]
 

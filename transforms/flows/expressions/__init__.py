@@ -9,11 +9,8 @@ from __future__ import annotations
 from transforms.flows.expressions import ast
 from transforms.flows.expressions.ast import Expr, Node
 from transforms.flows.expressions.checking import check
-from transforms.flows.expressions.compiling import (
-    Condition,
-    compile_condition,
-    compile_value,
-)
+from transforms.flows.expressions.compiling import compile_condition, compile_value
+from transforms.flows.expressions.condition import Condition
 from transforms.flows.expressions.operators import OPERATORS, Operator, operators_for
 from transforms.flows.expressions.parsing import parse
 from transforms.flows.expressions.problems import ExpressionError, ExprProblem

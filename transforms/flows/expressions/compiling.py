@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from transforms.flows.expressions import decisions
 from transforms.flows.expressions.ast import (
     And,
@@ -23,22 +21,10 @@ from transforms.flows.expressions.ast import (
     Value,
 )
 from transforms.flows.expressions.changing import change_of
+from transforms.flows.expressions.condition import Condition
 from transforms.flows.expressions.decisions import Check
 from transforms.flows.expressions.values import value_of
 from transforms.flows.view import View
-
-
-class Condition(msgspec.Struct, frozen=True, gc=False):
-    """A compiled condition.
-
-    ``test(view)`` is its result; ``timed`` tells whether time alone can change that, and
-    ``next_change(view)`` is the next instant later than ``view.now`` at which it could, while the
-    data stays as it is: never too late (R18).
-    """
-
-    test: Callable[[View], bool]
-    timed: bool
-    next_change: Callable[[View], int | None]
 
 
 def compile_condition(expr: Expr) -> Condition:

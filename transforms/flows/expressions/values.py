@@ -35,6 +35,7 @@ from transforms.flows.expressions.getting import (
     tag_getter,
 )
 from transforms.flows.expressions.reading import series_key
+from transforms.flows.state import Series
 from transforms.flows.times import after, moment_of
 from transforms.flows.view import View
 
@@ -46,7 +47,7 @@ _SIGNS: dict[str, Callable[[Any, Any], Any]] = {
     "*": operator.mul,
     "/": operator.truediv,
 }
-_READERS: dict[str, Callable[[histories.Series, int | None], float | None]] = {
+_READERS: dict[str, Callable[[Series, int | None], float | None]] = {
     "count": histories.counted,
     "sum": histories.total,
     "min": histories.minimum,

@@ -1,0 +1,22 @@
+"""What a condition is once it is compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from transforms.flows.view import View
+
+
+class Condition(msgspec.Struct, frozen=True, gc=False):
+    """A compiled condition.
+
+    ``test(view)`` is its result; ``timed`` tells whether time alone can change that, and
+    ``next_change(view)`` is the next instant later than ``view.now`` at which it could, while the
+    data stays as it is: never too late (R18).
+    """
+
+    test: Callable[[View], bool]
+    timed: bool
+    next_change: Callable[[View], int | None]
