@@ -19,7 +19,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format docs bench fuzz stream-demo stream-smoke stream-histories stream-bench emulator-test compiled bench-compiled test-compiled lock wheel clean
+.PHONY: help setup run test check format docs bench bench-plain fuzz stream-demo stream-smoke stream-histories stream-bench emulator-test compiled test-compiled lock wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,7 +50,10 @@ format: $(READY) ## sorts imports, applies safe fixes, formats
 docs: $(READY) ## the reference pages, from the code
 	@$(BIN)/python -m docs.generate
 
-bench: $(READY) ## every figure, and as a multiple of a fixed yardstick
+bench: compiled ## every figure of the compiled core, and as a multiple of a fixed yardstick
+	@PYTHONPATH=build/compiled:. $(BIN)/python -P -m benchmarks $(BENCH_ARGS)
+
+bench-plain: $(READY) ## the same without a C compiler
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 fuzz: $(READY) ## random flows and histories: make fuzz HISTORIES=100000
@@ -78,12 +81,9 @@ compiled: $(READY) ## the core compiled by mypyc, into build/compiled; needs a C
 	  --build-lib build/compiled
 	@rm -rf build/__native*
 
-bench-compiled: compiled ## the figures with the compiled core
-	@PYTHONPATH=build/compiled:. $(BIN)/python -P -m benchmarks $(BENCH_ARGS)
-
 test-compiled: compiled ## the scenarios and the simulator with the compiled core
-	@PYTHONPATH=build/compiled:. $(BIN)/python -P -m pytest -o pythonpath= \
-	  tests/test_scenarios.py tests/test_simulator.py tests/flows/test_step.py
+	@PYTHONPATH=build/compiled:. $(BIN)/python -P -m pytest -o pythonpath= -n $(JOBS) \
+	  tests/test_scenarios.py tests/test_simulator.py tests/test_properties.py tests/flows tests/replay
 
 wheel: $(READY) ## the wheel, into dist
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist

@@ -24,16 +24,15 @@ LARGEST = 10.0**30
 # what, and how much of it; ``unit`` is what one of it is counted in.
 PARTS: dict[str, tuple[str, ...]] = {
     "transition": (
-        "select instant, flow, version, null, apart || 'entries', '', 1 from transition where what = 'entered'",
-        "select instant, flow, version, step, apart || 'arrivals', '', 1 from transition where what = 'reached'",
-        """select instant, flow, version, step, apart || 'first_arrivals', '', 1
-           from transition where what = 'reached' and first_arrival""",
-        "select instant, flow, version, step, apart || 'left', '', 1 from transition where what = 'left'",
-        """select instant, flow, version, step, apart || 'time_in_step', '',
-                  epoch_ms(instant) - epoch_ms(since)
-           from transition where what = 'left' and since is not null""",
+        "select instant, flow, version, null, apart || 'entries', '', n from transition where what = 'entered'",
+        "select instant, flow, version, step, apart || 'arrivals', '', n from transition where what = 'reached'",
+        """select instant, flow, version, step, apart || 'first_arrivals', '', firsts
+           from transition where what = 'reached'""",
+        "select instant, flow, version, step, apart || 'left', '', n from transition where what = 'left'",
+        """select instant, flow, version, step, apart || 'time_in_step', '', spent
+           from transition where what = 'left' and spent is not null""",
         """select instant, flow, version, null, apart || 'exits',
-                  coalesce(nullif(reason, ''), 'completed'), 1
+                  coalesce(nullif(reason, ''), 'completed'), n
            from transition where what = 'ended'""",
     ),
     "communication": (
@@ -64,6 +63,14 @@ PARTS: dict[str, tuple[str, ...]] = {
         "select instant, coalesce(flow, ''), null, null, 'refusals', reason, 1 from rejection",
     ),
 }
+# Most rows are moves: they are read once, and counted by minute before all else.
+MOVES = """
+    select date_trunc('minute', "at") as instant, flow, version, step, what,
+           case when what = 'ended' then reason end as reason,
+           case when silent then 'holdout_' else '' end as apart, count(*) as n,
+           count(*) filter (first_arrival) as firsts,
+           sum(epoch_ms("at") - epoch_ms(since)) as spent
+    from read_parquet({files}, hive_partitioning = false) group by all"""
 APART = ", case when silent then 'holdout_' else '' end as apart"
 RECIPIENTS = """
     select {window} as win, date_trunc({window}, instant) as start, flow, version, null as step,
@@ -112,11 +119,14 @@ def _parts(database: duckdb.DuckDBPyConnection, out: Path) -> Iterator[str]:
         if not paths:
             continue
         files = ", ".join(f"'{str(path).replace(chr(39), chr(39) * 2)}'" for path in paths)
-        apart = APART if kind in ("transition", "conversion") else ""
-        database.execute(
-            f'create temp view {kind} as select *, "at" as instant{apart} '
-            f"from read_parquet([{files}], hive_partitioning = false)"
-        )
+        if kind == "transition":
+            database.execute(f"create temp table transition as {MOVES.format(files=f'[{files}]')}")
+        else:
+            apart = APART if kind == "conversion" else ""
+            database.execute(
+                f'create temp view {kind} as select *, "at" as instant{apart} '
+                f"from read_parquet([{files}], hive_partitioning = false)"
+            )
         for select in selects:
             columns = "(instant, flow, version, step, metric, reason, amount)"
             yield f"select * from ({select}) as moment{columns}"

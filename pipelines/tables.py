@@ -22,6 +22,7 @@ from transforms.records import arrow_schema, canonical, fields
 from transforms.sinks.parts import Part
 
 GROUP = 65_536
+CHUNK = 4_096  # so few are still in the processor's cache when they are read again
 UNLIKE = {"id", "user", "session", "communication", "cause", "address", "flows", "data"}
 EMPTY = canonical({}).decode()
 Column = Callable[[list[Any]], pa.Array]
@@ -45,7 +46,7 @@ class Tables:
                 table = self._table(type(output))
             rows = table.rows
             rows.append(output)
-            if len(rows) >= GROUP:
+            if len(rows) >= CHUNK:
                 table.flush()
 
     def _table(self, kind: type[msgspec.Struct]) -> _Table:
@@ -75,15 +76,26 @@ class _Table:
         self._partly = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         self._writer = writer(self._partly, kind)
         self._count = 0
+        self._chunks: list[pa.RecordBatch] = []
 
     def flush(self) -> None:
+        """Turn the rows into columns, and write them once there are enough for a group."""
         if self.rows:
             self._count += len(self.rows)
-            self._writer.write_table(to_table(self._kind, self.rows), row_group_size=GROUP)
+            self._chunks.append(to_batch(self._kind, self.rows))
             self.rows.clear()
+            if self._count % GROUP == 0:
+                self._write()
+
+    def _write(self) -> None:
+        if self._chunks:
+            table = pa.Table.from_batches(self._chunks)
+            self._chunks.clear()
+            self._writer.write_table(table, row_group_size=GROUP)
 
     def close(self) -> Part:
         self.flush()
+        self._write()
         self._writer.close()
         self._partly.replace(self._path)
         return part_of(self._path, self._place, self._count)
@@ -110,10 +122,10 @@ def part_of(path: Path, place: str, rows: int) -> Part:
     return Part(place, rows, path.stat().st_size, digest.hexdigest())
 
 
-def to_table(kind: str, rows: list[Any]) -> pa.Table:
-    """Turn outputs of one kind into a table of its schema."""
+def to_batch(kind: str, rows: list[Any]) -> pa.RecordBatch:
+    """Turn outputs of one kind into columns of its schema."""
     arrays = [make(rows) for make in _columns(kind)]
-    return pa.Table.from_arrays(arrays, schema=arrow_schema(kind))
+    return pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(kind))
 
 
 @cache

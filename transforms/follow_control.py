@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import threading
 
-import msgspec
-
 from transforms.flows.catalog import Catalog
 from transforms.flows.control import ControlRecord
 from transforms.flows.publish import InvalidLog, catalog_of
@@ -88,4 +86,4 @@ class ControlFollower:
             self.catalog = catalog_of(records, until)
             self._records = records
         elif until > self.catalog.complete_until:
-            self.catalog = msgspec.structs.replace(self.catalog, complete_until=until)
+            self.catalog = self.catalog.complete(until)

@@ -251,10 +251,11 @@ def outside(flow):
 
 
 def view(now=ANCHORS[-1], **values):
-    base = {
-        "zone": utc(), "traits": {}, "tags": (), "audiences": {}, "series": {}, "flows": outside,
-    }  # fmt: skip
-    return View(now=now, **{**base, **values})
+    made = View(utc(), {}, (), {}, {}, outside)
+    for name, value in {"now": now, **values}.items():
+        assert hasattr(made, name)
+        setattr(made, name, value)
+    return made
 
 
 def series_for(expr, times_and_values):

@@ -61,7 +61,7 @@ class World(msgspec.Struct, frozen=True):
     def catalog(self, until: int = NEVER) -> Catalog:
         """Read the log as far as it is known at an instant."""
         known = [r for r in self.records if r.effective_at <= until]
-        return msgspec.structs.replace(_catalog(self.seed, len(known)), complete_until=until)
+        return _catalog(self.seed, len(known)).complete(until)
 
 
 @lru_cache(maxsize=4)

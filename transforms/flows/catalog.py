@@ -6,10 +6,9 @@ Between two effective instants nothing changes: that is an era. A catalog is a v
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
-
-import msgspec
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal, final
 
 from transforms.flows import model
 from transforms.flows.control import ControlRecord
@@ -21,7 +20,9 @@ NEVER = 1 << 53
 Status = Literal["draft", "scheduled", "running", "draining", "finished"]
 
 
-class FlowView(msgspec.Struct, frozen=True, gc=False):
+@final
+@dataclass(frozen=True)
+class FlowView:
     """A flow as of an era: its current version, status and priority.
 
     ``refusal`` is the reason for refusing entries while it is not running (R19).
@@ -33,7 +34,9 @@ class FlowView(msgspec.Struct, frozen=True, gc=False):
     refusal: str = "flow_not_running"
 
 
-class ComputedAudience(msgspec.Struct, frozen=True, gc=False):
+@final
+@dataclass(frozen=True)
+class ComputedAudience:
     """A computed audience (R18) and what it reads."""
 
     name: str
@@ -41,7 +44,9 @@ class ComputedAudience(msgspec.Struct, frozen=True, gc=False):
     reads: Reads
 
 
-class Counted(msgspec.Struct, frozen=True, gc=False):
+@final
+@dataclass(frozen=True)
+class Counted:
     """An aggregate to keep: its compiled condition and value, and how long entries are kept."""
 
     aggregate: Aggregate
@@ -50,7 +55,9 @@ class Counted(msgspec.Struct, frozen=True, gc=False):
     horizon: int
 
 
-class Effect(msgspec.Struct, frozen=True, gc=False):
+@final
+@dataclass(frozen=True)
+class Effect:
     """What a control record does to a user: ``what`` at an instant, to a flow or to all."""
 
     at: int
@@ -59,7 +66,9 @@ class Effect(msgspec.Struct, frozen=True, gc=False):
     reason: str = ""
 
 
-class Era(msgspec.Struct, frozen=True, gc=False):
+@final
+@dataclass(frozen=True)
+class Era:
     """What holds from ``since`` until the next era.
 
     ``flows`` are in order of priority, then id (section 3). ``entering`` maps an event's
@@ -73,24 +82,26 @@ class Era(msgspec.Struct, frozen=True, gc=False):
     since: int
     space: model.Space
     flows: tuple[FlowView, ...]
-    by_number: Mapping[int, FlowView]
-    by_id: Mapping[str, FlowView]
+    by_number: dict[int, FlowView]
+    by_id: dict[str, FlowView]
     audiences: tuple[ComputedAudience, ...]
     static_audiences: frozenset[str]
-    counted: Mapping[str, tuple[Counted, ...]]
-    entering: Mapping[str, tuple[FlowView, ...]]
-    channels: Mapping[str, model.Channel]
-    topics: Mapping[str, model.Topic]
+    counted: dict[str, tuple[Counted, ...]]
+    entering: dict[str, tuple[FlowView, ...]]
+    channels: dict[str, model.Channel]
+    topics: dict[str, model.Topic]
     cap_memory: int
     dated: tuple[FlowView, ...]
     profiled: tuple[FlowView, ...]
-    joining: Mapping[tuple[str, bool], tuple[tuple[FlowView, Start], ...]]
-    hearing: Mapping[str, tuple[ComputedAudience, ...]]
+    joining: dict[tuple[str, bool], tuple[tuple[FlowView, Start], ...]]
+    hearing: dict[str, tuple[ComputedAudience, ...]]
     other: tuple[ComputedAudience, ...]
     watching: bool
 
 
-class Catalog(msgspec.Struct, frozen=True, gc=False):
+@final
+@dataclass(frozen=True)
+class Catalog:
     """The eras in order, every published version, and until when the log is complete.
 
     The first era is from 0 and empty: before the first record nothing is defined.
@@ -101,10 +112,10 @@ class Catalog(msgspec.Struct, frozen=True, gc=False):
     since: tuple[int, ...]
     effects: tuple[Effect, ...]
     effective: tuple[int, ...]
-    plans: Mapping[tuple[int, int], Plan]
-    numbers: Mapping[str, int]
+    plans: dict[tuple[int, int], Plan]
+    numbers: dict[str, int]
     ids: tuple[str, ...]
-    heard: Mapping[str, int]
+    heard: dict[str, int]
     complete_until: int = NEVER
     records: tuple[ControlRecord, ...] = ()
 
@@ -112,6 +123,10 @@ class Catalog(msgspec.Struct, frozen=True, gc=False):
         """Return the era that holds at an instant."""
         last = self.eras[-1]
         return last if t >= last.since else self.eras[max(0, bisect_right(self.since, t) - 1)]
+
+    def complete(self, until: int) -> Catalog:
+        """Return the same log, said to be complete until an instant."""
+        return replace(self, complete_until=until)
 
     def next_effect(self, after: int, until: int) -> Effect | None:
         """Return the first effect later than ``after`` and not later than ``until``."""

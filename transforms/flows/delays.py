@@ -6,22 +6,10 @@ Exact means milliseconds; calendar means days and months in the user's zone (sec
 from __future__ import annotations
 
 import re
-from calendar import monthrange
-from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import msgspec
 
-from transforms.flows.zones import (
-    DAY,
-    EARLIEST,
-    LATEST,
-    at_local,
-    local,
-    local_clock,
-    local_day,
-    local_midnight,
-)
+from transforms.flows.zones import DAY
 
 UNITS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": DAY, "w": 7 * DAY}
 MONTHS = {"mo": 1, "y": 12}
@@ -135,34 +123,6 @@ def longest(delay: Delay) -> int:
     return (days + 2) * DAY
 
 
-def add_months(day: date, months: int) -> date:
-    """Move a date by months; a day that the month lacks is its last."""
-    index = day.year * 12 + day.month - 1 + months
-    year, month = divmod(index, 12)
-    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
-
-
-def after(delay: Delay, start: int, zone: ZoneInfo) -> int:
-    """Return when a delay that begins at ``start`` is over."""
-    return start + delay.ms if delay.ms else _moved(delay, 1, start, zone)
-
-
-def before(delay: Delay, end: int, zone: ZoneInfo) -> int:
-    """Return the instant that lies a delay before ``end``, counted back by the calendar."""
-    return end - delay.ms if delay.ms else _moved(delay, -1, end, zone)
-
-
-def _moved(delay: Delay, sign: int, t: int, zone: ZoneInfo) -> int:
-    wall = local(t, zone)
-    try:
-        day = add_months(wall.date(), sign * delay.months) + timedelta(days=sign * delay.days)
-        if delay.at is not None:
-            return local_clock(day, delay.at, zone)
-        return at_local(datetime.combine(day, wall.time()), zone)
-    except (ValueError, OverflowError):
-        return LATEST if sign > 0 else EARLIEST
-
-
 def parse_period(text: str) -> Period:
     """Read what a limit counts over: ``day week month`` (calendar) or ``24h 7d`` (rolling)."""
     words = text.strip()
@@ -175,21 +135,6 @@ def parse_period(text: str) -> Period:
         )
     delay = parse_delay(words)
     return Period(delay.text, None, delay.ms)
-
-
-def period_start(period: Period, now: int, zone: ZoneInfo) -> int:
-    """Return the instant after which entries count: those with t > start (R2).
-
-    A calendar week begins on Monday.
-    """
-    if period.unit is None:
-        return now - period.ms
-    day = local_day(now, zone)
-    if period.unit == "week":
-        day -= timedelta(days=day.weekday())
-    elif period.unit == "month":
-        day = day.replace(day=1)
-    return local_midnight(day, zone) - 1
 
 
 def longest_period(period: Period) -> int:

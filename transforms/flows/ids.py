@@ -5,11 +5,12 @@ A session's outputs are numbered within the session, so their ids are its id and
 
 from __future__ import annotations
 
-from base64 import b64encode
+from binascii import b2a_base64
 from hashlib import blake2b
 
 SEPARATOR = "\x1f"
 SHORT = 6
+_SAFE = bytes.maketrans(b"+/", b"_~")
 
 
 def digest(size: int, *parts: str) -> bytes:
@@ -24,7 +25,7 @@ def hashed(*parts: str) -> str:
 
 def session_id(*parts: str) -> str:
     """Hash the parts to 16 characters, which are safe in addresses and headers: 96 bits."""
-    return b64encode(digest(12, *parts), b"_~").decode()
+    return b2a_base64(digest(12, *parts), newline=False).translate(_SAFE).decode()
 
 
 def short(text: str) -> bytes:

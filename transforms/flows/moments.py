@@ -16,13 +16,12 @@ import msgspec
 from transforms.flows.delays import (
     Delay,
     TimeSyntaxError,
-    after,
-    before,
     clock_text,
     longest,
     parse_clock,
     parse_delay,
 )
+from transforms.flows.elapsing import after, before
 from transforms.flows.zones import (
     DAY,
     anniversary,

@@ -25,7 +25,8 @@ from transforms.flows.catalog import (
 from transforms.flows.expressions import Aggregate, compile_condition, compile_value, reads
 from transforms.flows.load import load_flow, load_space
 from transforms.flows.load.problems import Problem
-from transforms.flows.plan import ON_EXIT, Matcher, Plan, Start, compile_flow
+from transforms.flows.plan import ON_EXIT, Matcher, Plan, Start
+from transforms.flows.planning import compile_flow
 from transforms.flows.templates import load_template
 from transforms.flows.times import instant, longest_period, zone
 

@@ -94,7 +94,6 @@ class Run:
         self._arranged: list[Session] | None = None
         self._order: list[Session] = []
         self.view = View(
-            now=0,
             zone=self._zone,
             traits=state.traits,
             tags=state.tags,

@@ -17,6 +17,7 @@ LARGEST = 10**12
 MOST_TOTAL = 2**63 - 1
 DAY = 86_400_000
 
+
 def add(series: Series, t: int, value: float | None, horizon: int) -> bool:
     """Add one event of time ``t``, keeping entries for ``horizon`` ms (0: sums only).
 

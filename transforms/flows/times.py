@@ -9,17 +9,14 @@ from transforms.flows.delays import (
     Delay,
     Period,
     TimeSyntaxError,
-    add_months,
-    after,
-    before,
     clock_text,
     longest,
     longest_period,
     parse_clock,
     parse_delay,
     parse_period,
-    period_start,
 )
+from transforms.flows.elapsing import add_months, after, before, period_start
 from transforms.flows.moments import Moment, next_occurrence, parse_moment, recurring, resolve
 from transforms.flows.zones import (
     DAY,

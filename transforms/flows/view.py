@@ -5,18 +5,19 @@ Times are whole milliseconds since 1970 in UTC, everywhere in the core.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any, final
 from zoneinfo import ZoneInfo
-
-import msgspec
 
 from transforms.flows.state import Series
 
 Data = dict[str, Any]
 
 
-class FlowFacts(msgspec.Struct, frozen=True, gc=False):
+@final
+@dataclass(frozen=True)
+class FlowFacts:
     """Where the user stands in a flow: what ``flow.<id>.in / step / times`` read."""
 
     inside: bool
@@ -24,7 +25,8 @@ class FlowFacts(msgspec.Struct, frozen=True, gc=False):
     times: int
 
 
-class View(msgspec.Struct):  # seen by the collector: it and its run hold each other
+@final
+class View:
     """The values behind the names of the expression language.
 
     ``now`` is the handling time in ms. ``event`` is None where no event is at
@@ -35,22 +37,31 @@ class View(msgspec.Struct):  # seen by the collector: it and its run hold each o
     ``mismatches`` counts comparisons of values whose types do not fit (R17).
     """
 
-    now: int
-    zone: ZoneInfo
-    traits: Data
-    tags: Collection[str]
-    audiences: Mapping[str, int]
-    series: Mapping[str, Series]
-    flows: Callable[[str], FlowFacts]
-    event: Data | None = None
-    event_name: str = ""
-    event_time: int = 0
-    entry: Data = {}
-    variables: Data = {}
-    participant: Data = {}
-    communications: Mapping[str, Data] = {}
-    communication: Data | None = None
-    session_id: str = ""
-    session_started: int = 0
-    mismatches: int = 0
-    item: Any = None
+    def __init__(
+        self,
+        zone: ZoneInfo,
+        traits: Data,
+        tags: Collection[str],
+        audiences: dict[str, int],
+        series: dict[str, Series],
+        flows: Callable[[str], FlowFacts],
+    ) -> None:
+        self.now: int = 0
+        self.zone = zone
+        self.traits = traits
+        self.tags = tags
+        self.audiences = audiences
+        self.series = series
+        self.flows = flows
+        self.event: Data | None = None
+        self.event_name: str = ""
+        self.event_time: int = 0
+        self.entry: Data = {}
+        self.variables: Data = {}
+        self.participant: Data = {}
+        self.communications: Data = {}
+        self.communication: Data | None = None
+        self.session_id: str = ""
+        self.session_started: int = 0
+        self.mismatches: int = 0
+        self.item: Any = None

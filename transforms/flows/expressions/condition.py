@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-
-import msgspec
+from dataclasses import dataclass
+from typing import final
 
 from transforms.flows.view import View
 
 
-class Condition(msgspec.Struct, frozen=True, gc=False):
+@final
+@dataclass(frozen=True)
+class Condition:
     """A compiled condition.
 
     ``test(view)`` is its result; ``timed`` tells whether time alone can change that, and

@@ -5,7 +5,7 @@ A stretch [start, end) is all that a test and its next instant of change need.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
@@ -24,7 +24,7 @@ from transforms.flows.times import (
 )
 
 Stretch = tuple[int, int]
-Stretches = Callable[[int, int, ZoneInfo], Iterator[Stretch]]
+Stretches = Callable[[int, int, ZoneInfo], tuple[Stretch, ...]]
 """From (date, now, zone) to the stretches around now in which the operator holds."""
 
 HOUR = 3_600_000
@@ -43,13 +43,13 @@ def stretches(op: str, delay: Delay | None) -> Stretches:
         raise ValueError(f"{op} takes a duration")
     match op:
         case "within last _":
-            return lambda t, now, zone: iter(((t, after(delay, t, zone)),))
+            return lambda t, now, zone: ((t, after(delay, t, zone)),)
         case "within next _":
-            return lambda t, now, zone: iter(((before(delay, t, zone), t),))
+            return lambda t, now, zone: ((before(delay, t, zone), t),)
         case "more than _ ago":
-            return lambda t, now, zone: iter(((after(delay, t, zone), _LAST),))
+            return lambda t, now, zone: ((after(delay, t, zone), _LAST),)
         case "more than _ ahead":
-            return lambda t, now, zone: iter(((_FIRST, before(delay, t, zone)),))
+            return lambda t, now, zone: ((_FIRST, before(delay, t, zone)),)
         case "exactly _ ago":
             return _exactly(delay, 1)
         case "exactly _ ahead":
@@ -68,8 +68,12 @@ def holds(found: Stretches, t: int, now: int, zone: ZoneInfo) -> bool:
 
 def next_edge(found: Stretches, t: int, now: int, zone: ZoneInfo) -> int | None:
     """Return the next instant at which it begins or ends to hold."""
-    edges = [edge for stretch in found(t, now, zone) for edge in stretch]
-    return min((edge for edge in edges if now < edge < _LAST), default=None)
+    first = _LAST
+    for stretch in found(t, now, zone):
+        for edge in stretch:
+            if now < edge < first:
+                first = edge
+    return first if first < _LAST else None
 
 
 def day_of(day: date, zone: ZoneInfo) -> Stretch:
@@ -77,15 +81,15 @@ def day_of(day: date, zone: ZoneInfo) -> Stretch:
     return local_midnight(day, zone), local_midnight(day + _ONE_DAY, zone)
 
 
-def _today(t: int, now: int, zone: ZoneInfo) -> Iterator[Stretch]:
-    yield day_of(local_day(t, zone), zone)
+def _today(t: int, now: int, zone: ZoneInfo) -> tuple[Stretch, ...]:
+    return (day_of(local_day(t, zone), zone),)
 
 
 def _exactly(delay: Delay, sign: int) -> Stretches:
     days = timedelta(days=sign * (delay.ms // DAY))
 
-    def found(t: int, now: int, zone: ZoneInfo) -> Iterator[Stretch]:
-        yield day_of(add_months(local_day(t, zone), sign * delay.months) + days, zone)
+    def found(t: int, now: int, zone: ZoneInfo) -> tuple[Stretch, ...]:
+        return (day_of(add_months(local_day(t, zone), sign * delay.months) + days, zone),)
 
     return found
 
@@ -93,12 +97,11 @@ def _exactly(delay: Delay, sign: int) -> Stretches:
 def _anniversaries(ahead: int, back: int) -> Stretches:
     early, late = timedelta(days=ahead), timedelta(days=back)
 
-    def found(t: int, now: int, zone: ZoneInfo) -> Iterator[Stretch]:
+    def found(t: int, now: int, zone: ZoneInfo) -> tuple[Stretch, ...]:
         born = local_day(t, zone)
         this = local_day(now, zone).year
-        for year in range(this - 2, this + 3):
-            day = anniversary(born, year)
-            yield day_of(day - early, zone)[0], day_of(day + late, zone)[1]
+        days = [anniversary(born, year) for year in range(this - 2, this + 3)]
+        return tuple((day_of(d - early, zone)[0], day_of(d + late, zone)[1]) for d in days)
 
     return found
 

@@ -1,0 +1,26 @@
+"""What may be compiled: ``make compiled`` must give the same code, only faster."""
+
+from __future__ import annotations
+
+import ast
+
+from tests.packaging.repository import ROOT
+
+
+def hot() -> list[str]:
+    """Read from ``setup.py`` which modules are compiled."""
+    for node in ast.parse((ROOT / "setup.py").read_text()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "HOT":
+            found: dict[str, str] = ast.literal_eval(node.value)
+            return [f"{folder}/{n}.py" for folder, names in found.items() for n in names.split()]
+    raise AssertionError("setup.py names no modules")
+
+
+def test_modules_that_are_compiled_hold_no_structs() -> None:
+    """A struct keeps its options: compiled, it would be neither frozen nor an array on the wire."""
+    modules = hot()
+    assert "transforms/flows/step.py" in modules
+    for name in modules:
+        for node in ast.walk(ast.parse((ROOT / name).read_text())):
+            if isinstance(node, ast.ClassDef):
+                assert not node.keywords, f"{name}: {node.name} is a struct"

@@ -1,0 +1,258 @@
+"""From a checked flow to its plan: what a publication compiles, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, assert_never
+
+from transforms.flows import model
+from transforms.flows.expressions import (
+    Expr,
+    compile_condition,
+    compile_value,
+    parse,
+)
+from transforms.flows.plan import END, ON_EXIT, Matcher, Node, Plan, Start, Target, Values
+from transforms.flows.plan_reads import asked, merge_reads, template_reads, watches
+from transforms.flows.times import Moment, longest, longest_period
+from transforms.flows.view import View
+
+
+def matcher_of(match: model.EventMatch) -> Matcher:
+    """Compile an event match."""
+    return Matcher(match.event, compile_condition(match.where).test if match.where else None)
+
+
+def _values(named: model.Named) -> Values:
+    return tuple((name, compile_value(expr)) for name, expr in named)
+
+
+def _target(numbers: Mapping[str, int], prefix: str, name: str | None) -> int:
+    return END if name is None else numbers[prefix + name]
+
+
+def expressions_of(step: model.Step) -> Iterator[Expr]:
+    """Give every expression of a step."""
+    verb = step.verb
+    match verb:
+        case model.WaitUntil():
+            yield from _paths(verb.moment)
+        case model.WaitFor():
+            for case in verb.cases:
+                match case:
+                    case model.CaseEvent(match=found) if found.where is not None:
+                        yield found.where
+                    case model.CaseWhen(when=when):
+                        yield when
+                    case _:
+                        pass
+        case model.If():
+            for branch in verb.cases:
+                yield branch.when
+        case model.Send():
+            yield from _paths(verb.at)
+            yield from (expr for _, expr in verb.data)
+        case model.Promote():
+            if verb.while_ is not None:
+                yield verb.while_
+        case model.CallWebhook():
+            yield from (expr for _, expr in verb.data)
+        case model.ExportFields():
+            yield from (expr for _, expr in verb.fields)
+        case model.Update():
+            for _, expr in (*verb.set, *verb.increment, *verb.append):
+                yield expr
+        case model.EmitEvent():
+            yield from (expr for _, expr in verb.properties)
+        case (
+            model.Wait() | model.WaitWindow() | model.Split() | model.ChangeAudience() | model.End()
+        ):
+            pass
+        case _:
+            assert_never(verb)
+
+
+def _node(step: model.Step, prefix: str, numbers: Mapping[str, int]) -> Node:
+    verb = step.verb
+    number, then = numbers[prefix + step.name], _target(numbers, prefix, step.then)
+    read = merge_reads(expressions_of(step))
+
+    def target(name: str | None) -> int:
+        return _target(numbers, prefix, name)
+
+    def node(**more: Any) -> Node:
+        return Node(number, prefix + step.name, verb, then, reads=read, **more)
+
+    match verb:
+        case model.WaitUntil():
+            named = {"missing": target(verb.missing)} if verb.missing else {}
+            return node(named=named, path=_value(*_paths(verb.moment)))
+        case model.WaitFor():
+            found = [c.match if isinstance(c, model.CaseEvent) else None for c in verb.cases]
+            conditions = tuple(
+                compile_condition(c.when) if isinstance(c, model.CaseWhen) else None
+                for c in verb.cases
+            )
+            return node(
+                targets=tuple(target(case.then) for case in verb.cases),
+                matchers=tuple(matcher_of(m) if m else None for m in found),
+                conditions=conditions,
+                awaited=frozenset(m.event for m in found if m),
+                levels=tuple(
+                    i
+                    for i, c in enumerate(verb.cases)
+                    if isinstance(c, model.CaseWhen | model.CaseStatus)
+                ),
+                timed=tuple(c for c in conditions if c is not None and c.timed),
+                named={"timeout": target(verb.timeout_then)},
+            )
+        case model.If():
+            return node(
+                targets=tuple(target(case.then) for case in verb.cases),
+                conditions=tuple(compile_condition(case.when) for case in verb.cases),
+                named={"else": target(verb.otherwise)},
+            )
+        case model.Split():
+            return node(targets=tuple(target(branch.then) for branch in verb.branches))
+        case model.Send():
+            return node(
+                values=(_values(verb.data),),
+                named={reason: target(to) for reason, to in verb.branches},
+                path=_value(*_paths(verb.at)),
+            )
+        case model.Promote():
+            return node(conditions=(compile_condition(verb.while_) if verb.while_ else None,))
+        case model.CallWebhook():
+            return node(values=(_values(verb.data),))
+        case model.ExportFields():
+            return node(values=(_values(verb.fields),))
+        case model.Update():
+            return node(values=(_values(verb.set), _values(verb.increment), _values(verb.append)))
+        case model.EmitEvent():
+            return node(values=(_values(verb.properties),))
+        case model.Wait() | model.WaitWindow() | model.ChangeAudience() | model.End():
+            return node()
+        case _:
+            assert_never(verb)
+
+
+def _paths(moment: Moment | None) -> list[Expr]:
+    """Return the expression of the date that a moment counts from, if it has one."""
+    return [parse(moment.path)] if moment is not None and moment.path else []
+
+
+def _value(expr: Expr | None = None) -> Callable[[View], Any] | None:
+    return compile_value(expr) if expr is not None else None
+
+
+def _start(trigger: model.Trigger, number: int, flow: model.Flow) -> Start:
+    reenter = trigger.reenter or flow.reenter
+    match trigger:
+        case model.OnEvent(match=match):
+            found = matcher_of(match)
+            read = merge_reads(e for e in (match.where,) if e)
+            return Start(
+                trigger, number, reenter, (found,), events=frozenset([match.event]), reads=read
+            )
+        case model.OnCombination(parts=parts):
+            read = merge_reads(part.where for part in parts if part.where)
+            events = frozenset(part.event for part in parts)
+            matchers = tuple(matcher_of(part) for part in parts)
+            return Start(trigger, number, reenter, matchers, events=events, reads=read)
+        case model.OnProfile():
+            return Start(
+                trigger,
+                number,
+                reenter,
+                where=_test(trigger.where),
+                before=_value(trigger.before),
+                after=_value(trigger.after),
+                reads=merge_reads(e for e in (trigger.where, trigger.before, trigger.after) if e),
+            )
+        case model.OnDate():
+            paths = _paths(trigger.moment)
+            read = merge_reads(iter([*paths, *([trigger.where] if trigger.where else [])]))
+            where, path = _test(trigger.where), _value(*paths)
+            return Start(trigger, number, reenter, where=where, path=path, reads=read)
+        case model.OnEnter():
+            read = merge_reads(e for e in (trigger.where,) if e)
+            return Start(trigger, number, reenter, where=_test(trigger.where), reads=read)
+        case model.OnAudience() | model.OnSchedule():
+            return Start(trigger, number, reenter)
+        case _:
+            assert_never(trigger)
+
+
+def _test(expr: Expr | None) -> Callable[[View], bool] | None:
+    return compile_condition(expr).test if expr is not None else None
+
+
+def _history(flow: model.Flow) -> int | None:
+    """Return how long entries are to be remembered: as long as the longest limit (section 9)."""
+    longest_needed = 0
+    for reenter in (flow.reenter, *(t.reenter for t in flow.enter if t.reenter)):
+        if not reenter.allowed:
+            return None
+        if reenter.after:
+            longest_needed = max(longest_needed, longest(reenter.after))
+        for limit in reenter.limits:
+            longest_needed = max(longest_needed, longest_period(limit.per))
+    return longest_needed
+
+
+def compile_flow(
+    flow: model.Flow,
+    number: int,
+    version: int,
+    numbers: Mapping[str, int],
+    templates: Mapping[str, model.Template],
+) -> Plan:
+    """Compile a checked flow; ``numbers`` maps its step names to their permanent numbers."""
+    nodes = [_node(step, "", numbers) for step in flow.steps]
+    nodes += [_node(step, ON_EXIT, numbers) for step in flow.on_exit]
+    starts = tuple(_start(trigger, i, flow) for i, trigger in enumerate(flow.enter))
+    exit_events = [rule.match for rule in flow.exit if isinstance(rule, model.ExitEvent)]
+    exit_whens = [rule.when for rule in flow.exit if isinstance(rule, model.ExitWhen)]
+    goal_exprs = [e for goal in flow.goals for e in (goal.match.where, goal.value) if e]
+    goal_reads = merge_reads(iter(goal_exprs))
+    other = [*exit_whens, *(m.where for m in exit_events if m.where)]
+    others = merge_reads(iter([*other, *([flow.key] if flow.key else [])]))
+    every = [goal_reads, others, *(n.reads for n in nodes), *(s.reads for s in starts)]
+    events = {m.event for m in exit_events} | {goal.match.event for goal in flow.goals}
+    for found in (*(s.events for s in starts), *(n.awaited for n in nodes)):
+        events |= found
+    exit_conditions = tuple(compile_condition(when) for when in exit_whens)
+    inner = [goal_reads, others, *(n.reads for n in nodes)]
+    return Plan(
+        flow=flow,
+        id=flow.id,
+        zone=flow.zone,
+        number=number,
+        version=version,
+        nodes={node.number: node for node in nodes},
+        numbers=dict(numbers),
+        first=numbers[flow.steps[0].name],
+        on_exit=numbers[ON_EXIT + flow.on_exit[0].name] if flow.on_exit else END,
+        starts=starts,
+        exit_matchers=tuple(matcher_of(m) for m in exit_events),
+        exit_conditions=exit_conditions,
+        exit_timed=tuple(condition for condition in exit_conditions if condition.timed),
+        exit_audiences=frozenset(
+            r.audience for r in flow.exit if isinstance(r, model.ExitAudience)
+        ),
+        goals=tuple(
+            Target(goal, matcher_of(goal.match), _value(goal.value)) for goal in flow.goals
+        ),
+        key=_value(flow.key),
+        templates=dict(templates),
+        entry_fields=frozenset().union(template_reads(templates), *(r.entry_fields for r in inner)),
+        goal_fields=goal_reads.entry_fields,
+        goal_variables=goal_reads.variables,
+        history=_history(flow),
+        goal_window=max((longest(goal.within) for goal in flow.goals), default=0),
+        events=frozenset(events),
+        aggregates=tuple(dict.fromkeys(a for r in every for a in r.aggregates)),
+        reads_communications=any(r.communications for r in every),
+        asked=asked(flow, numbers, every),
+        watches=watches(flow, exit_whens),
+    )
