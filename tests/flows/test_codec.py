@@ -8,6 +8,7 @@ from transforms.flows import codec
 from transforms.flows.ids import session_id, short
 from transforms.flows.memory import remember
 from transforms.flows.series import add
+from transforms.flows.shelf import shelve
 from transforms.flows.state import (
     Communication,
     History,
@@ -33,7 +34,7 @@ def small() -> State:
         "name": "Ann",
         "timezone": "Europe/Berlin",
         "plan": "pro",
-        "phone": "+491701234567",
+        "country": "DE",
     }
     for n in range(20):
         known = short(f"event-{n}")
@@ -93,6 +94,8 @@ def full() -> State:
             data={"entry": {"cart": "c1"}},
         )
     ]
+    left = Communication("abc-1", session.id, 0, 1, 1, NOW, "email", "delivered", NOW)
+    shelve(state, left, NOW)
     state.pending = [Pending(0, 1, [NOW, None], None, "e1", {"cart": "c1"})]
     return state
 

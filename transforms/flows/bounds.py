@@ -16,12 +16,13 @@ PLANNED = 100
 
 def fits(state: State, more: int) -> bool:
     """Tell whether ``more`` bytes of data can be held; a little always, where there is little."""
-    if more <= SMALL and len(state.sessions) + len(state.communications) <= FEW:
+    if more <= SMALL and len(state.sessions) + len(state.communications) + len(state.past) <= FEW:
         return True
     held = [part for s in (*state.sessions, *state.ended) for part in (s.entry, s.variables)]
     held += [part for sent in state.communications for part in (sent.data, sent.facts)]
     held += [pending.data for pending in state.pending]
-    return more + sum(encoded_size(data) for data in held if data) <= TOGETHER
+    shelved = sum(len(bytes(past.packed)) for past in state.past)
+    return more + shelved + sum(encoded_size(data) for data in held if data) <= TOGETHER
 
 
 def full(state: State) -> bool:

@@ -105,7 +105,8 @@ class Catalog:
     """The eras in order, every published version, and until when the log is complete.
 
     The first era is from 0 and empty: before the first record nothing is defined.
-    ``heard`` maps an event's name to the instant since when a definition reads it.
+    ``heard`` maps an event's name to the instant since when a definition reads it, ``goals``
+    are the names of those that a goal of some version counts.
     """
 
     eras: tuple[Era, ...]
@@ -116,6 +117,7 @@ class Catalog:
     numbers: dict[str, int]
     ids: tuple[str, ...]
     heard: dict[str, int]
+    goals: frozenset[str]
     complete_until: int = NEVER
     records: tuple[ControlRecord, ...] = ()
 

@@ -23,7 +23,6 @@ def count_goals(run: Run, event: Event, sessions: list[Session], t: int) -> None
             for target in plan.goals:
                 if _reached(run, plan, session, target, event, t):
                     _convert(run, plan, session, target, t)
-    forget_ended(run, t)
 
 
 def _reached(run: Run, plan: Plan, session: Session, target: Target, event: Event, t: int) -> bool:

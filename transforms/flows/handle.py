@@ -21,7 +21,7 @@ from transforms.flows.dates import arm_all, arm_changed, arm_members, carry, fir
 from transforms.flows.due import Owed, next_due
 from transforms.flows.effects import end_promotions
 from transforms.flows.entry import drop_held, enter_by, try_enter
-from transforms.flows.goals import count_goals
+from transforms.flows.goals import count_goals, forget_ended
 from transforms.flows.ids import hashed, short
 from transforms.flows.memory import remember
 from transforms.flows.plan import Plan
@@ -248,11 +248,10 @@ def _one(run: Run, raised: Raised, own: int, t: int) -> None:
         else:
             look_again(run, plan, session, t)
     run.causes = raised.causes
-    if isinstance(signal, Event) and (live or stubs):
-        seeing = [*live, *stubs]
-        if raised.causes:
-            seeing = [session for session in seeing if _sees(run, session, raised)]
-        count_goals(run, signal, seeing, t)
+    if isinstance(signal, Event):
+        if signal.name in run.catalog.goals and (live or stubs):
+            count_goals(run, signal, [s for s in (*live, *stubs) if _sees(run, s, raised)], t)
+        forget_ended(run, t)
     _follow(run, signal, changed, t)
     enter_by(run, signal, changed, t)
 

@@ -350,6 +350,7 @@ def catalog_of(records: Iterable[control.ControlRecord], complete_until: int = N
         numbers=log.numbers,
         ids=tuple(log.numbers),
         heard=log.heard,
+        goals=frozenset(g.goal.match.event for plan in log.plans.values() for g in plan.goals),
         complete_until=complete_until,
         records=known,
     )

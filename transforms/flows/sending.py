@@ -11,13 +11,12 @@ from transforms.flows.catalog import Era
 from transforms.flows.codec import encoded_size
 from transforms.flows.plan import Node, Plan
 from transforms.flows.run import Data, Run
+from transforms.flows.shelf import KEPT, MONTH, shelve
 from transforms.flows.state import Communication, Sent, Session
 from transforms.flows.times import after, period_start, resolve
 from transforms.flows.view import View
 from transforms.flows.windows import closing, is_open, opening
 
-MONTH = 30 * 86_400_000
-KEPT = 100
 TRIES = 64
 
 
@@ -64,7 +63,7 @@ def plan_send(run: Run, plan: Plan, session: Session, node: Node, t: int) -> str
         return _skip(run, plan, node, sent, session, "too_many_planned", t)
     if due > t:
         write(run, plan, node, sent, session, t, due=due)
-        _keep(run, sent, t)
+        keep(run, plan, sent, t)
         return None
     return judge(run, plan, node, sent, session, t)
 
@@ -111,7 +110,7 @@ def judge(
         elif opens > t:
             sent.due, sent.changed = opens, t
             write(run, plan, node, sent, session, t, due=opens)
-            _keep(run, sent, t)
+            keep(run, plan, sent, t)
             return None
         elif run.era.cap_memory and _capped(run, plan, channel, verb.topic, t):
             refused = "capped"
@@ -264,12 +263,17 @@ def _leave(
         kept = [s for s in run.state.sends if s.at > t - run.era.cap_memory]
         run.state.sends = [*kept, Sent(t, channel, verb.topic)]
     write(run, plan, node, sent, session, t)
-    _keep(run, sent, t)
+    keep(run, plan, sent, t)
 
 
-def _keep(run: Run, sent: Communication, t: int) -> None:
+def keep(run: Run, plan: Plan, sent: Communication, t: int) -> None:
     """Remember a communication: planned and awaited ones always, others for 30 days, a hundred."""
     state = run.state
+    if sent.due is None and sent.step not in plan.asked:
+        if state.communications:
+            drop(run, sent)
+        shelve(state, sent, t)
+        return
     edge, old, others = t - MONTH, False, []
     for known in state.communications:
         if known is not sent:

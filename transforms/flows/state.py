@@ -139,6 +139,13 @@ class Sent(Part, array_like=True, gc=False):
     topic: str | None = None
 
 
+class Past(Part, array_like=True, gc=False):
+    """A communication on the shelf, as it was encoded, and when it changed last."""
+
+    changed: int
+    packed: msgspec.Raw
+
+
 class State(Part, array_like=True, gc=False):
     """One user.
 
@@ -164,3 +171,4 @@ class State(Part, array_like=True, gc=False):
     sends: list[Sent] = []
     communications: list[Communication] = []
     pending: list[Pending] = []
+    past: list[Past] = []

@@ -10,6 +10,7 @@ from transforms.flows.codec import encoded_size
 from transforms.flows.plan import Node, Plan
 from transforms.flows.run import Data, Run
 from transforms.flows.sending import drop, write
+from transforms.flows.shelf import shelve, take_down
 from transforms.flows.signals import CommunicationUpdate, ProfileChange
 from transforms.flows.state import Communication, Session
 
@@ -24,7 +25,10 @@ def take_status(run: Run, change: CommunicationUpdate, t: int) -> bool:
 
     A planned one that came to a final status does not leave any more.
     """
-    found = next((c for c in run.state.communications if c.id == change.communication), None)
+    name = change.communication
+    found = next((c for c in run.state.communications if c.id == name), None)
+    past = take_down(run.state, name) if found is None else None
+    found = found or past
     if found is None:
         run.reject("unknown_communication", t, detail=change.communication)
         return False
@@ -44,6 +48,8 @@ def take_status(run: Run, change: CommunicationUpdate, t: int) -> bool:
     row = Communication(**{f: getattr(found, f) for f in found.__struct_fields__})
     row.status = change.status
     write(run, plan, node, row, session, t, data=data, name=run.other_id())
+    if past is not None:
+        shelve(run.state, past, t)
     return True
 
 
