@@ -10,22 +10,22 @@ import os
 from collections.abc import Callable, Iterable
 from functools import cache
 from hashlib import blake2b
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
-from msgspec.structs import astuple
 
-from transforms.records import TYPES, arrow_schema, canonical, fields
+from transforms.records import arrow_schema, canonical, fields
 from transforms.sinks.parts import Part
 
 GROUP = 65_536
 CHUNK = 2_048  # so few are still in the processor's cache when they are read again
 UNLIKE = {"id", "user", "session", "communication", "cause", "address", "flows", "data"}
 EMPTY = canonical({}).decode()
-Column = Callable[[tuple[Any, ...]], pa.Array]
+Column = Callable[[list[Any]], pa.Array]
 
 
 class Tables:
@@ -124,31 +124,29 @@ def part_of(path: Path, place: str, rows: int) -> Part:
 
 def to_batch(kind: str, rows: list[Any]) -> pa.RecordBatch:
     """Turn outputs of one kind into columns of its schema."""
-    columns = tuple(zip(*map(astuple, rows), strict=True))
-    arrays = [make(columns[place]) for place, make in _columns(kind)]
+    arrays = [make(rows) for make in _columns(kind)]
     return pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(kind))
 
 
 @cache
-def _columns(kind: str) -> tuple[tuple[int, Column], ...]:
-    """Return for each column of a schema the place of its value in a row, and what makes it."""
-    schema, places = arrow_schema(kind), TYPES[kind].__struct_fields__
+def _columns(kind: str) -> tuple[Column, ...]:
+    schema = arrow_schema(kind)
     return tuple(
-        (places.index(field.name), _column(field.kind, schema.field(field.name).type))
-        for field in fields(kind)
+        _column(field.name, field.kind, schema.field(field.name).type) for field in fields(kind)
     )
 
 
-def _column(kind: str, arrow: pa.DataType) -> Column:
-    """Return what makes a column of its values."""
+def _column(name: str, kind: str, arrow: pa.DataType) -> Column:
+    """Return what makes one column of rows."""
+    get = attrgetter(name)
     if kind == "json":
-        return lambda values: pa.array([_json(value) for value in values], arrow)
+        return lambda rows: pa.array([_json(value) for value in map(get, rows)], arrow)
     if kind == "double":
         # Whole numbers are numbers, too; Arrow would refuse those beyond 53 bits.
-        return lambda values: pa.array(
-            [None if value is None else float(value) for value in values], arrow
+        return lambda rows: pa.array(
+            [None if value is None else float(value) for value in map(get, rows)], arrow
         )
-    return lambda values: pa.array(values, arrow)
+    return lambda rows: pa.array(list(map(get, rows)), arrow)
 
 
 def _json(value: Any) -> str:
