@@ -6,6 +6,7 @@ PYTEST_ARGS ?=
 HISTORIES ?= 20000
 BENCH_ARGS ?=
 DEMO_ARGS ?=
+SAMPLE_ARGS ?=
 EMULATOR_JAR ?=
 
 # What `make run` replays.
@@ -19,7 +20,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format docs bench bench-plain fuzz stream-demo stream-smoke stream-histories stream-bench emulator-test compiled test-compiled lock wheel clean
+.PHONY: help setup run test check format docs bench bench-plain fuzz stream-demo stream-smoke stream-histories stream-sample stream-bench emulator-test compiled test-compiled lock wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,8 +66,12 @@ stream-demo: $(READY) ## purchases through Pub/Sub, the streaming job, topics, R
 stream-smoke: $(READY) ## true streaming on Beam's Prism; needs Go
 	@$(BIN)/python -m tests.kit.stream_smoke
 
-stream-histories: $(READY) ## 1,000 random histories through the job's DoFn
+stream-histories: $(READY) ## 1,000 random histories through the job's DoFn, and through Pub/Sub with every fault
 	@BEAM_HISTORIES=1000 $(BIN)/python -m pytest -n $(JOBS) tests/beam/test_histories.py
+	@$(BIN)/python -m tests.kit.stream_sample --histories 1000
+
+stream-sample: $(READY) ## all purchases through Pub/Sub with every fault, against the core: SAMPLE_ARGS=--users=1000
+	@$(BIN)/python -m tests.kit.stream_sample --jobs $(JOBS) $(SAMPLE_ARGS)
 
 stream-bench: $(READY) ## the job's DoFn as a share of an empty one
 	@$(BIN)/python -m benchmarks.stream

@@ -15,9 +15,11 @@ from apache_beam.utils.timestamp import Timestamp
 from benchmarks.core import HOUR, live
 from transforms.flows import signals
 from transforms.flows.signals import Event
-from transforms.run_flows import Key, RunFlows
+from transforms.run_flows import Decided, Key, RunFlows
 
-SECONDS: list[float] = []
+EVENTS: list[float] = []
+ALARMS: list[float] = []
+"""Seconds of the bundles that held events, and of those that held alarms."""
 Element = tuple[Key, bytes]
 
 
@@ -27,39 +29,43 @@ def live_state() -> bytes:
     return live()
 
 
-class Timed(RunFlows):
-    """Starts each user with a state, and takes the time of a bundle."""
+class Timed(beam.DoFn):  # type: ignore[misc]  # Beam has no types
+    """Takes the time of a bundle, and starts each user with a state."""
 
     def start_bundle(self) -> None:
+        self.spent = ALARMS
         self.began = time.thread_time()
 
     def finish_bundle(self) -> None:
-        SECONDS.append(time.thread_time() - self.began)
+        self.spent.append(time.thread_time() - self.began)
+
+    def begin(self, cell: Any) -> None:
+        """Begin with an event."""
+        self.spent = EVENTS
+        if cell.read() is None:
+            cell.write(live_state())
+
+
+class Flows(Timed, RunFlows):
+    """The step of the job."""
 
     def process(
         self, element: Element, cell: Any = RunFlows.STATE, wake: Any = RunFlows.ALARM
     ) -> Any:
-        if cell.read() is None:
-            cell.write(live_state())
-        return super().process(element, cell, wake)
+        self.begin(cell)
+        return RunFlows.process(self, element, cell, wake)
 
 
-class Empty(beam.DoFn):  # type: ignore[misc]  # Beam has no types
+@beam.typehints.with_output_types(Decided)
+class Empty(Timed):
     """The same without flows."""
 
     WAKE = TimerSpec("wake", TimeDomain.WATERMARK)
     STATE = beam.DoFn.StateParam(ReadModifyWriteStateSpec("user", BytesCoder()))
     ALARM = beam.DoFn.TimerParam(WAKE)
 
-    def start_bundle(self) -> None:
-        self.began = time.thread_time()
-
-    def finish_bundle(self) -> None:
-        SECONDS.append(time.thread_time() - self.began)
-
     def process(self, element: Element, cell: Any = STATE, wake: Any = ALARM) -> None:
-        if cell.read() is None:
-            cell.write(live_state())
+        self.begin(cell)
         signal = signals.decode(element[1])
         blob = cell.read()
         cell.write(bytes(memoryview(blob)))

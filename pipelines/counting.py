@@ -21,7 +21,8 @@ from transforms.metrics import Counts, Metric, Window
 from transforms.records import name_of, to_row
 from transforms.run_flows import Key
 from transforms.sinks import parquet
-from transforms.sinks.folders import add_parts, folder_of
+from transforms.sinks.folders import folder_of
+from transforms.sinks.parts import add_parts
 
 COUNTED = ("transition", "communication", "message", "call", "conversion", "rejection")
 """The kinds of rows that numbers are counted from."""

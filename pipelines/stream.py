@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
-import msgspec
 from apache_beam.options.pipeline_options import StandardOptions
 from apache_beam.transforms import trigger
-from apache_beam.transforms.window import FixedWindows
+from apache_beam.transforms.window import FixedWindows, GlobalWindows
 from apache_beam.utils.timestamp import Duration
 
 from pipelines.counting import COUNTED, LATENESS, CountWindows, paced
@@ -27,108 +26,118 @@ from pipelines.stream_options import (
     control_of,
     sinks_of,
     stream_options,
+    subscription_of,
 )
 from transforms.catalogs import Catalogs, FollowedLogs
-from transforms.run_flows import KINDS, Key, RunFlows, Settings
+from transforms.messages import kind_of
+from transforms.run_flows import Decided, Key, RunFlows, Settings
 from transforms.sinks.bundles import Publish, WriteStates
 from transforms.sinks.folders import Table
 from transforms.sinks.windows import WriteManifest, WriteRows
 from transforms.sources.pubsub import read_pubsub
-from transforms.sources.pubsub_hand import Settings as Subscription
 from transforms.sources.receive import BAD, Receive
 
 LONGEST_LATENESS = 31 * 86_400
 """Seconds: as long as a subscription keeps messages. No row of the raw tables is left out."""
 
 
-class _Kind(msgspec.Struct, frozen=True, gc=False, rename={"kind": "is"}):
-    """What is read of an encoded output to know its kind."""
-
-    kind: str
-
-
-_read_kind = msgspec.msgpack.Decoder(_Kind).decode
-
-Outputs = dict[str, Any]
-"""A collection of ``(key, encoded output)`` for each kind."""
-
-
 class RunStream(beam.PTransform):
-    """Messages of the events topic, stamped with their receipts, to outputs by kind."""
+    """Messages of the events topic, stamped with their receipts, to what each step decided."""
 
     def __init__(self, catalogs: Catalogs, space: str, settings: Settings) -> None:
         super().__init__()
         self._catalogs, self._space, self._settings = catalogs, space, settings
 
-    def expand(self, messages: Any) -> Outputs:
+    def expand(self, messages: Any) -> Any:
         received = messages | "Decode and key" >> beam.ParDo(
             Receive(self._catalogs, self._space)
         ).with_outputs(BAD, main="signals")
         run = RunFlows(self._catalogs, self._settings)
-        decided = received.signals | "Run flows" >> beam.ParDo(run).with_outputs(*KINDS)
-        outs: Outputs = {kind: decided[kind] for kind in KINDS}
-        letters = (outs["dead_letter"], received[BAD])
-        outs["dead_letter"] = letters | "All dead letters" >> beam.Flatten()
-        return outs
+        decided = received.signals | "Run flows" >> beam.ParDo(run)
+        return (decided, received[BAD]) | "With dead letters" >> beam.Flatten()
 
 
 class WriteOutputs(beam.PTransform):
-    """Outputs to wherever they go, each sink on a branch of its own."""
+    """Outputs to wherever they go, each sink on a branch of its own.
+
+    What a sink leaves out becomes a dead letter on the topic of those, and one of topics and
+    Redis is in the table too. Nothing comes back to a step that it came from: no loop.
+    """
 
     def __init__(self, sinks: Sinks, lateness: int = LATENESS) -> None:
         super().__init__()
         self._sinks, self._lateness = sinks, lateness
 
-    def expand(self, outs: Outputs) -> None:
+    def expand(self, decided: Any) -> None:
         sinks = self._sinks
+        letters = []
         if sinks.topics:
-            published = [outs[kind] for kind in KINDS if kind in sinks.topics]
             publish = beam.ParDo(Publish(sinks.topics, sinks.encoding))
-            _ = published | "For topics" >> beam.Flatten() | "Publish" >> publish
+            letters.append(decided | "Publish" >> publish)
         if sinks.redis:
-            _ = outs["flow_state"] | "Write states" >> beam.ParDo(WriteStates(sinks.redis))
+            letters.append(decided | "Write states" >> beam.ParDo(WriteStates(sinks.redis)))
         if sinks.tables:
-            kept = [outs[kind] for kind in TO_TABLES] | "Rows to keep" >> beam.Flatten()
-            _ = kept | "Tables" >> WriteTables(sinks.tables, sinks.window, sinks.pace)
-            counted = [outs[kind] for kind in COUNTED] | "Counted rows" >> beam.Flatten()
-            _ = counted | "Numbers" >> CountWindows(sinks.tables, self._lateness, sinks.pace)
+            kept = (decided, *letters) | "With letters of sinks" >> beam.Flatten()
+            table = WriteTables(sinks.tables, sinks.window, sinks.pace)
+            letters.append(kept | "Tables" >> table)
+            rows = beam.FlatMap(counted_rows).with_output_types(tuple[Key, bytes])
+            count = CountWindows(sinks.tables, self._lateness, sinks.pace)
+            _ = decided | "Counted rows" >> rows | "Numbers" >> count
+        topics = {kind: topic for kind, topic in sinks.topics.items() if kind == "dead_letter"}
+        if topics and letters:
+            publish = beam.ParDo(Publish(topics, sinks.encoding))
+            _ = letters | "Letters of sinks" >> beam.Flatten() | "Publish letters" >> publish
 
 
 class WriteTables(beam.PTransform):
-    """Rows into Parquet files by window, and then into the manifests of their tables."""
+    """Rows into Parquet files by window, and then into the manifests of their tables.
+
+    Gives dead letters for rows that do not fit.
+    """
 
     def __init__(self, out: str, window: int, pace: int | None) -> None:
         super().__init__()
         self._out, self._window, self._pace = out, window, pace
 
-    def expand(self, rows: Any) -> None:
-        table = beam.Map(table_of).with_output_types(tuple[Table, bytes])
+    def expand(self, decided: Any) -> Any:
+        rows = beam.FlatMap(rows_of_tables).with_output_types(tuple[Table, bytes])
         windows = beam.WindowInto(
             FixedWindows(self._window),
             trigger=paced(self._pace, early=False),
             accumulation_mode=trigger.AccumulationMode.DISCARDING,
             allowed_lateness=Duration(LONGEST_LATENESS),
         )
-        _ = (
-            rows
-            | "By table" >> table
+        write = beam.ParDo(WriteRows(self._out))
+        written = (
+            decided
+            | "By table" >> rows
             | "Windows of a file" >> windows
             | "Rows of a file" >> beam.GroupByKey()
-            | "Write rows" >> beam.ParDo(WriteRows(self._out))
+            | "Write rows" >> write.with_outputs(BAD, main="parts")
+        )
+        _ = (
+            written.parts
             | "Files of a table" >> beam.GroupByKey()
             | "List files" >> beam.ParDo(WriteManifest(self._out))
         )
+        return written[BAD] | "In no window" >> beam.WindowInto(GlobalWindows())
 
 
-def table_of(element: tuple[Key, bytes]) -> tuple[Table, bytes]:
-    """Key a row by its space and kind, which stands at its beginning."""
-    (space, _), encoded = element
-    return (space, kind_of(encoded)), encoded
+def rows_of_tables(decided: Decided) -> Iterator[tuple[Table, bytes]]:
+    """Key the rows of tables by space and kind."""
+    (space, _), encoded = decided
+    for row in encoded:
+        kind = kind_of(row)
+        if kind in TO_TABLES:
+            yield (space, kind), row
 
 
-def kind_of(encoded: bytes) -> str:
-    """Read the kind of an encoded output."""
-    return _read_kind(encoded).kind
+def counted_rows(decided: Decided) -> Iterator[tuple[Key, bytes]]:
+    """Choose the rows that numbers are counted from."""
+    key, encoded = decided
+    for row in encoded:
+        if kind_of(row) in COUNTED:
+            yield key, row
 
 
 def build(
@@ -139,11 +148,11 @@ def build(
     space: str = "default",
     settings: Settings | None = None,
     lateness: int = LATENESS,
-) -> Outputs:
-    """Put the job behind a collection of received messages; gives its outputs by kind."""
-    outs: Outputs = messages | "Flows" >> RunStream(catalogs, space, settings or Settings())
-    _ = outs | "Outputs" >> WriteOutputs(sinks, lateness)
-    return outs
+) -> Any:
+    """Put the job behind a collection of received messages; gives what each step decided."""
+    decided = messages | "Flows" >> RunStream(catalogs, space, settings or Settings())
+    _ = decided | "Outputs" >> WriteOutputs(sinks, lateness)
+    return decided
 
 
 def run(words: Sequence[str]) -> int:
@@ -154,11 +163,7 @@ def run(words: Sequence[str]) -> int:
     if wrong:
         print("\n".join(wrong), file=sys.stderr)
         return 2
-    subscription = Subscription(
-        subscription=asked.subscription,
-        timestamp_attribute=asked.timestamp_attribute,
-        readers=asked.readers,
-    )
+    subscription = subscription_of(asked)
     catalogs = FollowedLogs(control_of(asked.control, asked.space))
     with beam.Pipeline(options=options) as pipeline:
         messages = pipeline | "Read events" >> read_pubsub(subscription, options)

@@ -12,7 +12,9 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 import schemas
 from pipelines.counting import PACE
 from schemas.wire import Encoding
+from transforms.flows.catalog import NEVER
 from transforms.sinks import pubsub
+from transforms.sources.pubsub_hand import Settings as Subscription
 
 TO_TABLES = tuple(kind for kind in schemas.OUTPUTS if kind not in ("flow_state", "handover"))
 """Kinds with a table; a flow state is of now, and a handover holds a whole state."""
@@ -47,6 +49,9 @@ class StreamOptions(PipelineOptions):
         add("--subscription", help="projects/P/subscriptions/S: the events topic's")
         add("--timestamp_attribute", help="the attribute with the receipt; else publish time")
         add("--readers", type=int, default=1, help="readers of the subscription, not on Dataflow")
+        add("--idle", type=idle, default=10_000, metavar="SECONDS|never",
+            help="for how long the broker must have nothing before time goes on without data; "
+            "never: only records and heartbeats move it; not on Dataflow (default: 10)")  # fmt: skip
         add("--control", action="append", default=[], metavar="[SPACE=]ADDRESS",
             help="a space's control log: a file, gs://, redis://; once for each space")  # fmt: skip
         add("--space", default="default", help="the space of messages that name none")
@@ -55,7 +60,8 @@ class StreamOptions(PipelineOptions):
         add("--topic_prefix", default="", help="what the names of those topics begin with")
         add("--encoding", choices=("json", "avro"), default="json")
         add("--states", metavar="URL", help="Redis for flow states")
-        add("--tables", metavar="DIR", help="folder for Parquet tables; every worker reaches it")
+        add("--tables", metavar="DIR|URL",
+            help="a folder that every worker reaches, or gs://, s3://, abfs://: Parquet tables")  # fmt: skip
         add("--window", type=int, default=600, help="seconds of a Parquet file")
         add("--lateness", type=int, default=7 * 86_400, help="seconds for late updates of numbers")
 
@@ -66,6 +72,29 @@ def stream_options(words: Sequence[str] | None = None) -> PipelineOptions:
     standard = options.view_as(StandardOptions)
     standard.streaming = True
     return options
+
+
+def idle(word: str) -> int:
+    """Read ``--idle`` as ms; raises ArgumentTypeError for what is none."""
+    if word == "never":
+        return NEVER
+    try:
+        seconds = float(word)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= NEVER / 1000:
+        raise argparse.ArgumentTypeError(f'"{word}" is no number of seconds, nor "never"')
+    return round(seconds * 1000)
+
+
+def subscription_of(options: Any) -> Subscription:
+    """Read how the events topic is read."""
+    return Subscription(
+        subscription=options.subscription,
+        timestamp_attribute=options.timestamp_attribute,
+        readers=options.readers,
+        idle_ms=options.idle,
+    )
 
 
 def control_of(given: Sequence[str], space: str) -> dict[str, str]:

@@ -19,8 +19,32 @@ from transforms.flows import control, outputs, signals
 from transforms.flows.control import ControlRecord
 from transforms.flows.outputs import AnyOutput
 from transforms.flows.signals import Signal
-from transforms.records import Row, canonical, from_row, to_row
+from transforms.records import EPOCH, MILLISECOND, Row, canonical, from_row, to_row
 from transforms.sources.raw import Bad
+
+ENVELOPE_TYPES = {
+    "event": "track",
+    "profile": "identify",
+    "audience": "audience",
+    "communication": "communication",
+    "inbound": "inbound",
+    "enter": "enter",
+    "call_result": "call_result",
+    "command": "command",
+    "handover": "handover",
+}
+"""The ``type`` of the envelope for each kind of signal."""
+NAMES = {
+    "id": "messageId",
+    "user": "userId",
+    "time": "timestamp",
+    "received": "receivedAt",
+    "name": "event",
+    "set": "traits",
+    "anonymous_id": "anonymousId",
+    "member_of": "memberOf",
+}
+"""Fields that the envelope calls otherwise."""
 
 Looped = outputs.Emitted | outputs.HandoverOut
 """Outputs that go to the events topic, where another key must see them."""
@@ -106,6 +130,31 @@ def _signal(data: bytes, attributes: Mapping[str, str], place: str) -> Signal | 
         return decode_row(wire.decode(data, dict(attributes))[1], None, place, 0)
     except WireError as error:
         return Bad(place, 0, error.reason, str(error))
+
+
+def to_envelope(signal: Signal) -> bytes:
+    """Write a signal as the JSON record that is read as the same signal; not ``Time``."""
+    said: dict[str, Any] = msgspec.to_builtins(signal)
+    kind = said.pop("is")
+    for moment in {"time", "received"} & said.keys():
+        said[moment] = (EPOCH + said[moment] * MILLISECOND).isoformat(timespec="milliseconds")
+    row = {NAMES.get(name, name): value for name, value in said.items()}
+    if kind != "profile" or row.get("anonymousId") == signal.user.removeprefix("anon:"):
+        del row["userId"]
+        row |= _whose(signal.user)
+    return msgspec.json.encode({"type": ENVELOPE_TYPES[kind]} | row)
+
+
+class _Kind(msgspec.Struct, frozen=True, gc=False, rename={"kind": "is"}):
+    kind: str
+
+
+_read_kind = msgspec.msgpack.Decoder(_Kind).decode
+
+
+def kind_of(encoded: bytes) -> str:
+    """Read the kind of an encoded output."""
+    return _read_kind(encoded).kind
 
 
 def control_row(record: ControlRecord) -> Row:

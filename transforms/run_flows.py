@@ -7,31 +7,31 @@ has then passed it, and no signal that belongs before it is still to come (R1).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import apache_beam as beam
 import msgspec
 from apache_beam.coders import BytesCoder
 from apache_beam.metrics import Metrics
-from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.utils.timestamp import Timestamp
 
-from transforms import beam_patches
-from transforms.catalogs import Catalogs
+from transforms import beam_patches, letters
+from transforms.catalogs import Catalogs, Known
 from transforms.flows import outputs, signals
-from transforms.flows.catalog import NEVER
-from transforms.flows.step import Behind, Done, step
+from transforms.flows.catalog import NEVER, Catalog
+from transforms.flows.step import Behind, step
 
 Key = tuple[str, str]
 """A space and a user's id."""
 
-KINDS: tuple[str, ...] = tuple(
-    str(kind.__struct_config__.tag) for kind in outputs.AnyOutput.__args__
-)
-"""The tags of the outputs: one for each kind."""
+Decided = tuple[Key, list[bytes]]
+"""The encoded outputs of one step for one user, in the order decided.
+
+Together, since a runner's work for an element costs several times what an output does.
+"""
 
 FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 1.0
@@ -62,10 +62,38 @@ class Settings(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     clock: Callable[[], int] = system_clock
 
 
+class Taken(msgspec.Struct, frozen=True, gc=False):
+    """What a step decided, encoded."""
+
+    state: bytes | None
+    outputs: list[bytes]
+    wake_at: int | None
+
+
+def take(
+    catalog: Catalog, state: bytes | None, signal: signals.Signal
+) -> Taken | Behind | Exception:
+    """Run a step; what it raises is a value, but for want of memory, which may pass."""
+    try:
+        done = step(catalog, state, signal)
+        if isinstance(done, Behind):
+            return done
+        return Taken(done.state, [outputs.encode(o) for o in done.outputs], done.wake_at)
+    except MemoryError:
+        raise
+    except Exception as error:
+        return error
+
+
 @beam.typehints.with_input_types(tuple[Key, bytes])
-@beam.typehints.with_output_types(tuple[Key, bytes])
+@beam.typehints.with_output_types(Decided)
 class RunFlows(beam.DoFn):
-    """Hand each user's signals and alarms to ``step``; outputs are tagged with their kind."""
+    """Hand each user's signals and alarms to ``step``.
+
+    What cannot be handled becomes a dead letter: the state and the alarm stay as they are. An
+    alarm that fails is over, so nothing is tried for ever; the next signal that can be handled
+    sets it again, and a repaired signal may be sent anew, since its id was not remembered.
+    """
 
     WAKE = TimerSpec("wake", TimeDomain.WATERMARK)
     STATE = beam.DoFn.StateParam(ReadModifyWriteStateSpec("user", BytesCoder()))
@@ -76,6 +104,7 @@ class RunFlows(beam.DoFn):
         self._settings = settings or Settings()
         self._early = Metrics.counter("flows", "alarms_refused")
         self._behind = Metrics.counter("flows", "went_on_behind")
+        self._failed = Metrics.counter("flows", "failed")
 
     def setup(self) -> None:
         beam_patches.patch()
@@ -85,10 +114,11 @@ class RunFlows(beam.DoFn):
         element: tuple[Key, bytes],
         state: Any = STATE,
         wake: Any = ALARM,
-    ) -> Iterator[TaggedOutput]:
+    ) -> Iterable[Decided]:
         """Handle one signal, encoded as msgpack."""
         key, encoded = element
-        return self._advance(key, signals.decode(encoded), state, wake)
+        known = self._catalogs.of(key[0])
+        return self._advance(key, known, signals.decode(encoded), state, wake)
 
     @on_timer(WAKE)
     def on_wake(
@@ -97,7 +127,7 @@ class RunFlows(beam.DoFn):
         at: Timestamp = beam.DoFn.TimestampParam,
         state: Any = STATE,
         wake: Any = ALARM,
-    ) -> Iterator[TaggedOutput]:
+    ) -> Iterable[Decided]:
         """Say to the core that the alarm's time has come, unless the runner is draining.
 
         The state then keeps what is due, and no alarm is set: where the watermark is at the
@@ -106,48 +136,48 @@ class RunFlows(beam.DoFn):
         t = at.micros // 1000
         if t > self._settings.clock() + self._settings.ahead:
             self._early.inc()
-            return iter(())
-        due = t - self._catalogs.of(key[0]).slack
-        return self._advance(key, signals.Time(user=key[1], at=due), state, wake)
+            return ()
+        known = self._catalogs.of(key[0])
+        signal = signals.Time(user=key[1], at=t - known.slack)
+        return self._advance(key, known, signal, state, wake)
 
     def _advance(
-        self, key: Key, signal: signals.Signal, state: Any, wake: Any
-    ) -> Iterator[TaggedOutput]:
-        done = self._step(key[0], state.read(), signal)
-        if done.state is not None:
-            state.write(done.state)
-        slack = self._catalogs.of(key[0]).slack
-        if done.wake_at is None or done.wake_at + slack > self._settings.until:
+        self, key: Key, known: Known, signal: signals.Signal, state: Any, wake: Any
+    ) -> Iterable[Decided]:
+        blob = state.read()
+        taken = take(known.catalog, blob, signal)
+        if isinstance(taken, Behind):
+            known, taken = self._wait(key[0], blob, signal, taken)
+        if isinstance(taken, Exception):
+            self._failed.inc()
+            letter = letters.of_failure(key[0], blob, signal, taken)
+            return ((key, [outputs.encode(letter)]),)
+        if taken.state is not None:
+            state.write(taken.state)
+        if taken.wake_at is None or taken.wake_at + known.slack > self._settings.until:
             wake.clear()
         else:
-            wake.set(Timestamp(micros=(done.wake_at + slack) * 1000))
-        for output in done.outputs:
-            tag = str(output.__struct_config__.tag)
-            yield TaggedOutput(tag, (key, outputs.encode(output)))
-
-    def _step(self, space: str, state: bytes | None, signal: signals.Signal) -> Done:
-        done = step(self._catalogs.of(space).catalog, state, signal)
-        if isinstance(done, Done):
-            return done
-        return self._wait(space, state, signal, done)
+            wake.set(Timestamp(micros=(taken.wake_at + known.slack) * 1000))
+        return ((key, taken.outputs),) if taken.outputs else ()
 
     def _wait(
-        self, space: str, state: bytes | None, signal: signals.Signal, done: Done | Behind
-    ) -> Done:
+        self, space: str, state: bytes | None, signal: signals.Signal, behind: Behind
+    ) -> tuple[Known, Taken | Exception]:
         """Read the log again, after growing pauses, until it reaches what the signal needs."""
         end, pause = time.monotonic() + self._settings.patience, FIRST_PAUSE
-        while isinstance(done, Behind):
-            known = self._catalogs.refreshed(space).catalog
-            done = step(known, state, signal)
-            if isinstance(done, Done):
+        while True:
+            known = self._catalogs.refreshed(space)
+            taken = take(known.catalog, state, signal)
+            if not isinstance(taken, Behind):
+                return known, taken
+            behind = taken
+            if time.monotonic() >= end:
                 break
-            if time.monotonic() < end:
-                time.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
-            elif self._settings.loose:
-                self._behind.inc()
-                known = msgspec.structs.replace(known, complete_until=NEVER)
-                done = step(known, state, signal)
-            else:
-                raise BehindError(f"the log of {space} is not complete until {done.until}")
-        return done
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+        if not self._settings.loose:
+            raise BehindError(f"the log of {space} is not complete until {behind.until}")
+        self._behind.inc()
+        taken = take(known.catalog.complete(NEVER), state, signal)
+        assert not isinstance(taken, Behind)
+        return known, taken

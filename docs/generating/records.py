@@ -11,7 +11,6 @@ from schemas import load as load_schema
 from transforms.flows import reasons as codes
 from transforms.sources import SOURCES, envelope
 from transforms.sources import mapping as mappings
-from transforms.sources.raw import REASONS as BAD
 
 
 def reasons() -> str:
@@ -36,8 +35,12 @@ def reasons() -> str:
         "In `rejection` and `dead_letter`.",
         _codes(codes.REFUSING),
         "## Records that cannot be used",
-        "In `dead_letter`, with file and line in `cause`.",
-        _codes(BAD),
+        "In `dead_letter`, with file and line in `cause`, or the message's id.",
+        _codes(codes.RECORDS),
+        "## Failures of a streaming job",
+        "In `dead_letter`. What is kept of the user is left as it was; `record` holds the signal "
+        "that was not handled, to be published again.",
+        _codes(codes.FAILING),
         "## On the way",
         "In `transition` too: `entered` rows name the kind of trigger, `left` rows of a `wait_for` "
         "have `timeout` or `case_1`, `case_2` … for the case that happened, `waiting` rows have "

@@ -13,8 +13,7 @@ from tests.kit.reminders import HOUR, LINES, SPACE, TEN, track
 from tests.kit.streams import At, message, run
 from transforms.catalogs import FollowedLogs
 from transforms.flows import control, outputs
-from transforms.flows.signals import Event
-from transforms.run_flows import BehindError, RunFlows, Settings
+from transforms.run_flows import BehindError, Settings
 from transforms.sources.pubsub import Received
 
 
@@ -73,10 +72,8 @@ def test_loose_control_goes_on(log: Path) -> None:
 
 def test_patience_ends(log: Path) -> None:
     """A worker whose log stays behind fails its bundle, so that the runner brings it again."""
-    flows = RunFlows(FollowedLogs({SPACE: str(log)}), Settings(patience=0))
-    late = Event(id="x", user="kim", time=TEN + HOUR, name="Cart")
     with pytest.raises(BehindError, match="shop is not complete until"):
-        flows._step(SPACE, None, late)
+        found(log, Settings(patience=0))
 
 
 def test_an_unread_event_waits_for_the_log(log: Path) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
-import msgspec
 import pyarrow.parquet as pq
 import pytest
 
@@ -29,6 +28,7 @@ from transforms.metrics import Counts, add
 from transforms.metrics import rows as numbers_of
 from transforms.records import to_row
 from transforms.run_flows import Settings
+from transforms.sinks.parts import listed
 from transforms.sinks.redis import open_states
 from transforms.sources.pubsub import Received
 from transforms.sources.pubsub_hand import Settings as Subscription
@@ -94,7 +94,7 @@ class Ran:
             found.finalize()
             self.left = server.unacked(world.subscription)
             server.faults = Faults()
-            self.pulled = self._pull(world, topics)
+            self.pulled = self._pull(world, server, topics)
             found.reader.close()
             world.close()
 
@@ -130,21 +130,23 @@ class Ran:
             build(messages, LOGS, sinks, space=SPACE, settings=settings)
 
     @staticmethod
-    def _pull(world: World, topics: dict[str, str]) -> dict[str, list[Any]]:
+    def _pull(world: World, server: PubSubServer, topics: dict[str, str]) -> dict[str, list[Any]]:
         got: dict[str, list[Any]] = defaultdict(list)
         for topic in sorted(set(topics.values()) - {world.topic}):
             path = topic.replace("/topics/", "/subscriptions/")
-            while some := world.pull(1000, path):
+            while server.unacked(path):  # what the faults delayed may still be under way
+                some = world.pull(1000, path)
                 got[topic.rpartition("/")[2]] += [each.message for each in some]
                 world.subscriber.acknowledge(subscription=path, ack_ids=[e.ack_id for e in some])
         return got
 
     def table(self, kind: str) -> list[dict[str, Any]]:
         """Read the files that a table's manifest names."""
-        manifest = self.out / kind / "_manifest.json"
-        parts = msgspec.json.decode(manifest.read_bytes())["parts"] if manifest.exists() else []
-        files = [self.out / kind / part["path"] for part in parts]
-        return [row for file in files for row in pq.ParquetFile(file).read().to_pylist()]
+        return [
+            row
+            for file in listed(kind, self.out)
+            for row in pq.ParquetFile(file).read().to_pylist()
+        ]
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.stream_options import TO_TABLES
-from tests.kit.stream_demo import SPACE, UNTIL, _id, control_log, demo, purchases
+from tests.kit.stream_demo import SPACE, UNTIL, control_log, demo, published_id, purchases
 from transforms.catalogs import FollowedLogs
 from transforms.flows import outputs
 from transforms.flows.signals import Time
@@ -47,4 +47,4 @@ def test_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def _received(event):
     import msgspec
 
-    return msgspec.structs.replace(event, id=_id(event), received=event.time)
+    return msgspec.structs.replace(event, id=published_id(event), received=event.time)

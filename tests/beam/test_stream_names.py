@@ -13,7 +13,13 @@ from tests.kit.streams import options
 from transforms.sources.pubsub import Received
 
 GOLDEN = Path(__file__).parent / "stream_names.txt"
-OF_BEAM = ("Combine", "GroupByKey", "ParDo(CombineValuesDoFn)", "ParDo(Receive)", "ParDo(RunFlows)")
+OF_BEAM = (
+    "Combine",
+    "GroupByKey",
+    "ParDo(CombineValuesDoFn)",
+    "ParDo(Receive)",
+    "ParDo(WriteRows)",
+)
 """What Beam names within steps of ours: by its own parts, and by our classes."""
 
 

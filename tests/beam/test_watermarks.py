@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pipelines.stream import RunStream
 from tests.kit.reminders import DAY, HOUR, LOGS, MINUTE, SLACK, SPACE, TEN, track
-from tests.kit.streams import At, Step, run
+from tests.kit.streams import At, Step, counted, message, run
 from transforms.flows import outputs
 from transforms.run_flows import Settings
 from transforms.sources.pubsub import Received
@@ -167,6 +167,18 @@ def test_early_alarms_are_refused() -> None:
     assert [o.what for o in found if isinstance(o, outputs.Transition)] == [
         "entered", "reached", "waiting",
     ]  # fmt: skip
+
+
+def test_refused_alarms_are_counted() -> None:
+    """A counter of the job tells how many alarms came early; those that were due are not among them."""
+    carts = [message(cart(user, TEN), TEN, user, space=SPACE) for user in ("kim", "lee")]
+
+    def refused(now: int) -> int:
+        asked = RunStream(LOGS, SPACE, Settings(until=TEN + DAY, clock=At(now), ahead=0))
+        return counted(carts, Received, lambda given: given | asked).get("flows.alarms_refused", 0)
+
+    assert refused(TEN + MINUTE) == 2
+    assert refused(TEN + HOUR + SLACK) == 0
 
 
 def test_wake_looks_no_further_than_the_watermark() -> None:

@@ -67,11 +67,14 @@ class _Pickler:
 
 
 def _copy(state: Any) -> Any:
-    """Copy the state of a key: its alarms one by one, since windows and instants are values."""
+    """Copy the state of a key as deep as it changes: windows and instants are values."""
     made = InMemoryUnmergedState(defensive_copy=state.defensive_copy)
     for window, timers in state.timers.items():
         made.timers[window] = dict(timers)
-    made.global_state = copy.deepcopy(state.global_state)
+    for tag, value in state.global_state.items():
+        is_ids = isinstance(value, dict)  # of windows, each with a list of numbers
+        held = {window: list(ids) for window, ids in value.items()} if is_ids else value
+        made.global_state[tag] = held
     for window, tagged in state.state.items():
         for tag, values in tagged.items():
             made.state[window][tag] = copy.copy(values)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import logging
 import random
+from typing import Any
 
 import apache_beam as beam
 import msgspec
@@ -21,10 +22,10 @@ from transforms.catalogs import FixedLogs
 from transforms.flows import control, outputs, signals
 from transforms.flows.signals import Command, Signal, Time
 from transforms.flows.step import Done, fold
-from transforms.run_flows import KINDS, Key, RunFlows, Settings
+from transforms.run_flows import Key, RunFlows, Settings
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
-DELAYS = {"none": 0, "a minute": MINUTE, "an hour": HOUR, "a day": DAY}
+DELAYS = {"nothing": 0, "a minute": MINUTE, "an hour": HOUR, "a day": DAY}
 SHARE = 0.1
 
 
@@ -82,9 +83,8 @@ def on_beam(played: dict[int, list[Arrival]], end: int) -> dict[str, list[bytes]
     }
     flows = RunFlows(FixedLogs(logs), Settings(until=end, clock=At()))
 
-    def wire(given: object) -> dict[str, object]:
-        decided = given | "Run flows" >> beam.ParDo(flows).with_outputs(*KINDS)  # type: ignore[operator]
-        return {kind: decided[kind] for kind in KINDS}
+    def wire(given: Any) -> Any:
+        return given | "Run flows" >> beam.ParDo(flows)
 
     found = run(steps, tuple[Key, bytes], wire).by_key()
     return {key[1]: sorted(some) for key, some in found.items()}

@@ -41,6 +41,7 @@ from transforms.flows.publish import records_of
 from transforms.flows.signals import Event
 from transforms.messages import from_message
 from transforms.run_flows import Settings
+from transforms.sinks.parts import parts_of
 from transforms.sinks.redis import State, open_states
 from transforms.sources import read
 from transforms.sources.mapped import UNNUMBERED
@@ -93,7 +94,7 @@ def purchases(users: int) -> list[Event]:
     return sorted(found, key=lambda event: event.time)
 
 
-def control_log(out: Path) -> Path:
+def control_lines() -> tuple[bytes, ...]:
     """Publish and start the sample's flows; brokers need a slack, which files do not."""
     (selected,) = common.load_projects([str(FLOWS)])
     project = selected.project
@@ -103,12 +104,17 @@ def control_log(out: Path) -> Path:
         f"{project.space_text}\nslack: {SLACK // 1000}s\n",
         {flow: project.template_texts(flow) for flow in ids},
     )
+    return tuple(control.encode_line(record) for record in records)
+
+
+def control_log(out: Path) -> Path:
+    """Write the control log of the sample's flows."""
     path = out / "control.jsonl"
-    path.write_bytes(b"".join(control.encode_line(record) + b"\n" for record in records))
+    path.write_bytes(b"".join(line + b"\n" for line in control_lines()))
     return path
 
 
-def _id(event: Event) -> str:
+def published_id(event: Event) -> str:
     """Name a row as a publisher would: an id of the reader's own making may not come from outside."""
     return event.id.removeprefix(UNNUMBERED[0])
 
@@ -150,7 +156,7 @@ def publish(events: list[Event]) -> None:
 def _message(event: Event) -> dict[str, Any]:
     body = {
         "type": "track",
-        "messageId": _id(event),
+        "messageId": published_id(event),
         "userId": event.user,
         "timestamp": event.time,
         "event": event.name,
@@ -158,7 +164,7 @@ def _message(event: Event) -> dict[str, Any]:
     }
     return {
         "data": msgspec.json.encode(body),
-        "attributes": {"id": _id(event), "space": SPACE, RECEIPT: str(event.time)},
+        "attributes": {"id": published_id(event), "space": SPACE, RECEIPT: str(event.time)},
         "ordering_key": event.user,
     }
 
@@ -207,10 +213,8 @@ def numbers(folder: Path, window: str = "day") -> list[tuple[Any, ...]]:
 def rows(folder: Path) -> dict[str, int]:
     """Count the rows of each table by its manifest."""
     return {
-        path.parent.name: sum(
-            part["rows"] for part in msgspec.json.decode(path.read_bytes())["parts"]
-        )
-        for path in sorted(folder.glob("*/_manifest.json"))
+        path.name: sum(part.rows for part in parts_of(path.name, folder))
+        for path in sorted(folder.iterdir())
     }
 
 

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import apache_beam as beam
 import pytest
-from apache_beam.metrics import MetricsFilter
 
 from tests.kit.pubsub_servers import World, running
 from tests.kit.redis_server import RedisServer
+from tests.kit.streams import counters
 from transforms.flows import outputs
-from transforms.flows.outputs import AnyOutput, FlowState, ProfileUpdate
+from transforms.flows.outputs import AnyOutput, DeadLetter, FlowState, ProfileUpdate
 from transforms.messages import from_message
+from transforms.run_flows import Decided
 from transforms.sinks.bundles import Publish, WriteStates
 from transforms.sinks.redis import open_states
 
@@ -26,45 +27,69 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         found.close()
 
 
+LETTERS: list[DeadLetter] = []
+
+
+def keep(decided: Decided) -> None:
+    LETTERS.extend(outputs.decode(one) for one in decided[1])
+
+
 def run(step: beam.DoFn, given: list[AnyOutput]) -> dict[str, int]:
-    """Run a step over encoded outputs; gives its counters."""
+    """Run a step over encoded outputs; gives its counters, and keeps its dead letters."""
+    LETTERS.clear()
     pipeline = beam.Pipeline(runner="BundleBasedDirectRunner")
-    encoded = [(("shop", output.user), outputs.encode(output)) for output in given]
-    _ = pipeline | "Outputs" >> beam.Create(encoded) | "Write" >> beam.ParDo(step)
+    encoded = [(("shop", output.user), [outputs.encode(output)]) for output in given]
+    made = pipeline | "Outputs" >> beam.Create(encoded).with_output_types(Decided)
+    _ = made | "Write" >> beam.ParDo(step) | "Keep" >> beam.Map(keep)
     result = pipeline.run()
     result.wait_until_finish()
-    found = result.metrics().query(MetricsFilter().with_name("bad"))["counters"]
-    return {f"{one.key.metric.namespace}.{one.key.metric.name}": one.committed for one in found}
+    return {name: count for name, count in counters(result).items() if name.endswith(".bad")}
+
+
+def told() -> list[tuple[str, str, str, str]]:
+    """Say what the dead letters told: user, reason, cause and detail."""
+    return [(letter.user, letter.reason, letter.cause, letter.detail) for letter in LETTERS]
 
 
 def update(number: int, user: str) -> ProfileUpdate:
     return ProfileUpdate(id=f"p{number}", user=user, at=1, set={"n": number})
 
 
-def state(number: int, user: str) -> FlowState:
+def state(number: int, user: str, sequence: int | None = None) -> FlowState:
+    sequence = number if sequence is None else sequence
     return FlowState(
-        id=f"s{number}", user=user, at=number, sequence=number, flows=[], promotions={}
+        id=f"s{number}", user=user, at=number, sequence=sequence, flows=[], promotions={}
     )
 
 
 def test_a_bundle_publishes_what_it_holds(world: World) -> None:
-    """Every output is on its topic, with its space; one that no broker takes is counted."""
+    """Every output is on its topic, with its space; one that no broker takes is a dead letter.
+
+    A dead letter that no broker takes is only counted; kinds without a topic are passed over.
+    """
     given = [update(number, f"u{number % 3}") for number in range(12)]
-    counted = run(Publish({"profile_update": world.topic}), [*given, update(12, "u" * 2000)])
+    letter = DeadLetter(id="d", user="u" * 2000, at=1, reason="failed", cause="c")
+    topics = {"profile_update": world.topic, "dead_letter": world.topic}
+    counted = run(Publish(topics), [*given, update(12, "u" * 2000), letter, state(1, "kim")])
     received = [each.message for each in world.pull_all(12)]
     found = [from_message(one.data, one.attributes) for one in received]
 
     assert sorted(found, key=lambda one: int(one.id[1:])) == given
     assert {one.attributes["space"] for one in received} == {"shop"}
-    assert counted == {"topics.bad": 1}
+    assert counted == {"topics.bad": 2}
+    why = "profile_update for topics: its id, user, space or flow has more than 1024 bytes"
+    assert told() == [("", "unfit_output", "p12", why)]
 
 
 def test_a_bundle_writes_the_newest_states() -> None:
-    """Each user's newest state is in Redis; an output that is no state is counted."""
+    """Each user's newest state is in Redis; one that does not fit its schema is a dead letter."""
     with RedisServer("valkey") as server:
         given = [state(number, f"u{number % 3}") for number in range(12)]
-        counted = run(WriteStates(server.url), [*given, update(1, "kim")])
+        wrong = state(12, "kim", sequence=2**63)
+        counted = run(WriteStates(server.url), [*given, wrong, update(1, "kim")])
         reader = open_states(server.url)
 
         assert [reader.get_state("shop", f"u{n}").sequence for n in range(3)] == [9, 10, 11]
         assert counted == {"states.bad": 1}
+        why = "flow_state for redis: sequence is not of type long"
+        assert told() == [("kim", "unfit_output", "s12", why)]

@@ -166,13 +166,17 @@ class Rejection(Output, frozen=True, gc=False, tag="rejection", kw_only=True):
 
 
 class DeadLetter(Output, frozen=True, gc=False, tag="dead_letter", kw_only=True):
-    """Something that went wrong: what, why and where."""
+    """Something that went wrong: what, why and where.
+
+    ``record`` is the signal that was not handled, whole, as JSON that can be published again.
+    """
 
     reason: str
     cause: str
     flow: str | None = None
     step: str | None = None
     detail: str = ""
+    record: str | None = None
 
 
 class Call(FromSession, frozen=True, gc=False, tag="call", kw_only=True):

@@ -50,4 +50,29 @@ REFUSING = {
     "unsupported": "this kind of signal is not handled by this version",
 }
 
-REASONS = ENTRY | ENDING | SENDING | REFUSING
+FAILING = {
+    "unknown_space": "the message names a space that there is not",
+    "unreadable_state": "what is kept of the user cannot be read: damaged, or of a newer version",
+    "failed": "a defect: the signal or the alarm could not be handled",
+    "unfit_output": "an output that does not fit its schema, or that its topic does not take",
+}
+"""What a running job could not handle; the user's state is left as it was."""
+
+RECORDS = {
+    "unreadable": "the file cannot be opened or is damaged from here on",
+    "unknown_format": "the file's ending names no format that can be read",
+    "missing_column": "the file lacks a column that the mapping names",
+    "wrong_columns": "the row has more or fewer values than there are columns",
+    "not_utf8": "the line is not UTF-8 text",
+    "not_csv": "the row is not CSV: an open quote, or a field that is too long",
+    "not_json": "the record is not JSON",
+    "unknown_schema": "the message names a schema or an encoding that is not known",
+    "missing": "a required field is missing",
+    "invalid": "a field is not of its type, or too long",
+    "out_of_range": "a time outside of the years 1970 to 2200, or a number beyond 64 bits",
+    "too_large": "the record, or its properties, are over the bound",
+    "too_deep": "values are nested deeper than the bound",
+}
+"""Why a record, or the rest of a file, is no signal."""
+
+REASONS = ENTRY | ENDING | SENDING | REFUSING | FAILING | RECORDS

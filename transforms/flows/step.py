@@ -117,7 +117,7 @@ def _take(run: Run, signal: Signal) -> int | None:
     t = max(at, state.clock)
     if catalog.complete_until < t:
         return t
-    if isinstance(signal, Event) and catalog.heard[signal.name] > t:
+    if isinstance(signal, Event) and catalog.heard[signal.name] > at:
         return None
     known = short(signal.id)
     if seen(state.memory, known):

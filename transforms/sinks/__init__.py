@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Protocol
 
 from transforms.flows.load.problems import suggest
@@ -35,14 +34,14 @@ def _files(address: str, **options: Any) -> Sink:
     """Open ``files:FOLDER``; ``window`` is the seconds of a file."""
     from transforms.sinks import files, folders
 
-    return folders.Folder(files, Path(_place(address)), **options)
+    return folders.Folder(files, _place(address), **options)
 
 
 def _parquet(address: str, **options: Any) -> Sink:
     """Open ``parquet:FOLDER``; ``window`` is the seconds of a file."""
     from transforms.sinks import folders, parquet
 
-    return folders.Folder(parquet, Path(_place(address)), **options)
+    return folders.Folder(parquet, _place(address), **options)
 
 
 def _pubsub(address: str, **options: Any) -> Sink:

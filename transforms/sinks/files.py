@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 
 from transforms.records import Row, fields
-from transforms.sinks.parts import By, Written, write_parts
+from transforms.sinks.parts import By, Place, Written, write_parts
 
 
 def write(
-    kind: str, rows: Iterable[Row], folder: Path, *, by: By = "day", shard: str = ""
+    kind: str, rows: Iterable[Row], folder: Place, *, by: By = "day", shard: str = ""
 ) -> Written:
     """Write rows as JSON lines below ``folder/kind``."""
     return write_parts(kind, rows, folder, _encode, ".jsonl", by, shard)

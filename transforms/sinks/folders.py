@@ -2,7 +2,8 @@
 
 A file holds all rows of its window and is named by the window and by them, so any order,
 repetition or division of the same rows ends in the same files. A file that no manifest names
-is no part of the table: what a crash or a later row left behind is not read.
+is no part of the table: what a crash or a later row left behind is not read. What replaces files
+needs a lock, so this sink is for folders of one machine.
 """
 
 from __future__ import annotations
@@ -13,15 +14,14 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path, PurePath
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import quote
-
-import msgspec
 
 import schemas
 from transforms.records import Record, Row, canonical, from_row, name_of, to_row
 from transforms.sinks.checked import Refused, Wrote, fitting
-from transforms.sinks.parts import MANIFEST, By, Part, Written, finish
+from transforms.sinks.parts import By, Part, Place, Written, finish, parts_of
+from transforms.sinks.remote import Remote, place_of
 
 WINDOW = 600
 """Seconds of a file, unless others are asked for."""
@@ -29,8 +29,6 @@ LOCK = ".lock"
 
 Table = tuple[str, str]
 """A space and a kind of row."""
-
-_manifest = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Format(Protocol):
@@ -42,7 +40,7 @@ class Format(Protocol):
     """
 
     def write(
-        self, kind: str, rows: Iterable[Row], folder: Path, *, by: By = "day", shard: str = ""
+        self, kind: str, rows: Iterable[Row], folder: Place, *, by: By = "day", shard: str = ""
     ) -> Written:
         """Write rows of the schema ``kind`` below ``folder/kind``; ``finish`` comes after all."""
 
@@ -53,9 +51,12 @@ class Format(Protocol):
 class Folder:
     """A sink: outputs are held in memory until ``flush`` writes the files of their windows."""
 
-    def __init__(self, form: Format, out: Path, window: int = WINDOW) -> None:
+    def __init__(self, form: Format, out: str | Path, window: int = WINDOW) -> None:
+        place = place_of(out)
+        if isinstance(place, Remote):
+            raise ValueError(f"{place}: this sink writes to folders of one machine only")
         self._format = form
-        self._out = out
+        self._out = place
         self._window = window * 1000
         self._tables: dict[Table, list[Row]] = {}
 
@@ -70,7 +71,7 @@ class Folder:
     def flush(self) -> None:
         """Write the files of all windows that have new rows, and then the manifests."""
         for (space, kind), rows in self._tables.items():
-            self._add(kind, folder_of(self._out, space), rows)
+            self._add(kind, self._out / quote(space, safe=""), rows)
         self._tables = {}
 
     def close(self) -> None:
@@ -101,9 +102,9 @@ class Folder:
         return self._format.write(kind, unique.values(), folder, shard=shard).parts
 
 
-def folder_of(out: str | Path, space: str) -> Path:
-    """Name the folder that holds a space's tables."""
-    return Path(out) / quote(space, safe="")
+def folder_of(out: str | Path, space: str) -> Place:
+    """Find the folder that holds a space's tables, below a path or an address."""
+    return place_of(out) / quote(space, safe="")
 
 
 def shard_of(start: int, rows: Iterable[bytes]) -> str:
@@ -116,19 +117,6 @@ def shard_of(start: int, rows: Iterable[bytes]) -> str:
 
 def _starts(path: str, start: int) -> bool:
     return PurePath(path).name.startswith(f"part-{start}-")
-
-
-def parts_of(kind: str, folder: Path) -> tuple[Part, ...]:
-    """Read the manifest of a table; no parts without one."""
-    path = folder / kind / MANIFEST
-    found = _manifest(path.read_bytes())["parts"] if path.exists() else []
-    return tuple(Part(**part) for part in found)
-
-
-def add_parts(kind: str, folder: Path, parts: Iterable[Part]) -> None:
-    """Add parts to a table's manifest."""
-    with alone(folder / kind):
-        finish(kind, folder, [Written(parts_of(kind, folder)), Written(tuple(parts))])
 
 
 @contextmanager

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transforms.records import Row, arrow_schema
-from transforms.sinks.parts import By, Written, write_parts
+from transforms.sinks.parts import By, Place, Written, write_parts
 
 
 def write(
-    kind: str, rows: Iterable[Row], folder: Path, *, by: By = "day", shard: str = ""
+    kind: str, rows: Iterable[Row], folder: Place, *, by: By = "day", shard: str = ""
 ) -> Written:
     """Write rows as Parquet below ``folder/kind``."""
     return write_parts(kind, rows, folder, _encode, ".parquet", by, shard)

@@ -1,8 +1,9 @@
 """Rows of a stream as Parquet: a file a window, a manifest over the files of a table, last.
 
 The rows of a window are sorted by the sink, and the file is named by window and contents, so
-a window that is written again leaves the same file. A file that no manifest names is no part
-of the table: what a crash left behind is not read.
+a window that is written again leaves the same file. A file is listed once the runner holds it
+as written, in an entry of the manifest of its own: what a crash left behind is not read, and
+workers do not wait for each other. It goes to a folder or to a store, by its address.
 """
 
 from __future__ import annotations
@@ -13,12 +14,17 @@ from typing import Any
 import apache_beam as beam
 import msgspec
 from apache_beam.metrics import Metrics
+from apache_beam.pvalue import TaggedOutput
 
 from transforms.flows import outputs
 from transforms.records import to_row
 from transforms.sinks import parquet
-from transforms.sinks.folders import Table, add_parts, folder_of, shard_of
-from transforms.sinks.parts import Part
+from transforms.sinks.bundles import left_out
+from transforms.sinks.folders import Table, folder_of, shard_of
+from transforms.sinks.parts import Part, add_parts
+
+BAD = "bad"
+"""The tag of dead letters for rows that were left out, each as the outputs of one step."""
 
 _part = msgspec.msgpack.Decoder(Part).decode
 
@@ -34,13 +40,17 @@ class WriteRows(beam.DoFn):
 
     def process(
         self, element: tuple[Table, Iterable[bytes]], window: Any = beam.DoFn.WindowParam
-    ) -> Iterator[tuple[Table, bytes]]:
+    ) -> Iterator[tuple[Table, bytes] | TaggedOutput]:
         (space, kind), encoded = element
         found = list(encoded)
         shard = shard_of(window.start.micros // 1000, found)
-        rows = (to_row(outputs.decode(row)) for row in found)
-        written = parquet.write(kind, rows, folder_of(self._out, space), shard=shard)
-        self._bad.inc(written.bad_rows)
+        decoded = [outputs.decode(row) for row in found]
+        folder = folder_of(self._out, space)
+        written = parquet.write(kind, map(to_row, decoded), folder, shard=shard)
+        if written.bad_rows:
+            self._bad.inc(written.bad_rows)
+            for letter in left_out("tables", [(space, one) for one in decoded], written.bad):
+                yield TaggedOutput(BAD, letter)
         for part in written.parts:
             yield (space, kind), msgspec.msgpack.encode(part)
 

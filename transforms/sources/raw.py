@@ -11,22 +11,10 @@ import msgspec
 
 from transforms.flows.ids import hashed
 from transforms.flows.outputs import DeadLetter
+from transforms.flows.reasons import RECORDS
 
-REASONS = {
-    "unreadable": "the file cannot be opened or is damaged from here on",
-    "unknown_format": "the file's ending names no format that can be read",
-    "missing_column": "the file lacks a column that the mapping names",
-    "wrong_columns": "the row has more or fewer values than there are columns",
-    "not_utf8": "the line is not UTF-8 text",
-    "not_csv": "the row is not CSV: an open quote, or a field that is too long",
-    "not_json": "the record is not JSON",
-    "unknown_schema": "the message names a schema or an encoding that is not known",
-    "missing": "a required field is missing",
-    "invalid": "a field is not of its type, or too long",
-    "out_of_range": "a time outside of the years 1970 to 2200, or a number beyond 64 bits",
-    "too_large": "the record, or its properties, are over the bound",
-    "too_deep": "values are nested deeper than the bound",
-}
+REASONS = RECORDS
+"""The codes of what is bad, with their meanings."""
 
 
 class Limits(msgspec.Struct, frozen=True, gc=False):

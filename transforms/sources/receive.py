@@ -14,10 +14,10 @@ from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 from apache_beam.utils.timestamp import Timestamp
 
+from transforms import letters
 from transforms.catalogs import Catalogs, Known
 from transforms.decode import is_unread
 from transforms.flows import outputs, signals
-from transforms.flows.ids import hashed
 from transforms.flows.signals import Command, Signal, Time
 from transforms.flows.step import unheard
 from transforms.messages import to_signal
@@ -26,7 +26,7 @@ from transforms.sources.pubsub import Received
 from transforms.sources.raw import Bad
 
 BAD = "bad"
-"""The tag of dead letters."""
+"""The tag of dead letters, each as the outputs of one step."""
 
 KIND, HEARTBEAT = "kind", "heartbeat"
 SPACE = "space"
@@ -79,16 +79,8 @@ class Receive(beam.DoFn):
         self, space: str, bad: Bad, attributes: Mapping[str, str], receipt: int
     ) -> TaggedOutput:
         self._count["bad"].inc()
-        cause = attributes.get(ID, bad.file)
-        letter = outputs.DeadLetter(
-            id=hashed("dead", space, cause),
-            user="",
-            at=receipt,
-            reason=bad.reason,
-            cause=cause,
-            detail=f"message {bad.file}: {bad.detail}",
-        )
-        return TaggedOutput(BAD, ((space, letter.user), outputs.encode(letter)))
+        letter = letters.of_record(space, bad, attributes.get(ID, bad.file), receipt)
+        return TaggedOutput(BAD, ((space, letter.user), [outputs.encode(letter)]))
 
 
 def received(signal: Signal, receipt: int, known: Known) -> Signal:

@@ -1,0 +1,222 @@
+"""What cannot be handled is a dead letter, once; everything else goes on."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import apache_beam as beam
+import msgspec
+import pytest
+
+from tests.kit.reminders import HOUR, LINES, LOGS, MINUTE, SLACK, SPACE, TEN
+from tests.kit.streams import At, Collected, Step, counted, run
+from transforms.catalogs import read_once
+from transforms.decode import decode_json
+from transforms.flows import codec, outputs, signals
+from transforms.flows.outputs import DeadLetter
+from transforms.flows.reasons import FAILING
+from transforms.flows.signals import Event, Signal, Time
+from transforms.flows.step import Done, fold
+from transforms.messages import to_envelope
+from transforms.run_flows import Key, RunFlows, Settings
+
+LATER = TEN + 3 * HOUR
+END = TEN + 5 * HOUR
+
+
+def of_a_newer_version(blob: bytes) -> bytes:
+    return bytes([blob[0] + 8]) + blob[1:]
+
+
+def of_this_version(blob: bytes) -> bytes:
+    return bytes([blob[0] - 8]) + blob[1:]
+
+
+def cut_off(blob: bytes) -> bytes:
+    return blob[:-3]
+
+
+def empty(_blob: bytes) -> bytes:
+    return b""
+
+
+def in_a_lost_version(blob: bytes) -> bytes:
+    """Let a session be of a version of its flow that is in no log: a defect of whoever wrote it."""
+    state = codec.decode(blob)
+    state.sessions[0].version = 9
+    return codec.encode(state)
+
+
+BREAKING: dict[str, Callable[[bytes], bytes]] = {
+    "newer": of_a_newer_version,
+    "cut": cut_off,
+    "empty": empty,
+    "lost": in_a_lost_version,
+}
+REASONS = {"newer": "unreadable_state", "cut": "unreadable_state", "empty": "unreadable_state", "lost": "failed"}  # fmt: skip
+CHANGES = BREAKING | {"mend": of_this_version}
+
+
+class Changed(RunFlows):
+    """The job's step, and beside it events that change what is stored of their user."""
+
+    def process(
+        self, element: tuple[Key, bytes], state: Any = RunFlows.STATE, wake: Any = RunFlows.ALARM
+    ) -> Any:
+        change = CHANGES.get(signals.decode(element[1]).name)
+        if change is None:
+            return super().process(element, state, wake)
+        state.write(change(state.read()))
+        return ()
+
+
+def event(ident: str, user: str, name: str, at: int) -> Event:
+    return Event(id=f"{ident}-{user}", user=user, time=at, received=at, name=name)
+
+
+def given(*events: Event) -> list[tuple[Any, int]]:
+    return [(((SPACE, e.user), signals.encode(e)), e.time) for e in events]
+
+
+def ran(steps: list[Step]) -> Collected:
+    flows = Changed(LOGS, Settings(until=END, clock=At()))
+    return run(steps, tuple[Key, bytes], lambda events: events | "Run flows" >> beam.ParDo(flows))
+
+
+def letters(found: Collected) -> dict[str, list[DeadLetter]]:
+    """List the dead letters of each user, as they came."""
+    made: dict[str, list[DeadLetter]] = defaultdict(list)
+    for (_, user), encoded in found.outputs:
+        output = outputs.decode(encoded)
+        if isinstance(output, DeadLetter):
+            made[user].append(output)
+    return made
+
+
+def broken() -> tuple[list[Step], dict[str, list[Event]]]:
+    """Fill a cart, break what is stored, order within the hour, and once more after it."""
+    users = [*BREAKING, "lee"]
+    orders = {u: [event("order", u, "Order", TEN + 30 * MINUTE), event("more", u, "Order", LATER)] for u in users}  # fmt: skip
+    steps: list[Step] = [
+        TEN - 1,
+        given(*(event("cart", user, "Cart", TEN) for user in users)),
+        given(*(event("break", user, user, TEN + MINUTE) for user in BREAKING)),
+        given(*(orders[user][0] for user in users)),
+        TEN + 2 * HOUR,
+        given(*(orders[user][1] for user in users)),
+        TEN + 4 * HOUR,
+    ]
+    return steps, orders
+
+
+def test_what_cannot_be_handled_is_a_dead_letter() -> None:
+    """A state that cannot be read, and a defect, are dead letters with reason and place (R7).
+
+    There is one for each signal and one for the alarm, which is not tried again; other users
+    get what they would get.
+    """
+    steps, orders = broken()
+
+    found = ran(steps)
+
+    told = letters(found)
+    assert set(told) == set(BREAKING)
+    for user, made in told.items():
+        causes = [f"order-{user}", f"alarm@{TEN + HOUR}", f"more-{user}"]
+        assert [letter.cause for letter in made] == causes
+        assert {letter.reason for letter in made} == {REASONS[user]}
+        assert [letter.at for letter in made] == [TEN + 30 * MINUTE, TEN + HOUR, LATER]
+        assert len({letter.id for letter in made}) == 3
+        assert not any("\n" in letter.detail for letter in made)
+    assert told["lost"][0].detail.startswith("KeyError in transforms.flows.")
+    assert told["newer"][0].detail.endswith("version 9")
+    cart = event("cart", "lee", "Cart", TEN)
+    assert found.by_key()[SPACE, "lee"] == by_the_core([cart, *orders["lee"]])
+
+
+def test_failures_are_counted() -> None:
+    """A counter of the job counts what could not be handled: signals and alarms."""
+    steps, _ = broken()
+    every = [element for step in steps if isinstance(step, list) for element in step]
+    flows = Changed(LOGS, Settings(until=END, clock=At()))
+
+    found = counted(every, tuple[Key, bytes], lambda events: events | beam.ParDo(flows))
+
+    assert found["flows.failed"] == 3 * len(BREAKING)
+
+
+def by_the_core(handled: list[Signal]) -> list[bytes]:
+    last = Time(user="lee", at=END - SLACK)
+    done = fold(read_once(LINES).catalog, None, [*handled, last])
+    assert isinstance(done, Done)
+    return [outputs.encode(output) for output in done.outputs]
+
+
+def test_a_signal_is_whole_in_its_dead_letter() -> None:
+    """The signal that was not handled is in its letter as a record that can be published again."""
+    steps, orders = broken()
+
+    told = letters(ran(steps))
+
+    for user in BREAKING:
+        first, alarm, more = (letter.record for letter in told[user])
+        assert alarm is None
+        assert [decode_json(one.encode()) for one in (first, more) if one] == orders[user]
+
+
+EVERY: list[Signal] = [
+    signals.ProfileChange(
+        id="p", user="kim", time=TEN, received=TEN + 1, set={"a": [1, None]}, unset=("b",),
+        tag=("x",), consent={"email": False}, anonymous_id="a7",
+    ),
+    signals.ProfileChange(id="p", user="anon:a7", time=TEN, set={"a": 1.5}, anonymous_id="a7"),
+    signals.ProfileChange(id="p", user="anon:a7", time=TEN, untag=("x",)),
+    signals.AudienceChange(id="a", user="anon:a7", time=1, audience="vip", entered=False),
+    signals.CommunicationUpdate(
+        id="c", user="kim", time=TEN, communication="m", status="opened", data={"n": 2**62},
+    ),
+    signals.Inbound(id="i", user="kim", time=TEN, channel="sms", number="+1", text="ja\n", call=True),
+    signals.Enter(id="e", user="kim", time=TEN, flow="f", member_of="vip", participant={"x": 1}),
+    signals.CallResult(id="r", user="kim", time=TEN, call="c", ok=False, error="late"),
+    signals.Command(id="o", user="kim", time=TEN, what="stop", flow="f", sequence=3),
+    signals.Handover(id="h", user="kim", time=TEN, source="anon:a7", state=b"\x01\xff\x00"),
+    Event(id="v", user="kim", time=TEN, name="Cart", bypass=True, backfill=True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("signal", EVERY, ids=lambda signal: type(signal).__name__)
+def test_every_signal_is_a_record(signal: Signal) -> None:
+    """Every kind of signal, written as a record, is read as the same signal."""
+    assert decode_json(to_envelope(signal)) == signal
+
+
+def test_once_mended_a_user_goes_on() -> None:
+    """A failure leaves the state as it was: once it can be read, the signals may come again.
+
+    The alarm that failed is over; the next signal lets fire what was due, and sets the next one.
+    """
+    again = event("order", "newer", "Order", TEN + 30 * MINUTE)
+    late = msgspec.structs.replace(again, received=LATER)
+    mend = event("mend", "newer", "mend", LATER)
+    cart = event("cart", "newer", "Cart", TEN)
+    steps: list[Step] = [
+        TEN - 1, given(cart), given(event("break", "newer", "newer", TEN + MINUTE)), given(again),
+        TEN + 2 * HOUR, given(mend), [(((SPACE, "newer"), signals.encode(late)), LATER)],
+        TEN + 4 * HOUR,
+    ]  # fmt: skip
+
+    found = ran(steps)
+
+    sent = [o for o in (outputs.decode(e) for _, e in found.outputs) if not isinstance(o, DeadLetter)]  # fmt: skip
+    assert [o.at for o in sent if isinstance(o, outputs.Message)] == [TEN + HOUR]
+    assert [o.goal for o in sent if isinstance(o, outputs.Conversion)] == ["ordered"]
+    done = fold(read_once(LINES).catalog, None, [cart, late])
+    assert isinstance(done, Done)
+    assert sent == list(done.outputs)
+
+
+def test_every_reason_of_a_failure_has_a_meaning() -> None:
+    """The codes of failures are on the list of reasons."""
+    assert set(REASONS.values()) <= set(FAILING)

@@ -1,0 +1,230 @@
+"""Every fault of the kit, alone and together: a crowd's outputs are those without it, byte for byte."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+import redis
+
+from pipelines.stream_options import TO_TABLES
+from tests.kit import stream_sample
+from tests.kit.crowds import Crowd, Key, fold_all
+from tests.kit.faulty import BAD, LEASE_MS, Left, name_of, rig
+from tests.kit.pubsub_faults import Faults
+from tests.kit.redis_server import RedisServer
+from transforms.flows import outputs
+from transforms.flows.outputs import Emitted, FlowState
+from transforms.flows.signals import Signal
+from transforms.messages import to_event, to_message
+from transforms.sinks.pubsub import KINDS
+from transforms.sources.pubsub_hand import Delivery
+
+pytestmark = pytest.mark.slow
+
+USERS = 120
+
+
+class Case(msgspec.Struct, frozen=True):
+    """Faults, and whether the subscription keeps the order of keys."""
+
+    faults: Faults
+    ordered: bool = True
+
+
+CASES = {
+    "duplicate": Case(Faults(seed=1, duplicate=0.3)),
+    "duplicate_later": Case(Faults(seed=1, duplicate=0.3), ordered=False),
+    "lose_ack": Case(Faults(seed=2, lose_ack=0.3)),
+    "expire_lease": Case(Faults(seed=3, expire_lease=0.3)),
+    "nack_ordered": Case(Faults(seed=4, nack_ordered=0.1)),
+    "delay": Case(Faults(seed=5, delay_ms=60_000)),
+    "unavailable": Case(Faults(seed=6, unavailable=0.05)),
+    "lose_answer": Case(Faults(seed=7, lose_answer=0.05)),
+    "all": Case(
+        Faults(
+            seed=8, duplicate=0.2, lose_ack=0.2, expire_lease=0.2, nack_ordered=0.05,
+            delay_ms=60_000, unavailable=0.02, lose_answer=0.02,
+        )
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def crowd() -> Crowd:
+    return Crowd(USERS)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with RedisServer("valkey") as running:
+        yield running.url
+
+
+@pytest.fixture
+def store(server: str) -> str:
+    with redis.Redis.from_url(server) as client:
+        client.flushall()
+    return server
+
+
+@pytest.fixture(scope="module")
+def calm(crowd: Crowd, server: str, tmp_path_factory: pytest.TempPathFactory) -> Left:
+    """Run the job once without faults."""
+    with redis.Redis.from_url(server) as client:
+        client.flushall()
+    with rig(crowd, Faults(), server, tmp_path_factory.mktemp("calm")) as made:
+        found = made.work_off()
+        made.run(found.deliveries, crowd.end)
+        assert not found.early
+        return made.left()
+
+
+def test_without_faults_it_is_the_core(crowd: Crowd, calm: Left) -> None:
+    """Without faults topics, flow states and rows are those of the core, byte for byte (R1, R3)."""
+    assert_same(calm, crowd, [(record.key, record.signal) for record in crowd.records])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_fault_changes_nothing(
+    name: str, crowd: Crowd, calm: Left, store: str, tmp_path: Path
+) -> None:
+    """Topics, flow states, rows and numbers are those without the fault, byte for byte (R5, R31).
+
+    And the broker hears of no message before the round after the one that made it durable.
+    """
+    case = CASES[name]
+    with rig(crowd, case.faults, store, tmp_path, ordered=case.ordered) as made:
+        found = made.work_off()
+        made.run(found.deliveries, crowd.end)
+        left = made.left()
+
+    assert not found.early
+    assert left.topics == calm.topics
+    assert left.states == calm.states
+    assert left.rows == calm.rows
+    assert left.numbers == calm.numbers
+
+
+def test_what_overtakes_is_handled_as_it_comes(
+    crowd: Crowd, calm: Left, store: str, tmp_path: Path
+) -> None:
+    """Without ordering keys a user's records may change places: the core's order is then theirs.
+
+    Whoever's records keep their order has the same outputs as without the fault.
+    """
+    with rig(crowd, Faults(seed=9, reorder=3), store, tmp_path, ordered=False) as made:
+        found = made.work_off()
+        made.run(found.deliveries, crowd.end)
+        left = made.left()
+
+    arrived = in_order(found.deliveries, crowd)
+    came, published = by_user(arrived), by_user([(r.key, r.signal) for r in crowd.records])
+    moved = {key for key in crowd.histories if came[key] != published[key]}
+    assert not found.early
+    assert USERS / 10 < len(moved) < USERS * 0.9
+    assert_same(left, crowd, arrived)
+    assert of_others(left, moved) == of_others(calm, moved)
+
+
+def test_a_crash_loses_nothing(crowd: Crowd, calm: Left, store: str, tmp_path: Path) -> None:
+    """A job that dies after half of its outputs have left, and its state with it, has acknowledged none.
+
+    The next one gets everything, and topics, flow states and numbers are those of an undisturbed
+    run; a row of the first job may stand in a second file, and is equal.
+    """
+    with rig(crowd, Faults(), store, tmp_path) as made:
+        first = made.read()
+        half = first[: len(first) // 2]
+        made.run(half, half[-1].timestamp)
+        assert made.server.calls("Acknowledge") == 0
+        made.clock.advance(LEASE_MS)
+        again = made.work_off()
+        made.run(again.deliveries, crowd.end)
+        left = made.left()
+
+    assert [d.message_id for d in again.deliveries] != []
+    assert left.topics == calm.topics
+    assert left.states == calm.states
+    assert left.numbers == calm.numbers
+    assert {kind: set(rows) for kind, rows in left.rows.items()} == {
+        kind: set(rows) for kind, rows in calm.rows.items()
+    }
+    assert left.rows != calm.rows, "the crash came too early to prove anything"
+
+
+def test_the_sample_with_every_fault() -> None:
+    """Purchases of 300 customers under all faults give the core's outputs, byte for byte (R1, R3).
+
+    ``make stream-sample`` takes all of them.
+    """
+    (events,) = stream_sample.drawn(300)
+    told = stream_sample.hold(events)
+
+    assert told.users == 300
+    assert told.deliveries > 1.3 * told.records
+    assert (told.differ, told.early) == ((), 0)
+
+
+Arrived = list[tuple[Key, Signal]]
+
+
+def in_order(deliveries: Sequence[Delivery], crowd: Crowd) -> Arrived:
+    """Say which record of whom came first when."""
+    known = {name_of(record): (record.key, record.signal) for record in crowd.records}
+    came = dict.fromkeys(delivery.attributes["id"] for delivery in deliveries)
+    return [known[ident] for ident in came if ident not in BAD]
+
+
+def by_user(arrived: Arrived) -> dict[Key, list[str]]:
+    """Name the records of each user in their order."""
+    found: dict[Key, list[str]] = defaultdict(list)
+    for key, signal in arrived:
+        found[key].append(signal.id)
+    return found
+
+
+def assert_same(left: Left, crowd: Crowd, arrived: Arrived) -> None:
+    """Hold what a job left against the core over the same records in this order."""
+    rows: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
+    bodies: set[tuple[bytes, str]] = set()
+    for (space, user), decided in fold_all(crowd, crowd.histories, arrived).items():
+        states = []
+        for encoded in decided:
+            output = outputs.decode(encoded)
+            rows[output.__struct_config__.tag].append((space, encoded))
+            if isinstance(output, FlowState):
+                states.append(output)
+            elif isinstance(output, Emitted):
+                bodies.add((to_event(space, output).data, user))
+            elif output.__struct_config__.tag in KINDS:
+                bodies.add((to_message(space, output).data, user))
+        held = left.states.get(f"towpath:{space}:state:{user}".encode(), {})
+        assert [s.id.encode() for s in states[-1:]] == [v for k, v in held.items() if k == b"id"]
+    published = [body for bodies in left.topics.values() for body in bodies.values()]
+    letters = {ident for ident, _ in left.topics["dead_letter"].items()}
+
+    assert all(len(same) == 1 for same in published), "an id has two bodies"
+    assert len(letters) == len(BAD)
+    assert {(data, key) for ((data, _, key),) in published if key} == bodies
+    kept = {kind: sorted(found) for kind, found in rows.items() if kind in TO_TABLES}
+    assert {kind: found for kind, found in left.rows.items() if kind != "dead_letter"} == kept
+
+
+def of_others(left: Left, moved: set[Key]) -> object:
+    """Leave out the rows and states of some users."""
+    users = {user for _, user in moved}
+    return (
+        {
+            key: state
+            for key, state in left.states.items()
+            if key.decode().split(":")[-1] not in users
+        },
+        {
+            kind: [row for row in rows if outputs.decode(row[1]).user not in users]
+            for kind, rows in left.rows.items()
+        },
+    )

@@ -1,0 +1,47 @@
+"""What the job's command line says of its source."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.stream_options import StreamOptions, stream_options, subscription_of
+from transforms.flows.catalog import NEVER
+from transforms.sources.pubsub_hand import Delivery, Hand, Settings
+
+HOUR = 3_600_000
+TOPIC = ["--subscription", "projects/p/subscriptions/s"]
+
+
+def asked(*words: str) -> Settings:
+    return subscription_of(stream_options([*TOPIC, *words]).view_as(StreamOptions))
+
+
+def test_the_idle_time_of_the_source() -> None:
+    """``--idle`` says how long a silent topic holds time back; ten seconds if it is not given."""
+    assert asked() == Settings(subscription=TOPIC[1])
+    assert asked("--idle", "2.5").idle_ms == 2_500
+    assert asked("--idle", "0").idle_ms == 0
+    assert asked("--idle", "never").idle_ms == NEVER
+
+
+@pytest.mark.parametrize("word", ["-1", "soon", "nan", "inf", "1e300"])
+def test_what_is_no_idle_time(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """An idle time that is none is refused with what it should be."""
+    with pytest.raises(SystemExit, match="2"):
+        asked(f"--idle={word}")
+    assert 'is no number of seconds, nor "never"' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("word", "moves"), [("30", True), ("never", False)])
+def test_time_on_an_idle_topic(word: str, moves: bool) -> None:
+    """With an idle time a silent topic moves time on; with ``never`` it stands until data comes."""
+    hand = Hand(asked("--idle", word), "r")
+    hand.receive([Delivery("a", b"", {}, HOUR, "m", HOUR)], HOUR)
+    hand.next()
+    for _ in range(2):
+        hand.acknowledged(hand.finalize(hand.cut()))
+    stood = hand.watermark(HOUR)
+    for seconds in range(10, 60, 10):
+        hand.receive([], HOUR + seconds * 1000)
+
+    assert (hand.watermark(HOUR + 60_000) > stood) is moves

@@ -1,0 +1,133 @@
+"""Users of several spaces with random flows, as one topic brings them, and what the core makes of it.
+
+The histories are those of the simulator, a few days long, without what the core has no memory of
+(R5): what is too old is refused each time it comes, and what nothing reads yet is read when it
+comes again after a flow that reads it. What nothing ever reads is in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+import msgspec
+
+from tests.kit.histories import History, history
+from tests.kit.simulate import PER_WORLD
+from tests.kit.worlds import DAY, MINUTE, STARTS, world
+from transforms.catalogs import FixedLogs
+from transforms.decode import decode_json
+from transforms.flows import control, outputs
+from transforms.flows.signals import Command, Event, Signal, Time
+from transforms.flows.step import Done, fold
+from transforms.messages import to_envelope
+from transforms.sources.raw import Bad
+
+LENGTH = 12
+"""Signals of a user, at most; those after five days are left out."""
+SPAN = 5 * DAY
+AFTER = 2 * DAY
+PIECE = 60
+"""Records that are published between two rounds of reading."""
+SLACK = 10_000
+"""Of the source; that of a space is this or none."""
+
+Key = tuple[str, str]
+
+
+class Published(msgspec.Struct, frozen=True):
+    """A record as it is published: its receipt, whose it is, and what it says."""
+
+    receipt: int
+    key: Key
+    signal: Signal
+    data: bytes
+
+
+class People(Protocol):
+    """Users, what they do, and the control logs of their spaces, complete for ever."""
+
+    end: int
+    logs: FixedLogs
+
+    def pieces(self) -> Iterator[list[Published]]:
+        """Give the records as they are published between two rounds of reading."""
+
+
+def fold_all(
+    people: People, users: Iterable[Key], arrived: Iterable[tuple[Key, Signal]]
+) -> dict[Key, list[bytes]]:
+    """Fold each user's signals in this order, the same one once, and then the passing of time."""
+    given: dict[Key, dict[str, Signal]] = {key: {} for key in users}
+    for key, signal in arrived:
+        assert not isinstance(signal, Time)
+        given[key].setdefault(signal.id, signal)
+    return {key: _fold(people, key, [*found.values()]) for key, found in given.items()}
+
+
+def _fold(people: People, key: Key, found: list[Signal]) -> list[bytes]:
+    known = people.logs.of(key[0])
+    done = fold(known.catalog, None, [*found, Time(user=key[1], at=people.end - known.slack)])
+    assert isinstance(done, Done)
+    return [outputs.encode(output) for output in done.outputs]
+
+
+class Crowd:
+    """So many users, eight a space; all begin within a day."""
+
+    def __init__(self, users: int) -> None:
+        self.worlds = list(_worlds(users // PER_WORLD))
+        self.histories = {
+            (f"w{w}", f"u{seed}"): history(world(w), seed, LENGTH)
+            for w in self.worlds
+            for seed in range(w * PER_WORLD, (w + 1) * PER_WORLD)
+        }
+        signals = [p for key, found in self.histories.items() for p in _published(key, found)]
+        self.end = (max(p.receipt for p in signals) + AFTER) // MINUTE * MINUTE
+        self.records = sorted(signals, key=lambda p: p.receipt) + [
+            _wake(key, self.end) for key in self.histories
+        ]
+        self.logs = FixedLogs(
+            {f"w{w}": tuple(map(control.encode_line, world(w).records)) for w in self.worlds}
+        )
+
+    def pieces(self) -> Iterator[list[Published]]:
+        for start in range(0, len(self.records), PIECE):
+            yield self.records[start : start + PIECE]
+
+
+def _worlds(count: int) -> Iterator[int]:
+    number = 0
+    while count:
+        if STARTS[0] <= world(number).start < STARTS[0] + DAY:
+            count -= 1
+            yield number
+        number += 1
+
+
+def _published(key: Key, found: History) -> Iterator[Published]:
+    now = found.world.start
+    for given in found.handled:
+        signal = given.signal
+        assert not isinstance(signal, Time)
+        now = max(now, signal.time if signal.received is None else signal.received)
+        known = given.taken or _is_unread(found, signal)
+        if known and now < found.world.start + SPAN and now - signal.time <= DAY:
+            yield record_of(now, key, signal)
+
+
+def _is_unread(found: History, signal: Signal) -> bool:
+    return isinstance(signal, Event) and signal.name not in found.world.catalog().heard
+
+
+def record_of(receipt: int, key: Key, signal: Signal) -> Published:
+    """Take a signal as a reader of the wire will see it."""
+    data = to_envelope(signal)
+    read = decode_json(data)
+    assert not isinstance(read, Bad | Time), read
+    return Published(receipt, key, msgspec.structs.replace(read, received=receipt), data)
+
+
+def _wake(key: Key, end: int) -> Published:
+    """Let the controller look after a user at the end: no alarm is set for its records."""
+    return record_of(end, key, Command(what="wake", id=f"end-{key[1]}", user=key[1], time=end))

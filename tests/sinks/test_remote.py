@@ -1,0 +1,230 @@
+"""Tables at addresses: whatever the store, the same files, and nothing that several workers lose."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+import apache_beam as beam
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from apache_beam.transforms.window import FixedWindows, TimestampedValue
+
+from pipelines.counting import CountWindows
+from transforms.flows import outputs
+from transforms.flows.outputs import ProfileUpdate, Rejection
+from transforms.records import to_row
+from transforms.sinks import open_sink, parquet
+from transforms.sinks.folders import Folder, Table, folder_of
+from transforms.sinks.parts import ADDED, Part, Place, Written, add_parts, finish, listed, parts_of
+from transforms.sinks.remote import Remote, place_of
+from transforms.sinks.windows import WriteManifest, WriteRows
+
+STORE = "TOWPATH_STORE"
+"""Names one more store to run these tests on, ``gs://bucket/folder`` for instance."""
+KIND = "profile_update"
+MINUTE = 60_000
+
+
+def addresses() -> list[str]:
+    return ["path", "file", "memory", *(["store"] if os.environ.get(STORE) else [])]
+
+
+@pytest.fixture(params=addresses())
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Name an empty folder: by its path, by a file's address, in Arrow's store in memory."""
+    name = f"t{uuid.uuid4().hex}"
+    match request.param:
+        case "path":
+            return str(tmp_path / name)
+        case "file":
+            return f"file://{tmp_path}/with%20space/{name}"
+        case "memory":
+            return f"mock:///{name}"
+        case _:
+            base, mark, query = os.environ[STORE].partition("?")
+            return f"{base.rstrip('/')}/{name}{mark}{query}"
+
+
+def output(number: int, at: int) -> ProfileUpdate:
+    return ProfileUpdate(id=f"p{number}", user="kim", at=at, set={"n": number})
+
+
+def rows(folder: Place) -> list[str]:
+    """Read the ids of all rows that the manifest lists, as an analyst does."""
+    return sorted(
+        row["id"]
+        for path in listed(KIND, folder)
+        for row in pq.ParquetFile(pa.BufferReader(path.read_bytes())).read().to_pylist()
+    )
+
+
+def run(address: str, given: Iterable[ProfileUpdate]) -> None:
+    """Write outputs as the job does, in windows of ten minutes."""
+    with beam.Pipeline(runner="BundleBasedDirectRunner") as pipeline:
+        _ = (
+            pipeline
+            | "Outputs" >> beam.Create([(("shop", KIND), outputs.encode(one)) for one in given])
+            | "At" >> beam.Map(_stamped).with_output_types(tuple[Table, bytes])
+            | "Windows" >> beam.WindowInto(FixedWindows(600))
+            | "Rows" >> beam.GroupByKey()
+            | "Write" >> beam.ParDo(WriteRows(address))
+            | "Files" >> beam.GroupByKey()
+            | "List" >> beam.ParDo(WriteManifest(address))
+        )
+
+
+def _stamped(element: tuple[Table, bytes]) -> TimestampedValue:
+    return TimestampedValue(element, outputs.decode(element[1]).at / 1000)
+
+
+def test_the_job_writes_to_any_address(address: str) -> None:
+    """Rows are in files by window and the manifest lists them, wherever they lie (R31)."""
+    run(address, [output(n, at=n * 4 * MINUTE) for n in range(6)])
+    folder = folder_of(address, "shop")
+
+    assert rows(folder) == [f"p{n}" for n in range(6)]
+    assert sorted(path.name.split("-")[1] for path in listed(KIND, folder)) == [
+        "0", "1200000", "600000",
+    ]  # fmt: skip
+    assert [part.rows for part in parts_of(KIND, folder)] == [3, 1, 2]
+
+
+def test_numbers_go_there_too(address: str) -> None:
+    """The numbers of minutes, hours and days are tables at the same address (R25)."""
+    refused = Rejection(id="r1", user="kim", at=MINUTE, reason="too_old", cause="c")
+    with beam.Pipeline(runner="BundleBasedDirectRunner") as pipeline:
+        rows = pipeline | "Rows" >> beam.Create([(("shop", "kim"), outputs.encode(refused))])
+        _ = rows | "Numbers" >> CountWindows(address, pace=None)
+    found = [
+        row["window"]
+        for path in listed("flow_metric", folder_of(address, "shop"))
+        for row in pq.ParquetFile(pa.BufferReader(path.read_bytes())).read().to_pylist()
+    ]
+
+    assert sorted(found) == ["day", "hour", "minute"]
+
+
+def test_a_bundle_again_changes_nothing(address: str) -> None:
+    """A bundle that is written twice leaves the same files and the same manifest (R31)."""
+    given = [output(n, at=n * 4 * MINUTE) for n in range(6)]
+    run(address, given)
+    before = parts_of(KIND, folder_of(address, "shop"))
+    run(address, given[::-1])
+
+    assert parts_of(KIND, folder_of(address, "shop")) == before
+
+
+def test_a_late_pane_is_another_file(address: str) -> None:
+    """What comes late for a window is added; the files that are there stay, and no row is double."""
+    run(address, [output(1, at=0)])
+    before = set(map(str, listed(KIND, folder_of(address, "shop"))))
+    run(address, [output(2, at=MINUTE)])
+
+    assert before < set(map(str, listed(KIND, folder_of(address, "shop"))))
+    assert rows(folder_of(address, "shop")) == ["p1", "p2"]
+
+
+def test_what_was_not_committed_is_not_read(address: str) -> None:
+    """A bundle that failed after its file was written, and came out otherwise, leaves no row twice."""
+    folder = folder_of(address, "shop")
+    parquet.write(KIND, [to_row(output(1, at=0))], folder, shard="0-a")
+    run(address, [output(1, at=0), output(2, at=0)])
+
+    assert rows(folder) == ["p1", "p2"]
+
+
+def test_workers_that_list_at_once_lose_nothing(address: str) -> None:
+    """Any number of workers add to one manifest at the same time, without a lock."""
+    folder = folder_of(address, "shop")
+    parts = [Part(f"day=1970-01-01/part-{n}.parquet", 1, 1, "x") for n in range(80)]
+    workers = [
+        threading.Thread(target=lambda n=n: [add_parts(KIND, folder, [p]) for p in parts[n::8]])
+        for n in range(8)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+    assert parts_of(KIND, folder) == tuple(sorted(parts, key=lambda part: part.path))
+
+
+def test_a_part_that_is_written_anew_replaces_the_old(address: str) -> None:
+    """Numbers keep their file's name: the manifest has the newest of them, once."""
+    folder = folder_of(address, "shop")
+    name = "day=1970-01-01/part-day-0.parquet"
+    finish(KIND, folder, [Written((Part(name, 1, 10, "a"),))])
+    add_parts(KIND, folder, [Part(name, 2, 20, "b")])
+    add_parts(KIND, folder, [Part(name, 3, 30, "c")])
+
+    assert parts_of(KIND, folder) == (Part(name, 3, 30, "c"),)
+
+
+def test_a_whole_manifest_takes_the_place_of_additions(address: str) -> None:
+    """A run that writes its table anew is not mixed with what was added before."""
+    folder = folder_of(address, "shop")
+    add_parts(KIND, folder, [Part("day=1970-01-01/part-old.parquet", 1, 1, "x")])
+    new = Part("day=1970-01-02/part-new.parquet", 1, 1, "x")
+    finish(KIND, folder, [Written((new,))])
+
+    assert parts_of(KIND, folder) == (new,)
+
+
+def test_an_entry_is_json_for_anybody(address: str) -> None:
+    """An entry of the manifest is one JSON object with the kind and its parts."""
+    folder = folder_of(address, "shop")
+    add_parts(KIND, folder, [Part("day=1970-01-02/part-0-a.parquet", 1, 2, "h")])
+    place = folder / KIND / ADDED
+    (entry,) = place.files() if isinstance(place, Remote) else place.iterdir()
+
+    assert entry.name.startswith("1970-01-02-")
+    assert json.loads(entry.read_bytes()) == {
+        "kind": KIND,
+        "parts": [
+            {"path": "day=1970-01-02/part-0-a.parquet", "rows": 1, "bytes": 2, "hash": "h"}
+        ],
+    }  # fmt: skip
+
+
+def test_a_table_that_is_not_there_is_empty(address: str) -> None:
+    """Without files there is a table without rows, not an error."""
+    assert parts_of(KIND, folder_of(address, "nowhere")) == ()
+
+
+def test_a_space_is_one_folder_at_any_address(address: str) -> None:
+    """A space whose name has a slash leads to no other folder."""
+    add_parts(
+        KIND, folder_of(address, "../a/b"), [Part("day=1970-01-02/part-0.parquet", 1, 1, "h")]
+    )
+
+    assert "..%2Fa%2Fb" in str(folder_of(address, "../a/b"))
+    assert len(parts_of(KIND, folder_of(address, "../a/b"))) == 1
+
+
+def test_an_address_that_nobody_can_write_to_is_told() -> None:
+    """A scheme that Arrow does not know is refused with the address, not with a stack."""
+    with pytest.raises(ValueError, match="no tables can be written to"):
+        parts_of(KIND, folder_of("ftp://somewhere/tables", "shop"))
+
+
+def test_a_sink_with_a_lock_stays_on_its_machine() -> None:
+    """The sink that makes files anew needs a lock, which a store has not: it says so at once."""
+    with pytest.raises(ValueError, match="folders of one machine only"):
+        Folder(parquet, "gs://bucket/tables")
+    with pytest.raises(ValueError, match="folders of one machine only"):
+        open_sink("parquet:gs://bucket/tables")
+
+
+def test_an_address_travels_to_workers() -> None:
+    """A place is its address: nothing is opened before a worker writes."""
+    place = place_of("gs://bucket/tables?endpoint_override=x") / "shop"
+
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(place), type=Remote) == place
+    assert str(place) == "gs://bucket/tables/shop"
