@@ -72,7 +72,7 @@ def compiled() -> list[Any]:
     from mypyc.build import mypycify
 
     paths = [f"{folder}/{name}.py" for folder, names in HOT.items() for name in names.split()]
-    return mypycify(["--ignore-missing-imports", *paths], opt_level="2")
+    return mypycify(["--ignore-missing-imports", *paths], opt_level="3")
 
 
 setup(

@@ -11,7 +11,7 @@ import msgspec
 from pipelines.buckets import Batch, hash_of
 from transforms.flows import signals
 from transforms.flows.signals import Signal, Time
-from transforms.sources.mapped import UNNUMBERED, numbered, unnumbered
+from transforms.sources.mapped import numbered, unnumbered
 
 Placed = list[tuple[int, Signal]]
 
@@ -34,10 +34,7 @@ def in_order(placed: Placed, audit: bool) -> list[Signal]:
         placed.sort(key=lambda item: item[0])
         return _numbered([signal for _, signal in placed])
     found = _numbered([signal for _, signal in placed])
-    if len(found) > 1:
-        found.sort(key=_key)
-        found = _distinct(found)
-    return _receipts(found)
+    return _receipts(_sorted(found) if len(found) > 1 else found)
 
 
 def own_time(signal: Signal) -> int:
@@ -54,26 +51,22 @@ def _key(signal: Signal) -> tuple[int, int, str]:
 
 def _numbered(found: list[Signal]) -> list[Signal]:
     """Give rows without an id theirs: of equal rows each has a number of its own."""
-    if not any(not isinstance(s, Time) and s.id.startswith(UNNUMBERED) for s in found):
-        return found
     seen: dict[str, int] = {}
-    named: list[Signal] = []
-    for signal in found:
-        row = None if isinstance(signal, Time) else unnumbered(signal.id)
-        if row is None:
-            named.append(signal)
-            continue
-        seen[row] = seen.get(row, 0) + 1
-        named.append(msgspec.structs.replace(signal, id=numbered(row, seen[row])))
-    return named
+    for place, signal in enumerate(found):
+        assert not isinstance(signal, Time)
+        row = unnumbered(signal.id)
+        if row is not None:
+            seen[row] = seen.get(row, 0) + 1
+            found[place] = msgspec.structs.replace(signal, id=numbered(row, seen[row]))
+    return found
 
 
-def _distinct(found: list[Signal]) -> list[Signal]:
-    """Order by contents what is of one time, sequence and id, so that chance has no say."""
+def _sorted(found: list[Signal]) -> list[Signal]:
+    """Sort; what is of one time, sequence and id by its contents, so that chance has no say."""
     keys = [_key(signal) for signal in found]
-    if len(set(keys)) == len(keys):
-        return found
-    return sorted(found, key=lambda signal: (_key(signal), signals.encode(signal)))
+    if len(set(keys)) < len(keys):
+        return sorted(found, key=lambda signal: (_key(signal), signals.encode(signal)))
+    return [found[place] for place in sorted(range(len(keys)), key=keys.__getitem__)]
 
 
 def _receipts(found: list[Signal]) -> list[Signal]:
@@ -82,6 +75,8 @@ def _receipts(found: list[Signal]) -> list[Signal]:
     What arrived in order stays as it is, and equals the live run; what arrived late is
     handled before what follows it, and does not hold that up.
     """
+    if all(not isinstance(signal, Time) and signal.received is None for signal in found):
+        return found
     earliest: int | None = None
     for index in range(len(found) - 1, -1, -1):
         signal = found[index]

@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable, Iterable
 from functools import cache
 from hashlib import blake2b
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ CHUNK = 2_048  # so few are still in the processor's cache when they are read ag
 UNLIKE = {"id", "user", "session", "communication", "cause", "address", "flows", "data"}
 EMPTY = canonical({}).decode()
 Column = Callable[[list[Any]], pa.Array]
+Take = Callable[[list[Any]], tuple[list[Any], ...]]
 
 
 class Tables:
@@ -124,29 +124,31 @@ def part_of(path: Path, place: str, rows: int) -> Part:
 
 def to_batch(kind: str, rows: list[Any]) -> pa.RecordBatch:
     """Turn outputs of one kind into columns of its schema."""
-    arrays = [make(rows) for make in _columns(kind)]
+    take, columns = _columns(kind)
+    arrays = [make(values) for make, values in zip(columns, take(rows), strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(kind))
 
 
 @cache
-def _columns(kind: str) -> tuple[Column, ...]:
+def _columns(kind: str) -> tuple[Take, tuple[Column, ...]]:
+    """Return what takes rows of a kind apart into columns, and what makes each for Arrow."""
     schema = arrow_schema(kind)
-    return tuple(
-        _column(field.name, field.kind, schema.field(field.name).type) for field in fields(kind)
-    )
+    # As text: the interpreter reads a slot that the code names three times as fast.
+    taken = ", ".join(f"[row.{field.name} for row in rows]" for field in fields(kind))
+    take: Take = eval(f"lambda rows: ({taken},)")
+    return take, tuple(_column(f.kind, schema.field(f.name).type) for f in fields(kind))
 
 
-def _column(name: str, kind: str, arrow: pa.DataType) -> Column:
-    """Return what makes one column of rows."""
-    get = attrgetter(name)
+def _column(kind: str, arrow: pa.DataType) -> Column:
+    """Return what makes a column of its values."""
     if kind == "json":
-        return lambda rows: pa.array([_json(value) for value in map(get, rows)], arrow)
+        return lambda values: pa.array([_json(value) for value in values], arrow)
     if kind == "double":
         # Whole numbers are numbers, too; Arrow would refuse those beyond 53 bits.
-        return lambda rows: pa.array(
-            [None if value is None else float(value) for value in map(get, rows)], arrow
+        return lambda values: pa.array(
+            [None if value is None else float(value) for value in values], arrow
         )
-    return lambda rows: pa.array(list(map(get, rows)), arrow)
+    return lambda values: pa.array(values, arrow)
 
 
 def _json(value: Any) -> str:

@@ -129,17 +129,7 @@ def announce(
 ) -> None:
     """Tell flows and the outside that the user entered or left an audience that the core owns."""
     name = run.other_id()
-    run.outputs.append(
-        out.AudienceUpdate(
-            id=name,
-            user=run.user,
-            at=t,
-            audience=audience,
-            entered=entered,
-            flow=flow,
-            step=step,
-        )
-    )
+    run.outputs.append(out.AudienceUpdate(name, run.user, t, audience, entered, flow, step))
     run.raise_(AudienceChange(id=name, user=run.user, time=t, audience=audience, entered=entered))
 
 

@@ -224,16 +224,20 @@ def try_enter(
     history = run.state.histories.setdefault(plan.number, History())
     history.times += 1
     history.visits = [*_still_needed(plan, history, t), Visit(t, None, key)]
+    holdout = plan.flow.holdout * 100
     session = Session(
-        id=session_id(run.space, flow, run.user, key, origin),
-        flow=plan.number,
-        version=plan.version,
-        key=key,
-        started=t,
-        step=plan.first,
-        since=t,
-        silent=draw(run.space, flow, run.user, "holdout") < plan.flow.holdout * 100,
-        entry=kept_fields(plan, data),
+        session_id(run.space, flow, run.user, key, origin),
+        plan.number,
+        plan.version,
+        key,
+        t,
+        plan.first,
+        t,
+        None,
+        None,
+        0,
+        bool(holdout) and draw(run.space, flow, run.user, "holdout") < holdout,
+        kept_fields(plan, data),
     )
     run.ancestors[session.id] = run.causes
     run.state.sessions = [*run.state.sessions, session]
