@@ -73,8 +73,8 @@ stream-histories: $(READY) ## 1,000 random histories through the job's DoFn, and
 stream-sample: $(READY) ## all purchases through Pub/Sub with every fault, against the core: SAMPLE_ARGS=--users=1000
 	@$(BIN)/python -m tests.kit.stream_sample --jobs $(JOBS) $(SAMPLE_ARGS)
 
-stream-bench: $(READY) ## the job's DoFn as a share of an empty one
-	@$(BIN)/python -m benchmarks.stream
+stream-bench: compiled ## the job's DoFn as a share of an empty one
+	@PYTHONPATH=build/compiled:. $(BIN)/python -P -m benchmarks.stream $(BENCH_ARGS)
 
 emulator-test: $(READY) ## the Pub/Sub tests on Google's emulator too: EMULATOR_JAR=FILE
 	@TOWPATH_PUBSUB_EMULATOR_JAR=$(EMULATOR_JAR) $(BIN)/python -m pytest \
