@@ -29,7 +29,7 @@ def job_of(args: argparse.Namespace) -> Job:
     if until is None:
         raise common.UserError(f'--until: "{args.until}" is no date or time; write 1998-07-01')
     out = _free(Path(args.out))
-    mapping = _mapping(args.map)
+    mapping = mapping_of(args.map)
     _check_events(args.events, mapping)
     records = _records(args)
     return Job(
@@ -52,7 +52,8 @@ def _free(out: Path) -> Path:
     return out
 
 
-def _mapping(path: str | None) -> Mapping | None:
+def mapping_of(path: str | None) -> Mapping | None:
+    """Read a mapping, if one is given; UserError says all that is wrong with it."""
     if path is None:
         return None
     text = common.read_text(Path(path))

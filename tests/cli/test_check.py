@@ -89,3 +89,14 @@ def test_control_characters_are_shown(folder: Path, capsys: pytest.CaptureFixtur
     err = capsys.readouterr().err
     assert all(c.isprintable() or c == "\n" for c in err)
     assert r"w\x1b]0;t\x07" in err
+
+
+def test_another_file_that_is_no_text(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A flow is checked although a file beside it cannot be read; a folder is not."""
+    (folder / "good.yaml").write_text(GOOD)
+    (folder / "other.yaml").write_bytes(b"\xff\xfe")
+
+    assert main(["check", "good.yaml"]) == 0
+    assert "left out other.yaml: not UTF-8 text (byte 0)" in capsys.readouterr().err
+    assert main(["check", "."]) == 1
+    assert main(["check", "other.yaml"]) == 1

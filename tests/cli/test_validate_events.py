@@ -143,3 +143,36 @@ def test_usage(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_help_belongs_to_reasons() -> None:
     """No help is written for a reason that does not exist."""
     assert set(HELPS) <= set(REASONS)
+
+
+def test_a_table_with_a_mapping(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A table whose columns a mapping names is checked as a replay would read it."""
+    (folder / "map.yaml").write_text("user: who\ntime: at\nevent: {value: Bought}\n")
+    (folder / "sales.csv").write_text("who,at\nkim,2026-03-01\nlee,yesterday\n")
+
+    assert main(["validate-events", "sales.csv", "--map", "map.yaml"]) == 1
+    shown = capsys.readouterr()
+    assert "sales.csv:3: " in shown.out + shown.err
+    assert "2 records (1 event), 1 bad" in shown.out + shown.err
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"who;at\nkim;2026-03-01\n", "parted by semicolons; columns are parted by commas"),
+        (b"who\tat\nkim\t2026-03-01\n", "parted by tabs"),
+        ("who,at\nkim,2026-03-01\n".encode("utf-16"), "UTF-16, not UTF-8; try iconv"),
+        (b"wh\xff,at\nkim,2026-03-01\n", "not UTF-8 text"),
+    ],
+)
+def test_tables_of_other_makes(
+    folder: Path, capsys: pytest.CaptureFixture[str], data: bytes, said: str
+) -> None:
+    """A table with other separators or another encoding is told so, once, and not its columns."""
+    (folder / "map.yaml").write_text("user: who\ntime: at\nevent: {value: Bought}\n")
+    (folder / "sales.csv").write_bytes(data)
+
+    assert main(["validate-events", "sales.csv", "--map", "map.yaml"]) == 1
+    shown = capsys.readouterr()
+    assert said in shown.out + shown.err
+    assert "1 records, 1 bad" in shown.out + shown.err

@@ -80,17 +80,24 @@ def read_text(path: Path) -> str:
         raise UserError(f"{path}: {(error.strerror or str(error)).lower()}") from None
 
 
-def read_definitions(folder: Path) -> dict[str, str]:
+def read_definitions(folder: Path, chosen: set[str] | None = None) -> dict[str, str]:
     """Read the definitions of one folder into a mapping from path to text.
 
     These are its YAML files and the templates in ``messages``; other folders are projects of
-    their own.
+    their own. Where flows were ``chosen``, another one that cannot be read is left out.
     """
     files = [path for path in folder.iterdir() if path.suffix in (".yaml", ".yml")]
     files += (folder / "messages").glob("*.liquid")
-    return {
-        path.as_posix(): read_text(path) for path in sorted(files) if not path.name.startswith(".")
-    }
+    found = {}
+    for path in sorted(path for path in files if not path.name.startswith(".")):
+        try:
+            found[path.as_posix()] = read_text(path)
+        except UserError as error:
+            needed = path.suffix == ".liquid" or path.stem == "space"
+            if needed or chosen is None or path.as_posix() in chosen:
+                raise
+            say(f"left out {error}")
+    return found
 
 
 class Selected(msgspec.Struct, frozen=True):
@@ -143,7 +150,7 @@ def show_problems(problems: Iterable[Problem], files: Mapping[str, str]) -> None
 
 
 def _selected(folder: Path, chosen: set[str] | None) -> Selected:
-    project = load_project(read_definitions(folder))
+    project = load_project(read_definitions(folder, chosen))
     flows = project.flow_files
     for path in sorted(chosen or ()):
         if path not in project.files:
@@ -153,7 +160,15 @@ def _selected(folder: Path, chosen: set[str] | None) -> Selected:
 
 def _folders(root: Path) -> list[Path]:
     """Find the folders that hold definitions, the root first."""
-    inside = [p for ending in ("*.yaml", "*.yml") for p in root.rglob(ending)]
+    closed: list[OSError] = []
+    inside = [
+        Path(folder, name)
+        for folder, _, names in os.walk(root, onerror=closed.append)
+        for name in names
+        if name.endswith((".yaml", ".yml"))
+    ]
+    for error in closed:
+        raise UserError(f"{error.filename}: {(error.strerror or str(error)).lower()}")
     folders = {path.parent for path in inside if not _hidden(path.relative_to(root))}
     if not folders:
         raise UserError(f"{root}: no definitions (.yaml files) in it")

@@ -14,9 +14,11 @@ from pathlib import Path
 import msgspec
 
 from towpath.cli import common
+from towpath.request import mapping_of
 from transforms import sources
 from transforms.decode import decode
 from transforms.flows.signals import Signal
+from transforms.sources.mapping import Mapping
 from transforms.sources.raw import Bad, Raw
 
 HELP = "check files of events against what is read; shows every record that would be refused"
@@ -57,6 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", nargs="+", metavar="FILE", help="JSON lines, Avro, or tables of the envelope"
     )
+    parser.add_argument(
+        "--map", metavar="FILE", help="which columns of a table make up an event, as for replay"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a bad record")
 
 
@@ -65,9 +70,9 @@ def run(args: argparse.Namespace) -> int:
     for name in args.files:
         if not Path(name).is_file():
             raise common.UserError(f"{name}: no such file")
-    good, bad = Counter[str](), 0
+    good, bad, mapping = Counter[str](), 0, mapping_of(args.map)
     for name in args.files:
-        for found in _check(Path(name)):
+        for found in _check(Path(name), mapping):
             if isinstance(found, Wrong):
                 bad += 1
                 common.print_json(found) if args.json else common.say(str(found))
@@ -77,9 +82,9 @@ def run(args: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
-def _check(path: Path) -> Iterator[Signal | Wrong]:
-    for raw in sources.read(path, None):
-        found = raw if isinstance(raw, Bad) else decode(raw)
+def _check(path: Path, mapping: Mapping | None) -> Iterator[Signal | Wrong]:
+    for raw in sources.read(path, mapping):
+        found = raw if isinstance(raw, Bad) else decode(raw, mapping)
         yield _wrong(raw, found) if isinstance(found, Bad) else found
 
 

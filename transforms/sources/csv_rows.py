@@ -6,6 +6,7 @@ and what could not be read as a row is read again from the line after its first.
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections import deque
 from collections.abc import Iterator
@@ -18,6 +19,10 @@ LINES, LETTERS = 100, 1 << 20
 """Bounds of one row."""
 
 
+UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+PARTINGS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
 class _TooLong(Exception):
     """The row has more lines or letters than a row may have."""
 
@@ -28,11 +33,25 @@ def columns(path: Path, limits: Limits) -> tuple[str, ...] | Bad:
     header = table.row()
     if isinstance(header, Bad):
         return header
+    if table.bad:
+        return _not_text(path, limits) or table.bad[0]
     if header is None:
-        return table.bad.pop() if table.bad else Bad(str(path), 1, "unreadable", "it is empty")
+        return Bad(str(path), 1, "unreadable", "it is empty")
+    if len(header) == 1 and (parting := next((c for c in PARTINGS if c in header[0]), None)):
+        detail = f"one column, parted by {PARTINGS[parting]}; columns are parted by commas"
+        return Bad(str(path), 1, "wrong_columns", detail)
     if twice := sorted({name for name in header if header.count(name) > 1}):
         return Bad(str(path), 1, "wrong_columns", f'column "{twice[0]}" stands twice')
     return tuple(header)
+
+
+def _not_text(path: Path, limits: Limits) -> Bad | None:
+    """Tell of a whole file in another encoding than UTF-8."""
+    first = next(lines(path, limits), None)
+    if isinstance(first, Bad | None) or not first[1].startswith(UTF16):
+        return None
+    detail = f"UTF-16, not UTF-8; try iconv -f UTF-16 -t UTF-8 {path.name} > utf8.csv"
+    return Bad(str(path), 1, "not_utf8", detail)
 
 
 def read(path: Path, limits: Limits) -> Iterator[Raw | Bad]:
