@@ -56,8 +56,9 @@ def _used() -> float:
 
 def _replay(events: Path, out: Path, shards: int | None) -> None:
     more = ["--shards", str(shards)] if shards else []
+    safe = ["-P"] if sys.flags.safe_path else []  # else this folder comes before what is compiled
     subprocess.run(
-        [sys.executable, "-m", "towpath.cli.main", "replay", *map(str, FLOWS),
+        [sys.executable, *safe, "-m", "towpath.cli.main", "replay", *map(str, FLOWS),
          "--events", str(events), "--map", str(MAP), "--until", "1998-07-01",
          "--out", str(out), "--json", *more],
         check=True, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
