@@ -61,7 +61,8 @@ HOT = {
     "transforms/flows/expressions": "changing compiling condition dates decisions getting "
     "relations values",
     "transforms/sources": "csv_rows mapped values",
-    "pipelines": "folding ordering tables",
+    "transforms": "decode",
+    "pipelines": "folding ordering reading tables",
 }
 
 

@@ -27,6 +27,14 @@ class Job(msgspec.Struct, frozen=True, gc=False):
     rates: Rates | None = None
 
 
+class Slice(msgspec.Struct, frozen=True, gc=False):
+    """Every ``of``-th record of a file of the job, from the ``nth``, both counted from 0."""
+
+    file: int
+    nth: int = 0
+    of: int = 1
+
+
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Job).decode
 

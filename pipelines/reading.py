@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
-
 from pipelines.buckets import BUCKETS, Tally, empty, encode, part_of
-from pipelines.job import Job
+from pipelines.job import Job, Slice
 from pipelines.progress import PROGRESS
 from transforms.decode import decode
 from transforms.flows.catalog import Catalog
@@ -25,14 +23,6 @@ HELD = 32_000
 LARGE = 16 * 1024 * 1024
 TICK = 5_000
 FILE_BITS = 40
-
-
-class Slice(msgspec.Struct, frozen=True, gc=False):
-    """Every ``of``-th record of a file of the job, from the ``nth``, both counted from 0."""
-
-    file: int
-    nth: int = 0
-    of: int = 1
 
 
 def read_slice(

@@ -14,10 +14,10 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines import job as jobs
 from pipelines import results
-from pipelines.bucket import run_bucket
-from pipelines.job import Job
+from pipelines.bucket import few_collections, run_bucket
+from pipelines.job import Job, Slice
 from pipelines.options import is_local
-from pipelines.reading import Slice, read_slice, slices
+from pipelines.reading import read_slice, slices
 from pipelines.results import Account, Result, begin_run, finish_run, shape_of
 from transforms.flows.catalog import Catalog
 
@@ -62,7 +62,7 @@ def replay(job: Job, options: PipelineOptions) -> Account:
     """Run the pipeline to its end, and give the account of the run."""
     sent = jobs.encode(job)
     begin_run(job)
-    with beam.Pipeline(options=options) as pipeline:
+    with few_collections(), beam.Pipeline(options=options) as pipeline:
         (
             pipeline
             | "Files" >> beam.Create(slices(job, 1 if is_local(options) else READERS))

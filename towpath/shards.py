@@ -18,8 +18,8 @@ from typing import Any
 from pipelines import job as jobs
 from pipelines.bucket import run_bucket
 from pipelines.buckets import BUCKETS
-from pipelines.job import Job
-from pipelines.reading import Slice, read_slice, slices
+from pipelines.job import Job, Slice
+from pipelines.reading import read_slice, slices
 from pipelines.results import Account, Result, begin_run, finish_run, shape_of
 
 LENGTH = struct.Struct("<I")

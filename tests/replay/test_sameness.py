@@ -10,8 +10,8 @@ import pytest
 
 from pipelines.bucket import run_bucket
 from pipelines.buckets import BUCKETS, Batch, Tally, encode, part_of
-from pipelines.job import Job, catalog
-from pipelines.reading import Slice, read_slice, slices
+from pipelines.job import Job, Slice, catalog
+from pipelines.reading import read_slice, slices
 from tests.replay import kit
 from tests.replay.kit import DAY, START, track
 from towpath.request import _own_records
