@@ -28,6 +28,8 @@ COMMANDS = {
     "graph": "towpath.cli.graph",
     "replay": "towpath.cli.replay",
     "fmt": "towpath.cli.fmt",
+    "export": "towpath.cli.export_flow",
+    "import": "towpath.cli.import_flow",
     "schema": "towpath.cli.schema",
     "explain": "towpath.cli.explain",
     "generate": "towpath.cli.generate",

@@ -1,0 +1,100 @@
+"""Files put into a folder of flows: all or none, nothing outside of it, nothing overwritten unasked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from towpath import portable_space
+from towpath.cli import common
+from towpath.packing import definitions
+from transforms.flows.load import Problem, load_project
+from transforms.flows.load.project import SPACE
+
+
+class Plan(msgspec.Struct, frozen=True, gc=False):
+    """What is to be written where, what is there already, and what to say about the space."""
+
+    write: dict[Path, str]
+    same: tuple[Path, ...]
+    notes: tuple[str, ...]
+
+
+def plan(files: Mapping[str, str], into: Path, force: bool) -> Plan:
+    """Compare files with what is in the folder; raise ``UserError`` where they do not fit."""
+    here = _here(into)
+    notes = _space(files, here, into)
+    write: dict[Path, str] = {}
+    same, differ = list[Path](), list[str]()
+    for name, text in files.items():
+        path = _inside(into, name)
+        if name == SPACE and SPACE in here:
+            continue
+        if not path.exists():
+            write[path] = text
+        elif common.read_text(path) == text:
+            same.append(path)
+        else:
+            write[path] = text
+            differ.append(path.as_posix())
+    if differ and not force:
+        said = f"{', '.join(differ)} would be overwritten; --force does so"
+        raise common.UserError(said, code=1)
+    _fit(here, files)
+    return Plan(write, tuple(same), tuple(notes))
+
+
+def carry_out(planned: Plan) -> None:
+    """Write the files."""
+    for path, text in planned.write.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="")
+
+
+def _here(into: Path) -> dict[str, str]:
+    """Read the definitions of the folder by their paths in it."""
+    if into.exists() and not into.is_dir():
+        raise common.UserError(f"{into}: not a folder")
+    if not into.is_dir():
+        return {}
+    found = common.read_definitions(into)
+    return {Path(path).relative_to(into).as_posix(): text for path, text in found.items()}
+
+
+def _inside(into: Path, name: str) -> Path:
+    """Place a file in the folder; raise ``UserError`` if a link leads out of it."""
+    path = into / name
+    if not path.resolve().is_relative_to(into.resolve()):
+        raise common.UserError(f"{path} leads out of {into}", code=1)
+    return path
+
+
+def _space(files: Mapping[str, str], here: Mapping[str, str], into: Path) -> list[str]:
+    """Compare the spaces; the one of the folder stays as it is."""
+    if SPACE not in files or SPACE not in here:
+        return []
+    missing = portable_space.lacking(here[SPACE], files[SPACE])
+    place = (into / SPACE).as_posix()
+    for line in missing:
+        common.say(f"{place}:1:1: {line} [space-differs]")
+    if missing:
+        raise common.UserError(f"{place} lacks what the flows need; add it, and try again", code=1)
+    others = portable_space.other_settings(here[SPACE], files[SPACE])
+    return [f"{key} of {place} is not that of the flows' own space" for key in others]
+
+
+def _fit(here: Mapping[str, str], files: Mapping[str, str]) -> None:
+    """Load what the folder will hold; raise ``UserError`` if the new files have errors in it."""
+    new = definitions(dict(files))
+    merged = {**new, **here, **{path: text for path, text in new.items() if path != SPACE}}
+    project = load_project(merged)
+    found = [p for p in project.problems if p.severity == "error" and _of(p, new)]
+    common.show_problems(found, project.files)
+    if found:
+        raise common.UserError("the flows have problems here; nothing was written", code=1)
+
+
+def _of(problem: Problem, new: Mapping[str, str]) -> bool:
+    return problem.path in new or problem.code == "duplicate-flow"
