@@ -5,6 +5,7 @@ What flows name is found by the words of their files, so it may be more than the
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 
@@ -78,32 +79,41 @@ def _holds(cap: yaml.MappingNode, kept: dict[str, set[str]]) -> bool:
 
 
 def lacking(here: str, wanted: str) -> list[str]:
-    """List what the space here lacks, or has otherwise: a line of YAML each, by its section."""
-    found = []
-    has, wants = _entries(here), _entries(wanted)
-    for place, value in wants.items():
-        section, name = place
-        if place not in has:
-            found.append(f'{section} needs "{name}": {_flow(value)}')
-        elif _plain(has[place]) != _plain(value):
-            found.append(f'{section} has another "{name}": {_flow(has[place])}, not {_flow(value)}')
-    return found
+    """List what the space here lacks: each entry with its section, as a line of YAML."""
+    has = entries(here)
+    return [
+        f'{section} needs "{name}": {flow_text(value)}'
+        for (section, name), value in entries(wanted).items()
+        if (section, name) not in has
+    ]
+
+
+def conflicts(here: str, wanted: str) -> list[str]:
+    """List the entries that the space here has otherwise."""
+    has = entries(here)
+    return [
+        f'{place[0]} has another "{place[1]}": {flow_text(has[place])}, not {flow_text(value)}'
+        for place, value in entries(wanted).items()
+        if place in has and plain(has[place]) != plain(value)
+    ]
 
 
 def other_settings(here: str, wanted: str) -> list[str]:
     """List settings that change what flows do: zone, name, slack, caps and quiet hours."""
-    mine, theirs = _root(here), _root(wanted)
+    mine, theirs = root_of(here), root_of(wanted)
     pairs = [(key, mine.get(key), theirs.get(key)) for key in SETTINGS]
     return [key for key, one, other in pairs if _maybe(one) != _maybe(other)]
 
 
-def _root(text: str) -> Mapping:
+def root_of(text: str) -> Mapping:
+    """Compose the text of a space."""
     root = compose(Report(Source("space.yaml", text)))
     return root if isinstance(root, Mapping) else Mapping(0, 0, ())
 
 
-def _entries(text: str) -> dict[tuple[str, str], Node]:
-    return dict(_walk(_root(text)))
+def entries(text: str) -> dict[tuple[str, str], Node]:
+    """Find the entries of a space by section and name."""
+    return dict(_walk(root_of(text)))
 
 
 def _walk(root: Mapping) -> Iterator[tuple[tuple[str, str], Node]]:
@@ -115,31 +125,31 @@ def _walk(root: Mapping) -> Iterator[tuple[tuple[str, str], Node]]:
 
 
 def _maybe(node: Node | None) -> object:
-    return None if node is None else _plain(node)
+    return None if node is None else plain(node)
 
 
-def _plain(node: Node) -> object:
+def plain(node: Node) -> object:
     """Take a node as texts, lists and maps."""
     match node:
         case Scalar():
             return node.text
         case Mapping():
-            return {key.text: _plain(value) for key, value in node.items}
+            return {key.text: plain(value) for key, value in node.items}
         case Sequence():
-            return [_plain(item) for item in node.items]
+            return [plain(item) for item in node.items]
         case _:
             raise TypeError(node)
 
 
-def _flow(node: Node) -> str:
+def flow_text(node: Node) -> str:
     """Write a node on one line, as one would in a space's file."""
     match node:
         case Scalar():
-            return node.text
+            return node.text if node.text and not node.style else json.dumps(node.text)
         case Mapping():
-            inside = ", ".join(f"{key.text}: {_flow(value)}" for key, value in node.items)
+            inside = ", ".join(f"{key.text}: {flow_text(value)}" for key, value in node.items)
             return f"{{{inside}}}"
         case Sequence():
-            return f"[{', '.join(map(_flow, node.items))}]"
+            return f"[{', '.join(map(flow_text, node.items))}]"
         case _:
             raise TypeError(node)

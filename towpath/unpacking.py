@@ -10,6 +10,7 @@ import msgspec
 from towpath import portable_space
 from towpath.cli import common
 from towpath.packing import definitions
+from towpath.space_merging import merged
 from transforms.flows.load import Problem, load_project
 from transforms.flows.load.project import SPACE
 
@@ -25,24 +26,21 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
 def plan(files: Mapping[str, str], into: Path, force: bool) -> Plan:
     """Compare files with what is in the folder; raise ``UserError`` where they do not fit."""
     here = _here(into)
-    notes = _space(files, here, into)
+    new, notes = _with_space(files, here, into)
     write: dict[Path, str] = {}
     same, differ = list[Path](), list[str]()
-    for name, text in files.items():
+    for name, text in new.items():
         path = _inside(into, name)
-        if name == SPACE and SPACE in here:
-            continue
-        if not path.exists():
-            write[path] = text
-        elif common.read_text(path) == text:
+        if path.exists() and common.read_text(path) == text:
             same.append(path)
-        else:
-            write[path] = text
+            continue
+        write[path] = text
+        if path.exists() and name != SPACE:
             differ.append(path.as_posix())
     if differ and not force:
         said = f"{', '.join(differ)} would be overwritten; --force does so"
         raise common.UserError(said, code=1)
-    _fit(here, files)
+    _fit(here, new)
     return Plan(write, tuple(same), tuple(notes))
 
 
@@ -71,25 +69,31 @@ def _inside(into: Path, name: str) -> Path:
     return path
 
 
-def _space(files: Mapping[str, str], here: Mapping[str, str], into: Path) -> list[str]:
-    """Compare the spaces; the one of the folder stays as it is."""
+def _with_space(
+    files: Mapping[str, str], here: Mapping[str, str], into: Path
+) -> tuple[dict[str, str], list[str]]:
+    """Put the folder's own space, with what it lacks, in the place of the files' space."""
     if SPACE not in files or SPACE not in here:
-        return []
-    missing = portable_space.lacking(here[SPACE], files[SPACE])
+        return dict(files), []
     place = (into / SPACE).as_posix()
-    for line in missing:
+    wrong = portable_space.conflicts(here[SPACE], files[SPACE])
+    missing = portable_space.lacking(here[SPACE], files[SPACE])
+    space = merged(here[SPACE], files[SPACE])
+    for line in wrong or (missing if space is None else []):
         common.say(f"{place}:1:1: {line} [space-differs]")
-    if missing:
-        raise common.UserError(f"{place} lacks what the flows need; add it, and try again", code=1)
+    if wrong:
+        raise common.UserError(f"{place} and the flows do not agree; change one of them", code=1)
+    if space is None:
+        raise common.UserError(f"{place} lacks what the flows need; add it by hand", code=1)
     others = portable_space.other_settings(here[SPACE], files[SPACE])
-    return [f"{key} of {place} is not that of the flows' own space" for key in others]
+    notes = [f"{key} of {place} is not that of the flows' own space" for key in others]
+    return {**files, SPACE: space}, notes
 
 
 def _fit(here: Mapping[str, str], files: Mapping[str, str]) -> None:
     """Load what the folder will hold; raise ``UserError`` if the new files have errors in it."""
     new = definitions(dict(files))
-    merged = {**new, **here, **{path: text for path, text in new.items() if path != SPACE}}
-    project = load_project(merged)
+    project = load_project({**here, **new})
     found = [p for p in project.problems if p.severity == "error" and _of(p, new)]
     common.show_problems(found, project.files)
     if found:

@@ -165,10 +165,10 @@ def test_nothing_is_overwritten_unasked(
     assert main(["export", str(shop), "--out", str(out), "--force"]) == 0
 
 
-def test_the_space_of_the_folder_stays(
+def test_a_space_with_other_entries_stays(
     shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What a space lacks or has otherwise is told line by line; nothing is written before it is there."""
+    """What a space has otherwise is told line by line, and nothing is written, even by ``--force``."""
     out, into = tmp_path / "hello.towpath", tmp_path / "into"
     assert main(["export", str(shop), "--out", str(out)]) == 0
     into.mkdir()
@@ -178,13 +178,40 @@ def test_the_space_of_the_folder_stays(
     assert main(["import", str(out), "--into", str(into), "--force"]) == 1
     said = capsys.readouterr().err
     assert 'channels has another "email": {address: user}, not {address: mail}' in said
-    assert 'topics needs "news": {}' in said
     assert list(contents(into)) == ["space.yaml"]
 
-    (into / "space.yaml").write_text(SPACE.replace("Europe/Berlin", "UTC"))
+
+SPACES = [
+    "zone: UTC\n",
+    "zone: UTC",
+    "zone: UTC\nchannels: {log: {address: user}}     # ours\n",
+    "zone: UTC\nchannels:\n    log: {address: user}     # ours\n\n# topics\ntopics: {}\n",
+    "zone: UTC\ntopics:\n  old:\n    opt_in: true\n\naudiences:\n  a: static",
+    "zone: UTC\nevents:\n  Looked: {page: text}\n  Seen: {\n    page: text\n  }\ntraits: {}\n",
+    "zone: UTC\naudiences:\n  a: >-\n    user.mail is set\n\ntraits: {mail: text, b: text}\n",
+]
+
+
+@pytest.mark.parametrize("text", SPACES)
+def test_a_space_gets_what_it_lacks(
+    text: str, shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Entries are added at the end of their sections; every line that was there stays, in order."""
+    out, into = tmp_path / "hello.towpath", tmp_path / "into"
+    assert main(["export", str(shop / "hello.yaml"), "--out", str(out)]) == 0
+    into.mkdir()
+    (into / "space.yaml").write_text(text)
+    capsys.readouterr()
+
     assert main(["import", str(out), "--into", str(into)]) == 0
+
     assert "note: zone of" in capsys.readouterr().err
-    assert "zone: UTC" in (into / "space.yaml").read_text()
+    now = (into / "space.yaml").read_text()
+    rest = iter(now)
+    assert all(sign in rest for sign in text.replace("{}", "").rstrip())
+    assert main(["check", str(into)]) == 0
+    assert main(["import", str(out), "--into", str(into)]) == 0
+    assert (into / "space.yaml").read_text() == now
 
 
 @pytest.mark.parametrize(

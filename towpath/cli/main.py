@@ -22,6 +22,7 @@ from typing import Protocol, cast
 from towpath.cli import common
 
 COMMANDS = {
+    "new": "towpath.cli.new",
     "check": "towpath.cli.check",
     "test": "towpath.cli.test",
     "simulate": "towpath.cli.simulate",
