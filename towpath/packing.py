@@ -20,46 +20,39 @@ def pack(place: Path, flows: Iterable[str]) -> Portable:
     """Gather flows of one folder, and the flows that their scenarios play; ids stay."""
     beside = folder(place)
     project = beside.project
-    stories = _stories(place, project)
-    ids = _together(flows, stories, project)
+    found = _together(place, flows, project)
+    ids, stories = tuple(found), {ident: read for ident, read in found.items() if read is not None}
     files = {f"{ident}.yaml": project.flow_text(ident) for ident in ids}
-    for ident in ids:
-        if ident in stories:
-            files[f"{ident}{ENDING}"] = "\n".join(stories[ident].lines)
-            files |= {name: beside.texts[name] for name in _played(stories[ident], beside)}
+    for ident, read in stories.items():
+        files[f"{ident}{ENDING}"] = "\n".join(read.lines)
+        files |= {name: beside.texts[name] for name in _played(read, beside)}
     messages = _messages(ids, project, files.values())
-    files |= {SPACE: ""} if project.space_text is not None else {}
-    packed = Portable(ids, {**files, **messages})
-    chosen = {ident: read for ident, read in stories.items() if ident in ids}
-    return packed if project.space_text is None else _with_space(packed, beside, chosen)
+    if project.space_text is None:
+        return Portable(ids, {**files, **messages})
+    return _with_space(Portable(ids, {**files, SPACE: "", **messages}), beside, stories)
 
 
-def _stories(place: Path, project: Project) -> dict[str, Stories]:
-    """Read the scenarios beside the flows."""
-    found = {}
-    for flow in project.flows:
-        path = place / f"{flow.id}{ENDING}"
-        if path.is_file():
-            read = read_stories(path.as_posix(), common.read_text(path))
-            common.show_problems(read.problems, {path.as_posix(): common.read_text(path)})
-            if read.value is None:
-                raise common.UserError(f"{path} cannot be read", code=1)
-            found[flow.id] = read.value
+def _together(place: Path, flows: Iterable[str], project: Project) -> dict[str, Stories | None]:
+    """Read the scenarios of the flows, and add the flows that these play with them."""
+    found, left = dict[str, Stories | None](), list(flows)
+    while left:
+        ident = left.pop(0)
+        read = found[ident] = _stories(place / f"{ident}{ENDING}")
+        named = {f for story in (read.stories if read else ()) for f in story.settings.flows or ()}
+        left += sorted((named & set(project.paths)) - set(found) - set(left))
     return found
 
 
-def _together(
-    flows: Iterable[str], stories: dict[str, Stories], project: Project
-) -> tuple[str, ...]:
-    """Add the flows that scenarios of the flows play with them."""
-    ids, left = dict[str, None](), list(flows)
-    while left:
-        ident = left.pop(0)
-        ids[ident] = None
-        if ident in stories:
-            named = {f for story in stories[ident].stories for f in story.settings.flows or ()}
-            left += sorted((named & set(project.paths)) - set(ids) - set(left))
-    return tuple(ids)
+def _stories(path: Path) -> Stories | None:
+    """Read the scenarios of a flow, if it has some."""
+    if not path.is_file():
+        return None
+    text = common.read_text(path)
+    read = read_stories(path.as_posix(), text)
+    common.show_problems(read.problems, {path.as_posix(): text})
+    if read.value is None:
+        raise common.UserError(f"{path} cannot be read", code=1)
+    return read.value
 
 
 def _played(stories: Stories, beside: Folder) -> list[str]:

@@ -1,4 +1,7 @@
-"""Files put into a folder of flows: all or none, nothing outside of it, nothing overwritten unasked."""
+"""Files put into a folder of flows: nothing outside of it, nothing overwritten unasked.
+
+Everything is checked before the first file is written.
+"""
 
 from __future__ import annotations
 

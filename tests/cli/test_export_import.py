@@ -123,6 +123,26 @@ def test_flows_that_scenarios_play_come_along(
     assert portable.read("", out.read_text()).value.flows == ("one", "two")
 
 
+def test_scenarios_of_other_flows_do_not_matter(shop: Path, tmp_path: Path) -> None:
+    """A flow is exported though the scenarios of another one cannot be read; its own must be."""
+    (shop / "bye.yaml").write_text(FLOW.replace("hello", "bye"))
+    (shop / f"bye{ENDING}").write_text("# a story\n\nnonsense\n")
+
+    assert main(["export", str(shop / "hello.yaml"), "--out", str(tmp_path / "x")]) == 0
+    assert main(["export", str(shop / "bye.yaml"), "--out", str(tmp_path / "y")]) == 1
+    assert not (tmp_path / "y").exists()
+
+
+def test_a_flow_without_a_space(tmp_path: Path) -> None:
+    """A flow alone in a folder is a file with one file in it."""
+    text = "flow: lone\nenter:\n  - event: Started\nsteps:\n  pause: {wait: 1h}\n"
+    (tmp_path / "lone.yaml").write_text(text)
+
+    assert main(["export", str(tmp_path / "lone.yaml"), "--out", str(tmp_path / "x")]) == 0
+    assert main(["import", str(tmp_path / "x"), "--into", str(tmp_path / "into")]) == 0
+    assert contents(tmp_path / "into") == {"lone.yaml": text}
+
+
 def test_to_standard_output(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without ``--out`` the file is the standard output, and talk goes elsewhere."""
     assert main(["export", str(shop / "hello.yaml")]) == 0
