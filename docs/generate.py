@@ -11,6 +11,7 @@ from pathlib import Path
 from docs.generating import (
     commands,
     expressions,
+    features,
     flow,
     outputs,
     problems,
@@ -36,8 +37,9 @@ PAGES: dict[str, Callable[[], str]] = {
     "outputs.md": outputs.page,
     "scenarios.md": scenarios.page,
     "commands.md": commands.page,
+    "../features.md": features.page,
 }
-"""Every generated page by its file."""
+"""Every generated page by its file, from the folder of the reference."""
 
 
 def main() -> None:

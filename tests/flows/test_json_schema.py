@@ -47,7 +47,7 @@ def test_the_schemas_are_valid(kind):
     jsonschema.Draft202012Validator.check_schema(SCHEMAS[kind]())
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "flow_defs").glob("*.yaml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", sorted((ROOT / "flow_defs").rglob("*.yaml")), ids=lambda p: p.stem)
 def test_the_sample_files_pass(path):
     """An editor shows no error in the sample flows and their space."""
     validator = SPACE if path.stem == "space" else FLOW

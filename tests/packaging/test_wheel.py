@@ -124,6 +124,14 @@ def test_installed_command_checks_the_sample_flows(python: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_installed_command_begins_a_flow(python: Path, tmp_path: Path) -> None:
+    """``towpath new`` finds the templates that the wheel brings."""
+    done = towpath(python, "new", "--template", "birthday", "--into", tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert towpath(python, "test", tmp_path).returncode == 0
+
+
 def test_installed_command_finds_a_problem(python: Path, tmp_path: Path) -> None:
     """``towpath check`` exits 1 for a flow that leads nowhere, without a traceback."""
     broken = tmp_path / "broken.yaml"

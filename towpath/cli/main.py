@@ -22,12 +22,15 @@ from typing import Protocol, cast
 from towpath.cli import common
 
 COMMANDS = {
+    "new": "towpath.cli.new",
     "check": "towpath.cli.check",
     "test": "towpath.cli.test",
     "simulate": "towpath.cli.simulate",
     "graph": "towpath.cli.graph",
     "replay": "towpath.cli.replay",
     "fmt": "towpath.cli.fmt",
+    "export": "towpath.cli.export_flow",
+    "import": "towpath.cli.import_flow",
     "schema": "towpath.cli.schema",
     "explain": "towpath.cli.explain",
     "generate": "towpath.cli.generate",

@@ -112,11 +112,11 @@ class _Stop(Exception):  # an end, not an error: its problem is reported
     """The source cannot be read on."""
 
 
-def compose(report: Report) -> Node | None:
-    """Read the source of ``report`` into nodes; None where it cannot be read."""
+def compose(report: Report, most: int = MAX_CHARACTERS) -> Node | None:
+    """Read the source of ``report``, of at most so many characters; None if it cannot be read."""
     text = report.source.text
-    if len(text) > MAX_CHARACTERS:
-        report.add((0, 1), "too-large", f"the file is larger than {MAX_CHARACTERS // 1024} KiB")
+    if len(text) > most:
+        report.add((0, 1), "too-large", f"the file is larger than {most // 1024} KiB")
         return None
     try:
         return _Composer(report).document()

@@ -1,0 +1,303 @@
+"""``towpath export`` and ``towpath import``: a flow goes to another place as one file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from towpath import portable
+from towpath.cli.main import main
+from towpath.portable import MAX_CHARACTERS, Portable
+from towpath.scenario_files import ENDING, folder
+
+ROOT = Path(__file__).parents[2]
+STEPS = ROOT / "tests" / "scenarios" / "steps"
+FLOWS = [
+    *sorted((ROOT / "flow_defs").glob("*.yaml")),
+    *(STEPS / f"{name}.yaml" for name in ("send", "chain", "webhook", "wait_for", "update")),
+    ROOT / "tests" / "scenarios" / "control" / "tour.yaml",
+    ROOT / "tests" / "scenarios" / "caps" / "one.yaml",
+    ROOT / "tests" / "scenarios" / "audiences" / "best.yaml",
+]
+SPACE = """\
+# shared
+space: shop
+zone: Europe/Berlin
+channels:
+  email: {address: mail}
+  sms: {address: phone}
+topics: {news: {}, trial: {opt_in: true}}
+caps:
+- {limit: 1 per day, channel: sms}
+- {limit: 2 per day, channel: email, topic: news}
+- {limit: 9 per day}
+quiet_hours: 22:00-08:00
+events:
+  Bought: {total: number}
+  Looked: {page: text}
+  Left: {}
+traits: {mail: text, phone: text}
+audiences:
+  good: count(event "Bought") > 2
+  list: static
+"""
+FLOW = """\
+flow: hello     # a word to those who looked
+enter:
+  - event: Looked
+steps:
+  tell: {send: email, template: hi, topic: news}
+"""
+HEAD = "towpath: 1\nflows: [hello]\nfiles:\n"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """Write a folder with one flow, which needs a part of its space."""
+    place = tmp_path / "shop"
+    (place / "messages").mkdir(parents=True)
+    (place / "space.yaml").write_text(SPACE)
+    (place / "hello.yaml").write_text(FLOW)
+    (place / "messages" / "hi.liquid").write_text("---\nsubject: Hi\n---\nHello.\n")
+    (place / "messages" / "other.liquid").write_text("Not needed.\n")
+    return place
+
+
+def contents(place: Path) -> dict[str, str]:
+    """Read every file of a folder."""
+    files = (path for path in place.rglob("*") if path.is_file())
+    return {path.relative_to(place).as_posix(): path.read_text() for path in files}
+
+
+@pytest.mark.parametrize("flow", [f for f in FLOWS if f.stem != "space"], ids=lambda p: p.stem)
+def test_round_trip(flow: Path, tmp_path: Path) -> None:
+    """What is imported are the same bytes; it checks, its scenarios pass, and it exports the same (J3)."""
+    one, two, into = tmp_path / "one.towpath", tmp_path / "two.towpath", tmp_path / "into"
+
+    assert main(["export", str(flow), "--out", str(one)]) == 0
+    assert main(["import", str(one), "--into", str(into)]) == 0
+
+    for name, text in contents(into).items():
+        if name != "space.yaml":
+            assert (flow.parent / name).read_text() == text
+    assert f"{flow.stem}{ENDING}" in contents(into)
+    folder.cache_clear()
+    assert main(["check", str(into / flow.name)]) == 0
+    assert main(["test", str(into)]) == 0
+    flows = [str(into / f"{name}.yaml") for name in portable.read("", one.read_text()).value.flows]
+    assert main(["export", *flows, "--out", str(two)]) == 0
+    assert two.read_text() == one.read_text()
+
+
+def test_only_what_the_flow_needs(shop: Path, tmp_path: Path) -> None:
+    """Of the space go settings, and the channels, topics, caps, events and traits that are needed."""
+    out = tmp_path / "hello.towpath"
+
+    assert main(["export", str(shop / "hello.yaml"), "--out", str(out)]) == 0
+
+    found = portable.read("", out.read_text()).value
+    assert found is not None
+    assert list(found.files) == ["hello.yaml", "space.yaml", "messages/hi.liquid"]
+    assert found.files["hello.yaml"] == FLOW
+    assert found.files["space.yaml"] == (
+        "space: shop\nzone: Europe/Berlin\nchannels:\n  email: {address: mail}\n"
+        "topics: {news: {}}\ncaps:\n- {limit: 2 per day, channel: email, topic: news}\n"
+        "- {limit: 9 per day}\nquiet_hours: 22:00-08:00\nevents:\n  Looked: {page: text}\n"
+        "traits: {mail: text}\n"
+    )
+
+
+def test_flows_that_scenarios_play_come_along(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A flow whose scenarios play another one takes it along, and says so."""
+    out = tmp_path / "one.towpath"
+
+    assert main(["export", str(ROOT / "tests/scenarios/caps/one.yaml"), "--out", str(out)]) == 0
+
+    assert "two comes along" in capsys.readouterr().err
+    assert portable.read("", out.read_text()).value.flows == ("one", "two")
+
+
+def test_scenarios_of_other_flows_do_not_matter(shop: Path, tmp_path: Path) -> None:
+    """A flow is exported though the scenarios of another one cannot be read; its own must be."""
+    (shop / "bye.yaml").write_text(FLOW.replace("hello", "bye"))
+    (shop / f"bye{ENDING}").write_text("# a story\n\nnonsense\n")
+
+    assert main(["export", str(shop / "hello.yaml"), "--out", str(tmp_path / "x")]) == 0
+    assert main(["export", str(shop / "bye.yaml"), "--out", str(tmp_path / "y")]) == 1
+    assert not (tmp_path / "y").exists()
+
+
+def test_a_flow_without_a_space(tmp_path: Path) -> None:
+    """A flow alone in a folder is a file with one file in it."""
+    text = "flow: lone\nenter:\n  - event: Started\nsteps:\n  pause: {wait: 1h}\n"
+    (tmp_path / "lone.yaml").write_text(text)
+
+    assert main(["export", str(tmp_path / "lone.yaml"), "--out", str(tmp_path / "x")]) == 0
+    assert main(["import", str(tmp_path / "x"), "--into", str(tmp_path / "into")]) == 0
+    assert contents(tmp_path / "into") == {"lone.yaml": text}
+
+
+def test_to_standard_output(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without ``--out`` the file is the standard output, and talk goes elsewhere."""
+    assert main(["export", str(shop / "hello.yaml")]) == 0
+
+    assert portable.read("", capsys.readouterr().out).problems == ()
+
+
+def test_a_flow_with_errors_is_not_exported(shop: Path, tmp_path: Path) -> None:
+    """Its problems are shown, the code is 1, and no file is written."""
+    (shop / "hello.yaml").write_text(FLOW.replace("template: hi", "template: ho"))
+
+    assert main(["export", str(shop), "--out", str(tmp_path / "x.towpath")]) == 1
+    assert not (tmp_path / "x.towpath").exists()
+
+
+def test_nothing_is_overwritten_unasked(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that differs is named and stays, with all others; ``--force`` overwrites it."""
+    out, into = tmp_path / "hello.towpath", tmp_path / "into"
+    assert main(["export", str(shop), "--out", str(out)]) == 0
+    assert main(["import", str(out), "--into", str(into)]) == 0
+    assert main(["import", str(out), "--into", str(into)]) == 0
+    (into / "hello.yaml").write_text(FLOW.replace("Looked", "Left"))
+    (into / "messages" / "hi.liquid").unlink()
+    before = contents(into)
+    capsys.readouterr()
+
+    assert main(["import", str(out), "--into", str(into)]) == 1
+    assert "hello.yaml would be overwritten" in capsys.readouterr().err
+    assert contents(into) == before
+    assert main(["import", str(out), "--into", str(into), "--force", "--json"]) == 0
+    written = json.loads(capsys.readouterr().out)["written"]
+    assert [Path(path).name for path in written] == ["hello.yaml", "hi.liquid"]
+    assert (into / "hello.yaml").read_text() == FLOW
+
+    out.write_text("mine\n")
+    assert main(["export", str(shop), "--out", str(out)]) == 1
+    assert out.read_text() == "mine\n"
+    assert main(["export", str(shop), "--out", str(out), "--force"]) == 0
+
+
+def test_a_space_with_other_entries_stays(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a space has otherwise is told line by line, and nothing is written, even by ``--force``."""
+    out, into = tmp_path / "hello.towpath", tmp_path / "into"
+    assert main(["export", str(shop), "--out", str(out)]) == 0
+    into.mkdir()
+    (into / "space.yaml").write_text("zone: UTC\nchannels: {email: {address: user}}\n")
+    capsys.readouterr()
+
+    assert main(["import", str(out), "--into", str(into), "--force"]) == 1
+    said = capsys.readouterr().err
+    assert 'channels has another "email": {address: user}, not {address: mail}' in said
+    assert list(contents(into)) == ["space.yaml"]
+
+
+SPACES = [
+    "zone: UTC\n",
+    "zone: UTC",
+    "zone: UTC\nchannels: {log: {address: user}}     # ours\n",
+    "zone: UTC\nchannels:\n    log: {address: user}     # ours\n\n# topics\ntopics: {}\n",
+    "zone: UTC\ntopics:\n  old:\n    opt_in: true\n\naudiences:\n  a: static",
+    "zone: UTC\nevents:\n  Looked: {page: text}\n  Seen: {\n    page: text\n  }\ntraits: {}\n",
+    "zone: UTC\naudiences:\n  a: >-\n    user.mail is set\n\ntraits: {mail: text, b: text}\n",
+]
+
+
+@pytest.mark.parametrize("text", SPACES)
+def test_a_space_gets_what_it_lacks(
+    text: str, shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Entries are added at the end of their sections; every line that was there stays, in order."""
+    out, into = tmp_path / "hello.towpath", tmp_path / "into"
+    assert main(["export", str(shop / "hello.yaml"), "--out", str(out)]) == 0
+    into.mkdir()
+    (into / "space.yaml").write_text(text)
+    capsys.readouterr()
+
+    assert main(["import", str(out), "--into", str(into)]) == 0
+
+    assert "note: zone of" in capsys.readouterr().err
+    now = (into / "space.yaml").read_text()
+    rest = iter(now)
+    assert all(sign in rest for sign in text.replace("{}", "").rstrip())
+    assert main(["check", str(into)]) == 0
+    assert main(["import", str(out), "--into", str(into)]) == 0
+    assert (into / "space.yaml").read_text() == now
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", ":1:1: the file is empty [empty-file]"),
+        ("flow: hello\n", ":1:1: this is no file of `towpath export` [not-portable]"),
+        (HEAD.replace("1", "2") + "  hello.yaml: x\n", ":1:10: version 1 can be read here"),
+        (HEAD + "  hello.yaml: {a: b}\n", ":4:15: hello.yaml is not a text; write it after |"),
+        (HEAD + "  helo.yaml: x\n", ':2:9: there is no file for the flow "hello"; add hello.yaml'),
+        (HEAD + "  hello.yaml: x\n  ../hello.yaml: x\n", ':5:3: "../hello.yaml" is no file that'),
+        (HEAD + "  hello.yaml: x\n  /etc/hello.yaml: x\n", ':5:3: "/etc/hello.yaml" is no file'),
+        (HEAD + "  hello.yaml: x\n  a/../hello.yaml: x\n", '"a/../hello.yaml" is no file that'),
+        (HEAD + "  hello.yaml: x\n  .git/hooks.yaml: x\n", '".git/hooks.yaml" is no file that'),
+        (HEAD + "  hello.yaml: x\n  messages/run.sh: x\n", '"messages/run.sh" is no file that'),
+        (HEAD + "  hello.yaml: x\n  hello.yaml: y\n", 'key "hello.yaml" stands twice'),
+        (HEAD + "  hello.yaml: &a x\n  b.yaml: *a\n", "each value is written where it is used"),
+        (HEAD + "  hello.yaml: x\nmore: x\n", ':5:1: such a file has no "more" [unknown-key]'),
+        ("towpath: 1\nflows: []\nfiles: {a.yaml: x}\n", ':2:8: such a file needs "flows"'),
+        ("towpath: 1\nflows: [a]\n", ':1:1: such a file needs "files"'),
+        (HEAD + "  hello.yaml: |\n    flow: helo\n", "hello.yaml:1:1: "),
+    ],
+)
+def test_problems_have_places(
+    text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that cannot be imported is told with its place, the code is 1, nothing is written."""
+    (tmp_path / "x.towpath").write_text(text)
+
+    assert main(["import", str(tmp_path / "x.towpath"), "--into", str(tmp_path / "into")]) == 1
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "into").exists()
+
+
+def test_a_link_does_not_lead_out(shop: Path, tmp_path: Path) -> None:
+    """A folder that is a link to another place is not written to."""
+    out, into = tmp_path / "hello.towpath", tmp_path / "into"
+    assert main(["export", str(shop), "--out", str(out)]) == 0
+    (tmp_path / "elsewhere").mkdir()
+    into.mkdir()
+    (into / "messages").symlink_to(tmp_path / "elsewhere")
+
+    assert main(["import", str(out), "--into", str(into)]) == 1
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert not (into / "hello.yaml").exists()
+
+
+def test_a_large_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """More text than any flows have is not read at all."""
+    large = tmp_path / "x.towpath"
+    large.write_text(HEAD + "  hello.yaml: |\n" + "    # line\n" * (MAX_CHARACTERS // 10))
+    assert main(["import", str(large), "--into", str(tmp_path / "into")]) == 1
+    assert "the file is larger than 4096 KiB" in capsys.readouterr().err
+
+    large.write_bytes(b" " * (4 * MAX_CHARACTERS + 1))
+    assert main(["import", str(large), "--into", str(tmp_path / "into")]) == 1
+    assert "larger than 16 MiB" in capsys.readouterr().err
+
+
+LINES = st.text(st.sampled_from(" \t\nab:|#-'\"{}%\\é漢\x85\u2028"), max_size=30)
+
+
+@given(st.lists(LINES | st.text(st.characters(exclude_categories=["Cs"])), max_size=4))
+def test_any_text_is_kept(texts: list[str]) -> None:
+    """Whatever a file holds, it is read back as it was written."""
+    files = {"a.yaml": "flow: a\n"} | {f"t{i}.scenarios.txt": t for i, t in enumerate(texts)}
+    packed = Portable(("a",), files)
+
+    assert portable.read("x", portable.write(packed)).value == packed

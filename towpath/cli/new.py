@@ -1,0 +1,72 @@
+"""``towpath new``: begin a flow, blank or from a template of the library."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+
+from towpath import flow_templates, unpacking
+from towpath.cli import common
+from towpath.flow_templates import BLANK
+from transforms.flows.load.problems import suggest
+from transforms.flows.load.values import NAME
+
+HELP = "begin a flow, blank or from a template; without a template, list them"
+EXAMPLE = "towpath new --template welcome_drip --into my_flows"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--template", metavar="NAME", help="the template; without it, a list")
+    parser.add_argument(
+        "--into", metavar="FOLDER", help="the folder; by the flow's name without it"
+    )
+    parser.add_argument("--name", metavar="ID", help=f"the flow's id, for the template {BLANK}")
+    parser.add_argument("--force", action="store_true", help="overwrite files that differ")
+    parser.add_argument("--json", action="store_true", help="one JSON object a template or flow")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the files of the template, or list the templates."""
+    if args.template is None:
+        return _list(args.json)
+    files = _files(args.template, args.name)
+    into = Path(args.into or args.name or args.template)
+    planned = unpacking.plan(files, into, args.force)
+    unpacking.carry_out(planned)
+    if args.json:
+        written = [path.as_posix() for path in planned.write]
+        common.print_json({"template": args.template, "written": written})
+    for path in planned.write:
+        common.say(f"wrote {path.as_posix()}")
+    for note in planned.notes:
+        common.say(f"note: {note}")
+    common.next_command(f"towpath test {shlex.quote(into.as_posix())}")
+    return 0
+
+
+def _list(as_json: bool) -> int:
+    names = flow_templates.names()
+    width = max(map(len, names))
+    for name in names:
+        if as_json:
+            common.print_json({"template": name, "about": flow_templates.about(name)})
+        else:
+            print(f"{name:<{width}}  {flow_templates.about(name)}")
+    common.next_command(EXAMPLE)
+    return 0
+
+
+def _files(template: str, name: str | None) -> dict[str, str]:
+    names = flow_templates.names()
+    if template not in names:
+        raise common.UserError(f'no template "{template}"; {suggest(template, names)}')
+    files = flow_templates.files(template)
+    if name is None:
+        return files
+    if template != BLANK:
+        raise common.UserError(f"--name is for the template {BLANK}; the others keep their ids")
+    if not NAME.fullmatch(name):
+        raise common.UserError(f'"{name}" is no id; write small letters, digits and _')
+    return flow_templates.named(files, name)

@@ -1,0 +1,48 @@
+"""The library of ready flows: a folder each, with its space, messages and scenarios."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import towpath
+from towpath.cli import common
+from towpath.packing import definitions
+from towpath.scenario_files import ENDING
+from transforms.flows.load import load_project
+
+BLANK = "blank"
+"""The template that is nothing but a beginning, and takes a name."""
+
+
+def library() -> Path:
+    """Find the templates: in the installed package, or beside it in a checkout."""
+    package = Path(towpath.__file__).parent
+    homes = (package / "flow_defs", package.parent / "flow_defs")
+    return next(home for home in homes if home.is_dir()) / "templates"
+
+
+def names() -> list[str]:
+    """List the templates, the blank one first."""
+    found = sorted(path.parent.name for path in library().glob("*/space.yaml"))
+    return [BLANK, *(name for name in found if name != BLANK)]
+
+
+def files(name: str) -> dict[str, str]:
+    """Read the files of a template by their paths in it."""
+    home = library() / name
+    kinds = ("*.yaml", f"*{ENDING}", "messages/*.liquid")
+    paths = [path for kind in kinds for path in sorted(home.glob(kind))]
+    return {path.relative_to(home).as_posix(): common.read_text(path) for path in paths}
+
+
+def about(name: str) -> str:
+    """Say what the flow of a template is for, in its own words."""
+    flows = load_project(definitions(files(name))).flows
+    return next(flow.about for flow in flows if flow.id == name)
+
+
+def named(found: dict[str, str], name: str) -> dict[str, str]:
+    """Give the blank flow a name of its own."""
+    blank = re.compile(rf"\b{BLANK}\b")
+    return {blank.sub(name, path): blank.sub(name, text) for path, text in found.items()}

@@ -1,0 +1,108 @@
+"""Which files go with flows: their scenarios, templates, and what they need of the space."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from towpath import portable_space
+from towpath.cli import common
+from towpath.portable import Portable
+from towpath.scenario_files import ENDING, MESSAGES, Folder, folder
+from transforms.flows.load import Project, load_project
+from transforms.flows.load.project import SPACE
+from transforms.flows.scenario import Stories, read_stories
+from transforms.flows.scenario_play import Unplayable, told
+
+
+def pack(place: Path, flows: Iterable[str]) -> Portable:
+    """Gather flows of one folder, and the flows that their scenarios play; ids stay."""
+    beside = folder(place)
+    project = beside.project
+    found = _together(place, flows, project)
+    ids, stories = tuple(found), {ident: read for ident, read in found.items() if read is not None}
+    files = {f"{ident}.yaml": project.flow_text(ident) for ident in ids}
+    for ident, read in stories.items():
+        files[f"{ident}{ENDING}"] = "\n".join(read.lines)
+        files |= {name: beside.texts[name] for name in _played(read, beside)}
+    messages = _messages(ids, project, files.values())
+    if project.space_text is None:
+        return Portable(ids, {**files, **messages})
+    return _with_space(Portable(ids, {**files, SPACE: "", **messages}), beside, stories)
+
+
+def _together(place: Path, flows: Iterable[str], project: Project) -> dict[str, Stories | None]:
+    """Read the scenarios of the flows, and add the flows that these play with them."""
+    found, left = dict[str, Stories | None](), list(flows)
+    while left:
+        ident = left.pop(0)
+        read = found[ident] = _stories(place / f"{ident}{ENDING}")
+        named = {f for story in (read.stories if read else ()) for f in story.settings.flows or ()}
+        left += sorted((named & set(project.paths)) - set(found) - set(left))
+    return found
+
+
+def _stories(path: Path) -> Stories | None:
+    """Read the scenarios of a flow, if it has some."""
+    if not path.is_file():
+        return None
+    text = common.read_text(path)
+    read = read_stories(path.as_posix(), text)
+    common.show_problems(read.problems, {path.as_posix(): text})
+    if read.value is None:
+        raise common.UserError(f"{path} cannot be read", code=1)
+    return read.value
+
+
+def _played(stories: Stories, beside: Folder) -> list[str]:
+    """Name the files that control records of the scenarios publish."""
+    named = {given.file for story in stories.stories for given in story.inputs if given.file}
+    return sorted(named & set(beside.texts))
+
+
+def _messages(ids: Iterable[str], project: Project, texts: Iterable[str]) -> dict[str, str]:
+    """Take the templates that the flows send, and those that other versions name."""
+    names = {name for ident in ids for name in project.template_texts(ident)}
+    words = set(re.findall(r"[\w-]+", "\n".join(texts)))
+    names |= set(project.templates) & words
+    return {
+        f"{MESSAGES}/{name}.liquid": project.files[project.paths[f"messages/{name}"]]
+        for name in sorted(names)
+    }
+
+
+def _with_space(packed: Portable, beside: Folder, stories: dict[str, Stories]) -> Portable:
+    """Take the least of the space with which the flows have no errors and the stories stay.
+
+    Every computed audience wakes users, so one that no flow names may show in a story.
+    """
+    whole = beside.project.space_text or ""
+    texts = [text for path, text in packed.files.items() if path != SPACE]
+    tales = _tales(stories, beside.project, beside.texts)
+    for audiences in (False, True):
+        files = {**packed.files, SPACE: portable_space.needed(whole, texts, audiences)}
+        project = load_project(definitions(files))
+        if not project.errors and _tales(stories, project, files) == tales:
+            return Portable(packed.flows, files)
+    return Portable(packed.flows, {**packed.files, SPACE: whole})
+
+
+def _tales(stories: dict[str, Stories], project: Project, texts: dict[str, str]) -> list[str]:
+    return [_tale(read, project, texts) for read in stories.values()]
+
+
+def _tale(read: Stories, project: Project, texts: dict[str, str]) -> str:
+    try:
+        return told(read, project, texts)
+    except Unplayable as error:
+        return error.problem.message
+
+
+def definitions(files: dict[str, str]) -> dict[str, str]:
+    """Take the flows, the space and the templates, without scenarios and what those publish."""
+    return {
+        path: text
+        for path, text in files.items()
+        if path.startswith(f"{MESSAGES}/") or ("/" not in path and path.endswith(".yaml"))
+    }
