@@ -90,3 +90,15 @@ def test_the_default_pace(tmp_path: Path) -> None:
     assert SEEN["probe a minute later"] == one
     assert SEEN["probe hour"] == SEEN["probe late"] == one
     assert SEEN["probe late, a minute later"] == two
+
+
+def test_rows_of_old_receipts_are_kept(tmp_path: Path) -> None:
+    """A record whose receipt is months behind the watermark still leaves its rows in the tables."""
+    steps = [TEN + 100 * DAY, entered(0, TEN), TEN + 101 * DAY]
+    sinks = Sinks(tables=str(tmp_path), pace=None)
+    run(steps, Received, partial(numbers, out=tmp_path, sinks=sinks))
+
+    found = duckdb.sql(
+        f"select what from read_parquet('{tmp_path}/{SPACE}/transition/**/*.parquet')"
+    )
+    assert ("entered",) in found.fetchall()

@@ -127,6 +127,18 @@ def test_golden(name: str, rewrite: bool) -> None:
     assert codec.encode(state) == path.read_bytes()
 
 
+@pytest.mark.parametrize("name", ["small", "full"])
+def test_an_older_blob_opens(name: str) -> None:
+    """A blob written before the newest fields were added opens, and loses nothing."""
+    path = GOLDEN / f"v1-{name}-before-shelf.msgpack"
+    state = codec.decode(path.read_bytes())
+
+    assert state.clock == NOW
+    assert len(state.sessions) == 1
+    assert state.past == []
+    assert (name == "small") or state.communications[0].id == "abc-2"
+
+
 @pytest.mark.parametrize("blob", [b"", b"\xff\x90"])
 def test_unknown_version(blob: bytes) -> None:
     """A blob of an unknown version is refused by name, not misread."""

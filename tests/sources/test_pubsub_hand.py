@@ -230,5 +230,14 @@ def test_a_receipt_is_read_and_never_later_than_the_broker():
     assert receipt(str(NOON - 5), NOON) == NOON - 5
     assert receipt("2023-11-14T22:13:19Z", NOON) == NOON - SECOND
     assert receipt("2023-11-14T23:13:19+01:00", NOON) == NOON - SECOND
-    for text in (None, "", "soon", "-1", str(NOON + 1), "9" * 400, "2199-01-01T00:00:00Z"):
+    for text in (
+        None,
+        "",
+        "soon",
+        "-1",
+        str(NOON // 1000),
+        str(NOON + 1),
+        "9" * 400,
+        "2199-01-01T00:00:00Z",
+    ):
         assert receipt(text, NOON) == NOON

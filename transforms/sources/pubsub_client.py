@@ -12,6 +12,7 @@ from google.api_core.retry import Retry, if_transient_error
 from google.cloud import pubsub_v1
 from google.pubsub_v1 import types
 
+from transforms.decode import EARLIEST_NUMBER
 from transforms.sources.pubsub_hand import Delivery
 from transforms.sources.values import to_ms
 
@@ -102,7 +103,9 @@ def receipt(text: str | None, published: int) -> int:
         return published
     try:
         read = int(text) if text.isdecimal() else to_ms(datetime.fromisoformat(text))
-    except ValueError:
+    except (ValueError, OverflowError):
+        return published
+    if read < EARLIEST_NUMBER:  # seconds, where ms were meant
         return published
     return min(read, published)
 
