@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 import msgspec
@@ -43,6 +45,12 @@ MOMENTS = ('"09:00"', "mon 08:30", "user.day at 10:00", "user.day + 1d", "user.d
 DURATIONS = ("10m", "1h", "5h", "1d", "2d", "1 day at 09:00", "1mo")
 WINDOWS = ("mon-fri 09:00-18:00", "22:00-02:00", "08:00-20:00")
 SENDING = ("mon-fri 09:00-18:00", "20:00-10:00", "08:00-20:00")
+GOALS = (
+    "{}",
+    "won: {event: D, within: 5d}",
+    "lost: {event: C, within: 1d, where: event.k == entry.k, value: event.v}",
+    "won: {event: A, within: 9d}\nmore: {event: B, within: 20d, where: user.score > 1}",
+)
 NOTE = "Hello {{ user.name }}, {{ entry.k }}\n"
 
 
@@ -95,17 +103,44 @@ def _log(
     flows = {flow.id: project.flow_text(flow.id) for flow in project.flows}
     templates = {flow.id: project.template_texts(flow.id) for flow in project.flows}
     log = records_of(flows, project.space_text, templates)
-    for _ in range(rng.choice((0, 0, 1, 2))):
+    for _ in range(rng.choice((0, 0, 1, 2, 5))):
         at = start + rng.randrange(10 * DAY)
-        log.append(_record(rng, at, len(log), f"f{rng.randrange(count)}", rng.randrange(99)))
-    return log
+        log.append(
+            _record(rng, at, len(log), f"f{rng.randrange(count)}", 3 * len(log) + rng.randrange(3))
+        )
+    return log + list(_winners(rng, log, files, start))
+
+
+def _winners(
+    rng: random.Random, log: list[control.ControlRecord], files: dict[str, str], start: int
+) -> Iterator[control.ControlRecord]:
+    """Declare winners of splits, in flows that keep their first version."""
+    later = {r.flow for r in log if isinstance(r, control.Publish) and r.version > 1}
+    for name, text in sorted(files.items()):
+        flow = name.removesuffix(".yaml")
+        for step in re.findall(r"^  (s\d+): {split: {one:", text, re.MULTILINE):
+            if flow not in later and rng.random() < 0.3:
+                at, branch = start + rng.randrange(10 * DAY), rng.choice(("one", "two"))
+                yield control.Winner(
+                    sequence=len(log), effective_at=at, flow=flow, step=step, branch=branch
+                )
 
 
 def _record(
     rng: random.Random, at: int, sequence: int, flow: str, number: int
 ) -> control.ControlRecord:
     head = {"sequence": sequence, "effective_at": at, "flow": flow}
-    match rng.choice(("drain", "stop", "priority", "publish", "publish", "start")):
+    kinds = "drain stop priority publish publish start pause pause resume resume resume kill goals"
+    match rng.choice(kinds.split()):
+        case "pause":
+            return control.Pause(resume=rng.choice(("fire", "fire", "shift", "skip")), **head)
+        case "kill":
+            some = {"flow": rng.choice((None, flow)), "channel": rng.choice((None, "email"))}
+            return control.Kill(off=rng.random() < 0.5, **(head | some))
+        case "goals":
+            return control.SetGoals(text=rng.choice(GOALS), **head)
+        case "resume":
+            return control.Resume(**head)
         case "drain":
             return control.Drain(**head)
         case "stop":

@@ -62,10 +62,10 @@ class Drain(Record, frozen=True, gc=False, tag="drain", kw_only=True):
 
 
 class Stop(Record, frozen=True, gc=False, tag="stop", kw_only=True):
-    """All sessions of the flow end at this instant."""
+    """All sessions of the flow end at this instant; for R28 the controller says why."""
 
     flow: str
-    reason: str = "stopped"
+    reason: Literal["stopped", "launch_over", "idle"] = "stopped"
 
 
 class Archive(Record, frozen=True, gc=False, tag="archive", kw_only=True):
