@@ -58,7 +58,8 @@ CONTROL: dict[str, str] = {
     "goals": '`control goals cart {bought: {event: "Order", within: "7d"}}`: the goals from now on',
     "winner": "`control winner cart test b`: the best branch of a split",
     "kill": "`control kill`, `control kill cart channel=email`: nothing leaves, until the same `off`",
-    "publish": "`control publish v2/cart.yaml`: a new version, from a file in a folder beside",
+    "publish": "`control publish v2/cart.yaml`: a new version, from a file in a folder beside; with "
+    '`migrate {old: "new"}` running sessions are taken along, with successors of steps',
     "space": "`control space v2/space.yaml`: new settings",
 }
 OPTIONS = """

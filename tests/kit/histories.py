@@ -140,7 +140,7 @@ def _signal(
 def _order(rng: random.Random, base: dict[str, Any]) -> Command:
     data = rng.choice(({}, {"resume": "shift"}, {"resume": "skip"}))
     flow = rng.choice((None, "f0"))
-    match rng.choice(("stop", "hold", "hold", "resume", "resume", "suppress", "allow")):
+    match rng.choice("stop hold hold hold resume resume resume suppress allow allow allow".split()):
         case "stop":
             return Command(what="stop", flow=flow, **base)
         case "hold":

@@ -12,7 +12,7 @@ import msgspec
 from transforms.flows import control
 from transforms.flows.catalog import NEVER, Catalog
 from transforms.flows.load import headline, load_project
-from transforms.flows.publish import catalog_of, records_of
+from transforms.flows.publish import InvalidLog, catalog_of, records_of
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 STARTS = (
@@ -103,12 +103,26 @@ def _log(
     flows = {flow.id: project.flow_text(flow.id) for flow in project.flows}
     templates = {flow.id: project.template_texts(flow.id) for flow in project.flows}
     log = records_of(flows, project.space_text, templates)
-    for _ in range(rng.choice((0, 0, 1, 2, 5))):
+    for _ in range(rng.choice((0, 0, 2, 4, 8))):
         at = start + rng.randrange(10 * DAY)
-        log.append(
-            _record(rng, at, len(log), f"f{rng.randrange(count)}", 3 * len(log) + rng.randrange(3))
-        )
-    return log + list(_winners(rng, log, files, start))
+        flow = f"f{rng.randrange(count)}"
+        number = 3 * len(log) + rng.randrange(3)
+        log.append(_record(rng, at, len(log), flow, number, files[f"{flow}.yaml"]))
+    return _followed(log + list(_winners(rng, log, files, start)))
+
+
+def _followed(log: list[control.ControlRecord]) -> list[control.ControlRecord]:
+    """Take no sessions along where the log would be refused for it."""
+    try:
+        catalog_of(log)
+    except InvalidLog:
+        return [
+            msgspec.structs.replace(r, migrate=False, successors={})
+            if isinstance(r, control.Publish)
+            else r
+            for r in log
+        ]
+    return log
 
 
 def _winners(
@@ -127,10 +141,13 @@ def _winners(
 
 
 def _record(
-    rng: random.Random, at: int, sequence: int, flow: str, number: int
+    rng: random.Random, at: int, sequence: int, flow: str, number: int, first: str
 ) -> control.ControlRecord:
     head = {"sequence": sequence, "effective_at": at, "flow": flow}
-    kinds = "drain stop priority publish publish start pause pause resume resume resume kill goals"
+    kinds = (
+        "drain stop priority publish publish publish publish start pause pause pause resume resume"
+    )
+    kinds += " resume resume kill kill goals"
     match rng.choice(kinds.split()):
         case "pause":
             return control.Pause(resume=rng.choice(("fire", "fire", "shift", "skip")), **head)
@@ -150,9 +167,25 @@ def _record(
         case "start":
             return control.Start(**head)
         case _:
-            text = _flow(rng, int(flow[1:]))
+            text = rng.choice((_flow(rng, int(flow[1:])), _changed(rng, first)))
             templates = {"note": NOTE}
-            return control.Publish(version=2 + number, text=text, templates=templates, **head)
+            migrate = rng.random() < 0.5
+            successors = rng.choice(({}, {"s0": "over"}, {"s0": "over", "s1": "over"}))
+            return control.Publish(
+                version=2 + number,
+                text=text,
+                templates=templates,
+                migrate=migrate,
+                successors=successors if migrate else {},
+                **head,
+            )
+
+
+def _changed(rng: random.Random, text: str) -> str:
+    """Write a flow with other lengths of time: sessions can be taken along to it."""
+    return re.sub(
+        r"(wait|timeout: {after): [^,}]+", lambda m: f"{m[1]}: {rng.choice(DURATIONS)}", text
+    )
 
 
 def _caps(rng: random.Random) -> tuple[tuple[int, str, str | None, str | None], ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, final
 
 from transforms.flows import model
@@ -61,12 +61,18 @@ class Effect:
     """What a control record does to a user: ``what`` at an instant, to a flow or to all.
 
     ``reason`` is the code that outputs carry; of a pause, what the resume does (R26).
+    A migration has the ``version`` that sessions are taken to, and the ``successors`` of steps
+    that it lacks, by number (R27).
     """
 
     at: int
-    what: Literal["publish", "start", "pause", "resume", "drain", "stop", "space", "other"]
+    what: Literal[
+        "publish", "migrate", "start", "pause", "resume", "drain", "stop", "space", "other"
+    ]
     flow: int | None = None
     reason: str = ""
+    version: int = 0
+    successors: dict[int, int] = field(default_factory=dict)
 
 
 @final
@@ -120,7 +126,8 @@ class Catalog:
 
     The first era is from 0 and empty: before the first record nothing is defined.
     ``heard`` maps an event's name to the instant since when a definition reads it, ``goals``
-    are the names of those that a goal of some version counts.
+    are the names of those that a goal of some version counts, ``migrations`` the effects that
+    take sessions along.
     """
 
     eras: tuple[Era, ...]
@@ -134,6 +141,7 @@ class Catalog:
     goals: frozenset[str]
     complete_until: int = NEVER
     records: tuple[ControlRecord, ...] = ()
+    migrations: tuple[Effect, ...] = ()
 
     def at(self, t: int) -> Era:
         """Return the era that holds at an instant."""

@@ -24,8 +24,8 @@ class Record(
 class Publish(Record, frozen=True, gc=False, tag="publish", kw_only=True):
     """A version of a flow: canonical text, with the texts of the templates it sends (R27).
 
-    ``migrate`` takes running sessions along; ``successors`` names where a deleted step's
-    sessions go; this version follows neither, and refuses a log that asks for them.
+    ``migrate`` takes running sessions along; ``successors`` names where the sessions of a step
+    go that is deleted, or does something else now.
     """
 
     flow: str

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from transforms.flows import model
 from transforms.flows.advance import end
-from transforms.flows.react import leave
+from transforms.flows.migrating import go_on, missed, take_along
 from transforms.flows.run import Run, node_of
 from transforms.flows.signals import Command
 from transforms.flows.state import Halt, Session
@@ -96,11 +96,15 @@ def _go_on(run: Run, session: Session, by: int, t: int) -> None:
     if halt.how == "skip" and halt.overdue:
         end(run, plan, session, t, "overdue", forced=True)
         return
-    session.halt = None
+    versions = missed(run, session, halt.since, t)
     if halt.target is not None:
-        leave(run, plan, session, halt.target, t, reason=halt.why)
+        go_on(run, session, versions, halt.target, halt.why, t)
         return
+    session.halt = None
     if halt.left is not None:
         session.due = t + halt.left
     name = node_of(plan, session).name
     run.move("waiting", plan, session, name, t, reason="resumed", until=session.due)
+    for effect in versions:
+        if session.ended is None:
+            take_along(run, session, effect, t)

@@ -25,6 +25,7 @@ from transforms.flows.goals import count_goals, forget_ended
 from transforms.flows.halting import command, pause, resume
 from transforms.flows.ids import hashed, short
 from transforms.flows.memory import remember
+from transforms.flows.migrating import migrate
 from transforms.flows.plan import Plan
 from transforms.flows.react import look_again, react, wait_over
 from transforms.flows.run import NOBODY, Data, Run
@@ -113,6 +114,8 @@ def _absorb(run: Run, effect: Effect, t: int) -> None:
             cancel_flow(run, effect.flow, effect.reason, t)
             restay(run, t)
             _disarm(run, effect)
+        case "migrate":
+            migrate(run, effect, t)
         case "pause":
             pause(run, effect.flow, effect.reason, t)
         case "resume":

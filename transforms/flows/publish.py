@@ -5,7 +5,7 @@ Flows and steps are numbered in the order of the log, so a number never changes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 from itertools import count
 from typing import assert_never
@@ -30,8 +30,10 @@ from transforms.flows.planning import compile_flow, compile_goals
 from transforms.flows.publish_states import (
     NOT_RUNNING,
     STARTED,
+    InvalidLog,
     Known,
     bounds,
+    migration,
     pause,
     place,
     resume,
@@ -40,13 +42,7 @@ from transforms.flows.publish_states import (
 from transforms.flows.templates import load_template
 from transforms.flows.times import longest_period
 
-
-class InvalidLog(ValueError):
-    """A record of the log cannot be followed; ``problems`` says where and why."""
-
-    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
-        super().__init__(message)
-        self.problems = tuple(problems)
+__all__ = ["InvalidLog", "catalog_of", "records_of"]
 
 
 class _Log:
@@ -93,14 +89,14 @@ def _publish(log: _Log, record: control.Publish) -> list[Effect]:
     log.hear((a.event for a in plan.aggregates), at)
     log.aggregates |= dict.fromkeys(plan.aggregates)
     log.goals |= plan.aims.events
-    return [Effect(at, "publish", number), *place(known, log.space, at)]
+    moved = migration(known, record, log.steps[flow.id])
+    known.versions.append(plan)
+    return [Effect(at, "publish", number), *moved, *place(known, log.space, at)]
 
 
 def _loaded(log: _Log, record: control.Publish) -> tuple[model.Flow, dict[str, model.Template]]:
     """Read the texts of a version."""
     what = f"version {record.version} of {record.flow}"
-    if record.migrate or record.successors:
-        raise InvalidLog(f"{what}: taking sessions along is not supported by this version")
     templates: dict[str, model.Template] = {}
     problems: list[Problem] = []
     for name, text in record.templates.items():
@@ -162,6 +158,7 @@ def _apply(log: _Log, record: control.ControlRecord) -> list[Effect]:
         case control.Stop() | control.Archive():
             known = _named(log, record)
             known.status, known.refusal, known.paused = "finished", NOT_RUNNING, False
+            known.versions = [known.plan]
             reason = record.reason if isinstance(record, control.Stop) else "stopped"
             return [Effect(at, "stop", known.plan.number, reason)]
         case control.SetPriority():
@@ -362,6 +359,7 @@ def catalog_of(records: Iterable[control.ControlRecord], complete_until: int = N
         goals=frozenset(log.goals),
         complete_until=complete_until,
         records=known,
+        migrations=tuple(effect for effect in effects if effect.what == "migrate"),
     )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import msgspec
 
 from transforms.flows import control, model
 from transforms.flows.catalog import Effect, FlowView, Status
+from transforms.flows.load.problems import Problem
 from transforms.flows.plan import Aims, Plan
 from transforms.flows.times import instant, zone
 
@@ -13,11 +16,20 @@ STARTED = ("scheduled", "running")
 NOT_RUNNING, OUTSIDE, PAUSED = "flow_not_running", "outside_schedule", "flow_paused"
 
 
+class InvalidLog(ValueError):
+    """A record of the log cannot be followed; ``problems`` says where and why."""
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
 class Known(msgspec.Struct):
     """What the records have said of one flow so far.
 
     ``priority`` and ``schedule`` are what a record set: they go before what the version says,
-    and no later version touches them. ``paused`` stands beside the status, which goes on.
+    and no later version touches them. ``paused`` stands beside the status, which goes on;
+    ``versions`` are those that may have sessions.
     """
 
     plan: Plan
@@ -27,6 +39,7 @@ class Known(msgspec.Struct):
     schedule: model.Schedule | None = None
     paused: bool = False
     aims: Aims | None = None
+    versions: list[Plan] = []
 
 
 def _schedule(known: Known) -> model.Schedule:
@@ -70,6 +83,7 @@ def place(known: Known, space: model.Space, at: int, *, start: bool = False) -> 
     if end is not None and end <= at:
         if _schedule(known).at_end == "stop":
             known.status, known.paused = "finished", False
+            known.versions = [known.plan]
             return [Effect(at, "stop", number, "schedule_ended")]
         known.status = "draining"
         return [Effect(at, "drain", number)]
@@ -95,3 +109,25 @@ def view_of(known: Known) -> FlowView:
 def priority_of(known: Known) -> int:
     """Return the priority: what a record set, else what the version says."""
     return known.plan.flow.priority if known.priority is None else known.priority
+
+
+def migration(known: Known, record: control.Publish, steps: Mapping[str, int]) -> list[Effect]:
+    """Check what is to take sessions along, and how (R27)."""
+    plan, what = known.plan, f"version {record.version} of {record.flow}"
+    if not record.migrate:
+        if record.successors:
+            raise InvalidLog(f"{what} names successors of steps, but takes no sessions along")
+        return []
+    for earlier in known.versions:
+        lacking = sorted(plan.entry_fields - earlier.entry_fields)
+        if lacking:
+            said = f"{what} reads entry.{lacking[0]}, which sessions of version {earlier.version}"
+            raise InvalidLog(f"{said} do not keep: it cannot take them along")
+    here = {step.name for step in plan.flow.steps}
+    for step, successor in record.successors.items():
+        if step not in steps or successor not in here:
+            missing = step if step not in steps else successor
+            raise InvalidLog(f"{what} names a successor, but there is no step {missing}")
+    successors = {steps[old]: steps[new] for old, new in record.successors.items()}
+    at, version = record.effective_at, record.version
+    return [Effect(at, "migrate", plan.number, version=version, successors=successors)]

@@ -30,6 +30,7 @@ ENDING = {
     "past_date": "the date to wait for is past and the step says exit",
     "too_far": "the date to wait for, or to send at, is more than 400 days away",
     "overdue": "its wait ran out in a pause whose resume skips such sessions (R26)",
+    "flow_changed": "its step is none of the new version, and has no successor (R27)",
     "too_many_steps": "more than 1,000 steps on one signal, or 10,000 of all sessions (R6)",
     "cascade_too_deep": "it raised signals that raised signals, more than 16 deep (R6)",
 }
@@ -49,6 +50,7 @@ HALTING = {
     "paused": "the flow is paused: the session stands still (R26)",
     "held": "the session is held by a command (B8)",
     "decided": "what the session waits for has come; it goes on at the resume",
+    "migrated": "the session was taken along to a new version, and waits there (R27)",
     "resumed": "the session goes on waiting after a pause or a hold",
 }
 """What rows of sessions that stand still say."""

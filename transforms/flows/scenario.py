@@ -36,6 +36,7 @@ _OPTION = re.compile(r"(id|key|member_of)=")
 _WORD = re.compile(r"[^\s{]+")
 _FILE = re.compile(r"[\w./-]+\.yaml")
 _FLAG = re.compile(r"(bypass|backfill)(?!\S)")
+_MIGRATE = re.compile(r"migrate(?!\S)")
 _COMMAND = re.compile(r"(stop|hold|resume|suppress)(?!\S)")
 _ATTACHED = re.compile(r"(consent|unset|untag|tag|profile)(?=\s*[\[{])")
 
@@ -320,7 +321,7 @@ def _control(reader: _Reader, line: Line, at: int, default: str) -> Input:
         file = line.take(_FILE)
         if file is None:
             raise line.stop("the name of a .yaml file is expected here")
-        record, flow = _from_file(reader, what, file, at), None
+        record, flow = _from_file(reader, line, what, file, at), None
     else:
         file, flow = None, "" if what == "kill" else line.name("a flow")
         record = CONTROLS[what](line, flow, at)
@@ -328,12 +329,22 @@ def _control(reader: _Reader, line: Line, at: int, default: str) -> Input:
     return Input(0, at, wake, record, file)
 
 
-def _from_file(reader: _Reader, what: str, file: str, at: int) -> control.ControlRecord:
+def _from_file(reader: _Reader, line: Line, what: str, file: str, at: int) -> control.ControlRecord:
     if what == "space":
         return control.SetSpace(sequence=0, effective_at=at, text="")
     flow = file.rpartition("/")[2].removesuffix(".yaml")
     version = reader.versions[flow] = reader.versions.get(flow, 1) + 1
-    return control.Publish(sequence=0, effective_at=at, flow=flow, version=version, text="")
+    migrate = bool(line.take(_MIGRATE))
+    successors = {old: str(new) for old, new in line.mapping().items()}
+    return control.Publish(
+        sequence=0,
+        effective_at=at,
+        flow=flow,
+        version=version,
+        text="",
+        migrate=migrate,
+        successors=successors,
+    )
 
 
 Kind = Callable[[_Reader, Line, int, str], Input]

@@ -343,11 +343,16 @@ def write(
             verb.template,
             reason,
             verb.topic,
-            variants_of(plan, session)[-1] if session and session.variants else None,
+            _variant(run, session) if session and session.variants else None,
             due,
             data=data or {},
         )
     )
+
+
+def _variant(run: Run, session: Session) -> str | None:
+    """Return the branch drawn last, as the session's own version names it."""
+    return variants_of(run.plan_of(session), session)[-1]
 
 
 def variants_of(plan: Plan, session: Session) -> tuple[str, ...]:
