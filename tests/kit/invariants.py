@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from tests.kit.histories import Handled, History
 from transforms.flows import control
 from transforms.flows import outputs as out
-from transforms.flows.signals import ProfileChange
+from transforms.flows.signals import Command, ProfileChange
 
 BOUND = 256 * 1024
 HOURS = {"6h": 6, "24h": 24, "3d": 72}
@@ -33,6 +33,7 @@ def violations(history: History) -> Iterator[str]:
     yield from _sessions(history)
     yield from _paused(history)
     yield from _killed(history)
+    yield from _suppressed(history)
     yield from _flow_states(outputs)
     yield from _messages(outputs)
     yield from _caps(history)
@@ -117,6 +118,25 @@ def _killed(history: History) -> Iterator[str]:
             for (flow, named), live in on.items():
                 if live and flow in (None, output.flow) and named in (None, channel):
                     yield f"{output.id} left at {output.at}, although it was killed"
+
+
+def _suppressed(history: History) -> Iterator[str]:
+    """While a command keeps the user out of a flow, or of all, nothing is entered there."""
+    orders = [
+        (given.at, given.signal.flow, given.signal.data.get("off") is not True)
+        for given in history.handled
+        if isinstance(given.signal, Command) and given.signal.what == "suppress" and given.taken
+    ]
+    for output in history.outputs if orders else ():
+        if isinstance(output, out.Transition) and output.what == "entered":
+            out_of: dict[str | None, bool] = {}
+            for at, flow, on in orders:
+                if at < output.at:
+                    out_of[flow] = on
+                elif at == output.at:
+                    out_of.pop(flow, None)
+            if out_of.get(None) or out_of.get(output.flow):
+                yield f"{output.flow} was entered at {output.at}, although it was suppressed"
 
 
 def _flow_states(outputs: tuple[out.AnyOutput, ...]) -> Iterator[str]:
