@@ -105,6 +105,8 @@ def shape_of(catalog: Catalog) -> Shape:
         steps[flow.id] |= dict.fromkeys(n for n in names if n not in steps[flow.id])
         goals[flow.id] |= dict.fromkeys(g.name for g in flow.goals)
         ahead[flow.id] = _ahead(plan) | ahead[flow.id]
+    for number, aims in ((n, aims) for era in catalog.eras for n, aims in era.aims.items()):
+        goals[catalog.ids[number]] |= dict.fromkeys(t.goal.name for t in aims.targets)
     return Shape(
         catalog.eras[-1].space.name,
         {flow: list(found) for flow, found in steps.items()},

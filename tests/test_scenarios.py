@@ -95,7 +95,7 @@ x.scenarios.txt:6:18: "evnt" cannot happen; did you mean "event"? [unknown-input
 x.scenarios.txt:7:40: a value is expected here: a number, "text", true, false, null, [...] or {...} [scenario-syntax]
 x.scenarios.txt:8:1: the first time of a scenario cannot be relative; write 2026-03-01 09:00 [invalid-time]
 x.scenarios.txt:9:39: "opend" is not a status; did you mean "opened"? [unknown-status]
-x.scenarios.txt:10:26: there is no control record "halt"; there are "archive", "drain", "priority", "publish", "schedule", "space", "start", "stop" [unknown-input]
+x.scenarios.txt:10:26: there is no control record "halt" [unknown-input]
 x.scenarios.txt:11:32: this is not expected here [scenario-syntax]
 """
 

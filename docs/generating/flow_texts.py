@@ -199,6 +199,9 @@ STEPS: dict[str, tuple[str, Texts, str]] = {
             "split": "Branches by name, with whole percentages that add up to 100. "
             "`10% holdout` is counted, and nothing leaves for it from there on; it needs no step.",
             "redraw": "Draw anew at every visit.",
+            "winner": "What decides the best branch: `metric` is a goal of the flow, `opened`, "
+            "`clicked` or `replied`; `minimum` users a branch (100), and a `confidence` (95%). "
+            "A `winner` record of the control log then sends later arrivals there.",
             "then": "The step of each branch, by its name.",
         },
         (

@@ -20,16 +20,19 @@ def reasons() -> str:
         "Nothing stops silently: whatever is refused, withheld or ended has a code from this list.",
         "## Entries",
         "In `rejection`: why a trigger that matched started no session. They are judged in the "
-        "order flow running, schedule, already inside, re-entry, delay, limits, bounds; the first "
-        "counts, and the trigger is forgotten.",
+        "order flow running, schedule, suppressed, already inside, re-entry, delay, limits, bounds; "
+        "the first counts, and the trigger is forgotten.",
         _codes(codes.ENTRY),
         "## Endings",
         "In `transition`, of rows with `what` = `ended`. An `end` step gives its own reason.",
         _codes(codes.ENDING),
+        "## Standing still",
+        "In `transition`, of rows with `what` = `waiting`.",
+        _codes(codes.HALTING),
         "## Messages",
         "In `communication`, of messages that were skipped or canceled, as also `missing_date` and "
         "`too_far`. "
-        "`holdout` also stands in `rejection`, for other effects that are withheld.",
+        "`holdout` and `killed` also stand in `rejection`, for other effects that are withheld.",
         _codes(codes.SENDING),
         "## Signals and values",
         "In `rejection` and `dead_letter`.",
@@ -85,8 +88,9 @@ What is not known is passed over. A record is at most 256 KiB, its maps 32 KiB a
 texts such as ids and names have at most 256 characters. `towpath schema --record event` (and so
 on) prints the Avro schema of a kind; its fields have the same names.
 
-Handled so far: all of these, but of commands only `stop` and `wake`; the others are refused with
-the reason `unsupported`. Records with only an `anonymousId` have the key `anon:ID`; identities are
+Handled so far: all of these, but of commands not `erase`, `export` and `import`, which are refused
+with the reason `unsupported`. `hold` takes what its resume does (`{"resume": "shift"}`), and
+`suppress` with `{"off": true}` is taken back. Records with only an `anonymousId` have the key `anon:ID`; identities are
 not joined yet.
 """
 

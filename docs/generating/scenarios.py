@@ -40,17 +40,26 @@ KIND: dict[str, tuple[str, str]] = {
         "a status of the newest message of a send step; `flow/step` if several have it",
     ),
     "time": ("`time`", "nothing happens until then; what is due comes"),
-    "command": ("`command stop cart`, or of all flows", "ends this user's sessions"),
+    "command": (
+        "`command stop cart`, `hold cart resume=shift`, `resume cart`, `suppress cart off`",
+        "ends a user's sessions of a flow or of all, holds them, or takes no entries",
+    ),
     "control": ("`control drain cart`", "a record of the control log"),
 }
 CONTROL: dict[str, str] = {
     "start": "starts a flow, which then is not started at the launch",
-    "stop": "ends a flow and all of its sessions",
+    "stop": "ends a flow and all of its sessions; `control stop cart reason=idle` says why",
+    "pause": "`control pause cart resume=shift`: no entries and no steps; `fire` without it",
+    "resume": "lets a paused flow go on",
     "drain": "lets nobody in any more",
     "archive": "as `stop`",
     "priority": "`control priority cart 5`",
     "schedule": '`control schedule cart {end: "2026-04-01"}`',
-    "publish": "`control publish v2/cart.yaml`: a new version, from a file in a folder beside",
+    "goals": '`control goals cart {bought: {event: "Order", within: "7d"}}`: the goals from now on',
+    "winner": "`control winner cart test b`: the best branch of a split",
+    "kill": "`control kill`, `control kill cart channel=email`: nothing leaves, until the same `off`",
+    "publish": "`control publish v2/cart.yaml`: a new version, from a file in a folder beside; with "
+    '`migrate {old: "new"}` running sessions are taken along, with successors of steps',
     "space": "`control space v2/space.yaml`: new settings",
 }
 OPTIONS = """

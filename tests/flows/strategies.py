@@ -297,7 +297,10 @@ def _split(draw: st.DrawFn, first: str, to: st.SearchStrategy[str]) -> model.Spl
     branches = [model.Branch(n, s, False, w) for n, s, w in zip(labels, shares, ways, strict=True)]
     if held:
         branches[-1] = model.Branch(labels[-1], shares[-1], True, draw(st.none() | to))
-    return model.Split(tuple(branches), draw(st.booleans()))
+    best = st.builds(
+        model.Winning, st.sampled_from(("opened", "clicked")), st.integers(1, 999), st.just(90)
+    )
+    return model.Split(tuple(branches), draw(st.booleans()), draw(st.none() | best))
 
 
 @st.composite

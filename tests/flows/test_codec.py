@@ -11,6 +11,7 @@ from transforms.flows.series import add
 from transforms.flows.shelf import shelve
 from transforms.flows.state import (
     Communication,
+    Halt,
     History,
     Pending,
     Promotion,
@@ -77,6 +78,8 @@ def full() -> State:
     session.variables, session.variants, session.sent = {"n": 1}, {4: 1}, {1: "abc-2"}
     session.happened, session.true, session.goals = [1], [0], ["bought"]
     session.promotions = [Promotion(5, "banner", "ten_off", NOW + DAY, NOW + 2)]
+    session.halt = Halt(NOW, 3, "shift", 5, 2, "case_1", True)
+    state.suppressed = [0, -1]
     state.ended = [Session(session_id("old"), 1, 1, "k", NOW, 0, NOW, ended=NOW)]
     state.sends = [Sent(NOW, "email", "marketing")]
     state.communications = [
@@ -92,6 +95,7 @@ def full() -> State:
             changed=NOW,
             due=NOW + DAY,
             data={"entry": {"cart": "c1"}},
+            stays=True,
         )
     ]
     left = Communication("abc-1", session.id, 0, 1, 1, NOW, "email", "delivered", NOW)

@@ -3,7 +3,16 @@ from __future__ import annotations
 import pytest
 
 from transforms.flows.catalog import Catalog
-from transforms.flows.control import ControlRecord, Publish, SetSpace, Start, Stop
+from transforms.flows.control import (
+    ControlRecord,
+    Kill,
+    Publish,
+    SetGoals,
+    SetSpace,
+    Start,
+    Stop,
+    Winner,
+)
 from transforms.flows.due import next_due
 from transforms.flows.publish import InvalidLog, catalog_of, records_of
 from transforms.flows.signals import Command, Event, Time
@@ -18,6 +27,7 @@ steps:
   settle: {wait: 1h}
   greet: {send: log, template: hi}
 """
+READING = FLOW.replace("template: hi}", "template: hi, data: {k: entry.k}}")
 SPACE = """\
 space: test
 channels:
@@ -180,8 +190,16 @@ def published(version: int, text: str = FLOW, flow: str = "hello", **more: objec
     [
         (published(1), "version 1 of hello is published twice"),
         (published(1, FLOW.replace("1h", "2h")), "published twice"),
-        (published(2, migrate=True), "not supported by this version"),
-        (published(2, successors={"greet": "settle"}), "not supported by this version"),
+        (published(2, READING, migrate=True), "reads entry.k, which sessions of version 1 do not"),
+        (published(2, successors={"greet": "settle"}), "takes no sessions along"),
+        (published(2, migrate=True, successors={"greet": "gone"}), "there is no step gone"),
+        (published(2, migrate=True, successors={"gone": "greet"}), "there is no step gone"),
+        (
+            Winner(sequence=5, effective_at=START, flow="hello", step="greet", branch="a"),
+            "no split",
+        ),
+        (SetGoals(sequence=5, effective_at=START, flow="hello", text="won: {}"), "have problems"),
+        (Kill(sequence=5, effective_at=START, channel="pigeon"), "channel pigeon, which is none"),
         (published(2, FLOW.replace("flow: hello", "flow: other")), "has problems"),
         (published(2, flow="old/hello"), "the text of another flow"),
         (SetSpace(sequence=5, effective_at=START, text="space: other\n"), "for good"),

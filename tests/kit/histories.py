@@ -115,7 +115,7 @@ def _signal(
     if rng.random() < 0.03:
         base[rng.choice(("bypass", "backfill"))] = True
     match rng.choice(
-        "event event event event event profile profile audience enter stop sent".split()
+        "event event event event event profile profile audience enter order sent".split()
     ):
         case "event":
             properties = {"k": rng.choice("xyz"), "v": rng.choice((1, 4, 9.5, 20, "many", None))}
@@ -128,13 +128,29 @@ def _signal(
         case "enter":
             flow = rng.choice(("f0", "f1", "f9"))
             return Enter(flow=flow, data={"k": rng.choice("xyz")}, **base)
-        case "stop" if rng.random() < 0.2:
-            return Command(what="stop", flow=rng.choice((None, "f0")), **base)
+        case "order" if rng.random() < 0.4:
+            return _order(rng, base)
         case _ if known:
             status, name = rng.choice(STATUSES), rng.choice(known[-8:])
             return CommunicationUpdate(communication=name, status=status, **base)
         case _:
             return Event(name="Nobody Reads This", **base)
+
+
+def _order(rng: random.Random, base: dict[str, Any]) -> Command:
+    data = rng.choice(({}, {"resume": "shift"}, {"resume": "skip"}))
+    flow = rng.choice((None, "f0"))
+    match rng.choice("stop hold hold hold resume resume resume suppress allow allow allow".split()):
+        case "stop":
+            return Command(what="stop", flow=flow, **base)
+        case "hold":
+            return Command(what="hold", flow=flow, data=data, **base)
+        case "resume":
+            return Command(what="resume", flow=flow, **base)
+        case "suppress":
+            return Command(what="suppress", flow=flow, **base)
+        case _:
+            return Command(what="suppress", flow=flow, data={"off": True}, **base)
 
 
 def _profile(rng: random.Random, base: dict[str, Any], now: int) -> ProfileChange:

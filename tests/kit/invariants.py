@@ -9,8 +9,9 @@ from importlib import resources
 from zoneinfo import ZoneInfo
 
 from tests.kit.histories import Handled, History
+from transforms.flows import control
 from transforms.flows import outputs as out
-from transforms.flows.signals import ProfileChange
+from transforms.flows.signals import Command, ProfileChange
 
 BOUND = 256 * 1024
 HOURS = {"6h": 6, "24h": 24, "3d": 72}
@@ -30,6 +31,9 @@ def violations(history: History) -> Iterator[str]:
     if history.wake_at is not None and history.wake_at <= history.until:
         yield "what was due is left behind"
     yield from _sessions(history)
+    yield from _paused(history)
+    yield from _killed(history)
+    yield from _suppressed(history)
     yield from _flow_states(outputs)
     yield from _messages(outputs)
     yield from _caps(history)
@@ -48,9 +52,11 @@ def _sessions(history: History) -> Iterator[str]:
             yield f"session {session} does not begin with its entry"
         if whats.count("ended") > 1 or ("ended" in whats and whats[-1] != "ended"):
             yield f"session {session} ended and went on"
-        if "ended" not in whats and (whats[-1] != "waiting" or way[-1].until is None):
+        halted = way[-1].what == "waiting" and _stands_still(way)
+        waits = way[-1].what == "waiting" and (way[-1].until is not None or halted)
+        if "ended" not in whats and not waits:
             yield f"session {session} neither ended nor waits: {whats[-1]}"
-        if "ended" not in whats and history.wake_at is None:
+        if "ended" not in whats and history.wake_at is None and not halted:
             yield f"session {session} waits for ever"
         visits: dict[str, int] = defaultdict(int)
         here = ""
@@ -65,6 +71,72 @@ def _sessions(history: History) -> Iterator[str]:
         lefts = [(row.step, row.visit) for row in way if row.what == "left"]
         if len(set(lefts)) < len(lefts):
             yield f"session {session} left a step twice"
+
+
+def _stands_still(way: list[out.Transition]) -> bool:
+    """Tell whether a session is paused or held at the end of its way."""
+    for row in reversed(way):
+        if row.reason in ("paused", "held"):
+            return True
+        if row.what != "waiting" or row.reason == "resumed":
+            return False
+    return False
+
+
+def _paused(history: History) -> Iterator[str]:
+    """In a paused flow nothing is entered, no step but those of on_exit runs, nothing leaves."""
+    records = sorted(history.world.records, key=lambda r: (r.effective_at, r.sequence))
+    for output in history.outputs:
+        if isinstance(output, out.Transition | out.Message):
+            since, over = None, False
+            for record in records:
+                if record.effective_at >= output.at or getattr(record, "flow", "") != output.flow:
+                    continue
+                match record:
+                    case control.Pause() if not over and since is None:
+                        since = record.effective_at
+                    case control.Resume():
+                        since = None
+                    case control.Stop():
+                        since, over = None, True
+                    case control.Start():
+                        over = False
+            moved = isinstance(output, out.Message) or output.what in ("entered", "reached")
+            later = any(r.effective_at == output.at for r in records)
+            if since is not None and moved and not later and "on_exit." not in output.step:
+                yield f"{output.id} at {output.at}, although {output.flow} is paused since {since}"
+
+
+def _killed(history: History) -> Iterator[str]:
+    """While a kill switch is on, nothing leaves that it is for."""
+    records = sorted(history.world.records, key=lambda r: (r.effective_at, r.sequence))
+    kills = [record for record in records if isinstance(record, control.Kill)]
+    for output in history.outputs if kills else ():
+        if isinstance(output, out.Message | out.Webhook | out.Export):
+            channel = output.channel if isinstance(output, out.Message) else None
+            on = {(k.flow, k.channel): not k.off for k in kills if k.effective_at <= output.at}
+            for (flow, named), live in on.items():
+                if live and flow in (None, output.flow) and named in (None, channel):
+                    yield f"{output.id} left at {output.at}, although it was killed"
+
+
+def _suppressed(history: History) -> Iterator[str]:
+    """While a command keeps the user out of a flow, or of all, nothing is entered there."""
+    orders = [
+        (given.at, given.signal.flow, given.signal.data.get("off") is not True)
+        for given in history.handled
+        if isinstance(given.signal, Command) and given.signal.what == "suppress" and given.taken
+    ]
+    for output in history.outputs if orders else ():
+        if isinstance(output, out.Transition) and output.what == "entered":
+            out_of: dict[str | None, bool] = {}
+            for at, flow, on in orders:
+                if at < output.at:
+                    out_of[flow] = on
+                elif at == output.at:
+                    out_of.pop(flow, None)
+            if out_of.get(None) or out_of.get(output.flow):
+                yield f"{output.flow} was entered at {output.at}, although it was suppressed"
 
 
 def _flow_states(outputs: tuple[out.AnyOutput, ...]) -> Iterator[str]:

@@ -64,6 +64,22 @@ def test_a_control_log_starts_and_stops(events: Path, tmp_path: Path) -> None:
     assert flow["exits"]["stopped"] > 0
 
 
+def test_goals_of_a_control_log_are_reported(events: Path, tmp_path: Path) -> None:
+    """R24: a goal that the log adds is counted and reported beside those of the flow's file."""
+    goals = "bought: {event: Purchase, within: 30d}\\npaid: {event: Purchase, within: 20d}"
+    log = tmp_path / "log.jsonl"
+    log.write_text(
+        BEGIN
+        + f'{{"is":"goals","sequence":2,"effective_at":2,"flow":"welcome","text":"{goals}"}}\n'
+    )
+    report = told(kit.replay(tmp_path / "out", events, more=[*FEW, "--json", "--control", log]))
+    bought, paid = report["flows"][0]["goals"]
+
+    assert (bought["goal"], paid["goal"]) == ("bought", "paid")
+    assert paid["converted"] + paid["holdout_converted"] == 6
+    assert bought["revenue"] == 0
+
+
 @pytest.mark.parametrize(
     ("lines", "place"),
     [

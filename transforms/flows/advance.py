@@ -17,7 +17,7 @@ from transforms.flows.plan import END, Node, Plan
 from transforms.flows.run import Run, node_of
 from transforms.flows.sending import plan_send
 from transforms.flows.state import Session
-from transforms.flows.statuses import cancel_planned
+from transforms.flows.statuses import cancel_planned, restay
 from transforms.flows.times import after, next_occurrence, recurring, resolve
 from transforms.flows.windows import opening
 
@@ -197,12 +197,22 @@ def _split(run: Run, plan: Plan, session: Session, node: Node, verb: model.Split
     if verb.redraw:
         parts += [session.id, str(session.visits[node.number])]
     index = _drawn(verb, draw(*parts))
+    if run.era.winners and not verb.branches[index].holdout:
+        index = _won(verb, run.era.winners.get((plan.number, node.number)), index)
     branch = verb.branches[index]
     session.variants[node.number] = index
     if branch.holdout:
         session.silent = run.dirty = True
     run.move("left", plan, session, node.name, t, variant=f"{node.name}={branch.name}", since=t)
     return node.targets[index]
+
+
+def _won(verb: model.Split, winner: str | None, drawn: int) -> int:
+    """Return the branch that a record declared the best, if this version has it (I28)."""
+    for index, branch in enumerate(verb.branches):
+        if branch.name == winner:
+            return index
+    return drawn
 
 
 def _drawn(verb: model.Split, drawn: int) -> int:
@@ -247,12 +257,15 @@ def end(
     """
     state = run.state
     state.sessions = [s for s in state.sessions if s.id != session.id]
-    if session.due is not None or session.check is not None:
+    if session.due is not None or session.check is not None or session.halt is not None:
         node = node_of(plan, session)
         run.move("left", plan, session, node.name, t, reason=reason, since=session.since)
     session.due = session.check = None
     if forced:
         cancel_planned(run, session, t)
+    if session.halt is not None:
+        session.halt = None
+        restay(run, t)
     if plan.on_exit != END and session.ended is None:
         session.ended = t
         _leave_by(run, plan, session, t)
@@ -273,10 +286,11 @@ def end(
         if visit.took is None and visit.entered == session.started and visit.key == session.key:
             visit.took = t - session.started
             break
-    if plan.goals and t < session.started + plan.goal_window:
-        session.variables = {k: v for k, v in session.variables.items() if k in plan.goal_variables}
+    aims = run.aims_of(plan)
+    if aims.targets and t < session.started + aims.window:
+        session.variables = {k: v for k, v in session.variables.items() if k in aims.variables}
         session.sent = {}
-        session.entry = {k: v for k, v in session.entry.items() if k in plan.goal_fields}
+        session.entry = {k: v for k, v in session.entry.items() if k in aims.fields}
         state.ended.append(session)
 
 

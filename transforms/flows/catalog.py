@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, final
 
 from transforms.flows import model
 from transforms.flows.control import ControlRecord
 from transforms.flows.expressions import Aggregate, Condition, Reads
-from transforms.flows.plan import Matcher, Plan, Start
+from transforms.flows.plan import Aims, Matcher, Plan, Start
 from transforms.flows.view import View
 
 NEVER = 1 << 53
-Status = Literal["draft", "scheduled", "running", "draining", "finished"]
+Status = Literal["draft", "scheduled", "running", "paused", "draining", "finished"]
 
 
 @final
@@ -58,12 +58,21 @@ class Counted:
 @final
 @dataclass(frozen=True)
 class Effect:
-    """What a control record does to a user: ``what`` at an instant, to a flow or to all."""
+    """What a control record does to a user: ``what`` at an instant, to a flow or to all.
+
+    ``reason`` is the code that outputs carry; of a pause, what the resume does (R26).
+    A migration has the ``version`` that sessions are taken to, and the ``successors`` of steps
+    that it lacks, by number (R27).
+    """
 
     at: int
-    what: Literal["publish", "start", "drain", "stop", "space", "other"]
+    what: Literal[
+        "publish", "migrate", "start", "pause", "resume", "drain", "stop", "space", "other"
+    ]
     flow: int | None = None
     reason: str = ""
+    version: int = 0
+    successors: dict[int, int] = field(default_factory=dict)
 
 
 @final
@@ -77,6 +86,9 @@ class Era:
     ``joining`` maps an audience, entered or left, to the triggers on it, ``dated`` and
     ``profiled`` are the flows with triggers of those kinds. ``watching``: an audience, or a
     session of some version, reads where users stand in flows, or what was sent to them.
+    ``paused`` are the numbers of the flows that are. ``aims`` are the goals that records set,
+    by flow (R24), ``winners`` the best branches by flow and step, ``kills`` the flow and the
+    channel, or all, of every kill switch that is on.
     """
 
     since: int
@@ -97,6 +109,14 @@ class Era:
     hearing: dict[str, tuple[ComputedAudience, ...]]
     other: tuple[ComputedAudience, ...]
     watching: bool
+    paused: frozenset[int]
+    aims: dict[int, Aims]
+    winners: dict[tuple[int, int], str]
+    kills: tuple[tuple[int | None, str | None], ...]
+
+    def killed(self, flow: int, channel: str | None) -> bool:
+        """Tell whether what a flow sends on a channel, or anywhere else, may not leave."""
+        return any(f in (None, flow) and c in (None, channel) for f, c in self.kills)
 
 
 @final
@@ -106,7 +126,8 @@ class Catalog:
 
     The first era is from 0 and empty: before the first record nothing is defined.
     ``heard`` maps an event's name to the instant since when a definition reads it, ``goals``
-    are the names of those that a goal of some version counts.
+    are the names of those that a goal of some version counts, ``migrations`` the effects that
+    take sessions along.
     """
 
     eras: tuple[Era, ...]
@@ -120,6 +141,7 @@ class Catalog:
     goals: frozenset[str]
     complete_until: int = NEVER
     records: tuple[ControlRecord, ...] = ()
+    migrations: tuple[Effect, ...] = ()
 
     def at(self, t: int) -> Era:
         """Return the era that holds at an instant."""

@@ -16,7 +16,7 @@ from transforms.flows.load.known import Known
 from transforms.flows.load.nodes import Mapping as Map
 from transforms.flows.load.nodes import Sequence
 from transforms.flows.load.places import place, place_of_key
-from transforms.flows.load.problems import Report
+from transforms.flows.load.problems import Report, suggest
 from transforms.flows.windows import Window
 
 WEEK = 7 * 1440
@@ -86,6 +86,17 @@ def _goalless(report: Report, root: Map, checked: Checked) -> None:
         report.add(span, "no-goals", said, "add goals, or leave exit_on_goal out")
 
 
+def _winners(report: Report, root: Map, checked: Checked) -> None:
+    """Refuse a winner by what is neither a goal of the flow nor a status of messages (I28)."""
+    known = (*(goal.name for goal in checked.flow.goals), *RESULTS)
+    for step in checked.main.steps:
+        winner = step.verb.winner if isinstance(step.verb, model.Split) else None
+        if winner is not None and winner.metric not in known:
+            span = place(root, "steps", step.name, "winner", "metric")
+            said = f'"{winner.metric}" decides no winner: it is no goal of the flow'
+            report.add(span, "unknown-metric", said, suggest(winner.metric, known))
+
+
 def _once(report: Report, root: Map, checked: Checked) -> None:
     """Warn of re-entry where everyone enters at one moment."""
     enter = checked.flow.enter
@@ -139,12 +150,16 @@ def _minutes(window: Window) -> frozenset[int]:
 
 WAITS = (model.Wait, model.WaitUntil, model.WaitWindow, model.WaitFor)
 
+RESULTS = ("opened", "clicked", "replied")
+"""Statuses of messages that a winner may be decided by."""
+
 CHECKS: tuple[Callable[[Report, Map, Checked], None], ...] = (
     _no_trigger,
     _no_steps,
     _member_twice,
     _schedule,
     _goalless,
+    _winners,
     _once,
     _waits_on_exit,
     _closed_windows,

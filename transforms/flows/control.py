@@ -24,8 +24,8 @@ class Record(
 class Publish(Record, frozen=True, gc=False, tag="publish", kw_only=True):
     """A version of a flow: canonical text, with the texts of the templates it sends (R27).
 
-    ``migrate`` takes running sessions along; ``successors`` names where a deleted step's
-    sessions go; this version follows neither, and refuses a log that asks for them.
+    ``migrate`` takes running sessions along; ``successors`` names where the sessions of a step
+    go that is deleted, or does something else now.
     """
 
     flow: str
@@ -62,10 +62,10 @@ class Drain(Record, frozen=True, gc=False, tag="drain", kw_only=True):
 
 
 class Stop(Record, frozen=True, gc=False, tag="stop", kw_only=True):
-    """All sessions of the flow end at this instant."""
+    """All sessions of the flow end at this instant; for R28 the controller says why."""
 
     flow: str
-    reason: str = "stopped"
+    reason: Literal["stopped", "launch_over", "idle"] = "stopped"
 
 
 class Archive(Record, frozen=True, gc=False, tag="archive", kw_only=True):

@@ -27,7 +27,7 @@ def soonest(state: State) -> int | None:
         for shown in session.promotions:
             found = min(found, shown.until or LAST, shown.check or LAST)
     for sent in state.communications:
-        if sent.due is not None and sent.due < found:
+        if sent.due is not None and sent.due < found and not sent.stays:
             found = sent.due
     for pending in state.pending:
         if pending.due is not None and pending.due < found:
@@ -66,7 +66,7 @@ def _due_at(catalog: Catalog, state: State, at: int) -> list[tuple[Order, Owed]]
             place = (FLOW, -flows[session.flow].priority, session.started, session.id, 0)
             found.append((place, session))
     for sent in state.communications:
-        if sent.due == at:
+        if sent.due == at and not sent.stays:
             owner, _, number = sent.id.rpartition("-")
             place = (FLOW, -flows[sent.flow].priority, sent.started, owner, int(number))
             found.append((place, sent))

@@ -31,6 +31,16 @@ def withheld(run: Run, plan: Plan, session: Session, node: Node, t: int) -> bool
     return session.silent
 
 
+def _stays(run: Run, plan: Plan, session: Session, node: Node, t: int) -> bool:
+    """Tell whether what would leave does not, for the holdout or the kill switch; and say so."""
+    if withheld(run, plan, session, node, t):
+        return True
+    killed = bool(run.era.kills) and run.era.killed(plan.number, None)
+    if killed:
+        run.reject("killed", t, plan.id, step=node.name)
+    return killed
+
+
 def promote(
     run: Run, plan: Plan, session: Session, node: Node, verb: model.Promote, t: int
 ) -> None:
@@ -70,7 +80,7 @@ def webhook(
     run: Run, plan: Plan, session: Session, node: Node, verb: model.CallWebhook, t: int
 ) -> None:
     """Send a request (J9)."""
-    if withheld(run, plan, session, node, t):
+    if _stays(run, plan, session, node, t):
         return
     template = plan.templates.get(verb.template) if verb.template else None
     data = values_of(node.values[0], run.look(t, plan, session))
@@ -111,7 +121,7 @@ def export(
     run: Run, plan: Plan, session: Session, node: Node, verb: model.ExportFields, t: int
 ) -> None:
     """Export chosen fields (L4, L10)."""
-    if withheld(run, plan, session, node, t):
+    if _stays(run, plan, session, node, t):
         return
     run.outputs.append(
         out.Export(

@@ -12,6 +12,7 @@ from transforms.flows.advance import exit_conditions, proceed
 from transforms.flows.bounds import fits
 from transforms.flows.catalog import FlowView
 from transforms.flows.codec import encoded_size
+from transforms.flows.halting import suppressed
 from transforms.flows.ids import draw, hashed, session_id
 from transforms.flows.plan import Plan, Start
 from transforms.flows.run import Data, Run
@@ -124,7 +125,7 @@ def _without(
     else:
         pending.due = after(trigger.within, t, run.zone_of(view.plan))
         pending.cause = event.id
-        pending.data = kept_fields(view.plan, event.properties)
+        pending.data = kept_fields(run, view.plan, event.properties)
         set_pending(run, pending, view, start)
 
 
@@ -193,9 +194,12 @@ def _launched(run: Run, view: FlowView, start: Start, signal: Enter, t: int) -> 
         try_enter(run, view, start, signal.id, signal.data, t, key=signal.key)
 
 
-def kept_fields(plan: Plan, data: Data) -> Data:
-    """Return the entry fields that the version reads (R27)."""
-    return {name: value for name, value in data.items() if name in plan.entry_fields}
+def kept_fields(run: Run, plan: Plan, data: Data) -> Data:
+    """Return the entry fields that the version, or a goal of a record, reads (R24, R27)."""
+    fields = plan.entry_fields
+    if run.era.aims:
+        fields = fields | run.aims_of(plan).fields
+    return {name: value for name, value in data.items() if name in fields}
 
 
 def try_enter(
@@ -212,6 +216,9 @@ def try_enter(
     flow = plan.id
     if view.status != "running":
         run.reject(view.refusal, t, flow)
+        return False
+    if run.state.suppressed and suppressed(run, plan.number):
+        run.reject("suppressed", t, flow)
         return False
     found = _key(run, plan, data, key, t)
     if found is None:
@@ -237,7 +244,7 @@ def try_enter(
         None,
         0,
         bool(holdout) and draw(run.space, flow, run.user, "holdout") < holdout,
-        kept_fields(plan, data),
+        kept_fields(run, plan, data),
     )
     run.ancestors[session.id] = run.causes
     run.state.sessions = [*run.state.sessions, session]
@@ -293,7 +300,8 @@ def _forbidden(run: Run, plan: Plan, start: Start, key: str, data: Data, t: int)
 
 def _too_large(run: Run, plan: Plan, data: Data) -> str | None:
     """Bound what sessions remember of their triggers, for one and for all together (section 9)."""
-    size = encoded_size(kept_fields(plan, data)) if plan.entry_fields and data else 0
+    kept = kept_fields(run, plan, data) if data else {}
+    size = encoded_size(kept) if kept else 0
     return None if size <= ENTRY_BOUND and fits(run.state, size) else "value_too_large"
 
 

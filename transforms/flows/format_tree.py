@@ -232,7 +232,17 @@ def _split(verb: model.Split) -> Fields:
         for branch in verb.branches
     }
     ways: Fields = {branch.name: branch.then for branch in verb.branches if branch.then}
-    return _kept(split=parts, redraw=_flag(verb.redraw), then=ways or None)
+    return _kept(
+        split=parts,
+        redraw=_flag(verb.redraw),
+        winner=_winner(verb.winner) if verb.winner else None,
+        then=ways or None,
+    )
+
+
+def _winner(winner: model.Winning) -> Fields:
+    minimum, sure = str(winner.minimum), f"{winner.confidence}%"
+    return {"metric": winner.metric, "minimum": minimum, "confidence": sure}
 
 
 def _send(verb: model.Send) -> Fields:

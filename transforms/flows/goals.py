@@ -19,8 +19,9 @@ def count_goals(run: Run, event: Event, sessions: list[Session], t: int) -> None
     """Hold an event against the goals of live and ended sessions."""
     for session in sessions:
         plan = run.plan_of(session)
-        if plan.goals and event.name in plan.events:
-            for target in plan.goals:
+        aims = run.aims_of(plan)
+        if event.name in aims.events:
+            for target in aims.targets:
                 if _reached(run, plan, session, target, event, t):
                     _convert(run, plan, session, target, t)
 
@@ -72,6 +73,6 @@ def forget_ended(run: Run, t: int) -> None:
 
 
 def _waits_for_goals(run: Run, session: Session, t: int) -> bool:
-    plan = run.plan_of(session)
-    open_goals = any(target.goal.name not in session.goals for target in plan.goals)
-    return open_goals and t < session.started + plan.goal_window
+    aims = run.aims_of(run.plan_of(session))
+    open_goals = any(target.goal.name not in session.goals for target in aims.targets)
+    return open_goals and t < session.started + aims.window

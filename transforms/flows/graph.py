@@ -220,7 +220,8 @@ def _said(verb: model.Verb) -> tuple[Kind, str, tuple[str, ...]]:
         case model.If():
             return "decide", "Decide", ()
         case model.Split():
-            return "decide", "Split", ("drawn anew at each entry" if verb.redraw else "",)
+            best = f"the best by {verb.winner.metric} wins" if verb.winner else ""
+            return "decide", "Split", ("drawn anew at each entry" if verb.redraw else "", best)
         case model.Send():
             return "send", f"Send {verb.channel}", _sending(verb)
         case model.Promote():

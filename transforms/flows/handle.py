@@ -22,8 +22,10 @@ from transforms.flows.due import Owed, next_due
 from transforms.flows.effects import end_promotions
 from transforms.flows.entry import drop_held, enter_by, try_enter
 from transforms.flows.goals import count_goals, forget_ended
+from transforms.flows.halting import command, pause, resume
 from transforms.flows.ids import hashed, short
 from transforms.flows.memory import remember
+from transforms.flows.migrating import migrate
 from transforms.flows.plan import Plan
 from transforms.flows.react import look_again, react, wait_over
 from transforms.flows.run import NOBODY, Data, Run
@@ -44,7 +46,7 @@ from transforms.flows.signals import (
 )
 from transforms.flows.standing import say_state
 from transforms.flows.state import Communication, Pending, Session
-from transforms.flows.statuses import cancel_flow, take_status
+from transforms.flows.statuses import cancel_flow, restay, take_status
 
 DEEPEST = 16
 MOST_AUDIENCES = 500
@@ -110,14 +112,19 @@ def _absorb(run: Run, effect: Effect, t: int) -> None:
                 if session.flow == effect.flow:
                     end(run, run.plan_of(session), session, t, effect.reason, forced=True)
             cancel_flow(run, effect.flow, effect.reason, t)
+            restay(run, t)
             _disarm(run, effect)
+        case "migrate":
+            migrate(run, effect, t)
+        case "pause":
+            pause(run, effect.flow, effect.reason, t)
+        case "resume":
+            resume(run, effect.flow, t)
+            _arm(run, effect, t)
         case "drain":
             _disarm(run, effect)
         case "start" | "publish":
-            view = run.era.by_number[effect.flow or 0]
-            if view.status == "running":
-                # A date of this very instant is still to fire: the record comes first (R1).
-                arm_all(run, view, t - 1)
+            _arm(run, effect, t)
             if effect.what == "start":
                 _members(run, effect, t)
         case "space":
@@ -128,6 +135,13 @@ def _absorb(run: Run, effect: Effect, t: int) -> None:
             pass
         case _:
             assert_never(effect.what)
+
+
+def _arm(run: Run, effect: Effect, t: int) -> None:
+    view = run.era.by_number[effect.flow or 0]
+    if view.status == "running":
+        # A date of this very instant is still to fire: the record comes first (R1).
+        arm_all(run, view, t - 1)
 
 
 def _disarm(run: Run, effect: Effect) -> None:
@@ -329,11 +343,8 @@ def _apply(run: Run, signal: Signal, own: int, t: int) -> Data | None:
             return {} if take_status(run, signal, t) else None
         case Enter():
             return _apply_enter(run, signal, t)
-        case Command(what="stop"):
-            for session in run.in_order():
-                plan = run.plan_of(session)
-                if signal.flow in (None, plan.id):
-                    end(run, plan, session, t, "stopped", forced=True)
+        case Command(what="stop" | "hold" | "resume" | "suppress"):
+            command(run, signal, t)
             return None
         case Inbound() | CallResult() | Handover() | Command():
             run.reject("unsupported", t, detail=str(signal.__struct_config__.tag))

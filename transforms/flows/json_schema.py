@@ -250,6 +250,14 @@ def _split() -> Schema:
     keys: Schema = {
         "split": {**map_of(ref("share")), "minProperties": 1},
         "redraw": {"type": "boolean"},
+        "winner": closed(
+            {
+                "metric": ref("step_name"),
+                "minimum": {"type": "integer", "minimum": 1},
+                "confidence": ref("percent"),
+            },
+            ("metric",),
+        ),
         "then": map_of(ref("step_name")),
     }
     return {**_described(model.Split), **closed(keys, ("split",))}

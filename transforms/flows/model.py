@@ -36,6 +36,7 @@ from transforms.flows.verbs import (
     WaitFor,
     WaitUntil,
     WaitWindow,
+    Winning,
 )
 from transforms.flows.windows import Window
 
@@ -89,6 +90,7 @@ __all__ = [
     "WaitFor",
     "WaitUntil",
     "WaitWindow",
+    "Winning",
 ]
 
 # --- entry -------------------------------------------------------------------

@@ -91,11 +91,28 @@ class Target:
 
 @final
 @dataclass(frozen=True)
+class Aims:
+    """Compiled goals, and what sessions that are over keep for them (R24).
+
+    ``fields`` and ``variables`` are what they read of a session, ``window`` is the longest
+    time within which one counts, ``events`` are the names that they count.
+    """
+
+    targets: tuple[Target, ...] = ()
+    fields: frozenset[str] = frozenset()
+    variables: frozenset[str] = frozenset()
+    window: int = 0
+    events: frozenset[str] = frozenset()
+    aggregates: tuple[Aggregate, ...] = ()
+
+
+@final
+@dataclass(frozen=True)
 class Plan:
     """A compiled version of a flow; ``id`` and ``zone`` are the flow's.
 
-    ``entry_fields`` are the trigger's fields that a session keeps, ``goal_fields`` and
-    ``goal_variables`` what its goals still need after the end. ``history`` is how long
+    ``entry_fields`` are the trigger's fields that a session keeps, ``aims`` its goals, unless
+    the control log says others. ``history`` is how long
     entries must be remembered, None for ever. ``asked`` are the send steps whose messages
     waits and conditions look at; ``watches`` says that a session of it must be judged again
     where its user moved in a flow, or a message changed.
@@ -115,14 +132,11 @@ class Plan:
     exit_conditions: tuple[Condition, ...]
     exit_timed: tuple[Condition, ...]
     exit_audiences: frozenset[str]
-    goals: tuple[Target, ...]
+    aims: Aims
     key: Callable[[View], Any] | None
     templates: dict[str, model.Template]
     entry_fields: frozenset[str]
-    goal_fields: frozenset[str]
-    goal_variables: frozenset[str]
     history: int | None
-    goal_window: int
     events: frozenset[str]
     aggregates: tuple[Aggregate, ...]
     reads_communications: bool

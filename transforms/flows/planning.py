@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, assert_never
 
 from transforms.flows import model
@@ -12,7 +12,7 @@ from transforms.flows.expressions import (
     compile_value,
     parse,
 )
-from transforms.flows.plan import END, ON_EXIT, Matcher, Node, Plan, Start, Target, Values
+from transforms.flows.plan import END, ON_EXIT, Aims, Matcher, Node, Plan, Start, Target, Values
 from transforms.flows.plan_reads import asked, merge_reads, template_reads, watches
 from transforms.flows.times import Moment, longest, longest_period
 from transforms.flows.view import View
@@ -200,6 +200,20 @@ def _history(flow: model.Flow) -> int | None:
     return longest_needed
 
 
+def compile_goals(goals: Iterable[model.Goal]) -> Aims:
+    """Compile goals (R24)."""
+    goals = tuple(goals)
+    read = merge_reads(e for goal in goals for e in (goal.match.where, goal.value) if e)
+    return Aims(
+        tuple(Target(goal, matcher_of(goal.match), _value(goal.value)) for goal in goals),
+        read.entry_fields,
+        read.variables,
+        max((longest(goal.within) for goal in goals), default=0),
+        frozenset(goal.match.event for goal in goals),
+        tuple(read.aggregates),
+    )
+
+
 def compile_flow(
     flow: model.Flow,
     number: int,
@@ -240,16 +254,11 @@ def compile_flow(
         exit_audiences=frozenset(
             r.audience for r in flow.exit if isinstance(r, model.ExitAudience)
         ),
-        goals=tuple(
-            Target(goal, matcher_of(goal.match), _value(goal.value)) for goal in flow.goals
-        ),
+        aims=compile_goals(flow.goals),
         key=_value(flow.key),
         templates=dict(templates),
         entry_fields=frozenset().union(template_reads(templates), *(r.entry_fields for r in inner)),
-        goal_fields=goal_reads.entry_fields,
-        goal_variables=goal_reads.variables,
         history=_history(flow),
-        goal_window=max((longest(goal.within) for goal in flow.goals), default=0),
         events=frozenset(events),
         aggregates=tuple(dict.fromkeys(a for r in every for a in r.aggregates)),
         reads_communications=any(r.communications for r in every),

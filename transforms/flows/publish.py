@@ -5,9 +5,10 @@ Flows and steps are numbered in the order of the log, so a number never changes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 from itertools import count
+from typing import assert_never
 
 import msgspec
 
@@ -20,40 +21,28 @@ from transforms.flows.catalog import (
     Effect,
     Era,
     FlowView,
-    Status,
 )
 from transforms.flows.expressions import Aggregate, compile_condition, compile_value, reads
-from transforms.flows.load import load_flow, load_space
+from transforms.flows.load import load_flow, load_goals, load_space
 from transforms.flows.load.problems import Problem
 from transforms.flows.plan import ON_EXIT, Matcher, Plan, Start
-from transforms.flows.planning import compile_flow
+from transforms.flows.planning import compile_flow, compile_goals
+from transforms.flows.publish_states import (
+    NOT_RUNNING,
+    STARTED,
+    InvalidLog,
+    Known,
+    bounds,
+    migration,
+    pause,
+    place,
+    resume,
+    view_of,
+)
 from transforms.flows.templates import load_template
-from transforms.flows.times import instant, longest_period, zone
+from transforms.flows.times import longest_period
 
-STARTED = ("scheduled", "running")
-NOT_RUNNING, OUTSIDE = "flow_not_running", "outside_schedule"
-
-
-class InvalidLog(ValueError):
-    """A record of the log cannot be followed; ``problems`` says where and why."""
-
-    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
-        super().__init__(message)
-        self.problems = tuple(problems)
-
-
-class _Flow(msgspec.Struct):
-    """What the records have said of one flow so far.
-
-    ``priority`` and ``schedule`` are what a record set: they go before what the version says,
-    and no later version touches them.
-    """
-
-    plan: Plan
-    status: Status = "draft"
-    refusal: str = NOT_RUNNING
-    priority: int | None = None
-    schedule: model.Schedule | None = None
+__all__ = ["InvalidLog", "catalog_of", "records_of"]
 
 
 class _Log:
@@ -62,12 +51,15 @@ class _Log:
     def __init__(self) -> None:
         self.space = model.Space()
         self.named = False
-        self.flows: dict[str, _Flow] = {}
+        self.flows: dict[str, Known] = {}
         self.numbers: dict[str, int] = {}
         self.steps: dict[str, dict[str, int]] = {}
         self.plans: dict[tuple[int, int], Plan] = {}
         self.aggregates: dict[Aggregate, None] = {}
         self.heard: dict[str, int] = {}
+        self.goals: set[str] = set()
+        self.winners: dict[tuple[int, int], str] = {}
+        self.kills: dict[tuple[int | None, str | None], None] = {}
 
     def number(self, record: control.Publish, flow: model.Flow) -> None:
         """Give the flow and its steps their numbers."""
@@ -91,19 +83,20 @@ def _publish(log: _Log, record: control.Publish) -> list[Effect]:
         raise InvalidLog(f"version {record.version} of {flow.id} is published twice")
     plan = compile_flow(flow, number, record.version, dict(log.steps[flow.id]), templates)
     log.plans[number, record.version] = plan
-    known = log.flows.setdefault(flow.id, _Flow(plan))
+    known = log.flows.setdefault(flow.id, Known(plan))
     known.plan = plan
     log.hear(plan.events, at)
     log.hear((a.event for a in plan.aggregates), at)
     log.aggregates |= dict.fromkeys(plan.aggregates)
-    return [Effect(at, "publish", number), *_place(log, known, at)]
+    log.goals |= plan.aims.events
+    moved = migration(known, record, log.steps[flow.id])
+    known.versions.append(plan)
+    return [Effect(at, "publish", number), *moved, *place(known, log.space, at)]
 
 
 def _loaded(log: _Log, record: control.Publish) -> tuple[model.Flow, dict[str, model.Template]]:
     """Read the texts of a version."""
     what = f"version {record.version} of {record.flow}"
-    if record.migrate or record.successors:
-        raise InvalidLog(f"{what}: taking sessions along is not supported by this version")
     templates: dict[str, model.Template] = {}
     problems: list[Problem] = []
     for name, text in record.templates.items():
@@ -133,7 +126,7 @@ def _space(log: _Log, record: control.SetSpace) -> list[Effect]:
             log.aggregates |= dict.fromkeys(aggregates)
             log.hear((a.event for a in aggregates), record.effective_at)
     at = record.effective_at
-    moved = [effect for known in log.flows.values() for effect in _place(log, known, at)]
+    moved = [effect for known in log.flows.values() for effect in place(known, log.space, at)]
     return [Effect(at, "space"), *moved]
 
 
@@ -142,18 +135,6 @@ def _keep_name(log: _Log, name: str) -> None:
     if (log.named or log.flows) and name != log.space.name:
         raise InvalidLog(f"the space is {log.space.name} for good: it cannot become {name}")
     log.named = True
-
-
-def _schedule(known: _Flow) -> model.Schedule:
-    return known.schedule or known.plan.flow.schedule
-
-
-def _bounds(log: _Log, known: _Flow) -> tuple[int | None, int | None]:
-    """Return the start and the end of a flow's schedule as instants."""
-    where = zone(known.plan.zone, log.space.zone)
-    schedule = _schedule(known)
-    start = instant(schedule.start, where) if schedule.start else None
-    return start, instant(schedule.end, where) if schedule.end else None
 
 
 def _apply(log: _Log, record: control.ControlRecord) -> list[Effect]:
@@ -165,14 +146,19 @@ def _apply(log: _Log, record: control.ControlRecord) -> list[Effect]:
         case control.SetSpace():
             return _space(log, record)
         case control.Start():
-            return _place(log, _named(log, record), at, start=True)
+            return place(_named(log, record), log.space, at, start=True)
+        case control.Pause():
+            return pause(_named(log, record), record, at)
+        case control.Resume():
+            return resume(_named(log, record), log.space, at)
         case control.Drain():
             known = _named(log, record)
             known.status, known.refusal = "draining", NOT_RUNNING
             return [Effect(at, "drain", known.plan.number)]
         case control.Stop() | control.Archive():
             known = _named(log, record)
-            known.status, known.refusal = "finished", NOT_RUNNING
+            known.status, known.refusal, known.paused = "finished", NOT_RUNNING, False
+            known.versions = [known.plan]
             reason = record.reason if isinstance(record, control.Stop) else "stopped"
             return [Effect(at, "stop", known.plan.number, reason)]
         case control.SetPriority():
@@ -182,39 +168,59 @@ def _apply(log: _Log, record: control.ControlRecord) -> list[Effect]:
         case control.SetSchedule():
             known = _named(log, record)
             known.schedule = model.Schedule(record.start, record.end, record.at_end)
-            return _place(log, known, at)
+            return place(known, log.space, at)
+        case control.SetGoals():
+            return _goals(log, record)
+        case control.Winner():
+            return _winner(log, record)
+        case control.Kill():
+            return _kill(log, record)
         case _:
-            raise InvalidLog(f"records of kind {record.__struct_config__.tag} are not supported")
+            assert_never(record)
 
 
-def _named(log: _Log, record: control.ControlRecord) -> _Flow:
+def _goals(log: _Log, record: control.SetGoals) -> list[Effect]:
+    """Take goals that hold from now on, also for sessions of earlier versions (R24)."""
+    known, at = _named(log, record), record.effective_at
+    found = load_goals(f"goals of {record.flow}", record.text, log.space)
+    problems = [p for p in found.problems if p.severity == "error"]
+    if found.value is None or problems:
+        raise InvalidLog(f"the goals of {record.flow} have problems", problems)
+    aims = known.aims = compile_goals(found.value)
+    log.goals |= aims.events
+    log.hear((*aims.events, *(a.event for a in aims.aggregates)), at)
+    log.aggregates |= dict.fromkeys(aims.aggregates)
+    return [Effect(at, "other", known.plan.number)]
+
+
+def _winner(log: _Log, record: control.Winner) -> list[Effect]:
+    """Take the best branch of a split, which is none of a holdout (I28)."""
+    plan = _named(log, record).plan
+    node = plan.nodes.get(plan.numbers.get(record.step, -1))
+    branches = node.verb.branches if node and isinstance(node.verb, model.Split) else ()
+    if record.branch not in [branch.name for branch in branches if not branch.holdout]:
+        what = f"{record.flow}/{record.step}"
+        raise InvalidLog(f"{what} is no split with a branch {record.branch} that may win")
+    log.winners[plan.number, plan.numbers[record.step]] = record.branch
+    return [Effect(record.effective_at, "other", plan.number)]
+
+
+def _kill(log: _Log, record: control.Kill) -> list[Effect]:
+    """Turn a kill switch on, or off: that of just this flow and channel."""
+    number = None if record.flow is None else _named(log, record).plan.number
+    if record.channel not in (None, *(channel.name for channel in log.space.channels)):
+        raise InvalidLog(f"record {record.sequence} names channel {record.channel}, which is none")
+    log.kills.pop((number, record.channel), None)
+    if not record.off:
+        log.kills[number, record.channel] = None
+    return [Effect(record.effective_at, "other", number)]
+
+
+def _named(log: _Log, record: control.ControlRecord) -> Known:
     name = getattr(record, "flow", "")
     if name not in log.flows:
         raise InvalidLog(f"record {record.sequence} names flow {name}, which was never published")
     return log.flows[name]
-
-
-def _place(log: _Log, known: _Flow, at: int, *, start: bool = False) -> list[Effect]:
-    """Put a started flow where its schedule has it; return what that changes for users.
-
-    It is launched only if it did not run before (R22); where it ran and stays, nothing happens.
-    """
-    before, number = known.status, known.plan.number
-    if before not in STARTED and not start:
-        return []
-    begin, end = _bounds(log, known)
-    known.refusal = OUTSIDE
-    if end is not None and end <= at:
-        if _schedule(known).at_end == "stop":
-            known.status = "finished"
-            return [Effect(at, "stop", number, "schedule_ended")]
-        known.status = "draining"
-        return [Effect(at, "drain", number)]
-    if begin is not None and begin > at:
-        known.status = "scheduled"
-        return [Effect(at, "drain", number)] if before == "running" else []
-    known.status = "running"
-    return [Effect(at, "start", number)] if before != "running" else []
 
 
 class _Later(msgspec.Struct, frozen=True):
@@ -236,7 +242,7 @@ def _later(log: _Log, record: control.ControlRecord) -> Iterator[_Later]:
             touched = []
     for name in touched:
         known = log.flows[name]
-        for at in _bounds(log, known) if known.status in STARTED else ():
+        for at in bounds(known, log.space) if known.status in STARTED else ():
             if at is not None and at > record.effective_at:
                 yield _Later(at, record.sequence, name)
 
@@ -278,13 +284,9 @@ def _heard_by(audience: ComputedAudience) -> frozenset[str]:
     return frozenset(aggregate.event for aggregate in audience.reads.aggregates)
 
 
-def _priority(known: _Flow) -> int:
-    return known.plan.flow.priority if known.priority is None else known.priority
-
-
 def _era(log: _Log, since: int) -> Era:
     views = sorted(
-        (FlowView(k.plan, k.status, _priority(k), k.refusal) for k in log.flows.values()),
+        (view_of(k) for k in log.flows.values()),
         key=lambda view: (-view.priority, view.plan.id),
     )
     entering: dict[str, list[FlowView]] = {}
@@ -320,6 +322,10 @@ def _era(log: _Log, since: int) -> Era:
         },
         other=other,
         watching=bool(other) or any(plan.watches for plan in log.plans.values()),
+        aims={k.plan.number: k.aims for k in log.flows.values() if k.aims is not None},
+        winners=dict(log.winners),
+        kills=tuple(log.kills),
+        paused=frozenset(k.plan.number for k in log.flows.values() if k.paused),
     )
 
 
@@ -334,7 +340,7 @@ def catalog_of(records: Iterable[control.ControlRecord], complete_until: int = N
     while queue:
         at, _, _, record = heappop(queue)
         if isinstance(record, _Later):
-            effects += _place(log, log.flows[record.flow], at)
+            effects += place(log.flows[record.flow], log.space, at)
         else:
             effects += _apply(log, record)
             for later in _later(log, record):
@@ -350,9 +356,10 @@ def catalog_of(records: Iterable[control.ControlRecord], complete_until: int = N
         numbers=log.numbers,
         ids=tuple(log.numbers),
         heard=log.heard,
-        goals=frozenset(g.goal.match.event for plan in log.plans.values() for g in plan.goals),
+        goals=frozenset(log.goals),
         complete_until=complete_until,
         records=known,
+        migrations=tuple(effect for effect in effects if effect.what == "migrate"),
     )
 
 

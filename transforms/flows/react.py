@@ -27,7 +27,12 @@ def react(run: Run, plan: Plan, session: Session, signal: Signal, t: int) -> Non
         case _:
             pass
     node = node_of(plan, session)
-    if isinstance(node.verb, model.WaitFor) and _wakes(run, plan, session, node, signal, t):
+    undecided = session.halt is None or session.halt.target is None
+    if (
+        undecided
+        and isinstance(node.verb, model.WaitFor)
+        and _wakes(run, plan, session, node, signal, t)
+    ):
         return
     if plan.exit_conditions or any(node.conditions):
         look_again(run, plan, session, t)
@@ -67,13 +72,20 @@ def _wakes(run: Run, plan: Plan, session: Session, node: Node, signal: Signal, t
 def _restart(run: Run, plan: Plan, session: Session, verb: model.WaitFor, t: int) -> None:
     """Start the time-out again."""
     if verb.timeout is not None:
-        session.due = after(verb.timeout, t, run.zone_of(plan))
+        due = after(verb.timeout, t, run.zone_of(plan))
         node = node_of(plan, session)
+        if session.halt is not None and session.halt.left is not None:
+            session.halt.left = due - t
+            run.move("waiting", plan, session, node.name, t, reason="restart")
+            return
+        session.due = due
         run.move("waiting", plan, session, node.name, t, reason="restart", until=session.due)
 
 
 def wait_over(run: Run, plan: Plan, session: Session, t: int) -> None:
     """Go on from a wait whose time has come."""
+    if session.halt is not None:
+        session.halt.overdue = True
     node = node_of(plan, session)
     verb = node.verb
     if isinstance(verb, model.WaitFor):
@@ -91,7 +103,8 @@ def look_again(run: Run, plan: Plan, session: Session, t: int) -> bool:
     if plan.exit_conditions and exit_conditions(run, plan, session, t):
         return True
     node = node_of(plan, session)
-    if isinstance(node.verb, model.WaitFor) and any(node.conditions):
+    undecided = session.halt is None or session.halt.target is None
+    if undecided and isinstance(node.verb, model.WaitFor) and any(node.conditions):
         for index, condition in enumerate(node.conditions):
             true = condition is not None and holds(run, plan, session, node, index, t)
             if true and _happens(run, plan, session, node, index, t):
@@ -115,8 +128,15 @@ def _happens(run: Run, plan: Plan, session: Session, node: Node, index: int, t: 
 def leave(
     run: Run, plan: Plan, session: Session, target: int, t: int, reason: str | None = None
 ) -> None:
-    """Leave the wait that a session stands at, and go on."""
+    """Leave the wait that a session stands at, and go on; one that is halted only decides (R26)."""
     node = node_of(plan, session)
+    halt = session.halt
+    if halt is not None:
+        halt.target, halt.why, halt.left = target, reason, None
+        session.due = None
+        run.move("waiting", plan, session, node.name, t, reason="decided")
+        recheck(run, plan, session, t)
+        return
     run.move("left", plan, session, node.name, t, reason=reason, since=session.since)
     session.due = session.check = None
     proceed(run, plan, session, target, t)

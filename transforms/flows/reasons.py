@@ -5,6 +5,8 @@ from __future__ import annotations
 ENTRY = {
     "flow_not_running": "the flow took no entries at that instant",
     "outside_schedule": "before the start or after the end of the flow's schedule",
+    "flow_paused": "the flow was paused at that instant (R26)",
+    "suppressed": "a command keeps the user out of the flow, or of all (R19)",
     "already_in_flow": "a session of this flow, user and key is live (R20)",
     "reentry_off": "the flow takes each user once",
     "reentry_delay": "the delay since the last exit has not passed (I14)",
@@ -21,10 +23,14 @@ ENDING = {
     "exit_rule": "an exit rule matched (R23)",
     "goal": "a goal was reached and the flow exits on its goals",
     "stopped": "the flow was stopped",
+    "launch_over": "the controller stopped the flow 90 days after its launch (R28)",
+    "idle": "the controller stopped the flow: no step was reached for 90 days (R28)",
     "schedule_ended": "the flow's end date stopped it",
     "missing_date": "the date to wait for, or to send at, is missing or invalid",
     "past_date": "the date to wait for is past and the step says exit",
     "too_far": "the date to wait for, or to send at, is more than 400 days away",
+    "overdue": "its wait ran out in a pause whose resume skips such sessions (R26)",
+    "flow_changed": "its step is none of the new version, and has no successor (R27)",
     "too_many_steps": "more than 1,000 steps on one signal, or 10,000 of all sessions (R6)",
     "cascade_too_deep": "it raised signals that raised signals, more than 16 deep (R6)",
 }
@@ -34,10 +40,20 @@ SENDING = {
     "no_address": "no address on the channel, nor on those it fails over to",
     "expired": "past its validity",
     "capped": "a frequency cap is reached",
+    "killed": "the kill switch is on: nothing leaves",
     "holdout": "the session is in the holdout: withheld",
     "too_many_planned": "the user has as many planned messages, or data in them, as may be",
     "session_ended": "the session was ended before the communication was due",
 }
+
+HALTING = {
+    "paused": "the flow is paused: the session stands still (R26)",
+    "held": "the session is held by a command (B8)",
+    "decided": "what the session waits for has come; it goes on at the resume",
+    "migrated": "the session was taken along to a new version, and waits there (R27)",
+    "resumed": "the session goes on waiting after a pause or a hold",
+}
+"""What rows of sessions that stand still say."""
 
 REFUSING = {
     "too_old": "so old that it may be a duplicate which nobody remembers (R5)",
@@ -75,4 +91,4 @@ RECORDS = {
 }
 """Why a record, or the rest of a file, is no signal."""
 
-REASONS = ENTRY | ENDING | SENDING | REFUSING | FAILING | RECORDS
+REASONS = ENTRY | ENDING | SENDING | HALTING | REFUSING | FAILING | RECORDS

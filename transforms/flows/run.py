@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from transforms.flows import outputs as out
 from transforms.flows.catalog import Catalog, Era
 from transforms.flows.ids import hashed
-from transforms.flows.plan import Node, Plan
+from transforms.flows.plan import Aims, Node, Plan
 from transforms.flows.signals import Raised, Signal
 from transforms.flows.state import Session, State
 from transforms.flows.times import utc, zone
@@ -125,6 +125,11 @@ class Run:
     def plan_of(self, session: Session) -> Plan:
         """Return the version that a session is pinned to (R27)."""
         return self.plans[session.flow, session.version]
+
+    def aims_of(self, plan: Plan) -> Aims:
+        """Return what a flow's sessions are counted for: what a record says, else the version (R24)."""
+        aims = self.era.aims
+        return aims.get(plan.number, plan.aims) if aims else plan.aims
 
     def session_id(self, session: Session) -> str:
         """Return the permanent id of the session's next output (R30)."""

@@ -16,6 +16,7 @@ import msgspec
 from transforms.flows import control
 from transforms.flows.load.problems import Loaded, Report, Source, suggest
 from transforms.flows.load.read_waits import STATUSES
+from transforms.flows.scenario_control import CONTROLS, FLOW, OFF, how
 from transforms.flows.scenario_values import Line, LineError
 from transforms.flows.signals import (
     AudienceChange,
@@ -35,8 +36,11 @@ _OPTION = re.compile(r"(id|key|member_of)=")
 _WORD = re.compile(r"[^\s{]+")
 _FILE = re.compile(r"[\w./-]+\.yaml")
 _FLAG = re.compile(r"(bypass|backfill)(?!\S)")
+_MIGRATE = re.compile(r"migrate(?!\S)")
+_COMMAND = re.compile(r"(stop|hold|resume|suppress)(?!\S)")
 _ATTACHED = re.compile(r"(consent|unset|untag|tag|profile)(?=\s*[\[{])")
 
+COMMANDS = ("stop", "hold", "resume", "suppress")
 HEADERS = ("flows", "user", "zone", "launch", "show")
 DEFAULT_USER = "kim"
 
@@ -294,11 +298,17 @@ def _time(reader: _Reader, line: Line, at: int, default: str) -> Input:
 
 
 def _command(reader: _Reader, line: Line, at: int, default: str) -> Input:
-    if not line.passes("stop"):
-        raise line.stop('the only command here is "stop", of one flow or of all')
-    flow = line.take(re.compile(r"[a-z][a-z0-9_]*(?![=\w])"))
+    what = line.take(_COMMAND)
+    if what is None:
+        raise line.stop(f"a command is one of {', '.join(COMMANDS)}, of one flow or of all")
+    off = line.take(OFF)
+    flow = None if off else line.take(FLOW)
+    data: dict[str, Any] = {"off": True} if off or line.take(OFF) else {}
+    if line.passes("resume="):
+        data["resume"] = how(line)
     options = _options(reader, line, at, default)
-    return Input(0, at, Command(what="stop", flow=flow, **options))
+    found = {"is": "command", "what": what, "flow": flow, "data": data, **options}
+    return Input(0, at, msgspec.convert(found, Command))
 
 
 def _control(reader: _Reader, line: Line, at: int, default: str) -> Input:
@@ -311,36 +321,30 @@ def _control(reader: _Reader, line: Line, at: int, default: str) -> Input:
         file = line.take(_FILE)
         if file is None:
             raise line.stop("the name of a .yaml file is expected here")
-        record, flow = _from_file(reader, what, file, at), None
+        record, flow = _from_file(reader, line, what, file, at), None
     else:
-        file, flow = None, line.name("a flow")
+        file, flow = None, "" if what == "kill" else line.name("a flow")
         record = CONTROLS[what](line, flow, at)
     wake = Command(what="wake", id=default, user=reader.settings.user, time=at)
     return Input(0, at, wake, record, file)
 
 
-def _from_file(reader: _Reader, what: str, file: str, at: int) -> control.ControlRecord:
+def _from_file(reader: _Reader, line: Line, what: str, file: str, at: int) -> control.ControlRecord:
     if what == "space":
         return control.SetSpace(sequence=0, effective_at=at, text="")
     flow = file.rpartition("/")[2].removesuffix(".yaml")
     version = reader.versions[flow] = reader.versions.get(flow, 1) + 1
-    return control.Publish(sequence=0, effective_at=at, flow=flow, version=version, text="")
-
-
-def _priority(line: Line, flow: str, at: int) -> control.ControlRecord:
-    number = line.take(re.compile(r"-?\d{1,6}"))
-    if number is None:
-        raise line.stop("a whole number is expected here")
-    return control.SetPriority(sequence=0, effective_at=at, flow=flow, priority=int(number))
-
-
-def _schedule(line: Line, flow: str, at: int) -> control.ControlRecord:
-    said = line.mapping()
-    try:
-        fields = {"is": "schedule", "sequence": 0, "effective_at": at, "flow": flow}
-        return msgspec.convert(said | fields, control.SetSchedule)
-    except msgspec.ValidationError as error:
-        raise line.stop(f"this is no schedule: {error}") from None
+    migrate = bool(line.take(_MIGRATE))
+    successors = {old: str(new) for old, new in line.mapping().items()}
+    return control.Publish(
+        sequence=0,
+        effective_at=at,
+        flow=flow,
+        version=version,
+        text="",
+        migrate=migrate,
+        successors=successors,
+    )
 
 
 Kind = Callable[[_Reader, Line, int, str], Input]
@@ -356,13 +360,3 @@ KINDS: dict[str, Kind] = {
     "control": _control,
 }
 """Everything that can happen in a scenario."""
-
-CONTROLS: dict[str, Callable[[Line, str, int], control.ControlRecord]] = {
-    "start": lambda _, flow, at: control.Start(sequence=0, effective_at=at, flow=flow),
-    "stop": lambda _, flow, at: control.Stop(sequence=0, effective_at=at, flow=flow),
-    "drain": lambda _, flow, at: control.Drain(sequence=0, effective_at=at, flow=flow),
-    "archive": lambda _, flow, at: control.Archive(sequence=0, effective_at=at, flow=flow),
-    "priority": _priority,
-    "schedule": _schedule,
-}
-CONTROLS |= dict.fromkeys(("publish", "space"), CONTROLS["start"])

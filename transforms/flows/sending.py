@@ -59,9 +59,12 @@ def plan_send(run: Run, plan: Plan, session: Session, node: Node, t: int) -> str
     session.sent[node.number] = name
     if refused is not None:
         return _skip(run, plan, node, sent, session, refused, t)
-    if due > t and not _room(run, sent):
+    # Only the steps of on_exit run in a paused flow; what they send is judged at the resume.
+    sent.stays = bool(run.era.paused) and plan.number in run.era.paused
+    later = due > t or sent.stays
+    if later and not _room(run, sent):
         return _skip(run, plan, node, sent, session, "too_many_planned", t)
-    if due > t:
+    if later:
         write(run, plan, node, sent, session, t, due=due)
         keep(run, plan, sent, t)
         return None
@@ -114,6 +117,8 @@ def judge(
             return None
         elif run.era.cap_memory and _capped(run, plan, channel, verb.topic, t):
             refused = "capped"
+        elif run.era.kills and run.era.killed(plan.number, channel):
+            refused = "killed"
     if refused is not None:
         return _skip(run, plan, node, sent, session, refused, t)
     _leave(run, plan, node, sent, session, channel, address, t)
@@ -338,11 +343,16 @@ def write(
             verb.template,
             reason,
             verb.topic,
-            variants_of(plan, session)[-1] if session and session.variants else None,
+            _variant(run, session) if session and session.variants else None,
             due,
             data=data or {},
         )
     )
+
+
+def _variant(run: Run, session: Session) -> str | None:
+    """Return the branch drawn last, as the session's own version names it."""
+    return variants_of(run.plan_of(session), session)[-1]
 
 
 def variants_of(plan: Plan, session: Session) -> tuple[str, ...]:

@@ -46,6 +46,23 @@ class Promotion(Part, array_like=True, gc=False):
     check: int | None = None
 
 
+class Halt(Part, array_like=True, gc=False):
+    """Why a session stands still (R26), and what was decided since.
+
+    ``by`` says what halts it: its flow's pause, a hold, or both. ``how`` is what the resume
+    does. ``left`` is what remains of a wait that does not run on. ``target`` is the step to go
+    to at the resume, ``why`` what decided that; ``overdue`` says that it was time alone.
+    """
+
+    since: int
+    by: int
+    how: str = "fire"
+    left: int | None = None
+    target: int | None = None
+    why: str | None = None
+    overdue: bool = False
+
+
 class Session(Part, array_like=True, gc=False):
     """One session of a flow (B3).
 
@@ -54,6 +71,7 @@ class Session(Part, array_like=True, gc=False):
     step, ``variants`` holds the drawn branch by split, ``sent`` the newest communication
     by send step, ``happened`` the cases of a ranked wait, ``true`` the exit conditions
     that hold. After the end ``ended`` is set, and the session is a stub for its goals (R24).
+    ``halt`` is set while it is paused or held.
     """
 
     id: str
@@ -77,12 +95,14 @@ class Session(Part, array_like=True, gc=False):
     goals: list[str] = []
     promotions: list[Promotion] = []
     ended: int | None = None
+    halt: Halt | None = None
 
 
 class Communication(Part, array_like=True, gc=False):
     """A communication: planned, or what its newest status is (R14).
 
-    ``data`` is what was captured when it was planned; ``due`` is set while it is planned.
+    ``data`` is what was captured when it was planned; ``due`` is set while it is planned,
+    ``stays`` while it is not judged although it may be due: its flow is paused, or its session held.
     """
 
     id: str
@@ -99,6 +119,7 @@ class Communication(Part, array_like=True, gc=False):
     silent: bool = False
     data: Data = {}
     facts: Data = {}
+    stays: bool = False
 
 
 class Visit(Part, array_like=True, gc=False):
@@ -152,6 +173,7 @@ class State(Part, array_like=True, gc=False):
     ``clock`` is the time of the last thing handled, ``absorbed`` the effective time of the
     last control record taken in, ``memory`` the ids seen, ``dropped`` the newest own time of
     an id dropped for lack of room (R5). ``sequence`` numbers the flow states sent out (R31).
+    ``suppressed`` are the flows that a command keeps the user out of, -1 for all.
     """
 
     clock: int
@@ -172,3 +194,4 @@ class State(Part, array_like=True, gc=False):
     communications: list[Communication] = []
     pending: list[Pending] = []
     past: list[Past] = []
+    suppressed: list[int] = []

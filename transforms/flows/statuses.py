@@ -78,6 +78,20 @@ def _unsubscribe(run: Run, channel: str, topic: str | None, t: int) -> None:
     run.raise_(ProfileChange(id=name, user=run.user, time=t, consent=consent))
 
 
+def restay(run: Run, t: int) -> None:
+    """Let planned messages of paused flows and held sessions stay, and the others be judged (R14).
+
+    What was due meanwhile is due now.
+    """
+    halted = {session.id for session in run.state.sessions if session.halt is not None}
+    for sent in run.state.communications:
+        if sent.due is not None:
+            stays = sent.flow in run.era.paused or sent.session in halted
+            if sent.stays and not stays:
+                sent.due = max(sent.due, t)
+            sent.stays = stays
+
+
 def cancel_planned(run: Run, session: Session, t: int) -> None:
     """Cancel what a session has planned, except steps that say ``keep`` (R14)."""
     _cancel(run, lambda sent: sent.session == session.id, session, "session_ended", t)

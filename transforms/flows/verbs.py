@@ -115,11 +115,24 @@ class Branch(Value, frozen=True, gc=False, tag="branch"):
     then: str | None = None
 
 
+class Winning(Value, frozen=True, gc=False, tag="winning"):
+    """What decides the best branch of a split (I28): a goal, or ``opened``, ``clicked``, ``replied``.
+
+    The controller judges it over all users, once each branch has had ``minimum`` of them, and
+    writes the winner to the control log when it is ``confidence`` percent sure.
+    """
+
+    metric: str
+    minimum: int = 100
+    confidence: int = 95
+
+
 class Split(Value, frozen=True, gc=False, tag="split"):
     """Split by hash, sticky over re-entries unless ``redraw`` (I11, J10)."""
 
     branches: tuple[Branch, ...]
     redraw: bool = False
+    winner: Winning | None = None
 
 
 class Send(Value, frozen=True, gc=False, tag="send"):

@@ -37,6 +37,7 @@ def read_split(reading: Reading, found: Fields) -> model.Verb | None:
     node = found.get("split")
     then = found.get("then")
     redraw = found.flag("redraw")
+    winner = found.read("winner", lambda item: _winning(reading, item))
     if not isinstance(node, Mapping) or not node.items:
         said = f"{found.what} splits into {describe(node) if node else 'nothing'}"
         known = "write for example {one: 50%, other: 50%}"
@@ -57,7 +58,26 @@ def read_split(reading: Reading, found: Fields) -> model.Verb | None:
     if total != 100:
         said = f"the branches of {found.what} add up to {total}%, not to 100%"
         reading.problem(node, "percentages", said)
-    return model.Split(made, redraw)
+    return model.Split(made, redraw, winner)
+
+
+def _winning(reading: Reading, node: Node) -> model.Winning | None:
+    """Read what decides the best branch of a split (I28)."""
+    found = fields(reading, node, "winner")
+    if found is None:
+        return None
+    metric = found.need("metric", lambda item: reading.name(item, "a metric"))
+    minimum = found.read("minimum", reading.whole)
+    confidence = found.read("confidence", reading.percent)
+    if minimum == 0:
+        said = "a winner needs at least one user a branch"
+        reading.problem(found.get("minimum") or node, "invalid-winner", said)
+    if confidence is not None and not 50 <= confidence < 100:
+        said = f"nobody can be {confidence}% sure of a winner"
+        known = "write for example 95%"
+        reading.problem(found.get("confidence") or node, "invalid-winner", said, known)
+    found.close()
+    return None if metric is None else model.Winning(metric, minimum or 100, confidence or 95)
 
 
 def _branch(
