@@ -111,9 +111,17 @@ TRIGGERS: dict[str, tuple[str, Texts, str]] = {
         "- audience: vip",
     ),
     "api": (
-        "An `enter` record: from an interface, a launch, an upload.",
+        "An `enter` record: from an interface, a launch, an upload, or an `enroll` of any flow.",
         {"api": "`true`.", "where": "A condition on the record's data, which is `entry.`."},
         "- api: true\n  where: entry.value > 0",
+    ),
+    "flow": (
+        "Another flow, which enrolls the user in this one.",
+        {
+            "flow": "The flow that enrolls.",
+            "where": "A condition on the data that it gives, which is `entry.`.",
+        },
+        "- flow: welcome\n  where: entry.value > 0",
     ),
 }
 
@@ -289,6 +297,22 @@ STEPS: dict[str, tuple[str, Texts, str]] = {
         "Raises an event, which all flows see.",
         {"emit": "The event's name.", "with": "Its properties, as expressions."},
         "raise: {emit: Reminded, with: {value: entry.value}}",
+    ),
+    "enroll": (
+        (
+            "Enters the user into another flow, which has a trigger `flow` for this one, or `api`. "
+            "The session goes on; the other begins when it has come to its next wait or its end."
+        ),
+        {"enroll": "The flow.", "with": "Its data there, `entry.`, as expressions."},
+        "hand_over: {enroll: second_purchase, with: {value: entry.value}}",
+    ),
+    "leave": (
+        (
+            "Ends the user's sessions of other flows with the reason `unenrolled`, when this one "
+            "has come to its next wait or its end; also other sessions of its own flow."
+        ),
+        {"leave": "The flows."},
+        "stop_offers: {leave: [win_back, vip]}",
     ),
     "end": (
         "Ends the session.",

@@ -102,6 +102,7 @@ triggers = st.one_of(
     st.builds(model.OnDate, dates, st.booleans(), optional_condition, again),
     st.builds(model.OnSchedule, recurring, st.just("vip"), again),
     st.builds(model.OnEnter, optional_condition, again),
+    st.builds(model.OnFlow, names, optional_condition, again),
 )
 exits = st.one_of(
     st.builds(model.ExitEvent, matches),
@@ -149,6 +150,8 @@ effects = st.one_of(
     st.builds(model.ExportFields, texts, named),
     st.builds(model.ChangeAudience, st.just("testers"), st.booleans()),
     st.builds(model.EmitEvent, texts, named),
+    st.builds(model.Enroll, names, named),
+    st.builds(model.Leave, st.lists(names, min_size=1, max_size=3).map(tuple)),
 )
 plain = st.one_of(
     effects,

@@ -74,7 +74,7 @@ def world(seed: int) -> World:
     count = rng.choice((1, 1, 2, 3))
     files = {"space.yaml": _space(rng, zone, quiet, caps, slack), "messages/note.liquid": NOTE}
     for n in range(count):
-        files[f"f{n}.yaml"] = _flow(rng, n)
+        files[f"f{n}.yaml"] = _flow(rng, n, count)
     start = rng.choice(STARTS) + rng.randrange(DAY)
     log = _log(rng, files, count, start)
     return World(seed, start, tuple(log), caps, quiet, zone, slack, files)
@@ -97,14 +97,14 @@ def _log(
     log = records_of(flows, project.space_text, templates)
     for _ in range(rng.choice((0, 0, 1, 2))):
         at = start + rng.randrange(10 * DAY)
-        log.append(_record(rng, at, len(log), f"f{rng.randrange(count)}", rng.randrange(99)))
+        log.append(_record(rng, at, len(log), rng.randrange(count), count, rng.randrange(99)))
     return log
 
 
 def _record(
-    rng: random.Random, at: int, sequence: int, flow: str, number: int
+    rng: random.Random, at: int, sequence: int, flow: int, count: int, number: int
 ) -> control.ControlRecord:
-    head = {"sequence": sequence, "effective_at": at, "flow": flow}
+    head = {"sequence": sequence, "effective_at": at, "flow": f"f{flow}"}
     match rng.choice(("drain", "stop", "priority", "publish", "publish", "start")):
         case "drain":
             return control.Drain(**head)
@@ -115,7 +115,7 @@ def _record(
         case "start":
             return control.Start(**head)
         case _:
-            text = _flow(rng, int(flow[1:]))
+            text = _flow(rng, flow, count)
             templates = {"note": NOTE}
             return control.Publish(version=2 + number, text=text, templates=templates, **head)
 
@@ -152,7 +152,7 @@ def _space(
     return "\n".join(lines) + "\n"
 
 
-def _flow(rng: random.Random, number: int) -> str:
+def _flow(rng: random.Random, number: int, count: int) -> str:
     lines = [f"flow: f{number}"]
     if rng.random() < 0.4:
         lines.append(f"priority: {rng.randrange(5)}")
@@ -161,7 +161,7 @@ def _flow(rng: random.Random, number: int) -> str:
     if rng.random() < 0.2:
         lines.append("holdout: 30%")
     lines.append("enter:")
-    lines += [f"  - {_trigger(rng)}" for _ in range(rng.choice((1, 2, 3)))]
+    lines += [f"  - {_trigger(rng, count)}" for _ in range(rng.choice((1, 2, 3)))]
     lines += rng.choice(([], [], ["key: entry.k"], ["simultaneous: true"]))
     again = ("never", "{after: 1h}", "{limit: [2 per day]}", "{after: 10m, limit: [3 per 2d]}")
     lines += [f"reenter: {rng.choice(again)}"] if rng.random() < 0.4 else []
@@ -170,14 +170,14 @@ def _flow(rng: random.Random, number: int) -> str:
         lines += ["goals:", "  won: {event: D, within: 2d, value: event.v}"]
         lines += ["exit_on_goal: true"] if rng.random() < 0.5 else []
     chatty = rng.random() < 0.25
-    lines += ["steps:", *(_messages(rng) if chatty else _steps(rng))]
+    lines += ["steps:", *(_messages(rng) if chatty else _steps(rng, count))]
     if rng.random() < 0.3:
         lines += ["on_exit:", "  bye: {export: exits, fields: {plan: user.plan}, then: mark}"]
         lines += ["  mark: {tag: [left]}"]
     return "\n".join(lines) + "\n"
 
 
-def _trigger(rng: random.Random) -> str:
+def _trigger(rng: random.Random, count: int) -> str:
     event, other = rng.sample(EVENTS, 2)
     return rng.choice(
         (
@@ -199,6 +199,8 @@ def _trigger(rng: random.Random) -> str:
             "{date: user.day - 1d}",
             "{at: mon-fri 09:00, audience: vip}",
             "api: true",
+            f"flow: f{rng.randrange(count)}",
+            f"{{flow: f{rng.randrange(count)}, where: entry.k is set}}",
         )
     )
 
@@ -223,7 +225,7 @@ def _messages(rng: random.Random) -> list[str]:
     return [*lines, f"  s2: {sends[0]}", "  over: {end: done}"]
 
 
-def _steps(rng: random.Random) -> list[str]:
+def _steps(rng: random.Random, flows: int) -> list[str]:
     """Write steps that lead forward; only after a wait may one lead back."""
     count = rng.choice((1, 2, 3, 4, 6))
     lines, senders = [], []
@@ -231,19 +233,19 @@ def _steps(rng: random.Random) -> list[str]:
         last = n == count - 1
         then = "" if last else f"s{n + 1}"
         later = [f"s{m}" for m in range(n + 1, count)] or ["over"]
-        verb, extra = _verb(rng, n, then or "over", later, senders)
+        verb, extra = _verb(rng, n, flows, then or "over", later, senders)
         lines += [f"  s{n}: {verb}", *extra]
     lines.append("  over: {end: done}")
     return lines
 
 
 def _verb(
-    rng: random.Random, n: int, then: str, later: list[str], senders: list[str]
+    rng: random.Random, n: int, flows: int, then: str, later: list[str], senders: list[str]
 ) -> tuple[str, list[str]]:
     other = rng.choice(later)
     kind = rng.choice(
         "wait wait wait_until wait_in wait_for wait_for if split send send send promote webhook"
-        " export update audience emit loop".split()
+        " export update audience emit loop enroll leave".split()
     )
     match kind:
         case "wait":
@@ -284,6 +286,10 @@ def _verb(
             return f"{{{rng.choice(('add_to', 'remove_from'))}: vip, then: {then}}}", []
         case "emit":
             return f"{{emit: {rng.choice(EVENTS)}, with: {{k: entry.k, v: '7'}}, then: {then}}}", []
+        case "enroll":
+            return f"{{enroll: f{rng.randrange(flows)}, with: {{k: entry.k}}, then: {then}}}", []
+        case "leave":
+            return f"{{leave: [f{rng.randrange(flows)}], then: {then}}}", []
         case _:
             when = rng.choice(CONDITIONS)
             back = f"s{rng.randrange(n + 1)}"

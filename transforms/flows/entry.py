@@ -24,8 +24,11 @@ MOST_ENTRIES = 1_000
 ENTRY_BOUND = 32 * 1024
 
 
-def enter_by(run: Run, signal: Signal, changed: Data, t: int) -> None:
-    """Let one signal start sessions, flows in order of priority, then id."""
+def enter_by(run: Run, signal: Signal, changed: Data, t: int, source: str = "") -> None:
+    """Let one signal start sessions, flows in order of priority, then id.
+
+    ``source`` is the flow that enrolls the user in another.
+    """
     match signal:
         case Event(name=name):
             for view in run.era.entering.get(name, ()):
@@ -38,7 +41,7 @@ def enter_by(run: Run, signal: Signal, changed: Data, t: int) -> None:
             for view, start in run.era.joining.get((audience, entered), ()):
                 try_enter(run, view, start, signal.id, {}, t)
         case Enter():
-            _by_enter(run, signal, t)
+            _by_enter(run, signal, source, t)
         case _:
             pass
 
@@ -172,18 +175,26 @@ def _change_matches(
     return still_held(run, view, start, trigger, t)
 
 
-def _by_enter(run: Run, signal: Enter, t: int) -> None:
+def _by_enter(run: Run, signal: Enter, source: str, t: int) -> None:
     view = run.era.by_id.get(signal.flow)
-    starts = view.plan.starts if view is not None else ()
+    starts = [s for s in view.plan.starts if _takes(s, source)] if view is not None else []
     for start in starts:
-        if isinstance(start.trigger, model.OnEnter) and view is not None:
+        if view is not None:
             look = run.look(t, view.plan)
             look.entry = signal.data
             if start.where is None or start.where(look):
                 _launched(run, view, start, signal, t)
                 return
-    if not any(isinstance(start.trigger, model.OnEnter) for start in starts):
+    if not starts:
         run.reject("unknown_flow", t, signal.flow)
+
+
+def _takes(start: Start, source: str) -> bool:
+    """Tell whether a trigger takes entries from outside, or from a flow (C12)."""
+    trigger = start.trigger
+    if isinstance(trigger, model.OnFlow):
+        return trigger.flow == source
+    return isinstance(trigger, model.OnEnter)
 
 
 def _launched(run: Run, view: FlowView, start: Start, signal: Enter, t: int) -> None:

@@ -119,6 +119,8 @@ def _kind_of_trigger(trigger: model.Trigger) -> Fields:
             return {"at": trigger.moment.text, "audience": trigger.audience}
         case model.OnEnter():
             return _kept(api="true", where=_text(trigger.where))
+        case model.OnFlow():
+            return _kept(flow=trigger.flow, where=_text(trigger.where))
         case _:
             assert_never(trigger)
 
@@ -196,6 +198,10 @@ def _verb(verb: model.Verb) -> Fields:
             return {"add_to" if verb.add else "remove_from": verb.audience}
         case model.EmitEvent():
             return _kept(emit=verb.event, with_=_named(verb.properties))
+        case model.Enroll():
+            return _kept(enroll=verb.flow, with_=_named(verb.data))
+        case model.Leave():
+            return {"leave": [*verb.flows]}
         case model.End():
             return {"end": verb.reason}
         case _:

@@ -126,6 +126,8 @@ def _entry(trigger: model.Trigger) -> tuple[str, tuple[str, ...]]:
             return trigger.moment.text, (f"everyone in {trigger.audience}",)
         case model.OnEnter():
             return "by the Flow API", (_where(trigger.where),)
+        case model.OnFlow():
+            return f"from {trigger.flow}", (_where(trigger.where),)
         case _:
             assert_never(trigger)
 
@@ -231,6 +233,10 @@ def _said(verb: model.Verb) -> tuple[Kind, str, tuple[str, ...]]:
             return "effect", "Update", tuple(_updates(verb))
         case model.ChangeAudience():
             return "effect", "Add to" if verb.add else "Remove from", (verb.audience,)
+        case model.Enroll():
+            return "effect", "Enroll", (verb.flow,)
+        case model.Leave():
+            return "effect", "Leave", (", ".join(verb.flows),)
         case model.End():
             return "end", "End", (verb.reason,)
         case _:

@@ -225,7 +225,7 @@ def _too_deep(run: Run, raised: Raised, t: int) -> None:
 def _one(run: Run, raised: Raised, own: int, t: int) -> None:
     signal = raised.signal
     _listen(run, signal, own)
-    changed = raised.changed if raised.applied else _apply(run, signal, own, t)
+    changed = raised.changed if raised.applied else _apply(run, raised, own, t)
     if run.fresh:
         run.fresh = False
         compute(run, t, run.era.audiences)
@@ -253,7 +253,7 @@ def _one(run: Run, raised: Raised, own: int, t: int) -> None:
             count_goals(run, signal, [s for s in (*live, *stubs) if _sees(run, s, raised)], t)
         forget_ended(run, t)
     _follow(run, signal, changed, t)
-    enter_by(run, signal, changed, t)
+    enter_by(run, signal, changed, t, raised.flow)
 
 
 def _follow(run: Run, signal: Signal, changed: Data, t: int) -> None:
@@ -301,8 +301,9 @@ def _listen(run: Run, signal: Signal, own: int) -> None:
         view.communication = signal.data | {"status": signal.status}
 
 
-def _apply(run: Run, signal: Signal, own: int, t: int) -> Data | None:
+def _apply(run: Run, raised: Raised, own: int, t: int) -> Data | None:
     """Update what is known (step 3); return the changed traits' values before, None if refused."""
+    signal = raised.signal
     match signal:
         case Event():
             count_event(run, signal, own, t)
@@ -330,10 +331,11 @@ def _apply(run: Run, signal: Signal, own: int, t: int) -> Data | None:
         case Enter():
             return _apply_enter(run, signal, t)
         case Command(what="stop"):
+            reason = "unenrolled" if raised.flow else "stopped"
             for session in run.in_order():
                 plan = run.plan_of(session)
-                if signal.flow in (None, plan.id):
-                    end(run, plan, session, t, "stopped", forced=True)
+                if signal.flow in (None, plan.id) and session.id != raised.source:
+                    end(run, plan, session, t, reason, forced=True)
             return None
         case Inbound() | CallResult() | Handover() | Command():
             run.reject("unsupported", t, detail=str(signal.__struct_config__.tag))

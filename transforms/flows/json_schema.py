@@ -44,6 +44,8 @@ SPELLINGS: dict[type[model.Value], dict[str, str]] = {
     model.ExportFields: {"destination": "export"},
     model.Update: {"set": "update"},
     model.EmitEvent: {"event": "emit", "properties": "with"},
+    model.Enroll: {"flow": "enroll", "data": "with"},
+    model.Leave: {"flows": "leave"},
     model.End: {"reason": "end"},
     model.Flow: {"id": "flow"},
     model.Space: {"name": "space"},

@@ -20,10 +20,12 @@ from transforms.flows.verbs import (
     ChangeAudience,
     EmitEvent,
     End,
+    Enroll,
     EventMatch,
     ExportFields,
     If,
     IfCase,
+    Leave,
     Named,
     Promote,
     Send,
@@ -53,6 +55,7 @@ __all__ = [
     "Channel",
     "EmitEvent",
     "End",
+    "Enroll",
     "EventMatch",
     "ExitAudience",
     "ExitEvent",
@@ -63,6 +66,7 @@ __all__ = [
     "Goal",
     "If",
     "IfCase",
+    "Leave",
     "Limit",
     "Named",
     "OnAudience",
@@ -70,6 +74,7 @@ __all__ = [
     "OnDate",
     "OnEnter",
     "OnEvent",
+    "OnFlow",
     "OnProfile",
     "OnSchedule",
     "Promote",
@@ -171,7 +176,15 @@ class OnEnter(Value, frozen=True, gc=False, tag="enter"):
     reenter: Reenter | None = None
 
 
-Trigger = OnEvent | OnCombination | OnProfile | OnAudience | OnDate | OnSchedule | OnEnter
+class OnFlow(Value, frozen=True, gc=False, tag="from_flow"):
+    """Enter when another flow enrolls the user (C12)."""
+
+    flow: str
+    where: Expr | None = None
+    reenter: Reenter | None = None
+
+
+Trigger = OnEvent | OnCombination | OnProfile | OnAudience | OnDate | OnSchedule | OnEnter | OnFlow
 
 
 # --- exit and goals ------------------------------------------------------------

@@ -12,7 +12,7 @@ ENTRY = {
     "too_many_sessions": "the user has as many live sessions as the bound allows",
     "too_many_entries": "as many entries of the flow are remembered as the bound allows",
     "not_member": "the user is no member of the launched audience (R22)",
-    "unknown_flow": "no flow of that id takes entries by this signal",
+    "unknown_flow": "no flow of that id takes entries by this signal, or from that flow",
     "invalid_key": "the key expression has no value",
 }
 
@@ -21,6 +21,7 @@ ENDING = {
     "exit_rule": "an exit rule matched (R23)",
     "goal": "a goal was reached and the flow exits on its goals",
     "stopped": "the flow was stopped",
+    "unenrolled": "a step of another session left the flow",
     "schedule_ended": "the flow's end date stopped it",
     "missing_date": "the date to wait for, or to send at, is missing or invalid",
     "past_date": "the date to wait for is past and the step says exit",

@@ -166,9 +166,12 @@ class Run:
             )
         )
 
-    def raise_(self, signal: Signal, changed: Data | None = None, applied: bool = True) -> None:
+    def raise_(
+        self, signal: Signal, changed: Data | None = None, applied: bool = True, flow: str = ""
+    ) -> None:
         """Queue a signal that the present one raised."""
-        raised = Raised(signal, self.depth + 1, self.causes, changed or {}, applied, self.actor)
+        depth = self.depth + 1
+        raised = Raised(signal, depth, self.causes, changed or {}, applied, self.actor, flow)
         self.queue.append(raised)
 
     def move(

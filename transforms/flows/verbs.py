@@ -196,6 +196,19 @@ class EmitEvent(Value, frozen=True, gc=False, tag="emit"):
     properties: Named = ()
 
 
+class Enroll(Value, frozen=True, gc=False, tag="enroll"):
+    """Enter the user into another flow, with data (C18, J8)."""
+
+    flow: str
+    data: Named = ()
+
+
+class Leave(Value, frozen=True, gc=False, tag="leave"):
+    """End the user's other sessions of these flows."""
+
+    flows: tuple[str, ...]
+
+
 class End(Value, frozen=True, gc=False, tag="end"):
     """End the session with a reason (C21)."""
 
@@ -216,6 +229,8 @@ Verb = (
     | Update
     | ChangeAudience
     | EmitEvent
+    | Enroll
+    | Leave
     | End
 )
 

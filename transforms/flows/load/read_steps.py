@@ -213,6 +213,20 @@ def _emit(reading: Reading, found: Fields) -> model.Verb | None:
     return None if event is None else model.EmitEvent(event, properties or ())
 
 
+def _enroll(reading: Reading, found: Fields) -> model.Verb | None:
+    flow = found.need("enroll", reading.flow)
+    data = found.read("with", reading.named)
+    return None if flow is None else model.Enroll(flow, data or ())
+
+
+def _leave(reading: Reading, found: Fields) -> model.Verb | None:
+    flows = found.need("leave", lambda node: reading.many(node, reading.flow))
+    node = found.get("leave")
+    if isinstance(node, Sequence) and not node.items:
+        reading.problem(found.lead, "empty-step", f"{found.what} leaves no flow")
+    return model.Leave(flows) if flows else None
+
+
 def _end(reading: Reading, found: Fields) -> model.Verb | None:
     reason = found.need("end", lambda node: reading.name(node, "a reason"))
     return None if reason is None else model.End(reason)
@@ -233,6 +247,8 @@ VERBS: dict[str, Reader] = {
     "add_to": _change_audience("add_to"),
     "remove_from": _change_audience("remove_from"),
     "emit": _emit,
+    "enroll": _enroll,
+    "leave": _leave,
     "end": _end,
 }
 """Every verb by its key."""

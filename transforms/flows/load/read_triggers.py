@@ -169,6 +169,13 @@ def _on_enter(reading: Reading, found: Fields, again: model.Reenter | None) -> m
     return model.OnEnter(where, again)
 
 
+def _on_flow(reading: Reading, found: Fields, again: model.Reenter | None) -> model.Trigger | None:
+    flow = found.need("flow", reading.flow)
+    entered = Reading(reading.report, reading.known.at_hand("entry", "participant"))
+    where = found.read("where", entered.condition)
+    return None if flow is None else model.OnFlow(flow, where, again)
+
+
 Reader = Callable[[Reading, Fields, model.Reenter | None], model.Trigger | None]
 
 TRIGGERS: dict[str, Reader] = {
@@ -181,6 +188,7 @@ TRIGGERS: dict[str, Reader] = {
     "at": _on_schedule,
     "audience": _on_audience,
     "api": _on_enter,
+    "flow": _on_flow,
 }
 """Every kind of trigger by its key."""
 
