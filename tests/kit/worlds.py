@@ -162,6 +162,7 @@ def _flow(rng: random.Random, number: int, count: int) -> str:
         lines.append("holdout: 30%")
     lines.append("enter:")
     lines += [f"  - {_trigger(rng, count)}" for _ in range(rng.choice((1, 2, 3)))]
+    lines += [f"  - flow: f{n}" for n in range(count) if n != number and rng.random() < 0.5]
     lines += rng.choice(([], [], ["key: entry.k"], ["simultaneous: true"]))
     again = ("never", "{after: 1h}", "{limit: [2 per day]}", "{after: 10m, limit: [3 per 2d]}")
     lines += [f"reenter: {rng.choice(again)}"] if rng.random() < 0.4 else []
@@ -245,7 +246,7 @@ def _verb(
     other = rng.choice(later)
     kind = rng.choice(
         "wait wait wait_until wait_in wait_for wait_for if split send send send promote webhook"
-        " export update audience emit loop enroll leave".split()
+        " export update audience emit loop enroll enroll leave".split()
     )
     match kind:
         case "wait":
