@@ -314,6 +314,14 @@ STEPS: dict[str, tuple[str, Texts, str]] = {
         {"leave": "The flows."},
         "stop_offers: {leave: [win_back, vip]}",
     ),
+    "cancel": (
+        (
+            "Cancels what this flow has planned for the user in any session, and asks the worker "
+            "to take back what has left and is not yet delivered."
+        ),
+        {"cancel": "`all`."},
+        "enough: {cancel: all}",
+    ),
     "end": (
         "Ends the session.",
         {"end": "The reason, a name of your own."},

@@ -151,6 +151,7 @@ effects = st.one_of(
     st.builds(model.ChangeAudience, st.just("testers"), st.booleans()),
     st.builds(model.EmitEvent, texts, named),
     st.builds(model.Enroll, names, named),
+    st.builds(model.CancelAll),
     st.builds(model.Leave, st.lists(names, min_size=1, max_size=3).map(tuple)),
 )
 plain = st.one_of(

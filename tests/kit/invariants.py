@@ -110,7 +110,11 @@ def _messages(outputs: tuple[out.AnyOutput, ...]) -> Iterator[str]:
                 yield f"message {output.id} left after its validity"
     for name, mine in rows.items():
         statuses = [row.status for row in mine]
-        ends = [s for s in statuses if s in ("active", "skipped", "canceled")]
+        called_off = {o.communication for o in outputs if isinstance(o, out.Cancel)}
+        decisions = (
+            ("active", "skipped") if name in called_off else ("active", "skipped", "canceled")
+        )
+        ends = [s for s in statuses if s in decisions]
         if len(ends) > 1:
             yield f"communication {name} was decided twice: {statuses}"
 

@@ -246,7 +246,7 @@ def _verb(
     other = rng.choice(later)
     kind = rng.choice(
         "wait wait wait_until wait_in wait_for wait_for if split send send send promote webhook"
-        " export update audience emit loop enroll enroll leave".split()
+        " export update audience emit loop enroll enroll leave cancel".split()
     )
     match kind:
         case "wait":
@@ -289,6 +289,8 @@ def _verb(
             return f"{{emit: {rng.choice(EVENTS)}, with: {{k: entry.k, v: '7'}}, then: {then}}}", []
         case "enroll":
             return f"{{enroll: f{rng.randrange(flows)}, with: {{k: entry.k}}, then: {then}}}", []
+        case "cancel":
+            return f"{{cancel: all, then: {then}}}", []
         case "leave":
             return f"{{leave: [f{rng.randrange(flows)}], then: {then}}}", []
         case _:

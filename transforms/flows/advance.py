@@ -18,7 +18,7 @@ from transforms.flows.plan import END, Node, Plan
 from transforms.flows.run import Run, node_of
 from transforms.flows.sending import plan_send
 from transforms.flows.state import Session
-from transforms.flows.statuses import cancel_planned
+from transforms.flows.statuses import cancel_all, cancel_planned
 from transforms.flows.times import after, next_occurrence, recurring, resolve
 from transforms.flows.windows import opening
 
@@ -121,6 +121,10 @@ def _do(run: Run, plan: Plan, session: Session, node: Node, t: int) -> int:
             return node.then
         case model.Leave():
             leave_flows(run, plan, session, node, verb, t)
+            return node.then
+        case model.CancelAll():
+            if not withheld(run, plan, session, node, t):
+                cancel_all(run, plan, session, t)
             return node.then
         case model.End(reason=reason):
             end(run, plan, session, t, reason)

@@ -200,6 +200,8 @@ def _verb(verb: model.Verb) -> Fields:
             return _kept(emit=verb.event, with_=_named(verb.properties))
         case model.Enroll():
             return _kept(enroll=verb.flow, with_=_named(verb.data))
+        case model.CancelAll():
+            return {"cancel": "all"}
         case model.Leave():
             return {"leave": [*verb.flows]}
         case model.End():

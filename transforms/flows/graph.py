@@ -235,6 +235,8 @@ def _said(verb: model.Verb) -> tuple[Kind, str, tuple[str, ...]]:
             return "effect", "Add to" if verb.add else "Remove from", (verb.audience,)
         case model.Enroll():
             return "effect", "Enroll", (verb.flow,)
+        case model.CancelAll():
+            return "effect", "Cancel messages", ("planned, or not yet delivered",)
         case model.Leave():
             return "effect", "Leave", (", ".join(verb.flows),)
         case model.End():

@@ -220,6 +220,9 @@ def _steps() -> Iterable[Schema]:
                 for key in ("add_to", "remove_from"):
                     keys = {key: ref("text"), "then": ref("step_name")}
                     yield {**_described(verb), **closed(keys, (key,))}
+            case model.CancelAll:
+                keys = {"cancel": {"const": "all"}, "then": ref("step_name")}
+                yield {**_described(verb), **closed(keys, ("cancel",))}
             case model.Send:
                 reasons = dict.fromkeys((*SEND_BRANCHES, "then"), ref("step_name"))
                 yield _object(verb, left_out=("branches",), also=reasons)

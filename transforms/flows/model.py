@@ -12,6 +12,7 @@ from transforms.flows.times import Delay, Moment, Period
 from transforms.flows.verbs import (
     Branch,
     CallWebhook,
+    CancelAll,
     Case,
     CaseAudience,
     CaseEvent,
@@ -45,6 +46,7 @@ __all__ = [
     "Audience",
     "Branch",
     "CallWebhook",
+    "CancelAll",
     "Cap",
     "Case",
     "CaseAudience",

@@ -72,6 +72,7 @@ def expressions_of(step: model.Step) -> Iterator[Expr]:
             | model.Split()
             | model.ChangeAudience()
             | model.Leave()
+            | model.CancelAll()
             | model.End()
         ):
             pass
@@ -140,7 +141,12 @@ def _node(step: model.Step, prefix: str, numbers: Mapping[str, int]) -> Node:
         case model.Enroll():
             return node(values=(_values(verb.data),))
         case (
-            model.Wait() | model.WaitWindow() | model.ChangeAudience() | model.Leave() | model.End()
+            model.Wait()
+            | model.WaitWindow()
+            | model.ChangeAudience()
+            | model.Leave()
+            | model.CancelAll()
+            | model.End()
         ):
             return node()
         case _:

@@ -38,6 +38,7 @@ SENDING = {
     "holdout": "the session is in the holdout: withheld",
     "too_many_planned": "the user has as many planned messages, or data in them, as may be",
     "session_ended": "the session was ended before the communication was due",
+    "canceled_by_step": "a cancel step of the flow took it back (C16)",
 }
 
 REFUSING = {

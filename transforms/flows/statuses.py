@@ -10,13 +10,15 @@ from transforms.flows.codec import encoded_size
 from transforms.flows.plan import Node, Plan
 from transforms.flows.run import Data, Run
 from transforms.flows.sending import drop, write
-from transforms.flows.shelf import shelve, take_down
+from transforms.flows.shelf import look_through, put_back, shelve, take_down
 from transforms.flows.signals import CommunicationUpdate, ProfileChange
 from transforms.flows.state import Communication, Session
 
 FINAL = frozenset("completed no_response failed bounced canceled skipped expired unknown".split())
 PASSING = frozenset("planned active sent delivered read opened clicked replied".split())
 KNOWN = FINAL | PASSING | {"unsubscribed"}
+UNDERWAY = frozenset(("active", "sent"))
+"""Statuses of what the worker may still be able to take back."""
 DATA_BOUND = 4 * 1024
 
 
@@ -86,6 +88,41 @@ def cancel_planned(run: Run, session: Session, t: int) -> None:
 def cancel_flow(run: Run, flow: int | None, reason: str, t: int) -> None:
     """Cancel what all sessions of a flow have planned, also those that are over, at its stop."""
     _cancel(run, lambda sent: sent.flow == flow, None, reason, t)
+
+
+def cancel_all(run: Run, plan: Plan, session: Session, t: int) -> None:
+    """Cancel all planned and active messages of a flow to this user, by a step of it (C16).
+
+    Also those of its other sessions and versions, and those that would be kept at an exit.
+    """
+    number, state = plan.number, run.state
+    for sent in list(state.communications):
+        if sent.flow == number and _open(sent):
+            if sent.due is not None:
+                drop(run, sent)
+            _call_off(run, sent, session, t)
+    for sent in look_through(state):
+        if sent.flow == number and _open(sent):
+            _call_off(run, sent, session, t)
+            put_back(state, sent)
+
+
+def _open(sent: Communication) -> bool:
+    return sent.due is not None or sent.status in UNDERWAY
+
+
+def _call_off(run: Run, sent: Communication, session: Session, t: int) -> None:
+    """Say that a message is canceled; of one that left the worker is asked to take it back."""
+    plan = run.catalog.plans[sent.flow, sent.version]
+    if sent.due is None:
+        name = run.session_id(session)
+        order = out.Cancel(
+            id=name, user=run.user, at=t, communication=sent.id, reason="canceled_by_step"
+        )
+        run.outputs.append(order)
+    sent.status, sent.due, sent.changed, sent.data = "canceled", None, t, {}
+    owner = next((s for s in run.state.sessions if s.id == sent.session), None)
+    write(run, plan, plan.nodes[sent.step], sent, owner, t, reason="canceled_by_step")
 
 
 def _cancel(

@@ -209,6 +209,10 @@ class Leave(Value, frozen=True, gc=False, tag="leave"):
     flows: tuple[str, ...]
 
 
+class CancelAll(Value, frozen=True, gc=False, tag="cancel_all"):
+    """Cancel what this flow has planned for the user, or sent and not yet delivered (C16)."""
+
+
 class End(Value, frozen=True, gc=False, tag="end"):
     """End the session with a reason (C21)."""
 
@@ -231,6 +235,7 @@ Verb = (
     | EmitEvent
     | Enroll
     | Leave
+    | CancelAll
     | End
 )
 

@@ -227,6 +227,11 @@ def _leave(reading: Reading, found: Fields) -> model.Verb | None:
     return model.Leave(flows) if flows else None
 
 
+def _cancel(reading: Reading, found: Fields) -> model.Verb | None:
+    said = found.need("cancel", lambda node: reading.one_of(node, ("all",)))
+    return None if said is None else model.CancelAll()
+
+
 def _end(reading: Reading, found: Fields) -> model.Verb | None:
     reason = found.need("end", lambda node: reading.name(node, "a reason"))
     return None if reason is None else model.End(reason)
@@ -249,6 +254,7 @@ VERBS: dict[str, Reader] = {
     "emit": _emit,
     "enroll": _enroll,
     "leave": _leave,
+    "cancel": _cancel,
     "end": _end,
 }
 """Every verb by its key."""
