@@ -123,6 +123,18 @@ TRIGGERS: dict[str, tuple[str, Texts, str]] = {
         },
         "- flow: welcome\n  where: entry.value > 0",
     ),
+    "communication": (
+        (
+            "A message of any flow that comes to a status. What `where` reads as `communication.` "
+            "the session keeps as `entry.`: `name` of the send step, `flow`, `channel`, `status`, "
+            "`id`, and what its results report."
+        ),
+        {
+            "communication": "`updated` for any status but `planned`, `ended` for its first final one.",
+            "where": "A condition on it.",
+        },
+        '- communication: ended\n  where: communication.name == "offer"',
+    ),
 }
 
 EXITS: dict[str, tuple[str, Texts, str]] = {

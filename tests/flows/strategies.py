@@ -103,6 +103,9 @@ triggers = st.one_of(
     st.builds(model.OnSchedule, recurring, st.just("vip"), again),
     st.builds(model.OnEnter, optional_condition, again),
     st.builds(model.OnFlow, names, optional_condition, again),
+    st.builds(
+        model.OnCommunication, st.sampled_from(["updated", "ended"]), optional_condition, again
+    ),
 )
 exits = st.one_of(
     st.builds(model.ExitEvent, matches),

@@ -38,6 +38,7 @@ CONDITIONS = (
     "audience.busy",
     "tag.hot",
     "user.day is today",
+    'communication.status == "active"',
 )
 MOMENTS = ('"09:00"', "mon 08:30", "user.day at 10:00", "user.day + 1d", "user.day - 2d at 07:00")
 DURATIONS = ("10m", "1h", "5h", "1d", "2d", "1 day at 09:00", "1mo")
@@ -200,6 +201,9 @@ def _trigger(rng: random.Random, count: int) -> str:
             "{date: user.day - 1d}",
             "{at: mon-fri 09:00, audience: vip}",
             "api: true",
+            "communication: ended",
+            "{communication: updated, where: 'communication.status == \"opened\"'}",
+            "{communication: updated, where: 'communication.channel == \"email\"'}",
             f"flow: f{rng.randrange(count)}",
             f"{{flow: f{rng.randrange(count)}, where: entry.k is set}}",
         )

@@ -75,7 +75,8 @@ class Era:
     name to the flows that it may start, ``counted`` to the aggregates that it feeds,
     ``hearing`` to the audiences that it may change; ``other`` are those that any event may.
     ``joining`` maps an audience, entered or left, to the triggers on it, ``dated`` and
-    ``profiled`` are the flows with triggers of those kinds. ``watching``: an audience, or a
+    ``profiled`` are the flows with triggers of those kinds, ``told`` those with triggers on
+    messages. ``watching``: an audience, or a
     session of some version, reads where users stand in flows, or what was sent to them.
     """
 
@@ -97,6 +98,7 @@ class Era:
     hearing: dict[str, tuple[ComputedAudience, ...]]
     other: tuple[ComputedAudience, ...]
     watching: bool
+    told: tuple[FlowView, ...]
 
 
 @final

@@ -15,7 +15,14 @@ from transforms.flows.codec import encoded_size
 from transforms.flows.ids import draw, hashed, session_id
 from transforms.flows.plan import Plan, Start
 from transforms.flows.run import Data, Run
-from transforms.flows.signals import AudienceChange, Enter, Event, ProfileChange, Signal
+from transforms.flows.signals import (
+    AudienceChange,
+    CommunicationUpdate,
+    Enter,
+    Event,
+    ProfileChange,
+    Signal,
+)
 from transforms.flows.state import History, Pending, Session, Visit
 from transforms.flows.times import after, period_start
 
@@ -42,6 +49,9 @@ def enter_by(run: Run, signal: Signal, changed: Data, t: int, source: str = "") 
                 try_enter(run, view, start, signal.id, {}, t)
         case Enter():
             _by_enter(run, signal, source, t)
+        case CommunicationUpdate():
+            for view in run.era.told:
+                _by_communication(run, view, signal.id, t)
         case _:
             pass
 
@@ -195,6 +205,22 @@ def _takes(start: Start, source: str) -> bool:
     if isinstance(trigger, model.OnFlow):
         return trigger.flow == source
     return isinstance(trigger, model.OnEnter)
+
+
+def _by_communication(run: Run, view: FlowView, cause: str, t: int) -> None:
+    """Enter by the first trigger that takes the status at hand; its data is the entry's."""
+    told = run.told
+    for start in view.plan.starts:
+        trigger = start.trigger
+        if not isinstance(trigger, model.OnCommunication):
+            continue
+        if trigger.when == "ended" and not told["ended"]:
+            continue
+        look = run.look(t, view.plan)
+        look.communication = told
+        if start.where is None or start.where(look):
+            try_enter(run, view, start, cause, told, t)
+            return
 
 
 def _launched(run: Run, view: FlowView, start: Start, signal: Enter, t: int) -> None:

@@ -44,7 +44,7 @@ from transforms.flows.signals import (
 )
 from transforms.flows.standing import say_state
 from transforms.flows.state import Communication, Pending, Session
-from transforms.flows.statuses import cancel_flow, take_status
+from transforms.flows.statuses import FINAL, cancel_flow, take_status
 
 DEEPEST = 16
 MOST_AUDIENCES = 500
@@ -226,6 +226,8 @@ def _one(run: Run, raised: Raised, own: int, t: int) -> None:
     signal = raised.signal
     _listen(run, signal, own)
     changed = raised.changed if raised.applied else _apply(run, raised, own, t)
+    if raised.applied and isinstance(signal, CommunicationUpdate):
+        run.told = signal.data | {"ended": signal.status in FINAL}
     if run.fresh:
         run.fresh = False
         compute(run, t, run.era.audiences)

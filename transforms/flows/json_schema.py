@@ -33,6 +33,7 @@ SPELLINGS: dict[type[model.Value], dict[str, str]] = {
     model.OnProfile: {"trait": "changed", "before": "from", "after": "to"},
     model.OnDate: {"moment": "date"},
     model.OnSchedule: {"moment": "at"},
+    model.OnCommunication: {"when": "communication"},
     model.ExitAudience: {"audience": "left"},
     model.Wait: {"delay": "wait"},
     model.WaitUntil: {"moment": "wait_until"},

@@ -73,6 +73,7 @@ __all__ = [
     "Named",
     "OnAudience",
     "OnCombination",
+    "OnCommunication",
     "OnDate",
     "OnEnter",
     "OnEvent",
@@ -186,7 +187,25 @@ class OnFlow(Value, frozen=True, gc=False, tag="from_flow"):
     reenter: Reenter | None = None
 
 
-Trigger = OnEvent | OnCombination | OnProfile | OnAudience | OnDate | OnSchedule | OnEnter | OnFlow
+class OnCommunication(Value, frozen=True, gc=False, tag="communication"):
+    """Enter when a message of any flow comes to a status, or to a final one (C9, C10)."""
+
+    when: Literal["updated", "ended"]
+    where: Expr | None = None
+    reenter: Reenter | None = None
+
+
+Trigger = (
+    OnEvent
+    | OnCombination
+    | OnProfile
+    | OnAudience
+    | OnDate
+    | OnSchedule
+    | OnEnter
+    | OnFlow
+    | OnCommunication
+)
 
 
 # --- exit and goals ------------------------------------------------------------

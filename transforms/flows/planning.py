@@ -191,7 +191,7 @@ def _start(trigger: model.Trigger, number: int, flow: model.Flow) -> Start:
             read = merge_reads(iter([*paths, *([trigger.where] if trigger.where else [])]))
             where, path = _test(trigger.where), _value(*paths)
             return Start(trigger, number, reenter, where=where, path=path, reads=read)
-        case model.OnEnter() | model.OnFlow():
+        case model.OnEnter() | model.OnFlow() | model.OnCommunication():
             read = merge_reads(e for e in (trigger.where,) if e)
             return Start(trigger, number, reenter, where=_test(trigger.where), reads=read)
         case model.OnAudience() | model.OnSchedule():
@@ -269,7 +269,8 @@ def compile_flow(
         goal_window=max((longest(goal.within) for goal in flow.goals), default=0),
         events=frozenset(events),
         aggregates=tuple(dict.fromkeys(a for r in every for a in r.aggregates)),
-        reads_communications=any(r.communications for r in every),
-        asked=asked(flow, numbers, every),
+        reads_communications=any(r.communications or r.communication for r in inner),
+        reads_last=any(r.communication for r in inner),
+        asked=asked(flow, numbers, inner),
         watches=watches(flow, exit_whens),
     )

@@ -320,6 +320,7 @@ def _era(log: _Log, since: int) -> Era:
         },
         other=other,
         watching=bool(other) or any(plan.watches for plan in log.plans.values()),
+        told=_with_trigger(views, model.OnCommunication),
     )
 
 

@@ -12,6 +12,7 @@ from transforms.flows.codec import encoded_size
 from transforms.flows.plan import Node, Plan
 from transforms.flows.run import Data, Run
 from transforms.flows.shelf import KEPT, MONTH, shelve
+from transforms.flows.signals import CommunicationUpdate
 from transforms.flows.state import Communication, Sent, Session
 from transforms.flows.times import after, period_start, resolve
 from transforms.flows.view import View
@@ -140,6 +141,7 @@ def _skip(
     sent.status, sent.due, sent.changed = "skipped", None, t
     write(run, plan, node, sent, session, t, reason=reason)
     drop(run, sent)
+    tell(run, plan, node, sent, t)
     return reason
 
 
@@ -264,6 +266,7 @@ def _leave(
         run.state.sends = [*kept, Sent(t, channel, verb.topic)]
     write(run, plan, node, sent, session, t)
     keep(run, plan, sent, t)
+    tell(run, plan, node, sent, t)
 
 
 def keep(run: Run, plan: Plan, sent: Communication, t: int) -> None:
@@ -297,6 +300,27 @@ def _needed(run: Run, others: list[Communication], edge: int) -> list[Communicat
     over = max(0, len(others) + 1 - KEPT)
     gone = {c.id for c in [c for c in others if c.id not in fixed][:over]}
     return [c for c in others if c.id not in gone]
+
+
+def about(plan: Plan, node: Node, sent: Communication) -> Data:
+    """Return what triggers read of a message: ids and names, and what its results report."""
+    told: Data = dict(sent.facts.get("data", {}))
+    told |= {"id": sent.id, "flow": plan.id, "name": node.name}
+    return told | {"channel": sent.channel, "status": sent.status}
+
+
+def tell(run: Run, plan: Plan, node: Node, sent: Communication, t: int) -> None:
+    """Raise a status that is decided here, where a trigger listens to messages (C9, C10).
+
+    Nothing is raised of what a silent session made (R19).
+    """
+    if run.era.told and not sent.silent:
+        data = about(plan, node, sent)
+        name = run.other_id()
+        change = CommunicationUpdate(
+            id=name, user=run.user, time=t, communication=sent.id, status=sent.status, data=data
+        )
+        run.raise_(change)
 
 
 def drop(run: Run, sent: Communication) -> None:

@@ -9,7 +9,7 @@ from transforms.flows import outputs as out
 from transforms.flows.codec import encoded_size
 from transforms.flows.plan import Node, Plan
 from transforms.flows.run import Data, Run
-from transforms.flows.sending import drop, write
+from transforms.flows.sending import about, drop, tell, write
 from transforms.flows.shelf import look_through, put_back, shelve, take_down
 from transforms.flows.signals import CommunicationUpdate, ProfileChange
 from transforms.flows.state import Communication, Session
@@ -39,6 +39,7 @@ def take_status(run: Run, change: CommunicationUpdate, t: int) -> bool:
     verb = node.verb
     assert isinstance(verb, model.Send)
     data = _note(run, plan, node, found, change, t)
+    ends = change.status in FINAL and found.status not in FINAL
     if change.status == "unsubscribed":
         _unsubscribe(run, found.channel, verb.topic, t)
     elif found.status not in FINAL:
@@ -46,6 +47,8 @@ def take_status(run: Run, change: CommunicationUpdate, t: int) -> bool:
     if found.due is not None and change.status in FINAL:
         found.due, found.data = None, {}
     found.changed = t
+    if run.era.told:
+        run.told = about(plan, node, found) | {"status": change.status, "ended": ends}
     session = next((s for s in run.state.sessions if s.id == found.session), None)
     row = Communication(**{f: getattr(found, f) for f in found.__struct_fields__})
     row.status = change.status
@@ -122,7 +125,9 @@ def _call_off(run: Run, sent: Communication, session: Session, t: int) -> None:
         run.outputs.append(order)
     sent.status, sent.due, sent.changed, sent.data = "canceled", None, t, {}
     owner = next((s for s in run.state.sessions if s.id == sent.session), None)
-    write(run, plan, plan.nodes[sent.step], sent, owner, t, reason="canceled_by_step")
+    node = plan.nodes[sent.step]
+    write(run, plan, node, sent, owner, t, reason="canceled_by_step")
+    tell(run, plan, node, sent, t)
 
 
 def _cancel(
@@ -142,3 +147,4 @@ def _cancel(
             sent.status, sent.due, sent.changed = "canceled", None, t
             write(run, plan, node, sent, session, t, reason=reason)
             drop(run, sent)
+            tell(run, plan, node, sent, t)

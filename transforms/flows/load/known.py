@@ -17,7 +17,7 @@ Root = Literal["event", "entry", "session", "participant", "communication"]
 OWN_TRAITS = {"id": "text", "timezone": "text"}
 """Traits that the product itself reads, so that nobody has to declare them (R16)."""
 
-IN_SESSION: frozenset[Root] = frozenset(("entry", "session", "participant"))
+IN_SESSION: frozenset[Root] = frozenset(("entry", "session", "participant", "communication"))
 
 
 class Known(msgspec.Struct, frozen=True, gc=False):

@@ -176,6 +176,18 @@ def _on_flow(reading: Reading, found: Fields, again: model.Reenter | None) -> mo
     return None if flow is None else model.OnFlow(flow, where, again)
 
 
+def _on_communication(
+    reading: Reading, found: Fields, again: model.Reenter | None
+) -> model.Trigger | None:
+    kinds = ("updated", "ended")
+    when = found.need("communication", lambda node: reading.one_of(node, kinds))
+    about = Reading(reading.report, reading.known.at_hand("communication"))
+    where = found.read("where", about.condition)
+    if when not in kinds:
+        return None
+    return model.OnCommunication(when, where, again)  # type: ignore[arg-type]
+
+
 Reader = Callable[[Reading, Fields, model.Reenter | None], model.Trigger | None]
 
 TRIGGERS: dict[str, Reader] = {
@@ -189,6 +201,7 @@ TRIGGERS: dict[str, Reader] = {
     "audience": _on_audience,
     "api": _on_enter,
     "flow": _on_flow,
+    "communication": _on_communication,
 }
 """Every kind of trigger by its key."""
 
