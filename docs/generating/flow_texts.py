@@ -237,7 +237,9 @@ STEPS: dict[str, tuple[str, Texts, str]] = {
             "topic": "What the message is about, for consent and caps.",
             "window": "When it may leave; outside it waits for the next opening.",
             "validity": "For how long it may leave.",
-            "failover": "Channels to take, in order, where there is no address.",
+            "failover": "Channels to take, in order, where there is no address, or where the one "
+            "before fails or bounces.",
+            "failover_after": "Take the next channel also where it is not delivered by then.",
             "keep": "A planned message stays when the session is ended by an exit rule, a goal or a stop.",
             "no_consent": "The step to go on with if the user does not want it.",
             "no_address": "The step to go on with if no channel has an address.",

@@ -311,6 +311,7 @@ def _split(draw: st.DrawFn, first: str, to: st.SearchStrategy[str]) -> model.Spl
 def _send(draw: st.DrawFn, to: st.SearchStrategy[str]) -> model.Send:
     reasons = ("no_consent", "no_address", "expired", "capped")
     chosen = draw(st.sets(st.sampled_from(reasons), max_size=2))
+    failover = tuple(draw(st.lists(st.sampled_from(CHANNELS), max_size=1)))
     return model.Send(
         channel=draw(st.sampled_from(CHANNELS)),
         template=draw(st.sampled_from(sorted(TEMPLATES))),
@@ -319,7 +320,8 @@ def _send(draw: st.DrawFn, to: st.SearchStrategy[str]) -> model.Send:
         topic=draw(st.none() | st.sampled_from(["marketing", "news"])),
         window=draw(st.none() | window),
         validity=draw(st.none() | delays),
-        failover=tuple(draw(st.lists(st.sampled_from(CHANNELS), max_size=1))),
+        failover=failover,
+        failover_after=draw(st.none() | delays) if failover else None,
         keep=draw(st.booleans()),
         branches=tuple((reason, draw(to)) for reason in reasons if reason in chosen),
     )

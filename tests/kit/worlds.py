@@ -338,7 +338,8 @@ def _send(rng: random.Random, then: str, other: str) -> str:
     parts += rng.choice(([], [], ['at: "18:00"'], ["at: user.day at 12:00"]))
     parts += rng.choice(([], [], [f"window: '{rng.choice(SENDING)}'"]))
     parts += rng.choice(([], [], ["validity: 6h"]))
-    parts += rng.choice(([], ["failover: [log]"]))
+    late = ["failover: [sms, log]", "failover_after: 2h"]
+    parts += rng.choice(([], [], ["failover: [log]"], ["failover: [sms, log]"], late))
     parts += rng.choice(([], [], ["keep: true"]))
     parts += rng.choice(([], [f"capped: {other}"], [f"no_consent: {other}"]))
     return "{" + ", ".join([*parts, f"then: {then}"]) + "}"

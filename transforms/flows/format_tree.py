@@ -255,6 +255,7 @@ def _send(verb: model.Send) -> Fields:
         window=_text(verb.window),
         validity=_text(verb.validity),
         failover=_list(verb.failover),
+        failover_after=_text(verb.failover_after),
         keep=_flag(verb.keep),
     )
     return {**fields, **dict(verb.branches)}

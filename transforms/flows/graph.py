@@ -257,6 +257,7 @@ def _sending(verb: model.Send) -> tuple[str, ...]:
         verb.window.text if verb.window is not None else "",
         f"valid for {verb.validity.text}" if verb.validity is not None else "",
         f"else by {', '.join(verb.failover)}" if verb.failover else "",
+        f"after {verb.failover_after.text}" if verb.failover_after is not None else "",
     )
 
 

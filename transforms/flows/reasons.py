@@ -37,6 +37,8 @@ SENDING = {
     "capped": "a frequency cap is reached",
     "holdout": "the session is in the holdout: withheld",
     "too_many_planned": "the user has as many planned messages, or data in them, as may be",
+    "failover": "it failed or was not delivered in time, and goes on by another channel (R15)",
+    "no_next_channel": "it failed, and no other channel can take it when its window opens",
     "session_ended": "the session was ended before the communication was due",
     "canceled_by_step": "a cancel step of the flow took it back (C16)",
 }

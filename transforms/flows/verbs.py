@@ -137,6 +137,7 @@ class Send(Value, frozen=True, gc=False, tag="send"):
     window: Window | None = None
     validity: Delay | None = None
     failover: tuple[str, ...] = ()
+    failover_after: Delay | None = None
     keep: bool = False
     branches: tuple[tuple[str, str], ...] = ()
 

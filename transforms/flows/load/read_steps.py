@@ -94,6 +94,10 @@ def _send(reading: Reading, found: Fields) -> model.Verb | None:
     template = found.need("template", reading.text)
     branches = [(reason, found.read(reason, reading.step)) for reason in SEND_BRANCHES]
     failover = found.read("failover", lambda node: reading.many(node, reading.channel))
+    late = found.read("failover_after", lambda node: reading.delay(node, MAX_WAIT_DAYS))
+    if late is not None and not failover:
+        said = f'{found.what} has "failover_after", which needs failover: a list of channels'
+        reading.problem(found.node.key("failover_after") or found.node, "missing-key", said)
     verb = model.Send(
         channel=channel or "",
         template=template or "",
@@ -103,6 +107,7 @@ def _send(reading: Reading, found: Fields) -> model.Verb | None:
         window=found.read("window", reading.window),
         validity=found.read("validity", lambda node: reading.delay(node, MAX_WAIT_DAYS)),
         failover=failover or (),
+        failover_after=late,
         keep=found.flag("keep"),
         branches=tuple((reason, then) for reason, then in branches if then is not None),
     )
