@@ -123,6 +123,11 @@ TRIGGERS: dict[str, tuple[str, Texts, str]] = {
         },
         "- flow: welcome\n  where: entry.value > 0",
     ),
+    "tag": (
+        "A tag that is added to the user, or removed.",
+        {"tag": "The tag.", "when": "`added` (usual), or `removed`."},
+        "- tag: not_received",
+    ),
     "communication": (
         (
             "A message of any flow that comes to a status. What `where` reads as `communication.` "

@@ -103,6 +103,7 @@ triggers = st.one_of(
     st.builds(model.OnSchedule, recurring, st.just("vip"), again),
     st.builds(model.OnEnter, optional_condition, again),
     st.builds(model.OnFlow, names, optional_condition, again),
+    st.builds(model.OnTag, texts, st.sampled_from(["added", "removed"]), again),
     st.builds(
         model.OnCommunication, st.sampled_from(["updated", "ended"]), optional_condition, again
     ),

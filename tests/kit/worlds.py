@@ -201,6 +201,8 @@ def _trigger(rng: random.Random, count: int) -> str:
             "{date: user.day - 1d}",
             "{at: mon-fri 09:00, audience: vip}",
             "api: true",
+            "tag: hot",
+            "{tag: hot, when: removed}",
             "communication: ended",
             "{communication: updated, where: 'communication.status == \"opened\"'}",
             "{communication: updated, where: 'communication.channel == \"email\"'}",

@@ -76,7 +76,7 @@ class Era:
     ``hearing`` to the audiences that it may change; ``other`` are those that any event may.
     ``joining`` maps an audience, entered or left, to the triggers on it, ``dated`` and
     ``profiled`` are the flows with triggers of those kinds, ``told`` those with triggers on
-    messages. ``watching``: an audience, or a
+    messages. ``tagged`` says that a trigger waits for a tag. ``watching``: an audience, or a
     session of some version, reads where users stand in flows, or what was sent to them.
     """
 
@@ -99,6 +99,7 @@ class Era:
     other: tuple[ComputedAudience, ...]
     watching: bool
     told: tuple[FlowView, ...]
+    tagged: bool
 
 
 @final

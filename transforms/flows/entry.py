@@ -9,6 +9,7 @@ from typing import Any
 
 from transforms.flows import model
 from transforms.flows.advance import exit_conditions, proceed
+from transforms.flows.audiences import tag_key
 from transforms.flows.bounds import fits
 from transforms.flows.catalog import FlowView
 from transforms.flows.codec import encoded_size
@@ -145,6 +146,12 @@ def _by_profile(run: Run, view: FlowView, changed: Data, cause: str, t: int) -> 
     entered = False
     for start in view.plan.starts:
         trigger = start.trigger
+        if isinstance(trigger, model.OnTag):
+            before = changed.get(tag_key(trigger.tag))
+            if before is (trigger.when == "removed") and not entered:
+                try_enter(run, view, start, cause, {}, t)
+                entered = True
+            continue
         if not isinstance(trigger, model.OnProfile) or trigger.trait not in changed:
             continue
         matches = _change_matches(run, view, start, trigger, changed[trigger.trait], t)

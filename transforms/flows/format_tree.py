@@ -119,6 +119,8 @@ def _kind_of_trigger(trigger: model.Trigger) -> Fields:
             return {"at": trigger.moment.text, "audience": trigger.audience}
         case model.OnEnter():
             return _kept(api="true", where=_text(trigger.where))
+        case model.OnTag():
+            return _kept(tag=trigger.tag, when=trigger.when if trigger.when != "added" else None)
         case model.OnCommunication():
             return _kept(communication=trigger.when, where=_text(trigger.where))
         case model.OnFlow():

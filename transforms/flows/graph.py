@@ -126,6 +126,8 @@ def _entry(trigger: model.Trigger) -> tuple[str, tuple[str, ...]]:
             return trigger.moment.text, (f"everyone in {trigger.audience}",)
         case model.OnEnter():
             return "by the Flow API", (_where(trigger.where),)
+        case model.OnTag():
+            return f"tag {trigger.tag} is {trigger.when}", ()
         case model.OnCommunication():
             return f"a message {'changes' if trigger.when == 'updated' else 'ends'}", (
                 _where(trigger.where),

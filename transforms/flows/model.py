@@ -80,6 +80,7 @@ __all__ = [
     "OnFlow",
     "OnProfile",
     "OnSchedule",
+    "OnTag",
     "Promote",
     "Reenter",
     "Schedule",
@@ -195,6 +196,14 @@ class OnCommunication(Value, frozen=True, gc=False, tag="communication"):
     reenter: Reenter | None = None
 
 
+class OnTag(Value, frozen=True, gc=False, tag="tag"):
+    """Enter when a tag is added to the user, or removed (I29)."""
+
+    tag: str
+    when: Literal["added", "removed"] = "added"
+    reenter: Reenter | None = None
+
+
 Trigger = (
     OnEvent
     | OnCombination
@@ -205,6 +214,7 @@ Trigger = (
     | OnEnter
     | OnFlow
     | OnCommunication
+    | OnTag
 )
 
 

@@ -194,7 +194,7 @@ def _start(trigger: model.Trigger, number: int, flow: model.Flow) -> Start:
         case model.OnEnter() | model.OnFlow() | model.OnCommunication():
             read = merge_reads(e for e in (trigger.where,) if e)
             return Start(trigger, number, reenter, where=_test(trigger.where), reads=read)
-        case model.OnAudience() | model.OnSchedule():
+        case model.OnAudience() | model.OnSchedule() | model.OnTag():
             return Start(trigger, number, reenter)
         case _:
             assert_never(trigger)

@@ -188,6 +188,14 @@ def _on_communication(
     return model.OnCommunication(when, where, again)  # type: ignore[arg-type]
 
 
+def _on_tag(reading: Reading, found: Fields, again: model.Reenter | None) -> model.Trigger | None:
+    tag = found.need("tag", reading.text)
+    when = found.read("when", lambda node: reading.one_of(node, ("added", "removed")))
+    if tag is None:
+        return None
+    return model.OnTag(tag, "removed" if when == "removed" else "added", again)
+
+
 Reader = Callable[[Reading, Fields, model.Reenter | None], model.Trigger | None]
 
 TRIGGERS: dict[str, Reader] = {
@@ -201,6 +209,7 @@ TRIGGERS: dict[str, Reader] = {
     "audience": _on_audience,
     "api": _on_enter,
     "flow": _on_flow,
+    "tag": _on_tag,
     "communication": _on_communication,
 }
 """Every kind of trigger by its key."""
