@@ -56,7 +56,8 @@ TOP_LEVEL = ["towpath", "transforms", "pipelines", "schemas"]
 # What an event costs most in. Compiled, it is the same code, more than twice as fast.
 # Structs stay out of these modules: compiled, they would lose their options.
 HOT = {
-    "transforms/flows": "advance audiences bounds catalog codec dates due effects elapsing entry "
+    "transforms/flows": "advance audiences bounds catalog codec dates due effects elapsing "
+    "enrolling entry "
     "goals handle ids memory plan react run sending series shelf standing statuses step view",
     "transforms/flows/expressions": "changing compiling condition dates decisions getting "
     "relations values",

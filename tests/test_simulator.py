@@ -55,7 +55,9 @@ def test_histories_hold_what_is_promised() -> None:
         "message webhook export flow_state profile_update audience_update transition communication"
         " conversion rejection emitted".split()
     )
-    assert entries >= set("event combination profile audience date schedule enter".split())
+    assert entries >= set(
+        "event combination profile audience date schedule enter from_flow".split()
+    )
     assert reasons >= set(
         "already_in_flow reentry_off reentry_delay entry_limit flow_not_running unknown_flow"
         " no_consent no_address capped expired holdout session_ended too_old future_time"

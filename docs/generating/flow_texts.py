@@ -111,9 +111,34 @@ TRIGGERS: dict[str, tuple[str, Texts, str]] = {
         "- audience: vip",
     ),
     "api": (
-        "An `enter` record: from an interface, a launch, an upload.",
+        "An `enter` record: from an interface, a launch, an upload, or an `enroll` of any flow.",
         {"api": "`true`.", "where": "A condition on the record's data, which is `entry.`."},
         "- api: true\n  where: entry.value > 0",
+    ),
+    "flow": (
+        "Another flow, which enrolls the user in this one.",
+        {
+            "flow": "The flow that enrolls.",
+            "where": "A condition on the data that it gives, which is `entry.`.",
+        },
+        "- flow: welcome\n  where: entry.value > 0",
+    ),
+    "tag": (
+        "A tag that is added to the user, or removed.",
+        {"tag": "The tag.", "when": "`added` (usual), or `removed`."},
+        "- tag: not_received",
+    ),
+    "communication": (
+        (
+            "A message of any flow that comes to a status. What `where` reads as `communication.` "
+            "the session keeps as `entry.`: `name` of the send step, `flow`, `channel`, `status`, "
+            "`id`, and what its results report."
+        ),
+        {
+            "communication": "`updated` for any status but `planned`, `ended` for its first final one.",
+            "where": "A condition on it.",
+        },
+        '- communication: ended\n  where: communication.name == "offer"',
     ),
 }
 
@@ -220,7 +245,9 @@ STEPS: dict[str, tuple[str, Texts, str]] = {
             "topic": "What the message is about, for consent and caps.",
             "window": "When it may leave; outside it waits for the next opening.",
             "validity": "For how long it may leave.",
-            "failover": "Channels to take, in order, where there is no address.",
+            "failover": "Channels to take, in order, where there is no address, or where the one "
+            "before fails or bounces.",
+            "failover_after": "Take the next channel also where it is not delivered by then.",
             "keep": "A planned message stays when the session is ended by an exit rule, a goal or a stop.",
             "no_consent": "The step to go on with if the user does not want it.",
             "no_address": "The step to go on with if no channel has an address.",
@@ -292,6 +319,30 @@ STEPS: dict[str, tuple[str, Texts, str]] = {
         "Raises an event, which all flows see.",
         {"emit": "The event's name.", "with": "Its properties, as expressions."},
         "raise: {emit: Reminded, with: {value: entry.value}}",
+    ),
+    "enroll": (
+        (
+            "Enters the user into another flow, which has a trigger `flow` for this one, or `api`. "
+            "The session goes on; the other begins when it has come to its next wait or its end."
+        ),
+        {"enroll": "The flow.", "with": "Its data there, `entry.`, as expressions."},
+        "hand_over: {enroll: second_purchase, with: {value: entry.value}}",
+    ),
+    "leave": (
+        (
+            "Ends the user's sessions of other flows with the reason `unenrolled`, when this one "
+            "has come to its next wait or its end; also other sessions of its own flow."
+        ),
+        {"leave": "The flows."},
+        "stop_offers: {leave: [win_back, vip]}",
+    ),
+    "cancel": (
+        (
+            "Cancels what this flow has planned for the user in any session, and asks the worker "
+            "to take back what has left and is not yet delivered."
+        ),
+        {"cancel": "`all`."},
+        "enough: {cancel: all}",
     ),
     "end": (
         "Ends the session.",

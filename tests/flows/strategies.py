@@ -102,6 +102,11 @@ triggers = st.one_of(
     st.builds(model.OnDate, dates, st.booleans(), optional_condition, again),
     st.builds(model.OnSchedule, recurring, st.just("vip"), again),
     st.builds(model.OnEnter, optional_condition, again),
+    st.builds(model.OnFlow, names, optional_condition, again),
+    st.builds(model.OnTag, texts, st.sampled_from(["added", "removed"]), again),
+    st.builds(
+        model.OnCommunication, st.sampled_from(["updated", "ended"]), optional_condition, again
+    ),
 )
 exits = st.one_of(
     st.builds(model.ExitEvent, matches),
@@ -149,6 +154,9 @@ effects = st.one_of(
     st.builds(model.ExportFields, texts, named),
     st.builds(model.ChangeAudience, st.just("testers"), st.booleans()),
     st.builds(model.EmitEvent, texts, named),
+    st.builds(model.Enroll, names, named),
+    st.builds(model.CancelAll),
+    st.builds(model.Leave, st.lists(names, min_size=1, max_size=3).map(tuple)),
 )
 plain = st.one_of(
     effects,
@@ -307,6 +315,7 @@ def _split(draw: st.DrawFn, first: str, to: st.SearchStrategy[str]) -> model.Spl
 def _send(draw: st.DrawFn, to: st.SearchStrategy[str]) -> model.Send:
     reasons = ("no_consent", "no_address", "expired", "capped")
     chosen = draw(st.sets(st.sampled_from(reasons), max_size=2))
+    failover = tuple(draw(st.lists(st.sampled_from(CHANNELS), max_size=1)))
     return model.Send(
         channel=draw(st.sampled_from(CHANNELS)),
         template=draw(st.sampled_from(sorted(TEMPLATES))),
@@ -315,7 +324,8 @@ def _send(draw: st.DrawFn, to: st.SearchStrategy[str]) -> model.Send:
         topic=draw(st.none() | st.sampled_from(["marketing", "news"])),
         window=draw(st.none() | window),
         validity=draw(st.none() | delays),
-        failover=tuple(draw(st.lists(st.sampled_from(CHANNELS), max_size=1))),
+        failover=failover,
+        failover_after=draw(st.none() | delays) if failover else None,
         keep=draw(st.booleans()),
         branches=tuple((reason, draw(to)) for reason in reasons if reason in chosen),
     )

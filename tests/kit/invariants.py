@@ -174,7 +174,9 @@ def _messages(outputs: tuple[out.AnyOutput, ...]) -> Iterator[str]:
             withheld.setdefault(output.communication, output.session in silent)
         if isinstance(output, out.Message):
             statuses = [row.status for row in rows[output.communication]]
-            if statuses.count("active") != 1:
+            attempts = [o for o in outputs if isinstance(o, out.Message)]
+            made = sum(1 for o in attempts if o.communication == output.communication)
+            if statuses.count("active") != made:
                 yield f"message {output.id} has rows {statuses}"
             if withheld[output.communication]:
                 yield f"message {output.id} of a silent session"
@@ -182,8 +184,12 @@ def _messages(outputs: tuple[out.AnyOutput, ...]) -> Iterator[str]:
                 yield f"message {output.id} left after its validity"
     for name, mine in rows.items():
         statuses = [row.status for row in mine]
-        ends = [s for s in statuses if s in ("active", "skipped", "canceled")]
-        if len(ends) > 1:
+        called_off = {o.communication for o in outputs if isinstance(o, out.Cancel)}
+        decisions = (
+            ("active", "skipped") if name in called_off else ("active", "skipped", "canceled")
+        )
+        ends = [s for s in statuses if s in decisions]
+        if len(ends) > 1 and not any(row.reason == "failover" for row in mine):
             yield f"communication {name} was decided twice: {statuses}"
 
 

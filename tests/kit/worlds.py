@@ -40,6 +40,7 @@ CONDITIONS = (
     "audience.busy",
     "tag.hot",
     "user.day is today",
+    'communication.status == "active"',
 )
 MOMENTS = ('"09:00"', "mon 08:30", "user.day at 10:00", "user.day + 1d", "user.day - 2d at 07:00")
 DURATIONS = ("10m", "1h", "5h", "1d", "2d", "1 day at 09:00", "1mo")
@@ -82,7 +83,7 @@ def world(seed: int) -> World:
     count = rng.choice((1, 1, 2, 3))
     files = {"space.yaml": _space(rng, zone, quiet, caps, slack), "messages/note.liquid": NOTE}
     for n in range(count):
-        files[f"f{n}.yaml"] = _flow(rng, n)
+        files[f"f{n}.yaml"] = _flow(rng, n, count)
     start = rng.choice(STARTS) + rng.randrange(DAY)
     log = _log(rng, files, count, start)
     return World(seed, start, tuple(log), caps, quiet, zone, slack, files)
@@ -107,7 +108,7 @@ def _log(
         at = start + rng.randrange(10 * DAY)
         flow = f"f{rng.randrange(count)}"
         number = 3 * len(log) + rng.randrange(3)
-        log.append(_record(rng, at, len(log), flow, number, files[f"{flow}.yaml"]))
+        log.append(_record(rng, at, len(log), flow, number, files[f"{flow}.yaml"], count))
     return _followed(log + list(_winners(rng, log, files, start)))
 
 
@@ -141,7 +142,7 @@ def _winners(
 
 
 def _record(
-    rng: random.Random, at: int, sequence: int, flow: str, number: int, first: str
+    rng: random.Random, at: int, sequence: int, flow: str, number: int, first: str, count: int
 ) -> control.ControlRecord:
     head = {"sequence": sequence, "effective_at": at, "flow": flow}
     kinds = (
@@ -167,7 +168,7 @@ def _record(
         case "start":
             return control.Start(**head)
         case _:
-            text = rng.choice((_flow(rng, int(flow[1:])), _changed(rng, first)))
+            text = rng.choice((_flow(rng, int(flow[1:]), count), _changed(rng, first)))
             templates = {"note": NOTE}
             migrate = rng.random() < 0.5
             successors = rng.choice(({}, {"s0": "over"}, {"s0": "over", "s1": "over"}))
@@ -220,7 +221,7 @@ def _space(
     return "\n".join(lines) + "\n"
 
 
-def _flow(rng: random.Random, number: int) -> str:
+def _flow(rng: random.Random, number: int, count: int) -> str:
     lines = [f"flow: f{number}"]
     if rng.random() < 0.4:
         lines.append(f"priority: {rng.randrange(5)}")
@@ -229,7 +230,8 @@ def _flow(rng: random.Random, number: int) -> str:
     if rng.random() < 0.2:
         lines.append("holdout: 30%")
     lines.append("enter:")
-    lines += [f"  - {_trigger(rng)}" for _ in range(rng.choice((1, 2, 3)))]
+    lines += [f"  - {_trigger(rng, count)}" for _ in range(rng.choice((1, 2, 3)))]
+    lines += [f"  - flow: f{n}" for n in range(count) if n != number and rng.random() < 0.5]
     lines += rng.choice(([], [], ["key: entry.k"], ["simultaneous: true"]))
     again = ("never", "{after: 1h}", "{limit: [2 per day]}", "{after: 10m, limit: [3 per 2d]}")
     lines += [f"reenter: {rng.choice(again)}"] if rng.random() < 0.4 else []
@@ -238,14 +240,14 @@ def _flow(rng: random.Random, number: int) -> str:
         lines += ["goals:", "  won: {event: D, within: 2d, value: event.v}"]
         lines += ["exit_on_goal: true"] if rng.random() < 0.5 else []
     chatty = rng.random() < 0.25
-    lines += ["steps:", *(_messages(rng) if chatty else _steps(rng))]
+    lines += ["steps:", *(_messages(rng) if chatty else _steps(rng, count))]
     if rng.random() < 0.3:
         lines += ["on_exit:", "  bye: {export: exits, fields: {plan: user.plan}, then: mark}"]
         lines += ["  mark: {tag: [left]}"]
     return "\n".join(lines) + "\n"
 
 
-def _trigger(rng: random.Random) -> str:
+def _trigger(rng: random.Random, count: int) -> str:
     event, other = rng.sample(EVENTS, 2)
     return rng.choice(
         (
@@ -267,6 +269,13 @@ def _trigger(rng: random.Random) -> str:
             "{date: user.day - 1d}",
             "{at: mon-fri 09:00, audience: vip}",
             "api: true",
+            "tag: hot",
+            "{tag: hot, when: removed}",
+            "communication: ended",
+            "{communication: updated, where: 'communication.status == \"opened\"'}",
+            "{communication: updated, where: 'communication.channel == \"email\"'}",
+            f"flow: f{rng.randrange(count)}",
+            f"{{flow: f{rng.randrange(count)}, where: entry.k is set}}",
         )
     )
 
@@ -291,7 +300,7 @@ def _messages(rng: random.Random) -> list[str]:
     return [*lines, f"  s2: {sends[0]}", "  over: {end: done}"]
 
 
-def _steps(rng: random.Random) -> list[str]:
+def _steps(rng: random.Random, flows: int) -> list[str]:
     """Write steps that lead forward; only after a wait may one lead back."""
     count = rng.choice((1, 2, 3, 4, 6))
     lines, senders = [], []
@@ -299,19 +308,19 @@ def _steps(rng: random.Random) -> list[str]:
         last = n == count - 1
         then = "" if last else f"s{n + 1}"
         later = [f"s{m}" for m in range(n + 1, count)] or ["over"]
-        verb, extra = _verb(rng, n, then or "over", later, senders)
+        verb, extra = _verb(rng, n, flows, then or "over", later, senders)
         lines += [f"  s{n}: {verb}", *extra]
     lines.append("  over: {end: done}")
     return lines
 
 
 def _verb(
-    rng: random.Random, n: int, then: str, later: list[str], senders: list[str]
+    rng: random.Random, n: int, flows: int, then: str, later: list[str], senders: list[str]
 ) -> tuple[str, list[str]]:
     other = rng.choice(later)
     kind = rng.choice(
         "wait wait wait_until wait_in wait_for wait_for if split send send send promote webhook"
-        " export update audience emit loop".split()
+        " export update audience emit loop enroll enroll leave cancel".split()
     )
     match kind:
         case "wait":
@@ -352,6 +361,12 @@ def _verb(
             return f"{{{rng.choice(('add_to', 'remove_from'))}: vip, then: {then}}}", []
         case "emit":
             return f"{{emit: {rng.choice(EVENTS)}, with: {{k: entry.k, v: '7'}}, then: {then}}}", []
+        case "enroll":
+            return f"{{enroll: f{rng.randrange(flows)}, with: {{k: entry.k}}, then: {then}}}", []
+        case "cancel":
+            return f"{{cancel: all, then: {then}}}", []
+        case "leave":
+            return f"{{leave: [f{rng.randrange(flows)}], then: {then}}}", []
         case _:
             when = rng.choice(CONDITIONS)
             back = f"s{rng.randrange(n + 1)}"
@@ -393,7 +408,8 @@ def _send(rng: random.Random, then: str, other: str) -> str:
     parts += rng.choice(([], [], ['at: "18:00"'], ["at: user.day at 12:00"]))
     parts += rng.choice(([], [], [f"window: '{rng.choice(SENDING)}'"]))
     parts += rng.choice(([], [], ["validity: 6h"]))
-    parts += rng.choice(([], ["failover: [log]"]))
+    late = ["failover: [sms, log]", "failover_after: 2h"]
+    parts += rng.choice(([], [], ["failover: [log]"], ["failover: [sms, log]"], late))
     parts += rng.choice(([], [], ["keep: true"]))
     parts += rng.choice(([], [f"capped: {other}"], [f"no_consent: {other}"]))
     return "{" + ", ".join([*parts, f"then: {then}"]) + "}"

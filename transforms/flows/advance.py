@@ -12,12 +12,13 @@ from transforms.flows import outputs as out
 from transforms.flows.audiences import announce, set_member
 from transforms.flows.bounds import LONGEST_WAIT
 from transforms.flows.effects import do_update, emit, export, promote, webhook, withheld
+from transforms.flows.enrolling import enroll, leave_flows
 from transforms.flows.ids import draw
 from transforms.flows.plan import END, Node, Plan
 from transforms.flows.run import Run, node_of
 from transforms.flows.sending import plan_send
 from transforms.flows.state import Session
-from transforms.flows.statuses import cancel_planned, restay
+from transforms.flows.statuses import cancel_all, cancel_planned, restay
 from transforms.flows.times import after, next_occurrence, recurring, resolve
 from transforms.flows.windows import opening
 
@@ -114,6 +115,16 @@ def _do(run: Run, plan: Plan, session: Session, node: Node, t: int) -> int:
             return node.then
         case model.EmitEvent():
             emit(run, plan, session, node, verb, t)
+            return node.then
+        case model.Enroll():
+            enroll(run, plan, session, node, verb, t)
+            return node.then
+        case model.Leave():
+            leave_flows(run, plan, session, node, verb, t)
+            return node.then
+        case model.CancelAll():
+            if not withheld(run, plan, session, node, t):
+                cancel_all(run, plan, session, t)
             return node.then
         case model.End(reason=reason):
             end(run, plan, session, t, reason)

@@ -69,8 +69,22 @@ def change_profile(run: Run, change: ProfileChange, t: int) -> Data | None:
         if name in traits:
             changed[name] = traits.pop(name)
     run.forget_look()
+    if run.era.tagged:
+        changed |= _changed_tags(state.tags, change)
     change_tags(run, change.tag, change.untag)
     return changed
+
+
+def tag_key(tag: str) -> str:
+    """Return the name under which a changed tag stands beside changed traits."""
+    return f"\0tag {tag}"
+
+
+def _changed_tags(tags: list[str], change: ProfileChange) -> Data:
+    """Return whether the tags that will change were there before; both at once is a removal."""
+    now = {*tags, *change.tag}.difference(change.untag)
+    names = dict.fromkeys((*change.tag, *change.untag))
+    return {tag_key(n): n in tags for n in names if (n in tags) != (n in now)}
 
 
 def _take_consent(run: Run, change: dict[str, bool], t: int) -> None:

@@ -84,7 +84,8 @@ class Era:
     name to the flows that it may start, ``counted`` to the aggregates that it feeds,
     ``hearing`` to the audiences that it may change; ``other`` are those that any event may.
     ``joining`` maps an audience, entered or left, to the triggers on it, ``dated`` and
-    ``profiled`` are the flows with triggers of those kinds. ``watching``: an audience, or a
+    ``profiled`` are the flows with triggers of those kinds, ``told`` those with triggers on
+    messages. ``tagged`` says that a trigger waits for a tag. ``watching``: an audience, or a
     session of some version, reads where users stand in flows, or what was sent to them.
     ``paused`` are the numbers of the flows that are. ``aims`` are the goals that records set,
     by flow (R24), ``winners`` the best branches by flow and step, ``kills`` the flow and the
@@ -109,6 +110,8 @@ class Era:
     hearing: dict[str, tuple[ComputedAudience, ...]]
     other: tuple[ComputedAudience, ...]
     watching: bool
+    told: tuple[FlowView, ...]
+    tagged: bool
     paused: frozenset[int]
     aims: dict[int, Aims]
     winners: dict[tuple[int, int], str]

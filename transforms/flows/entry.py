@@ -9,6 +9,7 @@ from typing import Any
 
 from transforms.flows import model
 from transforms.flows.advance import exit_conditions, proceed
+from transforms.flows.audiences import tag_key
 from transforms.flows.bounds import fits
 from transforms.flows.catalog import FlowView
 from transforms.flows.codec import encoded_size
@@ -16,7 +17,14 @@ from transforms.flows.halting import suppressed
 from transforms.flows.ids import draw, hashed, session_id
 from transforms.flows.plan import Plan, Start
 from transforms.flows.run import Data, Run
-from transforms.flows.signals import AudienceChange, Enter, Event, ProfileChange, Signal
+from transforms.flows.signals import (
+    AudienceChange,
+    CommunicationUpdate,
+    Enter,
+    Event,
+    ProfileChange,
+    Signal,
+)
 from transforms.flows.state import History, Pending, Session, Visit
 from transforms.flows.times import after, period_start
 
@@ -25,8 +33,11 @@ MOST_ENTRIES = 1_000
 ENTRY_BOUND = 32 * 1024
 
 
-def enter_by(run: Run, signal: Signal, changed: Data, t: int) -> None:
-    """Let one signal start sessions, flows in order of priority, then id."""
+def enter_by(run: Run, signal: Signal, changed: Data, t: int, source: str = "") -> None:
+    """Let one signal start sessions, flows in order of priority, then id.
+
+    ``source`` is the flow that enrolls the user in another.
+    """
     match signal:
         case Event(name=name):
             for view in run.era.entering.get(name, ()):
@@ -39,7 +50,10 @@ def enter_by(run: Run, signal: Signal, changed: Data, t: int) -> None:
             for view, start in run.era.joining.get((audience, entered), ()):
                 try_enter(run, view, start, signal.id, {}, t)
         case Enter():
-            _by_enter(run, signal, t)
+            _by_enter(run, signal, source, t)
+        case CommunicationUpdate():
+            for view in run.era.told:
+                _by_communication(run, view, signal.id, t)
         case _:
             pass
 
@@ -133,6 +147,12 @@ def _by_profile(run: Run, view: FlowView, changed: Data, cause: str, t: int) -> 
     entered = False
     for start in view.plan.starts:
         trigger = start.trigger
+        if isinstance(trigger, model.OnTag):
+            before = changed.get(tag_key(trigger.tag))
+            if before is (trigger.when == "removed") and not entered:
+                try_enter(run, view, start, cause, {}, t)
+                entered = True
+            continue
         if not isinstance(trigger, model.OnProfile) or trigger.trait not in changed:
             continue
         matches = _change_matches(run, view, start, trigger, changed[trigger.trait], t)
@@ -173,18 +193,42 @@ def _change_matches(
     return still_held(run, view, start, trigger, t)
 
 
-def _by_enter(run: Run, signal: Enter, t: int) -> None:
+def _by_enter(run: Run, signal: Enter, source: str, t: int) -> None:
     view = run.era.by_id.get(signal.flow)
-    starts = view.plan.starts if view is not None else ()
+    starts = [s for s in view.plan.starts if _takes(s, source)] if view is not None else []
     for start in starts:
-        if isinstance(start.trigger, model.OnEnter) and view is not None:
+        if view is not None:
             look = run.look(t, view.plan)
             look.entry = signal.data
             if start.where is None or start.where(look):
                 _launched(run, view, start, signal, t)
                 return
-    if not any(isinstance(start.trigger, model.OnEnter) for start in starts):
+    if not starts:
         run.reject("unknown_flow", t, signal.flow)
+
+
+def _takes(start: Start, source: str) -> bool:
+    """Tell whether a trigger takes entries from outside, or from a flow (C12)."""
+    trigger = start.trigger
+    if isinstance(trigger, model.OnFlow):
+        return trigger.flow == source
+    return isinstance(trigger, model.OnEnter)
+
+
+def _by_communication(run: Run, view: FlowView, cause: str, t: int) -> None:
+    """Enter by the first trigger that takes the status at hand; its data is the entry's."""
+    told = run.told
+    for start in view.plan.starts:
+        trigger = start.trigger
+        if not isinstance(trigger, model.OnCommunication):
+            continue
+        if trigger.when == "ended" and not told["ended"]:
+            continue
+        look = run.look(t, view.plan)
+        look.communication = told
+        if start.where is None or start.where(look):
+            try_enter(run, view, start, cause, told, t)
+            return
 
 
 def _launched(run: Run, view: FlowView, start: Start, signal: Enter, t: int) -> None:

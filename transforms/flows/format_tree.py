@@ -119,6 +119,12 @@ def _kind_of_trigger(trigger: model.Trigger) -> Fields:
             return {"at": trigger.moment.text, "audience": trigger.audience}
         case model.OnEnter():
             return _kept(api="true", where=_text(trigger.where))
+        case model.OnTag():
+            return _kept(tag=trigger.tag, when=trigger.when if trigger.when != "added" else None)
+        case model.OnCommunication():
+            return _kept(communication=trigger.when, where=_text(trigger.where))
+        case model.OnFlow():
+            return _kept(flow=trigger.flow, where=_text(trigger.where))
         case _:
             assert_never(trigger)
 
@@ -196,6 +202,12 @@ def _verb(verb: model.Verb) -> Fields:
             return {"add_to" if verb.add else "remove_from": verb.audience}
         case model.EmitEvent():
             return _kept(emit=verb.event, with_=_named(verb.properties))
+        case model.Enroll():
+            return _kept(enroll=verb.flow, with_=_named(verb.data))
+        case model.CancelAll():
+            return {"cancel": "all"}
+        case model.Leave():
+            return {"leave": [*verb.flows]}
         case model.End():
             return {"end": verb.reason}
         case _:
@@ -255,6 +267,7 @@ def _send(verb: model.Send) -> Fields:
         window=_text(verb.window),
         validity=_text(verb.validity),
         failover=_list(verb.failover),
+        failover_after=_text(verb.failover_after),
         keep=_flag(verb.keep),
     )
     return {**fields, **dict(verb.branches)}

@@ -126,6 +126,14 @@ def _entry(trigger: model.Trigger) -> tuple[str, tuple[str, ...]]:
             return trigger.moment.text, (f"everyone in {trigger.audience}",)
         case model.OnEnter():
             return "by the Flow API", (_where(trigger.where),)
+        case model.OnTag():
+            return f"tag {trigger.tag} is {trigger.when}", ()
+        case model.OnCommunication():
+            return f"a message {'changes' if trigger.when == 'updated' else 'ends'}", (
+                _where(trigger.where),
+            )
+        case model.OnFlow():
+            return f"from {trigger.flow}", (_where(trigger.where),)
         case _:
             assert_never(trigger)
 
@@ -232,6 +240,12 @@ def _said(verb: model.Verb) -> tuple[Kind, str, tuple[str, ...]]:
             return "effect", "Update", tuple(_updates(verb))
         case model.ChangeAudience():
             return "effect", "Add to" if verb.add else "Remove from", (verb.audience,)
+        case model.Enroll():
+            return "effect", "Enroll", (verb.flow,)
+        case model.CancelAll():
+            return "effect", "Cancel messages", ("planned, or not yet delivered",)
+        case model.Leave():
+            return "effect", "Leave", (", ".join(verb.flows),)
         case model.End():
             return "end", "End", (verb.reason,)
         case _:
@@ -246,6 +260,7 @@ def _sending(verb: model.Send) -> tuple[str, ...]:
         verb.window.text if verb.window is not None else "",
         f"valid for {verb.validity.text}" if verb.validity is not None else "",
         f"else by {', '.join(verb.failover)}" if verb.failover else "",
+        f"after {verb.failover_after.text}" if verb.failover_after is not None else "",
     )
 
 

@@ -35,8 +35,11 @@ def resume(run: Run, flow: int | None, t: int) -> None:
     restay(run, t)
 
 
-def command(run: Run, order: Command, t: int) -> None:
-    """Hold, resume or stop a user's sessions of one flow or of all, or suppress entries."""
+def command(run: Run, order: Command, t: int, by: str | None = None) -> None:
+    """Hold, resume or stop a user's sessions of one flow or of all, or suppress entries.
+
+    ``by`` is the session of which a step gave the order, which is spared itself.
+    """
     number = None if order.flow is None else run.catalog.numbers.get(order.flow)
     if order.flow is not None and number is None:
         run.reject("unknown_flow", t, order.flow)
@@ -45,7 +48,7 @@ def command(run: Run, order: Command, t: int) -> None:
         _suppress(run, EVERY_FLOW if number is None else number, order)
         return
     for session in run.in_order():
-        if number not in (None, session.flow) or session.ended is not None:
+        if number not in (None, session.flow) or session.ended is not None or session.id == by:
             continue
         match order.what:
             case "hold":
@@ -54,7 +57,8 @@ def command(run: Run, order: Command, t: int) -> None:
             case "resume":
                 _go_on(run, session, HELD, t)
             case _:
-                end(run, run.plan_of(session), session, t, "stopped", forced=True)
+                reason = "stopped" if by is None else "unenrolled"
+                end(run, run.plan_of(session), session, t, reason, forced=True)
     restay(run, t)
 
 

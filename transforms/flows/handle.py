@@ -46,7 +46,7 @@ from transforms.flows.signals import (
 )
 from transforms.flows.standing import say_state
 from transforms.flows.state import Communication, Pending, Session
-from transforms.flows.statuses import cancel_flow, restay, take_status
+from transforms.flows.statuses import FINAL, cancel_flow, restay, take_status
 
 DEEPEST = 16
 MOST_AUDIENCES = 500
@@ -239,7 +239,9 @@ def _too_deep(run: Run, raised: Raised, t: int) -> None:
 def _one(run: Run, raised: Raised, own: int, t: int) -> None:
     signal = raised.signal
     _listen(run, signal, own)
-    changed = raised.changed if raised.applied else _apply(run, signal, own, t)
+    changed = raised.changed if raised.applied else _apply(run, raised, own, t)
+    if raised.applied and isinstance(signal, CommunicationUpdate):
+        run.told = signal.data | {"ended": signal.status in FINAL}
     if run.fresh:
         run.fresh = False
         compute(run, t, run.era.audiences)
@@ -267,7 +269,7 @@ def _one(run: Run, raised: Raised, own: int, t: int) -> None:
             count_goals(run, signal, [s for s in (*live, *stubs) if _sees(run, s, raised)], t)
         forget_ended(run, t)
     _follow(run, signal, changed, t)
-    enter_by(run, signal, changed, t)
+    enter_by(run, signal, changed, t, raised.flow)
 
 
 def _follow(run: Run, signal: Signal, changed: Data, t: int) -> None:
@@ -315,8 +317,9 @@ def _listen(run: Run, signal: Signal, own: int) -> None:
         view.communication = signal.data | {"status": signal.status}
 
 
-def _apply(run: Run, signal: Signal, own: int, t: int) -> Data | None:
+def _apply(run: Run, raised: Raised, own: int, t: int) -> Data | None:
     """Update what is known (step 3); return the changed traits' values before, None if refused."""
+    signal = raised.signal
     match signal:
         case Event():
             count_event(run, signal, own, t)
@@ -344,7 +347,7 @@ def _apply(run: Run, signal: Signal, own: int, t: int) -> Data | None:
         case Enter():
             return _apply_enter(run, signal, t)
         case Command(what="stop" | "hold" | "resume" | "suppress"):
-            command(run, signal, t)
+            command(run, signal, t, raised.source if raised.flow else None)
             return None
         case Inbound() | CallResult() | Handover() | Command():
             run.reject("unsupported", t, detail=str(signal.__struct_config__.tag))

@@ -33,6 +33,7 @@ SPELLINGS: dict[type[model.Value], dict[str, str]] = {
     model.OnProfile: {"trait": "changed", "before": "from", "after": "to"},
     model.OnDate: {"moment": "date"},
     model.OnSchedule: {"moment": "at"},
+    model.OnCommunication: {"when": "communication"},
     model.ExitAudience: {"audience": "left"},
     model.Wait: {"delay": "wait"},
     model.WaitUntil: {"moment": "wait_until"},
@@ -44,6 +45,8 @@ SPELLINGS: dict[type[model.Value], dict[str, str]] = {
     model.ExportFields: {"destination": "export"},
     model.Update: {"set": "update"},
     model.EmitEvent: {"event": "emit", "properties": "with"},
+    model.Enroll: {"flow": "enroll", "data": "with"},
+    model.Leave: {"flows": "leave"},
     model.End: {"reason": "end"},
     model.Flow: {"id": "flow"},
     model.Space: {"name": "space"},
@@ -218,6 +221,9 @@ def _steps() -> Iterable[Schema]:
                 for key in ("add_to", "remove_from"):
                     keys = {key: ref("text"), "then": ref("step_name")}
                     yield {**_described(verb), **closed(keys, (key,))}
+            case model.CancelAll:
+                keys = {"cancel": {"const": "all"}, "then": ref("step_name")}
+                yield {**_described(verb), **closed(keys, ("cancel",))}
             case model.Send:
                 reasons = dict.fromkeys((*SEND_BRANCHES, "then"), ref("step_name"))
                 yield _object(verb, left_out=("branches",), also=reasons)

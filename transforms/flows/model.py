@@ -12,6 +12,7 @@ from transforms.flows.times import Delay, Moment, Period
 from transforms.flows.verbs import (
     Branch,
     CallWebhook,
+    CancelAll,
     Case,
     CaseAudience,
     CaseEvent,
@@ -20,10 +21,12 @@ from transforms.flows.verbs import (
     ChangeAudience,
     EmitEvent,
     End,
+    Enroll,
     EventMatch,
     ExportFields,
     If,
     IfCase,
+    Leave,
     Named,
     Promote,
     Send,
@@ -44,6 +47,7 @@ __all__ = [
     "Audience",
     "Branch",
     "CallWebhook",
+    "CancelAll",
     "Cap",
     "Case",
     "CaseAudience",
@@ -54,6 +58,7 @@ __all__ = [
     "Channel",
     "EmitEvent",
     "End",
+    "Enroll",
     "EventMatch",
     "ExitAudience",
     "ExitEvent",
@@ -64,15 +69,19 @@ __all__ = [
     "Goal",
     "If",
     "IfCase",
+    "Leave",
     "Limit",
     "Named",
     "OnAudience",
     "OnCombination",
+    "OnCommunication",
     "OnDate",
     "OnEnter",
     "OnEvent",
+    "OnFlow",
     "OnProfile",
     "OnSchedule",
+    "OnTag",
     "Promote",
     "Reenter",
     "Schedule",
@@ -173,7 +182,42 @@ class OnEnter(Value, frozen=True, gc=False, tag="enter"):
     reenter: Reenter | None = None
 
 
-Trigger = OnEvent | OnCombination | OnProfile | OnAudience | OnDate | OnSchedule | OnEnter
+class OnFlow(Value, frozen=True, gc=False, tag="from_flow"):
+    """Enter when another flow enrolls the user (C12)."""
+
+    flow: str
+    where: Expr | None = None
+    reenter: Reenter | None = None
+
+
+class OnCommunication(Value, frozen=True, gc=False, tag="communication"):
+    """Enter when a message of any flow comes to a status, or to a final one (C9, C10)."""
+
+    when: Literal["updated", "ended"]
+    where: Expr | None = None
+    reenter: Reenter | None = None
+
+
+class OnTag(Value, frozen=True, gc=False, tag="tag"):
+    """Enter when a tag is added to the user, or removed (I29)."""
+
+    tag: str
+    when: Literal["added", "removed"] = "added"
+    reenter: Reenter | None = None
+
+
+Trigger = (
+    OnEvent
+    | OnCombination
+    | OnProfile
+    | OnAudience
+    | OnDate
+    | OnSchedule
+    | OnEnter
+    | OnFlow
+    | OnCommunication
+    | OnTag
+)
 
 
 # --- exit and goals ------------------------------------------------------------

@@ -115,7 +115,8 @@ class Plan:
     the control log says others. ``history`` is how long
     entries must be remembered, None for ever. ``asked`` are the send steps whose messages
     waits and conditions look at; ``watches`` says that a session of it must be judged again
-    where its user moved in a flow, or a message changed.
+    where its user moved in a flow, or a message changed. ``reads_last`` says that something
+    reads the newest message of the session.
     """
 
     flow: model.Flow
@@ -140,5 +141,6 @@ class Plan:
     events: frozenset[str]
     aggregates: tuple[Aggregate, ...]
     reads_communications: bool
+    reads_last: bool
     asked: frozenset[int]
     watches: bool

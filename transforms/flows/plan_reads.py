@@ -38,7 +38,10 @@ def template_reads(templates: Mapping[str, model.Template]) -> frozenset[str]:
 
 def asked(flow: model.Flow, numbers: Mapping[str, int], every: Iterable[Reads]) -> frozenset[int]:
     """Return the send steps whose messages waits and conditions look at."""
+    every = tuple(every)
     names = {name for read in every for name in read.communications}
+    if any(read.communication for read in every):
+        names |= {step.name for step in flow.steps if isinstance(step.verb, model.Send)}
     for step in flow.steps:
         if isinstance(step.verb, model.WaitFor):
             names |= {c.step for c in step.verb.cases if isinstance(c, model.CaseStatus)}
@@ -57,4 +60,4 @@ def watches(flow: model.Flow, exit_whens: Iterable[Expr]) -> bool:
             case _:
                 pass
     read = merge_reads(iter(found))
-    return bool(read.flows or read.communications)
+    return bool(read.flows or read.communications or read.communication)

@@ -64,8 +64,16 @@ def expressions_of(step: model.Step) -> Iterator[Expr]:
                 yield expr
         case model.EmitEvent():
             yield from (expr for _, expr in verb.properties)
+        case model.Enroll():
+            yield from (expr for _, expr in verb.data)
         case (
-            model.Wait() | model.WaitWindow() | model.Split() | model.ChangeAudience() | model.End()
+            model.Wait()
+            | model.WaitWindow()
+            | model.Split()
+            | model.ChangeAudience()
+            | model.Leave()
+            | model.CancelAll()
+            | model.End()
         ):
             pass
         case _:
@@ -130,7 +138,16 @@ def _node(step: model.Step, prefix: str, numbers: Mapping[str, int]) -> Node:
             return node(values=(_values(verb.set), _values(verb.increment), _values(verb.append)))
         case model.EmitEvent():
             return node(values=(_values(verb.properties),))
-        case model.Wait() | model.WaitWindow() | model.ChangeAudience() | model.End():
+        case model.Enroll():
+            return node(values=(_values(verb.data),))
+        case (
+            model.Wait()
+            | model.WaitWindow()
+            | model.ChangeAudience()
+            | model.Leave()
+            | model.CancelAll()
+            | model.End()
+        ):
             return node()
         case _:
             assert_never(verb)
@@ -174,10 +191,10 @@ def _start(trigger: model.Trigger, number: int, flow: model.Flow) -> Start:
             read = merge_reads(iter([*paths, *([trigger.where] if trigger.where else [])]))
             where, path = _test(trigger.where), _value(*paths)
             return Start(trigger, number, reenter, where=where, path=path, reads=read)
-        case model.OnEnter():
+        case model.OnEnter() | model.OnFlow() | model.OnCommunication():
             read = merge_reads(e for e in (trigger.where,) if e)
             return Start(trigger, number, reenter, where=_test(trigger.where), reads=read)
-        case model.OnAudience() | model.OnSchedule():
+        case model.OnAudience() | model.OnSchedule() | model.OnTag():
             return Start(trigger, number, reenter)
         case _:
             assert_never(trigger)
@@ -261,7 +278,8 @@ def compile_flow(
         history=_history(flow),
         events=frozenset(events),
         aggregates=tuple(dict.fromkeys(a for r in every for a in r.aggregates)),
-        reads_communications=any(r.communications for r in every),
-        asked=asked(flow, numbers, every),
+        reads_communications=any(r.communications or r.communication for r in inner),
+        reads_last=any(r.communication for r in inner),
+        asked=asked(flow, numbers, inner),
         watches=watches(flow, exit_whens),
     )

@@ -314,7 +314,8 @@ def _era(log: _Log, since: int) -> Era:
         topics={topic.name: topic for topic in space.topics},
         cap_memory=max((longest_period(cap.limit.per) for cap in space.caps), default=0),
         dated=_with_trigger(views, model.OnDate, model.OnSchedule),
-        profiled=_with_trigger(views, model.OnProfile),
+        profiled=_with_trigger(views, model.OnProfile, model.OnTag),
+        tagged=bool(_with_trigger(views, model.OnTag)),
         joining=_joining(views),
         hearing={
             event: tuple(a for a in audiences if a in other or event in _heard_by(a))
@@ -326,6 +327,7 @@ def _era(log: _Log, since: int) -> Era:
         winners=dict(log.winners),
         kills=tuple(log.kills),
         paused=frozenset(k.plan.number for k in log.flows.values() if k.paused),
+        told=_with_trigger(views, model.OnCommunication),
     )
 
 

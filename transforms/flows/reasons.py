@@ -14,7 +14,7 @@ ENTRY = {
     "too_many_sessions": "the user has as many live sessions as the bound allows",
     "too_many_entries": "as many entries of the flow are remembered as the bound allows",
     "not_member": "the user is no member of the launched audience (R22)",
-    "unknown_flow": "no flow of that id takes entries by this signal",
+    "unknown_flow": "no flow of that id takes entries by this signal, or from that flow",
     "invalid_key": "the key expression has no value",
 }
 
@@ -25,6 +25,7 @@ ENDING = {
     "stopped": "the flow was stopped",
     "launch_over": "the controller stopped the flow 90 days after its launch (R28)",
     "idle": "the controller stopped the flow: no step was reached for 90 days (R28)",
+    "unenrolled": "a step of another session left the flow",
     "schedule_ended": "the flow's end date stopped it",
     "missing_date": "the date to wait for, or to send at, is missing or invalid",
     "past_date": "the date to wait for is past and the step says exit",
@@ -43,7 +44,10 @@ SENDING = {
     "killed": "the kill switch is on: nothing leaves",
     "holdout": "the session is in the holdout: withheld",
     "too_many_planned": "the user has as many planned messages, or data in them, as may be",
+    "failover": "it failed or was not delivered in time, and goes on by another channel (R15)",
+    "no_next_channel": "it failed, and no other channel can take it when its window opens",
     "session_ended": "the session was ended before the communication was due",
+    "canceled_by_step": "a cancel step of the flow took it back (C16)",
 }
 
 HALTING = {

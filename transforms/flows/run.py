@@ -32,6 +32,7 @@ class Run:
     """The working copy of one user.
 
     ``actor`` is the session whose step is being done, ``walked`` how many steps each did.
+    ``told`` is what triggers read of the message whose status is at hand.
     """
 
     __slots__ = (
@@ -60,6 +61,7 @@ class Run:
         "space",
         "state",
         "steps",
+        "told",
         "user",
         "view",
         "walked",
@@ -83,6 +85,7 @@ class Run:
         self.walked: dict[str, int] = {}
         self.dirty = False
         self.fresh = False
+        self.told: Data = {}
         self._counts = 0
         self._base = ""
         self._timezone: object = _UNKNOWN
@@ -171,9 +174,12 @@ class Run:
             )
         )
 
-    def raise_(self, signal: Signal, changed: Data | None = None, applied: bool = True) -> None:
+    def raise_(
+        self, signal: Signal, changed: Data | None = None, applied: bool = True, flow: str = ""
+    ) -> None:
         """Queue a signal that the present one raised."""
-        raised = Raised(signal, self.depth + 1, self.causes, changed or {}, applied, self.actor)
+        depth = self.depth + 1
+        raised = Raised(signal, depth, self.causes, changed or {}, applied, self.actor, flow)
         self.queue.append(raised)
 
     def move(
@@ -258,7 +264,9 @@ class Run:
             view.entry, view.variables = session.entry, session.variables
             view.session_id, view.session_started = session.id, session.started
             if plan.reads_communications:
-                view.communications = self._communications(plan, session)
+                view.communications = found = self._communications(plan, session)
+                if plan.reads_last:
+                    view.communication = _newest(plan, session, found)
             else:
                 self._looked = session
         else:
@@ -290,6 +298,15 @@ class Run:
                 node = self.plan_of(session).nodes.get(session.step)
                 return FlowFacts(True, node.name if node else None, history.times if history else 1)
         return FlowFacts(False, None, history.times if history else 0)
+
+
+def _newest(plan: Plan, session: Session, found: dict[str, Data]) -> Data | None:
+    """Return the facts of the message that the session made last, if it is remembered (C5)."""
+    if not session.sent:
+        return None
+    last = max(session.sent, key=lambda number: int(session.sent[number].rpartition("-")[2]))
+    name = plan.nodes[last].name
+    return found[name] | {"name": name} if name in found else None
 
 
 def node_of(plan: Plan, session: Session) -> Node:

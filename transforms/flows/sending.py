@@ -12,6 +12,7 @@ from transforms.flows.codec import encoded_size
 from transforms.flows.plan import Node, Plan
 from transforms.flows.run import Data, Run
 from transforms.flows.shelf import KEPT, MONTH, shelve
+from transforms.flows.signals import CommunicationUpdate
 from transforms.flows.state import Communication, Sent, Session
 from transforms.flows.times import after, period_start, resolve
 from transforms.flows.view import View
@@ -103,6 +104,9 @@ def judge(
     """Decide a due communication: it leaves, waits for an opening, or is refused for a reason."""
     verb = node.verb
     assert isinstance(verb, model.Send)
+    if sent.status != "planned" or "attempt" in sent.facts:
+        _again(run, plan, node, sent, session, t)
+        return None
     refused, channel, address = _refusal(run, verb, sent, t)
     if refused is None:
         opens = _opening(run, plan, verb, t)
@@ -125,6 +129,59 @@ def judge(
     return None
 
 
+def fail_over(
+    run: Run, plan: Plan, node: Node, sent: Communication, session: Session | None, t: int
+) -> bool:
+    """Start the next channel of a message that failed, or is not delivered in time (R15, I30).
+
+    Tell whether there is one: with an address, consent, time and no cap that forbids it.
+    """
+    verb = node.verb
+    assert isinstance(verb, model.Send)
+    order = _order_of(verb)
+    first = order.index(sent.channel) + (sent.status != "planned")
+    found = [c for c in order[first:] if _reachable(run, c, verb.topic)]
+    opens = _opening(run, plan, verb, t)
+    if not found or opens is None or (sent.expires is not None and opens >= sent.expires):
+        return False
+    if opens <= t and run.era.cap_memory and _capped(run, plan, found[0], verb.topic, t):
+        run.reject("capped", t, plan.id, found[0], node.name)
+        return False
+    attempt = sent.facts.get("attempt", 1) + (sent.status != "planned")
+    sent.facts = {"attempt": attempt}
+    if opens > t:
+        sent.channel, sent.status, sent.due, sent.changed = found[0], "planned", opens, t
+        write(run, plan, node, sent, session, t, due=opens, reason="failover")
+        keep(run, plan, sent, t)
+    else:
+        _leave(run, plan, node, sent, session, found[0], _address(run, run.era, found[0]), t)
+    return True
+
+
+def _order_of(verb: model.Send) -> list[str]:
+    return list(dict.fromkeys((verb.channel, *verb.failover)))
+
+
+def _reachable(run: Run, channel: str, topic: str | None) -> bool:
+    known = _address(run, run.era, channel)
+    return bool(known) and _allowed(run.state.consent, run.era, channel, topic)
+
+
+def _again(
+    run: Run, plan: Plan, node: Node, sent: Communication, session: Session | None, t: int
+) -> None:
+    """Go on with a message that left once: it is not delivered in time, or its window opens."""
+    planned = sent.status == "planned"
+    sent.due = None
+    if fail_over(run, plan, node, sent, session, t):
+        return
+    if planned:
+        sent.status, sent.changed, sent.data = "failed", t, {}
+        write(run, plan, node, sent, session, t, reason="no_next_channel")
+        tell(run, plan, node, sent, t)
+    keep(run, plan, sent, t)
+
+
 def _room(run: Run, sent: Communication) -> bool:
     """Tell whether a communication is planned already, or may be."""
     if any(c is sent for c in run.state.communications):
@@ -145,6 +202,7 @@ def _skip(
     sent.status, sent.due, sent.changed = "skipped", None, t
     write(run, plan, node, sent, session, t, reason=reason)
     drop(run, sent)
+    tell(run, plan, node, sent, t)
     return reason
 
 
@@ -238,15 +296,20 @@ def _leave(
     verb = node.verb
     assert isinstance(verb, model.Send)
     template = plan.templates.get(verb.template)
-    data = sent.data
+    data = {key: dict(v) if isinstance(v, dict) else v for key, v in sent.data.items()}
     for path in template.reads if template is not None else ():
         if path[0] == "user":
             _pick(data, run.state.traits, path)
     sent.channel, sent.status, sent.changed, sent.due = channel, "active", t, None
-    sent.data, sent.facts = {}, {"sent_at": t}
+    attempt = sent.facts.get("attempt", 1)
+    again = channel != _order_of(verb)[-1] if verb.failover else False
+    sent.data = sent.data if again else {}
+    sent.facts = {"sent_at": t} if attempt == 1 else {"sent_at": t, "attempt": attempt}
+    if again and verb.failover_after is not None:
+        sent.due = after(verb.failover_after, t, run.zone_of(plan))
     run.outputs.append(
         out.Message(
-            f"{sent.id}-1",
+            f"{sent.id}-{attempt}",
             run.user,
             t,
             plan.id,
@@ -267,8 +330,11 @@ def _leave(
     if run.era.cap_memory:
         kept = [s for s in run.state.sends if s.at > t - run.era.cap_memory]
         run.state.sends = [*kept, Sent(t, channel, verb.topic)]
-    write(run, plan, node, sent, session, t)
+    reason = "failover" if attempt > 1 else None
+    name = f"{sent.id}-{sent.status}-{t}" + (f"-{attempt}" if attempt > 1 else "")
+    write(run, plan, node, sent, session, t, reason=reason, name=name)
     keep(run, plan, sent, t)
+    tell(run, plan, node, sent, t)
 
 
 def keep(run: Run, plan: Plan, sent: Communication, t: int) -> None:
@@ -302,6 +368,27 @@ def _needed(run: Run, others: list[Communication], edge: int) -> list[Communicat
     over = max(0, len(others) + 1 - KEPT)
     gone = {c.id for c in [c for c in others if c.id not in fixed][:over]}
     return [c for c in others if c.id not in gone]
+
+
+def about(plan: Plan, node: Node, sent: Communication) -> Data:
+    """Return what triggers read of a message: ids and names, and what its results report."""
+    told: Data = dict(sent.facts.get("data", {}))
+    told |= {"id": sent.id, "flow": plan.id, "name": node.name}
+    return told | {"channel": sent.channel, "status": sent.status}
+
+
+def tell(run: Run, plan: Plan, node: Node, sent: Communication, t: int) -> None:
+    """Raise a status that is decided here, where a trigger listens to messages (C9, C10).
+
+    Nothing is raised of what a silent session made (R19).
+    """
+    if run.era.told and not sent.silent:
+        data = about(plan, node, sent)
+        name = run.other_id()
+        change = CommunicationUpdate(
+            id=name, user=run.user, time=t, communication=sent.id, status=sent.status, data=data
+        )
+        run.raise_(change)
 
 
 def drop(run: Run, sent: Communication) -> None:

@@ -25,6 +25,18 @@ def shelve(state: State, sent: Communication, t: int) -> None:
         del past[0]
 
 
+def look_through(state: State) -> list[Communication]:
+    """Read all messages on the shelf; they stay there."""
+    return [_unpack(past.packed) for past in state.past]
+
+
+def put_back(state: State, sent: Communication) -> None:
+    """Write a message anew in its place on the shelf."""
+    for place, past in enumerate(state.past):
+        if _unpack(past.packed).id == sent.id:
+            state.past[place] = Past(past.changed, msgspec.Raw(_pack(sent)))
+
+
 def take_down(state: State, name: str) -> Communication | None:
     """Take the message of an id from the shelf; whoever does puts it back."""
     sought = name.encode()

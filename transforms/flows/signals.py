@@ -136,7 +136,8 @@ class Raised(msgspec.Struct, frozen=True, gc=False):
     """A signal that handling another one raised (section 3, step 7); it never leaves the core.
 
     ``causes`` are the sessions that it comes from, ``source`` the last of them; ``changed`` maps
-    traits to their values before; ``applied`` says that the state holds it already.
+    traits to their values before; ``applied`` says that the state holds it already; ``flow`` is
+    the one that enrolls in another, or leaves it.
     """
 
     signal: Signal
@@ -145,6 +146,7 @@ class Raised(msgspec.Struct, frozen=True, gc=False):
     changed: Data = {}
     applied: bool = True
     source: str = ""
+    flow: str = ""
 
 
 encode = msgspec.msgpack.Encoder().encode

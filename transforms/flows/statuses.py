@@ -9,21 +9,26 @@ from transforms.flows import outputs as out
 from transforms.flows.codec import encoded_size
 from transforms.flows.plan import Node, Plan
 from transforms.flows.run import Data, Run
-from transforms.flows.sending import drop, write
-from transforms.flows.shelf import shelve, take_down
+from transforms.flows.sending import about, drop, fail_over, tell, write
+from transforms.flows.shelf import look_through, put_back, shelve, take_down
 from transforms.flows.signals import CommunicationUpdate, ProfileChange
 from transforms.flows.state import Communication, Session
 
+FAILED = frozenset(("failed", "bounced"))
 FINAL = frozenset("completed no_response failed bounced canceled skipped expired unknown".split())
 PASSING = frozenset("planned active sent delivered read opened clicked replied".split())
 KNOWN = FINAL | PASSING | {"unsubscribed"}
+ARRIVED = frozenset("delivered read opened clicked replied".split())
+UNDERWAY = frozenset(("active", "sent"))
+"""Statuses of what the worker may still be able to take back."""
 DATA_BOUND = 4 * 1024
 
 
 def take_status(run: Run, change: CommunicationUpdate, t: int) -> bool:
     """Take in a communication's new status; tell whether it is known.
 
-    A planned one that came to a final status does not leave any more.
+    A planned one that came to a final status does not leave any more. Of one that failed and
+    goes on by another channel nobody hears (R15).
     """
     name = change.communication
     found = next((c for c in run.state.communications if c.id == name), None)
@@ -37,17 +42,28 @@ def take_status(run: Run, change: CommunicationUpdate, t: int) -> bool:
     verb = node.verb
     assert isinstance(verb, model.Send)
     data = _note(run, plan, node, found, change, t)
+    goes_on = found.status != "planned" or "attempt" in found.facts
+    fails = (
+        bool(verb.failover) and change.status in FAILED and found.status not in FINAL and goes_on
+    )
+    ends = change.status in FINAL and found.status not in FINAL
     if change.status == "unsubscribed":
         _unsubscribe(run, found.channel, verb.topic, t)
     elif found.status not in FINAL:
         found.status = change.status
-    if found.due is not None and change.status in FINAL:
-        found.due, found.data = None, {}
+    if change.status in FINAL or (change.status in ARRIVED and goes_on):
+        found.due, found.data = None, found.data if fails else {}
     found.changed = t
+    if run.era.told:
+        run.told = about(plan, node, found) | {"status": change.status, "ended": ends}
     session = next((s for s in run.state.sessions if s.id == found.session), None)
     row = Communication(**{f: getattr(found, f) for f in found.__struct_fields__})
     row.status = change.status
     write(run, plan, node, row, session, t, data=data, name=run.other_id())
+    if fails and fail_over(run, plan, node, found, session, t):
+        return False
+    if fails:
+        found.data = {}
     if past is not None:
         shelve(run.state, past, t)
     return True
@@ -102,6 +118,43 @@ def cancel_flow(run: Run, flow: int | None, reason: str, t: int) -> None:
     _cancel(run, lambda sent: sent.flow == flow, None, reason, t)
 
 
+def cancel_all(run: Run, plan: Plan, session: Session, t: int) -> None:
+    """Cancel all planned and active messages of a flow to this user, by a step of it (C16).
+
+    Also those of its other sessions and versions, and those that would be kept at an exit.
+    """
+    number, state = plan.number, run.state
+    for sent in list(state.communications):
+        if sent.flow == number and _open(sent):
+            if sent.status == "planned":
+                drop(run, sent)
+            _call_off(run, sent, session, t)
+    for sent in look_through(state):
+        if sent.flow == number and _open(sent):
+            _call_off(run, sent, session, t)
+            put_back(state, sent)
+
+
+def _open(sent: Communication) -> bool:
+    return sent.due is not None or sent.status in UNDERWAY
+
+
+def _call_off(run: Run, sent: Communication, session: Session, t: int) -> None:
+    """Say that a message is canceled; of one that left the worker is asked to take it back."""
+    plan = run.catalog.plans[sent.flow, sent.version]
+    if sent.status != "planned":
+        name = run.session_id(session)
+        order = out.Cancel(
+            id=name, user=run.user, at=t, communication=sent.id, reason="canceled_by_step"
+        )
+        run.outputs.append(order)
+    sent.status, sent.due, sent.changed, sent.data = "canceled", None, t, {}
+    owner = next((s for s in run.state.sessions if s.id == sent.session), None)
+    node = plan.nodes[sent.step]
+    write(run, plan, node, sent, owner, t, reason="canceled_by_step")
+    tell(run, plan, node, sent, t)
+
+
 def _cancel(
     run: Run,
     meant: Callable[[Communication], bool],
@@ -115,7 +168,10 @@ def _cancel(
         plan = run.catalog.plans[sent.flow, sent.version]
         node = plan.nodes[sent.step]
         assert isinstance(node.verb, model.Send)
-        if not node.verb.keep:
+        if not node.verb.keep and sent.status != "planned":
+            sent.due = None
+        elif not node.verb.keep:
             sent.status, sent.due, sent.changed = "canceled", None, t
             write(run, plan, node, sent, session, t, reason=reason)
             drop(run, sent)
+            tell(run, plan, node, sent, t)

@@ -150,6 +150,7 @@ class Send(Value, frozen=True, gc=False, tag="send"):
     window: Window | None = None
     validity: Delay | None = None
     failover: tuple[str, ...] = ()
+    failover_after: Delay | None = None
     keep: bool = False
     branches: tuple[tuple[str, str], ...] = ()
 
@@ -209,6 +210,23 @@ class EmitEvent(Value, frozen=True, gc=False, tag="emit"):
     properties: Named = ()
 
 
+class Enroll(Value, frozen=True, gc=False, tag="enroll"):
+    """Enter the user into another flow, with data (C18, J8)."""
+
+    flow: str
+    data: Named = ()
+
+
+class Leave(Value, frozen=True, gc=False, tag="leave"):
+    """End the user's other sessions of these flows."""
+
+    flows: tuple[str, ...]
+
+
+class CancelAll(Value, frozen=True, gc=False, tag="cancel_all"):
+    """Cancel what this flow has planned for the user, or sent and not yet delivered (C16)."""
+
+
 class End(Value, frozen=True, gc=False, tag="end"):
     """End the session with a reason (C21)."""
 
@@ -229,6 +247,9 @@ Verb = (
     | Update
     | ChangeAudience
     | EmitEvent
+    | Enroll
+    | Leave
+    | CancelAll
     | End
 )
 

@@ -17,11 +17,14 @@ Root = Literal["event", "entry", "session", "participant", "communication"]
 OWN_TRAITS = {"id": "text", "timezone": "text"}
 """Traits that the product itself reads, so that nobody has to declare them (R16)."""
 
-IN_SESSION: frozenset[Root] = frozenset(("entry", "session", "participant"))
+IN_SESSION: frozenset[Root] = frozenset(("entry", "session", "participant", "communication"))
 
 
 class Known(msgspec.Struct, frozen=True, gc=False):
-    """Names by kind; types by property and trait. ``entry`` None: its fields are not known."""
+    """Names by kind; types by property and trait. ``entry`` None: its fields are not known.
+
+    ``flows`` None: the other flows are not known.
+    """
 
     channels: frozenset[str] = frozenset()
     topics: frozenset[str] = frozenset()
@@ -34,6 +37,7 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     steps: frozenset[str] = frozenset()
     senders: frozenset[str] = frozenset()
     hand: frozenset[Root] = frozenset()
+    flows: frozenset[str] | None = None
 
     def at_hand(self, *roots: Root) -> Known:
         """Give the names for a place where only these roots can be read."""

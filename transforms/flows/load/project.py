@@ -76,8 +76,9 @@ def load_project(files: Mapping[str, str]) -> Project:
             space = readable or space
     flows = list[model.Flow]()
     flow_files = [p for p in sorted(files) if _YAML.fullmatch(p) and _base(p) != SPACE]
+    stems = frozenset(match[1] for path in flow_files if (match := _YAML.fullmatch(path)))
     for path in flow_files:
-        flow = load_flow(path, files[path], space, {**found, **broken})
+        flow = load_flow(path, files[path], space, {**found, **broken}, stems)
         problems += flow.problems
         if flow.value is not None and flow.value.id in paths:
             said = f'flow "{flow.value.id}" stands in {paths[flow.value.id]} too'

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from functools import partial
 
+import msgspec
+
 from transforms.flows import checks, model
 from transforms.flows.load.fields import Fields, fields
 from transforms.flows.load.follow import Followed, follow
@@ -21,11 +23,16 @@ _STEM = re.compile(r"([^/\\]*?)(\.ya?ml)?$")
 
 
 def load_flow(
-    path: str, text: str, space: model.Space, templates: Mapping[str, model.Template]
+    path: str,
+    text: str,
+    space: model.Space,
+    templates: Mapping[str, model.Template],
+    flows: frozenset[str] | None = None,
 ) -> Loaded[model.Flow]:
     """Read a flow from the text of its file and check it against its space and templates.
 
-    ``path`` names the file in problems; its stem is the flow's id.
+    ``path`` names the file in problems; its stem is the flow's id. ``flows`` are the flows
+    beside it; without them a reference to another flow is not checked.
     """
     report = Report(Source(path, text))
     root = compose(report)
@@ -34,7 +41,7 @@ def load_flow(
     if not isinstance(root, Map):
         report.add(root.span, "wrong-kind", "a flow is a map of keys")
         return report.done(None)
-    known = of_flow(of_space(space), root)
+    known = msgspec.structs.replace(of_flow(of_space(space), root), flows=flows)
     reading = Reading(report, known)
     found = Fields(reading, root, "the flow")
     on_exit = _steps(report, known, found.get("on_exit"), "on_exit")

@@ -94,6 +94,10 @@ def _send(reading: Reading, found: Fields) -> model.Verb | None:
     template = found.need("template", reading.text)
     branches = [(reason, found.read(reason, reading.step)) for reason in SEND_BRANCHES]
     failover = found.read("failover", lambda node: reading.many(node, reading.channel))
+    late = found.read("failover_after", lambda node: reading.delay(node, MAX_WAIT_DAYS))
+    if late is not None and not failover:
+        said = f'{found.what} has "failover_after", which needs failover: a list of channels'
+        reading.problem(found.node.key("failover_after") or found.node, "missing-key", said)
     verb = model.Send(
         channel=channel or "",
         template=template or "",
@@ -103,6 +107,7 @@ def _send(reading: Reading, found: Fields) -> model.Verb | None:
         window=found.read("window", reading.window),
         validity=found.read("validity", lambda node: reading.delay(node, MAX_WAIT_DAYS)),
         failover=failover or (),
+        failover_after=late,
         keep=found.flag("keep"),
         branches=tuple((reason, then) for reason, then in branches if then is not None),
     )
@@ -213,6 +218,25 @@ def _emit(reading: Reading, found: Fields) -> model.Verb | None:
     return None if event is None else model.EmitEvent(event, properties or ())
 
 
+def _enroll(reading: Reading, found: Fields) -> model.Verb | None:
+    flow = found.need("enroll", reading.flow)
+    data = found.read("with", reading.named)
+    return None if flow is None else model.Enroll(flow, data or ())
+
+
+def _leave(reading: Reading, found: Fields) -> model.Verb | None:
+    flows = found.need("leave", lambda node: reading.many(node, reading.flow))
+    node = found.get("leave")
+    if isinstance(node, Sequence) and not node.items:
+        reading.problem(found.lead, "empty-step", f"{found.what} leaves no flow")
+    return model.Leave(flows) if flows else None
+
+
+def _cancel(reading: Reading, found: Fields) -> model.Verb | None:
+    said = found.need("cancel", lambda node: reading.one_of(node, ("all",)))
+    return None if said is None else model.CancelAll()
+
+
 def _end(reading: Reading, found: Fields) -> model.Verb | None:
     reason = found.need("end", lambda node: reading.name(node, "a reason"))
     return None if reason is None else model.End(reason)
@@ -233,6 +257,9 @@ VERBS: dict[str, Reader] = {
     "add_to": _change_audience("add_to"),
     "remove_from": _change_audience("remove_from"),
     "emit": _emit,
+    "enroll": _enroll,
+    "leave": _leave,
+    "cancel": _cancel,
     "end": _end,
 }
 """Every verb by its key."""

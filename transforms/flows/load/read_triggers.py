@@ -169,6 +169,33 @@ def _on_enter(reading: Reading, found: Fields, again: model.Reenter | None) -> m
     return model.OnEnter(where, again)
 
 
+def _on_flow(reading: Reading, found: Fields, again: model.Reenter | None) -> model.Trigger | None:
+    flow = found.need("flow", reading.flow)
+    entered = Reading(reading.report, reading.known.at_hand("entry", "participant"))
+    where = found.read("where", entered.condition)
+    return None if flow is None else model.OnFlow(flow, where, again)
+
+
+def _on_communication(
+    reading: Reading, found: Fields, again: model.Reenter | None
+) -> model.Trigger | None:
+    kinds = ("updated", "ended")
+    when = found.need("communication", lambda node: reading.one_of(node, kinds))
+    about = Reading(reading.report, reading.known.at_hand("communication"))
+    where = found.read("where", about.condition)
+    if when not in kinds:
+        return None
+    return model.OnCommunication(when, where, again)  # type: ignore[arg-type]
+
+
+def _on_tag(reading: Reading, found: Fields, again: model.Reenter | None) -> model.Trigger | None:
+    tag = found.need("tag", reading.text)
+    when = found.read("when", lambda node: reading.one_of(node, ("added", "removed")))
+    if tag is None:
+        return None
+    return model.OnTag(tag, "removed" if when == "removed" else "added", again)
+
+
 Reader = Callable[[Reading, Fields, model.Reenter | None], model.Trigger | None]
 
 TRIGGERS: dict[str, Reader] = {
@@ -181,6 +208,9 @@ TRIGGERS: dict[str, Reader] = {
     "at": _on_schedule,
     "audience": _on_audience,
     "api": _on_enter,
+    "flow": _on_flow,
+    "tag": _on_tag,
+    "communication": _on_communication,
 }
 """Every kind of trigger by its key."""
 

@@ -147,6 +147,14 @@ class Reading:
         """Read the name of an audience of the space."""
         return self._listed(node, "audience", self.known.audiences, "audiences")
 
+    def flow(self, node: Node) -> str | None:
+        """Read the name of another flow, which stands beside this one where those are known."""
+        name = self.name(node, "a flow")
+        known = self.known.flows
+        if name is not None and known is not None and name not in known:
+            self.problem(node, "unknown-flow", f'there is no flow "{name}"', suggest(name, known))
+        return name
+
     def event(self, node: Node) -> str | None:
         """Read the name of an event.
 
