@@ -88,10 +88,10 @@ class Host:
     def _step(self, signals: tuple[Signal, ...]) -> Done | Behind:
         return fold(self.clean.world.catalog(self.known), self.state, signals)
 
-    def remembers(self, signal: Signal) -> bool:
-        """Tell whether ids of that time still have room in the memory (R5)."""
+    def remembers(self, now: int) -> int:
+        """Return since when the ids of signals are surely remembered (R5)."""
         dropped = decode(self.state).dropped if self.state is not None else 0
-        return isinstance(signal, Time) or signal.time > dropped
+        return max(now - 6 * DAY, dropped)
 
     @property
     def run(self) -> Run:
@@ -114,9 +114,9 @@ def faulty(clean: History, rng: random.Random) -> Run:
             host.give(
                 Event(id=f"n{noise}", user=clean.user, time=rng.randrange(given.at + 1), name="?")
             )
-        for twice in (*_duplicates(rng, done, given.at), *_echoes(rng, given)):
-            if host.remembers(twice):
-                host.give(twice)
+        since = host.remembers(given.at)
+        for twice in (*_duplicates(rng, done, since), *_echoes(rng, given, since)):
+            host.give(twice)
     for signal in _alarms(host, rng, clean.until):
         host.give(signal)
     host.give(Time(user=clean.user, at=clean.until))
@@ -142,18 +142,19 @@ def _alarm(host: Host, rng: random.Random, at: int) -> Signal:
     return Time(user=user, at=at)
 
 
-def _duplicates(rng: random.Random, done: list[Handled], now: int) -> Iterator[Signal]:
-    for few in (done[-1:], done):
-        if few and rng.random() < 0.2:
-            old = rng.choice(few).signal
-            if not isinstance(old, Time) and old.time > now - 6 * DAY:
-                yield old
+def _duplicates(rng: random.Random, done: list[Handled], since: int) -> Iterator[Signal]:
+    """Give signals once more, the last one or any, but none so old that it is refused (R5)."""
+    last = [done[-1]] if done and rng.random() < 0.2 else []
+    some = [rng.choice(done)] if done and rng.random() < 0.2 else []
+    for given in (*last, *some):
+        if not isinstance(given.signal, Time) and given.signal.time > since:
+            yield given.signal
 
 
-def _echoes(rng: random.Random, given: Handled) -> Iterator[Signal]:
+def _echoes(rng: random.Random, given: Handled, since: int) -> Iterator[Signal]:
     """Give back what the product itself told other systems (section 8)."""
     for output in given.outputs:
-        if rng.random() < 0.7 or output.at < given.at - 6 * DAY:
+        if rng.random() < 0.7 or output.at <= since:
             continue
         base = {"id": output.id, "user": output.user, "time": output.at, "received": given.at}
         match output:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 
 import msgspec
 
+from tests.kit.logs import NOTE, followed, record, winners
 from transforms.flows import control
 from transforms.flows.catalog import NEVER, Catalog
 from transforms.flows.load import headline, load_project
-from transforms.flows.publish import InvalidLog, catalog_of, records_of
+from transforms.flows.publish import catalog_of, records_of
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 STARTS = (
@@ -46,13 +46,6 @@ MOMENTS = ('"09:00"', "mon 08:30", "user.day at 10:00", "user.day + 1d", "user.d
 DURATIONS = ("10m", "1h", "5h", "1d", "2d", "1 day at 09:00", "1mo")
 WINDOWS = ("mon-fri 09:00-18:00", "22:00-02:00", "08:00-20:00")
 SENDING = ("mon-fri 09:00-18:00", "20:00-10:00", "08:00-20:00")
-GOALS = (
-    "{}",
-    "won: {event: D, within: 5d}",
-    "lost: {event: C, within: 1d, where: event.k == entry.k, value: event.v}",
-    "won: {event: A, within: 9d}\nmore: {event: B, within: 20d, where: user.score > 1}",
-)
-NOTE = "Hello {{ user.name }}, {{ entry.k }}\n"
 
 
 class World(msgspec.Struct, frozen=True):
@@ -108,78 +101,9 @@ def _log(
         at = start + rng.randrange(10 * DAY)
         flow = f"f{rng.randrange(count)}"
         number = 3 * len(log) + rng.randrange(3)
-        log.append(_record(rng, at, len(log), flow, number, files[f"{flow}.yaml"], count))
-    return _followed(log + list(_winners(rng, log, files, start)))
-
-
-def _followed(log: list[control.ControlRecord]) -> list[control.ControlRecord]:
-    """Take no sessions along where the log would be refused for it."""
-    try:
-        catalog_of(log)
-    except InvalidLog:
-        return [
-            msgspec.structs.replace(r, migrate=False, successors={})
-            if isinstance(r, control.Publish)
-            else r
-            for r in log
-        ]
-    return log
-
-
-def _winners(
-    rng: random.Random, log: list[control.ControlRecord], files: dict[str, str], start: int
-) -> Iterator[control.ControlRecord]:
-    """Declare winners of splits, in flows that keep their first version."""
-    later = {r.flow for r in log if isinstance(r, control.Publish) and r.version > 1}
-    for name, text in sorted(files.items()):
-        flow = name.removesuffix(".yaml")
-        for step in re.findall(r"^  (s\d+): {split: {one:", text, re.MULTILINE):
-            if flow not in later and rng.random() < 0.3:
-                at, branch = start + rng.randrange(10 * DAY), rng.choice(("one", "two"))
-                yield control.Winner(
-                    sequence=len(log), effective_at=at, flow=flow, step=step, branch=branch
-                )
-
-
-def _record(
-    rng: random.Random, at: int, sequence: int, flow: str, number: int, first: str, count: int
-) -> control.ControlRecord:
-    head = {"sequence": sequence, "effective_at": at, "flow": flow}
-    kinds = (
-        "drain stop priority publish publish publish publish start pause pause pause resume resume"
-    )
-    kinds += " resume resume kill kill goals"
-    match rng.choice(kinds.split()):
-        case "pause":
-            return control.Pause(resume=rng.choice(("fire", "fire", "shift", "skip")), **head)
-        case "kill":
-            some = {"flow": rng.choice((None, flow)), "channel": rng.choice((None, "email"))}
-            return control.Kill(off=rng.random() < 0.5, **(head | some))
-        case "goals":
-            return control.SetGoals(text=rng.choice(GOALS), **head)
-        case "resume":
-            return control.Resume(**head)
-        case "drain":
-            return control.Drain(**head)
-        case "stop":
-            return control.Stop(**head)
-        case "priority":
-            return control.SetPriority(priority=rng.randrange(9), **head)
-        case "start":
-            return control.Start(**head)
-        case _:
-            text = rng.choice((_flow(rng, int(flow[1:]), count), _changed(rng, first)))
-            templates = {"note": NOTE}
-            migrate = rng.random() < 0.5
-            successors = rng.choice(({}, {"s0": "over"}, {"s0": "over", "s1": "over"}))
-            return control.Publish(
-                version=2 + number,
-                text=text,
-                templates=templates,
-                migrate=migrate,
-                successors=successors if migrate else {},
-                **head,
-            )
+        text = rng.choice((_flow(rng, int(flow[1:]), count), _changed(rng, files[f"{flow}.yaml"])))
+        log.append(record(rng, at, len(log), flow, 2 + number, text))
+    return followed(log + list(winners(rng, log, files, start)))
 
 
 def _changed(rng: random.Random, text: str) -> str:
