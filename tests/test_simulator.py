@@ -52,11 +52,11 @@ def test_histories_hold_what_is_promised() -> None:
                 reasons.add(output.reason)
 
     assert kinds >= set(
-        "message webhook export flow_state profile_update audience_update transition communication"
-        " conversion rejection emitted".split()
+        "message cancel webhook export flow_state profile_update audience_update transition"
+        " communication conversion rejection emitted".split()
     )
     assert entries >= set(
-        "event combination profile audience date schedule enter from_flow".split()
+        "event combination profile audience date schedule enter from_flow communication tag".split()
     )
     assert reasons >= set(
         "already_in_flow reentry_off reentry_delay entry_limit flow_not_running unknown_flow"

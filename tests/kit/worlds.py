@@ -219,9 +219,11 @@ def _exit(rng: random.Random) -> str:
 def _messages(rng: random.Random) -> list[str]:
     """Write steps that send and send again, so that caps and windows have work."""
     pause = rng.choice(("10m", "1h", "5h"))
-    sends = [_send(rng, "over", "over"), _send(rng, "pause", "pause"), _send(rng, "s1", "pause")]
+    last = rng.choice(("over", "stop"))
+    sends = [_send(rng, last, last), _send(rng, "pause", "pause"), _send(rng, "s1", "pause")]
     lines = [f"  s0: {sends[2]}", f"  s1: {sends[1]}", f"  pause: {{wait: {pause}, then: s2}}"]
-    return [*lines, f"  s2: {sends[0]}", "  over: {end: done}"]
+    stop = ["  stop: {cancel: all, then: over}"] if last == "stop" else []
+    return [*lines, f"  s2: {sends[0]}", *stop, "  over: {end: done}"]
 
 
 def _steps(rng: random.Random, flows: int) -> list[str]:
