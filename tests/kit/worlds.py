@@ -164,7 +164,9 @@ def _flow(rng: random.Random, number: int, count: int) -> str:
         lines += ["goals:", "  won: {event: D, within: 2d, value: event.v}"]
         lines += ["exit_on_goal: true"] if rng.random() < 0.5 else []
     chatty = rng.random() < 0.25
-    lines += ["steps:", *(_messages(rng) if chatty else _steps(rng, count))]
+    # Enrolments lead into the last flow alone: cascades that fan out take seconds a signal.
+    others = count if number < count - 1 else 0
+    lines += ["steps:", *(_messages(rng) if chatty else _steps(rng, others))]
     if rng.random() < 0.3:
         lines += ["on_exit:", "  bye: {export: exits, fields: {plan: user.plan}, then: mark}"]
         lines += ["  mark: {tag: [left]}"]
@@ -288,11 +290,13 @@ def _verb(
         case "emit":
             return f"{{emit: {rng.choice(EVENTS)}, with: {{k: entry.k, v: '7'}}, then: {then}}}", []
         case "enroll":
-            return f"{{enroll: f{rng.randrange(flows)}, with: {{k: entry.k}}, then: {then}}}", []
+            if not flows:
+                return f"{{cancel: all, then: {then}}}", []
+            return f"{{enroll: f{flows - 1}, with: {{k: entry.k}}, then: {then}}}", []
         case "cancel":
             return f"{{cancel: all, then: {then}}}", []
         case "leave":
-            return f"{{leave: [f{rng.randrange(flows)}], then: {then}}}", []
+            return f"{{leave: [f{rng.randrange(max(flows, 1))}], then: {then}}}", []
         case _:
             when = rng.choice(CONDITIONS)
             back = f"s{rng.randrange(n + 1)}"

@@ -147,9 +147,13 @@ def fail_over(
     if opens <= t and run.era.cap_memory and _capped(run, plan, found[0], verb.topic, t):
         run.reject("capped", t, plan.id, found[0], node.name)
         return False
+    if run.era.kills and run.era.killed(plan.number, found[0]):
+        run.reject("killed", t, plan.id, found[0], node.name)
+        return False
     attempt = sent.facts.get("attempt", 1) + (sent.status != "planned")
     sent.facts = {"attempt": attempt}
-    if opens > t:
+    sent.stays = plan.number in run.era.paused or (session is not None and session.halt is not None)
+    if opens > t or sent.stays:
         sent.channel, sent.status, sent.due, sent.changed = found[0], "planned", opens, t
         write(run, plan, node, sent, session, t, due=opens, reason="failover")
         keep(run, plan, sent, t)
