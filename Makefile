@@ -77,7 +77,9 @@ stream-bench: compiled ## the job's DoFn as a share of an empty one
 	@PYTHONPATH=build/compiled:. $(BIN)/python -P -m benchmarks.stream $(BENCH_ARGS)
 
 emulator-test: $(READY) ## the Pub/Sub tests on Google's emulator too: EMULATOR_JAR=FILE
-	@TOWPATH_PUBSUB_EMULATOR_JAR=$(EMULATOR_JAR) $(BIN)/python -m pytest \
+	@test -f "$(EMULATOR_JAR)" || { \
+	  echo "Give the jar of Google's Pub/Sub emulator: make emulator-test EMULATOR_JAR=FILE" >&2; exit 2; }
+	@TOWPATH_PUBSUB_EMULATOR_JAR="$(EMULATOR_JAR)" $(BIN)/python -m pytest \
 	  tests/kit_tests tests/sources/test_pubsub.py tests/sinks/test_pubsub.py
 
 compiled: $(READY) ## the core compiled by mypyc, into build/compiled; needs a C compiler

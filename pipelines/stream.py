@@ -7,13 +7,11 @@ Every step is named for good: a runner finds a user's state by the names (``--up
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import StandardOptions
 from apache_beam.transforms import trigger
 from apache_beam.transforms.window import FixedWindows, GlobalWindows
 from apache_beam.utils.timestamp import Duration
@@ -24,6 +22,7 @@ from pipelines.stream_options import (
     Sinks,
     StreamOptions,
     control_of,
+    problems_of,
     sinks_of,
     stream_options,
     subscription_of,
@@ -156,13 +155,13 @@ def build(
 
 
 def run(words: Sequence[str]) -> int:
-    """Run the job until it is stopped."""
-    options = stream_options(words)
-    asked = options.view_as(StreamOptions)
-    wrong = _problems(asked, options.view_as(StandardOptions).runner)
+    """Run the job until it is stopped; 2 if the words are wrong, and nothing is built then."""
+    wrong = problems_of(words)
     if wrong:
         print("\n".join(wrong), file=sys.stderr)
         return 2
+    options = stream_options(words)
+    asked = options.view_as(StreamOptions)
     subscription = subscription_of(asked)
     catalogs = FollowedLogs(control_of(asked.control, asked.space))
     with beam.Pipeline(options=options) as pipeline:
@@ -176,21 +175,6 @@ def run(words: Sequence[str]) -> int:
             lateness=asked.lateness,
         )
     return 0
-
-
-def _problems(asked: Any, runner: str | None) -> list[str]:
-    found = []
-    if not asked.subscription:
-        found.append("--subscription is missing: projects/P/subscriptions/S")
-    if not asked.control:
-        found.append("--control is missing: where the control log is")
-    if runner is None:
-        found.append("--runner is missing: DataflowRunner, or PrismRunner for a try")
-    try:
-        control_of(asked.control, asked.space)
-    except argparse.ArgumentTypeError as error:
-        found.append(str(error))
-    return found
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from transforms.addresses import address_of
 from transforms.flows import control
 from transforms.flows.catalog import Catalog
 from transforms.flows.publish import catalog_of
@@ -20,10 +21,14 @@ from transforms.sources.control_log import log_of
 
 
 class Known(msgspec.Struct, frozen=True, gc=False):
-    """A catalog, and the longest slack it ever had: alarms wait that long, so none is early."""
+    """A catalog, and the longest slack it ever had: alarms wait that long, so none is early.
+
+    ``trouble`` says why the log could not be read the last time, None if it could.
+    """
 
     catalog: Catalog
     slack: int
+    trouble: str | None = None
 
 
 class Catalogs(Protocol):
@@ -40,9 +45,9 @@ class Catalogs(Protocol):
         """Read the log first, if it can grow."""
 
 
-def known(catalog: Catalog) -> Known:
+def known(catalog: Catalog, trouble: str | None = None) -> Known:
     """Find the longest slack of a catalog."""
-    return Known(catalog, max(era.space.slack for era in catalog.eras))
+    return Known(catalog, max(era.space.slack for era in catalog.eras), trouble)
 
 
 class FixedLogs:
@@ -76,7 +81,7 @@ def read_once(log: tuple[bytes, ...]) -> Known:
 
 
 class FollowedLogs:
-    """Control logs that grow, by space: addresses of files, objects or Redis streams.
+    """Control logs that grow, by space: addresses of files, objects or Redis streams, or env:NAME.
 
     Each is followed by a thread of the process, which ends with it.
     """
@@ -105,10 +110,11 @@ class _Followed:
         self._known: dict[str, Known] = {}
 
     def of(self, address: str, every: float) -> Known:
-        catalog = self._follower(address, every).catalog
+        follower = self._follower(address, every)
+        catalog, trouble = follower.catalog, follower.trouble
         found = self._known.get(address)
-        if found is None or found.catalog is not catalog:
-            found = self._known[address] = known(catalog)
+        if found is None or found.catalog is not catalog or found.trouble != trouble:
+            found = self._known[address] = known(catalog, trouble)
         return found
 
     def refreshed(self, address: str, every: float) -> Known:
@@ -121,7 +127,7 @@ class _Followed:
             return found
         with self._lock:
             if address not in self._followers:
-                follower = ControlFollower(log_of(address), every)
+                follower = ControlFollower(log_of(address_of(address)), every)
                 follower.start()
                 self._followers[address] = follower
             return self._followers[address]

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import msgspec
 import redis
 
+from transforms.addresses import address_of
 from transforms.flows.control import ControlRecord, decode_line, encode_line
 from transforms.redis_client import Script, connect, key_of, patiently
 from transforms.sources.control_log import NOTHING, LogError, Read
@@ -91,8 +92,8 @@ class RedisLog:
 
 
 def open_log(address: str) -> RedisLog:
-    """Open the log at a Redis address; ``?space=NAME`` in it names the space."""
-    parts = urlsplit(address)
+    """Open the log at a Redis address, or ``env:NAME``; ``?space=NAME`` in it names the space."""
+    parts = urlsplit(address_of(address))
     query = dict(parse_qsl(parts.query))
     space = query.pop("space", "default")
     return RedisLog(connect(urlunsplit(parts._replace(query=urlencode(query)))), space)

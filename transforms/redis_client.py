@@ -22,6 +22,8 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
+from transforms.addresses import address_of
+
 T = TypeVar("T")
 Call = tuple[str, Sequence[str | bytes | int]]
 """The key of a script's call, and its arguments."""
@@ -43,10 +45,13 @@ ATTEMPTS = 8  # about six seconds of pauses; then the caller's own retry has its
 
 
 def connect(url: str) -> redis.Redis:
-    """Make a client of a ``redis://``, ``rediss://`` or ``unix://`` address; it connects later."""
+    """Make a client of a ``redis://``, ``rediss://`` or ``unix://`` address; it connects later.
+
+    ``env:NAME`` is the address in that environment variable; ValueError if it is not set.
+    """
     # Pauses are made in one place, around a whole batch, so the client itself makes none.
     return redis.Redis.from_url(
-        url,
+        address_of(url),
         socket_timeout=TIMEOUT,
         socket_connect_timeout=TIMEOUT,
         health_check_interval=30,

@@ -176,7 +176,8 @@ class RunFlows(beam.DoFn):
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
         if not self._settings.loose:
-            raise BehindError(f"the log of {space} is not complete until {behind.until}")
+            why = f": {known.trouble}" if known.trouble else ""
+            raise BehindError(f"the log of {space} is not complete until {behind.until}{why}")
         self._behind.inc()
         taken = take(known.catalog.complete(NEVER), state, signal)
         assert not isinstance(taken, Behind)

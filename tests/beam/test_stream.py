@@ -45,7 +45,7 @@ FAULTS = {
     "lose_answer": Faults(seed=6, lose_answer=0.2),
     "all": Faults(
         seed=7, duplicate=0.2, lose_ack=0.2, expire_lease=0.2, nack_ordered=0.1,
-        unavailable=0.1, lose_answer=0.1, delay_ms=50, reorder=5,
+        unavailable=0.1, lose_answer=0.1, delay_ms=50,
     ),
 }  # fmt: skip
 

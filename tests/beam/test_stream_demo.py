@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from pipelines.stream_options import TO_TABLES
-from tests.kit.stream_demo import SPACE, UNTIL, control_log, demo, published_id, purchases
+from tests.kit.stream_demo import SPACE, UNTIL, clear, control_log, demo, published_id, purchases
+from tests.packaging.repository import ROOT
 from transforms.catalogs import FollowedLogs
 from transforms.flows import outputs
 from transforms.flows.signals import Time
@@ -42,6 +45,34 @@ def test_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in TO_TABLES:
         assert shown.tables.get(kind, 0) == kinds.count(kind)
     assert (shown.acknowledged, shown.left) == (shown.events, 0)
+
+
+def test_a_folder_of_others_is_refused(tmp_path: Path) -> None:
+    """``--out`` with a folder that no demo wrote ends with a sentence, and nothing is deleted."""
+    for name in ("control.jsonl", SPACE):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / name).write_text("mine")
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.kit.stream_demo", "--out", str(folder)],
+            cwd=ROOT, capture_output=True, text=True,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(f"{folder} holds something that no demo wrote")
+        assert [path.name for path in folder.iterdir()] == [name]
+        assert (folder / name).read_text() == "mine"
+
+
+def test_only_what_a_demo_wrote_is_deleted(tmp_path: Path) -> None:
+    """A second demo removes the tables and the log of the first, and leaves what others put there."""
+    out = tmp_path / "new" / "out"
+    clear(out)
+    control_log(out)
+    (out / SPACE / "message").mkdir(parents=True)
+    (out / "notes.txt").write_text("mine")
+    clear(out)
+
+    assert sorted(path.name for path in out.iterdir()) == [".stream_demo", "notes.txt"]
 
 
 def _received(event):

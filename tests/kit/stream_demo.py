@@ -60,6 +60,12 @@ PROJECT = "projects/demo"
 SPACE = "cdnow"
 SUBSCRIPTION = f"{PROJECT}/subscriptions/flows"
 RECEIPT = "receipt"
+MARK, CONTROL = ".stream_demo", "control.jsonl"
+"""What tells a folder of the demo from others, and its control log."""
+
+
+class NotOurs(ValueError):
+    """A folder that no demo wrote, with something in it."""
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -110,7 +116,7 @@ def control_lines() -> tuple[bytes, ...]:
 
 def control_log(out: Path) -> Path:
     """Write the control log of the sample's flows."""
-    path = out / "control.jsonl"
+    path = out / CONTROL
     path.write_bytes(b"".join(line + b"\n" for line in control_lines()))
     return path
 
@@ -219,10 +225,20 @@ def rows(folder: Path) -> dict[str, int]:
     }
 
 
+def clear(out: Path) -> None:
+    """Remove what an earlier demo left; raises NotOurs for what is no empty folder and no demo's."""
+    if out.exists() and not (out / MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise NotOurs(f"{out} holds something that no demo wrote: name a new or empty folder")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / MARK).touch()
+    (out / CONTROL).unlink(missing_ok=True)
+    if (out / SPACE).exists():
+        shutil.rmtree(out / SPACE)
+
+
 def demo(out: Path, users: int, until: int = UNTIL) -> Shown:
     """Run it all."""
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
+    clear(out)
     events = [event for event in purchases(users) if event.time < until]
     with broker() as server, RedisServer("valkey") as redis:
         publish(events)
@@ -255,7 +271,11 @@ def main() -> int:
     parser.add_argument("--users", type=int, default=100, help="0 takes all 23,570")
     asked = parser.parse_args()
     logging.disable(logging.WARNING)
-    shown = demo(asked.out, asked.users or 10**9)
+    try:
+        shown = demo(asked.out, asked.users or 10**9)
+    except NotOurs as error:
+        say(str(error))
+        return 2
     print(f"events          {shown.events:>8,}, acknowledged {shown.acknowledged:,} afterwards")
     print(f"messages        {len(shown.messages):>8,} on the topic")
     for (flow, template), count in sorted(

@@ -1,0 +1,149 @@
+"""The command line of the streaming job: what is wrong is told at once, and secrets stay at home."""
+
+from __future__ import annotations
+
+import pickle
+from itertools import chain
+from pathlib import Path
+
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+
+from pipelines.stream import run
+from pipelines.stream_options import StreamOptions, control_of, problems_of, stream_options
+from tests.kit.redis_server import RedisServer
+from tests.kit.reminders import LINES, SPACE
+from transforms.addresses import address_of
+from transforms.catalogs import FollowedLogs
+from transforms.control_redis import open_log
+from transforms.flows import control
+from transforms.sinks.bundles import WriteStates
+from transforms.sinks.redis import open_states
+
+GOOD = {
+    "--runner": "PrismRunner",
+    "--subscription": "projects/p/subscriptions/s",
+    "--control": "shop=/logs/control.jsonl",
+    "--states": "redis://h:6379/0",
+}
+
+
+def words(**changed: str | None) -> list[str]:
+    """Say a whole command line, with some options changed, added or left out."""
+    options = GOOD | {f"--{name}": word for name, word in changed.items()}
+    return list(chain(*((name, word) for name, word in options.items() if word is not None)))
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ([], "--subscription is missing"),
+        ([], "--control is missing"),
+        ([], "--runner is missing"),
+        (words(states=None), "--topics, --states and --tables are missing: nothing would be kept"),
+        (words(subscription="s"), '--subscription: "s" is not projects/P/subscriptions/S'),
+        (words(control="http://h/x"), '--control: no control log can be read from "http://"'),
+        (words(control="shop="), '--control: "shop=" is not [SPACE=]ADDRESS'),
+        (words(control="redis://h:p"), "--control: the address is no URL"),
+        (words(control="env:"), "--control: after env: stands the name of a variable"),
+        ([*words(), "--control", "shop=/b"], "--control: two control logs for the space shop"),
+        (words(states="http://h/x"), '--states: no Redis is reached from "http://"'),
+        (words(states="redis://:secret@h:secret"), "--states: the address is no URL"),
+        (words(states="env:a b"), "--states: after env: stands the name of a variable"),
+        (words(tables="ftp://h/x"), '--tables: no tables can be written from "ftp://"'),
+        (words(tables="gs:/bucket/x"), '--tables: "gs:/bucket/x" lacks a slash'),
+        (words(tables=""), "--tables: the address is empty"),
+        (words(readers="0"), '--readers: "0" is no whole number from 1'),
+        (words(window="0"), '--window: "0" is no whole number from 1'),
+        (words(window="ten"), '--window: "ten" is no whole number from 1'),
+        (words(lateness="-5"), '--lateness: "-5" is no whole number from 0'),
+        (words(idle="soon"), '--idle: "soon" is no number of seconds, nor "never"'),
+        (words(encoding="xml"), '--encoding: "xml" is none of json, avro'),
+        (words(idel="never"), "--idel is no option: did you mean --idle?"),
+        ([*words(), "--topic-prefix=eu-"], "--topic-prefix is no option: did you mean --topic_pre"),
+        (words(space="shoe"), "--space: no control log is given for shoe; there are shop"),
+        ([*words(), "--window"], "argument --window: expected one argument"),
+    ],
+)
+def test_wrong_words(said: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong command line is told on stderr with exit code 2, before anything is built."""
+    assert run(said) == 2
+    out, err = capsys.readouterr()
+    assert any(line.startswith(told) for line in err.splitlines())
+    assert out == ""
+    assert "Traceback" not in err
+    assert "secret" not in err
+
+
+def test_all_is_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """All that is wrong is told together, a line each."""
+    assert run(words(readers="0", window="x", idel="1", control="http://h/x")) == 2
+    starts = [line.partition(" ")[0] for line in capsys.readouterr().err.splitlines()]
+    assert starts == ["--idel", "--readers:", "--control:", "--window:"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        words(),
+        words(control="env:LOG", states="env:STATES"),
+        words(control="a=gs://b/log", tables="gs://b/tables", readers="3", idle="never"),
+        words(tables="build/tables", space="shop", lateness="0"),
+        words(numWorkers="3", flink_master="h:1"),
+    ],
+)
+def test_right_words(said: list[str]) -> None:
+    """A right command line passes, with other runners' options in it."""
+    assert problems_of(said) == []
+
+
+def test_no_option_of_beam_is_taken_for_a_misspelt_one() -> None:
+    """None of Beam's options is so like one of ours that it would be refused."""
+    ours = stream_options([]).view_as(StreamOptions).get_all_options(current_only=True)
+    read = PipelineOptions([]).view_as(StandardOptions).get_all_options(current_only=True)
+    beams = set(PipelineOptions([]).get_all_options()) - set(ours) - set(read)
+    assert len(beams) > 100
+    assert [name for name in sorted(beams) if problems_of([*words(), f"--{name}=1"])] == []
+
+
+def test_help_says_how_to_hide_a_password(capsys: pytest.CaptureFixture[str]) -> None:
+    """``--help`` lists our options and ends with 0."""
+    with pytest.raises(SystemExit) as ended:
+        run(["--help"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.count("env:NAME") == 2
+
+
+def test_an_address_in_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``env:NAME`` is the address in that variable, read where it is used; else it is told."""
+    with pytest.raises(ValueError, match=r'"env:TOWPATH_TRY".*is not set'):
+        address_of("env:TOWPATH_TRY")
+    monkeypatch.setenv("TOWPATH_TRY", "redis://:secret@h/0")
+    assert address_of("env:TOWPATH_TRY") == "redis://:secret@h/0"
+    assert address_of("redis://h/0") == "redis://h/0"
+
+
+def test_only_the_name_travels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control log and states are reached through a variable; what is sent holds its name only."""
+    log = [control.decode_line(line) for line in LINES]
+    with RedisServer("valkey") as server:
+        monkeypatch.setenv("TOWPATH_TRY", f"{server.url}?space={SPACE}")
+        monkeypatch.setenv("TOWPATH_STATES", server.url)
+        open_log("env:TOWPATH_TRY").append(log)
+        logs = FollowedLogs(control_of(["env:TOWPATH_TRY"], SPACE))
+        sent = pickle.dumps((logs, WriteStates("env:TOWPATH_STATES")))
+
+        assert len(logs.refreshed(SPACE).catalog.eras) > 1
+        assert open_states("env:TOWPATH_STATES").get_state(SPACE, "kim") is None
+        assert str(server.port).encode() not in sent
+
+
+def test_a_log_that_cannot_be_read_is_known(tmp_path: Path) -> None:
+    """What is known of a space says why its log could not be read, until it can be."""
+    path = tmp_path / "control.jsonl"
+    logs = FollowedLogs({SPACE: str(path)}, every=3600)
+
+    assert logs.of(SPACE).trouble == f"{path}: there is no control log"
+    path.write_bytes(b"\n".join(LINES))
+    assert logs.refreshed(SPACE).trouble is None
+    assert logs.of(SPACE).trouble is None
