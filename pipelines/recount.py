@@ -63,15 +63,15 @@ PARTS: dict[str, tuple[str, ...]] = {
         "select instant, coalesce(flow, ''), null, null, 'refusals', reason, 1 from rejection",
     ),
 }
+APART = "case when silent then 'holdout_' else '' end as apart"
 # Most rows are moves: they are read once, and counted by minute before all else.
 MOVES = """
     select date_trunc('minute', "at") as instant, flow, version, step, what,
            case when what = 'ended' then reason end as reason,
-           case when silent then 'holdout_' else '' end as apart, count(*) as n,
+           {apart}, count(*) as n,
            count(*) filter (first_arrival) as firsts,
            sum(epoch_ms("at") - epoch_ms(since)) as spent
     from read_parquet({files}, hive_partitioning = false) group by all"""
-APART = ", case when silent then 'holdout_' else '' end as apart"
 RECIPIENTS = """
     select {window} as win, date_trunc({window}, instant) as start, flow, version, null as step,
            'recipients' as metric, '' as reason, count(distinct user) as total
@@ -120,9 +120,10 @@ def _parts(database: duckdb.DuckDBPyConnection, out: Path) -> Iterator[str]:
             continue
         files = ", ".join(f"'{str(path).replace(chr(39), chr(39) * 2)}'" for path in paths)
         if kind == "transition":
-            database.execute(f"create temp table transition as {MOVES.format(files=f'[{files}]')}")
+            moves = MOVES.format(files=f"[{files}]", apart=APART)
+            database.execute(f"create temp table transition as {moves}")
         else:
-            apart = APART if kind == "conversion" else ""
+            apart = f", {APART}" if kind == "conversion" else ""
             database.execute(
                 f'create temp view {kind} as select *, "at" as instant{apart} '
                 f"from read_parquet([{files}], hive_partitioning = false)"

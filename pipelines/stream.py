@@ -28,13 +28,14 @@ from pipelines.stream_options import (
     subscription_of,
 )
 from transforms.catalogs import Catalogs, FollowedLogs
+from transforms.letters import BAD
 from transforms.messages import kind_of
 from transforms.run_flows import Decided, Key, RunFlows, Settings
 from transforms.sinks.bundles import Publish, WriteStates
 from transforms.sinks.folders import Table
 from transforms.sinks.windows import WriteManifest, WriteRows
 from transforms.sources.pubsub import read_pubsub
-from transforms.sources.receive import BAD, Receive
+from transforms.sources.receive import Receive
 
 LONGEST_LATENESS = 100 * 366 * 86_400
 """Seconds: a receipt is data, and may be years old. No row of the raw tables is left out."""

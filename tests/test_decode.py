@@ -14,11 +14,12 @@ import pytest
 import schemas
 from transforms.decode import decode, decode_json, decode_row, is_unread
 from transforms.flows import signals
+from transforms.flows.reasons import RECORDS
 from transforms.flows.signals import Event
 from transforms.records import canonical
 from transforms.sources.envelope import KINDS, AnyEnvelope
 from transforms.sources.mapping import Mapping, Property, TimeColumn
-from transforms.sources.raw import REASONS, Bad, Raw, dead_letter
+from transforms.sources.raw import Bad, Raw, dead_letter
 from transforms.sources.values import EPOCH, MAX_BYTES, MILLISECOND, to_ms
 
 NOON = 1_714_564_800_000
@@ -206,7 +207,7 @@ def test_a_bad_record_is_a_value_with_place_and_reason(record: bytes, reason: st
     found = bad(record)
 
     assert (found.file, found.line) == ("events.jsonl", 7)
-    assert (found.reason, found.reason in REASONS) == (reason, True), found.detail
+    assert (found.reason, found.reason in RECORDS) == (reason, True), found.detail
 
 
 @pytest.mark.parametrize(

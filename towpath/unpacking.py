@@ -25,6 +25,11 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
     same: tuple[Path, ...]
     notes: tuple[str, ...]
 
+    @property
+    def written(self) -> list[str]:
+        """Name the files that are written."""
+        return [path.as_posix() for path in self.write]
+
 
 def plan(files: Mapping[str, str], into: Path, force: bool) -> Plan:
     """Compare files with what is in the folder; raise ``UserError`` where they do not fit."""
@@ -47,11 +52,16 @@ def plan(files: Mapping[str, str], into: Path, force: bool) -> Plan:
     return Plan(write, tuple(same), tuple(notes))
 
 
-def carry_out(planned: Plan) -> None:
-    """Write the files."""
+def put_in(files: Mapping[str, str], into: Path, force: bool) -> Plan:
+    """Write files into a folder, and say so; raise ``UserError`` where they do not fit."""
+    planned = plan(files, into, force)
     for path, text in planned.write.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="")
+        common.say(f"wrote {path.as_posix()}")
+    for note in planned.notes:
+        common.say(f"note: {note}")
+    return planned
 
 
 def _here(into: Path) -> dict[str, str]:

@@ -11,11 +11,11 @@ from transforms.flows import codec
 from transforms.flows.ids import hashed
 from transforms.flows.outputs import AnyOutput, DeadLetter
 from transforms.flows.signals import Signal, Time
-from transforms.messages import to_envelope
+from transforms.messages import LONGEST_NAME, to_envelope
 from transforms.sources.raw import Bad
 
-LONGEST_USER = 1024
-"""Bytes of an ordering key; a letter about a longer one names no user, so that it can leave."""
+BAD = "bad"
+"""The tag of dead letters where a step gives them aside, each as the outputs of one step."""
 
 
 def of_record(space: str, bad: Bad, cause: str, receipt: int) -> DeadLetter:
@@ -50,7 +50,8 @@ def of_output(space: str, output: AnyOutput, sink: str, why: str) -> DeadLetter:
     """Tell of an output that a sink left out."""
     return DeadLetter(
         id=hashed("dead", space, sink, output.id),
-        user=output.user if len(output.user.encode()) <= LONGEST_USER else "",
+        # One about a user whose name no topic takes names none, so that it can leave.
+        user=output.user if len(output.user.encode()) <= LONGEST_NAME else "",
         at=output.at,
         reason="unfit_output",
         cause=output.id,

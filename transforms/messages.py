@@ -22,6 +22,9 @@ from transforms.flows.signals import Signal
 from transforms.records import EPOCH, MILLISECOND, Row, canonical, from_row, to_row
 from transforms.sources.raw import Bad
 
+LONGEST_NAME = 1024
+"""Bytes of an attribute or an ordering key: what Pub/Sub takes."""
+
 ENVELOPE_TYPES = {
     "event": "track",
     "profile": "identify",

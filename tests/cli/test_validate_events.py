@@ -12,7 +12,7 @@ import pytest
 import schemas
 from towpath.cli.main import main
 from towpath.cli.validate_events import HELPS
-from transforms.sources.raw import REASONS
+from transforms.flows.reasons import RECORDS
 
 GOOD = {
     "type": "track", "messageId": "m1", "userId": "kim", "timestamp": "2026-03-01T09:00:00Z",
@@ -142,7 +142,7 @@ def test_usage(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_help_belongs_to_reasons() -> None:
     """No help is written for a reason that does not exist."""
-    assert set(HELPS) <= set(REASONS)
+    assert set(HELPS) <= set(RECORDS)
 
 
 def test_a_table_with_a_mapping(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,8 +16,9 @@ from schemas.wire import WireError
 from transforms import messages
 from transforms.flows import control, signals
 from transforms.flows.outputs import AnyOutput, Emitted, HandoverOut
+from transforms.flows.reasons import RECORDS
 from transforms.records import canonical, fields, from_row
-from transforms.sources.raw import REASONS, Bad
+from transforms.sources.raw import Bad
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 LONG = st.integers(-(2**63), 2**63 - 1)
@@ -172,7 +173,7 @@ def test_a_bad_message_is_a_value_with_place_and_reason(
     found = messages.to_signal(body, attributes, place="events/17")
 
     assert isinstance(found, Bad)
-    assert (found.file, found.reason, reason in REASONS) == ("events/17", reason, True)
+    assert (found.file, found.reason, reason in RECORDS) == ("events/17", reason, True)
 
 
 def test_random_bytes_never_raise() -> None:

@@ -27,16 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the files; 1 if the file has problems or does not fit the folder."""
     found = _read(Path(args.file))
-    into = Path(args.into)
-    planned = unpacking.plan(found.files, into, args.force)
-    unpacking.carry_out(planned)
+    planned = unpacking.put_in(found.files, Path(args.into), args.force)
     if args.json:
-        written = [path.as_posix() for path in planned.write]
-        common.print_json({"flows": found.flows, "written": written})
-    for path in planned.write:
-        common.say(f"wrote {path.as_posix()}")
-    for note in planned.notes:
-        common.say(f"note: {note}")
+        common.print_json({"flows": found.flows, "written": planned.written})
     common.say(f"{len(planned.write)} files written, {len(planned.same)} were there already")
     common.next_command(f"towpath test {shlex.quote(args.into)}")
     return 0

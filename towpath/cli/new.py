@@ -33,15 +33,9 @@ def run(args: argparse.Namespace) -> int:
         return _list(args.json)
     files = _files(args.template, args.name)
     into = Path(args.into or args.name or args.template)
-    planned = unpacking.plan(files, into, args.force)
-    unpacking.carry_out(planned)
+    planned = unpacking.put_in(files, into, args.force)
     if args.json:
-        written = [path.as_posix() for path in planned.write]
-        common.print_json({"template": args.template, "written": written})
-    for path in planned.write:
-        common.say(f"wrote {path.as_posix()}")
-    for note in planned.notes:
-        common.say(f"note: {note}")
+        common.print_json({"template": args.template, "written": planned.written})
     common.next_command(f"towpath test {shlex.quote(into.as_posix())}")
     return 0
 

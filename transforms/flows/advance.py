@@ -34,8 +34,6 @@ def proceed(run: Run, plan: Plan, session: Session, number: int, t: int) -> None
     A session that parks while an exit condition has become true ends at once (R18, R23).
     """
     walked = run.walked.get(session.id, 0)
-    causes, actor = run.causes, run.actor
-    mine = causes if session.id in causes else causes | {session.id}
     while number >= 0:
         walked += 1
         run.steps += 1
@@ -43,11 +41,7 @@ def proceed(run: Run, plan: Plan, session: Session, number: int, t: int) -> None
             _dead(run, plan, session, t)
             end(run, plan, session, t, "too_many_steps")
             return
-        node = plan.nodes[number]
-        _arrive(run, plan, session, node, t)
-        run.causes, run.actor = mine, session.id
-        number = _do(run, plan, session, node, t)
-        run.causes, run.actor = causes, actor
+        number = _walk(run, plan, session, plan.nodes[number], t)
     run.walked[session.id] = walked
     if number == END:
         end(run, plan, session, t, "completed")
@@ -55,6 +49,17 @@ def proceed(run: Run, plan: Plan, session: Session, number: int, t: int) -> None
         run.move("waiting", plan, session, node_of(plan, session).name, t, until=session.due)
         if plan.exit_conditions:
             exit_conditions(run, plan, session, t)
+
+
+def _walk(run: Run, plan: Plan, session: Session, node: Node, t: int) -> int:
+    """Arrive at a step and do it, as the cause of what it raises (R11); return where to go on."""
+    _arrive(run, plan, session, node, t)
+    causes, actor = run.causes, run.actor
+    run.causes = causes if session.id in causes else causes | {session.id}
+    run.actor = session.id
+    number = _do(run, plan, session, node, t)
+    run.causes, run.actor = causes, actor
+    return number
 
 
 def _arrive(run: Run, plan: Plan, session: Session, node: Node, t: int) -> None:
@@ -308,14 +313,12 @@ def end(
 def _leave_by(run: Run, plan: Plan, session: Session, t: int) -> None:
     """Run the ``on_exit`` steps, none of which waits."""
     number, stood = plan.on_exit, session.step
-    causes, actor = run.causes, run.actor
-    mine = causes | {session.id}
     while number >= 0:
         node = plan.nodes[number]
-        _arrive(run, plan, session, node, t)
-        run.causes, run.actor = mine, session.id
-        number = END if isinstance(node.verb, model.End) else _do(run, plan, session, node, t)
-        run.causes, run.actor = causes, actor
+        if isinstance(node.verb, model.End):  # it is ending already
+            _arrive(run, plan, session, node, t)
+            break
+        number = _walk(run, plan, session, node, t)
     session.step = stood
 
 

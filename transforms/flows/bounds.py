@@ -9,6 +9,9 @@ from transforms.flows.codec import encoded_size
 from transforms.flows.state import State
 
 LONGEST_WAIT = 400 * 86_400_000
+LARGEST = 2**63 - 1
+"""What a wire holds."""
+
 TOGETHER = 128 * 1024
 SMALL, FEW = 1024, 20
 PLANNED = 100

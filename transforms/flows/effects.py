@@ -11,7 +11,7 @@ from typing import Any
 from transforms.flows import model
 from transforms.flows import outputs as out
 from transforms.flows.audiences import change_profile, compute
-from transforms.flows.bounds import fits
+from transforms.flows.bounds import LARGEST, fits
 from transforms.flows.codec import encoded_size
 from transforms.flows.plan import ON_EXIT, Node, Plan
 from transforms.flows.run import Data, Run
@@ -21,7 +21,6 @@ from transforms.flows.state import Promotion, Session
 from transforms.flows.times import after
 
 VARIABLES_BOUND = 32 * 1024
-LARGEST = 2**63 - 1
 
 
 def withheld(run: Run, plan: Plan, session: Session, node: Node, t: int) -> bool:

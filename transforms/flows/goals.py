@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from transforms.flows import outputs as out
 from transforms.flows.advance import end
+from transforms.flows.bounds import LARGEST
 from transforms.flows.plan import Plan, Target
 from transforms.flows.run import Run
 from transforms.flows.sending import variants_of
@@ -12,7 +13,6 @@ from transforms.flows.state import Session
 from transforms.flows.times import after
 
 MOST_ENDED = 200
-LARGEST = 2**63 - 1
 
 
 def count_goals(run: Run, event: Event, sessions: list[Session], t: int) -> None:

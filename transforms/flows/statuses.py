@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from transforms.flows import model
 from transforms.flows import outputs as out
 from transforms.flows.codec import encoded_size
@@ -57,8 +59,7 @@ def take_status(run: Run, change: CommunicationUpdate, t: int) -> bool:
     if run.era.told:
         run.told = about(plan, node, found) | {"status": change.status, "ended": ends}
     session = next((s for s in run.state.sessions if s.id == found.session), None)
-    row = Communication(**{f: getattr(found, f) for f in found.__struct_fields__})
-    row.status = change.status
+    row = msgspec.structs.replace(found, status=change.status)
     write(run, plan, node, row, session, t, data=data, name=run.other_id())
     if fails and fail_over(run, plan, node, found, session, t):
         return False

@@ -57,7 +57,7 @@ def _redis(address: str, **options: Any) -> Sink:
     with _extra("redis"):
         from transforms.sinks import redis
 
-    return redis.open_sink(address, **options)
+    return redis.open_states(address, **options)
 
 
 SINKS: dict[str, Callable[..., Sink]] = {

@@ -18,7 +18,7 @@ from google.pubsub_v1.services.publisher import PublisherClient
 
 from schemas.wire import Encoding
 from transforms.flows.outputs import AnyOutput, Emitted, HandoverOut
-from transforms.messages import TopicMessage, to_event, to_message
+from transforms.messages import LONGEST_NAME, TopicMessage, to_event, to_message
 from transforms.metrics import Metric
 from transforms.records import Record, name_of
 from transforms.sinks.checked import Refused, Wrote, fitting
@@ -41,8 +41,7 @@ LOOPED = frozenset(("emitted", "handover"))
 EVENTS = "events"
 
 MAX_DATA = 9_900_000
-MAX_NAME = 1024
-"""Bytes of a message's body, and of an attribute or an ordering key: what Pub/Sub takes."""
+"""Bytes of a message's body: what Pub/Sub takes."""
 
 MAX_MESSAGES = 1000
 MAX_BYTES = 8_000_000
@@ -191,8 +190,10 @@ class Topics:
         found = _encode(space, output, topic, self._encoding)
         if len(found.data) > MAX_DATA:
             return f"its body has more than {MAX_DATA} bytes"
-        if any(len(name.encode()) > MAX_NAME for name in (found.id, found.user, space, found.flow)):
-            return f"its id, user, space or flow has more than {MAX_NAME} bytes"
+        if any(
+            len(name.encode()) > LONGEST_NAME for name in (found.id, found.user, space, found.flow)
+        ):
+            return f"its id, user, space or flow has more than {LONGEST_NAME} bytes"
         return found
 
 

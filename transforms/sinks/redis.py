@@ -122,11 +122,6 @@ class FlowStates:
         )
 
 
-def open_sink(url: str, *, ttl: int | None = None) -> FlowStates:
-    """Open the flow states of a Redis as a sink."""
-    return open_states(url, ttl)
-
-
 def open_states(url: str, ttl: int | None = None) -> FlowStates:
     """Open the flow states of a Redis by its address; it connects at the first use."""
     return FlowStates(connect(url), ttl)

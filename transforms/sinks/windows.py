@@ -17,14 +17,12 @@ from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 
 from transforms.flows import outputs
+from transforms.letters import BAD
 from transforms.records import to_row
 from transforms.sinks import parquet
 from transforms.sinks.bundles import left_out
 from transforms.sinks.folders import Table, folder_of, shard_of
 from transforms.sinks.parts import Part, add_parts
-
-BAD = "bad"
-"""The tag of dead letters for rows that were left out, each as the outputs of one step."""
 
 _part = msgspec.msgpack.Decoder(Part).decode
 

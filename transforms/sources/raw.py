@@ -11,10 +11,6 @@ import msgspec
 
 from transforms.flows.ids import hashed
 from transforms.flows.outputs import DeadLetter
-from transforms.flows.reasons import RECORDS
-
-REASONS = RECORDS
-"""The codes of what is bad, with their meanings."""
 
 
 class Limits(msgspec.Struct, frozen=True, gc=False):
@@ -43,7 +39,7 @@ class Raw(msgspec.Struct, frozen=True, gc=False):
 
 
 class Bad(msgspec.Struct, frozen=True, gc=False):
-    """A record, or the rest of a file, that could not be used; ``reason`` is in ``REASONS``."""
+    """A record, or the rest of a file, that could not be used; ``reason`` is in ``reasons.RECORDS``."""
 
     file: str
     line: int

@@ -20,13 +20,11 @@ from transforms.decode import is_unread
 from transforms.flows import outputs, signals
 from transforms.flows.signals import Command, Signal, Time
 from transforms.flows.step import unheard
+from transforms.letters import BAD
 from transforms.messages import to_signal
 from transforms.run_flows import Key
 from transforms.sources.pubsub import Received
 from transforms.sources.raw import Bad
-
-BAD = "bad"
-"""The tag of dead letters, each as the outputs of one step."""
 
 KIND, HEARTBEAT = "kind", "heartbeat"
 SPACE = "space"

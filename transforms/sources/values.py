@@ -16,7 +16,6 @@ FIRST = 0
 LAST = (datetime(2201, 1, 1, tzinfo=UTC) - EPOCH) // MILLISECOND - 1
 MAX_BYTES = 32 * 1024
 MAX_DEPTH = 16
-LONGEST_NUMBER, LONGEST_LETTER = 32, 6  # as JSON, in letters and bytes
 INTEGERS = range(-(2**63), 2**63)
 NESTED = frozenset((dict, list))
 
@@ -43,18 +42,8 @@ def to_ms(moment: datetime) -> int:
 def bounded(values: dict[str, Any]) -> None:
     """Refuse values that are nested too deeply, beyond 64 bits, or too large as a whole."""
     _walk(values, 1)
-    if not _short(values) and len(_size(values)) > MAX_BYTES:
+    if len(_size(values)) > MAX_BYTES:
         raise RefusedError("too_large", f"values of more than {MAX_BYTES} bytes")
-
-
-def _short(values: dict[str, Any]) -> bool:
-    """Tell whether values are so few and short that their size need not be measured."""
-    letters = 0
-    for key, value in values.items():
-        letters += len(key) + (len(value) if isinstance(value, str) else LONGEST_NUMBER)
-        if isinstance(value, dict | list):
-            return False
-    return letters * LONGEST_LETTER < MAX_BYTES
 
 
 def check_nested(values: dict[str, Any]) -> None:

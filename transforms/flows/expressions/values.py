@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Any, assert_never
 
 from transforms.flows import series as histories
+from transforms.flows.bounds import LARGEST
 from transforms.flows.delays import Delay
 from transforms.flows.expressions import dates
 from transforms.flows.expressions.ast import (
@@ -38,8 +39,6 @@ from transforms.flows.expressions.reading import series_key
 from transforms.flows.state import Series
 from transforms.flows.times import after, moment_of
 from transforms.flows.view import View
-
-LARGEST = 2**63 - 1
 
 _SIGNS: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
