@@ -5,9 +5,9 @@ from __future__ import annotations
 from transforms.flows import outputs as out
 from transforms.flows.advance import end
 from transforms.flows.bounds import LARGEST
+from transforms.flows.keeping import variants_of
 from transforms.flows.plan import Plan, Target
 from transforms.flows.run import Run
-from transforms.flows.sending import variants_of
 from transforms.flows.signals import Event
 from transforms.flows.state import Session
 from transforms.flows.times import after

@@ -9,9 +9,10 @@ import msgspec
 from transforms.flows import model
 from transforms.flows import outputs as out
 from transforms.flows.codec import encoded_size
+from transforms.flows.keeping import about, drop, tell, write
 from transforms.flows.plan import Node, Plan
 from transforms.flows.run import Data, Run
-from transforms.flows.sending import about, drop, fail_over, tell, write
+from transforms.flows.sending import fail_over
 from transforms.flows.shelf import look_through, put_back, shelve, take_down
 from transforms.flows.signals import CommunicationUpdate, ProfileChange
 from transforms.flows.state import Communication, Session
