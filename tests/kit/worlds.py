@@ -197,9 +197,11 @@ def _trigger(rng: random.Random, count: int) -> str:
             "api: true",
             "tag: hot",
             "{tag: hot, when: removed}",
-            "communication: ended",
+            # A flow that answers its own messages goes round for ever: some entries a day will do.
+            "{communication: ended, reenter: {limit: [4 per day]}}",
             "{communication: updated, where: 'communication.status == \"opened\"'}",
-            "{communication: updated, where: 'communication.channel == \"email\"'}",
+            "{communication: updated, where: 'communication.channel == \"email\"',"
+            " reenter: {limit: [4 per day]}}",
             f"flow: f{rng.randrange(count)}",
             f"{{flow: f{rng.randrange(count)}, where: entry.k is set}}",
         )
