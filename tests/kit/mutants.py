@@ -26,7 +26,7 @@ FOLDER = ROOT / "tests" / "mutants"
 CORE = "core scenario"
 SCENARIO = ".scenarios.txt::"
 KILLED, ALIVE, BROKEN = "killed", "alive", "broken"
-SECONDS = 60
+SECONDS = 120
 
 
 class Edit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
