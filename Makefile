@@ -4,6 +4,7 @@ PYTHON ?=
 JOBS ?= 2
 PYTEST_ARGS ?=
 HISTORIES ?= 20000
+ROWS ?=
 BENCH_ARGS ?=
 DEMO_ARGS ?=
 SAMPLE_ARGS ?=
@@ -20,7 +21,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format docs bench bench-plain fuzz stream-demo stream-smoke stream-histories stream-sample stream-bench emulator-test compiled test-compiled lock wheel clean
+.PHONY: help setup run test check format docs bench bench-plain fuzz mutants stream-demo stream-smoke stream-histories stream-sample stream-bench emulator-test compiled test-compiled lock wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +60,9 @@ bench-plain: $(READY) ## the same without a C compiler
 
 fuzz: $(READY) ## random flows and histories: make fuzz HISTORIES=100000
 	@$(BIN)/python -m tests.kit.simulate --histories $(HISTORIES)
+
+mutants: $(READY) ## changes the code of each proved row; a scenario must fail: make mutants ROWS="I14 P3"
+	@$(BIN)/python -m tests.kit.mutants --jobs $(JOBS) $(ROWS)
 
 stream-demo: $(READY) ## purchases through Pub/Sub, the streaming job, topics, Redis and SQL
 	@$(BIN)/python -m tests.kit.stream_demo --out build/stream $(DEMO_ARGS)

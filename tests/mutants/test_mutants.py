@@ -1,0 +1,125 @@
+"""Mutants: each proved row has one that fits the code, and it is noticed; all of them by make."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from docs.generating.features import rows
+from tests.kit import mutants
+from tests.kit.mutants import ALIVE, BROKEN, KILLED, Edit, Mutant
+from tests.kit.mutated import PACKAGES, _Finder
+
+SAMPLE = 8
+FILES = sorted(mutants.FOLDER.glob("*.yaml"))
+MUTANTS = mutants.mutants()
+ROWS = {row.id: row for row in rows()}
+WAIT = "tests/scenarios/steps/wait.scenarios.txt::wait: a duration is exact"
+
+
+def spread() -> list[Mutant]:
+    """Choose a few mutants, each of another file, from all over the code."""
+    by_file = {mutant.edits[0].file: mutant for mutant in reversed(MUTANTS)}
+    first = [by_file[file] for file in sorted(by_file)]
+    return [first[n * len(first) // SAMPLE] for n in range(SAMPLE)]
+
+
+def made(find: str, put: str, file: str = "transforms/flows/advance.py", proof: str = WAIT):
+    """Make a mutant of no row."""
+    return Mutant("none", "a try", (Edit(file, find, put),), (proof,))
+
+
+def test_every_proved_row_has_a_mutant() -> None:
+    """For each row that a core scenario proves there is a change of its code."""
+    assert mutants.lacking(MUTANTS) == [], "see CONTRIBUTING.md, adding a mutant"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_mutant_fits(path) -> None:
+    """A mutant names a row and scenarios, and its edits fit the files and leave them readable."""
+    mutant = mutants.read(path)
+    assert mutant.row == path.stem.partition("-")[0]
+    assert ROWS[mutant.row].kind == mutants.CORE
+    assert mutants.proofs(mutant, rows())
+
+    for file, text in mutants.changed(mutant).items():
+        assert text != (mutants.ROOT / file).read_text()
+        if file.endswith(".py"):
+            compile(text, file, "exec")
+
+
+def test_without_a_mutant_nothing_differs() -> None:
+    """The scenarios that mutants are tried on are there, and hold on the code as it is."""
+    assert mutants.untouched(MUTANTS) == mutants.Played()
+
+
+@pytest.mark.parametrize("mutant", spread(), ids=lambda mutant: mutant.row)
+def test_a_mutant_is_noticed(mutant: Mutant) -> None:
+    """A scenario that proves a row fails when the row's code is removed or inverted."""
+    ran = mutants.run(mutant, rows())
+
+    assert ran.verdict == KILLED, "\n".join(mutants.detail(ran))
+
+
+def test_a_change_that_does_nothing_stays_alive() -> None:
+    """A mutant that no scenario notices is told as alive."""
+    ran = mutants.run(made("PARKED = -2", "PARKED = -4"), rows())
+
+    assert (ran.verdict, ran.played.differs) == (ALIVE, {})
+
+
+BAD = {
+    "does not parse": made("PARKED = -2", "PARKED = ="),
+    "cannot be imported": made("PARKED = -2", "PARKED = nowhere"),
+    "ends in a traceback": made("session.due = after(delay, t,", "session.due = nowhere(delay, t,"),
+    "occurs several times": made("node.then", "node"),
+    "does not occur": made("an old name", "another"),
+    "is in no file": made("a", "b", file="transforms/flows/no.py"),
+    "breaks the flow": made("{wait: 30m}", "{wait: soon}", file="tests/scenarios/steps/wait.yaml"),
+    "has no scenario": made("PARKED = -2", "PARKED = -4", proof=WAIT + " or so"),
+}
+
+
+@pytest.mark.parametrize("mutant", BAD.values(), ids=BAD.keys())
+def test_what_cannot_run_proves_nothing(mutant: Mutant) -> None:
+    """An error is no difference: such a mutant is told as broken, with the reason."""
+    ran = mutants.run(mutant, rows())
+
+    assert (ran.verdict, ran.played.differs) == (BROKEN, {})
+    assert ran.played.broken
+
+
+def test_what_was_never_sent_is_a_difference() -> None:
+    """A scenario about a message that the mutant does not make fails by its transcript."""
+    title = "send: a final status stays, a later one is only noted as its row"
+    proof = f"tests/scenarios/steps/send.scenarios.txt::{title}"
+    ran = mutants.run(made("plan_send(run, plan, session, node, t)\n", "None\n", proof=proof), ())
+
+    assert ran.verdict == KILLED
+    assert "+  no such message was made" in ran.played.differs[proof]
+
+
+def test_modules_come_from_their_sources() -> None:
+    """A compiled module beside its source is never taken: its neighbours would call past edits."""
+    finder = _Finder({})
+    folder = mutants.ROOT / "transforms" / "flows"
+    names = [f"transforms.flows.{path.stem}" for path in folder.glob("[a-z]*.py")]
+
+    origins = {name: finder.find_spec(name, None).origin for name in names}
+
+    assert origins == {n: os.fspath(mutants.ROOT.joinpath(*n.split("."))) + ".py" for n in names}
+    assert finder.find_spec("msgspec", None) is None
+    assert "msgspec" not in PACKAGES
+
+
+def test_the_end_tells_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 1 if a mutant is alive or a row has none; a scenario that none touches is listed."""
+    alive = mutants.Ran(made("a", "b"), 1, mutants.Played())
+
+    assert mutants._end([alive], ["Z9"]) == 1
+    said = capsys.readouterr().err
+    assert f"none: no mutant of it makes these fail: {WAIT}" in said
+    assert "none is alive: a try" in said
+    assert "Z9 has no mutant: write tests/mutants/Z9.yaml" in said
+    assert mutants._end([mutants.Ran(made("a", "b"), 1, mutants.Played({WAIT: "-"}))], []) == 0
