@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -154,6 +155,7 @@ def _order(rng: random.Random, base: dict[str, Any]) -> Command:
 
 
 def _profile(rng: random.Random, base: dict[str, Any], now: int) -> ProfileChange:
+    near = datetime.fromtimestamp(now / 1000 + rng.randrange(4) * 86_400, UTC).date().isoformat()
     day = f"{rng.choice((1990, 2000))}-{rng.randrange(1, 13):02}-{rng.choice((1, 15, 28)):02}"
     some: dict[str, Any] = {
         "plan": rng.choice(("pro", "free", None, 7)),
@@ -161,7 +163,9 @@ def _profile(rng: random.Random, base: dict[str, Any], now: int) -> ProfileChang
         "email": rng.choice(("a@example.com", None)),
         "phone": rng.choice(("+491511", None)),
         "timezone": rng.choice((*ZONES, "Nowhere", None)),
-        "day": rng.choice((day, "2026-03-29", "2028-02-29", "2026-10-25", "soon", None)),
+        "day": rng.choice(
+            (day, near, near, "2026-03-29", "2028-02-29", "2026-10-25", "soon", None)
+        ),
         "seen": now - rng.randrange(3 * DAY),
         "name": "Kim",
     }

@@ -200,8 +200,7 @@ def _trigger(rng: random.Random, count: int) -> str:
             # A flow that answers its own messages goes round for ever: some entries a day will do.
             "{communication: ended, reenter: {limit: [4 per day]}}",
             "{communication: updated, where: 'communication.status == \"opened\"'}",
-            "{communication: updated, where: 'communication.channel == \"email\"',"
-            " reenter: {limit: [4 per day]}}",
+            "{communication: updated, where: 'communication.channel == \"sms\"', reenter: never}",
             f"flow: f{rng.randrange(count)}",
             f"{{flow: f{rng.randrange(count)}, where: entry.k is set}}",
         )
