@@ -15,7 +15,7 @@ from pipelines.progress import PROGRESS
 from transforms.flows.catalog import Catalog
 from transforms.flows.outputs import AnyOutput
 from transforms.flows.signals import Signal, Time
-from transforms.flows.step import Behind, fold
+from transforms.flows.step import Behind, decided
 from transforms.sources.raw import Bad, dead_letter
 
 TICK = 500
@@ -39,9 +39,9 @@ def fold_user(
     """Fold one user's signals, ending with ``Time(until)`` (R3)."""
     if job.rates is not None:
         return fold_assuming(catalog, job.rates, user, found, job.until)
-    done = fold(catalog, None, (*found, Time(user=user, at=job.until)))
-    assert not isinstance(done, Behind), "the log of a replay is complete"
-    return done.outputs
+    outputs = decided(catalog, (*found, Time(user=user, at=job.until)))
+    assert not isinstance(outputs, Behind), "the log of a replay is complete"
+    return outputs
 
 
 def letters(found: list[Bad], until: int) -> Iterator[AnyOutput]:

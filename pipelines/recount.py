@@ -47,23 +47,26 @@ PARTS: dict[str, tuple[str, ...]] = {
            from communication where cost is not null""",
     ),
     "message": (
-        "select instant, flow, version, unnest([step, null]), 'messages', '', 1 from message",
+        """select instant, flow, version, unnest([step, null]), 'messages', '', n
+           from (select date_trunc('minute', instant) as instant, flow, version, step,
+                        count(*) as n from message group by all)""",
     ),
     "call": ("select instant, flow, version, step, 'calls', kind, 1 from call",),
     "conversion": (
         "select instant, flow, version, null, apart || 'goals', goal, 1 from conversion",
-        """select instant, flow, version, null, apart || 'revenue', goal, money(coalesce(value, 0))
+        "select instant, flow, version, null, apart || 'revenue', goal, worth from conversion",
+        """select instant, flow, version, unnest(places), apart || 'conversions', goal, 1
            from conversion""",
-        """select instant, flow, version, unnest(list_distinct(steps)), apart || 'conversions', goal, 1
+        """select instant, flow, version, unnest(places), apart || 'revenue', goal, worth
            from conversion""",
-        """select instant, flow, version, unnest(list_distinct(steps)), apart || 'revenue', goal,
-                  money(coalesce(value, 0)) from conversion""",
     ),
     "rejection": (
         "select instant, coalesce(flow, ''), null, null, 'refusals', reason, 1 from rejection",
     ),
 }
 APART = "case when silent then 'holdout_' else '' end as apart"
+# The values go through Python, once each.
+WORTH = f", {APART}, list_distinct(steps) as places, money(coalesce(value, 0)) as worth"
 # Most rows are moves: they are read once, and counted by minute before all else.
 MOVES = """
     select date_trunc('minute', "at") as instant, flow, version, step, what,
@@ -123,9 +126,9 @@ def _parts(database: duckdb.DuckDBPyConnection, out: Path) -> Iterator[str]:
             moves = MOVES.format(files=f"[{files}]", apart=APART)
             database.execute(f"create temp table transition as {moves}")
         else:
-            apart = f", {APART}" if kind == "conversion" else ""
+            made, more = ("table", WORTH) if kind == "conversion" else ("view", "")
             database.execute(
-                f'create temp view {kind} as select *, "at" as instant{apart} '
+                f'create temp {made} {kind} as select *, "at" as instant{more} '
                 f"from read_parquet([{files}], hive_partitioning = false)"
             )
         for select in selects:

@@ -16,12 +16,12 @@ from transforms.flows.due import soonest
 from transforms.flows.handle import fire_until, handle
 from transforms.flows.ids import short
 from transforms.flows.memory import forgotten, remember, seen
-from transforms.flows.outputs import Behind, Done
+from transforms.flows.outputs import AnyOutput, Behind, Done
 from transforms.flows.run import Run
 from transforms.flows.signals import Command, Event, Signal, Time
 from transforms.flows.state import State
 
-__all__ = ["Behind", "Done", "advance", "fold", "step", "unheard"]
+__all__ = ["Behind", "Done", "advance", "decided", "fold", "step", "unheard"]
 
 
 def step(catalog: Catalog, state: bytes | None, signal: Signal) -> Done | Behind:
@@ -34,6 +34,29 @@ def fold(catalog: Catalog, state: bytes | None, signals: Iterable[Signal]) -> Do
 
     If the control log is not complete for one of them, nothing of all is done.
     """
+    run = _run(catalog, state, signals)
+    if run is None:
+        return Done(state, (), _wake(state))
+    if isinstance(run, Behind):
+        return run
+    untouched = run.state.clock < 0
+    return Done(
+        None if untouched else encode(run.state),
+        tuple(run.outputs),
+        None if untouched else soonest(run.state),
+    )
+
+
+def decided(catalog: Catalog, signals: Iterable[Signal]) -> tuple[AnyOutput, ...] | Behind:
+    """Give what a new user's signals bring about, where nothing follows them: the end of a replay."""
+    run = _run(catalog, None, signals)
+    if run is None or isinstance(run, Behind):
+        return run or ()
+    return tuple(run.outputs)
+
+
+def _run(catalog: Catalog, state: bytes | None, signals: Iterable[Signal]) -> Run | Behind | None:
+    """Take signals in; give the run that holds what they did, or None where nobody was touched."""
     run: Run | None = None
     for signal in signals:
         if state is None and run is None and _asks(signal):
@@ -47,15 +70,9 @@ def fold(catalog: Catalog, state: bytes | None, signals: Iterable[Signal]) -> Do
         until = advance(run, signal)
         if until is not None:
             return Behind(until)
-    if run is None:
-        return Done(state, (), _wake(state))
-    run.close()
-    untouched = run.state.clock < 0
-    return Done(
-        None if untouched else encode(run.state),
-        tuple(run.outputs),
-        None if untouched else soonest(run.state),
-    )
+    if run is not None:
+        run.close()
+    return run
 
 
 def _wake(state: bytes | None) -> int | None:
