@@ -7,6 +7,7 @@ depend on the users alone, not on how many workers or shards there were (R4).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import blake2b
 
 import msgspec
@@ -52,6 +53,7 @@ encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Batch).decode
 
 
+@lru_cache(maxsize=65_536)
 def hash_of(user: str) -> int:
     """Hash a user to 32 bits."""
     return int.from_bytes(blake2b(user.encode(), digest_size=4).digest(), "big")
