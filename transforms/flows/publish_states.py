@@ -98,10 +98,10 @@ def place(known: Known, space: model.Space, at: int, *, start: bool = False) -> 
 
 
 def view_of(known: Known) -> FlowView:
-    """Return the flow as it is; one that takes no entries for another reason says that one."""
+    """Return the flow as it is; a pause is told before the schedule (R19), and after a drain."""
     status, refusal = known.status, known.refusal
     if known.paused:
-        refusal = PAUSED if status == "running" else refusal
+        refusal = PAUSED if refusal == OUTSIDE else refusal
         status = "paused"
     return FlowView(known.plan, status, priority_of(known), refusal)
 
