@@ -98,7 +98,7 @@ NAMED: dict[str, str | list[str]] = {
         "changing::complaint 12: a new version, a pause and a resume let nobody in again",
     ],
     "complaint 13": [
-        "changing::complaint 13: at a resume that skips, who is overdue leaves and gets nothing",
+        "changing::complaint 13: nobody gets past-due messages at a resume that skips",
     ],
     "complaint 14": [
         "sending::complaint 14: an event told often and an alarm that comes often send once",
