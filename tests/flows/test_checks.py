@@ -137,6 +137,26 @@ def test_windows_in_quiet_hours(window: str, wrong: bool) -> None:
     assert found == (["impossible-window"] if wrong else [])
 
 
+@pytest.mark.parametrize(
+    ("window", "wrong"),
+    [
+        ("tue, thu 09:00-17:00", True),
+        ("mon-fri 09:00-18:00, sat, sun 10:00-12:00", True),
+        ("sat-sun, mon-fri 18:00-20:00", True),
+        ("mon-fri 09:00-18:00, sat", False),
+        ("tue 09:00-17:00, thu 09:00-17:00", False),
+        ("tue 00:00-24:00, thu 09:00-17:00", False),
+        ("tue, thu", False),
+    ],
+)
+def test_days_without_hours(window: str, wrong: bool) -> None:
+    """Who writes days before days with hours is told that they are open all day."""
+    wanted = ["whole-day"] if wrong else []
+
+    assert codes(f'  a: {SEND}, window: "{window}"}}\n') == wanted
+    assert codes(f'  a: {{wait_in: "{window}"}}\n') == wanted
+
+
 def test_more_than_500_steps() -> None:
     """A flow has at most 500 steps (section 9)."""
     steps = [f"  s{n}: {{wait: 1d}}\n" for n in range(501)]

@@ -60,7 +60,7 @@ class Counted:
 class Effect:
     """What a control record does to a user: ``what`` at an instant, to a flow or to all.
 
-    ``reason`` is the code that outputs carry; of a pause, what the resume does (R26).
+    ``reason`` is the code that outputs carry; of a pause and its resume, what that does (R26).
     A migration has the ``version`` that sessions are taken to, and the ``successors`` of steps
     that it lacks, by number (R27).
     """

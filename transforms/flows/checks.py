@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from itertools import pairwise
 
 import msgspec
 
@@ -136,6 +137,25 @@ def _closed_windows(report: Report, root: Map, checked: Checked) -> None:
                 report.add(span, "impossible-window", said, "no message would ever leave")
 
 
+def _whole_days(report: Report, root: Map, checked: Checked) -> None:
+    """Warn of days without hours before days with hours: they are open all day."""
+    for section, followed in (("steps", checked.main), ("on_exit", checked.on_exit)):
+        for step in followed.steps:
+            match step.verb:
+                case model.WaitWindow(window=window):
+                    key = "wait_in"
+                case model.Send(window=Window() as window):
+                    key = "window"
+                case _:
+                    continue
+            for bare, full in pairwise(window.text.split(", ")):
+                if ":" in full and ":" not in bare:
+                    said = f'"{bare}" is open all day: the hours are those of "{full}" only'
+                    known = f"write {bare} {full.split()[-1]}, or {bare} 00:00-24:00"
+                    span = place(root, section, step.name, key)
+                    report.add(span, "whole-day", said, known, "warning")
+
+
 @lru_cache(maxsize=256)
 def _minutes(window: Window) -> frozenset[int]:
     """Return the minutes of the week in which a window is open."""
@@ -163,5 +183,6 @@ CHECKS: tuple[Callable[[Report, Map, Checked], None], ...] = (
     _once,
     _waits_on_exit,
     _closed_windows,
+    _whole_days,
 )
 """The checks of a flow's head; those of its graph and its templates follow."""

@@ -11,7 +11,7 @@ from transforms.flows.migrating import go_on, missed, take_along
 from transforms.flows.run import Run, node_of
 from transforms.flows.signals import Command
 from transforms.flows.state import Halt, Session
-from transforms.flows.statuses import restay
+from transforms.flows.statuses import give_up, restay
 
 PAUSED, HELD = 1, 2
 WHY = {PAUSED: "paused", HELD: "held"}
@@ -27,8 +27,11 @@ def pause(run: Run, flow: int | None, how: str, t: int) -> None:
     restay(run, t)
 
 
-def resume(run: Run, flow: int | None, t: int) -> None:
+def resume(run: Run, flow: int | None, how: str, t: int) -> None:
     """Let a flow's sessions go on from what was decided."""
+    if how == "skip":
+        live = {session.id for session in run.state.sessions}
+        give_up(run, lambda sent: sent.flow == flow and sent.session not in live, t)
     for session in run.in_order():
         if session.flow == flow:
             _go_on(run, session, PAUSED, t)
@@ -97,9 +100,11 @@ def _go_on(run: Run, session: Session, by: int, t: int) -> None:
     halt.by &= ~by
     if halt.by:
         return
-    if halt.how == "skip" and halt.overdue:
-        end(run, plan, session, t, "overdue", forced=True)
-        return
+    if halt.how == "skip":
+        give_up(run, lambda sent: sent.session == session.id, t)
+        if halt.overdue:
+            end(run, plan, session, t, "overdue", forced=True)
+            return
     versions = missed(run, session, halt.since, t)
     if halt.target is not None:
         go_on(run, session, versions, halt.target, halt.why, t)

@@ -119,7 +119,7 @@ def _absorb(run: Run, effect: Effect, t: int) -> None:
         case "pause":
             pause(run, effect.flow, effect.reason, t)
         case "resume":
-            resume(run, effect.flow, t)
+            resume(run, effect.flow, effect.reason, t)
             _arm(run, effect, t)
         case "drain":
             _disarm(run, effect)

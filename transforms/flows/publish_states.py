@@ -29,6 +29,7 @@ class Known(msgspec.Struct):
 
     ``priority`` and ``schedule`` are what a record set: they go before what the version says,
     and no later version touches them. ``paused`` stands beside the status, which goes on;
+    ``how`` is what its resume does;
     ``versions`` are those that may have sessions.
     """
 
@@ -40,6 +41,7 @@ class Known(msgspec.Struct):
     paused: bool = False
     aims: Aims | None = None
     versions: list[Plan] = []
+    how: str = "fire"
 
 
 def _schedule(known: Known) -> model.Schedule:
@@ -58,7 +60,7 @@ def pause(known: Known, record: control.Pause, at: int) -> list[Effect]:
     """Pause a flow that was started and is not over; a second pause changes nothing (R26)."""
     if known.paused or known.status not in (*STARTED, "draining"):
         return []
-    known.paused = True
+    known.paused, known.how = True, record.resume
     return [Effect(at, "pause", known.plan.number, record.resume)]
 
 
@@ -67,7 +69,7 @@ def resume(known: Known, space: model.Space, at: int) -> list[Effect]:
     if not known.paused:
         return []
     known.paused = False
-    return [Effect(at, "resume", known.plan.number), *place(known, space, at)]
+    return [Effect(at, "resume", known.plan.number, known.how), *place(known, space, at)]
 
 
 def place(known: Known, space: model.Space, at: int, *, start: bool = False) -> list[Effect]:
@@ -98,10 +100,10 @@ def place(known: Known, space: model.Space, at: int, *, start: bool = False) -> 
 
 
 def view_of(known: Known) -> FlowView:
-    """Return the flow as it is; one that takes no entries for another reason says that one."""
+    """Return the flow as it is; a pause is told before the schedule (R19), and after a drain."""
     status, refusal = known.status, known.refusal
     if known.paused:
-        refusal = PAUSED if status == "running" else refusal
+        refusal = PAUSED if refusal == OUTSIDE else refusal
         status = "paused"
     return FlowView(known.plan, status, priority_of(known), refusal)
 

@@ -41,6 +41,7 @@ SENDING = {
     "no_address": "no address on the channel, nor on those it fails over to",
     "expired": "past its validity",
     "capped": "a frequency cap is reached",
+    "missed": "it was due in a pause whose resume skips what is overdue (R26)",
     "killed": "the kill switch is on: nothing leaves",
     "holdout": "the session is in the holdout: withheld",
     "too_many_planned": "the user has as many planned messages, or data in them, as may be",

@@ -110,6 +110,20 @@ def restay(run: Run, t: int) -> None:
             sent.stays = stays
 
 
+def give_up(run: Run, meant: Callable[[Communication], bool], t: int) -> None:
+    """Skip planned messages that were due while they stayed: at a resume that skips (R26)."""
+    for sent in run.state.communications:
+        late = sent.status == "planned" and sent.stays and sent.due is not None and sent.due < t
+        if late and meant(sent):
+            plan = run.catalog.plans[sent.flow, sent.version]
+            node = plan.nodes[sent.step]
+            owner = next((s for s in run.state.sessions if s.id == sent.session), None)
+            sent.status, sent.due, sent.changed = "skipped", None, t
+            write(run, plan, node, sent, owner, t, reason="missed")
+            drop(run, sent)
+            tell(run, plan, node, sent, t)
+
+
 def cancel_planned(run: Run, session: Session, t: int) -> None:
     """Cancel what a session has planned, except steps that say ``keep`` (R14)."""
     _cancel(run, lambda sent: sent.session == session.id, session, "session_ended", t)
