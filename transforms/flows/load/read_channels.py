@@ -137,7 +137,9 @@ def _menu(reading: Reading, node: Node) -> Pairs:
     for key, value in node.items if isinstance(node, Mapping) else ():
         if not _DIGITS.fullmatch(key.text):
             said = f'"{key.text}" cannot be pressed on a telephone'
-            reading.problem(key, "invalid-menu", said, "write for example {1: confirm, 2: decline}")
+            reading.problem(
+                key, "invalid-menu", said, 'write for example {"1": confirm, "2": decline}'
+            )
         reading.name(value, "a choice")
     return _texts(reading, node)
 
@@ -202,4 +204,5 @@ def tracking_of(
     tracks = tuple(dict.fromkeys(t for c in (channel, *failover) for t in able.get(c or "", ())))
     if channel not in able:
         tracks = TRACKED
-    return _track(reading, found, "track", tracks, f"{found.what}"), _links(reading, found)
+    what = f"a message by {' or '.join((channel or '', *failover))}"
+    return _track(reading, found, "track", tracks, what), _links(reading, found)
