@@ -56,8 +56,8 @@ TOP_LEVEL = ["towpath", "transforms", "pipelines", "schemas"]
 # What an event costs most in. Compiled, it is the same code, more than twice as fast.
 # Structs stay out of these modules: compiled, they would lose their options.
 HOT = {
-    "transforms/flows": "advance audiences bounds catalog codec dates due effects elapsing "
-    "enrolling entry goals handle ids keeping memory plan reaching react run "
+    "transforms/flows": "advance audiences bounds catalog channels codec dates due effects elapsing "
+    "enrolling entry goals handle ids keeping memory plan reaching react results run "
     "sending series shelf standing statuses step view",
     "transforms/flows/expressions": "changing compiling condition dates decisions getting "
     "relations values",

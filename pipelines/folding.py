@@ -12,6 +12,7 @@ from pipelines.buckets import Batch
 from pipelines.job import Job
 from pipelines.ordering import by_user, in_order
 from pipelines.progress import PROGRESS
+from transforms.flows.accounting import accounted
 from transforms.flows.catalog import Catalog
 from transforms.flows.outputs import AnyOutput
 from transforms.flows.signals import Signal, Time
@@ -38,10 +39,10 @@ def fold_user(
 ) -> tuple[AnyOutput, ...]:
     """Fold one user's signals, ending with ``Time(until)`` (R3)."""
     if job.rates is not None:
-        return fold_assuming(catalog, job.rates, user, found, job.until)
+        return accounted(catalog, fold_assuming(catalog, job.rates, user, found, job.until))
     outputs = decided(catalog, (*found, Time(user=user, at=job.until)))
     assert not isinstance(outputs, Behind), "the log of a replay is complete"
-    return outputs
+    return accounted(catalog, outputs)
 
 
 def letters(found: list[Bad], until: int) -> Iterator[AnyOutput]:

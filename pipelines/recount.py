@@ -41,10 +41,12 @@ PARTS: dict[str, tuple[str, ...]] = {
         """select instant, flow, version, step, status, '', 1 from communication
            where not (status in ('skipped', 'expired', 'canceled') and reason is not null)
              and status not in ('planned', 'active')""",
-        """select instant, flow, version, step, 'parts', '', parts from communication
-           where parts is not null""",
+        """select instant, flow, version, unnest([step, null]), 'parts', '', parts
+           from communication where parts is not null""",
         """select instant, flow, version, unnest([step, null]), 'cost', '', money(cost)
            from communication where cost is not null""",
+        """select instant, flow, version, unnest([step, null]), 'reported_cost', '',
+                  money(reported_cost) from communication where reported_cost is not null""",
     ),
     "message": (
         """select instant, flow, version, unnest([step, null]), 'messages', '', n

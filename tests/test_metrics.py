@@ -126,6 +126,7 @@ def test_what_was_held_back_counts_by_reason_and_what_left_by_status() -> None:
         ("remind", "opened"): 1,
         ("remind", "delivered"): 1,
         ("remind", "parts"): 2,
+        ("parts",): 2,
         ("remind", "calls", "api"): 1,
         ("remind", "suppressed", "capped"): 1,
         ("remind", "suppressed", "expired"): 1,

@@ -15,6 +15,7 @@ import msgspec
 from pipelines.results import Account
 from towpath.lift import Arm, Lift, lift
 from towpath.tables import Tables
+from transforms.metrics import UNIT, money
 
 Counts = dict[str, int]
 Place = tuple[str, str]
@@ -22,7 +23,11 @@ KINDS = ("transition", "message", "communication", "conversion", "rejection")
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
-    """One step: arrivals in total and of distinct users, who waits there at the end."""
+    """One step: arrivals in total and of distinct users, who waits there at the end.
+
+    ``parts`` counts each part of a message that has several (I25), ``cost`` is by the prices of
+    the space, ``reported_cost`` what results report; 0 where nothing is known.
+    """
 
     step: str
     reached: int
@@ -30,6 +35,9 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     waiting: int
     messages: int
     suppressed: Counts
+    parts: int = 0
+    cost: float = 0.0
+    reported_cost: float = 0.0
 
 
 class Goal(msgspec.Struct, frozen=True, gc=False):
@@ -67,6 +75,9 @@ class Flow(msgspec.Struct, frozen=True, gc=False):
     exits: Counts
     refused: Counts
     goals: tuple[Goal, ...]
+    parts: int = 0
+    cost: float = 0.0
+    reported_cost: float = 0.0
 
 
 class Week(msgspec.Struct, frozen=True, gc=False):
@@ -136,6 +147,12 @@ WAITING = """
         group by flow, session, user having not bool_or(what = 'ended'))
     group by flow, step"""
 SENT = "select flow, step, count(*), count(distinct user) from message group by flow, step"
+WORTH = """
+    select flow, step, coalesce(sum(parts - 1), 0)::bigint,
+           coalesce(sum(round(cost * 10000)::hugeint), 0),
+           coalesce(sum(round(reported_cost * 10000)::hugeint), 0)
+    from communication where parts is not null or reported_cost is not null
+    group by flow, step"""
 RECIPIENTS = "select flow, count(distinct user) from message group by flow"
 SUPPRESSED = """
     select flow, step, reason, count(*) from communication
@@ -167,6 +184,7 @@ class _Counter:
         self.reached = _by_place(tables.rows(REACHED))
         self.waiting = _by_place(tables.rows(WAITING))
         self.sent = _by_place(tables.rows(SENT))
+        self.worth = _by_place(tables.rows(WORTH))
         self.recipients: dict[str, int] = dict(tables.rows(RECIPIENTS))
         self.suppressed = tables.rows(SUPPRESSED)
         self.exits = tables.rows(EXITS)
@@ -202,18 +220,26 @@ class _Counter:
                 self.goal(name, goal, entered - holdout, treated, silent)
                 for goal in self.shape.goals[name]
             ),
+            parts=sum(step.parts for step in steps),
+            cost=_sum(step.cost for step in steps),
+            reported_cost=_sum(step.reported_cost for step in steps),
         )
 
     def step(self, flow: str, step: str) -> Step:
         place = flow, step
         reached, unique = self.reached.get(place, (0, 0))
+        messages = self.sent.get(place, (0, 0))[0]
+        more, cost, reported = self.worth.get(place, (0, 0, 0))
         return Step(
             step=step,
             reached=reached,
             unique=unique,
             waiting=self.waiting.get(place, (0,))[0],
-            messages=self.sent.get(place, (0, 0))[0],
+            messages=messages,
             suppressed=_added((r, n) for f, s, r, n in self.suppressed if (f, s) == place),
+            parts=messages + more,
+            cost=cost / UNIT,
+            reported_cost=reported / UNIT,
         )
 
     def goal(self, flow: str, goal: str, sessions: int, treated: int, silent: int) -> Goal:
@@ -223,11 +249,16 @@ class _Counter:
             goal=goal,
             converted=converted,
             rate=converted / sessions if sessions else 0.0,
-            revenue=units / 10_000,
+            revenue=units / UNIT,
             holdout_converted=apart,
-            holdout_revenue=apart_units / 10_000,
+            holdout_revenue=apart_units / UNIT,
             lift=lift(Arm(treated, users), Arm(silent, apart_users)),
         )
+
+
+def _sum(amounts: Iterable[float]) -> float:
+    """Add amounts up in whole ten-thousandths, so that the sum is exact."""
+    return sum(money(amount) for amount in amounts) / UNIT
 
 
 def _by_place(rows: Iterable[tuple[Any, ...]]) -> dict[Place, tuple[Any, ...]]:

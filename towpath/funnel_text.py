@@ -9,7 +9,7 @@ from transforms.flows.times import iso
 
 Paint = Callable[[str, str], str]
 
-HEAD = ("step", "reached", "unique", "waiting", "decided", "suppressed")
+SUPPRESSED = "suppressed"
 
 
 def plain(text: str, style: str) -> str:
@@ -47,7 +47,14 @@ def _entered(flow: Flow) -> list[str]:
     apart = f", {flow.holdout:,} of the sessions in the holdout" if flow.holdout else ""
     lines = [f"  entered     {flow.entered:,} by {_users(flow.users)}{apart}"]
     if flow.messages:
-        lines.append(f"  messages    {flow.messages:,} decided, to {_users(flow.recipients)}")
+        parts = f", in {flow.parts:,} parts" if flow.parts > flow.messages else ""
+        lines.append(
+            f"  messages    {flow.messages:,} decided, to {_users(flow.recipients)}{parts}"
+        )
+    costs = [(flow.cost, "by the prices"), (flow.reported_cost, "reported")]
+    if any(amount for amount, _ in costs):
+        told = ", ".join(f"{amount:,.2f} {how}" for amount, how in costs if amount)
+        lines.append(f"  cost        {told}")
     lines.append(f"  in it now   {flow.waiting:,}")
     return lines
 
@@ -57,31 +64,36 @@ def _users(count: int) -> str:
 
 
 def _table(flow: Flow, paint: Paint) -> list[str]:
-    rows = [
-        (
-            s.step,
-            f"{s.reached:,}",
-            f"{s.unique:,}",
-            _some(s.waiting),
-            _some(s.messages),
-            _listed(s.suppressed),
-        )
-        for s in flow.steps
-    ]
-    columns: list[tuple[str, ...]] = [HEAD, *rows]
-    if not any(row[5] for row in rows):
-        columns = [row[:5] for row in columns]
-    widths = [max(len(row[i]) for row in columns) for i in range(len(columns[0]))]
-    lines = ["  " + _aligned(row, widths) for row in columns]
+    columns = _columns(flow)
+    lines = []
+    for row in zip(*columns, strict=True):
+        cells = (_cell(text, column) for text, column in zip(row, columns, strict=True))
+        lines.append(("  " + "  ".join(cells)).rstrip())
     return [paint(lines[0], "dim"), *lines[1:]]
 
 
-def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
-    cells = [
-        row[0].ljust(widths[0]),
-        *(c.rjust(w) for c, w in zip(row[1:5], widths[1:5], strict=True)),
+def _columns(flow: Flow) -> list[list[str]]:
+    """Write the columns, each with its head; what no step has is left out."""
+    steps = flow.steps
+    found = [
+        ["step", *(s.step for s in steps)],
+        ["reached", *(f"{s.reached:,}" for s in steps)],
+        ["unique", *(f"{s.unique:,}" for s in steps)],
+        ["waiting", *(_some(s.waiting) for s in steps)],
+        ["decided", *(_some(s.messages) for s in steps)],
     ]
-    return "  ".join([*cells, *row[5:]]).rstrip()
+    if flow.parts > flow.messages:
+        found.append(["parts", *(_some(s.parts) for s in steps)])
+    if flow.cost:
+        found.append(["cost", *(f"{s.cost:,.2f}" if s.cost else "." for s in steps)])
+    if flow.suppressed:
+        found.append([SUPPRESSED, *(_listed(s.suppressed) for s in steps)])
+    return found
+
+
+def _cell(text: str, column: Sequence[str]) -> str:
+    width = max(map(len, column))
+    return text.ljust(width) if column[0] in ("step", SUPPRESSED) else text.rjust(width)
 
 
 def _some(count: int) -> str:

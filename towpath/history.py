@@ -153,7 +153,7 @@ class _Told:
         said = f"{row['template']} on {row['channel']}"
         match row["status"]:
             case "active":
-                yield self.entry(row, "decided", detail=said)
+                yield self.entry(row, "decided", detail=said + _worth(row))
             case "planned":
                 yield self.entry(row, "planned", until=row["due"], detail=said)
             case "skipped" | "expired" | "canceled":
@@ -199,6 +199,12 @@ class _Told:
                 started_by=self.started.get(session, (0, ""))[1],
                 sends=self.ahead[row["flow"]].get(row["step"], []),
             )
+
+
+def _worth(row: Record) -> str:
+    """Say how many parts left, if several, and what they cost."""
+    parts = f", {row['parts']} parts" if (row["parts"] or 1) > 1 else ""
+    return parts if row["cost"] is None else f"{parts}, cost {row['cost']:g}"
 
 
 def _sends(ahead: dict[str, list[str]]) -> set[str]:

@@ -26,7 +26,7 @@ from transforms.flows.outputs import (
 
 Window = Literal["minute", "hour", "day"]
 WINDOWS: dict[Window, int] = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
-MONEY = {"revenue", "holdout_revenue", "cost"}
+MONEY = {"revenue", "holdout_revenue", "cost", "reported_cost"}
 UNIT = 10_000
 WITHHELD = {"skipped", "expired", "canceled"}
 BEFORE_DELIVERY = {"planned", "active"}
@@ -37,8 +37,9 @@ class StepMetric(msgspec.Struct, frozen=True, gc=False, tag_field="is", tag="ste
 
     ``arrivals`` (total engagements), ``first_arrivals`` (unique ones), ``left``,
     ``time_in_step`` (ms, summed over those that left), ``messages``, ``calls`` by kind,
-    ``suppressed`` by reason, each status of a communication by its name, ``parts``,
-    ``cost``, ``conversions`` and ``revenue`` by goal. What sessions in the flow's
+    ``suppressed`` by reason, each status of a communication by its name, ``parts`` of
+    messages that have several, and of those that could, ``cost`` by price, ``reported_cost``
+    by results, ``conversions`` and ``revenue`` by goal. What sessions in the flow's
     holdout did is counted apart, with ``holdout_`` before the name.
     """
 
@@ -56,7 +57,7 @@ class FlowMetric(msgspec.Struct, frozen=True, gc=False, tag_field="is", tag="flo
     """One number about a flow in one window; the fields of ``flow_metric.avsc``.
 
     ``entries``, ``exits`` and ``refusals`` by reason, ``recipients`` (distinct users
-    with a message), ``messages``, ``cost``, ``goals`` and ``revenue`` by goal.
+    with a message), ``messages``, ``parts``, ``cost``, ``reported_cost``, ``goals`` and ``revenue`` by goal.
     """
 
     window: Window
@@ -133,11 +134,22 @@ def _communication(counts: Counts, row: Communication) -> None:
         _count(counts, row, row.step, "suppressed", row.reason)
     elif row.status not in BEFORE_DELIVERY:
         _count(counts, row, row.step, row.status)
+    _worth(counts, row)
+
+
+def _worth(counts: Counts, row: Communication) -> None:
     if row.parts is not None:
-        _count(counts, row, row.step, "parts", amount=row.parts)
+        _both(counts, row, "parts", row.parts)
     if row.cost is not None:
-        for step in (row.step, None):
-            _count(counts, row, step, "cost", amount=money(row.cost))
+        _both(counts, row, "cost", money(row.cost))
+    if row.reported_cost is not None:
+        _both(counts, row, "reported_cost", money(row.reported_cost))
+
+
+def _both(counts: Counts, row: Communication, metric: str, amount: int) -> None:
+    """Count for the step and for the flow."""
+    for step in (row.step, None):
+        _count(counts, row, step, metric, amount=amount)
 
 
 def _message(counts: Counts, row: Message) -> None:

@@ -21,6 +21,7 @@ from apache_beam.utils.timestamp import Timestamp
 from transforms import beam_patches, letters
 from transforms.catalogs import Catalogs, Known
 from transforms.flows import outputs, signals
+from transforms.flows.accounting import accounted
 from transforms.flows.catalog import NEVER, Catalog
 from transforms.flows.step import Behind, step
 
@@ -78,7 +79,8 @@ def take(
         done = step(catalog, state, signal)
         if isinstance(done, Behind):
             return done
-        return Taken(done.state, [outputs.encode(o) for o in done.outputs], done.wake_at)
+        found = accounted(catalog, done.outputs)
+        return Taken(done.state, [outputs.encode(o) for o in found], done.wake_at)
     except MemoryError:
         raise
     except Exception as error:

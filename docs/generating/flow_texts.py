@@ -239,6 +239,7 @@ STEPS: dict[str, tuple[str, Texts, str]] = {
         "Makes a message, which is judged when it is due (R14). The session goes on at once.",
         {
             "send": "The channel.",
+            "agent": "Who sends: an agent of the space, or a list of them, one for each channel.",
             "template": "The template, a file in `messages`.",
             "data": "Values for the template, as expressions; it reads them as `data.NAME`.",
             "at": "When it is due; now without it, and where it is past or missing.",
@@ -248,6 +249,8 @@ STEPS: dict[str, tuple[str, Texts, str]] = {
             "failover": "Channels to take, in order, where there is no address, or where the one "
             "before fails or bounces.",
             "failover_after": "Take the next channel also where it is not delivered by then.",
+            "track": "What is tracked, in place of what the channel says: `[opens, clicks]`, `[]`.",
+            "links": "`short` has links shortened, `whole` leaves them.",
             "keep": "A planned message stays when the session is ended by an exit rule, a goal or a stop.",
             "no_consent": "The step to go on with if the user does not want it.",
             "no_address": "The step to go on with if no channel has an address.",
@@ -255,7 +258,7 @@ STEPS: dict[str, tuple[str, Texts, str]] = {
             "capped": "The step to go on with if a cap is reached.",
         },
         (
-            "hello:\n  send: email\n  template: note\n  topic: news\n  window: 08:00-20:00\n"
+            "hello:\n  send: email\n  agent: desk\n  template: note\n  topic: news\n  track: [clicks]\n  window: 08:00-20:00\n"
             "  validity: 1d\n  failover: [log]\n  capped: quiet\nother: {wait: 1d, then: quiet}\n"
             "quiet: {end: done}"
         ),
@@ -358,7 +361,11 @@ CASES: dict[str, tuple[str, str]] = {
     "leaves": ("`leaves`", "The user leaves an audience."),
     "status": (
         "a status",
-        "The newest message of a send step comes to it, or has come to it: `{opened: remind}`.",
+        (
+            "The newest message of a send step comes to it, or has come to it: "
+            "`{opened: remind}`; with `where` only if its results fit: "
+            '`{completed: ring, where: communication.choice == "confirm"}`.'
+        ),
     ),
 }
 

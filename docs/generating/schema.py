@@ -29,13 +29,19 @@ PLACES = {
     "if_case": "case",
     "match": "event",
     "channel": "[channel](#channels)",
+    "agent": "[agent](#agents)",
     "topic": "[topic](#topics)",
     "cap": "[cap](#caps)",
     "audience": "[audience](#audiences)",
 }
 """How a part of the schema is called, with the place where it is explained."""
 
-KINDS = {"integer": "whole number", "boolean": "`true` or `false`", "string": "text"}
+KINDS = {
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "`true` or `false`",
+    "string": "text",
+}
 
 
 def kind(schema: Schema) -> str:
@@ -45,6 +51,8 @@ def kind(schema: Schema) -> str:
             return PLACES[name.rpartition("/")[2]]
         case {"enum": options}:
             return " or ".join(f"`{option}`" for option in options)
+        case {"anyOf": options}:
+            return ", or ".join(kind(option) for option in options)
         case {"const": value}:
             return f"`{str(value).lower()}`"
         case {"type": "array", "items": items}:

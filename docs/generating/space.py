@@ -5,6 +5,7 @@ from __future__ import annotations
 from docs.generating import markdown
 from docs.generating.flow import keys
 from docs.generating.flow_texts import Texts
+from transforms.flows.channels import KINDS
 from transforms.flows.json_schema import space_schema
 
 SPACE: Texts = {
@@ -12,6 +13,7 @@ SPACE: Texts = {
     "zone": "The zone of users without a trait `timezone`, where the flow has none either (R16).",
     "slack": "How far receipts may be out of order: 0 for files, some seconds behind a broker.",
     "channels": "Ways to reach users.",
+    "agents": "Configured senders on these channels.",
     "topics": "What messages may be about.",
     "caps": "How many messages a user gets at most, over all flows.",
     "quiet_hours": "When nothing leaves: a message waits for their end.",
@@ -19,7 +21,28 @@ SPACE: Texts = {
     "traits": "The traits of users, with their types.",
     "audiences": "Groups of users: computed, or `static`.",
 }
-CHANNEL: Texts = {"address": "The trait with the address, or `user` for the user's id."}
+CHANNEL: Texts = {
+    "kind": "The known kind that it is one of, where its name is another.",
+    "address": "The trait with the address, or `user` for the user's id. Known kinds have one.",
+    "price": "What a part costs: a number, or numbers by the beginning of the address, such as "
+    '`{"+49": 0.07, else: 0.05}`.',
+    "parts": "`gsm` counts the parts of text messages, as `sms` does of itself; `one` does not.",
+    "link": "How many characters a shortened link has, for that count; 25 without it.",
+    "agent": "Who sends where the step names nobody.",
+    "track": "What is tracked of its messages: `[opens, clicks]`, or one of them. Nothing without.",
+    "links": "`short` has links shortened; `whole` (usual) leaves them.",
+}
+AGENT: Texts = {
+    "channel": "The channel that it sends on.",
+    "sender": "The mailbox, number or bot.",
+    "scenario": "What a voice robot is to run.",
+    "menu": "What the digits mean that a caller presses; `choice` in the results of a call.",
+    "settings": "Other texts for the worker, by name.",
+}
+KINDS_TEXT = """
+These names are known kinds of channels, and need nothing else: `email: {}`. Any other needs its
+`address`, or its `kind`.
+"""
 TOPIC: Texts = {"opt_in": "Only for users who have said yes; else for all who have not said no."}
 CAP: Texts = {
     "limit": "How many, and in which period.",
@@ -32,8 +55,18 @@ space: shop
 zone: Europe/Berlin
 
 channels:
-  email: {address: email}
+  email: {agent: newsroom, track: [opens, clicks]}
+  sms:   {price: {"+49": 0.07, else: 0.05}}
+  voice: {price: 0.12}
   log:   {address: user}
+
+agents:
+  newsroom: {channel: email, sender: Shop <news@shop.example>}
+  calls:
+    channel: voice
+    sender: "+49301234"
+    scenario: confirm_appointment
+    menu: {"1": confirm, "2": move}
 
 topics:
   news:  {}
@@ -65,12 +98,25 @@ the word about a topic on a channel goes before the word about the topic. The st
 topic, for its channel.
 """
 
+COSTS = """
+A text message has 160 characters of the GSM alphabet, or 70 if it holds any other; of a longer
+one each part has 153, or 67. Parts and cost stand in the row of the status `active`, and in the
+numbers of steps and flows; what results report of a cost is counted apart, as `reported_cost`.
+"""
+
 AUDIENCES = """
 A computed audience has a condition and is kept up to date, also where only time passes:
 `lapsed` is entered 60 days after the last order, without an event. A static audience (`static`)
 changes by records and by the steps `add_to` and `remove_from`. Records about a computed audience
 are refused with the reason `computed_audience`.
 """
+
+
+def _kinds() -> list[tuple[str, ...]]:
+    return [
+        (f"`{c.name}`", f"`{c.address}`", ", ".join(c.tracks) or "nothing", f"`{c.parts}`")
+        for c in KINDS.values()
+    ]
 
 
 def page() -> str:
@@ -86,6 +132,11 @@ def page() -> str:
         "Types are `text`, `number`, `boolean`, `time` and `list`.",
         "## channels",
         keys(parts["channel"], CHANNEL),
+        KINDS_TEXT,
+        markdown.table(("name", "address", "tracks", "parts"), _kinds()),
+        COSTS,
+        "## agents",
+        keys(parts["agent"], AGENT),
         "## topics",
         keys(parts["topic"], TOPIC),
         CONSENT,

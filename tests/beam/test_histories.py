@@ -13,6 +13,7 @@ from tests.kit.simulate import PER_WORLD, make
 from tests.kit.streams import At, run
 from transforms.catalogs import FixedLogs
 from transforms.flows import control, outputs, signals
+from transforms.flows.accounting import accounted
 from transforms.flows.signals import Command, Signal, Time
 from transforms.flows.step import Done, step
 from transforms.run_flows import Key, RunFlows, Settings
@@ -45,7 +46,7 @@ class Streamed:
             done = step(catalog, state, signal)
             assert isinstance(done, Done)
             state = done.state
-            found += [outputs.encode(output) for output in done.outputs]
+            found += [outputs.encode(output) for output in accounted(catalog, done.outputs)]
         return found
 
     def wake(self, end: int) -> Signal:

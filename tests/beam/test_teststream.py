@@ -16,6 +16,7 @@ from apache_beam.utils.timestamp import Timestamp
 from towpath.scenario_files import ENDING, folder
 from transforms.catalogs import FixedLogs, read_once
 from transforms.flows import control, outputs, signals
+from transforms.flows.accounting import accounted
 from transforms.flows.catalog import NEVER
 from transforms.flows.scenario import read_stories
 from transforms.flows.scenario_play import log_of, play
@@ -43,7 +44,7 @@ class Played:
             done = step(self.catalog, state, signal)
             assert isinstance(done, Done)
             state = done.state
-            found += [outputs.encode(output) for output in done.outputs]
+            found += [outputs.encode(o) for o in accounted(self.catalog, done.outputs)]
         return found
 
     def arrivals(self, end: int) -> list[tuple[int, signals.Signal | None]]:

@@ -21,6 +21,7 @@ FLOWS = [
     *(STEPS / f"{name}.yaml" for name in ("send", "chain", "webhook", "wait_for", "update")),
     ROOT / "tests" / "scenarios" / "control" / "tour.yaml",
     ROOT / "tests" / "scenarios" / "caps" / "one.yaml",
+    ROOT / "tests" / "scenarios" / "channels" / "reach.yaml",
     ROOT / "tests" / "scenarios" / "audiences" / "best.yaml",
 ]
 SPACE = """\

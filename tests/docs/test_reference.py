@@ -21,6 +21,7 @@ from transforms.sources.mapping import load_mapping
 
 SPACE = """
 channels: {log: {address: user}, email: {address: email}}
+agents: {desk: {channel: email}}
 topics: {news: {}}
 audiences: {club: static, vip: count(event "Order Completed") >= 3}
 """

@@ -14,7 +14,11 @@ from transforms.flows.templates import load_template
 
 CHANNELS = ("email", "sms")
 SPACE = model.Space(
-    channels=(model.Channel("email", "email"), model.Channel("sms", "phone")),
+    channels=(
+        model.Channel("email", "email"),
+        model.Channel("sms", "phone", parts="gsm", tracks=("clicks",)),
+    ),
+    agents=(model.Agent("desk", "email"), model.Agent("line", "sms")),
     topics=(model.Topic("marketing"), model.Topic("news", opt_in=True)),
     audiences=(
         model.Audience("vip", expressions.parse("user.total >= 200")),
@@ -284,7 +288,8 @@ def _wait_for(
     ]
     if senders:
         status = st.sampled_from(["opened", "clicked"])
-        kinds.append(st.builds(model.CaseStatus, status, st.sampled_from(senders), to))
+        asked = optional_condition | st.just(expressions.parse("communication.duration > 3"))
+        kinds.append(st.builds(model.CaseStatus, status, st.sampled_from(senders), to, asked))
     cases = draw(st.lists(st.one_of(kinds), max_size=2))
     restart = timeout is not None and draw(st.booleans())
     if restart:
@@ -316,8 +321,11 @@ def _send(draw: st.DrawFn, to: st.SearchStrategy[str]) -> model.Send:
     reasons = ("no_consent", "no_address", "expired", "capped")
     chosen = draw(st.sets(st.sampled_from(reasons), max_size=2))
     failover = tuple(draw(st.lists(st.sampled_from(CHANNELS), max_size=1)))
+    channel = draw(st.sampled_from(CHANNELS))
+    known = {"email": ("email", "desk"), "sms": ("sms", "line")}
+    fitting = [known[name] for name in dict.fromkeys((channel, *failover))]
     return model.Send(
-        channel=draw(st.sampled_from(CHANNELS)),
+        channel=channel,
         template=draw(st.sampled_from(sorted(TEMPLATES))),
         data=draw(named),
         at=draw(st.none() | moments),
@@ -328,4 +336,7 @@ def _send(draw: st.DrawFn, to: st.SearchStrategy[str]) -> model.Send:
         failover_after=draw(st.none() | delays) if failover else None,
         keep=draw(st.booleans()),
         branches=tuple((reason, draw(to)) for reason in reasons if reason in chosen),
+        agents=tuple(draw(st.lists(st.sampled_from(fitting), unique=True))),
+        track=draw(st.sampled_from([None, (), ("clicks",)])),
+        links=draw(st.sampled_from([None, "short", "whole"])),
     )

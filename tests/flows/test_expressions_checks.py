@@ -37,7 +37,7 @@ SCOPE = Scope(
         'user.birthday before "2020-01-01" and event.at within last 3d and event.note > 3',
         "any(event.items where item.price > 3) and length of event.items > 2",
         "audience.vips and tag.new and flow.welcome.in and user.vip",
-        'communications.mail.status == "read" and communications.mail.digits == 3',
+        'communications.mail.status == "read" and communications.mail.digits == "3"',
         'count(event "Order" where event.total > 10 within last 3d) > 2',
         'count(event "Another thing entirely" where event.foo == 3) > 2',
         "sum(event.total of event 'Order') / 2 > 30 and session.slot is today",

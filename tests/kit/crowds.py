@@ -18,6 +18,7 @@ from tests.kit.worlds import DAY, MINUTE, STARTS, world
 from transforms.catalogs import FixedLogs
 from transforms.decode import decode_json
 from transforms.flows import control, outputs
+from transforms.flows.accounting import accounted
 from transforms.flows.signals import Command, Event, Signal, Time
 from transforms.flows.step import Done, fold
 from transforms.messages import to_envelope
@@ -69,7 +70,7 @@ def _fold(people: People, key: Key, found: list[Signal]) -> list[bytes]:
     known = people.logs.of(key[0])
     done = fold(known.catalog, None, [*found, Time(user=key[1], at=people.end - known.slack)])
     assert isinstance(done, Done)
-    return [outputs.encode(output) for output in done.outputs]
+    return [outputs.encode(output) for output in accounted(known.catalog, done.outputs)]
 
 
 class Crowd:

@@ -27,6 +27,8 @@ GAPS = (0, 0, 1, 1000, MINUTE, 10 * MINUTE, HOUR, 3 * HOUR, 9 * HOUR, DAY, 2 * D
 STATUSES = ("delivered", "opened", "clicked", "failed", "bounced", "unsubscribed")
 AFTER = 12 * DAY
 
+Data = dict[str, Any]
+
 
 class Handled(msgspec.Struct, frozen=True):
     """A signal that arrived, the user's clock after it, and what came of it.
@@ -133,7 +135,8 @@ def _signal(
             return _order(rng, base)
         case _ if known:
             status, name = rng.choice(STATUSES), rng.choice(known[-8:])
-            return CommunicationUpdate(communication=name, status=status, **base)
+            told: Data = rng.choice(({}, {}, {"digits": 1, "cost": 0.25}, {"cost": rng.random()}))
+            return CommunicationUpdate(communication=name, status=status, data=told, **base)
         case _:
             return Event(name="Nobody Reads This", **base)
 

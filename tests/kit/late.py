@@ -20,6 +20,7 @@ from tests.kit.simulate import PER_WORLD, make
 from tests.kit.streams import At, Step, run
 from transforms.catalogs import FixedLogs
 from transforms.flows import control, outputs, signals
+from transforms.flows.accounting import accounted
 from transforms.flows.signals import Command, Signal, Time
 from transforms.flows.step import Done, fold
 from transforms.run_flows import Key, RunFlows, Settings
@@ -58,7 +59,7 @@ def by_the_core(seed: int, given: list[Signal], end: int) -> list[bytes]:
     slack = max(era.space.slack for era in catalog.eras)
     done = fold(catalog, None, [*given, Time(user=f"u{seed}", at=end - slack)])
     assert isinstance(done, Done)
-    return sorted(outputs.encode(output) for output in done.outputs)
+    return sorted(outputs.encode(output) for output in accounted(catalog, done.outputs))
 
 
 def on_beam(played: dict[int, list[Arrival]], end: int) -> dict[str, list[bytes]]:

@@ -134,8 +134,10 @@ def _space(
     lines = ["space: world", f"zone: {zone}"]
     lines += [f"slack: {slack // 1000}s"] if slack else []
     lines += [f"quiet_hours: {quiet}"] if quiet else []
-    lines += ["channels:", "  email: {address: email}", "  sms: {address: phone}"]
-    lines += ["  log: {address: user}", "topics:", "  news: {}", "  club: {opt_in: true}"]
+    lines += ["channels:", "  email: {track: [opens], agent: desk}"]
+    lines += ["  sms: {price: {'+49': 0.07, else: 0.05}, link: 20}", "  log: {address: user}"]
+    lines += ["agents:", "  desk: {channel: email}", "  line: {channel: sms, menu: {'1': agreed}}"]
+    lines += ["topics:", "  news: {}", "  club: {opt_in: true}"]
     lines += ["audiences:", "  vip: static", '  busy: count(event "B" within last 3d) >= 2']
     lines += ["caps:"] if caps else []
     for most, per, channel, topic in caps:
@@ -324,7 +326,8 @@ def _wait_for(rng: random.Random, then: str, later: list[str], senders: list[str
         )
     if senders:
         status = rng.choice(("opened", "delivered", "failed"))
-        cases.append(f"{{{status}: {rng.choice(senders)}, then: {rng.choice(later)}}}")
+        asked = rng.choice(("", "", ", where: communication.choice is set"))
+        cases.append(f"{{{status}: {rng.choice(senders)}{asked}, then: {rng.choice(later)}}}")
     more = rng.choice(("", "", ", rank: true"))
     if not more and rng.random() < 0.3:
         cases.append(f"{{event: {rng.choice(EVENTS)}}}")
@@ -334,7 +337,10 @@ def _wait_for(rng: random.Random, then: str, later: list[str], senders: list[str
 
 
 def _send(rng: random.Random, then: str, other: str) -> str:
-    parts = [f"send: {rng.choice(('email', 'sms', 'log'))}", "template: note"]
+    channel = rng.choice(("email", "sms", "log"))
+    agents = {"email": ["agent: desk", "track: []"], "sms": ["agent: line", "links: short"]}
+    parts = [f"send: {channel}", "template: note"]
+    parts += rng.choice(([], [], agents.get(channel, [])))
     parts += rng.choice(([], ["topic: news"], ["topic: club"]))
     parts += rng.choice(([], [], ['at: "18:00"'], ["at: user.day at 12:00"]))
     parts += rng.choice(([], [], [f"window: '{rng.choice(SENDING)}'"]))

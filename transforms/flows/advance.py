@@ -192,11 +192,25 @@ def holds(run: Run, plan: Plan, session: Session, node: Node, index: int, t: int
         case model.CaseStatus(status=status, step=step):
             sent = session.sent.get(plan.numbers[step])
             found = (c for c in run.state.communications if c.id == sent)
-            return any(status == c.status or status in c.facts for c in found)
+            if not any(status == c.status or status in c.facts for c in found):
+                return False
+            return fits(run, plan, session, node, index, step, t)
         case model.CaseEvent() | model.CaseAudience():
             return False
         case _:
             assert_never(case)
+
+
+def fits(run: Run, plan: Plan, session: Session, node: Node, index: int, step: str, t: int) -> bool:
+    """Tell whether a message's results are those that a case of a wait asks for (C5)."""
+    matcher = node.matchers[index]
+    if matcher is None or matcher.where is None:
+        return True
+    view = run.look(t, plan, session)
+    view.communication = view.communications.get(step)
+    found = matcher.where(view)
+    run.forget_look()
+    return found
 
 
 def _if(run: Run, plan: Plan, session: Session, node: Node, t: int) -> int:

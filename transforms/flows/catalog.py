@@ -130,7 +130,7 @@ class Catalog:
     The first era is from 0 and empty: before the first record nothing is defined.
     ``heard`` maps an event's name to the instant since when a definition reads it, ``goals``
     are the names of those that a goal of some version counts, ``migrations`` the effects that
-    take sessions along.
+    take sessions along. ``priced``: a channel has prices, or counts parts.
     """
 
     eras: tuple[Era, ...]
@@ -145,6 +145,7 @@ class Catalog:
     complete_until: int = NEVER
     records: tuple[ControlRecord, ...] = ()
     migrations: tuple[Effect, ...] = ()
+    priced: bool = False
 
     def at(self, t: int) -> Era:
         """Return the era that holds at an instant."""

@@ -229,7 +229,7 @@ def _case(case: model.Case) -> Fields:
         case model.CaseEvent():
             return _match(case.match)
         case model.CaseStatus():
-            return {case.status: case.step}
+            return {case.status: case.step, **_kept(where=_text(case.where))}
         case model.CaseWhen():
             return {"when": case.when.text}
         case model.CaseAudience():
@@ -260,6 +260,7 @@ def _winner(winner: model.Winning) -> Fields:
 def _send(verb: model.Send) -> Fields:
     fields = _kept(
         send=verb.channel,
+        agent=_one_or_list([name for _, name in verb.agents]),
         template=verb.template,
         data=_named(verb.data),
         topic=verb.topic,
@@ -269,8 +270,14 @@ def _send(verb: model.Send) -> Fields:
         failover=_list(verb.failover),
         failover_after=_text(verb.failover_after),
         keep=_flag(verb.keep),
+        track=None if verb.track is None else [*verb.track],
+        links=verb.links,
     )
     return {**fields, **dict(verb.branches)}
+
+
+def _one_or_list(names: list[str]) -> Tree | None:
+    return names[0] if len(names) == 1 else _list(names)
 
 
 def _update(verb: model.Update) -> Fields:

@@ -53,13 +53,21 @@ def _convert(run: Run, plan: Plan, session: Session, target: Target, t: int) -> 
             value=None if value is None else float(value),
             entered=session.started,
             cause=run.cause,
-            steps=tuple(plan.nodes[n].name for n in session.visits),
+            steps=tuple(_name(plan, number) for number in session.visits),
             variants=variants_of(plan, session),
             silent=session.silent,
         )
     )
     if plan.flow.exit_on_goal and session.ended is None:
         end(run, plan, session, t, "goal", forced=True)
+
+
+def _name(plan: Plan, number: int) -> str:
+    """Name a step that was reached, also one that only an earlier version has (R27)."""
+    node = plan.nodes.get(number)
+    if node is not None:
+        return node.name
+    return next(name for name, known in plan.numbers.items() if known == number)
 
 
 def forget_ended(run: Run, t: int) -> None:

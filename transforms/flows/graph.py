@@ -337,7 +337,8 @@ def _case(case: model.Case) -> str:
         case model.CaseEvent():
             return _match(case.match)
         case model.CaseStatus():
-            return f"{case.step} {case.status}"
+            found = (f"{case.step} {case.status}", _where(case.where))
+            return " ".join(text for text in found if text)
         case model.CaseWhen():
             return case.when.text
         case model.CaseAudience():

@@ -14,8 +14,10 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from transforms.flows import model
+from transforms.flows.channels import KINDS
 from transforms.flows.expressions import Expr
 from transforms.flows.json_schema_parts import PARTS, Schema, closed, map_of, ref
+from transforms.flows.load.read_channels import TRACKED
 from transforms.flows.load.read_steps import SEND_BRANCHES
 from transforms.flows.load.read_waits import AWAITED
 from transforms.flows.times import Delay, Moment
@@ -39,7 +41,7 @@ SPELLINGS: dict[type[model.Value], dict[str, str]] = {
     model.WaitUntil: {"moment": "wait_until"},
     model.WaitWindow: {"window": "wait_in"},
     model.If: {"cases": "if", "otherwise": "else"},
-    model.Send: {"channel": "send"},
+    model.Send: {"channel": "send", "agents": "agent"},
     model.Promote: {"slot": "promote", "promotion": "show", "lasts": "for", "while_": "while"},
     model.CallWebhook: {"url": "webhook"},
     model.ExportFields: {"destination": "export"},
@@ -78,10 +80,17 @@ _LEAVES: dict[Any, Schema] = {
     tuple[model.Step, ...]: map_of(ref("step")),
     tuple[model.Cap, ...]: {"type": "array", "items": ref("cap")},
     tuple[model.Channel, ...]: map_of(ref("channel")),
+    tuple[model.Agent, ...]: map_of(ref("agent")),
+    model.Prices: {"anyOf": [{"type": "number"}, map_of({"type": "number"})]},
     tuple[model.Topic, ...]: map_of(ref("topic")),
     tuple[model.Audience, ...]: map_of(ref("audience")),
     tuple[tuple[str, tuple[tuple[str, str], ...]], ...]: map_of(map_of(ref("type"))),
 }
+
+
+KIND: Schema = {"enum": list(KINDS)}
+TRACK: Schema = {"type": "array", "items": {"enum": list(TRACKED)}}
+AGENTS: Schema = {"anyOf": [ref("text"), {"type": "array", "items": ref("text")}]}
 
 
 def flow_schema() -> Schema:
@@ -115,7 +124,10 @@ def space_schema() -> Schema:
     space = _object(model.Space, changed=changed)
     parts = {
         **PARTS,
-        "channel": _object(model.Channel, left_out=("name",)),
+        "channel": _object(
+            model.Channel, left_out=("name", "tracks"), changed={"kind": KIND, "track": TRACK}
+        ),
+        "agent": _object(model.Agent, left_out=("name",)),
         "topic": _object(model.Topic, left_out=("name",)),
         "cap": _object(model.Cap),
         "audience": {**_described(model.Audience), **ref("expression")},
@@ -200,12 +212,12 @@ def _cases() -> Iterable[Schema]:
     statuses = dict.fromkeys(AWAITED, ref("step_name"))
     one = {
         "minProperties": 1,
-        "maxProperties": 2,
+        "maxProperties": 3,
         "not": {"maxProperties": 1, "required": ["then"]},
     }
     yield {
         **_described(model.CaseStatus),
-        **closed({**statuses, "then": ref("step_name")}),
+        **closed({**statuses, "where": ref("expression"), "then": ref("step_name")}),
         **one,
     }
 
@@ -226,7 +238,8 @@ def _steps() -> Iterable[Schema]:
                 yield {**_described(verb), **closed(keys, ("cancel",))}
             case model.Send:
                 reasons = dict.fromkeys((*SEND_BRANCHES, "then"), ref("step_name"))
-                yield _object(verb, left_out=("branches",), also=reasons)
+                changed = {"agents": AGENTS, "track": TRACK}
+                yield _object(verb, left_out=("branches",), changed=changed, also=reasons)
             case model.If | model.End:
                 yield _object(verb)
             case _:

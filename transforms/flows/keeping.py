@@ -82,6 +82,7 @@ def write(
     due: int | None = None,
     data: Data | None = None,
     name: str | None = None,
+    reported: float | None = None,
 ) -> None:
     """Write one row of a communication; its id is its own id and the row's status and time.
 
@@ -107,6 +108,7 @@ def write(
             _variant(run, session) if session and session.variants else None,
             due,
             data=data or {},
+            reported_cost=reported,
         )
     )
 

@@ -44,6 +44,7 @@ from transforms.flows.verbs import (
 from transforms.flows.windows import Window
 
 __all__ = [
+    "Agent",
     "Audience",
     "Branch",
     "CallWebhook",
@@ -318,11 +319,43 @@ class Topic(Value, frozen=True, gc=False, tag="topic"):
     opt_in: bool = False
 
 
+Prices = tuple[tuple[str, float], ...]
+"""The price of a part by the beginning of the address; the empty one is that of all others."""
+
+
 class Channel(Value, frozen=True, gc=False, tag="channel"):
-    """A way to reach a user: ``address`` names the trait, or ``user`` for the user id."""
+    """A way to reach a user: ``address`` names the trait, or ``user`` for the user id.
+
+    ``kind`` names the known kind that it is one of. ``price`` is what a part costs; ``parts`` says
+    how they are counted, ``link`` how many characters a shortened link has. ``agent`` sends where the step
+    names none. ``track`` and ``links`` hold for messages whose step says nothing else; ``tracks``
+    is what can be tracked on it at all (I31).
+    """
 
     name: str
-    address: str
+    address: str = ""
+    kind: str | None = None
+    price: Prices = ()
+    parts: Literal["one", "gsm"] = "one"
+    link: int = 25
+    agent: str | None = None
+    track: tuple[str, ...] = ()
+    links: Literal["short", "whole"] = "whole"
+    tracks: tuple[str, ...] = ("opens", "clicks")
+
+
+class Agent(Value, frozen=True, gc=False, tag="agent"):
+    """A configured sender on a channel: a mailbox, a number, a bot, a voice scenario (C15).
+
+    ``menu`` says what digits mean that a caller presses; ``settings`` are for the worker.
+    """
+
+    name: str
+    channel: str
+    sender: str | None = None
+    scenario: str | None = None
+    menu: tuple[tuple[str, str], ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
 
 
 class Space(Value, frozen=True, gc=False, tag="space"):
@@ -342,3 +375,4 @@ class Space(Value, frozen=True, gc=False, tag="space"):
     events: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
     traits: tuple[tuple[str, str], ...] = ()
     audiences: tuple[Audience, ...] = ()
+    agents: tuple[Agent, ...] = ()

@@ -33,7 +33,9 @@ class Message(FromSession, frozen=True, gc=False, tag="message"):
     """A communication to deliver: id is the idempotency key over all attempts.
 
     ``communication`` is the record it belongs to; an attempt on another channel has
-    an id of its own. ``expires`` is the end of its validity, or None.
+    an id of its own. ``expires`` is the end of its validity, or None. ``agent`` is who sends,
+    None for the channel's own; ``tracking`` holds what the worker is to track: ``opens`` and
+    ``clicks`` where true, ``links`` as ``short`` (I31).
     """
 
     communication: str
@@ -45,6 +47,7 @@ class Message(FromSession, frozen=True, gc=False, tag="message"):
     topic: str | None = None
     agent: str | None = None
     expires: int | None = None
+    tracking: Data = {}
 
 
 class Cancel(Output, frozen=True, gc=False, tag="cancel", kw_only=True):
@@ -128,7 +131,11 @@ class Transition(FromSession, frozen=True, gc=False, tag="transition"):
 
 
 class Communication(FromSession, frozen=True, gc=False, tag="communication"):
-    """One row a status of a communication."""
+    """One row a status of a communication.
+
+    ``parts`` and ``cost`` stand in the row of a message that leaves, ``cost`` by the prices of
+    the space; ``reported_cost`` is by how much a result has raised what results report of it.
+    """
 
     communication: str
     status: str
@@ -141,6 +148,7 @@ class Communication(FromSession, frozen=True, gc=False, tag="communication"):
     parts: int | None = None
     cost: float | None = None
     data: Data = {}
+    reported_cost: float | None = None
 
 
 class Conversion(FromSession, frozen=True, gc=False, tag="conversion", kw_only=True):

@@ -44,6 +44,8 @@ def expressions_of(step: model.Step) -> Iterator[Expr]:
                         yield found.where
                     case model.CaseWhen(when=when):
                         yield when
+                    case model.CaseStatus(where=where) if where is not None:
+                        yield where
                     case _:
                         pass
         case model.If():
@@ -96,7 +98,7 @@ def _node(step: model.Step, prefix: str, numbers: Mapping[str, int]) -> Node:
             named = {"missing": target(verb.missing)} if verb.missing else {}
             return node(named=named, path=_value(*_paths(verb.moment)))
         case model.WaitFor():
-            found = [c.match if isinstance(c, model.CaseEvent) else None for c in verb.cases]
+            found = [_awaited(case) for case in verb.cases]
             conditions = tuple(
                 compile_condition(c.when) if isinstance(c, model.CaseWhen) else None
                 for c in verb.cases
@@ -105,7 +107,7 @@ def _node(step: model.Step, prefix: str, numbers: Mapping[str, int]) -> Node:
                 targets=tuple(target(case.then) for case in verb.cases),
                 matchers=tuple(matcher_of(m) if m else None for m in found),
                 conditions=conditions,
-                awaited=frozenset(m.event for m in found if m),
+                awaited=frozenset(m.event for m in found if m and m.event),
                 levels=tuple(
                     i
                     for i, c in enumerate(verb.cases)
@@ -151,6 +153,17 @@ def _node(step: model.Step, prefix: str, numbers: Mapping[str, int]) -> Node:
             return node()
         case _:
             assert_never(verb)
+
+
+def _awaited(case: model.Case) -> model.EventMatch | None:
+    """Return what a case holds a signal against: an event, or the results of a message."""
+    match case:
+        case model.CaseEvent(match=found):
+            return found
+        case model.CaseStatus(where=where) if where is not None:
+            return model.EventMatch("", where)
+        case _:
+            return None
 
 
 def _paths(moment: Moment | None) -> list[Expr]:

@@ -362,6 +362,7 @@ def catalog_of(records: Iterable[control.ControlRecord], complete_until: int = N
         complete_until=complete_until,
         records=known,
         migrations=tuple(effect for effect in effects if effect.what == "migrate"),
+        priced=any(c.price or c.parts != "one" for era in eras for c in era.space.channels),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from transforms.flows import model
-from transforms.flows.advance import end, exit_conditions, holds, proceed, recheck
+from transforms.flows.advance import end, exit_conditions, fits, holds, proceed, recheck
 from transforms.flows.plan import Node, Plan
 from transforms.flows.run import Run, node_of
 from transforms.flows.signals import AudienceChange, CommunicationUpdate, Event, Signal
@@ -59,14 +59,27 @@ def _wakes(run: Run, plan: Plan, session: Session, node: Node, signal: Signal, t
                 mine = session.sent.get(plan.numbers[step]) == signal.communication
                 if not mine or signal.status != status:
                     continue
+                if not fits(run, plan, session, node, index, step, t):
+                    continue
             case model.CaseAudience(audience=audience, when=when), AudienceChange():
                 if audience != signal.audience or (when == "entered") != signal.entered:
                     continue
             case _:
                 continue
-        if _happens(run, plan, session, node, index, t):
+        first = _listed(run, plan, session, node, index, t)
+        if _happens(run, plan, session, node, first, t):
             return True
     return False
+
+
+def _listed(run: Run, plan: Plan, session: Session, node: Node, index: int, t: int) -> int:
+    """Return the case that is listed first of those that came true with this one."""
+    verb = node.verb
+    if isinstance(verb, model.WaitFor) and not verb.rank:
+        for level in node.levels:
+            if level < index and holds(run, plan, session, node, level, t):
+                return level
+    return index
 
 
 def _restart(run: Run, plan: Plan, session: Session, verb: model.WaitFor, t: int) -> None:

@@ -9,6 +9,7 @@ import msgspec
 
 from transforms.flows import control
 from transforms.flows import outputs as out
+from transforms.flows.accounting import accounted
 from transforms.flows.catalog import NEVER, Catalog
 from transforms.flows.codec import decode
 from transforms.flows.ids import short
@@ -58,17 +59,18 @@ class Player:
         done = step(self.catalog, before, signal)
         assert not isinstance(done, Behind), "the log of a scenario is complete"
         self.state = done.state
-        for output in done.outputs:
+        outputs = accounted(self.catalog, done.outputs)
+        for output in outputs:
             if isinstance(output, out.Communication):
                 self._sent[output.step] = output.communication
                 self._sent[f"{output.flow}/{output.step}"] = output.communication
-        said = [self._transcript.line(output) for output in done.outputs]
+        said = [self._transcript.line(output) for output in outputs]
         said = said or [self._nothing(before, signal)]
         if done.wake_at != self._wake:
             self._wake = done.wake_at
             when = "never" if self._wake is None else self._transcript.clock(self._wake)
             said.append(f"next {when}")
-        return Turn(signal, done.outputs, done.wake_at, said)
+        return Turn(signal, outputs, done.wake_at, said)
 
     def _resolved(self, given: Input) -> Signal | None:
         if given.communication is None or not isinstance(given.signal, CommunicationUpdate):

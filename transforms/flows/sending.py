@@ -7,6 +7,7 @@ from typing import Any
 from transforms.flows import model
 from transforms.flows import outputs as out
 from transforms.flows.bounds import LONGEST_WAIT, fits, full
+from transforms.flows.channels import agent_of, tracking_of
 from transforms.flows.codec import encoded_size
 from transforms.flows.keeping import drop, keep, tell, write
 from transforms.flows.plan import Node, Plan
@@ -225,6 +226,7 @@ def _leave(
     sent.facts = {"sent_at": t} if attempt == 1 else {"sent_at": t, "attempt": attempt}
     if again and verb.failover_after is not None:
         sent.due = after(verb.failover_after, t, run.zone_of(plan))
+    known = run.era.channels.get(channel)
     run.outputs.append(
         out.Message(
             f"{sent.id}-{attempt}",
@@ -241,8 +243,9 @@ def _leave(
             template.version if template is not None else "",
             data,
             verb.topic,
-            None,
+            agent_of(verb, channel, known),
             sent.expires,
+            tracking_of(verb, known),
         )
     )
     if run.era.cap_memory:

@@ -8,10 +8,10 @@ import msgspec
 
 from transforms.flows import model
 from transforms.flows import outputs as out
-from transforms.flows.codec import encoded_size
 from transforms.flows.keeping import about, drop, tell, write
-from transforms.flows.plan import Node, Plan
-from transforms.flows.run import Data, Run
+from transforms.flows.plan import Plan
+from transforms.flows.results import note
+from transforms.flows.run import Run
 from transforms.flows.sending import fail_over
 from transforms.flows.shelf import look_through, put_back, shelve, take_down
 from transforms.flows.signals import CommunicationUpdate, ProfileChange
@@ -24,7 +24,6 @@ KNOWN = FINAL | PASSING | {"unsubscribed"}
 ARRIVED = frozenset("delivered read opened clicked replied".split())
 UNDERWAY = frozenset(("active", "sent"))
 """Statuses of what the worker may still be able to take back."""
-DATA_BOUND = 4 * 1024
 
 
 def take_status(run: Run, change: CommunicationUpdate, t: int) -> bool:
@@ -44,7 +43,9 @@ def take_status(run: Run, change: CommunicationUpdate, t: int) -> bool:
     node = plan.nodes[found.step]
     verb = node.verb
     assert isinstance(verb, model.Send)
-    data = _note(run, plan, node, found, change, t)
+    if change.status in KNOWN:
+        found.facts = found.facts | {change.status: t}
+    data, reported = note(run, plan, node, found, change, t)
     goes_on = found.status != "planned" or "attempt" in found.facts
     fails = (
         bool(verb.failover) and change.status in FAILED and found.status not in FINAL and goes_on
@@ -61,7 +62,8 @@ def take_status(run: Run, change: CommunicationUpdate, t: int) -> bool:
         run.told = about(plan, node, found) | {"status": change.status, "ended": ends}
     session = next((s for s in run.state.sessions if s.id == found.session), None)
     row = msgspec.structs.replace(found, status=change.status)
-    write(run, plan, node, row, session, t, data=data, name=run.other_id())
+    name = run.other_id()
+    write(run, plan, node, row, session, t, data=data, name=name, reported=reported)
     if fails and fail_over(run, plan, node, found, session, t):
         return False
     if fails:
@@ -69,22 +71,6 @@ def take_status(run: Run, change: CommunicationUpdate, t: int) -> bool:
     if past is not None:
         shelve(run.state, past, t)
     return True
-
-
-def _note(
-    run: Run, plan: Plan, node: Node, found: Communication, change: CommunicationUpdate, t: int
-) -> Data:
-    """Remember when a status came, and its data up to 4 KB in all; return the data taken."""
-    if change.status in KNOWN:
-        found.facts = found.facts | {change.status: t}
-    if not change.data:
-        return {}
-    joined = found.facts.get("data", {}) | change.data
-    if encoded_size(joined) > DATA_BOUND:
-        run.reject("value_too_large", t, plan.id, "communication", node.name)
-        return {}
-    found.facts = found.facts | {"data": joined}
-    return change.data
 
 
 def _unsubscribe(run: Run, channel: str, topic: str | None, t: int) -> None:

@@ -100,11 +100,13 @@ class Transcript:
             case out.Message():
                 words = [f"{output.channel} to {output.address}", f"template {output.template}"]
                 words += [f"topic {output.topic}" if output.topic else ""]
+                words += [f"from {output.agent}" if output.agent else "", _tracked(output)]
                 words += [self._until("expires", output.expires), _data(output.data)]
                 return "message", self._place(output), words
             case out.Communication():
                 words = [f"{output.status} by {output.channel}", output.reason or ""]
-                words += [self._until("due", output.due), output.variant or "", _data(output.data)]
+                words += [self._until("due", output.due), output.variant or "", *_worth(output)]
+                words += [_data(output.data)]
                 return "status", self._place(output), words
             case out.Webhook():
                 words = [f"{output.method} {output.url}"]
@@ -193,6 +195,24 @@ class Transcript:
                 return "profile", place or "by the user", told
             case _:
                 assert_never(output)
+
+
+def _tracked(message: out.Message) -> str:
+    words = [f"{what} links" if what == "short" else what for what in _told(message.tracking)]
+    return f"tracks {' '.join(words)}" if words else ""
+
+
+def _told(tracking: dict[str, Any]) -> list[str]:
+    """Name what is tracked, and how links are written."""
+    return [what if said is True else str(said) for what, said in tracking.items()]
+
+
+def _worth(row: out.Communication) -> list[str]:
+    """Say how many parts left if not one, what they cost, and what results report."""
+    parts = f"{row.parts} parts" if row.parts is not None and row.parts > 1 else ""
+    cost = "" if row.cost is None else f"cost {row.cost:g}"
+    reported = "" if row.reported_cost is None else f"reported cost {row.reported_cost:+g}"
+    return [parts, cost, reported]
 
 
 def _data(data: dict[str, Any]) -> str:

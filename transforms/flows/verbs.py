@@ -53,11 +53,12 @@ class CaseEvent(Value, frozen=True, gc=False, tag="case_event"):
 
 
 class CaseStatus(Value, frozen=True, gc=False, tag="case_status"):
-    """The communication of a send step reached a status."""
+    """The communication of a send step reached a status, with results that fit (C5)."""
 
     status: str
     step: str
     then: str | None = None
+    where: Expr | None = None
 
 
 class CaseWhen(Value, frozen=True, gc=False, tag="case_when"):
@@ -139,7 +140,8 @@ class Send(Value, frozen=True, gc=False, tag="send"):
     """Make a communication, planned for ``at`` or due now, judged when due (R14).
 
     ``branches`` maps a reason (``no_consent``, ``capped`` …) to a step, taken only
-    by a send that is due at once.
+    by a send that is due at once. ``agents`` are the senders by channel (C15). ``track``
+    and ``links`` None: as the channel says (I31).
     """
 
     channel: str
@@ -153,6 +155,9 @@ class Send(Value, frozen=True, gc=False, tag="send"):
     failover_after: Delay | None = None
     keep: bool = False
     branches: tuple[tuple[str, str], ...] = ()
+    agents: tuple[tuple[str, str], ...] = ()
+    track: tuple[str, ...] | None = None
+    links: Literal["short", "whole"] | None = None
 
 
 class Promote(Value, frozen=True, gc=False, tag="promote"):

@@ -25,7 +25,16 @@ from transforms.flows.expressions.scope import Scope, Types
 
 Kinds = frozenset[str] | None
 
-_COMMUNICATION: Types = {"status": "text", "channel": "text", "sent_at": "date"}
+_COMMUNICATION: Types = {
+    "status": "text",
+    "channel": "text",
+    "sent_at": "date",
+    "reply": "text",
+    "digits": "text",
+    "choice": "text",
+    "duration": "number",
+    "cost": "number",
+}
 
 
 def kinds_of(node: Value, scope: Scope) -> Kinds:

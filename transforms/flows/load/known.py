@@ -23,7 +23,8 @@ IN_SESSION: frozenset[Root] = frozenset(("entry", "session", "participant", "com
 class Known(msgspec.Struct, frozen=True, gc=False):
     """Names by kind; types by property and trait. ``entry`` None: its fields are not known.
 
-    ``flows`` None: the other flows are not known.
+    ``flows`` None: the other flows are not known. ``agents`` have their channels, ``tracks``
+    are what each channel can tell of its messages.
     """
 
     channels: frozenset[str] = frozenset()
@@ -38,6 +39,8 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     senders: frozenset[str] = frozenset()
     hand: frozenset[Root] = frozenset()
     flows: frozenset[str] | None = None
+    agents: dict[str, str] = {}
+    tracks: dict[str, tuple[str, ...]] = {}
 
     def at_hand(self, *roots: Root) -> Known:
         """Give the names for a place where only these roots can be read."""
@@ -70,6 +73,8 @@ def of_space(space: model.Space) -> Known:
         computed=frozenset(a.name for a in space.audiences if a.when is not None),
         events={name: _kinds(types) for name, types in space.events},
         traits=_kinds(space.traits),
+        agents={agent.name: agent.channel for agent in space.agents},
+        tracks={channel.name: channel.tracks for channel in space.channels},
     )
 
 

@@ -1,4 +1,4 @@
-"""The space's file: channels, topics, caps, quiet hours, declared types and audiences."""
+"""The space's file: channels, agents, topics, caps, quiet hours, declared types and audiences."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from transforms.flows import model
+from transforms.flows.load import read_channels
 from transforms.flows.load.fields import Fields, fields
 from transforms.flows.load.known import Known, of_space
 from transforms.flows.load.nodes import Mapping, Node, Scalar, compose, describe
@@ -41,7 +42,7 @@ def _space(reading: Reading, found: Fields) -> model.Space:
         name=found.read("space", lambda node: reading.name(node, "a space")) or "default",
         zone=found.read("zone", reading.zone) or "UTC",
         slack=found.read("slack", lambda node: _slack(reading, node)) or 0,
-        channels=_each(reading, found.get("channels"), "channels", _channel),
+        channels=_each(reading, found.get("channels"), "channels", read_channels.channel),
         topics=_each(reading, found.get("topics"), "topics", _topic),
         quiet_hours=found.read("quiet_hours", reading.window),
         events=_each(reading, found.get("events"), "events", _event),
@@ -51,10 +52,13 @@ def _space(reading: Reading, found: Fields) -> model.Space:
     names = {k.text for k, _ in audiences.items} if isinstance(audiences, Mapping) else set()
     known = msgspec.structs.replace(of_space(declared), audiences=frozenset(names))
     reading = Reading(reading.report, known)
+    agents = _each(reading, found.get("agents"), "agents", read_channels.agent)
+    on = {agent.name: agent.channel for agent in agents}
+    read_channels.own_agents(reading, found.get("channels"), on)
     caps = found.read("caps", lambda node: reading.many(node, lambda cap: _cap(reading, cap)))
     computed = _each(reading, audiences, "audiences", _audience)
     found.close()
-    return msgspec.structs.replace(declared, audiences=computed, caps=caps or ())
+    return msgspec.structs.replace(declared, audiences=computed, caps=caps or (), agents=agents)
 
 
 def _each(
@@ -80,16 +84,6 @@ def _slack(reading: Reading, node: Node) -> int | None:
         known = "write for example 10s"
         reading.problem(node, "invalid-duration", f"{delay.text} is not exact", known)
     return None if delay is None else delay.ms
-
-
-def _channel(reading: Reading, key: Scalar, node: Node) -> model.Channel | None:
-    found = fields(reading, node, f'channel "{key.text}"')
-    if found is None:
-        return None
-    reading.name(key, "a channel")
-    address = found.need("address", reading.text)
-    found.close()
-    return model.Channel(key.text, address or "")
 
 
 def _topic(reading: Reading, key: Scalar, node: Node) -> model.Topic | None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 
 from transforms.flows import model
-from transforms.flows.load import read_waits
+from transforms.flows.load import read_channels, read_waits
 from transforms.flows.load.fields import Fields, fields
 from transforms.flows.load.follow import ReadStep
 from transforms.flows.load.nodes import Mapping, Node, Scalar, Sequence, describe
@@ -98,6 +98,7 @@ def _send(reading: Reading, found: Fields) -> model.Verb | None:
     if late is not None and not failover:
         said = f'{found.what} has "failover_after", which needs failover: a list of channels'
         reading.problem(found.node.key("failover_after") or found.node, "missing-key", said)
+    track, links = read_channels.tracking_of(reading, found, channel, failover or ())
     verb = model.Send(
         channel=channel or "",
         template=template or "",
@@ -110,6 +111,9 @@ def _send(reading: Reading, found: Fields) -> model.Verb | None:
         failover_after=late,
         keep=found.flag("keep"),
         branches=tuple((reason, then) for reason, then in branches if then is not None),
+        agents=read_channels.agents_of(reading, found, (channel or "", *(failover or ()))),
+        track=track,
+        links=links,
     )
     return verb if channel and template else None
 

@@ -132,7 +132,8 @@ def _made(reading: Reading, found: Fields, kind: str, then: str | None) -> model
             return model.CaseAudience(name, "entered" if kind == "enters" else "left", then)
         case _:
             step = found.read(kind, lambda node: _sender(reading, node))
-            return None if step is None else model.CaseStatus(kind, step, then)
+            where = found.read("where", reading.condition)
+            return None if step is None else model.CaseStatus(kind, step, then, where)
 
 
 def _sender(reading: Reading, node: Node) -> str | None:

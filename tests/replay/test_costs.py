@@ -1,0 +1,97 @@
+"""What messages come to in a replay: parts and money, by step and for the flow (I25, I26)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.replay import kit
+from tests.replay.kit import START, Record
+from transforms import metrics
+from transforms.records import from_row
+
+FOLDER = Path(__file__).parents[1] / "scenarios" / "channels"
+PEOPLE = {
+    "kim": {"name": "Kim", "email": "kim@example.com", "phone": "+491511"},
+    "lu": {"name": "Łukasz", "phone": "+15550100"},
+    "ann": {"name": "Ann", "phone": "+3361234"},
+}
+
+
+def _lines(event: str) -> list[Record]:
+    found: list[Record] = []
+    for number, (user, traits) in enumerate(PEOPLE.items()):
+        known = {"type": "identify", "messageId": f"i{number}", "userId": user}
+        found.append({**known, "timestamp": START, "traits": traits})
+        said = {"parcel": "DE-4711", "id": user}
+        found.append(kit.track(number, user, event, START + 1000, properties=said))
+    return found
+
+
+def _reports(number: int, call: Record, *reports: tuple[float, str]) -> list[Record]:
+    return [
+        {
+            "type": "communication",
+            "messageId": f"c{number}{status}",
+            "userId": call["user"],
+            "timestamp": START + 60_000 + int(cost * 1000),
+            "communication": call["communication"],
+            "status": status,
+            "data": {"cost": cost, "duration": 30, "digits": "1"},
+        }
+        for cost, status in reports
+    ]
+
+
+def _report(tmp_path: Path, flow: str, lines: list[Record]) -> tuple[Path, Record]:
+    out = tmp_path / f"{flow}{len(lines)}"
+    events = kit.write_lines(tmp_path / f"{flow}.jsonl", lines)
+    path = str(FOLDER / f"{flow}.yaml")
+    done = kit.replay(out, events, flow=path, more=("--json",))
+    assert done.code == 0, done.err
+    told: Record = json.loads(done.out)["flows"][0]
+    return out, told
+
+
+def test_recipients_messages_parts_and_cost(tmp_path: Path) -> None:
+    """I26: a replay sums recipients, messages, parts and cost by country, for steps and the flow."""
+    _, flow = _report(tmp_path, "parcel", _lines("Shipped"))
+    steps = {step["step"]: step for step in flow["steps"]}
+
+    assert (flow["recipients"], flow["messages"], flow["parts"]) == (3, 8, 13)
+    assert (steps["whole"]["messages"], steps["whole"]["parts"]) == (3, 7)
+    assert (steps["short"]["messages"], steps["short"]["parts"]) == (3, 4)
+    assert (steps["mail"]["messages"], steps["mail"]["parts"]) == (1, 1)
+    assert steps["whole"]["cost"] == 0.27
+    assert flow["cost"] == 0.411
+    assert flow["reported_cost"] == 0
+
+
+def test_the_text_tells_parts_and_cost(tmp_path: Path) -> None:
+    """I25, I26: the report for the eye has columns of parts and cost where there are any."""
+    events = kit.write_lines(tmp_path / "parcel.jsonl", _lines("Shipped"))
+    done = kit.replay(tmp_path / "out", events, flow=str(FOLDER / "parcel.yaml"))
+
+    assert "  messages    8 decided, to 3 users, in 13 parts\n" in done.out
+    assert "  cost        0.41 by the prices\n" in done.out
+    assert "  step   reached  unique  waiting  decided  parts  cost" in done.out
+    assert "  whole        3       3        .        3      7  0.27\n" in done.out
+
+
+def test_reported_costs_are_summed_apart(tmp_path: Path) -> None:
+    """I26, I32: what results report of a call is its cost then; a later report counts by its rise."""
+    lines = _lines("Booked")
+    out, _ = _report(tmp_path, "call", lines)
+    for number, call in enumerate(r for r in kit.rows(out, "message") if r["step"] == "ring"):
+        lines += _reports(number, call, (0.2, "sent"), (0.85, "completed"))
+    out, flow = _report(tmp_path, "call", lines)
+
+    assert (flow["cost"], flow["reported_cost"]) == (0.36, 2.55)
+    counted = metrics.Counts()
+    for row in kit.rows(out, "communication"):
+        metrics.add(counted, from_row("communication", row))  # type: ignore[arg-type]
+    flows = [row for row in metrics.rows(counted) if isinstance(row, metrics.FlowMetric)]
+    days = {row.metric: row.value for row in flows if row.window == "day"}
+    assert days == {"parts": 3, "cost": 0.36, "reported_cost": 2.55}
+    tables = [r for r in kit.rows(out, "flow_metric") if r["window"] == "day"]
+    assert {r["metric"]: r["value"] for r in tables if r["metric"] in days} == days
