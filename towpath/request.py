@@ -13,6 +13,7 @@ from towpath.cli import common
 from towpath.control_log import InvalidLines, check, read_log, with_flows
 from towpath.rates import load_rates
 from transforms import sources
+from transforms.flows.clashes import refuse
 from transforms.flows.control import ControlRecord
 from transforms.flows.load import Problem, Project, load_project
 from transforms.flows.load.project import SPACE
@@ -110,7 +111,7 @@ def _records(args: argparse.Namespace) -> list[ControlRecord]:
 
 def _followed(records: list[ControlRecord]) -> list[ControlRecord]:
     try:
-        catalog_of(records)
+        refuse(catalog_of(records))
     except InvalidLog as error:
         raise common.UserError(f"the flows cannot be run: {error}", code=1) from None
     return records

@@ -25,6 +25,15 @@ from transforms.flows.expressions.scope import Scope, Types
 
 Kinds = frozenset[str] | None
 
+MESSAGE: Types = {
+    "text": "text",
+    "as_number": "number",
+    "number": "text",
+    "channel": "text",
+    "call": "boolean",
+    "communication": "text",
+}
+"""What is known of a message or a call of the user."""
 _COMMUNICATION: Types = {"status": "text", "channel": "text", "sent_at": "date"}
 
 
@@ -85,6 +94,8 @@ def declared(node: Path, scope: Scope) -> tuple[Types, ...]:
             one = scope.variables
         case "communication" | "communications":
             one = _COMMUNICATION
+        case "message":
+            one = MESSAGE
         case "item":
             one = None
         case _:
