@@ -18,6 +18,11 @@ SPACE: Texts = {
     "events": "The properties of events, with their types. What is not declared is not checked.",
     "traits": "The traits of users, with their types.",
     "audiences": "Groups of users: computed, or `static`.",
+    "numbers": "Numbers and senders' names that users write to or call; flows name no others.",
+}
+NUMBER: Texts = {
+    "messages": "The channel of the messages that it takes, or a list of channels.",
+    "calls": "The channel of the calls that it takes, or a list of channels.",
 }
 CHANNEL: Texts = {"address": "The trait with the address, or `user` for the user's id."}
 TOPIC: Texts = {"opt_in": "Only for users who have said yes; else for all who have not said no."}
@@ -34,6 +39,12 @@ zone: Europe/Berlin
 channels:
   email: {address: email}
   log:   {address: user}
+  sms:   {address: phone}
+  voice: {address: phone}
+
+numbers:
+  "4711": {messages: sms}
+  "+4930555": {messages: sms, calls: voice}
 
 topics:
   news:  {}
@@ -65,6 +76,12 @@ the word about a topic on a channel goes before the word about the topic. The st
 topic, for its channel.
 """
 
+NUMBERS = """
+A number is compared as it is written, so it has to be written as providers report it. A name of
+digits stands in quotes. Two flows of one folder with the same keyword on a number, or for its
+calls, are an error (I8); a log by which both would run is refused by `towpath replay`.
+"""
+
 AUDIENCES = """
 A computed audience has a condition and is kept up to date, also where only time passes:
 `lapsed` is entered 60 days after the last order, without an event. A static audience (`static`)
@@ -92,6 +109,9 @@ def page() -> str:
         "## caps",
         keys(parts["cap"], CAP),
         "Only messages that left count. A cap is judged in the zone of the user.",
+        "## numbers",
+        keys(parts["number"], NUMBER),
+        NUMBERS,
         "## audiences",
         AUDIENCES,
     )

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import msgspec
 
-from transforms.flows import check_graph, check_templates, model, times
+from transforms.flows import check_graph, check_inbound, check_templates, model, times
 from transforms.flows.load.follow import Followed
 from transforms.flows.load.known import Known
 from transforms.flows.load.nodes import Mapping as Map
@@ -163,5 +163,7 @@ CHECKS: tuple[Callable[[Report, Map, Checked], None], ...] = (
     _once,
     _waits_on_exit,
     _closed_windows,
+    check_inbound.keywords_twice,
+    check_inbound.unheard,
 )
 """The checks of a flow's head; those of its graph and its templates follow."""

@@ -20,7 +20,7 @@ def read_number(reading: Reading, key: Scalar, node: Node) -> model.Number | Non
         return None
     messages = found.read("messages", lambda inner: _channels(reading, inner)) or ()
     calls = found.read("calls", lambda inner: _channels(reading, inner)) or ()
-    if not found.known.keys() & {k.text for k, _ in found.node.items}:
+    if not found.node.items:
         known = "write for example {messages: sms}"
         reading.problem(key, "missing-key", f"{found.what} takes neither messages nor calls", known)
     found.close()

@@ -115,7 +115,8 @@ def _no_kind(reading: Reading, found: Fields, kinds: list[str]) -> None:
         reading.problem(key, "unknown-status", said, known)
         return
     known = suggest(key.text, (*CASE_KINDS, *AWAITED))
-    said = f'"{key.text}" is neither a status of a message nor {", ".join(CASE_KINDS)}'
+    others = f"{', '.join(CASE_KINDS[:-1])} or {CASE_KINDS[-1]}"
+    said = f'"{key.text}" is neither a status of a message nor {others}'
     reading.problem(key, "unknown-status", said, known)
 
 
