@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import msgspec
 
-from transforms.flows.clashes import refuse
 from transforms.flows.control import ControlRecord, Publish, SetSpace, Start, decode_line
 from transforms.flows.load.problems import headline
+from transforms.flows.owners import refuse
 from transforms.flows.publish import InvalidLog, catalog_of
 
 Numbered = list[tuple[int, ControlRecord]]

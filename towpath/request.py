@@ -13,10 +13,10 @@ from towpath.cli import common
 from towpath.control_log import InvalidLines, check, read_log, with_flows
 from towpath.rates import load_rates
 from transforms import sources
-from transforms.flows.clashes import refuse
 from transforms.flows.control import ControlRecord
 from transforms.flows.load import Problem, Project, load_project
 from transforms.flows.load.project import SPACE
+from transforms.flows.owners import refuse
 from transforms.flows.publish import InvalidLog, catalog_of, records_of
 from transforms.flows.times import instant, utc
 from transforms.sources.mapping import Mapping, load_mapping

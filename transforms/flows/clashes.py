@@ -1,8 +1,4 @@
-"""Two flows for one word of a number, or for its calls: only one of them can own it (I8).
-
-A log that lets both run nonetheless is followed: the flow of higher priority has it, else the
-one whose id comes first (R13).
-"""
+"""Two flows for one word of a number, or for its calls: only one of them can own it (I8)."""
 
 from __future__ import annotations
 
@@ -12,9 +8,7 @@ from itertools import combinations
 import msgspec
 
 from transforms.flows import model
-from transforms.flows.catalog import Catalog
 from transforms.flows.plan import keyword
-from transforms.flows.publish_states import InvalidLog
 
 Exact = model.OnInbound | model.OnCall
 
@@ -49,15 +43,6 @@ def clashes(flows: Iterable[model.Flow], space: model.Space) -> Iterator[Clash]:
             if one.flow != other.flow and place is not None:
                 what = f"calls of {place}" if word is None else f'keyword "{word}" on {place}'
                 yield Clash(one, other, what)
-
-
-def refuse(catalog: Catalog) -> None:
-    """Raise InvalidLog if two flows run at the same time that would own the same."""
-    for era in catalog.eras:
-        running = [view.plan.flow for view in era.answering if view.status == "running"]
-        for clash in clashes(running, era.space) if len(running) > 1 else ():
-            flows = f"{clash.one.flow} and {clash.other.flow}"
-            raise InvalidLog(f"{flows} would both run with the {clash.what}")
 
 
 def _words(trigger: model.Trigger) -> Iterator[str | None]:
