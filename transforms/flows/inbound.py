@@ -73,8 +73,13 @@ def reply(run: Run, signal: Inbound, t: int) -> None:
 
 
 def claim(run: Run, signal: Inbound, live: list[Session], t: int) -> tuple[FlowView, Start] | None:
-    """Decide who gets the message: a session is noted in the run, an entry is returned (R13)."""
-    message, word = said(signal), keyword(signal.text)
+    """Decide who gets the message: a session is noted in the run, an entry is returned (R13).
+
+    Of sessions with the same right, the one goes first whose own message this one answers.
+    """
+    message, word, answered = said(signal), keyword(signal.text), signal.communication
+    if answered is not None:
+        live = sorted(live, key=lambda session: answered not in session.sent.values())
     for strength in (EXACT, ANY):
         for session in live:
             plan = run.plan_of(session)
@@ -88,7 +93,7 @@ def claim(run: Run, signal: Inbound, live: list[Session], t: int) -> tuple[FlowV
         if entry is not None:
             run.message = _kept(run, entry[0].plan, message, t)
             return entry
-    if signal.communication is None:
+    if answered is None:
         run.reject("no_claim", t, detail=f"{signal.channel} {signal.number}")
     return None
 
