@@ -57,7 +57,7 @@ TOP_LEVEL = ["towpath", "transforms", "pipelines", "schemas"]
 # Structs stay out of these modules: compiled, they would lose their options.
 HOT = {
     "transforms/flows": "advance audiences bounds catalog channels codec dates due effects elapsing "
-    "enrolling entry goals handle ids keeping memory plan reaching react results run "
+    "enrolling entry goals handle ids inbound keeping memory plan reaching react results run "
     "sending series shelf standing statuses step view",
     "transforms/flows/expressions": "changing compiling condition dates decisions getting "
     "relations values",

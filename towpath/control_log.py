@@ -8,6 +8,7 @@ import msgspec
 
 from transforms.flows.control import ControlRecord, Publish, SetSpace, Start, decode_line
 from transforms.flows.load.problems import headline
+from transforms.flows.owners import refuse
 from transforms.flows.publish import InvalidLog, catalog_of
 
 Numbered = list[tuple[int, ControlRecord]]
@@ -59,9 +60,12 @@ def with_flows(log: Numbered, own: Iterable[ControlRecord]) -> list[ControlRecor
 
 
 def check(log: Numbered, records: list[ControlRecord], path: str) -> None:
-    """Follow the log; raise InvalidLines with the line of the record that cannot be followed."""
+    """Follow the log; raise InvalidLines with the line of the record that cannot be followed.
+
+    Nor may it be one after which two flows own the same keyword, or the calls, of a number (I8).
+    """
     try:
-        catalog_of(records)
+        refuse(catalog_of(records))
     except InvalidLog as error:
         raise InvalidLines(_where(log, records, path, error)) from None
 
@@ -71,7 +75,7 @@ def _where(log: Numbered, records: list[ControlRecord], path: str, error: Invali
     lines = {id(record): number for number, record in log}
     for count in range(1, len(ordered) + 1):
         try:
-            catalog_of(ordered[:count])
+            refuse(catalog_of(ordered[:count]))
         except InvalidLog as first:
             number = lines.get(id(ordered[count - 1]), 1)
             why = [f"  {headline(problem)}" for problem in first.problems]

@@ -16,6 +16,7 @@ from transforms import sources
 from transforms.flows.control import ControlRecord
 from transforms.flows.load import Problem, Project, load_project
 from transforms.flows.load.project import SPACE
+from transforms.flows.owners import refuse
 from transforms.flows.publish import InvalidLog, catalog_of, records_of
 from transforms.flows.times import instant, utc
 from transforms.sources.mapping import Mapping, load_mapping
@@ -110,7 +111,7 @@ def _records(args: argparse.Namespace) -> list[ControlRecord]:
 
 def _followed(records: list[ControlRecord]) -> list[ControlRecord]:
     try:
-        catalog_of(records)
+        refuse(catalog_of(records))
     except InvalidLog as error:
         raise common.UserError(f"the flows cannot be run: {error}", code=1) from None
     return records

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from towpath.portable_space import (
     SECTIONS,
     conflicts,
@@ -20,7 +22,7 @@ def merged(here: str, wanted: str) -> str | None:
     has = entries(here)
     for section in SECTIONS:
         lines = {
-            name: flow_text(value)
+            _key(name): flow_text(value)
             for (part, name), value in entries(wanted).items()
             if part == section and (part, name) not in has
         }
@@ -61,6 +63,11 @@ def _added(text: str, section: str, lines: dict[str, str]) -> str:
     indent = " " * (first - text.rfind("\n", 0, first) - 1)
     cut = _line_end(text, _end(text, node))
     return text[:cut] + _block(indent, lines) + text[cut:]
+
+
+def _key(name: str) -> str:
+    """Write a key; one of digits, or with signs of YAML, in quotes."""
+    return name if name[:1].isalpha() and not set(name) & set(":#,[]{}\"'") else json.dumps(name)
 
 
 def _block(indent: str, lines: dict[str, str]) -> str:

@@ -140,6 +140,43 @@ TRIGGERS: dict[str, tuple[str, Texts, str]] = {
         },
         '- communication: ended\n  where: communication.name == "offer"',
     ),
+    "inbound": (
+        (
+            "A message that the user sends to a number of the space, or in a channel. One message "
+            "is claimed once: by a session that waits for its exact keyword, else by an entry with "
+            "it, else by a session that waits for any words, else by an entry with `any` (R13). "
+            "The session keeps as `entry.` what `where` reads as `message.`: `text`, `as_number` "
+            "(if it is one), `number`, `channel`, `call` and `communication`."
+        ),
+        {
+            "inbound": "A keyword, a list of them, or `any`. Blanks around it and case do not matter.",
+            "number": "The number, or the sender's name, that the user wrote to.",
+            "channel": "The channel; without a number, all that comes by it.",
+            "where": "A condition on the message; one that does not match claims nothing.",
+        },
+        "- inbound: [JOIN, START]\n  number: 4711\n- {inbound: any, channel: sms, where: message.as_number is set}",
+    ),
+    "call": (
+        (
+            "A call of the user to a number, which belongs to one running flow (I8). It reads and "
+            "keeps the same as `inbound`."
+        ),
+        {
+            "call": "`true`.",
+            "number": "The number called.",
+            "channel": "Only by this channel.",
+            "where": "A condition on the call.",
+        },
+        '- call: true\n  number: "+4930555"',
+    ),
+    "incoming": (
+        (
+            "Whatever the user sends by a channel, messages and calls, to any number; it claims "
+            "like `inbound: any`. It reads and keeps the same as `inbound`."
+        ),
+        {"incoming": "The channel.", "where": "A condition on the message or call."},
+        "- incoming: sms",
+    ),
 }
 
 EXITS: dict[str, tuple[str, Texts, str]] = {
@@ -197,7 +234,8 @@ STEPS: dict[str, tuple[str, Texts, str]] = {
             "timeout": "`after` a duration, `then` a step. What comes exactly then is too late. "
             "Without a time-out the session ends after 400 days.",
             "rank": "Wait until the time-out and take the first listed of those that happened.",
-            "repeat": "`restart`: an event case without `then` starts the time-out again.",
+            "repeat": "`restart`: an event, a message or a call whose case has no `then` starts the "
+            "time-out again.",
         },
         (
             "answer:\n  wait_for:\n    - {event: Order Completed, then: thanks}\n"
@@ -216,6 +254,24 @@ STEPS: dict[str, tuple[str, Texts, str]] = {
             "who:\n  if:\n    - {when: entry.value >= 100, then: large}\n  else: small\n"
             "large: {send: log, template: note, then: over}\n"
             "small: {send: log, template: note, then: over}\nover: {end: done}"
+        ),
+    ),
+    "match_message": (
+        (
+            "Branches by the words of the last message of the user that this session claimed, by "
+            "its entry or by a wait: an exact keyword before `any`, whatever their order."
+        ),
+        {
+            "match_message": "Cases: `inbound` a keyword, a list of them or `any`, `then` a step.",
+            "else": "The step for all other words, and where there was no message; without it the "
+            "next in the file.",
+        },
+        (
+            "reply:\n  wait_for:\n    - {inbound: any, number: 4711}\n"
+            "words:\n  match_message:\n    - {inbound: [YES, JA], then: good}\n"
+            "    - {inbound: any, then: unsure}\n  else: over\n"
+            "good: {send: log, template: note, then: over}\n"
+            "unsure: {wait: 1h, then: over}\nover: {end: done}"
         ),
     ),
     "split": (
@@ -359,6 +415,14 @@ CASES: dict[str, tuple[str, str]] = {
     "when": ("`when`", "A condition that is true, or becomes true."),
     "enters": ("`enters`", "The user enters an audience."),
     "leaves": ("`leaves`", "The user leaves an audience."),
+    "inbound": (
+        "`inbound` with `number`, `channel`, `where`",
+        (
+            "The user sends a message with the keyword, one of a list, or with `any` words; the "
+            "session reads it as `message.` from then on."
+        ),
+    ),
+    "call": ("`call: true` with `number`, `channel`, `where`", "The user calls."),
     "status": (
         "a status",
         (

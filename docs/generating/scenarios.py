@@ -39,6 +39,13 @@ KIND: dict[str, tuple[str, str]] = {
         "`communication remind opened {place: 1}`",
         "a status of the newest message of a send step; `flow/step` if several have it",
     ),
+    "inbound": (
+        '`inbound sms 4711 "YES" answers=ask`, `inbound voice +4930555 call`',
+        (
+            "a message to a number or a call; `answers` names the send step whose newest message "
+            "it answers, or has a message's id in quotes"
+        ),
+    ),
     "time": ("`time`", "nothing happens until then; what is due comes"),
     "command": (
         "`command stop cart`, `hold cart resume=shift`, `resume cart`, `suppress cart off`",

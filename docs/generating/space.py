@@ -20,6 +20,11 @@ SPACE: Texts = {
     "events": "The properties of events, with their types. What is not declared is not checked.",
     "traits": "The traits of users, with their types.",
     "audiences": "Groups of users: computed, or `static`.",
+    "numbers": "Numbers and senders' names that users write to or call; flows name no others.",
+}
+NUMBER: Texts = {
+    "messages": "The channel of the messages that it takes, or a list of channels.",
+    "calls": "The channel of the calls that it takes, or a list of channels.",
 }
 CHANNEL: Texts = {
     "kind": "The known kind that it is one of, where its name is another.",
@@ -59,6 +64,10 @@ channels:
   sms:   {price: {"+49": 0.07, else: 0.05}}
   voice: {price: 0.12}
   log:   {address: user}
+
+numbers:
+  "4711": {messages: sms}
+  "+4930555": {messages: sms, calls: voice}
 
 agents:
   newsroom: {channel: email, sender: Shop <news@shop.example>}
@@ -104,6 +113,12 @@ one each part has 153, or 67. Parts and cost stand in the row of the status `act
 numbers of steps and flows; what results report of a cost is counted apart, as `reported_cost`.
 """
 
+NUMBERS = """
+A number is compared as it is written, so it has to be written as providers report it. A name of
+digits stands in quotes. Two flows of one folder with the same keyword on a number, or for its
+calls, are an error (I8); a log by which both would run is refused by `towpath replay`.
+"""
+
 AUDIENCES = """
 A computed audience has a condition and is kept up to date, also where only time passes:
 `lapsed` is entered 60 days after the last order, without an event. A static audience (`static`)
@@ -143,6 +158,9 @@ def page() -> str:
         "## caps",
         keys(parts["cap"], CAP),
         "Only messages that left count. A cap is judged in the zone of the user.",
+        "## numbers",
+        keys(parts["number"], NUMBER),
+        NUMBERS,
         "## audiences",
         AUDIENCES,
     )

@@ -21,6 +21,8 @@ READS = {
     "data": "what the step gives with `data:`",
     "flow": "`flow.id` and `flow.version`",
     "communication": "nothing so far: always missing",
+    "message": "what the user sent to the session last, when the message is made: `text`, "
+    "`as_number`, `number`, `channel`, `call`, `communication`",
     "now": "the instant of the rendering, an ISO text",
 }
 INTERNAL = {"#", "content", "illegal", "output", "doc"}

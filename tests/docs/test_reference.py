@@ -20,8 +20,9 @@ from transforms.flows.templates import load_template
 from transforms.sources.mapping import load_mapping
 
 SPACE = """
-channels: {log: {address: user}, email: {address: email}}
+channels: {log: {address: user}, email: {address: email}, sms: {address: phone}}
 agents: {desk: {channel: email}}
+numbers: {"4711": {messages: sms}, "+4930555": {calls: sms}}
 topics: {news: {}}
 audiences: {club: static, vip: count(event "Order Completed") >= 3}
 """

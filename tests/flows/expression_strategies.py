@@ -46,7 +46,7 @@ def paths(roots):
     )
 
 
-OUTSIDE = ["event", "entry", "user", "participant", "session", "communication"]
+OUTSIDE = ["event", "entry", "user", "participant", "session", "communication", "message"]
 
 leaves = st.one_of(
     literals,

@@ -10,6 +10,7 @@ from itertools import zip_longest
 from hypothesis import strategies as st
 
 from transforms.flows import expressions, model, times, windows
+from transforms.flows.plan import keyword
 from transforms.flows.templates import load_template
 
 CHANNELS = ("email", "sms")
@@ -19,6 +20,7 @@ SPACE = model.Space(
         model.Channel("sms", "phone", parts="gsm", tracks=("clicks",)),
     ),
     agents=(model.Agent("desk", "email"), model.Agent("line", "sms")),
+    numbers=(model.Number("4711", ("sms",), ("sms",)), model.Number("Shop, 2", ("sms",), ())),
     topics=(model.Topic("marketing"), model.Topic("news", opt_in=True)),
     audiences=(
         model.Audience("vip", expressions.parse("user.total >= 200")),
@@ -84,7 +86,20 @@ reenter = st.just(model.Reenter(allowed=False)) | st.builds(
 again = st.none() | reenter
 matches = st.builds(model.EventMatch, texts, optional_condition)
 
+keywords = st.lists(texts, max_size=3, unique_by=keyword).map(
+    lambda found: tuple(word.strip() for word in found)
+)
+places = st.sampled_from([("4711", None), ("Shop, 2", "sms"), (None, "sms")])
+heard = st.none() | st.sampled_from(
+    ["message.as_number > 3", 'message.text contains "a" and user.age > 1', "not message.call"]
+).map(expressions.parse)
+
 triggers = st.one_of(
+    st.builds(
+        lambda words, to, *more: model.OnInbound(words, *to, *more), keywords, places, heard, again
+    ),
+    st.builds(model.OnCall, st.just("4711"), st.none() | st.just("sms"), heard, again),
+    st.builds(model.OnIncoming, st.just("sms"), heard, again),
     st.builds(model.OnEvent, matches, again),
     st.builds(
         model.OnCombination,
@@ -230,7 +245,7 @@ def _sends(step: model.Step) -> bool:
 
 def _branches(verb: model.Verb) -> set[str | None]:
     match verb:
-        case model.If(cases, otherwise):
+        case model.If(cases, otherwise) | model.MatchMessage(cases, otherwise):
             return {*(case.then for case in cases), otherwise}
         case model.Split(branches):
             return {branch.then for branch in branches}
@@ -254,7 +269,7 @@ def _step(
     free = later[0] not in wanted
     to = st.sampled_from(later)
     first = draw(to) if free else later[0]
-    kinds = ["plain", "until", "for", "if", "split", "send", *(["end"] if free else [])]
+    kinds = ["plain", "until", "for", "if", "match", "split", "send", *(["end"] if free else [])]
     match draw(st.sampled_from(kinds)):
         case "plain":
             return model.Step(name, draw(plain), first)
@@ -268,6 +283,11 @@ def _step(
         case "if":
             ways = draw(st.lists(st.builds(model.IfCase, conditions, to), min_size=1, max_size=3))
             return model.Step(name, model.If(tuple(ways), first))
+        case "match":
+            words = draw(st.lists(texts, min_size=1, max_size=3, unique_by=keyword))
+            found = [model.Keywords((word.strip(),), draw(to)) for word in words]
+            found += [model.Keywords((), draw(to))] if draw(st.booleans()) else []
+            return model.Step(name, model.MatchMessage(tuple(found), first))
         case "split":
             return model.Step(name, draw(_split(first, to)))
         case "send":
@@ -285,6 +305,16 @@ def _wait_for(
         st.builds(model.CaseEvent, matches, to | st.just(itself)),
         st.builds(model.CaseWhen, conditions, to),
         st.builds(model.CaseAudience, st.just("vip"), st.sampled_from(["entered", "left"]), to),
+    ]
+    kinds += [
+        st.builds(
+            lambda words, place, *more: model.CaseInbound(words, *place, *more),
+            keywords,
+            places,
+            heard,
+            to,
+        ),
+        st.builds(model.CaseCall, st.none() | st.just("4711"), st.just("sms"), heard, to),
     ]
     if senders:
         status = st.sampled_from(["opened", "clicked"])

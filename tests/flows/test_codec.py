@@ -79,6 +79,7 @@ def full() -> State:
     session.happened, session.true, session.goals = [1], [0], ["bought"]
     session.promotions = [Promotion(5, "banner", "ten_off", NOW + DAY, NOW + 2)]
     session.halt = Halt(NOW, 3, "shift", 5, 2, "case_1", True)
+    session.message = {"text": "YES", "number": "4711", "channel": "sms", "call": False}
     state.suppressed = [0, -1]
     state.ended = [Session(session_id("old"), 1, 1, "k", NOW, 0, NOW, ended=NOW)]
     state.sends = [Sent(NOW, "email", "marketing")]

@@ -10,13 +10,14 @@ import msgspec
 
 from tests.kit.worlds import DAY, EVENTS, HOUR, MINUTE, ZONES, World
 from transforms.flows import outputs as out
-from transforms.flows.catalog import NEVER
+from transforms.flows.catalog import NEVER, Catalog
 from transforms.flows.signals import (
     AudienceChange,
     Command,
     CommunicationUpdate,
     Enter,
     Event,
+    Inbound,
     ProfileChange,
     Signal,
     Time,
@@ -75,7 +76,7 @@ def history(world: World, seed: int, length: int | None = None) -> History:
         assert isinstance(done, Done)
         state = done.state
         at = max(clock, handling(signal, world.slack))
-        heard = not isinstance(signal, Event) or catalog.heard.get(signal.name, NEVER) <= at
+        heard = _heard(catalog, signal, at)
         clock = at if heard else clock
         refused = any(getattr(o, "reason", "") == "too_old" for o in done.outputs)
         handled.append(Handled(signal, clock, done.outputs, heard and not refused))
@@ -89,6 +90,17 @@ def history(world: World, seed: int, length: int | None = None) -> History:
     return History(
         world, user, tuple(handled), until, tuple(outputs), done.state, done.wake_at, largest
     )
+
+
+def _heard(catalog: Catalog, signal: Signal, at: int) -> bool:
+    """Tell whether anything reads the signal (R5)."""
+    match signal:
+        case Event(name=name):
+            return catalog.heard.get(name, NEVER) <= at
+        case Inbound(communication=None):
+            return catalog.listens <= at
+        case _:
+            return True
 
 
 def handling(signal: Signal, slack: int) -> int:
@@ -118,7 +130,7 @@ def _signal(
     if rng.random() < 0.03:
         base[rng.choice(("bypass", "backfill"))] = True
     match rng.choice(
-        "event event event event event profile profile audience enter order sent".split()
+        "event event event event event profile profile audience enter order sent said".split()
     ):
         case "event":
             properties = {"k": rng.choice("xyz"), "v": rng.choice((1, 4, 9.5, 20, "many", None))}
@@ -133,12 +145,24 @@ def _signal(
             return Enter(flow=flow, data={"k": rng.choice("xyz")}, **base)
         case "order" if rng.random() < 0.4:
             return _order(rng, base)
+        case "said":
+            return _said(rng, base, known)
         case _ if known:
             status, name = rng.choice(STATUSES), rng.choice(known[-8:])
             told: Data = rng.choice(({}, {}, {"digits": 1, "cost": 0.25}, {"cost": rng.random()}))
             return CommunicationUpdate(communication=name, status=status, data=told, **base)
         case _:
             return Event(name="Nobody Reads This", **base)
+
+
+def _said(rng: random.Random, base: dict[str, Any], known: list[str]) -> Inbound:
+    channel, number = rng.choice((("sms", "4711"), ("sms", "100"), ("log", "101"), ("log", "9")))
+    text = rng.choice((" YES", "no", "word0", "Word1", "start0", "7", "4,5", "and now?", ""))
+    answered = rng.choice(known[-8:]) if known and rng.random() < 0.4 else None
+    call = rng.random() < 0.3
+    return Inbound(
+        channel=channel, number=number, text=text, call=call, communication=answered, **base
+    )
 
 
 def _order(rng: random.Random, base: dict[str, Any]) -> Command:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from tests.kit.histories import Handled, History
 from transforms.flows import control
 from transforms.flows import outputs as out
-from transforms.flows.signals import Command, ProfileChange
+from transforms.flows.signals import Command, Inbound, ProfileChange
 
 BOUND = 256 * 1024
 HOURS = {"6h": 6, "24h": 24, "3d": 72}
@@ -34,6 +34,7 @@ def violations(history: History) -> Iterator[str]:
     yield from _paused(history)
     yield from _killed(history)
     yield from _suppressed(history)
+    yield from _claims(history)
     yield from _flow_states(outputs)
     yield from _messages(outputs)
     yield from _caps(history)
@@ -137,6 +138,19 @@ def _suppressed(history: History) -> Iterator[str]:
                     out_of.pop(flow, None)
             if out_of.get(None) or out_of.get(output.flow):
                 yield f"{output.flow} was entered at {output.at}, although it was suppressed"
+
+
+def _claims(history: History) -> Iterator[str]:
+    """What a user sends is claimed once: by one wait, by one entry, or by nobody (R13)."""
+    for given in history.handled:
+        if not isinstance(given.signal, Inbound):
+            continue
+        mine = [o for o in given.outputs if getattr(o, "cause", "") == given.signal.id]
+        entered = [o for o in mine if getattr(o, "reason", "") in ("inbound", "call", "incoming")]
+        nobody = [o for o in mine if getattr(o, "reason", "") == "no_claim"]
+        quiet = given.signal.bypass or given.signal.backfill or not given.taken
+        if len(entered) + len(nobody) > (0 if quiet else 1):
+            yield f"{given.signal.id} was claimed {len(entered)} times"
 
 
 def _flow_states(outputs: tuple[out.AnyOutput, ...]) -> Iterator[str]:

@@ -41,6 +41,8 @@ CONDITIONS = (
     "tag.hot",
     "user.day is today",
     'communication.status == "active"',
+    "message.as_number >= 3",
+    'message.text == "yes"',
 )
 MOMENTS = ('"09:00"', "mon 08:30", "user.day at 10:00", "user.day + 1d", "user.day - 2d at 07:00")
 DURATIONS = ("10m", "1h", "5h", "1d", "2d", "1 day at 09:00", "1mo")
@@ -137,6 +139,8 @@ def _space(
     lines += ["channels:", "  email: {track: [opens], agent: desk}"]
     lines += ["  sms: {price: {'+49': 0.07, else: 0.05}, link: 20}", "  log: {address: user}"]
     lines += ["agents:", "  desk: {channel: email}", "  line: {channel: sms, menu: {'1': agreed}}"]
+    lines += ["numbers:", '  "4711": {messages: sms, calls: sms}']
+    lines += [f'  "{n}": {{messages: [sms, log], calls: log}}' for n in range(100, 103)]
     lines += ["topics:", "  news: {}", "  club: {opt_in: true}"]
     lines += ["audiences:", "  vip: static", '  busy: count(event "B" within last 3d) >= 2']
     lines += ["caps:"] if caps else []
@@ -156,7 +160,12 @@ def _flow(rng: random.Random, number: int, count: int) -> str:
     if rng.random() < 0.2:
         lines.append("holdout: 30%")
     lines.append("enter:")
-    lines += [f"  - {_trigger(rng, count)}" for _ in range(rng.choice((1, 2, 3)))]
+    at = len(lines)
+    lines += [f"  - {_trigger(rng, number, count)}" for _ in range(rng.choice((1, 2, 3)))]
+    # With what users send alone, entry.k would be an error: its fields are known.
+    lines += (
+        ["  - event: A"] if all(re.search("inbound|call|incoming", t) for t in lines[at:]) else []
+    )
     lines += [f"  - flow: f{n}" for n in range(count) if n != number and rng.random() < 0.5]
     lines += rng.choice(([], [], ["key: entry.k"], ["simultaneous: true"]))
     again = ("never", "{after: 1h}", "{limit: [2 per day]}", "{after: 10m, limit: [3 per 2d]}")
@@ -175,7 +184,7 @@ def _flow(rng: random.Random, number: int, count: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _trigger(rng: random.Random, count: int) -> str:
+def _trigger(rng: random.Random, number: int, count: int) -> str:
     event, other = rng.sample(EVENTS, 2)
     return rng.choice(
         (
@@ -205,6 +214,13 @@ def _trigger(rng: random.Random, count: int) -> str:
             "{communication: updated, where: 'communication.channel == \"sms\"', reenter: never}",
             f"flow: f{rng.randrange(count)}",
             f"{{flow: f{rng.randrange(count)}, where: entry.k is set}}",
+            f"{{inbound: [word{number}, start{number}], number: 4711}}",
+            f"{{inbound: word{number}, channel: sms, where: user.plan is set}}",
+            f"{{inbound: [yes, no], number: {100 + number}}}",
+            "{inbound: any, number: 4711}",
+            "{inbound: any, channel: sms, where: message.as_number is set}",
+            f"{{call: true, number: {100 + number}}}",
+            f"incoming: {rng.choice(('sms', 'log'))}",
         )
     )
 
@@ -250,7 +266,7 @@ def _verb(
 ) -> tuple[str, list[str]]:
     other = rng.choice(later)
     kind = rng.choice(
-        "wait wait wait_until wait_in wait_for wait_for if split send send send promote webhook"
+        "wait wait wait_until wait_in wait_for wait_for if match split send send send promote webhook"
         " export update audience emit loop enroll enroll leave cancel".split()
     )
     match kind:
@@ -267,6 +283,10 @@ def _verb(
         case "if":
             when = rng.choice(CONDITIONS)
             return f"{{if: [{{when: '{when}', then: {other}}}], else: {then}}}", []
+        case "match":
+            cases = f"{{inbound: [yes, word0], then: {other}}}"
+            cases += rng.choice(("", f", {{inbound: any, then: {rng.choice(later)}}}"))
+            return f"{{match_message: [{cases}], else: {then}}}", []
         case "split":
             redraw = rng.choice(("", ", redraw: true"))
             holdout = rng.choice((True, False))
@@ -321,16 +341,22 @@ def _wait_for(rng: random.Random, then: str, later: list[str], senders: list[str
                     f"{{when: '{rng.choice(CONDITIONS)}', then: {target}}}",
                     f"{{enters: vip, then: {target}}}",
                     f"{{leaves: busy, then: {target}}}",
+                    f"{{inbound: [Yes, word0], number: 4711, then: {target}}}",
+                    f"{{inbound: no, channel: log, then: {target}}}",
+                    f"{{inbound: any, channel: sms, then: {target}}}",
+                    f"{{inbound: any, where: message.as_number > 3, then: {target}}}",
+                    f"{{call: true, then: {target}}}",
                 )
             )
         )
     if senders:
-        status = rng.choice(("opened", "delivered", "failed"))
+        status = rng.choice(("opened", "delivered", "failed", "replied"))
         asked = rng.choice(("", "", ", where: communication.choice is set"))
         cases.append(f"{{{status}: {rng.choice(senders)}{asked}, then: {rng.choice(later)}}}")
     more = rng.choice(("", "", ", rank: true"))
     if not more and rng.random() < 0.3:
-        cases.append(f"{{event: {rng.choice(EVENTS)}}}")
+        again = f"{{event: {rng.choice(EVENTS)}}}"
+        cases.append(rng.choice((again, "{inbound: any, number: 4711}", "{call: true}")))
         more = ", repeat: restart"
     timeout = f", timeout: {{after: {rng.choice(DURATIONS)}, then: {then}}}"
     return f"{{wait_for: [{', '.join(cases)}]{timeout}{more}}}"
@@ -357,6 +383,7 @@ def _update(rng: random.Random, then: str) -> str:
         (
             "update: {user.plan: '\"pro\"'}",
             "update: {session.mark: entry.k}",
+            "update: {user.score: message.as_number, user.list: message.text}",
             "increment: {user.score: '1'}",
             "append: {user.list: entry.k}",
             "unset: [user.plan]",

@@ -14,6 +14,7 @@ from transforms.flows.bounds import LONGEST_WAIT
 from transforms.flows.effects import do_update, emit, export, promote, webhook, withheld
 from transforms.flows.enrolling import enroll, leave_flows
 from transforms.flows.ids import draw
+from transforms.flows.inbound import matched
 from transforms.flows.plan import END, Node, Plan
 from transforms.flows.run import Run, node_of
 from transforms.flows.sending import plan_send
@@ -100,6 +101,8 @@ def _do(run: Run, plan: Plan, session: Session, node: Node, t: int) -> int:
             return _park(run, plan, session, t)
         case model.If():
             return _if(run, plan, session, node, t)
+        case model.MatchMessage():
+            return matched(node, session)
         case model.Split():
             return _split(run, plan, session, node, verb, t)
         case model.Promote():
@@ -195,7 +198,7 @@ def holds(run: Run, plan: Plan, session: Session, node: Node, index: int, t: int
             if not any(status == c.status or status in c.facts for c in found):
                 return False
             return fits(run, plan, session, node, index, step, t)
-        case model.CaseEvent() | model.CaseAudience():
+        case model.CaseEvent() | model.CaseAudience() | model.CaseInbound() | model.CaseCall():
             return False
         case _:
             assert_never(case)
@@ -319,7 +322,7 @@ def end(
     aims = run.aims_of(plan)
     if aims.targets and t < session.started + aims.window:
         session.variables = {k: v for k, v in session.variables.items() if k in aims.variables}
-        session.sent = {}
+        session.sent, session.message = {}, {}
         session.entry = {k: v for k, v in session.entry.items() if k in aims.fields}
         state.ended.append(session)
 

@@ -21,7 +21,9 @@ def fits(state: State, more: int) -> bool:
     """Tell whether ``more`` bytes of data can be held; a little always, where there is little."""
     if more <= SMALL and len(state.sessions) + len(state.communications) + len(state.past) <= FEW:
         return True
-    held = [part for s in (*state.sessions, *state.ended) for part in (s.entry, s.variables)]
+    held = [
+        part for s in (*state.sessions, *state.ended) for part in (s.entry, s.variables, s.message)
+    ]
     held += [part for sent in state.communications for part in (sent.data, sent.facts)]
     held += [pending.data for pending in state.pending]
     shelved = sum(len(bytes(past.packed)) for past in state.past)

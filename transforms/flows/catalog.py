@@ -89,7 +89,8 @@ class Era:
     session of some version, reads where users stand in flows, or what was sent to them.
     ``paused`` are the numbers of the flows that are. ``aims`` are the goals that records set,
     by flow (R24), ``winners`` the best branches by flow and step, ``kills`` the flow and the
-    channel, or all, of every kill switch that is on.
+    channel, or all, of every kill switch that is on, ``answering`` the flows with triggers on
+    what users send.
     """
 
     since: int
@@ -116,6 +117,7 @@ class Era:
     aims: dict[int, Aims]
     winners: dict[tuple[int, int], str]
     kills: tuple[tuple[int | None, str | None], ...]
+    answering: tuple[FlowView, ...] = ()
 
     def killed(self, flow: int, channel: str | None) -> bool:
         """Tell whether what a flow sends on a channel, or anywhere else, may not leave."""
@@ -130,7 +132,8 @@ class Catalog:
     The first era is from 0 and empty: before the first record nothing is defined.
     ``heard`` maps an event's name to the instant since when a definition reads it, ``goals``
     are the names of those that a goal of some version counts, ``migrations`` the effects that
-    take sessions along. ``priced``: a channel has prices, or counts parts.
+    take sessions along. ``priced``: a channel has prices, or counts parts. ``listens`` is since
+    when some version hears what users send.
     """
 
     eras: tuple[Era, ...]
@@ -146,6 +149,7 @@ class Catalog:
     records: tuple[ControlRecord, ...] = ()
     migrations: tuple[Effect, ...] = ()
     priced: bool = False
+    listens: int = NEVER
 
     def at(self, t: int) -> Era:
         """Return the era that holds at an instant."""

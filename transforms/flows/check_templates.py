@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from transforms.flows import model
+from transforms.flows.expressions.typing_rules import MESSAGE
 from transforms.flows.load.nodes import Mapping as Map
 from transforms.flows.load.places import place
 from transforms.flows.load.problems import Report, suggest
@@ -63,6 +64,8 @@ def _readable(
             return [*known.session, *SESSION]
         case "entry":
             return known.entry
+        case "message":
+            return MESSAGE
         case "user":
             return [*known.traits, *OWN_TRAITS] if known.traits else None
         case _:
@@ -75,5 +78,7 @@ def _help(path: tuple[str, ...]) -> str:
             return f"add it to the step: data: {{{path[1]}: <expression>}}"
         case "session":
             return "an update step sets a variable of the session"
+        case "message":
+            return f"of what users send there are {', '.join(MESSAGE)}"
         case root:
             return f"declare it in space.yaml, or leave {root}.{path[1]} out"

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import msgspec
 
-from transforms.flows import check_graph, check_templates, model, times
+from transforms.flows import check_graph, check_inbound, check_templates, model, times
 from transforms.flows.load.follow import Followed
 from transforms.flows.load.known import Known
 from transforms.flows.load.nodes import Mapping as Map
@@ -184,5 +184,7 @@ CHECKS: tuple[Callable[[Report, Map, Checked], None], ...] = (
     _waits_on_exit,
     _closed_windows,
     _whole_days,
+    check_inbound.keywords_twice,
+    check_inbound.unheard,
 )
 """The checks of a flow's head; those of its graph and its templates follow."""

@@ -109,6 +109,7 @@ def _with_template(run: Run, session: Session, template: model.Template | None, 
         return data
     roots: Data = {"data": data} if data else {}
     sources = {"user": run.state.traits, "entry": session.entry, "session": session.variables}
+    sources["message"] = session.message
     for path in template.reads:
         source = sources.get(path[0])
         if source is not None and len(path) > 1 and path[1] in source:

@@ -290,6 +290,8 @@ def try_enter(
         bool(holdout) and draw(run.space, flow, run.user, "holdout") < holdout,
         kept_fields(run, plan, data),
     )
+    if run.message:
+        session.message = run.message
     run.ancestors[session.id] = run.causes
     run.state.sessions = [*run.state.sessions, session]
     run.move(

@@ -13,6 +13,7 @@ from transforms.flows import model
 from transforms.flows.expressions import Expr
 from transforms.flows.format_yaml import Tree
 from transforms.flows.load.follow import written
+from transforms.flows.plan import keyword
 from transforms.flows.times import Delay, Moment
 from transforms.flows.windows import Window
 
@@ -125,8 +126,26 @@ def _kind_of_trigger(trigger: model.Trigger) -> Fields:
             return _kept(communication=trigger.when, where=_text(trigger.where))
         case model.OnFlow():
             return _kept(flow=trigger.flow, where=_text(trigger.where))
+        case model.OnInbound() | model.OnCall():
+            return _sent(trigger)
+        case model.OnIncoming():
+            return _kept(incoming=trigger.channel, where=_text(trigger.where))
         case _:
             assert_never(trigger)
+
+
+def _sent(said: model.OnInbound | model.OnCall | model.CaseInbound | model.CaseCall) -> Fields:
+    kind: Fields = {"call": "true"}
+    if isinstance(said, model.OnInbound | model.CaseInbound):
+        kind = {"inbound": _keywords(said.keywords)}
+    return kind | _kept(number=said.number, channel=said.channel, where=_text(said.where))
+
+
+def _keywords(words: tuple[str, ...]) -> Tree:
+    """Write one keyword as it is; the word ``any`` stands in a list, since it means any word."""
+    if not words:
+        return "any"
+    return words[0] if len(words) == 1 and keyword(words[0]) != "any" else [*words]
 
 
 def _exit(rule: model.ExitRule) -> Tree:
@@ -174,6 +193,9 @@ def _verb(verb: model.Verb) -> Fields:
         case model.If():
             cases = [_kept(when=case.when.text, then=case.then) for case in verb.cases]
             return _kept(if_=[*cases], else_=verb.otherwise)
+        case model.MatchMessage():
+            ways = [{"inbound": _keywords(c.keywords), **_kept(then=c.then)} for c in verb.cases]
+            return _kept(match_message=[*ways], else_=verb.otherwise)
         case model.Split():
             return _split(verb)
         case model.Send():
@@ -232,6 +254,8 @@ def _case(case: model.Case) -> Fields:
             return {case.status: case.step, **_kept(where=_text(case.where))}
         case model.CaseWhen():
             return {"when": case.when.text}
+        case model.CaseInbound() | model.CaseCall():
+            return _sent(case)
         case model.CaseAudience():
             return {"enters" if case.when == "entered" else "leaves": case.audience}
         case _:

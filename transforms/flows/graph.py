@@ -134,8 +134,25 @@ def _entry(trigger: model.Trigger) -> tuple[str, tuple[str, ...]]:
             )
         case model.OnFlow():
             return f"from {trigger.flow}", (_where(trigger.where),)
+        case model.OnInbound() | model.OnCall():
+            return _sent(trigger), (_where(trigger.where),)
+        case model.OnIncoming():
+            return f"whatever comes by {trigger.channel}", (_where(trigger.where),)
         case _:
             assert_never(trigger)
+
+
+def _sent(said: model.OnInbound | model.OnCall | model.CaseInbound | model.CaseCall) -> str:
+    """Say what a user sends: its words, and where."""
+    what = "calls"
+    if isinstance(said, model.OnInbound | model.CaseInbound):
+        what = f"sends {_words(said.keywords)}"
+    to = f" to {said.number}" if said.number else ""
+    return what + to + (f" by {said.channel}" if said.channel else "")
+
+
+def _words(keywords: tuple[str, ...]) -> str:
+    return " or ".join(f'"{word}"' for word in keywords) or "any message"
 
 
 def _combination(trigger: model.OnCombination) -> tuple[str, tuple[str, ...]]:
@@ -227,6 +244,8 @@ def _said(verb: model.Verb) -> tuple[Kind, str, tuple[str, ...]]:
             return "wait", "Wait for what comes first", (rank, restart)
         case model.If():
             return "decide", "Decide", ()
+        case model.MatchMessage():
+            return "decide", "By the words of the message", ()
         case model.Split():
             best = f"the best by {verb.winner.metric} wins" if verb.winner else ""
             return "decide", "Split", ("drawn anew at each entry" if verb.redraw else "", best)
@@ -310,6 +329,10 @@ def _ways(step: model.Step) -> Iterator[tuple[str, str | None]]:
             for branch in verb.cases:
                 yield branch.when.text, branch.then
             yield "else", verb.otherwise
+        case model.MatchMessage():
+            for words in verb.cases:
+                yield _words(words.keywords), words.then
+            yield "else", verb.otherwise
         case model.Split():
             for part in verb.branches:
                 held = ", holdout" if part.holdout else ""
@@ -341,6 +364,8 @@ def _case(case: model.Case) -> str:
             return " ".join(text for text in found if text)
         case model.CaseWhen():
             return case.when.text
+        case model.CaseInbound() | model.CaseCall():
+            return " ".join(text for text in (_sent(case), _where(case.where)) if text)
         case model.CaseAudience():
             return f"{'joins' if case.when == 'entered' else 'leaves'} {case.audience}"
         case _:

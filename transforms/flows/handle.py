@@ -24,6 +24,7 @@ from transforms.flows.entry import drop_held, enter_by, try_enter
 from transforms.flows.goals import count_goals, forget_ended
 from transforms.flows.halting import command, pause, resume
 from transforms.flows.ids import hashed, short
+from transforms.flows.inbound import claim, reply, said
 from transforms.flows.memory import remember
 from transforms.flows.migrating import migrate
 from transforms.flows.plan import Plan
@@ -251,6 +252,7 @@ def _one(run: Run, raised: Raised, own: int, t: int) -> None:
     if changed is None:
         return
     live = run.in_order()
+    claimed = claim(run, signal, live, t) if isinstance(signal, Inbound) else None
     stubs = list(run.state.ended)
     for session in live:
         if session.promotions:
@@ -270,6 +272,10 @@ def _one(run: Run, raised: Raised, own: int, t: int) -> None:
         forget_ended(run, t)
     _follow(run, signal, changed, t)
     enter_by(run, signal, changed, t, raised.flow)
+    if isinstance(signal, Inbound):
+        if claimed is not None:
+            try_enter(run, *claimed, signal.id, said(signal), t)
+        run.claimer, run.claimed, run.message = "", -1, {}
 
 
 def _follow(run: Run, signal: Signal, changed: Data, t: int) -> None:
@@ -349,7 +355,10 @@ def _apply(run: Run, raised: Raised, own: int, t: int) -> Data | None:
         case Command(what="stop" | "hold" | "resume" | "suppress"):
             command(run, signal, t, raised.source if raised.flow else None)
             return None
-        case Inbound() | CallResult() | Handover() | Command():
+        case Inbound():
+            reply(run, signal, t)
+            return {}
+        case CallResult() | Handover() | Command():
             run.reject("unsupported", t, detail=str(signal.__struct_config__.tag))
             return None
         case Time():

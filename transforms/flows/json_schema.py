@@ -31,11 +31,19 @@ _CITED = re.compile(r"\s*\([A-Z]\d+(-[A-Z]?\d+)?(, [A-Z]\d+(-[A-Z]?\d+)?)*\)")
 STEP_NAMES = {"then", "missing", "otherwise", "timeout_then", "step"}
 """Fields that name a step."""
 
+ONE_OR_MORE = {"keywords", "messages", "calls"}
+"""Fields that take one text or a list of them."""
+
 SPELLINGS: dict[type[model.Value], dict[str, str]] = {
     model.OnProfile: {"trait": "changed", "before": "from", "after": "to"},
     model.OnDate: {"moment": "date"},
     model.OnSchedule: {"moment": "at"},
     model.OnCommunication: {"when": "communication"},
+    model.OnInbound: {"keywords": "inbound"},
+    model.OnIncoming: {"channel": "incoming"},
+    model.CaseInbound: {"keywords": "inbound"},
+    model.Keywords: {"keywords": "inbound"},
+    model.MatchMessage: {"cases": "match_message", "otherwise": "else"},
     model.ExitAudience: {"audience": "left"},
     model.Wait: {"delay": "wait"},
     model.WaitUntil: {"moment": "wait_until"},
@@ -55,8 +63,17 @@ SPELLINGS: dict[type[model.Value], dict[str, str]] = {
 }
 """The keys of a file by the fields of a struct; a field that is not named here is its own key."""
 
-NEEDED = {model.ExportFields: ("fields",), model.End: ("end",)}
+NEEDED: dict[type[model.Value], tuple[str, ...]] = {
+    model.ExportFields: ("fields",),
+    model.End: ("end",),
+    model.OnInbound: ("inbound",),
+    model.CaseInbound: ("inbound",),
+    model.Keywords: ("inbound",),
+}
 """Keys that a file must hold although the struct has a default."""
+
+FLAGS = {model.OnEnter: "api", model.OnCall: "call"}
+"""Triggers that are told by a flag."""
 
 _LEAVES: dict[Any, Schema] = {
     str: ref("text"),
@@ -84,6 +101,8 @@ _LEAVES: dict[Any, Schema] = {
     model.Prices: {"anyOf": [{"type": "number"}, map_of({"type": "number"})]},
     tuple[model.Topic, ...]: map_of(ref("topic")),
     tuple[model.Audience, ...]: map_of(ref("audience")),
+    tuple[model.Number, ...]: map_of(ref("number")),
+    tuple[model.Keywords, ...]: {"type": "array", "minItems": 1, "items": ref("keyword_case")},
     tuple[tuple[str, tuple[tuple[str, str], ...]], ...]: map_of(map_of(ref("type"))),
 }
 
@@ -111,6 +130,7 @@ def flow_schema() -> Schema:
         "exit": {"anyOf": [_object(rule) for rule in get_args(model.ExitRule)]},
         "goal": _object(model.Goal, left_out=("name",)),
         "if_case": _object(model.IfCase),
+        "keyword_case": _object(model.Keywords),
         "case": {"anyOf": list(_cases())},
         "step": {"anyOf": list(_steps())},
     }
@@ -130,6 +150,7 @@ def space_schema() -> Schema:
         "agent": _object(model.Agent, left_out=("name",)),
         "topic": _object(model.Topic, left_out=("name",)),
         "cap": _object(model.Cap),
+        "number": {**_object(model.Number, left_out=("name",)), "minProperties": 1},
         "audience": {**_described(model.Audience), **ref("expression")},
     }
     return {"$schema": DIALECT, "title": "A space", **space, "$defs": parts}
@@ -178,6 +199,8 @@ def _of_type(name: str, hint: Any) -> Schema:
             return _of_type(name, present[0])
     if name in STEP_NAMES:
         return ref("step_name")
+    if name in ONE_OR_MORE:
+        return ref("one_or_more")
     if get_origin(hint) is Literal:
         return {"enum": list(get_args(hint))}
     return _LEAVES[hint]
@@ -192,9 +215,10 @@ def _triggers() -> Iterable[Schema]:
     )
     for kind in get_args(model.Trigger):
         if kind is not model.OnCombination:
-            also = {"api": {"const": True}} if kind is model.OnEnter else None
-            made = _object(kind, also=also)
-            yield made | {"required": ["api"]} if also else made
+            flag = FLAGS.get(kind)
+            made = _object(kind, also={flag: {"const": True}} if flag else None)
+            needed = [flag, *made.get("required", ())]
+            yield made | {"required": needed} if flag else made
 
 
 def _combination(keys: Schema, *needed: str) -> Schema:
@@ -206,6 +230,8 @@ def _combination(keys: Schema, *needed: str) -> Schema:
 def _cases() -> Iterable[Schema]:
     yield _object(model.CaseEvent)
     yield _object(model.CaseWhen)
+    yield _object(model.CaseInbound)
+    yield {**_object(model.CaseCall, also={"call": {"const": True}}), "required": ["call"]}
     for key in ("enters", "leaves"):
         keys = {key: ref("text"), "then": ref("step_name")}
         yield {**_described(model.CaseAudience), **closed(keys, (key,))}
@@ -240,7 +266,7 @@ def _steps() -> Iterable[Schema]:
                 reasons = dict.fromkeys((*SEND_BRANCHES, "then"), ref("step_name"))
                 changed = {"agents": AGENTS, "track": TRACK}
                 yield _object(verb, left_out=("branches",), changed=changed, also=reasons)
-            case model.If | model.End:
+            case model.If | model.End | model.MatchMessage:
                 yield _object(verb)
             case _:
                 yield _plain_step(verb)

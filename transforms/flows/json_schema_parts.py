@@ -29,6 +29,9 @@ def closed(properties: Schema, required: Iterable[str] = ()) -> Schema:
 
 PARTS: Schema = {
     "text": {"type": _SCALARS},
+    "one_or_more": {
+        "anyOf": [{"type": _SCALARS}, {"type": "array", "minItems": 1, "items": ref("text")}]
+    },
     "expression": {
         "description": 'An expression, for example `event.total >= 20 and user.plan == "free"`.',
         "type": _SCALARS,

@@ -15,7 +15,9 @@ from transforms.flows.verbs import (
     CancelAll,
     Case,
     CaseAudience,
+    CaseCall,
     CaseEvent,
+    CaseInbound,
     CaseStatus,
     CaseWhen,
     ChangeAudience,
@@ -26,7 +28,9 @@ from transforms.flows.verbs import (
     ExportFields,
     If,
     IfCase,
+    Keywords,
     Leave,
+    MatchMessage,
     Named,
     Promote,
     Send,
@@ -52,7 +56,9 @@ __all__ = [
     "Cap",
     "Case",
     "CaseAudience",
+    "CaseCall",
     "CaseEvent",
+    "CaseInbound",
     "CaseStatus",
     "CaseWhen",
     "ChangeAudience",
@@ -70,16 +76,22 @@ __all__ = [
     "Goal",
     "If",
     "IfCase",
+    "Keywords",
     "Leave",
     "Limit",
+    "MatchMessage",
     "Named",
+    "Number",
     "OnAudience",
+    "OnCall",
     "OnCombination",
     "OnCommunication",
     "OnDate",
     "OnEnter",
     "OnEvent",
     "OnFlow",
+    "OnInbound",
+    "OnIncoming",
     "OnProfile",
     "OnSchedule",
     "OnTag",
@@ -207,6 +219,33 @@ class OnTag(Value, frozen=True, gc=False, tag="tag"):
     reenter: Reenter | None = None
 
 
+class OnInbound(Value, frozen=True, gc=False, tag="inbound"):
+    """Enter when the user sends one of these keywords; without any, whatever the words (I5, I6)."""
+
+    keywords: tuple[str, ...] = ()
+    number: str | None = None
+    channel: str | None = None
+    where: Expr | None = None
+    reenter: Reenter | None = None
+
+
+class OnCall(Value, frozen=True, gc=False, tag="call"):
+    """Enter when the user calls a number (I8)."""
+
+    number: str
+    channel: str | None = None
+    where: Expr | None = None
+    reenter: Reenter | None = None
+
+
+class OnIncoming(Value, frozen=True, gc=False, tag="incoming"):
+    """Enter by any message or call of the user in a channel, whatever the number (C11)."""
+
+    channel: str
+    where: Expr | None = None
+    reenter: Reenter | None = None
+
+
 Trigger = (
     OnEvent
     | OnCombination
@@ -218,6 +257,9 @@ Trigger = (
     | OnFlow
     | OnCommunication
     | OnTag
+    | OnInbound
+    | OnCall
+    | OnIncoming
 )
 
 
@@ -358,6 +400,14 @@ class Agent(Value, frozen=True, gc=False, tag="agent"):
     settings: tuple[tuple[str, str], ...] = ()
 
 
+class Number(Value, frozen=True, gc=False, tag="number"):
+    """A number or a sender's name, and the channels on which it takes messages and calls."""
+
+    name: str
+    messages: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
+
+
 class Space(Value, frozen=True, gc=False, tag="space"):
     """One workspace: what its flows share.
 
@@ -376,3 +426,4 @@ class Space(Value, frozen=True, gc=False, tag="space"):
     traits: tuple[tuple[str, str], ...] = ()
     audiences: tuple[Audience, ...] = ()
     agents: tuple[Agent, ...] = ()
+    numbers: tuple[Number, ...] = ()

@@ -33,7 +33,16 @@ from transforms.flows.zones import (
 )
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-ROOTS = ("user", "entry", "event", "session", "participant", "communication", "communications")
+ROOTS = (
+    "user",
+    "entry",
+    "event",
+    "session",
+    "participant",
+    "communication",
+    "communications",
+    "message",
+)
 
 _DATE = re.compile(r"(\d{4}-\d\d-\d\d)(?: (?:at )?(\d{1,2}:\d\d))?", re.ASCII)
 _CLOCK = re.compile(r"(?:daily at )?\d{1,2}:\d\d", re.ASCII)

@@ -35,6 +35,26 @@ class Matcher:
         return view.event_name == self.event and (self.where is None or self.where(view))
 
 
+def keyword(text: str) -> str:
+    """Return a text as keywords are compared: trimmed and without case (R13)."""
+    return text.strip().casefold()
+
+
+@final
+@dataclass(frozen=True)
+class Ear:
+    """What a trigger or a case hears of messages and calls: no ``words`` means any.
+
+    ``call`` None: messages and calls alike.
+    """
+
+    words: frozenset[str] = frozenset()
+    call: bool | None = False
+    number: str | None = None
+    channel: str | None = None
+    where: Callable[[View], bool] | None = None
+
+
 @final
 @dataclass(frozen=True)
 class Node:
@@ -43,7 +63,8 @@ class Node:
     ``targets`` and ``conditions`` stand beside the verb's cases or branches, ``named``
     maps the other ports (``timeout``, ``missing``, reasons) to steps. ``awaited`` are the
     events that a wait waits for, ``levels`` its cases that may be true at its beginning,
-    ``timed`` the conditions that time alone may change (R18).
+    ``timed`` the conditions that time alone may change (R18). ``ears`` stand beside the cases
+    that hear what users send.
     """
 
     number: int
@@ -60,6 +81,7 @@ class Node:
     levels: tuple[int, ...] = ()
     timed: tuple[Condition, ...] = ()
     reads: Reads = NOTHING
+    ears: tuple[Ear | None, ...] = ()
 
 
 @final
@@ -77,6 +99,7 @@ class Start:
     path: Callable[[View], Any] | None = None
     events: frozenset[str] = frozenset()
     reads: Reads = NOTHING
+    ear: Ear | None = None
 
 
 @final
@@ -116,7 +139,7 @@ class Plan:
     entries must be remembered, None for ever. ``asked`` are the send steps whose messages
     waits and conditions look at; ``watches`` says that a session of it must be judged again
     where its user moved in a flow, or a message changed. ``reads_last`` says that something
-    reads the newest message of the session.
+    reads the newest message of the session; ``listens`` that it hears what users send.
     """
 
     flow: model.Flow
@@ -144,3 +167,4 @@ class Plan:
     reads_last: bool
     asked: frozenset[int]
     watches: bool
+    listens: bool = False

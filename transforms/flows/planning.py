@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, assert_never
 
 from transforms.flows import model
+from transforms.flows.ears import ear_of, ears_of, words_of
 from transforms.flows.expressions import (
     Expr,
     compile_condition,
@@ -46,6 +47,8 @@ def expressions_of(step: model.Step) -> Iterator[Expr]:
                         yield when
                     case model.CaseStatus(where=where) if where is not None:
                         yield where
+                    case model.CaseInbound(where=where) | model.CaseCall(where=where) if where:
+                        yield where
                     case _:
                         pass
         case model.If():
@@ -71,6 +74,7 @@ def expressions_of(step: model.Step) -> Iterator[Expr]:
         case (
             model.Wait()
             | model.WaitWindow()
+            | model.MatchMessage()
             | model.Split()
             | model.ChangeAudience()
             | model.Leave()
@@ -115,12 +119,19 @@ def _node(step: model.Step, prefix: str, numbers: Mapping[str, int]) -> Node:
                 ),
                 timed=tuple(c for c in conditions if c is not None and c.timed),
                 named={"timeout": target(verb.timeout_then)},
+                ears=ears_of(verb.cases),
             )
         case model.If():
             return node(
                 targets=tuple(target(case.then) for case in verb.cases),
                 conditions=tuple(compile_condition(case.when) for case in verb.cases),
                 named={"else": target(verb.otherwise)},
+            )
+        case model.MatchMessage():
+            return node(
+                targets=tuple(target(case.then) for case in verb.cases),
+                named={"else": target(verb.otherwise)},
+                ears=words_of(verb),
             )
         case model.Split():
             return node(targets=tuple(target(branch.then) for branch in verb.branches))
@@ -175,6 +186,10 @@ def _value(expr: Expr | None = None) -> Callable[[View], Any] | None:
     return compile_value(expr) if expr is not None else None
 
 
+def _hears(node: Node) -> bool:
+    return isinstance(node.verb, model.WaitFor) and bool(node.ears)
+
+
 def _start(trigger: model.Trigger, number: int, flow: model.Flow) -> Start:
     reenter = trigger.reenter or flow.reenter
     match trigger:
@@ -207,6 +222,9 @@ def _start(trigger: model.Trigger, number: int, flow: model.Flow) -> Start:
         case model.OnEnter() | model.OnFlow() | model.OnCommunication():
             read = merge_reads(e for e in (trigger.where,) if e)
             return Start(trigger, number, reenter, where=_test(trigger.where), reads=read)
+        case model.OnInbound() | model.OnCall() | model.OnIncoming():
+            read = merge_reads(e for e in (trigger.where,) if e)
+            return Start(trigger, number, reenter, reads=read, ear=ear_of(trigger))
         case model.OnAudience() | model.OnSchedule() | model.OnTag():
             return Start(trigger, number, reenter)
         case _:
@@ -295,4 +313,5 @@ def compile_flow(
         reads_last=any(r.communication for r in inner),
         asked=asked(flow, numbers, inner),
         watches=watches(flow, exit_whens),
+        listens=any(s.ear for s in starts) or any(_hears(n) for n in nodes),
     )

@@ -60,6 +60,7 @@ class _Log:
         self.goals: set[str] = set()
         self.winners: dict[tuple[int, int], str] = {}
         self.kills: dict[tuple[int | None, str | None], None] = {}
+        self.listens = NEVER
 
     def number(self, record: control.Publish, flow: model.Flow) -> None:
         """Give the flow and its steps their numbers."""
@@ -89,6 +90,7 @@ def _publish(log: _Log, record: control.Publish) -> list[Effect]:
     log.hear((a.event for a in plan.aggregates), at)
     log.aggregates |= dict.fromkeys(plan.aggregates)
     log.goals |= plan.aims.events
+    log.listens = min(log.listens, at) if plan.listens else log.listens
     moved = migration(known, record, log.steps[flow.id])
     known.versions.append(plan)
     return [Effect(at, "publish", number), *moved, *place(known, log.space, at)]
@@ -328,6 +330,7 @@ def _era(log: _Log, since: int) -> Era:
         kills=tuple(log.kills),
         paused=frozenset(k.plan.number for k in log.flows.values() if k.paused),
         told=_with_trigger(views, model.OnCommunication),
+        answering=_with_trigger(views, model.OnInbound, model.OnCall, model.OnIncoming),
     )
 
 
@@ -363,6 +366,7 @@ def catalog_of(records: Iterable[control.ControlRecord], complete_until: int = N
         records=known,
         migrations=tuple(effect for effect in effects if effect.what == "migrate"),
         priced=any(c.price or c.parts != "one" for era in eras for c in era.space.channels),
+        listens=log.listens,
     )
 
 

@@ -6,7 +6,7 @@ from transforms.flows import model
 from transforms.flows.advance import end, exit_conditions, fits, holds, proceed, recheck
 from transforms.flows.plan import Node, Plan
 from transforms.flows.run import Run, node_of
-from transforms.flows.signals import AudienceChange, CommunicationUpdate, Event, Signal
+from transforms.flows.signals import AudienceChange, CommunicationUpdate, Event, Inbound, Signal
 from transforms.flows.state import Session
 from transforms.flows.times import after
 
@@ -61,6 +61,12 @@ def _wakes(run: Run, plan: Plan, session: Session, node: Node, signal: Signal, t
                     continue
                 if not fits(run, plan, session, node, index, step, t):
                     continue
+            case model.CaseInbound() | model.CaseCall(), Inbound():
+                if run.claimer != session.id or run.claimed != index:
+                    continue
+                if verb.restart and case.then is None:
+                    _restart(run, plan, session, verb, t)
+                    return False
             case model.CaseAudience(audience=audience, when=when), AudienceChange():
                 if audience != signal.audience or (when == "entered") != signal.entered:
                     continue

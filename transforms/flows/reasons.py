@@ -65,6 +65,7 @@ REFUSING = {
     "future_time": "an own time later than the receipt, taken as the receipt (R9)",
     "type_mismatch": "a condition compared values of different types (R17)",
     "unknown_communication": "no communication of that id is known",
+    "no_claim": "no flow took the message or the call of the user (R13)",
     "goals_forgotten": "the oldest of more than 200 ended sessions is no longer held against goals",
     "computed_audience": "the audience is computed here, others cannot change it",
     "value_too_large": "a value over the bound of a profile or session",

@@ -32,7 +32,9 @@ class Run:
     """The working copy of one user.
 
     ``actor`` is the session whose step is being done, ``walked`` how many steps each did.
-    ``told`` is what triggers read of the message whose status is at hand.
+    ``told`` is what triggers read of the message whose status is at hand. ``claimer`` is the
+    session that takes what the user sent, by its case ``claimed``; ``message`` is what an entry
+    by it begins with.
     """
 
     __slots__ = (
@@ -51,10 +53,13 @@ class Run:
         "catalog",
         "cause",
         "causes",
+        "claimed",
+        "claimer",
         "depth",
         "dirty",
         "era",
         "fresh",
+        "message",
         "outputs",
         "plans",
         "queue",
@@ -86,6 +91,9 @@ class Run:
         self.dirty = False
         self.fresh = False
         self.told: Data = {}
+        self.claimer = ""
+        self.claimed = -1
+        self.message: Data = {}
         self._counts = 0
         self._base = ""
         self._timezone: object = _UNKNOWN
@@ -262,6 +270,7 @@ class Run:
         view.zone = self.zone_of(plan)
         if session is not None and plan is not None:
             view.entry, view.variables = session.entry, session.variables
+            view.message = session.message
             view.session_id, view.session_started = session.id, session.started
             if plan.reads_communications:
                 view.communications = found = self._communications(plan, session)
@@ -271,6 +280,7 @@ class Run:
                 self._looked = session
         else:
             view.entry, view.variables, view.session_id, view.session_started = {}, {}, "", 0
+            view.message = {}
         return view
 
     def forget_look(self) -> None:

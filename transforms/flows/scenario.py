@@ -17,6 +17,7 @@ from transforms.flows import control
 from transforms.flows.load.problems import Loaded, Report, Source, suggest
 from transforms.flows.load.read_waits import STATUSES
 from transforms.flows.scenario_control import CONTROLS, FLOW, OFF, how
+from transforms.flows.scenario_inbound import sent
 from transforms.flows.scenario_values import Line, LineError
 from transforms.flows.signals import (
     AudienceChange,
@@ -24,6 +25,7 @@ from transforms.flows.signals import (
     CommunicationUpdate,
     Enter,
     Event,
+    Inbound,
     ProfileChange,
     Signal,
     Time,
@@ -65,7 +67,7 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
 class Input(msgspec.Struct, frozen=True, gc=False):
     """One thing that happens, on a line (from 0): a signal, and the control record if it is one.
 
-    ``communication`` is the send step whose newest message a status is about.
+    ``communication`` is the send step whose newest message a status is about, or answered.
     """
 
     line: int
@@ -278,6 +280,11 @@ def _communication(reader: _Reader, line: Line, at: int, default: str) -> Input:
     return Input(0, at, signal, communication=None if exact else step)
 
 
+def _inbound(reader: _Reader, line: Line, at: int, default: str) -> Input:
+    found, step = sent(line)
+    return Input(0, at, Inbound(**found, **_options(reader, line, at, default)), communication=step)
+
+
 def _enter(reader: _Reader, line: Line, at: int, default: str) -> Input:
     flow, found = line.name("a flow"), dict[str, Any]()
     found["data"] = line.mapping()
@@ -355,6 +362,7 @@ KINDS: dict[str, Kind] = {
     "enter": _enter,
     "audience": _audience,
     "communication": _communication,
+    "inbound": _inbound,
     "time": _time,
     "command": _command,
     "control": _control,

@@ -18,7 +18,7 @@ from transforms.flows.load.project import Project
 from transforms.flows.memory import seen
 from transforms.flows.publish import InvalidLog, catalog_of, records_of
 from transforms.flows.scenario import Input, Settings, Stories, Story, rewritten
-from transforms.flows.signals import Command, CommunicationUpdate, Event, Signal, Time
+from transforms.flows.signals import Command, Event, Inbound, Signal, Time
 from transforms.flows.step import Behind, step
 from transforms.flows.transcript import Transcript
 
@@ -73,7 +73,7 @@ class Player:
         return Turn(signal, outputs, done.wake_at, said)
 
     def _resolved(self, given: Input) -> Signal | None:
-        if given.communication is None or not isinstance(given.signal, CommunicationUpdate):
+        if given.communication is None:
             return given.signal
         found = self._sent.get(given.communication)
         return found and msgspec.structs.replace(given.signal, communication=found)  # type: ignore[return-value]
@@ -84,6 +84,8 @@ class Player:
             return "nothing is due"
         if isinstance(signal, Event) and self.catalog.heard.get(signal.name, NEVER) > signal.time:
             return "nothing reads this event"
+        if isinstance(signal, Inbound) and self.catalog.listens > signal.time:
+            return "nothing reads this message" if signal.communication is None else "nothing"
         if before is not None and seen(decode(before).memory, short(signal.id)):
             return "nothing, seen before"
         return "nothing"

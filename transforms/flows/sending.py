@@ -81,6 +81,8 @@ def _captured(plan: Plan, node: Node, session: Session, view: View) -> Data:
                 _pick(roots, session.entry, path)
             case "session":
                 _pick(roots, session.variables | {"started": session.started}, path)
+            case "message":
+                _pick(roots, session.message, path)
             case "flow":
                 roots["flow"] = {"id": plan.id, "version": plan.version}
             case _:

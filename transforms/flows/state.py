@@ -71,7 +71,7 @@ class Session(Part, array_like=True, gc=False):
     step, ``variants`` holds the drawn branch by split, ``sent`` the newest communication
     by send step, ``happened`` the cases of a ranked wait, ``true`` the exit conditions
     that hold. After the end ``ended`` is set, and the session is a stub for its goals (R24).
-    ``halt`` is set while it is paused or held.
+    ``halt`` is set while it is paused or held. ``message`` is what the user sent to it last.
     """
 
     id: str
@@ -96,6 +96,7 @@ class Session(Part, array_like=True, gc=False):
     promotions: list[Promotion] = []
     ended: int | None = None
     halt: Halt | None = None
+    message: Data = {}
 
 
 class Communication(Part, array_like=True, gc=False):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from transforms.flows.catalog import Catalog
+from transforms.flows.catalog import NEVER, Catalog
 from transforms.flows.codec import decode, encode
 from transforms.flows.due import soonest
 from transforms.flows.handle import fire_until, handle
@@ -18,7 +18,7 @@ from transforms.flows.ids import short
 from transforms.flows.memory import forgotten, remember, seen
 from transforms.flows.outputs import AnyOutput, Behind, Done
 from transforms.flows.run import Run
-from transforms.flows.signals import Command, Event, Signal, Time
+from transforms.flows.signals import Command, Event, Inbound, Signal, Time
 from transforms.flows.state import State
 
 __all__ = ["Behind", "Done", "advance", "decided", "fold", "step", "unheard"]
@@ -80,8 +80,15 @@ def _wake(state: bytes | None) -> int | None:
 
 
 def unheard(catalog: Catalog, signal: Signal) -> bool:
-    """Tell whether an event's name is read by no definition: then it is no signal (R5)."""
-    return isinstance(signal, Event) and signal.name not in catalog.heard
+    """Tell whether no definition reads an event's name, or any message: no signal then (R5)."""
+    if isinstance(signal, Event):
+        return signal.name not in catalog.heard
+    return isinstance(signal, Inbound) and _unread(signal) and catalog.listens == NEVER
+
+
+def _unread(signal: Inbound) -> bool:
+    """Tell whether a message is read by flows alone: one that answers another is a status, too."""
+    return signal.communication is None
 
 
 def _asks(signal: Signal) -> bool:
@@ -135,6 +142,8 @@ def _take(run: Run, signal: Signal) -> int | None:
     if catalog.complete_until < t:
         return t
     if isinstance(signal, Event) and catalog.heard[signal.name] > at:
+        return None
+    if isinstance(signal, Inbound) and _unread(signal) and catalog.listens > at:
         return None
     known = short(signal.id)
     if seen(state.memory, known):

@@ -76,13 +76,33 @@ class CaseAudience(Value, frozen=True, gc=False, tag="case_audience"):
     then: str | None = None
 
 
-Case = CaseEvent | CaseStatus | CaseWhen | CaseAudience
+class CaseInbound(Value, frozen=True, gc=False, tag="case_inbound"):
+    """The user sent a message with one of these keywords; without any, with whatever words (I6)."""
+
+    keywords: tuple[str, ...] = ()
+    number: str | None = None
+    channel: str | None = None
+    where: Expr | None = None
+    then: str | None = None
+
+
+class CaseCall(Value, frozen=True, gc=False, tag="case_call"):
+    """The user called."""
+
+    number: str | None = None
+    channel: str | None = None
+    where: Expr | None = None
+    then: str | None = None
+
+
+Case = CaseEvent | CaseStatus | CaseWhen | CaseAudience | CaseInbound | CaseCall
 
 
 class WaitFor(Value, frozen=True, gc=False, tag="wait_for"):
     """Wait for the first of several cases, with a time-out of its own branch.
 
-    ``restart``: an event of the case without ``then`` starts the time-out again.
+    ``restart``: an event, or what a user sends, of the case without ``then`` starts the
+    time-out again.
     ``rank``: wait to the end and take the first listed of those that happened.
     """
 
@@ -104,6 +124,20 @@ class If(Value, frozen=True, gc=False, tag="if"):
     """Take the first case that is true, else the other branch (C14, L5)."""
 
     cases: tuple[IfCase, ...]
+    otherwise: str | None = None
+
+
+class Keywords(Value, frozen=True, gc=False, tag="keywords"):
+    """One branch of a ``match_message``: its keywords, or none for any words."""
+
+    keywords: tuple[str, ...] = ()
+    then: str | None = None
+
+
+class MatchMessage(Value, frozen=True, gc=False, tag="match_message"):
+    """Branch by the words of the user's last message to this session, exact before any (I7)."""
+
+    cases: tuple[Keywords, ...]
     otherwise: str | None = None
 
 
@@ -244,6 +278,7 @@ Verb = (
     | WaitWindow
     | WaitFor
     | If
+    | MatchMessage
     | Split
     | Send
     | Promote

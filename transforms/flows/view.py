@@ -33,6 +33,7 @@ class View:
     hand. ``audiences`` maps a name to the instant since when the user is a member.
     ``communications`` maps a send step's name to the facts of its newest
     communication (``status``, ``channel``, ``sent_at`` and what results report).
+    ``message`` is what the user sent last to the session, or sends now.
     ``item`` is the list item at hand inside ``any(...)`` and ``all(...)``.
     ``mismatches`` counts comparisons of values whose types do not fit (R17).
     """
@@ -61,6 +62,7 @@ class View:
         self.participant: Data = {}
         self.communications: Data = {}
         self.communication: Data | None = None
+        self.message: Data = {}
         self.session_id: str = ""
         self.session_started: int = 0
         self.mismatches: int = 0

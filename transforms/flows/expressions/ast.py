@@ -13,7 +13,15 @@ import msgspec
 from transforms.flows.delays import Delay
 
 Root = Literal[
-    "event", "entry", "user", "participant", "session", "communication", "communications", "item"
+    "event",
+    "entry",
+    "user",
+    "participant",
+    "session",
+    "communication",
+    "communications",
+    "message",
+    "item",
 ]
 Segment = str | int
 

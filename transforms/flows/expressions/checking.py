@@ -51,6 +51,7 @@ _AT_HAND = {
     "session": "there is no session here",
     "participant": "there is no participant here",
     "communication": "there is no communication at hand here",
+    "message": "there is no message of the user at hand here",
 }
 _NOUNS = {
     "event": "property",
@@ -58,6 +59,7 @@ _NOUNS = {
     "user": "trait",
     "participant": "participant field",
     "session": "session variable",
+    "message": "message field",
 }
 
 

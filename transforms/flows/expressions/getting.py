@@ -41,6 +41,8 @@ def _source(node: Path) -> Getter:
             return lambda view: view.variables
         case "communication":
             return lambda view: view.communication
+        case "message":
+            return lambda view: view.message
         case "communications":
             step = str(node.path[0])
             return lambda view: view.communications.get(step)

@@ -42,6 +42,7 @@ ROOTS: dict[str, Root] = {
     "session": "session",
     "communication": "communication",
     "communications": "communications",
+    "message": "message",
     "item": "item",
 }
 NAMED = ("flow", "audience", "tag")

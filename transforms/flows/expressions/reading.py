@@ -55,7 +55,7 @@ class Aggregate(msgspec.Struct, frozen=True, gc=False):
 class Reads(msgspec.Struct, frozen=True, gc=False):
     """The names that an expression reads; of paths the first part.
 
-    ``communications`` are send steps, ``communication`` the fields of the one at hand,
+    ``communications`` are send steps, ``communication`` the fields of the one at hand, ``message`` those of what a user sent,
     ``facts`` are ``event.time``, ``session.id``, ``session.started`` and ``now``.
     ``timed``: its result can change by time alone.
     """
@@ -73,6 +73,7 @@ class Reads(msgspec.Struct, frozen=True, gc=False):
     flows: frozenset[str] = frozenset()
     facts: frozenset[str] = frozenset()
     timed: bool = False
+    message: frozenset[str] = frozenset()
 
 
 def series_key(node: Calculated) -> str:
@@ -117,6 +118,7 @@ _FIELDS = {
     "session": "variables",
     "communication": "communication",
     "communications": "communications",
+    "message": "message",
 }
 
 

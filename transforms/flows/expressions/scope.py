@@ -13,7 +13,7 @@ Types = Mapping[str, str]
 Any other type means that nothing is known.
 """
 
-AtHand = Literal["event", "entry", "session", "participant", "communication"]
+AtHand = Literal["event", "entry", "session", "participant", "communication", "message"]
 
 
 class Scope(msgspec.Struct, frozen=True, gc=False):
@@ -24,7 +24,7 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
     """
 
     at_hand: frozenset[AtHand] = frozenset(
-        ("event", "entry", "session", "participant", "communication")
+        ("event", "entry", "session", "participant", "communication", "message")
     )
     event_names: tuple[str, ...] = ()
     events: Mapping[str, Types] = {}

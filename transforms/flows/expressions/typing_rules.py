@@ -35,6 +35,15 @@ _COMMUNICATION: Types = {
     "duration": "number",
     "cost": "number",
 }
+MESSAGE: Types = {
+    "text": "text",
+    "as_number": "number",
+    "number": "text",
+    "channel": "text",
+    "call": "boolean",
+    "communication": "text",
+}
+"""What is known of a message or a call of the user."""
 
 
 def kinds_of(node: Value, scope: Scope) -> Kinds:
@@ -94,6 +103,8 @@ def declared(node: Path, scope: Scope) -> tuple[Types, ...]:
             one = scope.variables
         case "communication" | "communications":
             one = _COMMUNICATION
+        case "message":
+            one = MESSAGE
         case "item":
             one = None
         case _:

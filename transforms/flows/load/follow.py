@@ -8,6 +8,9 @@ import msgspec
 
 from transforms.flows import model
 
+RESTARTING = (model.CaseEvent, model.CaseInbound, model.CaseCall)
+"""Cases that may start the time-out of a wait again."""
+
 
 class ReadStep(msgspec.Struct, frozen=True, gc=False):
     """A step as read: without a verb if it could not be; ``then`` only if it was written."""
@@ -53,7 +56,7 @@ def follow(read: Sequence[ReadStep]) -> Followed:
 def written(verb: model.Verb) -> list[str]:
     """List the targets that the branches of a step name."""
     match verb:
-        case model.If(cases, otherwise):
+        case model.If(cases, otherwise) | model.MatchMessage(cases, otherwise):
             found = [*(case.then for case in cases), otherwise]
         case model.Split(branches):
             found = [branch.then for branch in branches]
@@ -75,6 +78,10 @@ def _filled(step: ReadStep, after: str | None) -> tuple[model.Step, bool]:
             filled = tuple(_case(case, after) for case in cases)
             verb: model.Verb = model.If(filled, otherwise or after)
             return model.Step(step.name, verb), otherwise is None or filled != cases
+        case model.MatchMessage(keywords, otherwise) as match:
+            heard = tuple(model.Keywords(case.keywords, case.then or after) for case in keywords)
+            verb = model.MatchMessage(heard, otherwise or after)
+            return model.Step(step.name, verb), verb != match
         case model.WaitFor() as wait:
             verb = _wait_for(wait, after)
             return model.Step(step.name, verb), verb != wait
@@ -93,7 +100,7 @@ def _case(case: model.IfCase, after: str | None) -> model.IfCase:
 def _wait_for(wait: model.WaitFor, after: str | None) -> model.WaitFor:
     cases = tuple(
         case
-        if case.then is not None or (wait.restart and isinstance(case, model.CaseEvent))
+        if case.then is not None or (wait.restart and isinstance(case, RESTARTING))
         else msgspec.structs.replace(case, then=after)
         for case in wait.cases
     )

@@ -9,15 +9,21 @@ import msgspec
 
 from transforms.flows import model
 from transforms.flows.expressions import Scope
+from transforms.flows.expressions.typing_rules import MESSAGE
 from transforms.flows.load import nodes
 
 Types = dict[str, str]
-Root = Literal["event", "entry", "session", "participant", "communication"]
+Root = Literal["event", "entry", "session", "participant", "communication", "message"]
+
+SENT = ("inbound", "call", "incoming")
+"""Keys of triggers on what users send."""
 
 OWN_TRAITS = {"id": "text", "timezone": "text"}
 """Traits that the product itself reads, so that nobody has to declare them (R16)."""
 
-IN_SESSION: frozenset[Root] = frozenset(("entry", "session", "participant", "communication"))
+IN_SESSION: frozenset[Root] = frozenset(
+    ("entry", "session", "participant", "communication", "message")
+)
 
 
 class Known(msgspec.Struct, frozen=True, gc=False):
@@ -41,6 +47,7 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     flows: frozenset[str] | None = None
     agents: dict[str, str] = {}
     tracks: dict[str, tuple[str, ...]] = {}
+    numbers: dict[str, model.Number] = {}
 
     def at_hand(self, *roots: Root) -> Known:
         """Give the names for a place where only these roots can be read."""
@@ -75,6 +82,7 @@ def of_space(space: model.Space) -> Known:
         traits=_kinds(space.traits),
         agents={agent.name: agent.channel for agent in space.agents},
         tracks={channel.name: channel.tracks for channel in space.channels},
+        numbers={number.name: number for number in space.numbers},
     )
 
 
@@ -119,9 +127,13 @@ def _variables(step: nodes.Mapping) -> Iterator[str]:
 
 
 def _entry(space: Known, node: nodes.Node | None) -> Types | None:
-    """Give the entry's fields if every trigger is an event that is declared."""
+    """Give the entry's fields if every trigger is a declared event, or what a user sends."""
     found: Types = {}
     for trigger in node.items if isinstance(node, nodes.Sequence) else ():
+        if isinstance(trigger, nodes.Mapping) and any(map(trigger.get, SENT)):
+            for field, kind in MESSAGE.items():
+                found[field] = kind if found.get(field, kind) == kind else "any"
+            continue
         names = list(_events(trigger))
         if not names or any(name not in space.events for name in names):
             return None

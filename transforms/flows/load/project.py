@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import msgspec
 
 from transforms.flows import model, templates
+from transforms.flows.load.check_owners import owned_twice
 from transforms.flows.load.problems import Problem
 from transforms.flows.load.read_flow import load_flow
 from transforms.flows.load.read_space import load_space_partly
@@ -86,6 +87,7 @@ def load_project(files: Mapping[str, str]) -> Project:
         elif flow.value is not None:
             flows.append(flow.value)
             paths[flow.value.id] = path
+    problems += owned_twice(flows, space, paths, files)
     return Project(
         space, tuple(flows), found, tuple(problems), dict(files), paths, tuple(flow_files)
     )

@@ -13,6 +13,7 @@ from transforms.flows.load.fields import Fields, fields
 from transforms.flows.load.known import Known, of_space
 from transforms.flows.load.nodes import Mapping, Node, Scalar, compose, describe
 from transforms.flows.load.problems import Loaded, Report, Source
+from transforms.flows.load.read_inbound import read_number
 from transforms.flows.load.values import Reading
 
 T = TypeVar("T")
@@ -48,6 +49,9 @@ def _space(reading: Reading, found: Fields) -> model.Space:
         events=_each(reading, found.get("events"), "events", _event),
         traits=_each(reading, found.get("traits"), "traits", _type),
     )
+    inner = Reading(reading.report, of_space(declared))
+    numbers = _each(inner, found.get("numbers"), "numbers", read_number)
+    declared = msgspec.structs.replace(declared, numbers=numbers)
     audiences = found.get("audiences")
     names = {k.text for k, _ in audiences.items} if isinstance(audiences, Mapping) else set()
     known = msgspec.structs.replace(of_space(declared), audiences=frozenset(names))

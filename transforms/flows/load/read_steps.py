@@ -15,6 +15,7 @@ from transforms.flows.load.follow import ReadStep
 from transforms.flows.load.nodes import Mapping, Node, Scalar, Sequence, describe
 from transforms.flows.load.problems import quoted, suggest
 from transforms.flows.load.read_branches import read_if, read_split
+from transforms.flows.load.read_inbound import match_message
 from transforms.flows.load.read_triggers import MAX_WAIT_DAYS
 from transforms.flows.load.values import Reading, Wants
 
@@ -22,7 +23,7 @@ MAX_STEPS = 500
 SEND_BRANCHES = ("no_consent", "no_address", "expired", "capped")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 UPDATES = ("update", "unset", "increment", "append", "tag", "untag")
-BRANCHING = ("if", "wait_for")
+BRANCHING = ("if", "wait_for", "match_message")
 
 _HTTPS = re.compile(r"https://[^\s/?#]+\S*")
 _HEADER = re.compile(r"[A-Za-z0-9-]+")
@@ -78,7 +79,7 @@ def _then(reading: Reading, found: Fields, verb: str) -> str | None:
         node = found.get("then")
         if node is not None:
             said = f"{found.what} has branches, and each names its own step"
-            known = "else: names the step for all other cases" if verb == "if" else ""
+            known = "else: names the step for all other cases" if verb != "wait_for" else ""
             reading.problem(found.node.key("then") or node, "unknown-key", said, known)
         return None if node is None else reading.step(node)
     if verb in ("split", "end"):
@@ -252,6 +253,7 @@ VERBS: dict[str, Reader] = {
     "wait_in": read_waits.wait_in,
     "wait_for": read_waits.wait_for,
     "if": read_if,
+    "match_message": match_message,
     "split": read_split,
     "send": _send,
     "promote": _promote,

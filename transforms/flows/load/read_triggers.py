@@ -8,6 +8,7 @@ from transforms.flows import model
 from transforms.flows.load.fields import Fields, fields
 from transforms.flows.load.nodes import Mapping, Node, Scalar, describe
 from transforms.flows.load.problems import quoted, suggest
+from transforms.flows.load.read_inbound import on_call, on_inbound, on_incoming
 from transforms.flows.load.values import Reading
 
 MAX_WAIT_DAYS = 400
@@ -211,6 +212,9 @@ TRIGGERS: dict[str, Reader] = {
     "flow": _on_flow,
     "tag": _on_tag,
     "communication": _on_communication,
+    "inbound": on_inbound,
+    "call": on_call,
+    "incoming": on_incoming,
 }
 """Every kind of trigger by its key."""
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from transforms.flows import model
 from transforms.flows.load.fields import Fields, fields
+from transforms.flows.load.follow import RESTARTING
 from transforms.flows.load.nodes import Node, Sequence
 from transforms.flows.load.problems import quoted, suggest
+from transforms.flows.load.read_inbound import case_call, case_inbound
 from transforms.flows.load.read_triggers import MAX_WAIT_DAYS, event_match
 from transforms.flows.load.values import Reading
 from transforms.flows.times import Delay
@@ -21,7 +23,7 @@ OWN = ("planned", "active", "canceled", "skipped")
 
 AWAITED = tuple(status for status in STATUSES if status not in OWN)
 
-CASE_KINDS = ("event", "when", "enters", "leaves")
+CASE_KINDS = ("event", "when", "enters", "leaves", "inbound", "call")
 
 
 def wait(reading: Reading, found: Fields) -> model.Verb | None:
@@ -58,7 +60,7 @@ def wait_for(reading: Reading, found: Fields) -> model.Verb | None:
     for key, needs, fine in (
         ("repeat", "a timeout to start again", after is not None),
         ("rank", "a timeout, the end of the wait", after is not None),
-        ("repeat", 'an event without "then"', _restarts(cases)),
+        ("repeat", 'an event or a message without "then"', _restarts(cases)),
     ):
         wanted = restart if key == "repeat" else rank
         at = found.node.key(key)
@@ -72,7 +74,7 @@ def _cases(reading: Reading, node: Node) -> tuple[model.Case, ...]:
 
 
 def _restarts(cases: tuple[model.Case, ...]) -> bool:
-    return any(isinstance(case, model.CaseEvent) and case.then is None for case in cases)
+    return any(isinstance(case, RESTARTING) and case.then is None for case in cases)
 
 
 def _timeout(reading: Reading, node: Node) -> tuple[Delay | None, str | None] | None:
@@ -113,7 +115,8 @@ def _no_kind(reading: Reading, found: Fields, kinds: list[str]) -> None:
         reading.problem(key, "unknown-status", said, known)
         return
     known = suggest(key.text, (*CASE_KINDS, *AWAITED))
-    said = f'"{key.text}" is neither a status of a message nor event, when, enters or leaves'
+    others = f"{', '.join(CASE_KINDS[:-1])} or {CASE_KINDS[-1]}"
+    said = f'"{key.text}" is neither a status of a message nor {others}'
     reading.problem(key, "unknown-status", said, known)
 
 
@@ -130,6 +133,10 @@ def _made(reading: Reading, found: Fields, kind: str, then: str | None) -> model
             if name is None:
                 return None
             return model.CaseAudience(name, "entered" if kind == "enters" else "left", then)
+        case "inbound":
+            return case_inbound(reading, found, then)
+        case "call":
+            return case_call(reading, found, then)
         case _:
             step = found.read(kind, lambda node: _sender(reading, node))
             where = found.read("where", reading.condition)

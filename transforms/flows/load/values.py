@@ -143,6 +143,10 @@ class Reading:
         """Read the name of a topic of the space."""
         return self._listed(node, "topic", self.known.topics, "topics")
 
+    def number(self, node: Node) -> str | None:
+        """Read a number, or a sender's name, of the space."""
+        return self._listed(node, "number", self.known.numbers, "numbers")
+
     def audience(self, node: Node) -> str | None:
         """Read the name of an audience of the space."""
         return self._listed(node, "audience", self.known.audiences, "audiences")

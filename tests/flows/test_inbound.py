@@ -1,0 +1,161 @@
+"""What a user sends: how words and numbers are compared, what is kept, and who owns a number."""
+
+from __future__ import annotations
+
+import pytest
+
+from towpath.control_log import InvalidLines, check, read_log, with_flows
+from towpath.space_merging import merged
+from transforms.flows import outputs as out
+from transforms.flows.catalog import Catalog
+from transforms.flows.codec import decode
+from transforms.flows.control import encode_line
+from transforms.flows.inbound import MESSAGE_BOUND, number_in
+from transforms.flows.load import headline, load_project, load_space
+from transforms.flows.plan import keyword
+from transforms.flows.publish import catalog_of, records_of
+from transforms.flows.signals import Inbound
+from transforms.flows.step import Behind, Done, step, unheard
+
+START = 1_770_000_000_000
+SPACE = """\
+space: test
+channels: {sms: {address: phone}, voice: {address: phone}}
+numbers:
+  "4711": {messages: sms}
+  "+4930": {messages: sms, calls: voice}
+"""
+ASKS = """\
+flow: asks
+enter:
+  - inbound: any
+    number: 4711
+steps:
+  words:
+    match_message:
+      - {inbound: any, then: heard}
+    else: over
+  heard: {update: {session.said: message.text}}
+  pause: {wait: 1h, then: over}
+  over:  {end: done}
+"""
+STOPS = "flow: NAME\nenter:\n  - {inbound: STOP, number: 4711}\nsteps: {over: {end: done}}\n"
+
+
+def catalog() -> Catalog:
+    """Return a catalog of one flow that takes any message."""
+    return catalog_of(records_of({"asks": ASKS}, SPACE, {}))
+
+
+def message(text: str, **more: object) -> Inbound:
+    """Return a message to the number."""
+    found = {"id": "m1", "user": "ann", "time": START, "channel": "sms", "number": "4711"}
+    return Inbound(text=text, **(found | more))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("42", 42),
+        (" -7 ", -7),
+        ("42.5", 42.5),
+        ("42,5", 42.5),
+        ("9,99", 9.99),
+        ("1,000", None),
+        ("1.000", 1.0),
+        ("42 EU", None),
+        ("", None),
+        ("1e3", None),
+        ("٤٢", None),
+        ("9" * 16, None),
+    ],
+)
+def test_numbers_in_replies(text: str, number: float | None) -> None:
+    """I10: a reply that is a number and nothing else can be stored as one."""
+    assert number_in(text) == number
+
+
+def test_keywords_have_no_case() -> None:
+    """R13: keywords are trimmed and compared without case, also beyond ASCII."""
+    assert keyword(" Straße\n") == keyword("STRASSE")
+    assert keyword("stop it") != keyword("stop  it")
+
+
+def test_a_long_text_is_told_and_not_kept() -> None:
+    """R7: a text over the bound of what a session keeps is refused; the session goes on."""
+    done = step(catalog(), None, message("x" * (MESSAGE_BOUND + 1)))
+
+    assert isinstance(done, Done)
+    refused = [o.reason for o in done.outputs if isinstance(o, out.Rejection)]
+    assert refused == ["value_too_large"]
+    reached = [o.step for o in done.outputs if getattr(o, "what", "") == "reached"]
+    assert reached == ["words", "heard", "pause"]
+    assert done.state is not None
+    assert decode(done.state).sessions[0].variables == {}
+
+
+def test_a_message_that_nothing_reads_is_no_signal() -> None:
+    """R5: without a flow that hears messages they cost nothing; one that answers is a status."""
+    deaf = catalog_of(records_of({}, SPACE, {}))
+
+    assert unheard(deaf, message("hello"))
+    assert not unheard(deaf, message("hello", communication="c1"))
+    assert not unheard(catalog(), message("hello"))
+    assert step(deaf, None, message("hello")) == Done(None, (), None)
+    assert step(catalog().complete(START - 1), None, message("hello")) == Behind(START)
+
+
+def test_two_flows_cannot_own_a_keyword() -> None:
+    """I8: a folder in which two flows have the same keyword on a number is wrong at both places."""
+    other = STOPS.replace("STOP, number: 4711", "[go, stop], channel: sms")
+    files = {"a.yaml": STOPS.replace("NAME", "a"), "b.yaml": other.replace("NAME", "b")}
+
+    said = 'has the keyword "stop" on 4711, too; see {}; only one flow can have it [owned-twice]'
+    assert [headline(p) for p in load_project({**files, "space.yaml": SPACE}).problems] == [
+        f'a.yaml:3:15: flow "b" {said.format("b.yaml:3")}',
+        f'b.yaml:3:6: flow "a" {said.format("a.yaml:3")}',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("{inbound: STOP, number: 4711}", '{inbound: STOP, number: "+4930"}'),
+        ("{inbound: STOP, number: 4711}", "{inbound: any, number: 4711}"),
+        ("{inbound: STOP, number: 4711}", "{inbound: STOPP, channel: sms}"),
+        ("{inbound: STOP, number: 4711}", "{inbound: STOP, channel: voice}"),
+        ('{call: true, number: "+4930"}', "incoming: voice"),
+        ('{call: true, number: "+4930"}', '{inbound: any, number: "+4930"}'),
+    ],
+)
+def test_flows_that_share_a_number(one: str, other: str) -> None:
+    """I7: other words, other numbers and any words are nobody's own."""
+    files = {
+        f"{name}.yaml": f"flow: {name}\nenter:\n  - {trigger}\nsteps: {{over: {{end: done}}}}\n"
+        for name, trigger in (("a", one), ("b", other))
+    }
+
+    assert load_project({**files, "space.yaml": SPACE}).problems == ()
+
+
+def test_a_log_that_gives_a_number_twice_is_refused() -> None:
+    """I8: the record after which two flows would run for the same keyword is named."""
+    records = records_of({n: STOPS.replace("NAME", n) for n in "ab"}, SPACE, {})
+    text = "".join(encode_line(record).decode() + "\n" for record in records)
+    log = read_log(text, "log.jsonl")
+
+    with pytest.raises(InvalidLines) as wrong:
+        check(log, with_flows(log, ()), "log.jsonl")
+    assert wrong.value.lines == [
+        'log.jsonl:5:1: a and b would both run with the keyword "stop" on 4711 [control]'
+    ]
+    check(log[:-1], with_flows(log[:-1], ()), "log.jsonl")
+
+
+def test_numbers_move_with_flows() -> None:
+    """J3: a number that a space lacks is added to it, its digits in quotes."""
+    here = "space: test\nchannels: {sms: {address: phone}, voice: {address: phone}}\n"
+    text = merged(here, SPACE)
+
+    assert text is not None
+    assert load_space("space.yaml", text).value == load_space("space.yaml", SPACE).value
