@@ -324,7 +324,8 @@ def _wait_for(
     cases = draw(st.lists(st.one_of(kinds), max_size=2))
     restart = timeout is not None and draw(st.booleans())
     if restart:
-        cases.append(model.CaseEvent(draw(matches)))
+        heard_again = [model.CaseInbound(("go on",), "4711"), model.CaseCall(channel="sms")]
+        cases.append(draw(st.builds(model.CaseEvent, matches) | st.sampled_from(heard_again)))
     if timeout is None or not cases:
         cases.append(model.CaseEvent(draw(matches), first))
     rank = timeout is not None and draw(st.booleans())
