@@ -105,6 +105,15 @@ def test_a_table_may_hold_the_envelope(kind: str) -> None:
     assert decode(Raw("f", 1, texts)) == signal
 
 
+def test_a_number_may_be_digits_in_a_table() -> None:
+    """A column of numbers or texts that a table holds as whole numbers is read as text."""
+    row = BASE | {"type": "inbound", "channel": "sms", "number": 4711, "text": 42}
+
+    found = decode(Raw("f", 1, row))
+
+    assert found == signals.Inbound(channel="sms", number="4711", text="42", **HEARD)
+
+
 @pytest.mark.parametrize("kind", get_args(AnyEnvelope), ids=lambda kind: kind.__name__)
 def test_the_input_schemas_are_the_envelope(kind: Any) -> None:
     """A publisher who keeps to the Avro schema has exactly the fields that are read."""

@@ -32,6 +32,8 @@ from transforms.sources.values import (
 
 MAX_LINE = 256 * 1024
 EARLIEST_NUMBER = 10**11
+DIGITS = ("number", "text")
+"""Columns of texts that a table may hold as whole numbers, as it may ids."""
 MARK = UNNUMBERED[0]
 BEYOND = str(2**63)[:-1]  # in what msgspec says of a number beyond 64 bits
 QUOTING = ("Invalid value", "Invalid enum value")  # how msgspec begins to quote a value
@@ -101,7 +103,8 @@ def _envelope(row: dict[str, Any]) -> dict[str, Any]:
 def _cell(key: str, value: Any) -> Any:
     if key in MAPS or key in LISTS:
         return msgspec.json.decode(value) if isinstance(value, str | bytes) else plain(value)
-    if key.endswith("Id") and isinstance(value, int) and not isinstance(value, bool):
+    named = key.endswith("Id") or key in DIGITS
+    if named and isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value
 

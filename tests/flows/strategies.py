@@ -200,7 +200,7 @@ def flows(draw: st.DrawFn) -> model.Flow:
     exit_names = draw(st.lists(names.filter(lambda n: n not in taken), max_size=2, unique=True))
     return model.Flow(
         id=draw(names),
-        enter=tuple(draw(st.lists(triggers, min_size=1, max_size=3))),
+        enter=tuple(draw(st.lists(triggers, min_size=1, max_size=3).filter(_any_entry))),
         steps=steps,
         about=draw(st.just("") | texts),
         priority=draw(st.integers(-5, 5)),
@@ -215,6 +215,12 @@ def flows(draw: st.DrawFn) -> model.Flow:
         exit_on_goal=bool(goals) and draw(st.booleans()),
         on_exit=_chain(exit_names, [draw(effects) for _ in exit_names]),
     )
+
+
+def _any_entry(found: list[model.Trigger]) -> bool:
+    """Tell whether the entry may have any fields: those of what users send are known."""
+    sent = (model.OnInbound, model.OnCall, model.OnIncoming)
+    return not all(isinstance(trigger, sent) for trigger in found)
 
 
 def _short(delay: model.Delay) -> bool:
@@ -323,7 +329,8 @@ def _wait_for(
     cases = draw(st.lists(st.one_of(kinds), max_size=2))
     restart = timeout is not None and draw(st.booleans())
     if restart:
-        cases.append(model.CaseEvent(draw(matches)))
+        heard_again = [model.CaseInbound(("go on",), "4711"), model.CaseCall(channel="sms")]
+        cases.append(draw(st.builds(model.CaseEvent, matches) | st.sampled_from(heard_again)))
     if timeout is None or not cases:
         cases.append(model.CaseEvent(draw(matches), first))
     rank = timeout is not None and draw(st.booleans())

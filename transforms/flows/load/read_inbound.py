@@ -39,6 +39,9 @@ def _keywords(reading: Reading, node: Node) -> tuple[str, ...] | None:
     """Read ``any``, which is no word at all, one keyword or a list of them."""
     if isinstance(node, Scalar):
         text = reading.text(node)
+        if text is not None and "," in text and not node.style:
+            said = f'"{text}" is one keyword, with its comma'
+            reading.warn(node, "one-keyword", said, f"several keywords are written [{text}]")
         return None if text is None else () if keyword(text) == ANY else (text.strip(),)
     words = reading.texts(node)
     if isinstance(node, Sequence) and not node.items:
