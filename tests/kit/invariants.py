@@ -14,6 +14,7 @@ from transforms.flows import outputs as out
 from transforms.flows.signals import Command, Inbound, ProfileChange
 
 BOUND = 256 * 1024
+AGENTS = {"email": ("desk",), "sms": ("line", None), "log": (None,)}
 HOURS = {"6h": 6, "24h": 24, "3d": 72}
 
 
@@ -194,6 +195,8 @@ def _messages(outputs: tuple[out.AnyOutput, ...]) -> Iterator[str]:
                 yield f"message {output.id} has rows {statuses}"
             if withheld[output.communication]:
                 yield f"message {output.id} of a silent session"
+            if output.agent not in AGENTS[output.channel]:
+                yield f"message {output.id} by {output.channel} from {output.agent}"
             if output.expires is not None and output.at >= output.expires:
                 yield f"message {output.id} left after its validity"
     for name, mine in rows.items():

@@ -315,8 +315,10 @@ def _newest(plan: Plan, session: Session, found: dict[str, Data]) -> Data | None
     if not session.sent:
         return None
     last = max(session.sent, key=lambda number: int(session.sent[number].rpartition("-")[2]))
-    name = plan.nodes[last].name
-    return found[name] | {"name": name} if name in found else None
+    node = plan.nodes.get(last)
+    if node is None or node.name not in found:
+        return None
+    return found[node.name] | {"name": node.name}
 
 
 def node_of(plan: Plan, session: Session) -> Node:

@@ -1,0 +1,59 @@
+"""Rows of messages that leave are completed with parts and cost, and nothing else is touched."""
+
+from __future__ import annotations
+
+import pytest
+
+from transforms.flows.accounting import accounted
+from transforms.flows.outputs import AnyOutput, Communication
+from transforms.flows.publish import catalog_of, records_of
+from transforms.flows.signals import Event, ProfileChange
+from transforms.flows.step import Done, fold
+
+FLOW = """
+flow: telling
+enter: [{event: Told}]
+steps:
+  tell: {send: sms, template: note}
+"""
+PLAIN = "{space: test, channels: {sms: {parts: one}}}"
+COUNTED = "{space: test, channels: {sms: {price: 0.1}}}"
+UNPRICED = "{space: test, channels: {sms: {}, email: {price: 0.001}}}"
+
+
+def decided(space: str, note: str) -> tuple[tuple[AnyOutput, ...], tuple[AnyOutput, ...]]:
+    """Give what the core decides, and what a host makes of it."""
+    catalog = catalog_of(records_of({"telling": FLOW}, space, {"telling": {"note": note}}))
+    known = ProfileChange(id="1", user="kim", time=1, set={"phone": "+49151"})
+    done = fold(catalog, None, [known, Event(id="2", user="kim", time=2, name="Told")])
+    assert isinstance(done, Done)
+    return done.outputs, accounted(catalog, done.outputs)
+
+
+def test_a_space_that_counts_nothing_costs_nothing() -> None:
+    """R25: where no channel counts parts or has a price, the outputs pass as they are."""
+    before, after = decided(PLAIN, "Hello")
+
+    assert after is before
+
+
+@pytest.mark.parametrize(
+    ("space", "note", "worth"),
+    [
+        (COUNTED, "Hello", (1, 0.1)),
+        (COUNTED, "Hello " * 30, (2, 0.2)),
+        (COUNTED, "a" * 160 + "\n", (1, 0.1)),
+        (UNPRICED, "Hello " * 30, (2, None)),
+        (COUNTED, "{% for i in (1..99999999) %}x{% endfor %}", (None, None)),
+    ],
+    ids=["one", "two", "line end", "unpriced", "cannot be rendered"],
+)
+def test_the_row_of_what_leaves(space: str, note: str, worth: tuple[object, object]) -> None:
+    """I25, I26: the row of status active has parts and cost; both are unknown without a text."""
+    before, after = decided(space, note)
+    rows = [row for row in after if isinstance(row, Communication)]
+
+    assert [(row.parts, row.cost) for row in rows] == [worth]
+    assert [o for o in after if o not in rows] == [
+        o for o in before if not isinstance(o, Communication)
+    ]
