@@ -54,6 +54,7 @@ conditions = st.sampled_from(
         'user.phone is set and not (user.plan == "it\'s" or user.age between 18 and 30)',
         'count(event "Order Completed" where event.total > 10 within last 90d) >= 2',
         '"#" == user.x',
+        "visit.count >= 3 and visit.last more than 1d ago",
         'user.comment contains "a sentence that is long enough to need more than one line of text"',
     ]
 ).map(expressions.parse)
@@ -108,6 +109,12 @@ triggers = st.one_of(
         model.OnCommunication, st.sampled_from(["updated", "ended"]), optional_condition, again
     ),
 )
+launched = st.sampled_from(["member", "launch"])
+predefined = st.one_of(
+    st.builds(model.OnAudience, st.just("vip"), launched, again),
+    st.builds(model.OnTag, texts, launched, again),
+    st.builds(model.OnPeople, again),
+)
 exits = st.one_of(
     st.builds(model.ExitEvent, matches),
     st.builds(model.ExitWhen, conditions),
@@ -119,6 +126,7 @@ schedules = st.builds(
     st.none() | st.just("2026-12-31"),
     st.sampled_from(["drain", "stop"]),
 )
+"""Without ``indefinitely``, which what is entered at one moment must not say."""
 
 _TARGETS = st.sampled_from(["user.stage", "session.n", "user.list"])
 _UPDATES = st.dictionaries(_TARGETS, values, max_size=2).map(lambda found: tuple(found.items()))
@@ -179,14 +187,18 @@ def flows(draw: st.DrawFn) -> model.Flow:
     steps = draw(_steps())
     taken = {step.name for step in steps}
     exit_names = draw(st.lists(names.filter(lambda n: n not in taken), max_size=2, unique=True))
+    enter = (draw(triggers), *draw(st.lists(triggers, max_size=2)))
+    enter += tuple(draw(st.lists(predefined, max_size=1)))
     return model.Flow(
         id=draw(names),
-        enter=tuple(draw(st.lists(triggers, min_size=1, max_size=3))),
+        enter=enter,
         steps=steps,
         about=draw(st.just("") | texts),
         priority=draw(st.integers(-5, 5)),
         zone=draw(zones),
-        schedule=draw(schedules),
+        schedule=draw(
+            schedules | st.just(model.Schedule(indefinitely=True)) if _lasts(enter) else schedules
+        ),
         holdout=draw(st.integers(0, 100)),
         key=draw(st.none() | values),
         simultaneous=draw(st.booleans()),
@@ -195,7 +207,13 @@ def flows(draw: st.DrawFn) -> model.Flow:
         goals=tuple(goals),
         exit_on_goal=bool(goals) and draw(st.booleans()),
         on_exit=_chain(exit_names, [draw(effects) for _ in exit_names]),
+        exclusive=draw(st.none() | names),
     )
+
+
+def _lasts(enter: tuple[model.Trigger, ...]) -> bool:
+    """Tell whether a flow may run indefinitely: an event, at least, lets users in at any time."""
+    return any(isinstance(trigger, model.OnEvent) for trigger in enter)
 
 
 def _short(delay: model.Delay) -> bool:
@@ -234,6 +252,8 @@ def _branches(verb: model.Verb) -> set[str | None]:
             return {*(case.then for case in cases), late}
         case model.WaitUntil(missing=missing):
             return {missing}
+        case model.WaitVisit(gone=gone):
+            return {gone}
         case model.Send(branches=reasons):
             return {to for _, to in reasons}
         case _:
@@ -250,7 +270,7 @@ def _step(
     free = later[0] not in wanted
     to = st.sampled_from(later)
     first = draw(to) if free else later[0]
-    kinds = ["plain", "until", "for", "if", "split", "send", *(["end"] if free else [])]
+    kinds = ["plain", "until", "visit", "for", "if", "split", "send", *(["end"] if free else [])]
     match draw(st.sampled_from(kinds)):
         case "plain":
             return model.Step(name, draw(plain), first)
@@ -259,6 +279,9 @@ def _step(
             return model.Step(
                 name, model.WaitUntil(draw(moments), past, draw(st.none() | to)), first
             )
+        case "visit":
+            exact = draw(delays.filter(lambda delay: delay.ms))
+            return model.Step(name, model.WaitVisit(exact, draw(st.none() | to)), first)
         case "for":
             return model.Step(name, draw(_wait_for(first, to, name, senders)))
         case "if":

@@ -14,6 +14,7 @@ from transforms.flows.state import (
     Halt,
     History,
     Pending,
+    Presence,
     Promotion,
     Sent,
     Series,
@@ -79,7 +80,10 @@ def full() -> State:
     session.happened, session.true, session.goals = [1], [0], ["bought"]
     session.promotions = [Promotion(5, "banner", "ten_off", NOW + DAY, NOW + 2)]
     session.halt = Halt(NOW, 3, "shift", 5, 2, "case_1", True)
+    session.ends = NOW + 7
     state.suppressed = [0, -1]
+    state.presence = Presence(3, NOW - DAY, NOW - 1, 12)
+    state.histories[0].launches = [short("spring")]
     state.ended = [Session(session_id("old"), 1, 1, "k", NOW, 0, NOW, ended=NOW)]
     state.sends = [Sent(NOW, "email", "marketing")]
     state.communications = [

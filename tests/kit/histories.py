@@ -9,7 +9,6 @@ import msgspec
 
 from tests.kit.worlds import DAY, EVENTS, HOUR, MINUTE, ZONES, World
 from transforms.flows import outputs as out
-from transforms.flows.catalog import NEVER
 from transforms.flows.signals import (
     AudienceChange,
     Command,
@@ -72,7 +71,7 @@ def history(world: World, seed: int, length: int | None = None) -> History:
         assert isinstance(done, Done)
         state = done.state
         at = max(clock, handling(signal, world.slack))
-        heard = not isinstance(signal, Event) or catalog.heard.get(signal.name, NEVER) <= at
+        heard = not isinstance(signal, Event) or catalog.read_since(signal.name) <= at
         clock = at if heard else clock
         refused = any(getattr(o, "reason", "") == "too_old" for o in done.outputs)
         handled.append(Handled(signal, clock, done.outputs, heard and not refused))
@@ -127,7 +126,10 @@ def _signal(
             return AudienceChange(audience=name, entered=rng.random() < 0.6, **base)
         case "enter":
             flow = rng.choice(("f0", "f1", "f9"))
-            return Enter(flow=flow, data={"k": rng.choice("xyz")}, **base)
+            launch = rng.choice((None, None, "spring", "summer"))
+            member = rng.choice((None, "vip", "busy")) if launch else None
+            data = {"k": rng.choice("xyz")}
+            return Enter(flow=flow, data=data, launch=launch, member_of=member, **base)
         case "order" if rng.random() < 0.4:
             return _order(rng, base)
         case _ if known:
@@ -138,15 +140,16 @@ def _signal(
 
 
 def _order(rng: random.Random, base: dict[str, Any]) -> Command:
-    data = rng.choice(({}, {"resume": "shift"}, {"resume": "skip"}))
+    data = rng.choice(({}, {"resume": "shift"}, {"resume": "skip"}, {"key": "x"}))
     flow = rng.choice((None, "f0"))
     match rng.choice("stop hold hold hold resume resume resume suppress allow allow allow".split()):
         case "stop":
-            return Command(what="stop", flow=flow, **base)
+            return Command(what="stop", flow=flow, data=data, **base)
         case "hold":
             return Command(what="hold", flow=flow, data=data, **base)
         case "resume":
-            return Command(what="resume", flow=flow, **base)
+            some = rng.choice(({}, {}, {}, {"key": "x"}))
+            return Command(what="resume", flow=flow, data=some, **base)
         case "suppress":
             return Command(what="suppress", flow=flow, **base)
         case _:

@@ -41,6 +41,15 @@ CONDITIONS = (
     "tag.hot",
     "user.day is today",
     'communication.status == "active"',
+    "visit.count >= 3",
+    "visit.events > 2 and visit.last more than 1h ago",
+)
+LAUNCHES = (
+    "{audience: vip, when: member}",
+    "{audience: vip, when: launch}",
+    "{audience: busy, when: launch}",
+    "{tag: hot, when: member}",
+    "{tag: hot, when: launch}",
 )
 MOMENTS = ('"09:00"', "mon 08:30", "user.day at 10:00", "user.day + 1d", "user.day - 2d at 07:00")
 DURATIONS = ("10m", "1h", "5h", "1d", "2d", "1 day at 09:00", "1mo")
@@ -153,8 +162,12 @@ def _flow(rng: random.Random, number: int, count: int) -> str:
         lines.append(f"zone: {rng.choice(ZONES)}")
     if rng.random() < 0.2:
         lines.append("holdout: 30%")
+    lines += ["exclusive: lane"] if rng.random() < 0.25 else []
     lines.append("enter:")
-    lines += [f"  - {_trigger(rng, count)}" for _ in range(rng.choice((1, 2, 3)))]
+    found = [_trigger(rng, count) for _ in range(rng.choice((1, 2, 3)))]
+    if "people: true" not in found and rng.random() < 0.3:
+        found.append(rng.choice(LAUNCHES))
+    lines += [f"  - {trigger}" for trigger in dict.fromkeys(found)]
     lines += [f"  - flow: f{n}" for n in range(count) if n != number and rng.random() < 0.5]
     lines += rng.choice(([], [], ["key: entry.k"], ["simultaneous: true"]))
     again = ("never", "{after: 1h}", "{limit: [2 per day]}", "{after: 10m, limit: [3 per 2d]}")
@@ -197,6 +210,7 @@ def _trigger(rng: random.Random, count: int) -> str:
             "api: true",
             "tag: hot",
             "{tag: hot, when: removed}",
+            "people: true",
             "communication: ended",
             "{communication: updated, where: 'communication.status == \"opened\"'}",
             "{communication: updated, where: 'communication.channel == \"email\"'}",
@@ -247,12 +261,16 @@ def _verb(
 ) -> tuple[str, list[str]]:
     other = rng.choice(later)
     kind = rng.choice(
-        "wait wait wait_until wait_in wait_for wait_for if split send send send promote webhook"
+        "wait wait visit wait_until wait_in wait_for wait_for if split send send send promote webhook"
         " export update audience emit loop enroll enroll leave cancel".split()
     )
     match kind:
         case "wait":
             return f"{{wait: {rng.choice(DURATIONS)}, then: {then}}}", []
+        case "visit":
+            lasts = rng.choice(("20s", "10m", "20m", "1h"))
+            gone = rng.choice(("", f", gone: {other}"))
+            return f"{{wait: {lasts} in visit{gone}, then: {then}}}", []
         case "wait_until":
             missing = rng.choice(("", f", missing: {other}"))
             past = rng.choice(("", ", past: exit"))

@@ -89,7 +89,7 @@ class Era:
     session of some version, reads where users stand in flows, or what was sent to them.
     ``paused`` are the numbers of the flows that are. ``aims`` are the goals that records set,
     by flow (R24), ``winners`` the best branches by flow and step, ``kills`` the flow and the
-    channel, or all, of every kill switch that is on.
+    channel, or all, of every kill switch that is on. ``visiting``: something reads visits.
     """
 
     since: int
@@ -116,6 +116,7 @@ class Era:
     aims: dict[int, Aims]
     winners: dict[tuple[int, int], str]
     kills: tuple[tuple[int | None, str | None], ...]
+    visiting: bool = False
 
     def killed(self, flow: int, channel: str | None) -> bool:
         """Tell whether what a flow sends on a channel, or anywhere else, may not leave."""
@@ -130,7 +131,7 @@ class Catalog:
     The first era is from 0 and empty: before the first record nothing is defined.
     ``heard`` maps an event's name to the instant since when a definition reads it, ``goals``
     are the names of those that a goal of some version counts, ``migrations`` the effects that
-    take sessions along.
+    take sessions along. Since ``hears_all`` every event is read, for the visits (J11).
     """
 
     eras: tuple[Era, ...]
@@ -145,11 +146,16 @@ class Catalog:
     complete_until: int = NEVER
     records: tuple[ControlRecord, ...] = ()
     migrations: tuple[Effect, ...] = ()
+    hears_all: int = NEVER
 
     def at(self, t: int) -> Era:
         """Return the era that holds at an instant."""
         last = self.eras[-1]
         return last if t >= last.since else self.eras[max(0, bisect_right(self.since, t) - 1)]
+
+    def read_since(self, event: str) -> int:
+        """Return the instant since when something reads an event of a name, NEVER if nothing does."""
+        return min(self.heard.get(event, NEVER), self.hears_all)
 
     def complete(self, until: int) -> Catalog:
         """Return the same log, said to be complete until an instant."""

@@ -13,8 +13,10 @@ from transforms.flows.audiences import tag_key
 from transforms.flows.bounds import fits
 from transforms.flows.catalog import FlowView
 from transforms.flows.codec import encoded_size
+from transforms.flows.excluding import excluded
 from transforms.flows.halting import suppressed
-from transforms.flows.ids import draw, hashed, session_id
+from transforms.flows.ids import draw, hashed, key_text, session_id
+from transforms.flows.launching import refusal, takes
 from transforms.flows.plan import Plan, Start
 from transforms.flows.run import Data, Run
 from transforms.flows.signals import (
@@ -148,8 +150,8 @@ def _by_profile(run: Run, view: FlowView, changed: Data, cause: str, t: int) -> 
     for start in view.plan.starts:
         trigger = start.trigger
         if isinstance(trigger, model.OnTag):
-            before = changed.get(tag_key(trigger.tag))
-            if before is (trigger.when == "removed") and not entered:
+            before, later = changed.get(tag_key(trigger.tag)), trigger.when != "launch"
+            if before is (trigger.when == "removed") and later and not entered:
                 try_enter(run, view, start, cause, {}, t)
                 entered = True
             continue
@@ -195,7 +197,7 @@ def _change_matches(
 
 def _by_enter(run: Run, signal: Enter, source: str, t: int) -> None:
     view = run.era.by_id.get(signal.flow)
-    starts = [s for s in view.plan.starts if _takes(s, source)] if view is not None else []
+    starts = [s for s in view.plan.starts if takes(s, signal, source)] if view else []
     for start in starts:
         if view is not None:
             look = run.look(t, view.plan)
@@ -205,14 +207,6 @@ def _by_enter(run: Run, signal: Enter, source: str, t: int) -> None:
                 return
     if not starts:
         run.reject("unknown_flow", t, signal.flow)
-
-
-def _takes(start: Start, source: str) -> bool:
-    """Tell whether a trigger takes entries from outside, or from a flow (C12)."""
-    trigger = start.trigger
-    if isinstance(trigger, model.OnFlow):
-        return trigger.flow == source
-    return isinstance(trigger, model.OnEnter)
 
 
 def _by_communication(run: Run, view: FlowView, cause: str, t: int) -> None:
@@ -232,8 +226,9 @@ def _by_communication(run: Run, view: FlowView, cause: str, t: int) -> None:
 
 
 def _launched(run: Run, view: FlowView, start: Start, signal: Enter, t: int) -> None:
-    if signal.member_of is not None and signal.member_of not in run.state.audiences:
-        run.reject("not_member", t, signal.flow)
+    reason = refusal(run, view.plan, start, signal)
+    if reason is not None:
+        run.reject(reason, t, signal.flow)
     else:
         try_enter(run, view, start, signal.id, signal.data, t, key=signal.key)
 
@@ -309,19 +304,13 @@ def try_enter(
 def _key(run: Run, plan: Plan, data: Data, given: str, t: int) -> str | None:
     """Return the key that a session of the flow is one for (R20), None if it has no value.
 
-    A flow without ``key:`` has one live session, whatever key is given. A number is the same
-    key in either of its forms.
+    A flow without ``key:`` has one live session, whatever key is given.
     """
     if plan.key is None or given:
         return given if plan.key is not None else ""
     look = run.look(t, plan)
     look.entry = data
-    value = plan.key(look)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return None if value is None else str(value)
+    return key_text(plan.key(look))
 
 
 def _forbidden(run: Run, plan: Plan, start: Start, key: str, data: Data, t: int) -> str | None:
@@ -330,6 +319,8 @@ def _forbidden(run: Run, plan: Plan, start: Start, key: str, data: Data, t: int)
         s.flow == plan.number and s.key == key for s in state.sessions
     ):
         return "already_in_flow"
+    if excluded(run, plan):
+        return "excluded"
     history = state.histories.get(plan.number)
     if history is not None:
         reason = _too_soon(run, plan, start.reenter, history, key, t)

@@ -5,8 +5,9 @@ No step of theirs runs, but they decide: what ends a wait is noted, and done at 
 
 from __future__ import annotations
 
-from transforms.flows import model
+from transforms.flows import model, visiting
 from transforms.flows.advance import end
+from transforms.flows.ids import key_text
 from transforms.flows.migrating import go_on, missed, take_along
 from transforms.flows.run import Run, node_of
 from transforms.flows.signals import Command
@@ -38,7 +39,8 @@ def resume(run: Run, flow: int | None, t: int) -> None:
 def command(run: Run, order: Command, t: int, by: str | None = None) -> None:
     """Hold, resume or stop a user's sessions of one flow or of all, or suppress entries.
 
-    ``by`` is the session of which a step gave the order, which is spared itself.
+    ``key`` in the data means the sessions of that key alone. ``by`` is the session of which a
+    step gave the order, which is spared itself.
     """
     number = None if order.flow is None else run.catalog.numbers.get(order.flow)
     if order.flow is not None and number is None:
@@ -47,8 +49,11 @@ def command(run: Run, order: Command, t: int, by: str | None = None) -> None:
     if order.what == "suppress":
         _suppress(run, EVERY_FLOW if number is None else number, order)
         return
+    key = key_text(order.data.get("key"))
     for session in run.in_order():
         if number not in (None, session.flow) or session.ended is not None or session.id == by:
+            continue
+        if key not in (None, session.key):
             continue
         match order.what:
             case "hold":
@@ -83,6 +88,8 @@ def _halt(run: Run, session: Session, by: int, how: str, t: int) -> None:
         if how == "shift" and isinstance(node.verb, (model.Wait, model.WaitFor)):
             halt.left = None if session.due is None else session.due - t
             session.due = None
+        elif how == "shift" and isinstance(node.verb, model.WaitVisit):
+            halt.left = visiting.hold(run, session, t)
     elif halt.by & by:
         return
     halt.by |= by
@@ -105,10 +112,12 @@ def _go_on(run: Run, session: Session, by: int, t: int) -> None:
         go_on(run, session, versions, halt.target, halt.why, t)
         return
     session.halt = None
-    if halt.left is not None:
+    node = node_of(plan, session)
+    if halt.left is not None and isinstance(node.verb, model.WaitVisit):
+        visiting.go_on(run, session, halt.left, t)
+    elif halt.left is not None:
         session.due = t + halt.left
-    name = node_of(plan, session).name
-    run.move("waiting", plan, session, name, t, reason="resumed", until=session.due)
+    run.move("waiting", plan, session, node.name, t, reason="resumed", until=session.due)
     for effect in versions:
         if session.ended is None:
             take_along(run, session, effect, t)

@@ -56,6 +56,9 @@ SPELLINGS: dict[type[model.Value], dict[str, str]] = {
 NEEDED = {model.ExportFields: ("fields",), model.End: ("end",)}
 """Keys that a file must hold although the struct has a default."""
 
+FLAGS = {model.OnEnter: "api", model.OnPeople: "people"}
+"""Triggers that have nothing to say but that they are there."""
+
 _LEAVES: dict[Any, Schema] = {
     str: ref("text"),
     int: {"type": "integer"},
@@ -180,9 +183,9 @@ def _triggers() -> Iterable[Schema]:
     )
     for kind in get_args(model.Trigger):
         if kind is not model.OnCombination:
-            also = {"api": {"const": True}} if kind is model.OnEnter else None
-            made = _object(kind, also=also)
-            yield made | {"required": ["api"]} if also else made
+            key = FLAGS.get(kind)
+            made = _object(kind, also={key: {"const": True}} if key else None)
+            yield made | {"required": [key]} if key else made
 
 
 def _combination(keys: Schema, *needed: str) -> Schema:
@@ -221,6 +224,10 @@ def _steps() -> Iterable[Schema]:
                 for key in ("add_to", "remove_from"):
                     keys = {key: ref("text"), "then": ref("step_name")}
                     yield {**_described(verb), **closed(keys, (key,))}
+            case model.WaitVisit:
+                keys = {"wait": ref("in_visit"), "gone": ref("step_name")}
+                keys["then"] = ref("step_name")
+                yield {**_described(verb), **closed(keys, ("wait",))}
             case model.CancelAll:
                 keys = {"cancel": {"const": "all"}, "then": ref("step_name")}
                 yield {**_described(verb), **closed(keys, ("cancel",))}

@@ -42,6 +42,12 @@ PARTS: Schema = {
         "pattern": r"^\s*\d{1,8}\s*(mo|[smhdwy]|(days?|d|w|mo|y)\s+at\s+\d{1,2}:\d\d)\s*$",
         "examples": ["30m", "12h", "2d", "1mo", "2 days at 09:00"],
     },
+    "in_visit": {
+        "description": "A fixed length of time within a visit of the user's.",
+        "type": "string",
+        "pattern": r"^\s*\d{1,8}\s*[smhdw]\s+in\s+visit\s*$",
+        "examples": ["20s in visit", "5m in visit"],
+    },
     "moment": {
         "description": "A time of day, a weekday and time, a date, or a date of the user.",
         "type": "string",

@@ -38,12 +38,14 @@ from transforms.flows.verbs import (
     Wait,
     WaitFor,
     WaitUntil,
+    WaitVisit,
     WaitWindow,
     Winning,
 )
 from transforms.flows.windows import Window
 
 __all__ = [
+    "LAUNCHED",
     "Audience",
     "Branch",
     "CallWebhook",
@@ -79,6 +81,7 @@ __all__ = [
     "OnEnter",
     "OnEvent",
     "OnFlow",
+    "OnPeople",
     "OnProfile",
     "OnSchedule",
     "OnTag",
@@ -98,6 +101,7 @@ __all__ = [
     "Wait",
     "WaitFor",
     "WaitUntil",
+    "WaitVisit",
     "WaitWindow",
     "Winning",
 ]
@@ -150,11 +154,18 @@ class OnProfile(Value, frozen=True, gc=False, tag="profile"):
     reenter: Reenter | None = None
 
 
+LAUNCHED = ("member", "launch")
+"""What triggers say that are a predefined audience: who belongs to it when the flow starts."""
+
+
 class OnAudience(Value, frozen=True, gc=False, tag="audience"):
-    """Enter when an audience is entered or left, or as a member of it at the launch (L9, I2)."""
+    """Enter when an audience is entered or left, or as a member of it at the launch (L9, I2).
+
+    ``member``: also who joins later; ``launch``: nobody later (I21).
+    """
 
     audience: str
-    when: Literal["entered", "left", "member"] = "entered"
+    when: Literal["entered", "left", "member", "launch"] = "entered"
     reenter: Reenter | None = None
 
 
@@ -199,10 +210,16 @@ class OnCommunication(Value, frozen=True, gc=False, tag="communication"):
 
 
 class OnTag(Value, frozen=True, gc=False, tag="tag"):
-    """Enter when a tag is added to the user, or removed (I29)."""
+    """Enter when a tag is added to the user, or removed, or with it at the launch (I29, I2)."""
 
     tag: str
-    when: Literal["added", "removed"] = "added"
+    when: Literal["added", "removed", "member", "launch"] = "added"
+    reenter: Reenter | None = None
+
+
+class OnPeople(Value, frozen=True, gc=False, tag="people"):
+    """Enter as one of the people of a list whom a launch names (I2)."""
+
     reenter: Reenter | None = None
 
 
@@ -217,6 +234,7 @@ Trigger = (
     | OnFlow
     | OnCommunication
     | OnTag
+    | OnPeople
 )
 
 
@@ -257,15 +275,23 @@ class Goal(Value, frozen=True, gc=False, tag="goal"):
 
 
 class Schedule(Value, frozen=True, gc=False, tag="schedule_of_flow"):
-    """When a flow takes entries: local ISO texts in the flow's zone (I18-I20)."""
+    """When a flow takes entries: local ISO texts in the flow's zone (I18-I20).
+
+    ``indefinitely`` asks the controller to stop it not 90 days after its launch, but once no
+    step was reached for 90 days (R28).
+    """
 
     start: str | None = None
     end: str | None = None
     at_end: Literal["drain", "stop"] = "drain"
+    indefinitely: bool = False
 
 
 class Flow(Value, frozen=True, gc=False, tag="flow"):
-    """One flow, as its file says. Without ``zone`` the space's zone is the fallback (R16)."""
+    """One flow, as its file says. Without ``zone`` the space's zone is the fallback (R16).
+
+    ``exclusive`` is a group of flows of which a user is in one at a time.
+    """
 
     id: str
     enter: tuple[Trigger, ...]
@@ -282,6 +308,7 @@ class Flow(Value, frozen=True, gc=False, tag="flow"):
     goals: tuple[Goal, ...] = ()
     exit_on_goal: bool = False
     on_exit: tuple[Step, ...] = ()
+    exclusive: str | None = None
 
 
 class Audience(Value, frozen=True, gc=False, tag="audience_definition"):

@@ -104,6 +104,7 @@ class Aims:
     window: int = 0
     events: frozenset[str] = frozenset()
     aggregates: tuple[Aggregate, ...] = ()
+    visits: bool = False
 
 
 @final
@@ -116,7 +117,7 @@ class Plan:
     entries must be remembered, None for ever. ``asked`` are the send steps whose messages
     waits and conditions look at; ``watches`` says that a session of it must be judged again
     where its user moved in a flow, or a message changed. ``reads_last`` says that something
-    reads the newest message of the session.
+    reads the newest message of the session, ``visits`` that something of it reads visits.
     """
 
     flow: model.Flow
@@ -144,3 +145,4 @@ class Plan:
     reads_last: bool
     asked: frozenset[int]
     watches: bool
+    visits: bool = False

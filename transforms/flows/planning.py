@@ -13,7 +13,14 @@ from transforms.flows.expressions import (
     parse,
 )
 from transforms.flows.plan import END, ON_EXIT, Aims, Matcher, Node, Plan, Start, Target, Values
-from transforms.flows.plan_reads import asked, merge_reads, template_reads, watches
+from transforms.flows.plan_reads import (
+    asked,
+    merge_reads,
+    template_reads,
+    visits,
+    visits_in,
+    watches,
+)
 from transforms.flows.times import Moment, longest, longest_period
 from transforms.flows.view import View
 
@@ -68,6 +75,7 @@ def expressions_of(step: model.Step) -> Iterator[Expr]:
             yield from (expr for _, expr in verb.data)
         case (
             model.Wait()
+            | model.WaitVisit()
             | model.WaitWindow()
             | model.Split()
             | model.ChangeAudience()
@@ -114,6 +122,8 @@ def _node(step: model.Step, prefix: str, numbers: Mapping[str, int]) -> Node:
                 timed=tuple(c for c in conditions if c is not None and c.timed),
                 named={"timeout": target(verb.timeout_then)},
             )
+        case model.WaitVisit():
+            return node(named={"gone": target(verb.gone)})
         case model.If():
             return node(
                 targets=tuple(target(case.then) for case in verb.cases),
@@ -194,7 +204,7 @@ def _start(trigger: model.Trigger, number: int, flow: model.Flow) -> Start:
         case model.OnEnter() | model.OnFlow() | model.OnCommunication():
             read = merge_reads(e for e in (trigger.where,) if e)
             return Start(trigger, number, reenter, where=_test(trigger.where), reads=read)
-        case model.OnAudience() | model.OnSchedule() | model.OnTag():
+        case model.OnAudience() | model.OnSchedule() | model.OnTag() | model.OnPeople():
             return Start(trigger, number, reenter)
         case _:
             assert_never(trigger)
@@ -228,6 +238,7 @@ def compile_goals(goals: Iterable[model.Goal]) -> Aims:
         max((longest(goal.within) for goal in goals), default=0),
         frozenset(goal.match.event for goal in goals),
         tuple(read.aggregates),
+        visits_in(read),
     )
 
 
@@ -282,4 +293,5 @@ def compile_flow(
         reads_last=any(r.communication for r in inner),
         asked=asked(flow, numbers, inner),
         watches=watches(flow, exit_whens),
+        visits=visits(flow, every),
     )

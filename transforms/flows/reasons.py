@@ -8,6 +8,8 @@ ENTRY = {
     "flow_paused": "the flow was paused at that instant (R26)",
     "suppressed": "a command keeps the user out of the flow, or of all (R19)",
     "already_in_flow": "a session of this flow, user and key is live (R20)",
+    "excluded": "the user is in another flow of the same exclusive group (P15)",
+    "launched": "this launch has come to the user already (R22)",
     "reentry_off": "the flow takes each user once",
     "reentry_delay": "the delay since the last exit has not passed (I14)",
     "entry_limit": "an entry limit is reached (I15)",

@@ -71,7 +71,8 @@ class Session(Part, array_like=True, gc=False):
     step, ``variants`` holds the drawn branch by split, ``sent`` the newest communication
     by send step, ``happened`` the cases of a ranked wait, ``true`` the exit conditions
     that hold. After the end ``ended`` is set, and the session is a stub for its goals (R24).
-    ``halt`` is set while it is paused or held.
+    ``halt`` is set while it is paused or held, ``ends`` in a wait within a visit: when its time
+    is over.
     """
 
     id: str
@@ -96,6 +97,7 @@ class Session(Part, array_like=True, gc=False):
     promotions: list[Promotion] = []
     ended: int | None = None
     halt: Halt | None = None
+    ends: int | None = None
 
 
 class Communication(Part, array_like=True, gc=False):
@@ -122,6 +124,15 @@ class Communication(Part, array_like=True, gc=False):
     stays: bool = False
 
 
+class Presence(Part, array_like=True, gc=False):
+    """The user's visits (J11): how many; of the newest, its first and last event, and how many."""
+
+    count: int
+    started: int
+    last: int
+    events: int = 0
+
+
 class Visit(Part, array_like=True, gc=False):
     """A past or present stay in a flow: entered at, ``took`` ms until the exit or None."""
 
@@ -131,11 +142,12 @@ class Visit(Part, array_like=True, gc=False):
 
 
 class History(Part, array_like=True, gc=False):
-    """What limits, delays and first arrivals need to know of a flow."""
+    """What limits, delays, first arrivals and launches need to know of a flow."""
 
     times: int = 0
     visits: list[Visit] = []
     reached: list[int] = []
+    launches: list[bytes] = []
 
 
 class Pending(Part, array_like=True, gc=False):
@@ -174,6 +186,7 @@ class State(Part, array_like=True, gc=False):
     last control record taken in, ``memory`` the ids seen, ``dropped`` the newest own time of
     an id dropped for lack of room (R5). ``sequence`` numbers the flow states sent out (R31).
     ``suppressed`` are the flows that a command keeps the user out of, -1 for all.
+    ``presence`` is kept where something reads visits.
     """
 
     clock: int
@@ -195,3 +208,4 @@ class State(Part, array_like=True, gc=False):
     pending: list[Pending] = []
     past: list[Past] = []
     suppressed: list[int] = []
+    presence: Presence | None = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from transforms.flows.catalog import Catalog
+from transforms.flows.catalog import NEVER, Catalog
 from transforms.flows.codec import decode, encode
 from transforms.flows.due import soonest
 from transforms.flows.handle import fire_until, handle
@@ -64,7 +64,11 @@ def _wake(state: bytes | None) -> int | None:
 
 def unheard(catalog: Catalog, signal: Signal) -> bool:
     """Tell whether an event's name is read by no definition: then it is no signal (R5)."""
-    return isinstance(signal, Event) and signal.name not in catalog.heard
+    return (
+        isinstance(signal, Event)
+        and signal.name not in catalog.heard
+        and catalog.hears_all == NEVER
+    )
 
 
 def _asks(signal: Signal) -> bool:
@@ -117,7 +121,7 @@ def _take(run: Run, signal: Signal) -> int | None:
     t = max(at, state.clock)
     if catalog.complete_until < t:
         return t
-    if isinstance(signal, Event) and catalog.heard[signal.name] > at:
+    if isinstance(signal, Event) and catalog.heard.get(signal.name, NEVER) > at < catalog.hears_all:
         return None
     known = short(signal.id)
     if seen(state.memory, known):

@@ -31,6 +31,13 @@ class Wait(Value, frozen=True, gc=False, tag="wait"):
     delay: Delay
 
 
+class WaitVisit(Value, frozen=True, gc=False, tag="wait_visit"):
+    """Wait while the user's visit lasts; if it ends before the time is over, go another way (J11)."""
+
+    delay: Delay
+    gone: str | None = None
+
+
 class WaitUntil(Value, frozen=True, gc=False, tag="wait_until"):
     """Wait until a moment; a past one goes on or exits, a missing one has a branch of its own."""
 
@@ -235,6 +242,7 @@ class End(Value, frozen=True, gc=False, tag="end"):
 
 Verb = (
     Wait
+    | WaitVisit
     | WaitUntil
     | WaitWindow
     | WaitFor
