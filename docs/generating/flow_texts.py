@@ -23,8 +23,8 @@ FLOW: Texts = {
     "on_exit": "Steps that run when a session ends, for whatever reason. They may not wait.",
     "holdout": "So many users in a hundred walk through silently: nothing leaves for them (R19).",
     "priority": "Flows with a higher number go first where several react to one signal. 0 is usual.",
-    "exclusive": "A group of flows. Who is in one of them enters no other of it, and is refused as "
-    "`excluded`; where one signal matches several, the flow with the higher priority is first.",
+    "group": "A [group of flows](space.md#groups) that compete for a user, who is in one of them "
+    "at a time, say. Of one signal the flow with the higher priority is first.",
     "schedule": "When the flow takes entries.",
     "zone": "The zone of users who have no trait `timezone`; without it that of the space (R16).",
 }
@@ -251,7 +251,8 @@ STEPS: dict[str, tuple[str, Texts, str]] = {
         "Splits users by hash: a user takes the same branch at every visit and re-entry.",
         {
             "split": "Branches by name, with whole percentages that add up to 100. "
-            "`10% holdout` is counted, and nothing leaves for it from there on; it needs no step.",
+            "`10% holdout` is counted, and nothing leaves for it from there on; it needs no step. "
+            "`60% rest` takes no part in a test with a `winner`: it waits, say, and comes back.",
             "redraw": "Draw anew at every visit.",
             "winner": "What decides the best branch: `metric` is a goal of the flow, `opened`, "
             "`clicked` or `replied`; `minimum` users a branch (100), and a `confidence` (95%). "

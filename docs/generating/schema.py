@@ -32,6 +32,7 @@ PLACES = {
     "channel": "[channel](#channels)",
     "topic": "[topic](#topics)",
     "cap": "[cap](#caps)",
+    "group": "[group](#groups)",
     "audience": "[audience](#audiences)",
 }
 """How a part of the schema is called, with the place where it is explained."""

@@ -18,6 +18,12 @@ SPACE: Texts = {
     "events": "The properties of events, with their types. What is not declared is not checked.",
     "traits": "The traits of users, with their types.",
     "audiences": "Groups of users: computed, or `static`.",
+    "groups": "Groups of flows that compete for a user.",
+}
+GROUP: Texts = {
+    "at_once": "In how many of its flows a user is at most. Without it one, or any number where "
+    "there is a `limit`.",
+    "limit": "At most so many entries of a user, over all of its flows, in each period.",
 }
 CHANNEL: Texts = {"address": "The trait with the address, or `user` for the user's id."}
 TOPIC: Texts = {"opt_in": "Only for users who have said yes; else for all who have not said no."}
@@ -49,6 +55,10 @@ events:
 traits:
   email: text
   plan: text
+
+groups:
+  lifecycle: {}
+  offers: {at_once: 2, limit: [3 per week]}
 
 audiences:
   regular: count(event "Order Completed" within last 90d) >= 3
@@ -92,6 +102,11 @@ def page() -> str:
         "## caps",
         keys(parts["cap"], CAP),
         "Only messages that left count. A cap is judged in the zone of the user.",
+        "## groups",
+        "A flow competes in the one that it names with `group`. Who may not enter for it is refused "
+        "as `excluded` or `group_limit`; of one signal the flow with the higher priority is first. "
+        "A session in a holdout keeps nobody out.",
+        keys(parts["group"], GROUP),
         "## audiences",
         AUDIENCES,
     )

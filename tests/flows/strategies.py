@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
+import msgspec
 from hypothesis import strategies as st
 
 from transforms.flows import expressions, model, times, windows
@@ -20,6 +21,7 @@ SPACE = model.Space(
         model.Audience("vip", expressions.parse("user.total >= 200")),
         model.Audience("testers"),
     ),
+    groups=(model.Group("lane"),),
 )
 TEMPLATES = {name: load_template(name, "Hello").value for name in ("welcome", "offer")}
 
@@ -207,7 +209,7 @@ def flows(draw: st.DrawFn) -> model.Flow:
         goals=tuple(goals),
         exit_on_goal=bool(goals) and draw(st.booleans()),
         on_exit=_chain(exit_names, [draw(effects) for _ in exit_names]),
-        exclusive=draw(st.none() | names),
+        group=draw(st.none() | st.just("lane")),
     )
 
 
@@ -328,10 +330,13 @@ def _split(draw: st.DrawFn, first: str, to: st.SearchStrategy[str]) -> model.Spl
     branches = [model.Branch(n, s, False, w) for n, s, w in zip(labels, shares, ways, strict=True)]
     if held:
         branches[-1] = model.Branch(labels[-1], shares[-1], True, draw(st.none() | to))
-    best = st.builds(
+    won = st.builds(
         model.Winning, st.sampled_from(("opened", "clicked")), st.integers(1, 999), st.just(90)
     )
-    return model.Split(tuple(branches), draw(st.booleans()), draw(st.none() | best))
+    best = draw(st.none() | won)
+    if best is not None and draw(st.booleans()):
+        branches[0] = msgspec.structs.replace(branches[0], rest=True, holdout=False)
+    return model.Split(tuple(branches), draw(st.booleans()), best)
 
 
 @st.composite

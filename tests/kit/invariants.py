@@ -144,9 +144,9 @@ def _suppressed(history: History) -> Iterator[str]:
 
 
 def _exclusive(history: History) -> Iterator[str]:
-    """Of an exclusive group that keeps its first versions the user is in one flow at a time."""
+    """Of a group that lets in one, and keeps its first versions, the user is in one flow."""
     files = history.world.files
-    group = {name[:-5] for name, text in files.items() if "\nexclusive: lane\n" in text}
+    group = {name[:-5] for name, text in files.items() if "\ngroup: lane\n" in text}
     if any(isinstance(r, control.Publish) and r.version > 1 for r in history.world.records):
         return
     live: dict[str, str] = {}

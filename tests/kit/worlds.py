@@ -53,6 +53,7 @@ LAUNCHES = (
 )
 MOMENTS = ('"09:00"', "mon 08:30", "user.day at 10:00", "user.day + 1d", "user.day - 2d at 07:00")
 DURATIONS = ("10m", "1h", "5h", "1d", "2d", "1 day at 09:00", "1mo")
+STAYS = ("20s", "10m", "20m", "1h")
 WINDOWS = ("mon-fri 09:00-18:00", "22:00-02:00", "08:00-20:00")
 SENDING = ("mon-fri 09:00-18:00", "20:00-10:00", "08:00-20:00")
 
@@ -117,8 +118,11 @@ def _log(
 
 def _changed(rng: random.Random, text: str) -> str:
     """Write a flow with other lengths of time: sessions can be taken along to it."""
+    text = re.sub(r"wait: \w+ in visit", lambda _: f"wait: {rng.choice(STAYS)} in visit", text)
     return re.sub(
-        r"(wait|timeout: {after): [^,}]+", lambda m: f"{m[1]}: {rng.choice(DURATIONS)}", text
+        r"(wait|timeout: {after): (?!\w+ in visit)[^,}]+",
+        lambda m: f"{m[1]}: {rng.choice(DURATIONS)}",
+        text,
     )
 
 
@@ -146,6 +150,7 @@ def _space(
     lines += ["channels:", "  email: {address: email}", "  sms: {address: phone}"]
     lines += ["  log: {address: user}", "topics:", "  news: {}", "  club: {opt_in: true}"]
     lines += ["audiences:", "  vip: static", '  busy: count(event "B" within last 3d) >= 2']
+    lines += ["groups:", "  lane: {}", "  road: {at_once: 2, limit: [3 per 2d]}"]
     lines += ["caps:"] if caps else []
     for most, per, channel, topic in caps:
         more = f", channel: {channel}" if channel else ""
@@ -162,7 +167,7 @@ def _flow(rng: random.Random, number: int, count: int) -> str:
         lines.append(f"zone: {rng.choice(ZONES)}")
     if rng.random() < 0.2:
         lines.append("holdout: 30%")
-    lines += ["exclusive: lane"] if rng.random() < 0.25 else []
+    lines += [f"group: {rng.choice(('lane', 'lane', 'road'))}"] if rng.random() < 0.4 else []
     lines.append("enter:")
     found = [_trigger(rng, count) for _ in range(rng.choice((1, 2, 3)))]
     if "people: true" not in found and rng.random() < 0.3:
@@ -268,7 +273,7 @@ def _verb(
         case "wait":
             return f"{{wait: {rng.choice(DURATIONS)}, then: {then}}}", []
         case "visit":
-            lasts = rng.choice(("20s", "10m", "20m", "1h"))
+            lasts = rng.choice(STAYS)
             gone = rng.choice(("", f", gone: {other}"))
             return f"{{wait: {lasts} in visit{gone}, then: {then}}}", []
         case "wait_until":

@@ -77,6 +77,16 @@ class Effect:
 
 @final
 @dataclass(frozen=True)
+class Grouped:
+    """A group with the numbers of its flows, and for how long entries count in it (P15)."""
+
+    group: model.Group
+    flows: frozenset[int]
+    memory: int
+
+
+@final
+@dataclass(frozen=True)
 class Era:
     """What holds from ``since`` until the next era.
 
@@ -89,7 +99,7 @@ class Era:
     session of some version, reads where users stand in flows, or what was sent to them.
     ``paused`` are the numbers of the flows that are. ``aims`` are the goals that records set,
     by flow (R24), ``winners`` the best branches by flow and step, ``kills`` the flow and the
-    channel, or all, of every kill switch that is on. ``visiting``: something reads visits.
+    channel, or all, of every kill switch that is on. ``visiting``: something reads visits. ``groups`` are the flows that compete, by name.
     """
 
     since: int
@@ -117,6 +127,7 @@ class Era:
     winners: dict[tuple[int, int], str]
     kills: tuple[tuple[int | None, str | None], ...]
     visiting: bool = False
+    groups: dict[str, Grouped] = field(default_factory=dict)
 
     def killed(self, flow: int, channel: str | None) -> bool:
         """Tell whether what a flow sends on a channel, or anywhere else, may not leave."""

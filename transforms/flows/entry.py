@@ -13,9 +13,10 @@ from transforms.flows.audiences import tag_key
 from transforms.flows.bounds import fits
 from transforms.flows.catalog import FlowView
 from transforms.flows.codec import encoded_size
-from transforms.flows.excluding import excluded
+from transforms.flows.excluding import held_out, memory
+from transforms.flows.excluding import refusal as by_group
 from transforms.flows.halting import suppressed
-from transforms.flows.ids import draw, hashed, key_text, session_id
+from transforms.flows.ids import hashed, key_text, session_id
 from transforms.flows.launching import refusal, takes
 from transforms.flows.plan import Plan, Start
 from transforms.flows.run import Data, Run
@@ -269,8 +270,7 @@ def try_enter(
         return False
     history = run.state.histories.setdefault(plan.number, History())
     history.times += 1
-    history.visits = [*_still_needed(plan, history, t), Visit(t, None, key)]
-    holdout = plan.flow.holdout * 100
+    history.visits = [*_still_needed(run, plan, history, t), Visit(t, None, key)]
     session = Session(
         session_id(run.space, flow, run.user, key, origin),
         plan.number,
@@ -282,7 +282,7 @@ def try_enter(
         None,
         None,
         0,
-        bool(holdout) and draw(run.space, flow, run.user, "holdout") < holdout,
+        held_out(run, plan),
         kept_fields(run, plan, data),
     )
     run.ancestors[session.id] = run.causes
@@ -319,15 +319,16 @@ def _forbidden(run: Run, plan: Plan, start: Start, key: str, data: Data, t: int)
         s.flow == plan.number and s.key == key for s in state.sessions
     ):
         return "already_in_flow"
-    if excluded(run, plan):
-        return "excluded"
     history = state.histories.get(plan.number)
     if history is not None:
         reason = _too_soon(run, plan, start.reenter, history, key, t)
         if reason is not None:
             return reason
-        if len(_still_needed(plan, history, t)) >= MOST_ENTRIES:
+        if len(_still_needed(run, plan, history, t)) >= MOST_ENTRIES:
             return "too_many_entries"
+    reason = by_group(run, plan, t)
+    if reason is not None:
+        return reason
     if len(state.sessions) >= MOST_SESSIONS:
         return "too_many_sessions"
     return _too_large(run, plan, data)
@@ -362,11 +363,11 @@ def _too_soon(
     return None
 
 
-def _still_needed(plan: Plan, history: History, t: int) -> list[Visit]:
+def _still_needed(run: Run, plan: Plan, history: History, t: int) -> list[Visit]:
     """Drop the entries that no limit needs any more."""
     if plan.history is None:
         return history.visits
-    edge = t - plan.history
+    edge = t - max(plan.history, memory(run, plan))
     return [v for v in history.visits if v.took is None or v.entered + v.took > edge]
 
 

@@ -26,7 +26,7 @@ def tree_of(flow: model.Flow) -> Fields:
         flow=flow.id,
         about=flow.about or None,
         priority=str(flow.priority) if flow.priority else None,
-        exclusive=flow.exclusive,
+        group=flow.group,
         zone=flow.zone,
         schedule=_kept(
             start=schedule.start,
@@ -246,7 +246,7 @@ def _case(case: model.Case) -> Fields:
 
 def _split(verb: model.Split) -> Fields:
     parts: Fields = {
-        branch.name: f"{branch.percent}%{' holdout' if branch.holdout else ''}"
+        branch.name: f"{branch.percent}%{' holdout' * branch.holdout}{' rest' * branch.rest}"
         for branch in verb.branches
     }
     ways: Fields = {branch.name: branch.then for branch in verb.branches if branch.then}

@@ -72,8 +72,8 @@ def _facts(flow: model.Flow) -> str:
     parts.append(_again(flow.reenter))
     if flow.holdout:
         parts.append(f"{flow.holdout}% get nothing (holdout)")
-    if flow.exclusive:
-        parts.append(f"one flow of {flow.exclusive} at a time")
+    if flow.group:
+        parts.append(f"competes in {flow.group}")
     if flow.schedule.start:
         parts.append(f"from {flow.schedule.start}")
     if flow.schedule.end:
@@ -320,7 +320,7 @@ def _ways(step: model.Step) -> Iterator[tuple[str, str | None]]:
             yield "else", verb.otherwise
         case model.Split():
             for part in verb.branches:
-                held = ", holdout" if part.holdout else ""
+                held = ", holdout" * part.holdout + ", rest" * part.rest
                 yield f"{part.name} {part.percent}%{held}", part.then
         case model.WaitFor():
             for case in verb.cases:

@@ -26,6 +26,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _CITED = re.compile(r"\s*\([A-Z]\d+(-[A-Z]?\d+)?(, [A-Z]\d+(-[A-Z]?\d+)?)*\)")
 """Rules that a docstring cites; whoever completes a file does not look them up."""
 
+POSITIVE: Schema = {"type": "integer", "minimum": 1}
+
 STEP_NAMES = {"then", "missing", "otherwise", "timeout_then", "step"}
 """Fields that name a step."""
 
@@ -49,6 +51,7 @@ SPELLINGS: dict[type[model.Value], dict[str, str]] = {
     model.Leave: {"flows": "leave"},
     model.End: {"reason": "end"},
     model.Flow: {"id": "flow"},
+    model.Group: {"limits": "limit"},
     model.Space: {"name": "space"},
 }
 """The keys of a file by the fields of a struct; a field that is not named here is its own key."""
@@ -83,6 +86,7 @@ _LEAVES: dict[Any, Schema] = {
     tuple[model.Channel, ...]: map_of(ref("channel")),
     tuple[model.Topic, ...]: map_of(ref("topic")),
     tuple[model.Audience, ...]: map_of(ref("audience")),
+    tuple[model.Group, ...]: map_of(ref("group")),
     tuple[tuple[str, tuple[tuple[str, str], ...]], ...]: map_of(map_of(ref("type"))),
 }
 
@@ -121,6 +125,7 @@ def space_schema() -> Schema:
         "channel": _object(model.Channel, left_out=("name",)),
         "topic": _object(model.Topic, left_out=("name",)),
         "cap": _object(model.Cap),
+        "group": _object(model.Group, left_out=("name",), changed={"at_once": POSITIVE}),
         "audience": {**_described(model.Audience), **ref("expression")},
     }
     return {"$schema": DIALECT, "title": "A space", **space, "$defs": parts}

@@ -71,10 +71,11 @@ PARTS: Schema = {
     },
     "percent": {"type": "string", "pattern": r"^\s*\d{1,3}\s*%\s*$", "examples": ["10%"]},
     "share": {
-        "description": "The share of a branch in whole percent; a holdout gets nothing.",
+        "description": "The share of a branch in whole percent; a holdout gets nothing, the rest "
+        "takes no part in the test.",
         "type": "string",
-        "pattern": r"^\s*\d{1,3}\s*%(\s+holdout)?\s*$",
-        "examples": ["50%", "10% holdout"],
+        "pattern": r"^\s*\d{1,3}\s*%(\s+(holdout|rest))?\s*$",
+        "examples": ["50%", "10% holdout", "60% rest"],
     },
     "type": {"enum": ["text", "number", "boolean", "time", "list"]},
 }

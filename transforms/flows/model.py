@@ -69,6 +69,7 @@ __all__ = [
     "ExportFields",
     "Flow",
     "Goal",
+    "Group",
     "If",
     "IfCase",
     "Leave",
@@ -290,7 +291,7 @@ class Schedule(Value, frozen=True, gc=False, tag="schedule_of_flow"):
 class Flow(Value, frozen=True, gc=False, tag="flow"):
     """One flow, as its file says. Without ``zone`` the space's zone is the fallback (R16).
 
-    ``exclusive`` is a group of flows of which a user is in one at a time.
+    ``group`` names the flows that compete with it for a user.
     """
 
     id: str
@@ -308,7 +309,7 @@ class Flow(Value, frozen=True, gc=False, tag="flow"):
     goals: tuple[Goal, ...] = ()
     exit_on_goal: bool = False
     on_exit: tuple[Step, ...] = ()
-    exclusive: str | None = None
+    group: str | None = None
 
 
 class Audience(Value, frozen=True, gc=False, tag="audience_definition"):
@@ -352,6 +353,14 @@ class Channel(Value, frozen=True, gc=False, tag="channel"):
     address: str
 
 
+class Group(Value, frozen=True, gc=False, tag="group"):
+    """Flows that compete for a user: in how many at a time, and how many entries (P15)."""
+
+    name: str
+    at_once: int | None = 1
+    limits: tuple[Limit, ...] = ()
+
+
 class Space(Value, frozen=True, gc=False, tag="space"):
     """One workspace: what its flows share.
 
@@ -369,3 +378,4 @@ class Space(Value, frozen=True, gc=False, tag="space"):
     events: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
     traits: tuple[tuple[str, str], ...] = ()
     audiences: tuple[Audience, ...] = ()
+    groups: tuple[Group, ...] = ()

@@ -22,6 +22,7 @@ from transforms.flows.catalog import (
     Era,
     FlowView,
 )
+from transforms.flows.excluding import groups_of
 from transforms.flows.expressions import Aggregate, Reads, compile_condition, compile_value, reads
 from transforms.flows.launching import joining
 from transforms.flows.load import load_flow, load_goals, load_space
@@ -197,11 +198,11 @@ def _goals(log: _Log, record: control.SetGoals) -> list[Effect]:
 
 
 def _winner(log: _Log, record: control.Winner) -> list[Effect]:
-    """Take the best branch of a split, which is none of a holdout (I28)."""
+    """Take the best branch of a split, which is none of a holdout or the rest (I28)."""
     plan = _named(log, record).plan
     node = plan.nodes.get(plan.numbers.get(record.step, -1))
     branches = node.verb.branches if node and isinstance(node.verb, model.Split) else ()
-    if record.branch not in [branch.name for branch in branches if not branch.holdout]:
+    if record.branch not in [b.name for b in branches if not (b.holdout or b.rest)]:
         what = f"{record.flow}/{record.step}"
         raise InvalidLog(f"{what} is no split with a branch {record.branch} that may win")
     log.winners[plan.number, plan.numbers[record.step]] = record.branch
@@ -322,6 +323,7 @@ def _era(log: _Log, since: int) -> Era:
         paused=frozenset(k.plan.number for k in log.flows.values() if k.paused),
         told=_with_trigger(views, model.OnCommunication),
         visiting=log.hears_all < NEVER,
+        groups=groups_of(space, views),
     )
 
 

@@ -114,12 +114,16 @@ class If(Value, frozen=True, gc=False, tag="if"):
 
 
 class Branch(Value, frozen=True, gc=False, tag="branch"):
-    """One branch of a split: whole percent; a holdout is counted and gets nothing."""
+    """One branch of a split: whole percent; a holdout is counted and gets nothing.
+
+    ``rest`` takes no part in the test, so it cannot win (I28).
+    """
 
     name: str
     percent: int
     holdout: bool = False
     then: str | None = None
+    rest: bool = False
 
 
 class Winning(Value, frozen=True, gc=False, tag="winning"):

@@ -38,6 +38,7 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     senders: frozenset[str] = frozenset()
     hand: frozenset[Root] = frozenset()
     flows: frozenset[str] | None = None
+    groups: frozenset[str] = frozenset()
 
     def at_hand(self, *roots: Root) -> Known:
         """Give the names for a place where only these roots can be read."""
@@ -70,6 +71,7 @@ def of_space(space: model.Space) -> Known:
         computed=frozenset(a.name for a in space.audiences if a.when is not None),
         events={name: _kinds(types) for name, types in space.events},
         traits=_kinds(space.traits),
+        groups=frozenset(group.name for group in space.groups),
     )
 
 

@@ -95,7 +95,7 @@ def _flow(
         exit_on_goal=found.flag("exit_on_goal"),
         on_exit=on_exit.steps,
         steps=main.steps,
-        exclusive=found.read("exclusive", lambda node: reading.name(node, "a group")),
+        group=found.read("group", reading.group),
     )
 
 
