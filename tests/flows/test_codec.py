@@ -100,6 +100,7 @@ def full() -> State:
             due=NOW + DAY,
             data={"entry": {"cart": "c1"}},
             stays=True,
+            key="c1",
         )
     ]
     left = Communication("abc-1", session.id, 0, 1, 1, NOW, "email", "delivered", NOW)

@@ -12,7 +12,7 @@ from transforms.flows.migrating import go_on, missed, take_along
 from transforms.flows.run import Run, node_of
 from transforms.flows.signals import Command
 from transforms.flows.state import Halt, Session
-from transforms.flows.statuses import restay
+from transforms.flows.statuses import cancel_key, restay
 
 PAUSED, HELD = 1, 2
 WHY = {PAUSED: "paused", HELD: "held"}
@@ -39,7 +39,8 @@ def resume(run: Run, flow: int | None, t: int) -> None:
 def command(run: Run, order: Command, t: int, by: str | None = None) -> None:
     """Hold, resume or stop a user's sessions of one flow or of all, or suppress entries.
 
-    ``key`` in the data means the sessions of that key alone. ``by`` is the session of which a
+    A stop cancels what they have planned, also those that are over (P22). ``key`` in the data
+    means the sessions of that key alone. ``by`` is the session of which a
     step gave the order, which is spared itself.
     """
     number = None if order.flow is None else run.catalog.numbers.get(order.flow)
@@ -64,6 +65,8 @@ def command(run: Run, order: Command, t: int, by: str | None = None) -> None:
             case _:
                 reason = "stopped" if by is None else "unenrolled"
                 end(run, run.plan_of(session), session, t, reason, forced=True)
+    if order.what == "stop" and by is None:
+        cancel_key(run, number, key, t)
     restay(run, t)
 
 

@@ -105,6 +105,7 @@ class Communication(Part, array_like=True, gc=False):
 
     ``data`` is what was captured when it was planned; ``due`` is set while it is planned,
     ``stays`` while it is not judged although it may be due: its flow is paused, or its session held.
+    ``key`` is that of the session, while it is planned.
     """
 
     id: str
@@ -122,6 +123,7 @@ class Communication(Part, array_like=True, gc=False):
     data: Data = {}
     facts: Data = {}
     stays: bool = False
+    key: str = ""
 
 
 class Presence(Part, array_like=True, gc=False):
