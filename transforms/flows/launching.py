@@ -28,7 +28,8 @@ def joining(views: Iterable[FlowView]) -> Joining:
             trigger = start.trigger
             if isinstance(trigger, model.OnAudience) and trigger.when != "launch":
                 starts = found.setdefault((trigger.audience, trigger.when != "left"), [])
-                starts[:] = [*(s for s in starts if s[0] is not view), (view, start)]
+                others = [s for s in starts if s[0] is not view]
+                starts[:] = [*others, (view, start)]
     return {key: tuple(starts) for key, starts in found.items()}
 
 
