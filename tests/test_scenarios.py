@@ -69,7 +69,8 @@ def test_every_step_has_a_story() -> None:
                         }
 
     assert walked == set(
-        "wait wait_until wait_window wait_for if match_message split send promote webhook export update"
+        "wait wait_visit wait_until wait_window wait_for if match_message split send promote webhook"
+        " export update"
         " change_audience emit enroll leave cancel_all end".split()
     )
 

@@ -14,7 +14,7 @@ import yaml
 from transforms.flows.load.nodes import Mapping, Node, Scalar, Sequence, compose
 from transforms.flows.load.problems import Report, Source
 
-SECTIONS = ("channels", "agents", "topics", "numbers", "events", "traits", "audiences")
+SECTIONS = ("channels", "agents", "topics", "numbers", "events", "traits", "audiences", "groups")
 SETTINGS = ("space", "zone", "slack", "caps", "quiet_hours")
 
 

@@ -29,6 +29,7 @@ NAMES = (
     ("`user.plan`", "a trait of the user", "everywhere but inside of aggregates"),
     ("`tag.vip`", "whether the user has a tag", "as above"),
     ("`audience.vip`, `audience.vip.since`", "whether, and since when, the user is in an audience", "as above"),
+    ("`visit.count`, `.started`, `.last`, `.events`", "the user's visits so far; of the newest its first and last event, and how many", "as above"),
     ("`flow.cart.in`, `.step`, `.times`", "whether the user is in a flow, at which step, how often they entered", "as above"),
     ("`session.value`", "a variable of the session, set by an `update` step", "in a session"),
     ("`session.id`, `session.started`", "its id, and when it began", "in a session"),

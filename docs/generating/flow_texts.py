@@ -23,6 +23,8 @@ FLOW: Texts = {
     "on_exit": "Steps that run when a session ends, for whatever reason. They may not wait.",
     "holdout": "So many users in a hundred walk through silently: nothing leaves for them (R19).",
     "priority": "Flows with a higher number go first where several react to one signal. 0 is usual.",
+    "group": "A [group of flows](space.md#groups) that compete for a user, who is in one of them "
+    "at a time, say. Of one signal the flow with the higher priority is first.",
     "schedule": "When the flow takes entries.",
     "zone": "The zone of users who have no trait `timezone`; without it that of the space (R16).",
 }
@@ -31,6 +33,8 @@ SCHEDULE: Texts = {
     "start": "No entries before it.",
     "end": "No entries from then on.",
     "at_end": "`drain` lets sessions go on to their end, `stop` ends them.",
+    "indefinitely": "Asks that the flow be stopped not 90 days after its launch, but once no step "
+    "was reached for 90 days (R28). Not for a flow that is entered at one moment only.",
 }
 
 REENTER: Texts = {
@@ -105,8 +109,9 @@ TRIGGERS: dict[str, tuple[str, Texts, str]] = {
         "An audience.",
         {
             "audience": "Its name.",
-            "when": "`entered` (usual), `left`, or `member`: those who are in it when the flow "
-            "starts, and those who join later.",
+            "when": "`entered` (usual), `left`, `member`: those who are in it when the flow "
+            "starts, and those who join later; or `launch`: only those who are in it then. Of the "
+            "last two, over audiences, tags and people, a flow has at most one.",
         },
         "- audience: vip",
     ),
@@ -125,8 +130,21 @@ TRIGGERS: dict[str, tuple[str, Texts, str]] = {
     ),
     "tag": (
         "A tag that is added to the user, or removed.",
-        {"tag": "The tag.", "when": "`added` (usual), or `removed`."},
+        {
+            "tag": "The tag.",
+            "when": "`added` (usual), `removed`, `member`: those who have it when the flow starts, "
+            "and those who get it later; or `launch`: only those who have it then.",
+        },
         "- tag: not_received",
+    ),
+    "people": (
+        (
+            "The people of a list: every `enter` record that names a `launch`, as `towpath launch` "
+            "writes them. What else the list says of somebody is `entry.`. A launch that comes "
+            "again enters nobody twice."
+        ),
+        {"people": "`true`."},
+        "- people: true",
     ),
     "communication": (
         (
@@ -203,9 +221,20 @@ GOAL_EXAMPLE = "bought: {event: Order Completed, within: 30d, value: event.total
 
 STEPS: dict[str, tuple[str, Texts, str]] = {
     "wait": (
-        "Waits for a duration.",
-        {"wait": "How long; at most 400 days."},
-        "pause: {wait: 2d}",
+        (
+            "Waits for a duration. With `in visit`, while the user's visit lasts: a run of events of "
+            "theirs, each less than 30 minutes after the one before. If the visit ends before the "
+            "time is over, or there is none, the session goes on at `gone`."
+        ),
+        {
+            "wait": "How long; at most 400 days. In a visit a fixed length: `20s in visit`.",
+            "gone": "In a visit: the step to go on with if it ends first; without it the session ends.",
+        },
+        (
+            "pause: {wait: 2d}\nhere: {wait: 20s in visit, gone: away}\n"
+            "offer: {promote: home, show: chat, then: stay}\nstay: {wait: 1h, then: away}\n"
+            "away: {end: left}"
+        ),
     ),
     "wait_until": (
         "Waits for a moment, at most 400 days ahead.",
@@ -278,7 +307,8 @@ STEPS: dict[str, tuple[str, Texts, str]] = {
         "Splits users by hash: a user takes the same branch at every visit and re-entry.",
         {
             "split": "Branches by name, with whole percentages that add up to 100. "
-            "`10% holdout` is counted, and nothing leaves for it from there on; it needs no step.",
+            "`10% holdout` is counted, and nothing leaves for it from there on; it needs no step. "
+            "`60% rest` takes no part in a test with a `winner`: it waits, say, and comes back.",
             "redraw": "Draw anew at every visit.",
             "winner": "What decides the best branch: `metric` is a goal of the flow, `opened`, "
             "`clicked` or `replied`; `minimum` users a branch (100), and a `confidence` (95%). "

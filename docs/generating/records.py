@@ -47,7 +47,8 @@ def reasons() -> str:
         "## On the way",
         "In `transition` too: `entered` rows name the kind of trigger, `left` rows of a `wait_for` "
         "have `timeout` or `case_1`, `case_2` … for the case that happened, `waiting` rows have "
-        "`restart` where a time-out began again.",
+        "`restart` where a time-out began again. A wait in a visit is left as `gone` where the "
+        "visit ended first.",
     )
 
 
@@ -89,7 +90,8 @@ texts such as ids and names have at most 256 characters. `towpath schema --recor
 on) prints the Avro schema of a kind; its fields have the same names.
 
 Handled so far: all of these, but of commands not `erase`, `export` and `import`, which are refused
-with the reason `unsupported`. `hold` takes what its resume does (`{"resume": "shift"}`), and
+with the reason `unsupported`. `hold` takes what its resume does (`{"resume": "shift"}`); `stop`,
+`hold` and `resume` with `{"key": "c1"}` are about the sessions of that key alone, and
 `suppress` with `{"off": true}` is taken back. Records with only an `anonymousId` have the key `anon:ID`; identities are
 not joined yet.
 """

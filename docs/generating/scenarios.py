@@ -31,8 +31,8 @@ KIND: dict[str, tuple[str, str]] = {
         "traits, tags and consent",
     ),
     "enter": (
-        "`enter cart {value: 30} key=c1 member_of=vip profile {plan: 1}`",
-        "an entry by a record, for flows with `api: true`",
+        "`enter cart {value: 30} key=c1 member_of=vip launch=spring profile {plan: 1}`",
+        "an entry by a record, for flows with `api: true` or a launch",
     ),
     "audience": ("`audience vip entered` or `left`", "a static audience"),
     "communication": (
@@ -48,7 +48,7 @@ KIND: dict[str, tuple[str, str]] = {
     ),
     "time": ("`time`", "nothing happens until then; what is due comes"),
     "command": (
-        "`command stop cart`, `hold cart resume=shift`, `resume cart`, `suppress cart off`",
+        "`command stop cart key=c1`, `hold cart resume=shift`, `resume cart`, `suppress cart off`",
         "ends a user's sessions of a flow or of all, holds them, or takes no entries",
     ),
     "control": ("`control drain cart`", "a record of the control log"),

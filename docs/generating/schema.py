@@ -10,6 +10,7 @@ Schema = Mapping[str, Any]
 PLACES = {
     "expression": "[expression](expressions.md)",
     "duration": "[duration](times.md#durations)",
+    "in_visit": "duration `in visit`",
     "moment": "[moment](times.md#moments)",
     "window": "[window](times.md#windows)",
     "limit": "[limit](times.md#limits-and-caps)",
@@ -35,6 +36,7 @@ PLACES = {
     "agent": "[agent](#agents)",
     "topic": "[topic](#topics)",
     "cap": "[cap](#caps)",
+    "group": "[group](#groups)",
     "audience": "[audience](#audiences)",
 }
 """How a part of the schema is called, with the place where it is explained."""

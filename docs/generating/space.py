@@ -21,6 +21,12 @@ SPACE: Texts = {
     "traits": "The traits of users, with their types.",
     "audiences": "Groups of users: computed, or `static`.",
     "numbers": "Numbers and senders' names that users write to or call; flows name no others.",
+    "groups": "Groups of flows that compete for a user.",
+}
+GROUP: Texts = {
+    "at_once": "In how many of its flows a user is at most. Without it one, or any number where "
+    "there is a `limit`.",
+    "limit": "At most so many entries of a user, over all of its flows, in each period.",
 }
 NUMBER: Texts = {
     "messages": "The channel of the messages that it takes, or a list of channels.",
@@ -92,6 +98,10 @@ traits:
   email: text
   plan: text
 
+groups:
+  lifecycle: {}
+  offers: {at_once: 2, limit: [3 per week]}
+
 audiences:
   regular: count(event "Order Completed" within last 90d) >= 3
   lapsed: last(event "Order Completed") more than 60d ago
@@ -161,6 +171,11 @@ def page() -> str:
         "## numbers",
         keys(parts["number"], NUMBER),
         NUMBERS,
+        "## groups",
+        "A flow competes in the one that it names with `group`. Who may not enter for it is refused "
+        "as `excluded` or `group_limit`; of one signal the flow with the higher priority is first. "
+        "A session in a holdout keeps nobody out.",
+        keys(parts["group"], GROUP),
         "## audiences",
         AUDIENCES,
     )

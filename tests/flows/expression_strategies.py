@@ -53,7 +53,9 @@ leaves = st.one_of(
     st.lists(literals, max_size=3).map(lambda items: ast.Items(tuple(items))),
     paths(OUTSIDE),
     st.builds(lambda step, field: ast.Path("communications", (step, field)), names, names),
-    st.sampled_from(["event.time", "session.id", "session.started"]).map(ast.Fact),
+    st.sampled_from(
+        ["event.time", "session.id", "session.started", "visit.count", "visit.last"]
+    ).map(ast.Fact),
     st.builds(ast.FlowFact, names, st.sampled_from(["in", "step", "times"])),
     st.builds(ast.Member, names, st.booleans()),
     names.map(ast.Tagged),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
+import msgspec
 from hypothesis import strategies as st
 
 from transforms.flows import expressions, model, times, windows
@@ -26,6 +27,7 @@ SPACE = model.Space(
         model.Audience("vip", expressions.parse("user.total >= 200")),
         model.Audience("testers"),
     ),
+    groups=(model.Group("lane"),),
 )
 TEMPLATES = {name: load_template(name, "Hello").value for name in ("welcome", "offer")}
 
@@ -60,6 +62,7 @@ conditions = st.sampled_from(
         'user.phone is set and not (user.plan == "it\'s" or user.age between 18 and 30)',
         'count(event "Order Completed" where event.total > 10 within last 90d) >= 2',
         '"#" == user.x',
+        "visit.count >= 3 and visit.last more than 1d ago",
         'user.comment contains "a sentence that is long enough to need more than one line of text"',
     ]
 ).map(expressions.parse)
@@ -127,6 +130,12 @@ triggers = st.one_of(
         model.OnCommunication, st.sampled_from(["updated", "ended"]), optional_condition, again
     ),
 )
+launched = st.sampled_from(["member", "launch"])
+predefined = st.one_of(
+    st.builds(model.OnAudience, st.just("vip"), launched, again),
+    st.builds(model.OnTag, texts, launched, again),
+    st.builds(model.OnPeople, again),
+)
 exits = st.one_of(
     st.builds(model.ExitEvent, matches),
     st.builds(model.ExitWhen, conditions),
@@ -138,6 +147,7 @@ schedules = st.builds(
     st.none() | st.just("2026-12-31"),
     st.sampled_from(["drain", "stop"]),
 )
+"""Without ``indefinitely``, which what is entered at one moment must not say."""
 
 _TARGETS = st.sampled_from(["user.stage", "session.n", "user.list"])
 _UPDATES = st.dictionaries(_TARGETS, values, max_size=2).map(lambda found: tuple(found.items()))
@@ -198,14 +208,18 @@ def flows(draw: st.DrawFn) -> model.Flow:
     steps = draw(_steps())
     taken = {step.name for step in steps}
     exit_names = draw(st.lists(names.filter(lambda n: n not in taken), max_size=2, unique=True))
+    enter = tuple(draw(st.lists(triggers, min_size=1, max_size=3).filter(_any_entry)))
+    enter += tuple(draw(st.lists(predefined, max_size=1)))
     return model.Flow(
         id=draw(names),
-        enter=tuple(draw(st.lists(triggers, min_size=1, max_size=3).filter(_any_entry))),
+        enter=enter,
         steps=steps,
         about=draw(st.just("") | texts),
         priority=draw(st.integers(-5, 5)),
         zone=draw(zones),
-        schedule=draw(schedules),
+        schedule=draw(
+            schedules | st.just(model.Schedule(indefinitely=True)) if _lasts(enter) else schedules
+        ),
         holdout=draw(st.integers(0, 100)),
         key=draw(st.none() | values),
         simultaneous=draw(st.booleans()),
@@ -214,6 +228,7 @@ def flows(draw: st.DrawFn) -> model.Flow:
         goals=tuple(goals),
         exit_on_goal=bool(goals) and draw(st.booleans()),
         on_exit=_chain(exit_names, [draw(effects) for _ in exit_names]),
+        group=draw(st.none() | st.just("lane")),
     )
 
 
@@ -221,6 +236,11 @@ def _any_entry(found: list[model.Trigger]) -> bool:
     """Tell whether the entry may have any fields: those of what users send are known."""
     sent = (model.OnInbound, model.OnCall, model.OnIncoming)
     return not all(isinstance(trigger, sent) for trigger in found)
+
+
+def _lasts(enter: tuple[model.Trigger, ...]) -> bool:
+    """Tell whether a flow may run indefinitely: an event, at least, lets users in at any time."""
+    return any(isinstance(trigger, model.OnEvent) for trigger in enter)
 
 
 def _short(delay: model.Delay) -> bool:
@@ -259,6 +279,8 @@ def _branches(verb: model.Verb) -> set[str | None]:
             return {*(case.then for case in cases), late}
         case model.WaitUntil(missing=missing):
             return {missing}
+        case model.WaitVisit(gone=gone):
+            return {gone}
         case model.Send(branches=reasons):
             return {to for _, to in reasons}
         case _:
@@ -275,7 +297,8 @@ def _step(
     free = later[0] not in wanted
     to = st.sampled_from(later)
     first = draw(to) if free else later[0]
-    kinds = ["plain", "until", "for", "if", "match", "split", "send", *(["end"] if free else [])]
+    kinds = ["plain", "until", "visit", "for", "if", "match", "split", "send"]
+    kinds += ["end"] if free else []
     match draw(st.sampled_from(kinds)):
         case "plain":
             return model.Step(name, draw(plain), first)
@@ -284,6 +307,9 @@ def _step(
             return model.Step(
                 name, model.WaitUntil(draw(moments), past, draw(st.none() | to)), first
             )
+        case "visit":
+            exact = draw(delays.filter(lambda delay: delay.ms))
+            return model.Step(name, model.WaitVisit(exact, draw(st.none() | to)), first)
         case "for":
             return model.Step(name, draw(_wait_for(first, to, name, senders)))
         case "if":
@@ -347,10 +373,13 @@ def _split(draw: st.DrawFn, first: str, to: st.SearchStrategy[str]) -> model.Spl
     branches = [model.Branch(n, s, False, w) for n, s, w in zip(labels, shares, ways, strict=True)]
     if held:
         branches[-1] = model.Branch(labels[-1], shares[-1], True, draw(st.none() | to))
-    best = st.builds(
+    won = st.builds(
         model.Winning, st.sampled_from(("opened", "clicked")), st.integers(1, 999), st.just(90)
     )
-    return model.Split(tuple(branches), draw(st.booleans()), draw(st.none() | best))
+    best = draw(st.none() | won)
+    if best is not None and draw(st.booleans()):
+        branches[0] = msgspec.structs.replace(branches[0], rest=True, holdout=False)
+    return model.Split(tuple(branches), draw(st.booleans()), best)
 
 
 @st.composite

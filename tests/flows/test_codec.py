@@ -14,6 +14,7 @@ from transforms.flows.state import (
     Halt,
     History,
     Pending,
+    Presence,
     Promotion,
     Sent,
     Series,
@@ -80,7 +81,10 @@ def full() -> State:
     session.promotions = [Promotion(5, "banner", "ten_off", NOW + DAY, NOW + 2)]
     session.halt = Halt(NOW, 3, "shift", 5, 2, "case_1", True)
     session.message = {"text": "YES", "number": "4711", "channel": "sms", "call": False}
+    session.ends = NOW + 7
     state.suppressed = [0, -1]
+    state.presence = Presence(3, NOW - DAY, NOW - 1, 12)
+    state.histories[0].launches = [short("spring")]
     state.ended = [Session(session_id("old"), 1, 1, "k", NOW, 0, NOW, ended=NOW)]
     state.sends = [Sent(NOW, "email", "marketing")]
     state.communications = [
@@ -97,6 +101,7 @@ def full() -> State:
             due=NOW + DAY,
             data={"entry": {"cart": "c1"}},
             stays=True,
+            key="c1",
         )
     ]
     left = Communication("abc-1", session.id, 0, 1, 1, NOW, "email", "delivered", NOW)

@@ -19,6 +19,7 @@ from transforms.catalogs import FixedLogs
 from transforms.decode import decode_json
 from transforms.flows import control, outputs
 from transforms.flows.accounting import accounted
+from transforms.flows.catalog import NEVER
 from transforms.flows.signals import Command, Event, Signal, Time
 from transforms.flows.step import Done, fold
 from transforms.messages import to_envelope
@@ -118,7 +119,7 @@ def _published(key: Key, found: History) -> Iterator[Published]:
 
 
 def _is_unread(found: History, signal: Signal) -> bool:
-    return isinstance(signal, Event) and signal.name not in found.world.catalog().heard
+    return isinstance(signal, Event) and found.world.catalog().read_since(signal.name) == NEVER
 
 
 def record_of(receipt: int, key: Key, signal: Signal) -> Published:

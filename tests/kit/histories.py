@@ -10,7 +10,7 @@ import msgspec
 
 from tests.kit.worlds import DAY, EVENTS, HOUR, MINUTE, ZONES, World
 from transforms.flows import outputs as out
-from transforms.flows.catalog import NEVER, Catalog
+from transforms.flows.catalog import Catalog
 from transforms.flows.signals import (
     AudienceChange,
     Command,
@@ -96,7 +96,7 @@ def _heard(catalog: Catalog, signal: Signal, at: int) -> bool:
     """Tell whether anything reads the signal (R5)."""
     match signal:
         case Event(name=name):
-            return catalog.heard.get(name, NEVER) <= at
+            return catalog.read_since(name) <= at
         case Inbound(communication=None):
             return catalog.listens <= at
         case _:
@@ -142,7 +142,10 @@ def _signal(
             return AudienceChange(audience=name, entered=rng.random() < 0.6, **base)
         case "enter":
             flow = rng.choice(("f0", "f1", "f9"))
-            return Enter(flow=flow, data={"k": rng.choice("xyz")}, **base)
+            launch = rng.choice((None, None, "spring", "summer"))
+            member = rng.choice((None, "vip", "busy")) if launch else None
+            data = {"k": rng.choice("xyz")}
+            return Enter(flow=flow, data=data, launch=launch, member_of=member, **base)
         case "order" if rng.random() < 0.4:
             return _order(rng, base)
         case "said":
@@ -166,15 +169,16 @@ def _said(rng: random.Random, base: dict[str, Any], known: list[str]) -> Inbound
 
 
 def _order(rng: random.Random, base: dict[str, Any]) -> Command:
-    data = rng.choice(({}, {"resume": "shift"}, {"resume": "skip"}))
+    data = rng.choice(({}, {"resume": "shift"}, {"resume": "skip"}, {"key": "x"}))
     flow = rng.choice((None, "f0"))
     match rng.choice("stop hold hold hold resume resume resume suppress allow allow allow".split()):
         case "stop":
-            return Command(what="stop", flow=flow, **base)
+            return Command(what="stop", flow=flow, data=data, **base)
         case "hold":
             return Command(what="hold", flow=flow, data=data, **base)
         case "resume":
-            return Command(what="resume", flow=flow, **base)
+            some = rng.choice(({}, {}, {}, {"key": "x"}))
+            return Command(what="resume", flow=flow, data=some, **base)
         case "suppress":
             return Command(what="suppress", flow=flow, **base)
         case _:

@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 from tests.kit.histories import Handled, History
 from transforms.flows import control
 from transforms.flows import outputs as out
-from transforms.flows.signals import Command, Inbound, ProfileChange
+from transforms.flows.signals import Command, Enter, Event, Inbound, ProfileChange
 
 BOUND = 256 * 1024
 AGENTS = {"email": ("desk",), "sms": ("line", None), "log": (None,)}
+GAP = 30 * 60_000
 HOURS = {"6h": 6, "24h": 24, "3d": 72}
 
 
@@ -36,6 +37,9 @@ def violations(history: History) -> Iterator[str]:
     yield from _killed(history)
     yield from _suppressed(history)
     yield from _claims(history)
+    yield from _exclusive(history)
+    yield from _launched(history)
+    yield from _gone(history)
     yield from _flow_states(outputs)
     yield from _messages(outputs)
     yield from _caps(history)
@@ -152,6 +156,61 @@ def _claims(history: History) -> Iterator[str]:
         quiet = given.signal.bypass or given.signal.backfill or not given.taken
         if len(entered) + len(nobody) > (0 if quiet else 1):
             yield f"{given.signal.id} was claimed {len(entered)} times"
+
+
+def _exclusive(history: History) -> Iterator[str]:
+    """Of a group that lets in one, and keeps its first versions, the user is in one flow."""
+    files = history.world.files
+    group = {name[:-5] for name, text in files.items() if "\ngroup: lane\n" in text}
+    if any(isinstance(r, control.Publish) and r.version > 1 for r in history.world.records):
+        return
+    live: dict[str, str] = {}
+    for output in history.outputs if len(group) > 1 else ():
+        match output:
+            case (
+                out.Transition(what="ended", session=session)
+                | out.Transition(silent=True, session=session)
+            ):
+                live.pop(session, None)
+            case out.Transition(what="entered", session=session, flow=flow) if flow in group:
+                if set(live.values()) - {flow}:
+                    yield f"{flow} was entered at {output.at}, although the user was in another"
+                live[session] = flow
+
+
+def _launched(history: History) -> Iterator[str]:
+    """One launch enters a user into a flow once."""
+    named: dict[str, tuple[str, str]] = {}
+    for given in history.handled:
+        signal = given.signal
+        if isinstance(signal, Enter) and signal.launch is not None:
+            named[signal.id] = signal.flow, signal.launch
+    entries = [
+        named[row.cause]
+        for row in history.outputs
+        if isinstance(row, out.Transition) and row.what == "entered" and row.cause in named
+        if row.flow == named[row.cause][0]
+    ]
+    if len(set(entries)) < len(entries):
+        yield f"a launch entered twice: {entries}"
+
+
+def _gone(history: History) -> Iterator[str]:
+    """Who is gone did nothing for half an hour; who decided so in a pause leaves at its end."""
+    seen = [
+        given.at
+        for given in history.handled
+        if isinstance(given.signal, Event) and given.taken
+        if not (given.signal.bypass or given.signal.backfill)
+    ]
+    decided: set[str] = set()
+    for row in history.outputs:
+        if not isinstance(row, out.Transition) or row.reason not in ("decided", "gone"):
+            continue
+        if row.reason == "decided":
+            decided.add(row.session)
+        elif row.session not in decided and any(row.at - GAP < at < row.at for at in seen):
+            yield f"session {row.session} took its user for gone at {row.at}"
 
 
 def _flow_states(outputs: tuple[out.AnyOutput, ...]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from tests.kit.histories import Handled, History, history
 from tests.kit.invariants import violations
 from tests.kit.worlds import DAY, world
 from transforms.flows import outputs as out
+from transforms.flows.catalog import NEVER
 from transforms.flows.codec import decode
 from transforms.flows.signals import (
     AudienceChange,
@@ -102,14 +103,14 @@ def faulty(clean: History, rng: random.Random) -> Run:
     """Run with duplicates, unread events, alarms at wrong times, crashes and a growing log."""
     host = Host(clean, rng, crashes=0.1)
     done: list[Handled] = []
-    noise = 0
+    noise, unread = 0, clean.world.catalog().read_since("?") == NEVER
     for given in clean.handled:
         for signal in _alarms(host, rng, given.at):
             host.give(signal)
         host.give(given.signal)
         if given.taken:
             done.append(given)
-        if rng.random() < 0.15:
+        if rng.random() < 0.15 and unread:
             noise += 1
             host.give(
                 Event(id=f"n{noise}", user=clean.user, time=rng.randrange(given.at + 1), name="?")

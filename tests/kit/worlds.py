@@ -43,9 +43,19 @@ CONDITIONS = (
     'communication.status == "active"',
     "message.as_number >= 3",
     'message.text == "yes"',
+    "visit.count >= 3",
+    "visit.events > 2 and visit.last more than 1h ago",
+)
+LAUNCHES = (
+    "{audience: vip, when: member}",
+    "{audience: vip, when: launch}",
+    "{audience: busy, when: launch}",
+    "{tag: hot, when: member}",
+    "{tag: hot, when: launch}",
 )
 MOMENTS = ('"09:00"', "mon 08:30", "user.day at 10:00", "user.day + 1d", "user.day - 2d at 07:00")
 DURATIONS = ("10m", "1h", "5h", "1d", "2d", "1 day at 09:00", "1mo")
+STAYS = ("20s", "10m", "20m", "1h")
 WINDOWS = ("mon-fri 09:00-18:00", "22:00-02:00", "08:00-20:00")
 SENDING = ("mon-fri 09:00-18:00", "20:00-10:00", "08:00-20:00")
 
@@ -110,8 +120,11 @@ def _log(
 
 def _changed(rng: random.Random, text: str) -> str:
     """Write a flow with other lengths of time: sessions can be taken along to it."""
+    text = re.sub(r"wait: \w+ in visit", lambda _: f"wait: {rng.choice(STAYS)} in visit", text)
     return re.sub(
-        r"(wait|timeout: {after): [^,}]+", lambda m: f"{m[1]}: {rng.choice(DURATIONS)}", text
+        r"(wait|timeout: {after): (?!\w+ in visit)[^,}]+",
+        lambda m: f"{m[1]}: {rng.choice(DURATIONS)}",
+        text,
     )
 
 
@@ -143,6 +156,7 @@ def _space(
     lines += [f'  "{n}": {{messages: [sms, log], calls: log}}' for n in range(100, 103)]
     lines += ["topics:", "  news: {}", "  club: {opt_in: true}"]
     lines += ["audiences:", "  vip: static", '  busy: count(event "B" within last 3d) >= 2']
+    lines += ["groups:", "  lane: {}", "  road: {at_once: 2, limit: [3 per 2d]}"]
     lines += ["caps:"] if caps else []
     for most, per, channel, topic in caps:
         more = f", channel: {channel}" if channel else ""
@@ -159,13 +173,14 @@ def _flow(rng: random.Random, number: int, count: int) -> str:
         lines.append(f"zone: {rng.choice(ZONES)}")
     if rng.random() < 0.2:
         lines.append("holdout: 30%")
+    lines += [f"group: {rng.choice(('lane', 'lane', 'road'))}"] if rng.random() < 0.4 else []
     lines.append("enter:")
-    at = len(lines)
-    lines += [f"  - {_trigger(rng, number, count)}" for _ in range(rng.choice((1, 2, 3)))]
+    found = [_trigger(rng, number, count) for _ in range(rng.choice((1, 2, 3)))]
     # With what users send alone, entry.k would be an error: its fields are known.
-    lines += (
-        ["  - event: A"] if all(re.search("inbound|call|incoming", t) for t in lines[at:]) else []
-    )
+    found += ["event: A"] if all(re.search("inbound|call|incoming", t) for t in found) else []
+    if "people: true" not in found and rng.random() < 0.3:
+        found.append(rng.choice(LAUNCHES))
+    lines += [f"  - {trigger}" for trigger in dict.fromkeys(found)]
     lines += [f"  - flow: f{n}" for n in range(count) if n != number and rng.random() < 0.5]
     lines += rng.choice(([], [], ["key: entry.k"], ["simultaneous: true"]))
     again = ("never", "{after: 1h}", "{limit: [2 per day]}", "{after: 10m, limit: [3 per 2d]}")
@@ -210,6 +225,7 @@ def _trigger(rng: random.Random, number: int, count: int) -> str:
             "{tag: hot, when: removed}",
             # A flow that answers its own messages goes round for ever: some entries a day will do.
             "{communication: ended, reenter: {limit: [4 per day]}}",
+            "people: true",
             "{communication: updated, where: 'communication.status == \"opened\"'}",
             "{communication: updated, where: 'communication.channel == \"sms\"', reenter: never}",
             f"flow: f{rng.randrange(count)}",
@@ -266,12 +282,16 @@ def _verb(
 ) -> tuple[str, list[str]]:
     other = rng.choice(later)
     kind = rng.choice(
-        "wait wait wait_until wait_in wait_for wait_for if match split send send send promote webhook"
+        "wait wait visit wait_until wait_in wait_for wait_for if match split send send send promote webhook"
         " export update audience emit loop enroll enroll leave cancel".split()
     )
     match kind:
         case "wait":
             return f"{{wait: {rng.choice(DURATIONS)}, then: {then}}}", []
+        case "visit":
+            lasts = rng.choice(STAYS)
+            gone = rng.choice(("", f", gone: {other}"))
+            return f"{{wait: {lasts} in visit{gone}, then: {then}}}", []
         case "wait_until":
             missing = rng.choice(("", f", missing: {other}"))
             past = rng.choice(("", ", past: exit"))

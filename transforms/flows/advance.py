@@ -21,6 +21,7 @@ from transforms.flows.sending import plan_send
 from transforms.flows.state import Session
 from transforms.flows.statuses import cancel_all, cancel_planned, restay
 from transforms.flows.times import after, next_occurrence, recurring, resolve
+from transforms.flows.visiting import begin as begin_visit
 from transforms.flows.windows import opening
 
 PARKED = -2
@@ -91,6 +92,10 @@ def _do(run: Run, plan: Plan, session: Session, node: Node, t: int) -> int:
         case model.Wait(delay=delay):
             session.due = after(delay, t, run.zone_of(plan))
             return _park(run, plan, session, t)
+        case model.WaitVisit(delay=delay):
+            if begin_visit(run, plan, session, delay, t):
+                return _park(run, plan, session, t)
+            return node.named["gone"]
         case model.WaitUntil():
             return _wait_until(run, plan, session, node, verb, t)
         case model.WaitWindow(window=window):

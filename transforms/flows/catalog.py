@@ -77,6 +77,16 @@ class Effect:
 
 @final
 @dataclass(frozen=True)
+class Grouped:
+    """A group with the numbers of its flows, and for how long entries count in it (P15)."""
+
+    group: model.Group
+    flows: frozenset[int]
+    memory: int
+
+
+@final
+@dataclass(frozen=True)
 class Era:
     """What holds from ``since`` until the next era.
 
@@ -90,7 +100,8 @@ class Era:
     ``paused`` are the numbers of the flows that are. ``aims`` are the goals that records set,
     by flow (R24), ``winners`` the best branches by flow and step, ``kills`` the flow and the
     channel, or all, of every kill switch that is on, ``answering`` the flows with triggers on
-    what users send.
+    what users send. ``visiting``: something reads visits. ``groups`` are the flows that compete,
+    by name.
     """
 
     since: int
@@ -118,6 +129,8 @@ class Era:
     winners: dict[tuple[int, int], str]
     kills: tuple[tuple[int | None, str | None], ...]
     answering: tuple[FlowView, ...] = ()
+    visiting: bool = False
+    groups: dict[str, Grouped] = field(default_factory=dict)
 
     def killed(self, flow: int, channel: str | None) -> bool:
         """Tell whether what a flow sends on a channel, or anywhere else, may not leave."""
@@ -133,7 +146,8 @@ class Catalog:
     ``heard`` maps an event's name to the instant since when a definition reads it, ``goals``
     are the names of those that a goal of some version counts, ``migrations`` the effects that
     take sessions along. ``priced``: a channel has prices, or counts parts. ``listens`` is since
-    when some version hears what users send.
+    when some version hears what users send; since ``hears_all`` every event is read, for the
+    visits (J11).
     """
 
     eras: tuple[Era, ...]
@@ -150,11 +164,16 @@ class Catalog:
     migrations: tuple[Effect, ...] = ()
     priced: bool = False
     listens: int = NEVER
+    hears_all: int = NEVER
 
     def at(self, t: int) -> Era:
         """Return the era that holds at an instant."""
         last = self.eras[-1]
         return last if t >= last.since else self.eras[max(0, bisect_right(self.since, t) - 1)]
+
+    def read_since(self, event: str) -> int:
+        """Return the instant since when something reads an event of a name, NEVER if nothing does."""
+        return min(self.heard.get(event, NEVER), self.hears_all)
 
     def complete(self, until: int) -> Catalog:
         """Return the same log, said to be complete until an instant."""

@@ -59,6 +59,9 @@ def passes(step: model.Step) -> Iterator[str]:
     match step.verb:
         case model.Wait():
             return
+        case model.WaitVisit(gone=gone):
+            if gone is not None:
+                yield gone
         case model.WaitUntil(moment, past, missing):
             if missing is not None:
                 yield missing

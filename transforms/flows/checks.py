@@ -64,12 +64,15 @@ def _member_twice(report: Report, root: Map, checked: Checked) -> None:
     node = root.get("enter")
     seen = 0
     for trigger in node.items if isinstance(node, Sequence) else ():
-        when = trigger.get("when") if isinstance(trigger, Map) else None
-        if isinstance(trigger, Map) and when is not None and getattr(when, "text", "") == "member":
+        if not isinstance(trigger, Map):
+            continue
+        when = getattr(trigger.get("when"), "text", "") in model.LAUNCHED
+        keys = [key for key in PREDEFINED if trigger.get(key) is not None]
+        if keys and (when or "people" in keys):
             seen += 1
             if seen > 1:
                 said = "a second audience whose members enter; a flow has at most one"
-                report.add(place(trigger, "audience"), "member-twice", said)
+                report.add(place(trigger, keys[0]), "member-twice", said)
 
 
 def _schedule(report: Report, root: Map, checked: Checked) -> None:
@@ -99,16 +102,29 @@ def _winners(report: Report, root: Map, checked: Checked) -> None:
 
 
 def _once(report: Report, root: Map, checked: Checked) -> None:
-    """Warn of re-entry where everyone enters at one moment."""
+    """Warn of re-entry where everyone enters at one moment, which cannot be for good (R28)."""
     enter = checked.flow.enter
-    once = bool(enter) and all(
-        isinstance(t, model.OnSchedule) and t.moment.kind == "date" for t in enter
-    )
+    once = bool(enter) and all(_at_one_moment(trigger) for trigger in enter)
     again = checked.flow.reenter
+    if once and checked.flow.schedule.indefinitely:
+        span = place(root, "schedule", "indefinitely")
+        said = "the flow is entered at one moment only, so it does not run indefinitely"
+        report.add(span, "one-time", said, "leave indefinitely out, or write when: member")
     if once and (again.after or again.limits):
         span = place_of_key(root, "reenter")
         said = "the flow is entered at one moment only, so nobody re-enters"
         report.add(span, "one-time", said, "leave reenter out", "warning")
+
+
+def _at_one_moment(trigger: model.Trigger) -> bool:
+    """Tell whether a trigger lets users in once, all together (I21)."""
+    match trigger:
+        case model.OnSchedule(moment=moment):
+            return moment.kind == "date"
+        case model.OnAudience(when=when) | model.OnTag(when=when):
+            return when == "launch"
+        case _:
+            return False
 
 
 def _waits_on_exit(report: Report, root: Map, checked: Checked) -> None:
@@ -168,7 +184,10 @@ def _minutes(window: Window) -> frozenset[int]:
     return frozenset(found)
 
 
-WAITS = (model.Wait, model.WaitUntil, model.WaitWindow, model.WaitFor)
+WAITS = (model.Wait, model.WaitVisit, model.WaitUntil, model.WaitWindow, model.WaitFor)
+
+PREDEFINED = ("audience", "tag", "people")
+"""Triggers that a launch is over; the first two only where they say so."""
 
 RESULTS = ("opened", "clicked", "replied")
 """Statuses of messages that a winner may be decided by."""

@@ -13,8 +13,11 @@ from transforms.flows.audiences import tag_key
 from transforms.flows.bounds import fits
 from transforms.flows.catalog import FlowView
 from transforms.flows.codec import encoded_size
+from transforms.flows.excluding import held_out, memory
+from transforms.flows.excluding import refusal as by_group
 from transforms.flows.halting import suppressed
-from transforms.flows.ids import draw, hashed, session_id
+from transforms.flows.ids import hashed, key_text, session_id
+from transforms.flows.launching import refusal, takes
 from transforms.flows.plan import Plan, Start
 from transforms.flows.run import Data, Run
 from transforms.flows.signals import (
@@ -148,8 +151,8 @@ def _by_profile(run: Run, view: FlowView, changed: Data, cause: str, t: int) -> 
     for start in view.plan.starts:
         trigger = start.trigger
         if isinstance(trigger, model.OnTag):
-            before = changed.get(tag_key(trigger.tag))
-            if before is (trigger.when == "removed") and not entered:
+            before, later = changed.get(tag_key(trigger.tag)), trigger.when != "launch"
+            if before is (trigger.when == "removed") and later and not entered:
                 try_enter(run, view, start, cause, {}, t)
                 entered = True
             continue
@@ -195,7 +198,7 @@ def _change_matches(
 
 def _by_enter(run: Run, signal: Enter, source: str, t: int) -> None:
     view = run.era.by_id.get(signal.flow)
-    starts = [s for s in view.plan.starts if _takes(s, source)] if view is not None else []
+    starts = [s for s in view.plan.starts if takes(s, signal, source)] if view else []
     for start in starts:
         if view is not None:
             look = run.look(t, view.plan)
@@ -205,14 +208,6 @@ def _by_enter(run: Run, signal: Enter, source: str, t: int) -> None:
                 return
     if not starts:
         run.reject("unknown_flow", t, signal.flow)
-
-
-def _takes(start: Start, source: str) -> bool:
-    """Tell whether a trigger takes entries from outside, or from a flow (C12)."""
-    trigger = start.trigger
-    if isinstance(trigger, model.OnFlow):
-        return trigger.flow == source
-    return isinstance(trigger, model.OnEnter)
 
 
 def _by_communication(run: Run, view: FlowView, cause: str, t: int) -> None:
@@ -232,8 +227,9 @@ def _by_communication(run: Run, view: FlowView, cause: str, t: int) -> None:
 
 
 def _launched(run: Run, view: FlowView, start: Start, signal: Enter, t: int) -> None:
-    if signal.member_of is not None and signal.member_of not in run.state.audiences:
-        run.reject("not_member", t, signal.flow)
+    reason = refusal(run, view.plan, start, signal)
+    if reason is not None:
+        run.reject(reason, t, signal.flow)
     else:
         try_enter(run, view, start, signal.id, signal.data, t, key=signal.key)
 
@@ -274,8 +270,7 @@ def try_enter(
         return False
     history = run.state.histories.setdefault(plan.number, History())
     history.times += 1
-    history.visits = [*_still_needed(plan, history, t), Visit(t, None, key)]
-    holdout = plan.flow.holdout * 100
+    history.visits = [*_still_needed(run, plan, history, t), Visit(t, None, key)]
     session = Session(
         session_id(run.space, flow, run.user, key, origin),
         plan.number,
@@ -287,7 +282,7 @@ def try_enter(
         None,
         None,
         0,
-        bool(holdout) and draw(run.space, flow, run.user, "holdout") < holdout,
+        held_out(run, plan),
         kept_fields(run, plan, data),
     )
     if run.message:
@@ -311,19 +306,13 @@ def try_enter(
 def _key(run: Run, plan: Plan, data: Data, given: str, t: int) -> str | None:
     """Return the key that a session of the flow is one for (R20), None if it has no value.
 
-    A flow without ``key:`` has one live session, whatever key is given. A number is the same
-    key in either of its forms.
+    A flow without ``key:`` has one live session, whatever key is given.
     """
     if plan.key is None or given:
         return given if plan.key is not None else ""
     look = run.look(t, plan)
     look.entry = data
-    value = plan.key(look)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return None if value is None else str(value)
+    return key_text(plan.key(look))
 
 
 def _forbidden(run: Run, plan: Plan, start: Start, key: str, data: Data, t: int) -> str | None:
@@ -337,8 +326,11 @@ def _forbidden(run: Run, plan: Plan, start: Start, key: str, data: Data, t: int)
         reason = _too_soon(run, plan, start.reenter, history, key, t)
         if reason is not None:
             return reason
-        if len(_still_needed(plan, history, t)) >= MOST_ENTRIES:
+        if len(_still_needed(run, plan, history, t)) >= MOST_ENTRIES:
             return "too_many_entries"
+    reason = by_group(run, plan, t)
+    if reason is not None:
+        return reason
     if len(state.sessions) >= MOST_SESSIONS:
         return "too_many_sessions"
     return _too_large(run, plan, data)
@@ -373,11 +365,11 @@ def _too_soon(
     return None
 
 
-def _still_needed(plan: Plan, history: History, t: int) -> list[Visit]:
+def _still_needed(run: Run, plan: Plan, history: History, t: int) -> list[Visit]:
     """Drop the entries that no limit needs any more."""
     if plan.history is None:
         return history.visits
-    edge = t - plan.history
+    edge = t - max(plan.history, memory(run, plan))
     return [v for v in history.visits if v.took is None or v.entered + v.took > edge]
 
 

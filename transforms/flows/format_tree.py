@@ -27,11 +27,13 @@ def tree_of(flow: model.Flow) -> Fields:
         flow=flow.id,
         about=flow.about or None,
         priority=str(flow.priority) if flow.priority else None,
+        group=flow.group,
         zone=flow.zone,
         schedule=_kept(
             start=schedule.start,
             end=schedule.end,
             at_end=schedule.at_end if schedule.at_end != "drain" else None,
+            indefinitely=_flag(schedule.indefinitely),
         )
         or None,
         holdout=f"{flow.holdout}%" if flow.holdout else None,
@@ -122,6 +124,8 @@ def _kind_of_trigger(trigger: model.Trigger) -> Fields:
             return _kept(api="true", where=_text(trigger.where))
         case model.OnTag():
             return _kept(tag=trigger.tag, when=trigger.when if trigger.when != "added" else None)
+        case model.OnPeople():
+            return {"people": "true"}
         case model.OnCommunication():
             return _kept(communication=trigger.when, where=_text(trigger.where))
         case model.OnFlow():
@@ -183,6 +187,8 @@ def _verb(verb: model.Verb) -> Fields:
     match verb:
         case model.Wait():
             return {"wait": verb.delay.text}
+        case model.WaitVisit():
+            return _kept(wait=f"{verb.delay.text} in visit", gone=verb.gone)
         case model.WaitUntil():
             past = verb.past if verb.past != "go" else None
             return _kept(wait_until=verb.moment.text, past=past, missing=verb.missing)
@@ -264,7 +270,7 @@ def _case(case: model.Case) -> Fields:
 
 def _split(verb: model.Split) -> Fields:
     parts: Fields = {
-        branch.name: f"{branch.percent}%{' holdout' if branch.holdout else ''}"
+        branch.name: f"{branch.percent}%{' holdout' * branch.holdout}{' rest' * branch.rest}"
         for branch in verb.branches
     }
     ways: Fields = {branch.name: branch.then for branch in verb.branches if branch.then}

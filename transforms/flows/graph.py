@@ -72,6 +72,8 @@ def _facts(flow: model.Flow) -> str:
     parts.append(_again(flow.reenter))
     if flow.holdout:
         parts.append(f"{flow.holdout}% get nothing (holdout)")
+    if flow.group:
+        parts.append(f"competes in {flow.group}")
     if flow.schedule.start:
         parts.append(f"from {flow.schedule.start}")
     if flow.schedule.end:
@@ -116,7 +118,8 @@ def _entry(trigger: model.Trigger) -> tuple[str, tuple[str, ...]]:
             title = {
                 "entered": "joins {}",
                 "left": "leaves {}",
-                "member": "is in {} at the launch",
+                "member": "is in {} at the launch, or joins",
+                "launch": "is in {} at the launch",
             }[trigger.when]
             return title.format(trigger.audience), ()
         case model.OnDate():
@@ -127,7 +130,10 @@ def _entry(trigger: model.Trigger) -> tuple[str, tuple[str, ...]]:
         case model.OnEnter():
             return "by the Flow API", (_where(trigger.where),)
         case model.OnTag():
-            return f"tag {trigger.tag} is {trigger.when}", ()
+            when = {"member": "there at the launch, or added", "launch": "there at the launch"}
+            return f"tag {trigger.tag} is {when.get(trigger.when, trigger.when)}", ()
+        case model.OnPeople():
+            return "people of a list, at a launch", ()
         case model.OnCommunication():
             return f"a message {'changes' if trigger.when == 'updated' else 'ends'}", (
                 _where(trigger.where),
@@ -233,6 +239,8 @@ def _said(verb: model.Verb) -> tuple[Kind, str, tuple[str, ...]]:
     match verb:
         case model.Wait():
             return "wait", "Wait", (verb.delay.text,)
+        case model.WaitVisit():
+            return "wait", "Wait in the visit", (verb.delay.text,)
         case model.WaitUntil():
             past = "a past date ends the session" if verb.past == "exit" else ""
             return "wait", "Wait until", (verb.moment.text, past)
@@ -335,7 +343,7 @@ def _ways(step: model.Step) -> Iterator[tuple[str, str | None]]:
             yield "else", verb.otherwise
         case model.Split():
             for part in verb.branches:
-                held = ", holdout" if part.holdout else ""
+                held = ", holdout" * part.holdout + ", rest" * part.rest
                 yield f"{part.name} {part.percent}%{held}", part.then
         case model.WaitFor():
             for case in verb.cases:
@@ -343,6 +351,9 @@ def _ways(step: model.Step) -> Iterator[tuple[str, str | None]]:
                     yield _case(case), case.then
             if verb.timeout is not None:
                 yield f"after {verb.timeout.text}", verb.timeout_then
+        case model.WaitVisit():
+            yield "", step.then
+            yield "gone", verb.gone
         case model.WaitUntil():
             yield "", step.then
             if verb.missing is not None:

@@ -5,13 +5,14 @@ No step of theirs runs, but they decide: what ends a wait is noted, and done at 
 
 from __future__ import annotations
 
-from transforms.flows import model
+from transforms.flows import model, visiting
 from transforms.flows.advance import end
+from transforms.flows.ids import key_text
 from transforms.flows.migrating import go_on, missed, take_along
 from transforms.flows.run import Run, node_of
 from transforms.flows.signals import Command
 from transforms.flows.state import Halt, Session
-from transforms.flows.statuses import give_up, restay
+from transforms.flows.statuses import cancel_key, give_up, restay
 
 PAUSED, HELD = 1, 2
 WHY = {PAUSED: "paused", HELD: "held"}
@@ -41,7 +42,9 @@ def resume(run: Run, flow: int | None, how: str, t: int) -> None:
 def command(run: Run, order: Command, t: int, by: str | None = None) -> None:
     """Hold, resume or stop a user's sessions of one flow or of all, or suppress entries.
 
-    ``by`` is the session of which a step gave the order, which is spared itself.
+    A stop cancels what they have planned, also those that are over (P22). ``key`` in the data
+    means the sessions of that key alone. ``by`` is the session of which a
+    step gave the order, which is spared itself.
     """
     number = None if order.flow is None else run.catalog.numbers.get(order.flow)
     if order.flow is not None and number is None:
@@ -50,8 +53,11 @@ def command(run: Run, order: Command, t: int, by: str | None = None) -> None:
     if order.what == "suppress":
         _suppress(run, EVERY_FLOW if number is None else number, order)
         return
+    key = key_text(order.data.get("key"))
     for session in run.in_order():
         if number not in (None, session.flow) or session.ended is not None or session.id == by:
+            continue
+        if key not in (None, session.key):
             continue
         match order.what:
             case "hold":
@@ -62,6 +68,8 @@ def command(run: Run, order: Command, t: int, by: str | None = None) -> None:
             case _:
                 reason = "stopped" if by is None else "unenrolled"
                 end(run, run.plan_of(session), session, t, reason, forced=True)
+    if order.what == "stop" and by is None:
+        cancel_key(run, number, key, t)
     restay(run, t)
 
 
@@ -86,6 +94,8 @@ def _halt(run: Run, session: Session, by: int, how: str, t: int) -> None:
         if how == "shift" and isinstance(node.verb, (model.Wait, model.WaitFor)):
             halt.left = None if session.due is None else session.due - t
             session.due = None
+        elif how == "shift" and isinstance(node.verb, model.WaitVisit):
+            halt.left = visiting.hold(run, session, t)
     elif halt.by & by:
         return
     halt.by |= by
@@ -110,10 +120,12 @@ def _go_on(run: Run, session: Session, by: int, t: int) -> None:
         go_on(run, session, versions, halt.target, halt.why, t)
         return
     session.halt = None
-    if halt.left is not None:
+    node = node_of(plan, session)
+    if halt.left is not None and isinstance(node.verb, model.WaitVisit):
+        visiting.go_on(run, session, halt.left, t)
+    elif halt.left is not None:
         session.due = t + halt.left
-    name = node_of(plan, session).name
-    run.move("waiting", plan, session, name, t, reason="resumed", until=session.due)
+    run.move("waiting", plan, session, node.name, t, reason="resumed", until=session.due)
     for effect in versions:
         if session.ended is None:
             take_along(run, session, effect, t)

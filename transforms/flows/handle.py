@@ -6,7 +6,6 @@ from typing import assert_never
 
 import msgspec
 
-from transforms.flows import model
 from transforms.flows import outputs as out
 from transforms.flows.advance import end, exit_conditions
 from transforms.flows.audiences import (
@@ -23,8 +22,9 @@ from transforms.flows.effects import end_promotions
 from transforms.flows.entry import drop_held, enter_by, try_enter
 from transforms.flows.goals import count_goals, forget_ended
 from transforms.flows.halting import command, pause, resume
-from transforms.flows.ids import hashed, short
+from transforms.flows.ids import short
 from transforms.flows.inbound import claim, reply, said
+from transforms.flows.launching import belongs, launch_id, repeated
 from transforms.flows.memory import remember
 from transforms.flows.migrating import migrate
 from transforms.flows.plan import Plan
@@ -48,6 +48,7 @@ from transforms.flows.signals import (
 from transforms.flows.standing import say_state
 from transforms.flows.state import Communication, Pending, Session
 from transforms.flows.statuses import FINAL, cancel_flow, restay, take_status
+from transforms.flows.visiting import note as note_visit
 
 DEEPEST = 16
 MOST_AUDIENCES = 500
@@ -150,15 +151,16 @@ def _disarm(run: Run, effect: Effect) -> None:
 
 
 def _members(run: Run, effect: Effect, t: int) -> None:
-    """Enter a member of an audience at the launch of a flow over its members, once (R22)."""
+    """Enter who belongs to the predefined audience of a flow at its launch, once (R22)."""
     view = run.era.by_number[effect.flow or 0]
     for start in view.plan.starts:
-        trigger = start.trigger
-        if not isinstance(trigger, model.OnAudience) or trigger.when != "member":
-            continue
-        if trigger.audience in run.state.audiences:
-            origin = hashed(run.space, view.plan.id, "launch", str(t))
-            try_enter(run, view, start, origin, {}, t)
+        if belongs(run, start):
+            launch = launch_id(run.space, view.plan.id, t)
+            reason = repeated(run, view.plan, launch)
+            if reason is None:
+                try_enter(run, view, start, launch, {}, t)
+            else:
+                run.reject(reason, t, view.plan.id)
             return
 
 
@@ -328,8 +330,10 @@ def _apply(run: Run, raised: Raised, own: int, t: int) -> Data | None:
     signal = raised.signal
     match signal:
         case Event():
-            count_event(run, signal, own, t)
             era = run.era
+            if era.visiting:
+                note_visit(run, raised, t)
+            count_event(run, signal, own, t)
             if era.audiences:
                 compute(run, t, era.hearing.get(signal.name, era.other))
             return {}

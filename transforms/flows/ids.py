@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from binascii import b2a_base64
 from hashlib import blake2b
+from typing import Any
 
 SEPARATOR = "\x1f"
 SHORT = 6
@@ -39,3 +40,12 @@ def short(text: str) -> bytes:
 def draw(*parts: str) -> int:
     """Draw a number in 0..9999 that is always the same for the same parts."""
     return int.from_bytes(digest(8, *parts), "big") % 10_000
+
+
+def key_text(value: Any) -> str | None:
+    """Return the key that a value is (R20), None of no value; a number is one in both its forms."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return None if value is None else str(value)

@@ -28,6 +28,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _CITED = re.compile(r"\s*\([A-Z]\d+(-[A-Z]?\d+)?(, [A-Z]\d+(-[A-Z]?\d+)?)*\)")
 """Rules that a docstring cites; whoever completes a file does not look them up."""
 
+POSITIVE: Schema = {"type": "integer", "minimum": 1}
+
 STEP_NAMES = {"then", "missing", "otherwise", "timeout_then", "step"}
 """Fields that name a step."""
 
@@ -59,6 +61,7 @@ SPELLINGS: dict[type[model.Value], dict[str, str]] = {
     model.Leave: {"flows": "leave"},
     model.End: {"reason": "end"},
     model.Flow: {"id": "flow"},
+    model.Group: {"limits": "limit"},
     model.Space: {"name": "space"},
 }
 """The keys of a file by the fields of a struct; a field that is not named here is its own key."""
@@ -72,7 +75,7 @@ NEEDED: dict[type[model.Value], tuple[str, ...]] = {
 }
 """Keys that a file must hold although the struct has a default."""
 
-FLAGS = {model.OnEnter: "api", model.OnCall: "call"}
+FLAGS = {model.OnEnter: "api", model.OnCall: "call", model.OnPeople: "people"}
 """Triggers that are told by a flag."""
 
 _LEAVES: dict[Any, Schema] = {
@@ -103,6 +106,7 @@ _LEAVES: dict[Any, Schema] = {
     tuple[model.Audience, ...]: map_of(ref("audience")),
     tuple[model.Number, ...]: map_of(ref("number")),
     tuple[model.Keywords, ...]: {"type": "array", "minItems": 1, "items": ref("keyword_case")},
+    tuple[model.Group, ...]: map_of(ref("group")),
     tuple[tuple[str, tuple[tuple[str, str], ...]], ...]: map_of(map_of(ref("type"))),
 }
 
@@ -151,6 +155,7 @@ def space_schema() -> Schema:
         "topic": _object(model.Topic, left_out=("name",)),
         "cap": _object(model.Cap),
         "number": {**_object(model.Number, left_out=("name",)), "minProperties": 1},
+        "group": _object(model.Group, left_out=("name",), changed={"at_once": POSITIVE}),
         "audience": {**_described(model.Audience), **ref("expression")},
     }
     return {"$schema": DIALECT, "title": "A space", **space, "$defs": parts}
@@ -259,6 +264,10 @@ def _steps() -> Iterable[Schema]:
                 for key in ("add_to", "remove_from"):
                     keys = {key: ref("text"), "then": ref("step_name")}
                     yield {**_described(verb), **closed(keys, (key,))}
+            case model.WaitVisit:
+                keys = {"wait": ref("in_visit"), "gone": ref("step_name")}
+                keys["then"] = ref("step_name")
+                yield {**_described(verb), **closed(keys, ("wait",))}
             case model.CancelAll:
                 keys = {"cancel": {"const": "all"}, "then": ref("step_name")}
                 yield {**_described(verb), **closed(keys, ("cancel",))}

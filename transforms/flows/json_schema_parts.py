@@ -45,6 +45,12 @@ PARTS: Schema = {
         "pattern": r"^\s*\d{1,8}\s*(mo|[smhdwy]|(days?|d|w|mo|y)\s+at\s+\d{1,2}:\d\d)\s*$",
         "examples": ["30m", "12h", "2d", "1mo", "2 days at 09:00"],
     },
+    "in_visit": {
+        "description": "A fixed length of time within a visit of the user's.",
+        "type": "string",
+        "pattern": r"^\s*\d{1,8}\s*[smhdw]\s+in\s+visit\s*$",
+        "examples": ["20s in visit", "5m in visit"],
+    },
     "moment": {
         "description": "A time of day, a weekday and time, a date, or a date of the user.",
         "type": "string",
@@ -68,10 +74,11 @@ PARTS: Schema = {
     },
     "percent": {"type": "string", "pattern": r"^\s*\d{1,3}\s*%\s*$", "examples": ["10%"]},
     "share": {
-        "description": "The share of a branch in whole percent; a holdout gets nothing.",
+        "description": "The share of a branch in whole percent; a holdout gets nothing, the rest "
+        "takes no part in the test.",
         "type": "string",
-        "pattern": r"^\s*\d{1,3}\s*%(\s+holdout)?\s*$",
-        "examples": ["50%", "10% holdout"],
+        "pattern": r"^\s*\d{1,3}\s*%(\s+(holdout|rest))?\s*$",
+        "examples": ["50%", "10% holdout", "60% rest"],
     },
     "type": {"enum": ["text", "number", "boolean", "time", "list"]},
 }

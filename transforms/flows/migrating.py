@@ -19,6 +19,7 @@ from transforms.flows.react import leave
 from transforms.flows.run import Run
 from transforms.flows.state import Promotion, Session
 from transforms.flows.times import Delay, after, resolve
+from transforms.flows.visiting import changed as changed_visit
 from transforms.flows.windows import opening
 
 
@@ -122,6 +123,8 @@ def _due(
             due = _lasting(old, new, session, where)
         case model.WaitFor(timeout=old), model.WaitFor(timeout=new) if old != new:
             due = _lasting(old, new, session, where)
+        case model.WaitVisit(delay=old), model.WaitVisit(delay=new) if old != new:
+            due = changed_visit(run, session, old, new, where)
         case model.WaitUntil(moment=old), model.WaitUntil(moment=new) if old != new:
             view = run.look(t, plan, session)
             due = resolve(new, since, view.zone, node.path(view) if node.path else None)

@@ -42,12 +42,14 @@ from transforms.flows.verbs import (
     Wait,
     WaitFor,
     WaitUntil,
+    WaitVisit,
     WaitWindow,
     Winning,
 )
 from transforms.flows.windows import Window
 
 __all__ = [
+    "LAUNCHED",
     "Agent",
     "Audience",
     "Branch",
@@ -74,6 +76,7 @@ __all__ = [
     "ExportFields",
     "Flow",
     "Goal",
+    "Group",
     "If",
     "IfCase",
     "Keywords",
@@ -92,6 +95,7 @@ __all__ = [
     "OnFlow",
     "OnInbound",
     "OnIncoming",
+    "OnPeople",
     "OnProfile",
     "OnSchedule",
     "OnTag",
@@ -111,6 +115,7 @@ __all__ = [
     "Wait",
     "WaitFor",
     "WaitUntil",
+    "WaitVisit",
     "WaitWindow",
     "Winning",
 ]
@@ -163,11 +168,18 @@ class OnProfile(Value, frozen=True, gc=False, tag="profile"):
     reenter: Reenter | None = None
 
 
+LAUNCHED = ("member", "launch")
+"""What triggers say that are a predefined audience: who belongs to it when the flow starts."""
+
+
 class OnAudience(Value, frozen=True, gc=False, tag="audience"):
-    """Enter when an audience is entered or left, or as a member of it at the launch (L9, I2)."""
+    """Enter when an audience is entered or left, or as a member of it at the launch (L9, I2).
+
+    ``member``: also who joins later; ``launch``: nobody later (I21).
+    """
 
     audience: str
-    when: Literal["entered", "left", "member"] = "entered"
+    when: Literal["entered", "left", "member", "launch"] = "entered"
     reenter: Reenter | None = None
 
 
@@ -212,10 +224,16 @@ class OnCommunication(Value, frozen=True, gc=False, tag="communication"):
 
 
 class OnTag(Value, frozen=True, gc=False, tag="tag"):
-    """Enter when a tag is added to the user, or removed (I29)."""
+    """Enter when a tag is added to the user, or removed, or with it at the launch (I29, I2)."""
 
     tag: str
-    when: Literal["added", "removed"] = "added"
+    when: Literal["added", "removed", "member", "launch"] = "added"
+    reenter: Reenter | None = None
+
+
+class OnPeople(Value, frozen=True, gc=False, tag="people"):
+    """Enter as one of the people of a list whom a launch names (I2)."""
+
     reenter: Reenter | None = None
 
 
@@ -260,6 +278,7 @@ Trigger = (
     | OnInbound
     | OnCall
     | OnIncoming
+    | OnPeople
 )
 
 
@@ -300,15 +319,23 @@ class Goal(Value, frozen=True, gc=False, tag="goal"):
 
 
 class Schedule(Value, frozen=True, gc=False, tag="schedule_of_flow"):
-    """When a flow takes entries: local ISO texts in the flow's zone (I18-I20)."""
+    """When a flow takes entries: local ISO texts in the flow's zone (I18-I20).
+
+    ``indefinitely`` asks the controller to stop it not 90 days after its launch, but once no
+    step was reached for 90 days (R28).
+    """
 
     start: str | None = None
     end: str | None = None
     at_end: Literal["drain", "stop"] = "drain"
+    indefinitely: bool = False
 
 
 class Flow(Value, frozen=True, gc=False, tag="flow"):
-    """One flow, as its file says. Without ``zone`` the space's zone is the fallback (R16)."""
+    """One flow, as its file says. Without ``zone`` the space's zone is the fallback (R16).
+
+    ``group`` names the flows that compete with it for a user.
+    """
 
     id: str
     enter: tuple[Trigger, ...]
@@ -325,6 +352,7 @@ class Flow(Value, frozen=True, gc=False, tag="flow"):
     goals: tuple[Goal, ...] = ()
     exit_on_goal: bool = False
     on_exit: tuple[Step, ...] = ()
+    group: str | None = None
 
 
 class Audience(Value, frozen=True, gc=False, tag="audience_definition"):
@@ -408,6 +436,14 @@ class Number(Value, frozen=True, gc=False, tag="number"):
     calls: tuple[str, ...] = ()
 
 
+class Group(Value, frozen=True, gc=False, tag="group"):
+    """Flows that compete for a user: in how many at a time, and how many entries (P15)."""
+
+    name: str
+    at_once: int | None = 1
+    limits: tuple[Limit, ...] = ()
+
+
 class Space(Value, frozen=True, gc=False, tag="space"):
     """One workspace: what its flows share.
 
@@ -427,3 +463,4 @@ class Space(Value, frozen=True, gc=False, tag="space"):
     audiences: tuple[Audience, ...] = ()
     agents: tuple[Agent, ...] = ()
     numbers: tuple[Number, ...] = ()
+    groups: tuple[Group, ...] = ()

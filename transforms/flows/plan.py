@@ -127,6 +127,7 @@ class Aims:
     window: int = 0
     events: frozenset[str] = frozenset()
     aggregates: tuple[Aggregate, ...] = ()
+    visits: bool = False
 
 
 @final
@@ -139,7 +140,8 @@ class Plan:
     entries must be remembered, None for ever. ``asked`` are the send steps whose messages
     waits and conditions look at; ``watches`` says that a session of it must be judged again
     where its user moved in a flow, or a message changed. ``reads_last`` says that something
-    reads the newest message of the session; ``listens`` that it hears what users send.
+    reads the newest message of the session, ``listens`` that it hears what users send,
+    ``visits`` that something of it reads visits.
     """
 
     flow: model.Flow
@@ -168,3 +170,4 @@ class Plan:
     asked: frozenset[int]
     watches: bool
     listens: bool = False
+    visits: bool = False

@@ -61,3 +61,14 @@ def watches(flow: model.Flow, exit_whens: Iterable[Expr]) -> bool:
                 pass
     read = merge_reads(iter(found))
     return bool(read.flows or read.communications or read.communication)
+
+
+def visits_in(read: Reads) -> bool:
+    """Tell whether an expression reads the user's visits, so that every event counts (J11)."""
+    return any(fact.startswith("visit.") for fact in read.facts)
+
+
+def visits(flow: model.Flow, every: Iterable[Reads]) -> bool:
+    """Tell whether a flow waits within visits, or reads them."""
+    waits = any(isinstance(step.verb, model.WaitVisit) for step in flow.steps)
+    return waits or any(visits_in(read) for read in every)

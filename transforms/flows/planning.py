@@ -14,7 +14,14 @@ from transforms.flows.expressions import (
     parse,
 )
 from transforms.flows.plan import END, ON_EXIT, Aims, Matcher, Node, Plan, Start, Target, Values
-from transforms.flows.plan_reads import asked, merge_reads, template_reads, watches
+from transforms.flows.plan_reads import (
+    asked,
+    merge_reads,
+    template_reads,
+    visits,
+    visits_in,
+    watches,
+)
 from transforms.flows.times import Moment, longest, longest_period
 from transforms.flows.view import View
 
@@ -73,6 +80,7 @@ def expressions_of(step: model.Step) -> Iterator[Expr]:
             yield from (expr for _, expr in verb.data)
         case (
             model.Wait()
+            | model.WaitVisit()
             | model.WaitWindow()
             | model.MatchMessage()
             | model.Split()
@@ -121,6 +129,8 @@ def _node(step: model.Step, prefix: str, numbers: Mapping[str, int]) -> Node:
                 named={"timeout": target(verb.timeout_then)},
                 ears=ears_of(verb.cases),
             )
+        case model.WaitVisit():
+            return node(named={"gone": target(verb.gone)})
         case model.If():
             return node(
                 targets=tuple(target(case.then) for case in verb.cases),
@@ -225,7 +235,7 @@ def _start(trigger: model.Trigger, number: int, flow: model.Flow) -> Start:
         case model.OnInbound() | model.OnCall() | model.OnIncoming():
             read = merge_reads(e for e in (trigger.where,) if e)
             return Start(trigger, number, reenter, reads=read, ear=ear_of(trigger))
-        case model.OnAudience() | model.OnSchedule() | model.OnTag():
+        case model.OnAudience() | model.OnSchedule() | model.OnTag() | model.OnPeople():
             return Start(trigger, number, reenter)
         case _:
             assert_never(trigger)
@@ -259,6 +269,7 @@ def compile_goals(goals: Iterable[model.Goal]) -> Aims:
         max((longest(goal.within) for goal in goals), default=0),
         frozenset(goal.match.event for goal in goals),
         tuple(read.aggregates),
+        visits_in(read),
     )
 
 
@@ -314,4 +325,5 @@ def compile_flow(
         asked=asked(flow, numbers, inner),
         watches=watches(flow, exit_whens),
         listens=any(s.ear for s in starts) or any(_hears(n) for n in nodes),
+        visits=visits(flow, every),
     )

@@ -22,10 +22,13 @@ from transforms.flows.catalog import (
     Era,
     FlowView,
 )
-from transforms.flows.expressions import Aggregate, compile_condition, compile_value, reads
+from transforms.flows.excluding import groups_of
+from transforms.flows.expressions import Aggregate, Reads, compile_condition, compile_value, reads
+from transforms.flows.launching import joining
 from transforms.flows.load import load_flow, load_goals, load_space
 from transforms.flows.load.problems import Problem
-from transforms.flows.plan import ON_EXIT, Matcher, Plan, Start
+from transforms.flows.plan import ON_EXIT, Matcher, Plan
+from transforms.flows.plan_reads import visits_in
 from transforms.flows.planning import compile_flow, compile_goals
 from transforms.flows.publish_states import (
     NOT_RUNNING,
@@ -57,6 +60,7 @@ class _Log:
         self.plans: dict[tuple[int, int], Plan] = {}
         self.aggregates: dict[Aggregate, None] = {}
         self.heard: dict[str, int] = {}
+        self.hears_all = NEVER
         self.goals: set[str] = set()
         self.winners: dict[tuple[int, int], str] = {}
         self.kills: dict[tuple[int | None, str | None], None] = {}
@@ -70,8 +74,9 @@ class _Log:
         for name in [*names, *(ON_EXIT + step.name for step in flow.on_exit)]:
             steps.setdefault(name, len(steps))
 
-    def hear(self, events: Iterable[str], at: int) -> None:
-        """Note since when an event is read."""
+    def hear(self, events: Iterable[str], at: int, *, every: bool = False) -> None:
+        """Note since when an event is read, or every event."""
+        self.hears_all = min(at, self.hears_all) if every else self.hears_all
         for event in events:
             self.heard[event] = min(at, self.heard.get(event, NEVER))
 
@@ -86,7 +91,7 @@ def _publish(log: _Log, record: control.Publish) -> list[Effect]:
     log.plans[number, record.version] = plan
     known = log.flows.setdefault(flow.id, Known(plan))
     known.plan = plan
-    log.hear(plan.events, at)
+    log.hear(plan.events, at, every=plan.visits)
     log.hear((a.event for a in plan.aggregates), at)
     log.aggregates |= dict.fromkeys(plan.aggregates)
     log.goals |= plan.aims.events
@@ -121,13 +126,12 @@ def _space(log: _Log, record: control.SetSpace) -> list[Effect]:
     if found.value is None or problems:
         raise InvalidLog("the space's settings have problems", problems)
     _keep_name(log, found.value.name)
-    log.space = found.value
+    log.space, at = found.value, record.effective_at
     for audience in log.space.audiences:
         if audience.when is not None:
-            aggregates = reads(audience.when).aggregates
-            log.aggregates |= dict.fromkeys(aggregates)
-            log.hear((a.event for a in aggregates), record.effective_at)
-    at = record.effective_at
+            read = reads(audience.when)
+            log.aggregates |= dict.fromkeys(read.aggregates)
+            log.hear((a.event for a in read.aggregates), at, every=visits_in(read))
     moved = [effect for known in log.flows.values() for effect in place(known, log.space, at)]
     return [Effect(at, "space"), *moved]
 
@@ -190,17 +194,17 @@ def _goals(log: _Log, record: control.SetGoals) -> list[Effect]:
         raise InvalidLog(f"the goals of {record.flow} have problems", problems)
     aims = known.aims = compile_goals(found.value)
     log.goals |= aims.events
-    log.hear((*aims.events, *(a.event for a in aims.aggregates)), at)
+    log.hear((*aims.events, *(a.event for a in aims.aggregates)), at, every=aims.visits)
     log.aggregates |= dict.fromkeys(aims.aggregates)
     return [Effect(at, "other", known.plan.number)]
 
 
 def _winner(log: _Log, record: control.Winner) -> list[Effect]:
-    """Take the best branch of a split, which is none of a holdout (I28)."""
+    """Take the best branch of a split, which is none of a holdout or the rest (I28)."""
     plan = _named(log, record).plan
     node = plan.nodes.get(plan.numbers.get(record.step, -1))
     branches = node.verb.branches if node and isinstance(node.verb, model.Split) else ()
-    if record.branch not in [branch.name for branch in branches if not branch.holdout]:
+    if record.branch not in [b.name for b in branches if not (b.holdout or b.rest)]:
         what = f"{record.flow}/{record.step}"
         raise InvalidLog(f"{what} is no split with a branch {record.branch} that may win")
     log.winners[plan.number, plan.numbers[record.step]] = record.branch
@@ -268,18 +272,8 @@ def _with_trigger(views: Iterable[FlowView], *kinds: type) -> tuple[FlowView, ..
     return tuple(v for v in views if any(isinstance(s.trigger, kinds) for s in v.plan.starts))
 
 
-def _joining(
-    views: Iterable[FlowView],
-) -> dict[tuple[str, bool], tuple[tuple[FlowView, Start], ...]]:
-    """Map an audience, entered or left, to the first trigger of each flow on it."""
-    found: dict[tuple[str, bool], list[tuple[FlowView, Start]]] = {}
-    for view in views:
-        for start in reversed(view.plan.starts):
-            trigger = start.trigger
-            if isinstance(trigger, model.OnAudience):
-                starts = found.setdefault((trigger.audience, trigger.when != "left"), [])
-                starts[:] = [*(s for s in starts if s[0] is not view), (view, start)]
-    return {key: tuple(starts) for key, starts in found.items()}
+def _any_event(read: Reads) -> bool:
+    return bool(read.flows or read.communications) or visits_in(read)
 
 
 def _heard_by(audience: ComputedAudience) -> frozenset[str]:
@@ -301,7 +295,7 @@ def _era(log: _Log, since: int) -> Era:
         for a in space.audiences
         if a.when is not None
     )
-    other = tuple(a for a in audiences if a.reads.flows or a.reads.communications)
+    other = tuple(a for a in audiences if _any_event(a.reads))
     return Era(
         since=since,
         space=space,
@@ -318,7 +312,7 @@ def _era(log: _Log, since: int) -> Era:
         dated=_with_trigger(views, model.OnDate, model.OnSchedule),
         profiled=_with_trigger(views, model.OnProfile, model.OnTag),
         tagged=bool(_with_trigger(views, model.OnTag)),
-        joining=_joining(views),
+        joining=joining(views),
         hearing={
             event: tuple(a for a in audiences if a in other or event in _heard_by(a))
             for event in frozenset().union(*(_heard_by(a) for a in audiences))
@@ -331,6 +325,8 @@ def _era(log: _Log, since: int) -> Era:
         paused=frozenset(k.plan.number for k in log.flows.values() if k.paused),
         told=_with_trigger(views, model.OnCommunication),
         answering=_with_trigger(views, model.OnInbound, model.OnCall, model.OnIncoming),
+        visiting=log.hears_all < NEVER,
+        groups=groups_of(space, views),
     )
 
 
@@ -361,6 +357,7 @@ def catalog_of(records: Iterable[control.ControlRecord], complete_until: int = N
         numbers=log.numbers,
         ids=tuple(log.numbers),
         heard=log.heard,
+        hears_all=log.hears_all,
         goals=frozenset(log.goals),
         complete_until=complete_until,
         records=known,

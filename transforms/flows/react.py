@@ -9,6 +9,7 @@ from transforms.flows.run import Run, node_of
 from transforms.flows.signals import AudienceChange, CommunicationUpdate, Event, Inbound, Signal
 from transforms.flows.state import Session
 from transforms.flows.times import after
+from transforms.flows.visiting import stayed
 
 
 def react(run: Run, plan: Plan, session: Session, signal: Signal, t: int) -> None:
@@ -113,6 +114,8 @@ def wait_over(run: Run, plan: Plan, session: Session, t: int) -> None:
             leave(run, plan, session, node.targets[index], t, reason=f"case_{index + 1}")
         else:
             leave(run, plan, session, node.named["timeout"], t, reason="timeout")
+    elif isinstance(verb, model.WaitVisit) and not stayed(session, t):
+        leave(run, plan, session, node.named["gone"], t, reason="gone")
     else:
         leave(run, plan, session, node.then, t)
 

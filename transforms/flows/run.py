@@ -112,6 +112,7 @@ class Run:
             series=state.series,
             flows=self.facts,
         )
+        self.view.presence = state.presence
 
     def close(self) -> None:
         """Let go of the view, which refers back: so the run is freed at once."""

@@ -295,6 +295,8 @@ def _enter(reader: _Reader, line: Line, at: int, default: str) -> Input:
             found["key"] = line.take(_WORD) or ""
         elif line.passes("member_of="):
             found["member_of"] = line.take(_WORD)
+        elif line.passes("launch="):
+            found["launch"] = line.take(_WORD)
         else:
             break
     return Input(0, at, Enter(flow=flow, **found, **_options(reader, line, at, default)))
@@ -313,6 +315,8 @@ def _command(reader: _Reader, line: Line, at: int, default: str) -> Input:
     data: dict[str, Any] = {"off": True} if off or line.take(OFF) else {}
     if line.passes("resume="):
         data["resume"] = how(line)
+    if line.passes("key="):
+        data["key"] = line.take(_WORD) or ""
     options = _options(reader, line, at, default)
     found = {"is": "command", "what": what, "flow": flow, "data": data, **options}
     return Input(0, at, msgspec.convert(found, Command))

@@ -10,7 +10,7 @@ import msgspec
 from transforms.flows import control
 from transforms.flows import outputs as out
 from transforms.flows.accounting import accounted
-from transforms.flows.catalog import NEVER, Catalog
+from transforms.flows.catalog import Catalog
 from transforms.flows.codec import decode
 from transforms.flows.ids import short
 from transforms.flows.load.problems import Problem, suggest
@@ -82,7 +82,7 @@ class Player:
         """Say that nothing came of a signal, and why."""
         if isinstance(signal, Time) or (isinstance(signal, Command) and signal.what == "wake"):
             return "nothing is due"
-        if isinstance(signal, Event) and self.catalog.heard.get(signal.name, NEVER) > signal.time:
+        if isinstance(signal, Event) and self.catalog.read_since(signal.name) > signal.time:
             return "nothing reads this event"
         if isinstance(signal, Inbound) and self.catalog.listens > signal.time:
             return "nothing reads this message" if signal.communication is None else "nothing"

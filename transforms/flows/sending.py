@@ -63,6 +63,7 @@ def plan_send(run: Run, plan: Plan, session: Session, node: Node, t: int) -> str
     if later and not _room(run, sent):
         return _skip(run, plan, node, sent, session, "too_many_planned", t)
     if later:
+        sent.key = session.key
         write(run, plan, node, sent, session, t, due=due)
         keep(run, plan, sent, t)
         return None

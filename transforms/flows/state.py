@@ -72,6 +72,7 @@ class Session(Part, array_like=True, gc=False):
     by send step, ``happened`` the cases of a ranked wait, ``true`` the exit conditions
     that hold. After the end ``ended`` is set, and the session is a stub for its goals (R24).
     ``halt`` is set while it is paused or held. ``message`` is what the user sent to it last.
+    ``ends`` is set in a wait within a visit: when its time is over.
     """
 
     id: str
@@ -97,6 +98,7 @@ class Session(Part, array_like=True, gc=False):
     ended: int | None = None
     halt: Halt | None = None
     message: Data = {}
+    ends: int | None = None
 
 
 class Communication(Part, array_like=True, gc=False):
@@ -104,6 +106,7 @@ class Communication(Part, array_like=True, gc=False):
 
     ``data`` is what was captured when it was planned; ``due`` is set while it is planned,
     ``stays`` while it is not judged although it may be due: its flow is paused, or its session held.
+    ``key`` is that of the session, while it is planned.
     """
 
     id: str
@@ -121,6 +124,16 @@ class Communication(Part, array_like=True, gc=False):
     data: Data = {}
     facts: Data = {}
     stays: bool = False
+    key: str = ""
+
+
+class Presence(Part, array_like=True, gc=False):
+    """The user's visits (J11): how many; of the newest, its first and last event, and how many."""
+
+    count: int
+    started: int
+    last: int
+    events: int = 0
 
 
 class Visit(Part, array_like=True, gc=False):
@@ -132,11 +145,12 @@ class Visit(Part, array_like=True, gc=False):
 
 
 class History(Part, array_like=True, gc=False):
-    """What limits, delays and first arrivals need to know of a flow."""
+    """What limits, delays, first arrivals and launches need to know of a flow."""
 
     times: int = 0
     visits: list[Visit] = []
     reached: list[int] = []
+    launches: list[bytes] = []
 
 
 class Pending(Part, array_like=True, gc=False):
@@ -175,6 +189,7 @@ class State(Part, array_like=True, gc=False):
     last control record taken in, ``memory`` the ids seen, ``dropped`` the newest own time of
     an id dropped for lack of room (R5). ``sequence`` numbers the flow states sent out (R31).
     ``suppressed`` are the flows that a command keeps the user out of, -1 for all.
+    ``presence`` is kept where something reads visits.
     """
 
     clock: int
@@ -196,3 +211,4 @@ class State(Part, array_like=True, gc=False):
     pending: list[Pending] = []
     past: list[Past] = []
     suppressed: list[int] = []
+    presence: Presence | None = None

@@ -9,7 +9,7 @@ import msgspec
 from transforms.flows import model
 from transforms.flows import outputs as out
 from transforms.flows.keeping import about, drop, tell, write
-from transforms.flows.plan import Plan
+from transforms.flows.plan import ON_EXIT, Plan
 from transforms.flows.results import note
 from transforms.flows.run import Run
 from transforms.flows.sending import fail_over
@@ -118,6 +118,21 @@ def cancel_planned(run: Run, session: Session, t: int) -> None:
 def cancel_flow(run: Run, flow: int | None, reason: str, t: int) -> None:
     """Cancel what all sessions of a flow have planned, also those that are over, at its stop."""
     _cancel(run, lambda sent: sent.flow == flow, None, reason, t)
+
+
+def cancel_key(run: Run, flow: int | None, key: str | None, t: int) -> None:
+    """Cancel what sessions of a flow and a key have planned, also those that are over (P22).
+
+    None means all flows, or all keys. What ``on_exit`` planned stays (R14).
+    """
+
+    def meant(sent: Communication) -> bool:
+        if flow not in (None, sent.flow) or key not in (None, sent.key):
+            return False
+        node = run.catalog.plans[sent.flow, sent.version].nodes[sent.step]
+        return not node.name.startswith(ON_EXIT)
+
+    _cancel(run, meant, None, "stopped", t)
 
 
 def cancel_all(run: Run, plan: Plan, session: Session, t: int) -> None:

@@ -82,7 +82,7 @@ def _wake(state: bytes | None) -> int | None:
 def unheard(catalog: Catalog, signal: Signal) -> bool:
     """Tell whether no definition reads an event's name, or any message: no signal then (R5)."""
     if isinstance(signal, Event):
-        return signal.name not in catalog.heard
+        return signal.name not in catalog.heard and catalog.hears_all == NEVER
     return isinstance(signal, Inbound) and _unread(signal) and catalog.listens == NEVER
 
 
@@ -141,7 +141,7 @@ def _take(run: Run, signal: Signal) -> int | None:
     t = max(at, state.clock)
     if catalog.complete_until < t:
         return t
-    if isinstance(signal, Event) and catalog.heard[signal.name] > at:
+    if isinstance(signal, Event) and catalog.heard.get(signal.name, NEVER) > at < catalog.hears_all:
         return None
     if isinstance(signal, Inbound) and _unread(signal) and catalog.listens > at:
         return None

@@ -31,6 +31,13 @@ class Wait(Value, frozen=True, gc=False, tag="wait"):
     delay: Delay
 
 
+class WaitVisit(Value, frozen=True, gc=False, tag="wait_visit"):
+    """Wait while the user's visit lasts; if it ends before the time is over, go another way (J11)."""
+
+    delay: Delay
+    gone: str | None = None
+
+
 class WaitUntil(Value, frozen=True, gc=False, tag="wait_until"):
     """Wait until a moment; a past one goes on or exits, a missing one has a branch of its own."""
 
@@ -142,12 +149,16 @@ class MatchMessage(Value, frozen=True, gc=False, tag="match_message"):
 
 
 class Branch(Value, frozen=True, gc=False, tag="branch"):
-    """One branch of a split: whole percent; a holdout is counted and gets nothing."""
+    """One branch of a split: whole percent; a holdout is counted and gets nothing.
+
+    ``rest`` takes no part in the test, so it cannot win (I28).
+    """
 
     name: str
     percent: int
     holdout: bool = False
     then: str | None = None
+    rest: bool = False
 
 
 class Winning(Value, frozen=True, gc=False, tag="winning"):
@@ -274,6 +285,7 @@ class End(Value, frozen=True, gc=False, tag="end"):
 
 Verb = (
     Wait
+    | WaitVisit
     | WaitUntil
     | WaitWindow
     | WaitFor

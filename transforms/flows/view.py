@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, final
 from zoneinfo import ZoneInfo
 
-from transforms.flows.state import Series
+from transforms.flows.state import Presence, Series
 
 Data = dict[str, Any]
 
@@ -33,7 +33,8 @@ class View:
     hand. ``audiences`` maps a name to the instant since when the user is a member.
     ``communications`` maps a send step's name to the facts of its newest
     communication (``status``, ``channel``, ``sent_at`` and what results report).
-    ``message`` is what the user sent last to the session, or sends now.
+    ``message`` is what the user sent last to the session, or sends now, ``presence`` what is
+    known of the user's visits.
     ``item`` is the list item at hand inside ``any(...)`` and ``all(...)``.
     ``mismatches`` counts comparisons of values whose types do not fit (R17).
     """
@@ -67,3 +68,4 @@ class View:
         self.session_started: int = 0
         self.mismatches: int = 0
         self.item: Any = None
+        self.presence: Presence | None = None

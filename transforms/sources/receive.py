@@ -18,6 +18,7 @@ from transforms import letters
 from transforms.catalogs import Catalogs, Known
 from transforms.decode import is_unread
 from transforms.flows import outputs, signals
+from transforms.flows.catalog import NEVER
 from transforms.flows.signals import Command, Signal, Time
 from transforms.flows.step import unheard
 from transforms.letters import BAD
@@ -61,7 +62,8 @@ class Receive(beam.DoFn):
         known = self._catalogs.of(space)
         # An event may be dropped only once no record can come that makes something read it.
         certain = known.catalog.complete_until >= receipt
-        if certain and _is_json(attributes) and is_unread(data, known.catalog.heard):
+        some = known.catalog.hears_all == NEVER
+        if certain and some and _is_json(attributes) and is_unread(data, known.catalog.heard):
             self._count["unread"].inc()
             return
         found = to_signal(data, attributes, None, message_id)

@@ -66,9 +66,17 @@ class Path(Term, frozen=True, gc=False):
 
 
 class Fact(Term, frozen=True, gc=False):
-    """What is known without data: ``event.time``, ``session.id``, ``session.started``."""
+    """What is known without data: ``event.time``, ``session.id``, ``visit.count`` and so on."""
 
-    name: Literal["event.time", "session.id", "session.started"]
+    name: Literal[
+        "event.time",
+        "session.id",
+        "session.started",
+        "visit.count",
+        "visit.started",
+        "visit.last",
+        "visit.events",
+    ]
 
 
 class FlowFact(Term, frozen=True, gc=False):

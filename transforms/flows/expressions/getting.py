@@ -96,6 +96,14 @@ def fact_getter(node: Fact) -> Getter:
             return lambda view: view.session_id or None
         case "session.started":
             return lambda view: view.session_started if view.session_id else None
+        case "visit.count":
+            return lambda view: view.presence.count if view.presence else 0
+        case "visit.started":
+            return lambda view: view.presence.started if view.presence else None
+        case "visit.last":
+            return lambda view: view.presence.last if view.presence else None
+        case "visit.events":
+            return lambda view: view.presence.events if view.presence else 0
         case _:
             assert_never(node.name)
 

@@ -45,7 +45,7 @@ ROOTS: dict[str, Root] = {
     "message": "message",
     "item": "item",
 }
-NAMED = ("flow", "audience", "tag")
+NAMED = ("flow", "audience", "tag", "visit")
 MOST_SEGMENTS = 16
 LONGEST_WINDOW = 400 * DAY
 
@@ -240,10 +240,21 @@ def _named(cursor: Cursor, start: Token) -> Node:
                 return _outside(cursor, start, FlowFact(name, "step"))
             case ["times"]:
                 return _outside(cursor, start, FlowFact(name, "times"))
+    if start.value == "visit":
+        match name, rest:
+            case "count", []:
+                return _outside(cursor, start, Fact("visit.count"))
+            case "started", []:
+                return _outside(cursor, start, Fact("visit.started"))
+            case "last", []:
+                return _outside(cursor, start, Fact("visit.last"))
+            case "events", []:
+                return _outside(cursor, start, Fact("visit.events"))
     forms = {
         "tag": "tag.name",
         "audience": "audience.name or audience.name.since",
         "flow": "flow.name.in, flow.name.step or flow.name.times",
+        "visit": "visit.count, visit.started, visit.last or visit.events",
     }
     raise cursor.stop(start, f"write {forms[start.value]}", "unknown-name")
 

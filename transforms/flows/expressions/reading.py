@@ -55,8 +55,9 @@ class Aggregate(msgspec.Struct, frozen=True, gc=False):
 class Reads(msgspec.Struct, frozen=True, gc=False):
     """The names that an expression reads; of paths the first part.
 
-    ``communications`` are send steps, ``communication`` the fields of the one at hand, ``message`` those of what a user sent,
-    ``facts`` are ``event.time``, ``session.id``, ``session.started`` and ``now``.
+    ``communications`` are send steps, ``communication`` the fields of the one at hand, ``message``
+    those of what a user sent, ``facts`` are ``event.time``, ``session.id``, ``visit.count`` and the
+    like, and ``now``.
     ``timed``: its result can change by time alone.
     """
 

@@ -60,7 +60,9 @@ def kinds_of(node: Value, scope: Scope) -> Kinds:
         case Now():
             return frozenset(("date",))
         case Fact(name):
-            return frozenset(("text" if name == "session.id" else "date",))
+            number = name in ("visit.count", "visit.events")
+            other = "text" if name == "session.id" else "date"
+            return frozenset(("number" if number else other,))
         case FlowFact(_, fact):
             return frozenset(({"in": "boolean", "step": "text", "times": "number"}[fact],))
         case Member(_, since):

@@ -118,7 +118,7 @@ def date_of(node: Value) -> Callable[[View], int | None]:
 
 def _is_instant(node: Value) -> bool:
     match node:
-        case Now() | Fact("event.time" | "session.started"):
+        case Now() | Fact("event.time" | "session.started" | "visit.started" | "visit.last"):
             return True
         case Member(since=since):
             return since

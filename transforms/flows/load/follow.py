@@ -64,6 +64,8 @@ def written(verb: model.Verb) -> list[str]:
             found = [*(case.then for case in waited), late]
         case model.WaitUntil(missing=missing):
             found = [missing]
+        case model.WaitVisit(gone=gone):
+            found = [gone]
         case model.Send(branches=reasons):
             found = [then for _, then in reasons]
         case _:

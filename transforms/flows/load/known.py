@@ -48,6 +48,7 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     agents: dict[str, str] = {}
     tracks: dict[str, tuple[str, ...]] = {}
     numbers: dict[str, model.Number] = {}
+    groups: frozenset[str] = frozenset()
 
     def at_hand(self, *roots: Root) -> Known:
         """Give the names for a place where only these roots can be read."""
@@ -83,6 +84,7 @@ def of_space(space: model.Space) -> Known:
         agents={agent.name: agent.channel for agent in space.agents},
         tracks={channel.name: channel.tracks for channel in space.channels},
         numbers={number.name: number for number in space.numbers},
+        groups=frozenset(group.name for group in space.groups),
     )
 
 

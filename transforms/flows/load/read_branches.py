@@ -10,7 +10,7 @@ from transforms.flows.load.nodes import Mapping, Node, Scalar, Sequence, describ
 from transforms.flows.load.problems import suggest
 from transforms.flows.load.values import Reading
 
-_SHARE = re.compile(r"\s*(\d{1,3})\s*%(\s+holdout)?\s*")
+_SHARE = re.compile(r"\s*(\d{1,3})\s*%(?:\s+(holdout|rest))?\s*")
 
 
 def read_if(reading: Reading, found: Fields) -> model.Verb | None:
@@ -87,19 +87,22 @@ def _branch(
     text = reading.text(node)
     share = _SHARE.fullmatch(text) if text is not None else None
     if text is not None and (share is None or int(share[1]) > 100):
-        known = "write for example 45%, or 10% holdout"
+        known = "write for example 45%, 10% holdout or 60% rest"
         reading.problem(node, "invalid-percentage", f'"{text}" is not a share', known)
         return None
     if name is None or share is None:
         return None
     target = then.get(key.text) if then is not None else None
-    holdout = share[2] is not None
+    holdout, rest = share[2] == "holdout", share[2] == "rest"
     if target is None and not holdout:
         said = f'branch "{name}" of {found.what} goes nowhere'
         known = f"add it to then: {{{name}: <step>}}"
         reading.problem(key, "missing-branch", said, known)
     step = reading.step(target) if target is not None else None
-    return model.Branch(name, int(share[1]), holdout, step)
+    if rest and "winner" not in found:
+        said = f'branch "{name}" of {found.what} is the rest of a test, which needs a winner'
+        reading.problem(node, "invalid-winner", said, "add winner: {metric: a goal}")
+    return model.Branch(name, int(share[1]), holdout, step, rest)
 
 
 def _unknown_branches(reading: Reading, found: Fields, then: Mapping, names: list[str]) -> None:

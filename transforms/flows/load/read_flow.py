@@ -95,6 +95,7 @@ def _flow(
         exit_on_goal=found.flag("exit_on_goal"),
         on_exit=on_exit.steps,
         steps=main.steps,
+        group=found.read("group", reading.group),
     )
 
 
@@ -113,5 +114,6 @@ def _schedule(reading: Reading, node: Node) -> model.Schedule | None:
         return None
     start, end = found.read("start", reading.instant), found.read("end", reading.instant)
     at_end = found.read("at_end", lambda inner: reading.one_of(inner, ("drain", "stop")))
+    indefinitely = found.flag("indefinitely")
     found.close()
-    return model.Schedule(start, end, at_end or "drain")  # type: ignore[arg-type]
+    return model.Schedule(start, end, at_end or "drain", indefinitely)  # type: ignore[arg-type]

@@ -48,6 +48,7 @@ def _space(reading: Reading, found: Fields) -> model.Space:
         quiet_hours=found.read("quiet_hours", reading.window),
         events=_each(reading, found.get("events"), "events", _event),
         traits=_each(reading, found.get("traits"), "traits", _type),
+        groups=_each(reading, found.get("groups"), "groups", _group),
     )
     inner = Reading(reading.report, of_space(declared))
     numbers = _each(inner, found.get("numbers"), "numbers", read_number)
@@ -98,6 +99,25 @@ def _topic(reading: Reading, key: Scalar, node: Node) -> model.Topic | None:
     opt_in = found.flag("opt_in")
     found.close()
     return model.Topic(key.text, opt_in)
+
+
+def _group(reading: Reading, key: Scalar, node: Node) -> model.Group | None:
+    found = fields(reading, node, f'group "{key.text}"')
+    if found is None:
+        return None
+    reading.name(key, "a group")
+    most = found.read("at_once", lambda inner: _at_least_one(reading, inner))
+    limits = found.read("limit", lambda inner: reading.many(inner, reading.limit)) or ()
+    found.close()
+    return model.Group(key.text, most or (None if limits else 1), limits)
+
+
+def _at_least_one(reading: Reading, node: Node) -> int | None:
+    number = reading.whole(node)
+    if number is None or number > 0:
+        return number
+    reading.problem(node, "wrong-kind", f"{number} where 1 or more is expected")
+    return None
 
 
 def _event(reading: Reading, key: Scalar, node: Node) -> tuple[str, Types]:

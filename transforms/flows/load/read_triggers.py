@@ -154,7 +154,7 @@ def _on_audience(
     reading: Reading, found: Fields, again: model.Reenter | None
 ) -> model.Trigger | None:
     name = found.need("audience", reading.audience)
-    kinds = ("entered", "left", "member")
+    kinds = ("entered", "left", "member", "launch")
     when = found.read("when", lambda node: reading.one_of(node, kinds))
     if name is None:
         return None
@@ -191,10 +191,20 @@ def _on_communication(
 
 def _on_tag(reading: Reading, found: Fields, again: model.Reenter | None) -> model.Trigger | None:
     tag = found.need("tag", reading.text)
-    when = found.read("when", lambda node: reading.one_of(node, ("added", "removed")))
+    kinds = ("added", "removed", "member", "launch")
+    when = found.read("when", lambda node: reading.one_of(node, kinds))
     if tag is None:
         return None
-    return model.OnTag(tag, "removed" if when == "removed" else "added", again)
+    return model.OnTag(tag, when if when in kinds else "added", again)  # type: ignore[arg-type]
+
+
+def _on_people(
+    reading: Reading, found: Fields, again: model.Reenter | None
+) -> model.Trigger | None:
+    if found.read("people", reading.flag) is False:
+        node = found.get("people") or found.node
+        reading.problem(node, "wrong-kind", "people is false", "leave the trigger out")
+    return model.OnPeople(again)
 
 
 Reader = Callable[[Reading, Fields, model.Reenter | None], model.Trigger | None]
@@ -211,6 +221,7 @@ TRIGGERS: dict[str, Reader] = {
     "api": _on_enter,
     "flow": _on_flow,
     "tag": _on_tag,
+    "people": _on_people,
     "communication": _on_communication,
     "inbound": on_inbound,
     "call": on_call,

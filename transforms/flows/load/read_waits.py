@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
+import msgspec
+
 from transforms.flows import model
 from transforms.flows.load.fields import Fields, fields
 from transforms.flows.load.follow import RESTARTING
-from transforms.flows.load.nodes import Node, Sequence
+from transforms.flows.load.nodes import Node, Scalar, Sequence
 from transforms.flows.load.problems import quoted, suggest
 from transforms.flows.load.read_inbound import case_call, case_inbound
 from transforms.flows.load.read_triggers import MAX_WAIT_DAYS, event_match
@@ -23,13 +27,29 @@ OWN = ("planned", "active", "canceled", "skipped")
 
 AWAITED = tuple(status for status in STATUSES if status not in OWN)
 
+IN_VISIT = re.compile(r"\s+in\s+visit\s*$")
+
 CASE_KINDS = ("event", "when", "enters", "leaves", "inbound", "call")
 
 
 def wait(reading: Reading, found: Fields) -> model.Verb | None:
-    """Read ``wait: 2d``."""
+    """Read ``wait: 2d``, or ``wait: 20s in visit`` with ``gone``."""
+    node = found.get("wait")
+    if isinstance(node, Scalar) and IN_VISIT.search(node.text):
+        return _wait_in_visit(reading, found, node)
     delay = found.need("wait", lambda node: reading.delay(node, MAX_WAIT_DAYS))
     return None if delay is None else model.Wait(delay)
+
+
+def _wait_in_visit(reading: Reading, found: Fields, node: Scalar) -> model.Verb | None:
+    """Read a wait within a visit, of a fixed length (J11)."""
+    bare = msgspec.structs.replace(node, text=IN_VISIT.sub("", node.text))
+    delay = found.need("wait", lambda _: reading.delay(bare, MAX_WAIT_DAYS))
+    gone = found.read("gone", reading.step)
+    if delay is not None and not delay.ms:
+        said = f'"{delay.text}" is no fixed length of time, as a wait in a visit has'
+        reading.problem(node, "invalid-duration", said, "write for example 20s in visit")
+    return None if delay is None else model.WaitVisit(delay, gone)
 
 
 def wait_until(reading: Reading, found: Fields) -> model.Verb | None:

@@ -151,6 +151,10 @@ class Reading:
         """Read the name of an audience of the space."""
         return self._listed(node, "audience", self.known.audiences, "audiences")
 
+    def group(self, node: Node) -> str | None:
+        """Read the name of a group of the space."""
+        return self._listed(node, "group", self.known.groups, "groups")
+
     def flow(self, node: Node) -> str | None:
         """Read the name of another flow, which stands beside this one where those are known."""
         name = self.name(node, "a flow")

@@ -1,0 +1,90 @@
+"""Visits: what makes every event count, and from when on (J11, R5)."""
+
+from __future__ import annotations
+
+import pytest
+
+from transforms.flows.catalog import NEVER, Catalog
+from transforms.flows.codec import decode
+from transforms.flows.control import Publish, SetGoals, Start, Winner
+from transforms.flows.publish import InvalidLog, catalog_of, records_of
+from transforms.flows.signals import Event
+from transforms.flows.step import Done, fold, unheard
+
+START = 1_770_000_000_000
+MINUTE = 60_000
+PLAIN = "flow: f\nenter: [{event: Started}]\nsteps: {s: {wait: 1h}, over: {end: done}}\n"
+WAITS = PLAIN.replace("wait: 1h", "wait: 1h in visit")
+READS = PLAIN.replace("event: Started}", "event: Started, where: visit.count >= 2}")
+SPACE = "space: test\n"
+AUDIENCE = f"{SPACE}audiences: {{regular: visit.count >= 2}}\n"
+GOAL = "won: {event: Started, where: visit.events >= 2, within: 1d}"
+
+
+def read(flow: str, space: str = SPACE) -> Catalog:
+    return catalog_of(records_of({"f": flow}, space, {}, START))
+
+
+def seen(n: int, at: int) -> Event:
+    return Event(id=f"e{n}", user="kim", time=at, name="Anything")
+
+
+@pytest.mark.parametrize("catalog", [read(WAITS), read(READS), read(PLAIN, AUDIENCE)])
+def test_every_event_is_read(catalog: Catalog) -> None:
+    """R5: where a wait, a condition or an audience reads visits, no event is unread."""
+    assert not unheard(catalog, seen(1, START))
+    assert catalog.read_since("Anything") == START
+
+
+def test_elsewhere_no_event_is_read() -> None:
+    """R5: where nothing reads visits, an event that nothing names is no signal and leaves no trace."""
+    catalog = read(PLAIN)
+    done = fold(catalog, None, (seen(1, START),))
+
+    assert unheard(catalog, seen(1, START))
+    assert catalog.read_since("Anything") == NEVER
+    assert done == Done(None, (), None)
+
+
+def test_goals_of_a_record() -> None:
+    """R24: goals that a record sets may read visits, from its instant on."""
+    records = records_of({"f": PLAIN}, SPACE, {}, START)
+    later = START + MINUTE
+    catalog = catalog_of([*records, SetGoals(sequence=9, effective_at=later, flow="f", text=GOAL)])
+
+    assert catalog.read_since("Anything") == later
+    assert catalog.read_since("Started") == START
+
+
+def test_from_the_definition_on() -> None:
+    """R5: events count for visits from the instant at which a definition reads them."""
+    records = records_of({"f": PLAIN}, SPACE, {}, START)
+    later = START + MINUTE
+    records += [
+        Publish(sequence=8, effective_at=later, flow="f", version=2, text=WAITS),
+        Start(sequence=9, effective_at=later, flow="f"),
+    ]
+    done = fold(catalog_of(records), None, (seen(1, later - 1), seen(2, later), seen(3, later + 1)))
+
+    assert isinstance(done, Done)
+    assert done.state is not None
+    presence = decode(done.state).presence
+    assert presence is not None
+    assert (presence.count, presence.started, presence.events) == (1, later, 2)
+
+
+def test_the_rest_wins_nothing() -> None:
+    """I28: the rest of a test takes no part in it, so no record declares it the winner."""
+    flow = (
+        "flow: f\nenter: [{event: Started}]\ngoals: {won: {event: Won, within: 1d}}\nsteps:\n"
+        "  test: {split: {a: 40%, b: 60% rest}, winner: {metric: won}, then: {a: over, b: later}}\n"
+        "  later: {wait: 1d, then: test}\n  over: {end: done}\n"
+    )
+    records = records_of({"f": flow}, SPACE, {}, START)
+    wins = [
+        Winner(sequence=9, effective_at=START, flow="f", step="test", branch=name) for name in "ab"
+    ]
+
+    assert catalog_of([*records, wins[0]]).eras[-1].winners
+    with pytest.raises(InvalidLog, match="may win"):
+        catalog_of([*records, wins[1]])

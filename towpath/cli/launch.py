@@ -1,0 +1,131 @@
+"""``towpath launch``: write the entries of a launch, one for each of the people of a list (R22)."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from towpath.cli import common
+from transforms.decode import decode_json
+from transforms.flows import model
+from transforms.flows.ids import hashed
+from transforms.flows.signals import Data, Enter
+from transforms.flows.times import instant, zone
+from transforms.messages import to_envelope
+from transforms.sources.raw import Bad
+
+HELP = "write the entries of a launch, one for each of the people of a list"
+EXAMPLE = "towpath launch flow_defs/invited.yaml people.txt --launch spring_2026 > entries.jsonl"
+
+FORMS = """\
+LIST has a user's id a line; or columns with a line of names, of which the first is user;
+or a JSON object a line, with user in it. What else it says of somebody is entry. in the flow.
+The same launch again enters nobody twice: ids are made of the launch, the flow and the user."""
+
+USER = "user"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = f"{parser.epilog}\n\n{FORMS}"
+    parser.add_argument("flow", metavar="FLOW", help="the flow's file; its folder is its space")
+    parser.add_argument("list", metavar="LIST", help="the people; - for standard input")
+    parser.add_argument("--launch", required=True, metavar="NAME", help="what the launch is called")
+    parser.add_argument("--at", metavar="TIME", help="when, on the clock of the space (now)")
+    parser.add_argument("--out", metavar="FILE", help="file to write (standard output)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the entries as JSON lines; exit 1 if somebody of the list cannot enter."""
+    selected = common.load_projects([args.flow])[0]
+    problems = [p for p in selected.problems() if p.severity == "error"]
+    common.show_problems(problems, selected.project.files)
+    flow = next((f for f in selected.project.flows if f.id == Path(args.flow).stem), None)
+    if problems or flow is None:
+        return 1
+    space, made, bad = selected.project.space, dict[str, bytes](), 0
+    member_of, at = _audience(args.flow, flow), _instant(args.at, space.zone)
+    for number, user, data in _people(args.list):
+        entry = Enter(
+            id=hashed(space.name, flow.id, "launch", args.launch, user),
+            user=user,
+            time=at,
+            flow=flow.id,
+            data=data,
+            launch=args.launch,
+            member_of=member_of,
+        )
+        line = to_envelope(entry)
+        found = decode_json(line, args.list, number)
+        if isinstance(found, Bad):
+            bad += 1
+            common.say(f"{found.file}:{found.line}: {found.reason}, {found.detail}")
+        else:
+            made.setdefault(user, line)
+    common.write_out("".join(f"{line.decode()}\n" for line in made.values()), args.out)
+    common.say(f"{len(made):,} people in launch {args.launch} of {flow.id}")
+    common.next_command("towpath validate-events FILE")
+    return 1 if bad else 0
+
+
+def _audience(path: str, flow: model.Flow) -> str | None:
+    """Return the predefined audience that members enter by; refuse a flow that takes no launch."""
+    for trigger in flow.enter:
+        match trigger:
+            case model.OnAudience(audience=audience, when=when) if when in model.LAUNCHED:
+                return audience
+            case model.OnTag(when=when) if when in model.LAUNCHED:
+                return None
+            case model.OnPeople() | model.OnEnter():
+                return None
+            case _:
+                pass
+    said = f"{path}: nobody enters by a launch; add the trigger people: true"
+    raise common.UserError(said, code=1)
+
+
+def _instant(text: str | None, where: str) -> int:
+    if text is None:
+        return int(datetime.now(UTC).timestamp() * 1000)
+    found = instant(text, zone(where))
+    if found is None:
+        raise common.UserError(f'--at: "{text}" is not a time; write for example 2026-03-01T09:00')
+    return found
+
+
+def _people(name: str) -> Iterator[tuple[int, str, Data]]:
+    """Read the list: the line of each of the people, the user's id, and what else it says."""
+    text = sys.stdin.read() if name == "-" else common.read_text(Path(name))
+    lines = text.splitlines()
+    first = next((line for line in lines if line.strip()), "")
+    if first.lstrip().startswith("{"):
+        yield from _objects(name, lines)
+        return
+    if first.split(",")[0].strip() != USER:
+        yield from ((n, line.strip(), {}) for n, line in enumerate(lines, 1) if line.strip())
+        return
+    rows = csv.DictReader(lines, restval="")
+    for row in rows:
+        if None in row:
+            raise common.UserError(f"{name}:{rows.line_num}: more values than columns", code=1)
+        said = {key.strip(): value.strip() for key, value in row.items()}
+        yield rows.line_num, said.pop(USER), {key: value for key, value in said.items() if value}
+
+
+def _objects(name: str, lines: list[str]) -> Iterator[tuple[int, str, Data]]:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            said: dict[str, Any] = msgspec.json.decode(line, type=dict[str, Any])
+        except (ValueError, RecursionError):
+            raise common.UserError(f"{name}:{number}: not a JSON object", code=1) from None
+        yield number, str(said.pop(USER, "")), said
