@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import resources
@@ -239,6 +239,8 @@ def _messages(outputs: tuple[out.AnyOutput, ...]) -> Iterator[str]:
     for output in outputs:
         if isinstance(output, out.Communication):
             rows[output.communication].append(output)
+    attempts = Counter(o.communication for o in outputs if isinstance(o, out.Message))
+    called_off = {o.communication for o in outputs if isinstance(o, out.Cancel)}
     silent: set[str] = set()
     withheld: dict[str, bool] = {}
     for output in outputs:
@@ -248,9 +250,7 @@ def _messages(outputs: tuple[out.AnyOutput, ...]) -> Iterator[str]:
             withheld.setdefault(output.communication, output.session in silent)
         if isinstance(output, out.Message):
             statuses = [row.status for row in rows[output.communication]]
-            attempts = [o for o in outputs if isinstance(o, out.Message)]
-            made = sum(1 for o in attempts if o.communication == output.communication)
-            if statuses.count("active") != made:
+            if statuses.count("active") != attempts[output.communication]:
                 yield f"message {output.id} has rows {statuses}"
             if withheld[output.communication]:
                 yield f"message {output.id} of a silent session"
@@ -260,7 +260,6 @@ def _messages(outputs: tuple[out.AnyOutput, ...]) -> Iterator[str]:
                 yield f"message {output.id} left after its validity"
     for name, mine in rows.items():
         statuses = [row.status for row in mine]
-        called_off = {o.communication for o in outputs if isinstance(o, out.Cancel)}
         decisions = (
             ("active", "skipped") if name in called_off else ("active", "skipped", "canceled")
         )
