@@ -22,6 +22,8 @@ FLOWS = [
     ROOT / "tests" / "scenarios" / "control" / "tour.yaml",
     ROOT / "tests" / "scenarios" / "caps" / "one.yaml",
     ROOT / "tests" / "scenarios" / "audiences" / "best.yaml",
+    ROOT / "tests" / "scenarios" / "groups" / "quiet.yaml",
+    ROOT / "tests" / "scenarios" / "visits" / "chat.yaml",
 ]
 SPACE = """\
 # shared
