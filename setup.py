@@ -57,7 +57,7 @@ TOP_LEVEL = ["towpath", "transforms", "pipelines", "schemas"]
 # Structs stay out of these modules: compiled, they would lose their options.
 HOT = {
     "transforms/flows": "advance audiences bounds catalog codec dates due effects elapsing "
-    "enrolling entry goals handle ids keeping memory plan reaching react run "
+    "enrolling entry goals handle ids joining keeping memory participants plan reaching react run "
     "sending series shelf standing statuses step view",
     "transforms/flows/expressions": "changing compiling condition dates decisions getting "
     "relations values",

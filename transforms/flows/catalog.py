@@ -89,7 +89,8 @@ class Era:
     session of some version, reads where users stand in flows, or what was sent to them.
     ``paused`` are the numbers of the flows that are. ``aims`` are the goals that records set,
     by flow (R24), ``winners`` the best branches by flow and step, ``kills`` the flow and the
-    channel, or all, of every kill switch that is on.
+    channel, or all, of every kill switch that is on. ``joined`` are the flows with triggers on
+    participants.
     """
 
     since: int
@@ -116,6 +117,8 @@ class Era:
     aims: dict[int, Aims]
     winners: dict[tuple[int, int], str]
     kills: tuple[tuple[int | None, str | None], ...]
+    campaigns: dict[str, model.Campaign]
+    joined: tuple[FlowView, ...]
 
     def killed(self, flow: int, channel: str | None) -> bool:
         """Tell whether what a flow sends on a channel, or anywhere else, may not leave."""

@@ -63,6 +63,8 @@ def _readable(
             return [*known.session, *SESSION]
         case "entry":
             return known.entry
+        case "participant":
+            return () if known.campaign is None else known.participant
         case "user":
             return [*known.traits, *OWN_TRAITS] if known.traits else None
         case _:
@@ -75,5 +77,7 @@ def _help(path: tuple[str, ...]) -> str:
             return f"add it to the step: data: {{{path[1]}: <expression>}}"
         case "session":
             return "an update step sets a variable of the session"
+        case "participant":
+            return "declare it among the fields of a campaign, and name that in the flow"
         case root:
             return f"declare it in space.yaml, or leave {root}.{path[1]} out"

@@ -15,6 +15,7 @@ from transforms.flows.catalog import FlowView
 from transforms.flows.codec import encoded_size
 from transforms.flows.halting import suppressed
 from transforms.flows.ids import draw, hashed, session_id
+from transforms.flows.participants import join
 from transforms.flows.plan import Plan, Start
 from transforms.flows.run import Data, Run
 from transforms.flows.signals import (
@@ -291,6 +292,8 @@ def try_enter(
         kept_fields(run, plan, data),
     )
     run.ancestors[session.id] = run.causes
+    if plan.campaign is not None and not session.silent:
+        join(run, plan, plan.campaign, t)
     run.state.sessions = [*run.state.sessions, session]
     run.move(
         "entered",

@@ -25,6 +25,7 @@ def tree_of(flow: model.Flow) -> Fields:
     return _kept(
         flow=flow.id,
         about=flow.about or None,
+        campaign=flow.campaign,
         priority=str(flow.priority) if flow.priority else None,
         zone=flow.zone,
         schedule=_kept(
@@ -36,7 +37,7 @@ def tree_of(flow: model.Flow) -> Fields:
         holdout=f"{flow.holdout}%" if flow.holdout else None,
         enter=[_trigger(trigger) for trigger in flow.enter],
         key=_text(flow.key),
-        simultaneous=_flag(flow.simultaneous),
+        simultaneous=_several(flow),
         reenter=_reenter(flow.reenter) if flow.reenter != model.Reenter() else None,
         exit=[_exit(rule) for rule in flow.exit] or None,
         goals={goal.name: _goal(goal) for goal in flow.goals} or None,
@@ -57,6 +58,12 @@ def _text(value: Expr | Delay | Moment | Window | None) -> str | None:
 
 def _flag(value: bool) -> str | None:
     return "true" if value else None
+
+
+def _several(flow: model.Flow) -> str | None:
+    """Write whether there may be several sessions at once, as is usual in campaigns (C22)."""
+    usual = flow.campaign is not None
+    return None if flow.simultaneous == usual else "false" if usual else "true"
 
 
 def _named(named: model.Named) -> Tree | None:
@@ -123,6 +130,13 @@ def _kind_of_trigger(trigger: model.Trigger) -> Fields:
             return _kept(tag=trigger.tag, when=trigger.when if trigger.when != "added" else None)
         case model.OnCommunication():
             return _kept(communication=trigger.when, where=_text(trigger.where))
+        case model.OnParticipant():
+            return _kept(
+                participant=trigger.when,
+                field=trigger.field,
+                on_upload="always" if trigger.always else None,
+                where=_text(trigger.where),
+            )
         case model.OnFlow():
             return _kept(flow=trigger.flow, where=_text(trigger.where))
         case _:

@@ -34,6 +34,7 @@ SPELLINGS: dict[type[model.Value], dict[str, str]] = {
     model.OnDate: {"moment": "date"},
     model.OnSchedule: {"moment": "at"},
     model.OnCommunication: {"when": "communication"},
+    model.OnParticipant: {"when": "participant", "always": "on_upload"},
     model.ExitAudience: {"audience": "left"},
     model.Wait: {"delay": "wait"},
     model.WaitUntil: {"moment": "wait_until"},
@@ -80,6 +81,7 @@ _LEAVES: dict[Any, Schema] = {
     tuple[model.Channel, ...]: map_of(ref("channel")),
     tuple[model.Topic, ...]: map_of(ref("topic")),
     tuple[model.Audience, ...]: map_of(ref("audience")),
+    tuple[model.Campaign, ...]: map_of(ref("campaign")),
     tuple[tuple[str, tuple[tuple[str, str], ...]], ...]: map_of(map_of(ref("type"))),
 }
 
@@ -118,6 +120,7 @@ def space_schema() -> Schema:
         "channel": _object(model.Channel, left_out=("name",)),
         "topic": _object(model.Topic, left_out=("name",)),
         "cap": _object(model.Cap),
+        "campaign": _object(model.Campaign, left_out=("name",), changed={"fields": types}),
         "audience": {**_described(model.Audience), **ref("expression")},
     }
     return {"$schema": DIALECT, "title": "A space", **space, "$defs": parts}
@@ -181,7 +184,7 @@ def _triggers() -> Iterable[Schema]:
     for kind in get_args(model.Trigger):
         if kind is not model.OnCombination:
             also = {"api": {"const": True}} if kind is model.OnEnter else None
-            made = _object(kind, also=also)
+            made = _object(kind, also=also, changed={"always": {"const": "always"}})
             yield made | {"required": ["api"]} if also else made
 
 

@@ -47,6 +47,7 @@ __all__ = [
     "Audience",
     "Branch",
     "CallWebhook",
+    "Campaign",
     "CancelAll",
     "Cap",
     "Case",
@@ -79,6 +80,7 @@ __all__ = [
     "OnEnter",
     "OnEvent",
     "OnFlow",
+    "OnParticipant",
     "OnProfile",
     "OnSchedule",
     "OnTag",
@@ -206,6 +208,19 @@ class OnTag(Value, frozen=True, gc=False, tag="tag"):
     reenter: Reenter | None = None
 
 
+class OnParticipant(Value, frozen=True, gc=False, tag="participant"):
+    """Enter when a participant of the campaign is created, or a field of it changes (C7, C8).
+
+    ``always``: created each time it is uploaded (C22).
+    """
+
+    when: Literal["created", "updated"]
+    field: str | None = None
+    always: bool = False
+    where: Expr | None = None
+    reenter: Reenter | None = None
+
+
 Trigger = (
     OnEvent
     | OnCombination
@@ -217,6 +232,7 @@ Trigger = (
     | OnFlow
     | OnCommunication
     | OnTag
+    | OnParticipant
 )
 
 
@@ -282,6 +298,7 @@ class Flow(Value, frozen=True, gc=False, tag="flow"):
     goals: tuple[Goal, ...] = ()
     exit_on_goal: bool = False
     on_exit: tuple[Step, ...] = ()
+    campaign: str | None = None
 
 
 class Audience(Value, frozen=True, gc=False, tag="audience_definition"):
@@ -325,6 +342,17 @@ class Channel(Value, frozen=True, gc=False, tag="channel"):
     address: str
 
 
+class Campaign(Value, frozen=True, gc=False, tag="campaign"):
+    """Flows that share participants: the fields of these with their types, and their statuses.
+
+    What is not declared is not checked. A new participant has the first status (C3).
+    """
+
+    name: str
+    fields: tuple[tuple[str, str], ...] = ()
+    statuses: tuple[str, ...] = ()
+
+
 class Space(Value, frozen=True, gc=False, tag="space"):
     """One workspace: what its flows share.
 
@@ -342,3 +370,4 @@ class Space(Value, frozen=True, gc=False, tag="space"):
     events: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
     traits: tuple[tuple[str, str], ...] = ()
     audiences: tuple[Audience, ...] = ()
+    campaigns: tuple[Campaign, ...] = ()

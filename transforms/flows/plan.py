@@ -144,3 +144,4 @@ class Plan:
     reads_last: bool
     asked: frozenset[int]
     watches: bool
+    campaign: str | None

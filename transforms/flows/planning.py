@@ -191,7 +191,7 @@ def _start(trigger: model.Trigger, number: int, flow: model.Flow) -> Start:
             read = merge_reads(iter([*paths, *([trigger.where] if trigger.where else [])]))
             where, path = _test(trigger.where), _value(*paths)
             return Start(trigger, number, reenter, where=where, path=path, reads=read)
-        case model.OnEnter() | model.OnFlow() | model.OnCommunication():
+        case model.OnEnter() | model.OnFlow() | model.OnCommunication() | model.OnParticipant():
             read = merge_reads(e for e in (trigger.where,) if e)
             return Start(trigger, number, reenter, where=_test(trigger.where), reads=read)
         case model.OnAudience() | model.OnSchedule() | model.OnTag():
@@ -282,4 +282,5 @@ def compile_flow(
         reads_last=any(r.communication for r in inner),
         asked=asked(flow, numbers, inner),
         watches=watches(flow, exit_whens),
+        campaign=flow.campaign,
     )

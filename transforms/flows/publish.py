@@ -182,7 +182,8 @@ def _apply(log: _Log, record: control.ControlRecord) -> list[Effect]:
 def _goals(log: _Log, record: control.SetGoals) -> list[Effect]:
     """Take goals that hold from now on, also for sessions of earlier versions (R24)."""
     known, at = _named(log, record), record.effective_at
-    found = load_goals(f"goals of {record.flow}", record.text, log.space)
+    what, campaign = f"goals of {record.flow}", known.plan.campaign
+    found = load_goals(what, record.text, log.space, campaign)
     problems = [p for p in found.problems if p.severity == "error"]
     if found.value is None or problems:
         raise InvalidLog(f"the goals of {record.flow} have problems", problems)
@@ -328,6 +329,8 @@ def _era(log: _Log, since: int) -> Era:
         kills=tuple(log.kills),
         paused=frozenset(k.plan.number for k in log.flows.values() if k.paused),
         told=_with_trigger(views, model.OnCommunication),
+        campaigns={campaign.name: campaign for campaign in space.campaigns},
+        joined=_with_trigger(views, model.OnParticipant),
     )
 
 

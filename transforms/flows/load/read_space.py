@@ -12,11 +12,10 @@ from transforms.flows.load.fields import Fields, fields
 from transforms.flows.load.known import Known, of_space
 from transforms.flows.load.nodes import Mapping, Node, Scalar, compose, describe
 from transforms.flows.load.problems import Loaded, Report, Source
+from transforms.flows.load.read_campaigns import TYPES, campaign
 from transforms.flows.load.values import Reading
 
 T = TypeVar("T")
-
-TYPES = ("text", "number", "boolean", "time", "list")
 
 Types = tuple[tuple[str, str], ...]
 
@@ -46,6 +45,7 @@ def _space(reading: Reading, found: Fields) -> model.Space:
         quiet_hours=found.read("quiet_hours", reading.window),
         events=_each(reading, found.get("events"), "events", _event),
         traits=_each(reading, found.get("traits"), "traits", _type),
+        campaigns=_each(reading, found.get("campaigns"), "campaigns", campaign),
     )
     audiences = found.get("audiences")
     names = {k.text for k, _ in audiences.items} if isinstance(audiences, Mapping) else set()
