@@ -14,7 +14,7 @@ import yaml
 from transforms.flows.load.nodes import Mapping, Node, Scalar, Sequence, compose
 from transforms.flows.load.problems import Report, Source
 
-SECTIONS = ("channels", "topics", "events", "traits", "audiences")
+SECTIONS = ("channels", "topics", "events", "traits", "audiences", "campaigns")
 SETTINGS = ("space", "zone", "slack", "caps", "quiet_hours")
 
 

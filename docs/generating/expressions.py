@@ -33,6 +33,7 @@ NAMES = (
     ("`session.value`", "a variable of the session, set by an `update` step", "in a session"),
     ("`session.id`, `session.started`", "its id, and when it began", "in a session"),
     ("`communications.offer.status`", "of the newest message of a send step: `status`, `channel`, `sent_at`, the time of each status by its name, and what was reported with it", "in a session"),
+    ("`participant.size`, `participant.status`", "a field of the participant, or its status", "everywhere in flows of a campaign, but inside of aggregates"),
     ("`item.price`", "the item at hand", "inside of `any( )` and `all( )`"),
     ("`now`", "the time at which the signal is handled", "everywhere but inside of aggregates"),
 )  # fmt: skip

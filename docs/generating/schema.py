@@ -32,6 +32,7 @@ PLACES = {
     "topic": "[topic](#topics)",
     "cap": "[cap](#caps)",
     "audience": "[audience](#audiences)",
+    "campaign": "[campaign](#campaigns)",
 }
 """How a part of the schema is called, with the place where it is explained."""
 

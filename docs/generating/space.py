@@ -18,9 +18,15 @@ SPACE: Texts = {
     "events": "The properties of events, with their types. What is not declared is not checked.",
     "traits": "The traits of users, with their types.",
     "audiences": "Groups of users: computed, or `static`.",
+    "campaigns": "What flows share that belong together: the fields of their participants.",
 }
 CHANNEL: Texts = {"address": "The trait with the address, or `user` for the user's id."}
 TOPIC: Texts = {"opt_in": "Only for users who have said yes; else for all who have not said no."}
+CAMPAIGN: Texts = {
+    "fields": "The fields of participants, with their types. Without them any field is taken.",
+    "statuses": "What the status of a participant may be; a new one has the first. Without them "
+    "any text is taken, and a new participant has none.",
+}
 CAP: Texts = {
     "limit": "How many, and in which period.",
     "channel": "Only messages on this channel count; without it all.",
@@ -54,6 +60,11 @@ audiences:
   regular: count(event "Order Completed" within last 90d) >= 3
   lapsed: last(event "Order Completed") more than 60d ago
   press: static
+
+campaigns:
+  winter:
+    fields: {name: text, size: number, due: time}
+    statuses: [new, contacted, done]
 """
 
 CONSENT = """
@@ -70,6 +81,23 @@ A computed audience has a condition and is kept up to date, also where only time
 `lapsed` is entered 60 days after the last order, without an event. A static audience (`static`)
 changes by records and by the steps `add_to` and `remove_from`. Records about a computed audience
 are refused with the reason `computed_audience`.
+"""
+
+
+CAMPAIGNS = """
+A flow belongs to a campaign by its key [`campaign`](flow.md). A participant is what the campaign
+knows of a user: fields and a status, apart from the profile, and not seen by other campaigns. It
+is created by its first upload, by a record that enters a flow of the campaign, or when the user
+enters one in any other way; uploads, entries and steps change it.
+
+An upload is an [`enter` record](events.md) with `"operation": "upload"`: `flow` names the
+campaign, `participant` holds the fields of one row, `profile` traits to set with it. Its id is to
+be made of the upload and the row, so that a row that comes twice counts once. A field that is
+`null` is taken away.
+
+What does not fit (an unknown field, a value of another type, an unknown status) is refused with a
+reason, and the rest of the row goes on. A user has at most 100 participants, each of at most
+32 KiB.
 """
 
 
@@ -94,4 +122,7 @@ def page() -> str:
         "Only messages that left count. A cap is judged in the zone of the user.",
         "## audiences",
         AUDIENCES,
+        "## campaigns",
+        keys(parts["campaign"], CAMPAIGN),
+        CAMPAIGNS,
     )

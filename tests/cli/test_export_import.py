@@ -22,6 +22,7 @@ FLOWS = [
     ROOT / "tests" / "scenarios" / "control" / "tour.yaml",
     ROOT / "tests" / "scenarios" / "caps" / "one.yaml",
     ROOT / "tests" / "scenarios" / "audiences" / "best.yaml",
+    ROOT / "tests" / "scenarios" / "campaigns" / "invite.yaml",
 ]
 SPACE = """\
 # shared

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from tests.kit import campaigns
 from tests.kit.worlds import DAY, EVENTS, HOUR, MINUTE, ZONES, World
 from transforms.flows import outputs as out
 from transforms.flows.catalog import NEVER
@@ -115,7 +116,7 @@ def _signal(
     if rng.random() < 0.03:
         base[rng.choice(("bypass", "backfill"))] = True
     match rng.choice(
-        "event event event event event profile profile audience enter order sent".split()
+        "event event event event event profile profile audience enter order sent upload".split()
     ):
         case "event":
             properties = {"k": rng.choice("xyz"), "v": rng.choice((1, 4, 9.5, 20, "many", None))}
@@ -127,7 +128,10 @@ def _signal(
             return AudienceChange(audience=name, entered=rng.random() < 0.6, **base)
         case "enter":
             flow = rng.choice(("f0", "f1", "f9"))
-            return Enter(flow=flow, data={"k": rng.choice("xyz")}, **base)
+            more = campaigns.fields(rng) if rng.random() < 0.3 else {}
+            return Enter(flow=flow, data={"k": rng.choice("xyz")}, participant=more, **base)
+        case "upload":
+            return campaigns.upload(rng, base)
         case "order" if rng.random() < 0.4:
             return _order(rng, base)
         case _ if known:
