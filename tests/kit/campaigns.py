@@ -21,7 +21,7 @@ PARTICIPANT = {
     "user.day": "participant.due",
     "user.list": "participant.list",
     "template: note": "template: note, data: {n: participant.n, status: participant.status}",
-    "tag: [hot]": "update: {participant.status: '\"done\"'}",
+    "{tag: [hot]": "{update: {participant.status: '\"done\"'}",
 }
 """What a flow of a campaign says in the place of what others say."""
 
