@@ -20,6 +20,7 @@ SPACE = model.Space(
         model.Audience("vip", expressions.parse("user.total >= 200")),
         model.Audience("testers"),
     ),
+    campaigns=(model.Campaign("winter", (("size", "number"),), ("new", "done")),),
 )
 TEMPLATES = {name: load_template(name, "Hello").value for name in ("welcome", "offer")}
 
@@ -108,6 +109,20 @@ triggers = st.one_of(
         model.OnCommunication, st.sampled_from(["updated", "ended"]), optional_condition, again
     ),
 )
+_JOINED = st.none() | st.sampled_from(
+    ["participant.size > 3", 'participant.status == "new"', "participant.size is not set"]
+).map(expressions.parse)
+joined = st.one_of(
+    st.builds(model.OnParticipant, st.just("created"), st.none(), st.booleans(), _JOINED, again),
+    st.builds(
+        model.OnParticipant,
+        st.just("updated"),
+        st.none() | st.sampled_from(["size", "status"]),
+        st.just(False),
+        _JOINED,
+        again,
+    ),
+)
 exits = st.one_of(
     st.builds(model.ExitEvent, matches),
     st.builds(model.ExitWhen, conditions),
@@ -178,10 +193,12 @@ def flows(draw: st.DrawFn) -> model.Flow:
     )
     steps = draw(_steps())
     taken = {step.name for step in steps}
+    campaign = draw(st.none() | st.just("winter"))
+    ways = triggers if campaign is None else triggers | joined
     exit_names = draw(st.lists(names.filter(lambda n: n not in taken), max_size=2, unique=True))
     return model.Flow(
         id=draw(names),
-        enter=tuple(draw(st.lists(triggers, min_size=1, max_size=3))),
+        enter=tuple(draw(st.lists(ways, min_size=1, max_size=3))),
         steps=steps,
         about=draw(st.just("") | texts),
         priority=draw(st.integers(-5, 5)),
@@ -195,6 +212,7 @@ def flows(draw: st.DrawFn) -> model.Flow:
         goals=tuple(goals),
         exit_on_goal=bool(goals) and draw(st.booleans()),
         on_exit=_chain(exit_names, [draw(effects) for _ in exit_names]),
+        campaign=campaign,
     )
 
 
