@@ -57,8 +57,9 @@ TOP_LEVEL = ["towpath", "transforms", "pipelines", "schemas"]
 # Structs stay out of these modules: compiled, they would lose their options.
 HOT = {
     "transforms/flows": "advance audiences bounds catalog channels codec dates due effects elapsing "
-    "enrolling entry excluding goals handle ids inbound keeping launching memory plan reaching "
-    "react results run sending series shelf standing statuses step view visiting",
+    "enrolling entry excluding goals handle ids inbound joining keeping launching memory "
+    "participants plan reaching react results run sending series shelf standing statuses step "
+    "view visiting",
     "transforms/flows/expressions": "changing compiling condition dates decisions getting "
     "relations values",
     "transforms/sources": "csv_rows mapped values",

@@ -43,6 +43,7 @@ OUTPUTS = (
     "call",
     "handover",
     "emitted",
+    "participant_update",
 )
 METRICS = ("step_metric", "flow_metric")
 CONTROL = ("control_record",)

@@ -15,6 +15,7 @@ from towpath.tables import Tables
 KINDS = (
     "audience_update",
     "profile_update",
+    "participant_update",
     "rejection",
     "transition",
     "communication",
@@ -31,7 +32,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One thing that happened, or did not.
 
     ``what`` is ``entered refused reached waits left decided planned withheld missed ended
-    goal joined left_audience profile webhook export emitted error``. ``started_by`` is the
+    goal joined left_audience profile participant webhook export emitted error``. ``started_by`` is the
     id of the signal that started the session, ``cause`` of what caused this.
     """
 
@@ -129,6 +130,8 @@ class _Told:
                 yield self.entry(row, what, detail=row["audience"])
             case "profile_update":
                 yield self.entry(row, "profile")
+            case "participant_update":
+                yield self.entry(row, "participant", row["what"], detail=row["campaign"])
             case "dead_letter":
                 yield self.entry(row, "error", row["reason"], detail=row["detail"])
             case kind:

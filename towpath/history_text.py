@@ -90,6 +90,8 @@ def _said(entry: Entry, paint: Paint) -> str:
             return f"{entry.step}: message {entry.reason}"
         case "profile":
             return "the profile is changed"
+        case "participant":
+            return f"is {entry.reason} as a participant of {entry.detail}"
         case "error":
             return f"error: {_because(entry.reason, entry.detail)}"
         case what:

@@ -11,10 +11,13 @@ Texts = dict[str, str]
 FLOW: Texts = {
     "flow": "The flow's id, which is also the name of its file.",
     "about": "A sentence for people.",
+    "campaign": "The [campaign](space.md#campaigns) that the flow belongs to: it shares its "
+    "participants with the other flows of the campaign.",
     "enter": "Ways to enter, in order; where two match one signal, the first listed enters.",
     "key": "A value that tells sessions of one user apart: one session a user and key (R20). "
     "It reads the data of the entry, as in `entry.cart_id`.",
-    "simultaneous": "Several sessions of a user (and key) at once (R20).",
+    "simultaneous": "Several sessions of a user (and key) at once (R20). Usual in a campaign, where "
+    "`false` switches it off.",
     "reenter": "Whether and when a user may enter again. Without it: at once after the exit.",
     "exit": "What ends a session at once, also in the middle of a wait (R23).",
     "goals": "Events that count as success, by name (R24).",
@@ -145,6 +148,23 @@ TRIGGERS: dict[str, tuple[str, Texts, str]] = {
         ),
         {"people": "`true`."},
         "- people: true",
+    ),
+    "participant": (
+        (
+            "A participant of the flow's campaign: created, by an upload or by entering one of the "
+            "flows, or updated. What a flow itself changes does not start it again. `entry.` is "
+            "the data that came with the record, if any."
+        ),
+        {
+            "participant": "`created`, or `updated`: a field changed, or the status.",
+            "field": "For `updated`: only if this field changed.",
+            "on_upload": "For `created`: `always` enters at every upload, not only at the first.",
+            "where": "A condition, which may read `participant.`.",
+        },
+        (
+            "- {participant: created, on_upload: always}\n"
+            "- {participant: updated, field: size, where: participant.size > 5}"
+        ),
     ),
     "communication": (
         (
@@ -378,11 +398,13 @@ STEPS: dict[str, tuple[str, Texts, str]] = {
     ),
     "update": (
         (
-            "Changes traits, tags and variables of the session; the next step sees it. "
+            "Changes traits, tags, fields of the participant and variables of the session; the "
+            "next step sees it. "
             "Any of these keys makes the step; several may stand together."
         ),
         {
-            "update": "Values to set, as expressions, by `user.TRAIT` or `session.VARIABLE`.",
+            "update": "Values to set, as expressions, by `user.TRAIT`, `participant.FIELD`, "
+            "`participant.status` or `session.VARIABLE`.",
             "unset": "What to remove.",
             "increment": "Numbers to add; a missing one counts as 0.",
             "append": "Items to add to lists.",
@@ -427,8 +449,8 @@ STEPS: dict[str, tuple[str, Texts, str]] = {
     ),
     "cancel": (
         (
-            "Cancels what this flow has planned for the user in any session, and asks the worker "
-            "to take back what has left and is not yet delivered."
+            "Cancels what this flow, or any flow of its campaign, has planned for the user in any "
+            "session, and asks the worker to take back what has left and is not yet delivered."
         ),
         {"cancel": "`all`."},
         "enough: {cancel: all}",

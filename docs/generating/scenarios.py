@@ -31,8 +31,12 @@ KIND: dict[str, tuple[str, str]] = {
         "traits, tags and consent",
     ),
     "enter": (
-        "`enter cart {value: 30} key=c1 member_of=vip launch=spring profile {plan: 1}`",
+        "`enter cart {value: 30} key=c1 member_of=vip launch=spring profile {plan: 1} participant {size: 3}`",
         "an entry by a record, for flows with `api: true` or a launch",
+    ),
+    "upload": (
+        '`upload winter {name: "Kim", size: 3} profile {plan: "pro"}`',
+        "one row of an upload: a participant of a campaign, and traits",
     ),
     "audience": ("`audience vip entered` or `left`", "a static audience"),
     "communication": (
@@ -80,6 +84,7 @@ SAID = (
     ("`converted`", "a goal, with the steps that the session had reached"),
     ("`refused`, `dead`", "what was not done, with its [reason](reasons.md)"),
     ("`state`", "where the user stands in all flows, with a number that counts up"),
+    ("`participant`", "a participant of a campaign was created, or what of it changed"),
     ("`audience`, `profile`, `emitted`, `webhook`, `export`", "other outputs"),
     ("`next`", "when the user has to be woken; shown where it changes"),
     ("`nothing`", "nothing was decided; with the reason where there is one to tell"),

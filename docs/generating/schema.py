@@ -38,6 +38,7 @@ PLACES = {
     "cap": "[cap](#caps)",
     "group": "[group](#groups)",
     "audience": "[audience](#audiences)",
+    "campaign": "[campaign](#campaigns)",
 }
 """How a part of the schema is called, with the place where it is explained."""
 

@@ -22,6 +22,7 @@ SPACE: Texts = {
     "audiences": "Groups of users: computed, or `static`.",
     "numbers": "Numbers and senders' names that users write to or call; flows name no others.",
     "groups": "Groups of flows that compete for a user.",
+    "campaigns": "What flows share that belong together: the fields of their participants.",
 }
 GROUP: Texts = {
     "at_once": "In how many of its flows a user is at most. Without it one, or any number where "
@@ -55,6 +56,11 @@ These names are known kinds of channels, and need nothing else: `email: {}`. Any
 `address`, or its `kind`.
 """
 TOPIC: Texts = {"opt_in": "Only for users who have said yes; else for all who have not said no."}
+CAMPAIGN: Texts = {
+    "fields": "The fields of participants, with their types. Without them any field is taken.",
+    "statuses": "What the status of a participant may be; a new one has the first. Without them "
+    "any text is taken, and a new participant has none.",
+}
 CAP: Texts = {
     "limit": "How many, and in which period.",
     "channel": "Only messages on this channel count; without it all.",
@@ -106,6 +112,11 @@ audiences:
   regular: count(event "Order Completed" within last 90d) >= 3
   lapsed: last(event "Order Completed") more than 60d ago
   press: static
+
+campaigns:
+  winter:
+    fields: {name: text, size: number, due: time}
+    statuses: [new, contacted, done]
 """
 
 CONSENT = """
@@ -144,6 +155,23 @@ def _kinds() -> list[tuple[str, ...]]:
     ]
 
 
+CAMPAIGNS = """
+A flow belongs to a campaign by its key [`campaign`](flow.md). A participant is what the campaign
+knows of a user: fields and a status, apart from the profile, and not seen by other campaigns. It
+is created by its first upload, by a record that enters a flow of the campaign, or when the user
+enters one in any other way; uploads, entries and steps change it.
+
+An upload is an [`enter` record](events.md) with `"operation": "upload"`: `flow` names the
+campaign, `participant` holds the fields of one row, `profile` traits to set with it. Its id is to
+be made of the upload and the row, so that a row that comes twice counts once. A field that is
+`null` is taken away.
+
+What does not fit (an unknown field, a value of another type, an unknown status) is refused with a
+reason, and the rest of the row goes on. A user has at most 100 participants, each of at most
+32 KiB.
+"""
+
+
 def page() -> str:
     """Write the page."""
     schema = space_schema()
@@ -178,4 +206,7 @@ def page() -> str:
         keys(parts["group"], GROUP),
         "## audiences",
         AUDIENCES,
+        "## campaigns",
+        keys(parts["campaign"], CAMPAIGN),
+        CAMPAIGNS,
     )

@@ -24,6 +24,7 @@ FLOWS = [
     ROOT / "tests" / "scenarios" / "channels" / "reach.yaml",
     ROOT / "tests" / "scenarios" / "audiences" / "best.yaml",
     ROOT / "tests" / "scenarios" / "visits" / "chat.yaml",
+    ROOT / "tests" / "scenarios" / "campaigns" / "invite.yaml",
 ]
 SPACE = """\
 # shared

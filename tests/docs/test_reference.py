@@ -25,6 +25,7 @@ agents: {desk: {channel: email}}
 numbers: {"4711": {messages: sms}, "+4930555": {calls: sms}}
 topics: {news: {}}
 audiences: {club: static, vip: count(event "Order Completed") >= 3}
+campaigns: {winter: {fields: {size: number}}}
 """
 HOST = ROOT / "transforms"
 CORE = HOST / "flows"
@@ -46,7 +47,7 @@ def _load(
     def indented(text: str) -> str:
         return "\n".join(f"  {line}" for line in text.split("\n"))
 
-    text = f"flow: example\nenter:\n{indented(enter)}\n{rest}steps:\n{indented(steps)}\n"
+    text = f"flow: example\ncampaign: winter\nenter:\n{indented(enter)}\n{rest}steps:\n{indented(steps)}\n"
     loaded_space = load_space("space.yaml", SPACE)
     note = load_template("note", "Hello")
     assert loaded_space.value is not None

@@ -28,6 +28,7 @@ SPACE = model.Space(
         model.Audience("testers"),
     ),
     groups=(model.Group("lane"),),
+    campaigns=(model.Campaign("winter", (("size", "number"),), ("new", "done")),),
 )
 TEMPLATES = {name: load_template(name, "Hello").value for name in ("welcome", "offer")}
 
@@ -136,6 +137,20 @@ predefined = st.one_of(
     st.builds(model.OnTag, texts, launched, again),
     st.builds(model.OnPeople, again),
 )
+_JOINED = st.none() | st.sampled_from(
+    ["participant.size > 3", 'participant.status == "new"', "participant.size is not set"]
+).map(expressions.parse)
+joined = st.one_of(
+    st.builds(model.OnParticipant, st.just("created"), st.none(), st.booleans(), _JOINED, again),
+    st.builds(
+        model.OnParticipant,
+        st.just("updated"),
+        st.none() | st.sampled_from(["size", "status"]),
+        st.just(False),
+        _JOINED,
+        again,
+    ),
+)
 exits = st.one_of(
     st.builds(model.ExitEvent, matches),
     st.builds(model.ExitWhen, conditions),
@@ -207,8 +222,10 @@ def flows(draw: st.DrawFn) -> model.Flow:
     )
     steps = draw(_steps())
     taken = {step.name for step in steps}
+    campaign = draw(st.none() | st.just("winter"))
+    ways = triggers if campaign is None else triggers | joined
     exit_names = draw(st.lists(names.filter(lambda n: n not in taken), max_size=2, unique=True))
-    enter = tuple(draw(st.lists(triggers, min_size=1, max_size=3).filter(_any_entry)))
+    enter = tuple(draw(st.lists(ways, min_size=1, max_size=3).filter(_any_entry)))
     enter += tuple(draw(st.lists(predefined, max_size=1)))
     return model.Flow(
         id=draw(names),
@@ -229,6 +246,7 @@ def flows(draw: st.DrawFn) -> model.Flow:
         exit_on_goal=bool(goals) and draw(st.booleans()),
         on_exit=_chain(exit_names, [draw(effects) for _ in exit_names]),
         group=draw(st.none() | st.just("lane")),
+        campaign=campaign,
     )
 
 

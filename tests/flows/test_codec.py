@@ -13,6 +13,7 @@ from transforms.flows.state import (
     Communication,
     Halt,
     History,
+    Participant,
     Pending,
     Presence,
     Promotion,
@@ -107,6 +108,7 @@ def full() -> State:
     left = Communication("abc-1", session.id, 0, 1, 1, NOW, "email", "delivered", NOW)
     shelve(state, left, NOW)
     state.pending = [Pending(0, 1, [NOW, None], None, "e1", {"cart": "c1"})]
+    state.participants = {"winter": Participant({"status": "new", "size": 3}, NOW - DAY, NOW)}
     return state
 
 
@@ -146,6 +148,7 @@ def test_an_older_blob_opens(name: str) -> None:
     assert state.clock == NOW
     assert len(state.sessions) == 1
     assert state.past == []
+    assert state.participants == {}
     assert (name == "small") or state.communications[0].id == "abc-2"
 
 

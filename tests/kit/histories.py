@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from tests.kit import campaigns
 from tests.kit.worlds import DAY, EVENTS, HOUR, MINUTE, ZONES, World
 from transforms.flows import outputs as out
 from transforms.flows.catalog import Catalog
@@ -130,7 +131,7 @@ def _signal(
     if rng.random() < 0.03:
         base[rng.choice(("bypass", "backfill"))] = True
     match rng.choice(
-        "event event event event event profile profile audience enter order sent said".split()
+        "event event event event event profile profile audience enter order sent said upload".split()
     ):
         case "event":
             properties = {"k": rng.choice("xyz"), "v": rng.choice((1, 4, 9.5, 20, "many", None))}
@@ -145,7 +146,12 @@ def _signal(
             launch = rng.choice((None, None, "spring", "summer"))
             member = rng.choice((None, "vip", "busy")) if launch else None
             data = {"k": rng.choice("xyz")}
-            return Enter(flow=flow, data=data, launch=launch, member_of=member, **base)
+            more = campaigns.fields(rng) if rng.random() < 0.3 else {}
+            return Enter(
+                flow=flow, data=data, launch=launch, member_of=member, participant=more, **base
+            )
+        case "upload":
+            return campaigns.upload(rng, base)
         case "order" if rng.random() < 0.4:
             return _order(rng, base)
         case "said":

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from tests.kit.histories import Handled, History
 from transforms.flows import control
 from transforms.flows import outputs as out
+from transforms.flows.codec import decode
 from transforms.flows.signals import Command, Enter, Event, Inbound, ProfileChange
 
 BOUND = 256 * 1024
@@ -41,6 +42,7 @@ def violations(history: History) -> Iterator[str]:
     yield from _launched(history)
     yield from _gone(history)
     yield from _flow_states(outputs)
+    yield from _participants(history)
     yield from _messages(outputs)
     yield from _caps(history)
     yield from _consent(history)
@@ -232,6 +234,31 @@ def _flow_states(outputs: tuple[out.AnyOutput, ...]) -> Iterator[str]:
                     yield f"flow state {sequence} differs from the transitions"
     if not outputs:
         return
+
+
+def _participants(history: History) -> Iterator[str]:
+    """Rows of a participant begin with its creation, and tell each what it is from then on."""
+    last: dict[str, dict[str, object]] = {}
+    for output in history.outputs:
+        if isinstance(output, out.ParticipantUpdate):
+            told = dict(output.fields)
+            if output.status is not None:
+                told["status"] = output.status
+            before = last.get(output.campaign)
+            if (output.what == "created") != (before is None):
+                yield f"participant {output.id} is {output.what}, and was {before}"
+            differ = {name for name in told | (before or {}) if _differs(name, told, before or {})}
+            if differ != set(output.changed):
+                yield f"participant {output.id} changed {differ}, not {output.changed}"
+            last[output.campaign] = told
+    kept = decode(history.state).participants if history.state is not None else {}
+    if {name: found.data for name, found in kept.items()} != last:
+        yield f"participants are {kept}, but the last rows say {last}"
+
+
+def _differs(name: str, one: dict[str, object], other: dict[str, object]) -> bool:
+    here, there = one.get(name), other.get(name)
+    return type(here) is not type(there) or here != there
 
 
 def _messages(outputs: tuple[out.AnyOutput, ...]) -> Iterator[str]:

@@ -25,6 +25,7 @@ from transforms.flows.codec import decode
 from transforms.flows.signals import (
     AudienceChange,
     Command,
+    Enter,
     Event,
     ProfileChange,
     Signal,
@@ -161,6 +162,8 @@ def _echoes(rng: random.Random, given: Handled, since: int) -> Iterator[Signal]:
         match output:
             case out.ProfileUpdate(set=traits, unset=unset, consent=consent):
                 yield ProfileChange(set=traits, unset=unset, consent=consent, **base)
+            case out.ParticipantUpdate(campaign=campaign, fields=fields, step=str()):
+                yield Enter(flow=campaign, operation="upload", participant=fields, **base)
             case out.AudienceUpdate(audience=audience, entered=entered):
                 yield AudienceChange(audience=audience, entered=entered, **base)
             case out.Emitted(name=name, properties=properties):

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import msgspec
 
+from tests.kit import campaigns
 from tests.kit.logs import NOTE, followed, record, winners
 from transforms.flows import control
 from transforms.flows.catalog import NEVER, Catalog
@@ -162,7 +163,7 @@ def _space(
         more = f", channel: {channel}" if channel else ""
         more += f", topic: {topic}" if topic else ""
         lines.append(f"  - {{limit: {most} per {per}{more}}}")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *campaigns.SPACE]) + "\n"
 
 
 def _flow(rng: random.Random, number: int, count: int) -> str:
@@ -196,7 +197,10 @@ def _flow(rng: random.Random, number: int, count: int) -> str:
     if rng.random() < 0.3:
         lines += ["on_exit:", "  bye: {export: exits, fields: {plan: user.plan}, then: mark}"]
         lines += ["  mark: {tag: [left]}"]
-    return "\n".join(lines) + "\n"
+    text = "\n".join(lines) + "\n"
+    if rng.random() < 0.35:
+        text = campaigns.of_campaign(rng, text, number == count - 1)
+    return text
 
 
 def _trigger(rng: random.Random, number: int, count: int) -> str:

@@ -66,6 +66,8 @@ def _readable(
             return known.entry
         case "message":
             return MESSAGE
+        case "participant":
+            return () if known.campaign is None else known.participant
         case "user":
             return [*known.traits, *OWN_TRAITS] if known.traits else None
         case _:
@@ -80,5 +82,7 @@ def _help(path: tuple[str, ...]) -> str:
             return "an update step sets a variable of the session"
         case "message":
             return f"of what users send there are {', '.join(MESSAGE)}"
+        case "participant":
+            return "declare it among the fields of a campaign, and name that in the flow"
         case root:
             return f"declare it in space.yaml, or leave {root}.{path[1]} out"

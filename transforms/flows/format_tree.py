@@ -26,6 +26,7 @@ def tree_of(flow: model.Flow) -> Fields:
     return _kept(
         flow=flow.id,
         about=flow.about or None,
+        campaign=flow.campaign,
         priority=str(flow.priority) if flow.priority else None,
         group=flow.group,
         zone=flow.zone,
@@ -39,7 +40,7 @@ def tree_of(flow: model.Flow) -> Fields:
         holdout=f"{flow.holdout}%" if flow.holdout else None,
         enter=[_trigger(trigger) for trigger in flow.enter],
         key=_text(flow.key),
-        simultaneous=_flag(flow.simultaneous),
+        simultaneous=_several(flow),
         reenter=_reenter(flow.reenter) if flow.reenter != model.Reenter() else None,
         exit=[_exit(rule) for rule in flow.exit] or None,
         goals={goal.name: _goal(goal) for goal in flow.goals} or None,
@@ -60,6 +61,12 @@ def _text(value: Expr | Delay | Moment | Window | None) -> str | None:
 
 def _flag(value: bool) -> str | None:
     return "true" if value else None
+
+
+def _several(flow: model.Flow) -> str | None:
+    """Write whether there may be several sessions at once, as is usual in campaigns (C22)."""
+    usual = flow.campaign is not None
+    return None if flow.simultaneous == usual else "false" if usual else "true"
 
 
 def _named(named: model.Named) -> Tree | None:
@@ -128,6 +135,13 @@ def _kind_of_trigger(trigger: model.Trigger) -> Fields:
             return {"people": "true"}
         case model.OnCommunication():
             return _kept(communication=trigger.when, where=_text(trigger.where))
+        case model.OnParticipant():
+            return _kept(
+                participant=trigger.when,
+                field=trigger.field,
+                on_upload="always" if trigger.always else None,
+                where=_text(trigger.where),
+            )
         case model.OnFlow():
             return _kept(flow=trigger.flow, where=_text(trigger.where))
         case model.OnInbound() | model.OnCall():

@@ -18,7 +18,7 @@ WIDTH = 100
 Tree = str | list["Tree"] | dict[str, "Tree"]
 
 GROUPS = (
-    ("flow", "about", "priority", "zone", "schedule", "holdout"),
+    ("flow", "about", "campaign", "priority", "zone", "schedule", "holdout"),
     ("enter", "key", "simultaneous", "reenter"),
     ("exit",),
     ("goals", "exit_on_goal"),

@@ -67,6 +67,8 @@ def _facts(flow: model.Flow) -> str:
     parts = []
     if flow.key is not None:
         parts.append(f"one session per {flow.key.text}")
+    if flow.campaign:
+        parts.append(f"campaign {flow.campaign}")
     if flow.simultaneous:
         parts.append("several sessions at once")
     parts.append(_again(flow.reenter))
@@ -138,6 +140,11 @@ def _entry(trigger: model.Trigger) -> tuple[str, tuple[str, ...]]:
             return f"a message {'changes' if trigger.when == 'updated' else 'ends'}", (
                 _where(trigger.where),
             )
+        case model.OnParticipant():
+            title = f"a participant is {trigger.when}"
+            changed = f"field {trigger.field}" if trigger.field else ""
+            each = "at each upload" if trigger.always else ""
+            return title, (changed, each, _where(trigger.where))
         case model.OnFlow():
             return f"from {trigger.flow}", (_where(trigger.where),)
         case model.OnInbound() | model.OnCall():

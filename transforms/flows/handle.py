@@ -24,9 +24,11 @@ from transforms.flows.goals import count_goals, forget_ended
 from transforms.flows.halting import command, pause, resume
 from transforms.flows.ids import short
 from transforms.flows.inbound import claim, reply, said
+from transforms.flows.joining import enter_by_participant
 from transforms.flows.launching import belongs, launch_id, repeated
 from transforms.flows.memory import remember
 from transforms.flows.migrating import migrate
+from transforms.flows.participants import receive
 from transforms.flows.plan import Plan
 from transforms.flows.react import look_again, react, wait_over
 from transforms.flows.run import NOBODY, Data, Run
@@ -273,7 +275,10 @@ def _one(run: Run, raised: Raised, own: int, t: int) -> None:
             count_goals(run, signal, [s for s in (*live, *stubs) if _sees(run, s, raised)], t)
         forget_ended(run, t)
     _follow(run, signal, changed, t)
-    enter_by(run, signal, changed, t, raised.flow)
+    if isinstance(signal, Enter) and signal.operation is not None:
+        enter_by_participant(run, signal, changed, t, raised.flow)
+    else:
+        enter_by(run, signal, changed, t, raised.flow)
     if isinstance(signal, Inbound):
         if claimed is not None:
             try_enter(run, *claimed, signal.id, said(signal), t)
@@ -372,12 +377,13 @@ def _apply(run: Run, raised: Raised, own: int, t: int) -> Data | None:
 
 
 def _apply_enter(run: Run, signal: Enter, t: int) -> Data | None:
-    """Create or update the profile that comes with an entry, and tell flows of it (I9)."""
-    if not signal.profile:
-        return {}
-    change = ProfileChange(id=run.other_id(), user=run.user, time=t, set=signal.profile)
-    changed: Data | None = change_profile(run, change, t)
-    compute(run, t, run.era.audiences)
-    if changed:
-        run.raise_(change, changed)
-    return changed if changed is None else {}
+    """Create or update the profile and the participant that come with an entry (I9, R21)."""
+    if signal.profile:
+        change = ProfileChange(id=run.other_id(), user=run.user, time=t, set=signal.profile)
+        changed: Data | None = change_profile(run, change, t)
+        compute(run, t, run.era.audiences)
+        if changed is None:
+            return None
+        if changed:
+            run.raise_(change, changed)
+    return receive(run, signal, t) if signal.participant or signal.operation is not None else {}

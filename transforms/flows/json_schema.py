@@ -46,6 +46,7 @@ SPELLINGS: dict[type[model.Value], dict[str, str]] = {
     model.CaseInbound: {"keywords": "inbound"},
     model.Keywords: {"keywords": "inbound"},
     model.MatchMessage: {"cases": "match_message", "otherwise": "else"},
+    model.OnParticipant: {"when": "participant", "always": "on_upload"},
     model.ExitAudience: {"audience": "left"},
     model.Wait: {"delay": "wait"},
     model.WaitUntil: {"moment": "wait_until"},
@@ -107,6 +108,7 @@ _LEAVES: dict[Any, Schema] = {
     tuple[model.Number, ...]: map_of(ref("number")),
     tuple[model.Keywords, ...]: {"type": "array", "minItems": 1, "items": ref("keyword_case")},
     tuple[model.Group, ...]: map_of(ref("group")),
+    tuple[model.Campaign, ...]: map_of(ref("campaign")),
     tuple[tuple[str, tuple[tuple[str, str], ...]], ...]: map_of(map_of(ref("type"))),
 }
 
@@ -156,6 +158,7 @@ def space_schema() -> Schema:
         "cap": _object(model.Cap),
         "number": {**_object(model.Number, left_out=("name",)), "minProperties": 1},
         "group": _object(model.Group, left_out=("name",), changed={"at_once": POSITIVE}),
+        "campaign": _object(model.Campaign, left_out=("name",), changed={"fields": types}),
         "audience": {**_described(model.Audience), **ref("expression")},
     }
     return {"$schema": DIALECT, "title": "A space", **space, "$defs": parts}
@@ -221,7 +224,8 @@ def _triggers() -> Iterable[Schema]:
     for kind in get_args(model.Trigger):
         if kind is not model.OnCombination:
             flag = FLAGS.get(kind)
-            made = _object(kind, also={flag: {"const": True}} if flag else None)
+            also = {flag: {"const": True}} if flag else None
+            made = _object(kind, also=also, changed={"always": {"const": "always"}})
             needed = [flag, *made.get("required", ())]
             yield made | {"required": needed} if flag else made
 

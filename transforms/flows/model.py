@@ -54,6 +54,7 @@ __all__ = [
     "Audience",
     "Branch",
     "CallWebhook",
+    "Campaign",
     "CancelAll",
     "Cap",
     "Case",
@@ -95,6 +96,7 @@ __all__ = [
     "OnFlow",
     "OnInbound",
     "OnIncoming",
+    "OnParticipant",
     "OnPeople",
     "OnProfile",
     "OnSchedule",
@@ -264,6 +266,19 @@ class OnIncoming(Value, frozen=True, gc=False, tag="incoming"):
     reenter: Reenter | None = None
 
 
+class OnParticipant(Value, frozen=True, gc=False, tag="participant"):
+    """Enter when a participant of the campaign is created, or a field of it changes (C7, C8).
+
+    ``always``: created each time it is uploaded (C22).
+    """
+
+    when: Literal["created", "updated"]
+    field: str | None = None
+    always: bool = False
+    where: Expr | None = None
+    reenter: Reenter | None = None
+
+
 Trigger = (
     OnEvent
     | OnCombination
@@ -279,6 +294,7 @@ Trigger = (
     | OnCall
     | OnIncoming
     | OnPeople
+    | OnParticipant
 )
 
 
@@ -353,6 +369,7 @@ class Flow(Value, frozen=True, gc=False, tag="flow"):
     exit_on_goal: bool = False
     on_exit: tuple[Step, ...] = ()
     group: str | None = None
+    campaign: str | None = None
 
 
 class Audience(Value, frozen=True, gc=False, tag="audience_definition"):
@@ -444,6 +461,17 @@ class Group(Value, frozen=True, gc=False, tag="group"):
     limits: tuple[Limit, ...] = ()
 
 
+class Campaign(Value, frozen=True, gc=False, tag="campaign"):
+    """Flows that share participants: the fields of these with their types, and their statuses.
+
+    What is not declared is not checked. A new participant has the first status (C3).
+    """
+
+    name: str
+    fields: tuple[tuple[str, str], ...] = ()
+    statuses: tuple[str, ...] = ()
+
+
 class Space(Value, frozen=True, gc=False, tag="space"):
     """One workspace: what its flows share.
 
@@ -464,3 +492,4 @@ class Space(Value, frozen=True, gc=False, tag="space"):
     agents: tuple[Agent, ...] = ()
     numbers: tuple[Number, ...] = ()
     groups: tuple[Group, ...] = ()
+    campaigns: tuple[Campaign, ...] = ()

@@ -211,6 +211,23 @@ class Emitted(Output, frozen=True, gc=False, tag="emitted", kw_only=True):
     step: str
 
 
+class ParticipantUpdate(Output, frozen=True, gc=False, tag="participant_update", kw_only=True):
+    """A participant of a campaign was ``created`` or ``updated``: all that it is from now on (R21).
+
+    ``changed`` are the fields that changed, ``status`` among them. ``flow`` and ``step`` are None
+    where an upload or an entry changed it.
+    """
+
+    campaign: str
+    what: str
+    status: str | None = None
+    fields: Data = {}
+    changed: tuple[str, ...] = ()
+    cause: str
+    flow: str | None = None
+    step: str | None = None
+
+
 AnyOutput = (
     Message
     | Cancel
@@ -227,6 +244,7 @@ AnyOutput = (
     | Call
     | HandoverOut
     | Emitted
+    | ParticipantUpdate
 )
 
 

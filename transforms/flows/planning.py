@@ -229,7 +229,7 @@ def _start(trigger: model.Trigger, number: int, flow: model.Flow) -> Start:
             read = merge_reads(iter([*paths, *([trigger.where] if trigger.where else [])]))
             where, path = _test(trigger.where), _value(*paths)
             return Start(trigger, number, reenter, where=where, path=path, reads=read)
-        case model.OnEnter() | model.OnFlow() | model.OnCommunication():
+        case model.OnEnter() | model.OnFlow() | model.OnCommunication() | model.OnParticipant():
             read = merge_reads(e for e in (trigger.where,) if e)
             return Start(trigger, number, reenter, where=_test(trigger.where), reads=read)
         case model.OnInbound() | model.OnCall() | model.OnIncoming():
@@ -326,4 +326,5 @@ def compile_flow(
         watches=watches(flow, exit_whens),
         listens=any(s.ear for s in starts) or any(_hears(n) for n in nodes),
         visits=visits(flow, every),
+        campaign=flow.campaign,
     )

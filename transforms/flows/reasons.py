@@ -71,7 +71,12 @@ REFUSING = {
     "no_claim": "no flow took the message or the call of the user (R13)",
     "goals_forgotten": "the oldest of more than 200 ended sessions is no longer held against goals",
     "computed_audience": "the audience is computed here, others cannot change it",
-    "value_too_large": "a value over the bound of a profile or session",
+    "value_too_large": "a value over the bound of a profile, session or participant",
+    "unknown_campaign": "no such campaign, or the flow belongs to none: there is no participant",
+    "unknown_field": "the campaign declares no such field of its participants",
+    "wrong_type": "the value is not of the type that the campaign declares",
+    "unknown_status": "the campaign has no such status of its participants",
+    "too_many_participants": "the user takes part in as many campaigns as the bound allows",
     "unsupported": "this kind of signal is not handled by this version",
 }
 

@@ -269,6 +269,8 @@ class Run:
         self._looked = None
         view.now = t
         view.zone = self.zone_of(plan)
+        if self.state.participants:
+            view.participant = self.participant_of(plan)
         if session is not None and plan is not None:
             view.entry, view.variables = session.entry, session.variables
             view.message = session.message
@@ -283,6 +285,13 @@ class Run:
             view.entry, view.variables, view.session_id, view.session_started = {}, {}, "", 0
             view.message = {}
         return view
+
+    def participant_of(self, plan: Plan | None) -> Data:
+        """Return the user in a flow's campaign: nothing of other campaigns (C3)."""
+        if plan is None or plan.campaign is None:
+            return {}
+        found = self.state.participants.get(plan.campaign)
+        return {} if found is None else found.data
 
     def forget_look(self) -> None:
         """Make the next look anew: what a session holds, or the user's zone, has changed."""

@@ -40,7 +40,8 @@ _FILE = re.compile(r"[\w./-]+\.yaml")
 _FLAG = re.compile(r"(bypass|backfill)(?!\S)")
 _MIGRATE = re.compile(r"migrate(?!\S)")
 _COMMAND = re.compile(r"(stop|hold|resume|suppress)(?!\S)")
-_ATTACHED = re.compile(r"(consent|unset|untag|tag|profile)(?=\s*[\[{])")
+_ATTACHED = re.compile(r"(consent|unset|untag|tag)(?=\s*[\[{])")
+_UPSERT = re.compile(r"(profile|participant)(?=\s*{)")
 
 COMMANDS = ("stop", "hold", "resume", "suppress")
 HEADERS = ("flows", "user", "zone", "launch", "show")
@@ -289,8 +290,8 @@ def _enter(reader: _Reader, line: Line, at: int, default: str) -> Input:
     flow, found = line.name("a flow"), dict[str, Any]()
     found["data"] = line.mapping()
     while not line.over:
-        if line.take(_ATTACHED):
-            found["profile"] = line.value()
+        if word := line.take(_UPSERT):
+            found[word] = line.mapping()
         elif line.passes("key="):
             found["key"] = line.take(_WORD) or ""
         elif line.passes("member_of="):
@@ -300,6 +301,16 @@ def _enter(reader: _Reader, line: Line, at: int, default: str) -> Input:
         else:
             break
     return Input(0, at, Enter(flow=flow, **found, **_options(reader, line, at, default)))
+
+
+def _upload(reader: _Reader, line: Line, at: int, default: str) -> Input:
+    campaign, found = line.name("a campaign"), dict[str, Any]()
+    fields = line.mapping()
+    while word := line.take(_UPSERT):
+        found[word] = line.mapping()
+    options = _options(reader, line, at, default)
+    row = {"flow": campaign, "operation": "upload", "participant": fields}
+    return Input(0, at, Enter(**(found | row), **options))
 
 
 def _time(reader: _Reader, line: Line, at: int, default: str) -> Input:
@@ -364,6 +375,7 @@ KINDS: dict[str, Kind] = {
     "event": _event,
     "profile": _profile,
     "enter": _enter,
+    "upload": _upload,
     "audience": _audience,
     "communication": _communication,
     "inbound": _inbound,

@@ -46,6 +46,8 @@ class Player:
     def __init__(self, catalog: Catalog, settings: Settings) -> None:
         self.catalog = catalog
         self.state: bytes | None = None
+        self.user = settings.user
+        self.where = settings.where
         self._transcript = Transcript(settings.where, ids=settings.ids)
         self._sent: dict[str, str] = {}
         self._wake: int | None = None

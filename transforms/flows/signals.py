@@ -75,7 +75,11 @@ class Inbound(Heard, frozen=True, gc=False, tag="inbound", omit_defaults=True, k
 
 
 class Enter(Heard, frozen=True, gc=False, tag="enter", omit_defaults=True, kw_only=True):
-    """Put the user into a flow: Flow API, launch, upload, another flow (I9, R21, R22)."""
+    """Put the user into a flow: Flow API, launch, another flow (I9, R22); or upload a participant.
+
+    ``operation`` "upload": ``flow`` names the campaign, and ``participant`` is one row of the
+    upload; the id is that of (upload, row), so a row that comes twice counts once (R21).
+    """
 
     flow: str
     key: str = ""

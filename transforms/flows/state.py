@@ -182,6 +182,14 @@ class Past(Part, array_like=True, gc=False):
     packed: msgspec.Raw
 
 
+class Participant(Part, array_like=True, gc=False):
+    """The user in one campaign (C3): its fields, and its ``status`` among them."""
+
+    data: Data
+    created: int
+    changed: int
+
+
 class State(Part, array_like=True, gc=False):
     """One user.
 
@@ -189,7 +197,7 @@ class State(Part, array_like=True, gc=False):
     last control record taken in, ``memory`` the ids seen, ``dropped`` the newest own time of
     an id dropped for lack of room (R5). ``sequence`` numbers the flow states sent out (R31).
     ``suppressed`` are the flows that a command keeps the user out of, -1 for all.
-    ``presence`` is kept where something reads visits.
+    ``presence`` is kept where something reads visits. ``participants`` are by campaign.
     """
 
     clock: int
@@ -212,3 +220,4 @@ class State(Part, array_like=True, gc=False):
     past: list[Past] = []
     suppressed: list[int] = []
     presence: Presence | None = None
+    participants: dict[str, Participant] = {}

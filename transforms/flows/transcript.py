@@ -123,6 +123,8 @@ class Transcript:
                 return "state", f"{output.sequence}:", [self._standing(output)]
             case out.ProfileUpdate() | out.AudienceUpdate() | out.Emitted():
                 return self._update(output)
+            case out.ParticipantUpdate():
+                return "participant", output.campaign, [_participant(output)]
             case out.Rejection() | out.DeadLetter():
                 kind = "refused" if isinstance(output, out.Rejection) else "dead"
                 where = "/".join(part for part in (output.flow, output.step) if part)
@@ -213,6 +215,14 @@ def _worth(row: out.Communication) -> list[str]:
     cost = "" if row.cost is None else f"cost {row.cost:g}"
     reported = "" if row.reported_cost is None else f"reported cost {row.reported_cost:+g}"
     return [parts, cost, reported]
+
+
+def _participant(output: out.ParticipantUpdate) -> str:
+    """Tell what a participant is, or what of it changed."""
+    whole = output.fields | ({"status": output.status} if output.status is not None else {})
+    told = whole if output.what == "created" else {n: whole.get(n) for n in output.changed}
+    by = f" by {output.flow}/{output.step}" if output.step else ""
+    return f"{output.what} {_data(told)}".rstrip() + by
 
 
 def _data(data: dict[str, Any]) -> str:

@@ -235,7 +235,7 @@ class ExportFields(Value, frozen=True, gc=False, tag="export"):
 class Update(Value, frozen=True, gc=False, tag="update"):
     """Set, unset, increment and append traits and session variables; add and remove tags (C17).
 
-    Targets are ``user.<trait>`` or ``session.<variable>``.
+    Targets are ``user.<trait>``, ``participant.<field>`` or ``session.<variable>``.
     """
 
     set: Named = ()

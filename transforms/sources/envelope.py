@@ -82,7 +82,7 @@ class Inbound(Envelope, frozen=True, gc=False, kw_only=True, tag="inbound"):
 
 
 class Enter(Envelope, frozen=True, gc=False, kw_only=True, tag="enter"):
-    """An entry into a flow; ``schemas/enter.avsc``."""
+    """An entry into a flow, or a participant uploaded; ``schemas/enter.avsc``."""
 
     flow: Text
     key: Short = ""

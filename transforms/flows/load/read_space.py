@@ -13,12 +13,11 @@ from transforms.flows.load.fields import Fields, fields
 from transforms.flows.load.known import Known, of_space
 from transforms.flows.load.nodes import Mapping, Node, Scalar, compose, describe
 from transforms.flows.load.problems import Loaded, Report, Source
+from transforms.flows.load.read_campaigns import TYPES, campaign
 from transforms.flows.load.read_inbound import read_number
 from transforms.flows.load.values import Reading
 
 T = TypeVar("T")
-
-TYPES = ("text", "number", "boolean", "time", "list")
 
 Types = tuple[tuple[str, str], ...]
 
@@ -49,6 +48,7 @@ def _space(reading: Reading, found: Fields) -> model.Space:
         events=_each(reading, found.get("events"), "events", _event),
         traits=_each(reading, found.get("traits"), "traits", _type),
         groups=_each(reading, found.get("groups"), "groups", _group),
+        campaigns=_each(reading, found.get("campaigns"), "campaigns", campaign),
     )
     inner = Reading(reading.report, of_space(declared))
     numbers = _each(inner, found.get("numbers"), "numbers", read_number)

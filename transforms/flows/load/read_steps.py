@@ -15,6 +15,7 @@ from transforms.flows.load.follow import ReadStep
 from transforms.flows.load.nodes import Mapping, Node, Scalar, Sequence, describe
 from transforms.flows.load.problems import quoted, suggest
 from transforms.flows.load.read_branches import read_if, read_split
+from transforms.flows.load.read_campaigns import check_field, target_value
 from transforms.flows.load.read_inbound import match_message
 from transforms.flows.load.read_triggers import MAX_WAIT_DAYS
 from transforms.flows.load.values import Reading, Wants
@@ -186,18 +187,23 @@ def _empty(node: Node | None) -> bool:
 def _targets(reading: Reading, node: Node | None, wants: Wants = "value") -> model.Named:
     for key, _ in node.items if isinstance(node, Mapping) else ():
         _target(reading, key, key.text)
-    return () if node is None else reading.named(node, wants)
+    if node is None or not isinstance(node, Mapping) or wants != "value":
+        return () if node is None else reading.named(node, wants)
+    read = [(key.text, target_value(reading, key.text, value)) for key, value in node.items]
+    return tuple((name, value) for name, value in read if value is not None)
 
 
 def _target(reading: Reading, node: Node, name: str) -> None:
     root, _, rest = name.partition(".")
-    if root not in ("user", "session") or not rest:
+    if root not in ("user", "session", "participant") or not rest:
         said = f'"{name}" cannot be updated'
         known = f'did you mean "user.{name}"?' if "." not in name else ""
-        known = known or "name user.<trait> or session.<variable>"
+        known = known or "name user.<trait>, participant.<field> or session.<variable>"
         reading.problem(node, "invalid-target", said, known)
     elif root == "user":
         reading.check_trait(node, rest)
+    elif root == "participant":
+        check_field(reading, node, rest)
 
 
 def _change_audience(key: str) -> Reader:

@@ -155,6 +155,10 @@ class Reading:
         """Read the name of a group of the space."""
         return self._listed(node, "group", self.known.groups, "groups")
 
+    def campaign(self, node: Node) -> str | None:
+        """Read the name of a campaign of the space."""
+        return self._listed(node, "campaign", self.known.campaigns, "campaigns")
+
     def flow(self, node: Node) -> str | None:
         """Read the name of another flow, which stands beside this one where those are known."""
         name = self.name(node, "a flow")
