@@ -33,6 +33,9 @@ PUBSUB = [
     "google-apitools>=0.5.31,<0.5.32",  # as Beam's own gcp extra pins it
 ]
 
+# The sandbox in which code steps run: a process of its own.
+CODE = ["pydantic-monty>=1.4,<2"]
+
 DEV = [
     "build>=1.2",
     "hypothesis>=6.150",
@@ -56,7 +59,7 @@ TOP_LEVEL = ["towpath", "transforms", "pipelines", "schemas"]
 # What an event costs most in. Compiled, it is the same code, more than twice as fast.
 # Structs stay out of these modules: compiled, they would lose their options.
 HOT = {
-    "transforms/flows": "advance audiences bounds catalog codec dates due effects elapsing "
+    "transforms/flows": "advance answering audiences bounds calling catalog codec dates due effects elapsing "
     "enrolling entry goals handle ids keeping memory plan reaching react run "
     "sending series shelf standing statuses step view",
     "transforms/flows/expressions": "changing compiling condition dates decisions getting "
@@ -101,7 +104,14 @@ setup(
     ext_modules=compiled(),
     zip_safe=False,
     install_requires=BASE,
-    extras_require={"local": LOCAL, "beam": BEAM, "redis": REDIS, "pubsub": PUBSUB, "dev": DEV},
+    extras_require={
+        "local": LOCAL,
+        "beam": BEAM,
+        "redis": REDIS,
+        "pubsub": PUBSUB,
+        "code": CODE,
+        "dev": DEV,
+    },
     entry_points={"console_scripts": ["towpath = towpath.cli.main:main"]},
     classifiers=[
         "Programming Language :: Python :: 3.11",

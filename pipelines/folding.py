@@ -16,6 +16,7 @@ from transforms.flows.catalog import Catalog
 from transforms.flows.outputs import AnyOutput
 from transforms.flows.signals import Signal, Time
 from transforms.flows.step import Behind, fold
+from transforms.sandbox import answer
 from transforms.sources.raw import Bad, dead_letter
 
 TICK = 500
@@ -39,7 +40,7 @@ def fold_user(
     """Fold one user's signals, ending with ``Time(until)`` (R3)."""
     if job.rates is not None:
         return fold_assuming(catalog, job.rates, user, found, job.until)
-    done = fold(catalog, None, (*found, Time(user=user, at=job.until)))
+    done = fold(catalog, None, (*found, Time(user=user, at=job.until)), answer)
     assert not isinstance(done, Behind), "the log of a replay is complete"
     return done.outputs
 

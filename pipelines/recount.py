@@ -49,7 +49,11 @@ PARTS: dict[str, tuple[str, ...]] = {
     "message": (
         "select instant, flow, version, unnest([step, null]), 'messages', '', 1 from message",
     ),
-    "call": ("select instant, flow, version, step, 'calls', kind, 1 from call",),
+    "call": (
+        "select instant, flow, version, step, 'calls', kind, 1 from call",
+        """select instant, flow, version, unnest([step, null]), 'messages', '', 1 from call
+           where kind = 'api'""",
+    ),
     "conversion": (
         "select instant, flow, version, null, apart || 'goals', goal, 1 from conversion",
         """select instant, flow, version, null, apart || 'revenue', goal, money(coalesce(value, 0))

@@ -14,7 +14,15 @@ import yaml
 from transforms.flows.load.nodes import Mapping, Node, Scalar, Sequence, compose
 from transforms.flows.load.problems import Report, Source
 
-SECTIONS = ("channels", "topics", "events", "traits", "audiences")
+SECTIONS = (
+    "channels",
+    "topics",
+    "events",
+    "traits",
+    "audiences",
+    "connections",
+    "destinations",
+)
 SETTINGS = ("space", "zone", "slack", "caps", "quiet_hours")
 
 

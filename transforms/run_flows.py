@@ -23,6 +23,7 @@ from transforms.catalogs import Catalogs, Known
 from transforms.flows import outputs, signals
 from transforms.flows.catalog import NEVER, Catalog
 from transforms.flows.step import Behind, step
+from transforms.sandbox import answer
 
 Key = tuple[str, str]
 """A space and a user's id."""
@@ -75,7 +76,7 @@ def take(
 ) -> Taken | Behind | Exception:
     """Run a step; what it raises is a value, but for want of memory, which may pass."""
     try:
-        done = step(catalog, state, signal)
+        done = step(catalog, state, signal, answer)
         if isinstance(done, Behind):
             return done
         return Taken(done.state, [outputs.encode(o) for o in done.outputs], done.wake_at)

@@ -6,6 +6,8 @@ Examples are steps, triggers and so on as they stand in a file; a test loads eac
 
 from __future__ import annotations
 
+from docs.generating import call_texts
+
 Texts = dict[str, str]
 
 FLOW: Texts = {
@@ -282,9 +284,10 @@ STEPS: dict[str, tuple[str, Texts, str]] = {
         },
         'tell: {webhook: "https://example.com/hook", data: {user: user.id, value: entry.value}}',
     ),
+    **call_texts.STEPS,
     "export": (
         "Writes a record for a destination.",
-        {"export": "The destination's name.", "fields": "The record's fields, as expressions."},
+        {"export": "A destination of the space.", "fields": "The record's fields, as expressions."},
         "leads: {export: crm, fields: {value: entry.value}}",
     ),
     "update": (

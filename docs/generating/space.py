@@ -18,9 +18,16 @@ SPACE: Texts = {
     "events": "The properties of events, with their types. What is not declared is not checked.",
     "traits": "The traits of users, with their types.",
     "audiences": "Groups of users: computed, or `static`.",
+    "connections": "Interfaces that flows call, each with what its requests carry.",
+    "destinations": "Where exports go.",
 }
 CHANNEL: Texts = {"address": "The trait with the address, or `user` for the user's id."}
 TOPIC: Texts = {"opt_in": "Only for users who have said yes; else for all who have not said no."}
+CONNECTION: Texts = {
+    "url": "An https address, which the paths of requests are added to.",
+    "headers": "Headers of every request. One that names a secret holds `env:NAME`.",
+    "auth": "How requests prove who sends them, see below.",
+}
 CAP: Texts = {
     "limit": "How many, and in which period.",
     "channel": "Only messages on this channel count; without it all.",
@@ -54,6 +61,19 @@ audiences:
   regular: count(event "Order Completed" within last 90d) >= 3
   lapsed: last(event "Order Completed") more than 60d ago
   press: static
+
+connections:
+  bureau:
+    url: https://api.example.com/v2
+    headers: {Accept: application/json}
+    auth: {bearer: env:BUREAU_TOKEN}
+
+destinations:
+  crm:       {http: /leads, connection: bureau}
+  folder:    {file: exports/leads, format: jsonl}
+  bucket:    {store: "gs://shop-exports/leads", format: parquet}
+  partners:  {topic: leads}
+  warehouse: {table: leads}
 """
 
 CONSENT = """
@@ -63,6 +83,20 @@ channel that was not refused, and a topic that was not refused (or, with `opt_in
 the word about a topic on a channel goes before the word about the topic. The status
 `unsubscribed` of a message withdraws the consent for its topic on its channel, or, if it has no
 topic, for its channel.
+"""
+
+SECRETS = """
+`auth` is one of `{bearer: env:TOKEN}`, `{basic: USER, password: env:PASSWORD}`,
+`{header: X-Api-Key, value: env:KEY}` and `{signed: env:SECRET}`. A secret is named, never written:
+`env:NAME` is the environment variable that holds it where requests are sent. A secret that stands
+in a file, in an address or in a header of a step is refused. What flows decide names the
+connection and has none of its secrets.
+"""
+
+DESTINATIONS = """
+The key says of which kind a destination is: `http`, a path of a `connection` or an address;
+`file`, a folder, and `store`, a folder of an object store, both with a `format` (`parquet`,
+`jsonl`, `csv` or `avro`); `topic` or `table`, by its name.
 """
 
 AUDIENCES = """
@@ -94,4 +128,9 @@ def page() -> str:
         "Only messages that left count. A cap is judged in the zone of the user.",
         "## audiences",
         AUDIENCES,
+        "## connections",
+        keys(parts["connection"], CONNECTION),
+        SECRETS,
+        "## destinations",
+        DESTINATIONS,
     )

@@ -23,6 +23,7 @@ SPACE = """
 channels: {log: {address: user}, email: {address: email}}
 topics: {news: {}}
 audiences: {club: static, vip: count(event "Order Completed") >= 3}
+destinations: {crm: {topic: leads}}
 """
 HOST = ROOT / "transforms"
 CORE = HOST / "flows"

@@ -148,7 +148,14 @@ def _minutes(window: Window) -> frozenset[int]:
     return frozenset(found)
 
 
-WAITS = (model.Wait, model.WaitUntil, model.WaitWindow, model.WaitFor)
+WAITS = (
+    model.Wait,
+    model.WaitUntil,
+    model.WaitWindow,
+    model.WaitFor,
+    model.CallApi,
+    model.RunCode,
+)
 
 RESULTS = ("opened", "clicked", "replied")
 """Statuses of messages that a winner may be decided by."""

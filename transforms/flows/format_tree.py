@@ -194,6 +194,10 @@ def _verb(verb: model.Verb) -> Fields:
                 template=verb.template,
                 data=_named(verb.data),
             )
+        case model.CallApi():
+            return _call(verb)
+        case model.RunCode():
+            return _kept(code=verb.source, with_=_named(verb.inputs), error=verb.error)
         case model.ExportFields():
             return {"export": verb.destination, "fields": _named(verb.fields) or {}}
         case model.Update():
@@ -271,6 +275,21 @@ def _send(verb: model.Send) -> Fields:
         keep=_flag(verb.keep),
     )
     return {**fields, **dict(verb.branches)}
+
+
+def _call(verb: model.CallApi) -> Fields:
+    timeout = _kept(after=_text(verb.timeout), then=verb.timeout_then)
+    return _kept(
+        call=verb.url,
+        method=verb.method if verb.method != "POST" else None,
+        connection=verb.connection,
+        headers=dict(verb.headers) or None,
+        template=verb.template,
+        data=_named(verb.data),
+        store=dict(verb.store) or None,
+        timeout=timeout or None,
+        error=verb.error,
+    )
 
 
 def _update(verb: model.Update) -> Fields:

@@ -13,7 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from transforms.flows import model
+from transforms.flows import json_schema_apps, model
 from transforms.flows.expressions import Expr
 from transforms.flows.json_schema_parts import PARTS, Schema, closed, map_of, ref
 from transforms.flows.load.read_steps import SEND_BRANCHES
@@ -26,7 +26,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _CITED = re.compile(r"\s*\([A-Z]\d+(-[A-Z]?\d+)?(, [A-Z]\d+(-[A-Z]?\d+)?)*\)")
 """Rules that a docstring cites; whoever completes a file does not look them up."""
 
-STEP_NAMES = {"then", "missing", "otherwise", "timeout_then", "step"}
+STEP_NAMES = {"then", "missing", "otherwise", "timeout_then", "step", "error"}
 """Fields that name a step."""
 
 SPELLINGS: dict[type[model.Value], dict[str, str]] = {
@@ -42,6 +42,8 @@ SPELLINGS: dict[type[model.Value], dict[str, str]] = {
     model.Send: {"channel": "send"},
     model.Promote: {"slot": "promote", "promotion": "show", "lasts": "for", "while_": "while"},
     model.CallWebhook: {"url": "webhook"},
+    model.CallApi: {"url": "call"},
+    model.RunCode: {"source": "code", "inputs": "with"},
     model.ExportFields: {"destination": "export"},
     model.Update: {"set": "update"},
     model.EmitEvent: {"event": "emit", "properties": "with"},
@@ -80,6 +82,8 @@ _LEAVES: dict[Any, Schema] = {
     tuple[model.Channel, ...]: map_of(ref("channel")),
     tuple[model.Topic, ...]: map_of(ref("topic")),
     tuple[model.Audience, ...]: map_of(ref("audience")),
+    tuple[model.Connection, ...]: map_of(ref("connection")),
+    tuple[model.Destination, ...]: map_of(ref("destination")),
     tuple[tuple[str, tuple[tuple[str, str], ...]], ...]: map_of(map_of(ref("type"))),
 }
 
@@ -119,6 +123,10 @@ def space_schema() -> Schema:
         "topic": _object(model.Topic, left_out=("name",)),
         "cap": _object(model.Cap),
         "audience": {**_described(model.Audience), **ref("expression")},
+        "secret": json_schema_apps.SECRET,
+        "auth": {**_described(model.Auth), **json_schema_apps.auth()},
+        "connection": {**_described(model.Connection), **json_schema_apps.connection()},
+        "destination": {**_described(model.Destination), **json_schema_apps.destination()},
     }
     return {"$schema": DIALECT, "title": "A space", **space, "$defs": parts}
 
@@ -227,6 +235,9 @@ def _steps() -> Iterable[Schema]:
             case model.Send:
                 reasons = dict.fromkeys((*SEND_BRANCHES, "then"), ref("step_name"))
                 yield _object(verb, left_out=("branches",), also=reasons)
+            case model.CallApi:
+                keys = {"timeout": _timeout(), "then": ref("step_name")}
+                yield _object(verb, left_out=("timeout", "timeout_then"), also=keys)
             case model.If | model.End:
                 yield _object(verb)
             case _:
@@ -241,11 +252,14 @@ def _plain_step(verb: type[model.Value]) -> Schema:
     return made
 
 
+def _timeout() -> Schema:
+    return closed({"after": ref("duration"), "then": ref("step_name")}, ("after",))
+
+
 def _wait_for() -> Schema:
-    timeout = closed({"after": ref("duration"), "then": ref("step_name")}, ("after",))
     keys: Schema = {
         "wait_for": {"type": "array", "minItems": 1, "items": ref("case")},
-        "timeout": timeout,
+        "timeout": _timeout(),
         "rank": {"type": "boolean"},
         "repeat": {"const": "restart"},
     }

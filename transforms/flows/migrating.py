@@ -122,6 +122,8 @@ def _due(
             due = _lasting(old, new, session, where)
         case model.WaitFor(timeout=old), model.WaitFor(timeout=new) if old != new:
             due = _lasting(old, new, session, where)
+        case model.CallApi(timeout=old), model.CallApi(timeout=new) if old != new and new:
+            due = _lasting(old, new, session, where)
         case model.WaitUntil(moment=old), model.WaitUntil(moment=new) if old != new:
             view = run.look(t, plan, session)
             due = resolve(new, since, view.zone, node.path(view) if node.path else None)

@@ -71,7 +71,8 @@ class Session(Part, array_like=True, gc=False):
     step, ``variants`` holds the drawn branch by split, ``sent`` the newest communication
     by send step, ``happened`` the cases of a ranked wait, ``true`` the exit conditions
     that hold. After the end ``ended`` is set, and the session is a stub for its goals (R24).
-    ``halt`` is set while it is paused or held.
+    ``halt`` is set while it is paused or held. ``call`` is the number of the call whose answer
+    it waits for, 0 for none.
     """
 
     id: str
@@ -96,6 +97,7 @@ class Session(Part, array_like=True, gc=False):
     promotions: list[Promotion] = []
     ended: int | None = None
     halt: Halt | None = None
+    call: int = 0
 
 
 class Communication(Part, array_like=True, gc=False):

@@ -38,6 +38,8 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     senders: frozenset[str] = frozenset()
     hand: frozenset[Root] = frozenset()
     flows: frozenset[str] | None = None
+    connections: frozenset[str] = frozenset()
+    destinations: frozenset[str] = frozenset()
 
     def at_hand(self, *roots: Root) -> Known:
         """Give the names for a place where only these roots can be read."""
@@ -70,6 +72,8 @@ def of_space(space: model.Space) -> Known:
         computed=frozenset(a.name for a in space.audiences if a.when is not None),
         events={name: _kinds(types) for name, types in space.events},
         traits=_kinds(space.traits),
+        connections=frozenset(connection.name for connection in space.connections),
+        destinations=frozenset(destination.name for destination in space.destinations),
     )
 
 
@@ -86,7 +90,7 @@ def of_flow(space: Known, root: nodes.Mapping) -> Known:
     return msgspec.structs.replace(
         space,
         entry=_entry(space, root.get("enter")),
-        session=frozenset(name for _, step in both for name in _variables(step)),
+        session=frozenset(name for key, step in both for name in _variables(key, step)),
         steps=frozenset(name for name, _ in _keys(steps)),
         senders=frozenset(name for name, step in both if _sends(step)),
         hand=IN_SESSION,
@@ -102,11 +106,16 @@ def _keys(node: nodes.Node | None) -> Iterator[tuple[str, nodes.Mapping]]:
 def _sends(step: nodes.Mapping) -> bool:
     """Tell whether a step sends a message; one whose verb is misspelt may."""
     return step.get("send") is not None or (
-        step.get("template") is not None and step.get("webhook") is None
+        step.get("template") is not None
+        and step.get("webhook") is None
+        and step.get("call") is None
     )
 
 
-def _variables(step: nodes.Mapping) -> Iterator[str]:
+def _variables(key: str, step: nodes.Mapping) -> Iterator[str]:
+    """Give the session's variables that a step sets; an answer has the name of its step."""
+    if step.get("code") is not None or step.get("call") is not None:
+        yield key
     for verb in ("update", "increment", "append"):
         for name, _ in _keys(step.get(verb)):
             if name.startswith("session."):

@@ -12,6 +12,7 @@ from transforms.flows.load.fields import Fields, fields
 from transforms.flows.load.known import Known, of_space
 from transforms.flows.load.nodes import Mapping, Node, Scalar, compose, describe
 from transforms.flows.load.problems import Loaded, Report, Source
+from transforms.flows.load.read_apps import read_connection, read_destination
 from transforms.flows.load.values import Reading
 
 T = TypeVar("T")
@@ -47,6 +48,10 @@ def _space(reading: Reading, found: Fields) -> model.Space:
         events=_each(reading, found.get("events"), "events", _event),
         traits=_each(reading, found.get("traits"), "traits", _type),
     )
+    connections = _each(reading, found.get("connections"), "connections", read_connection)
+    declared = msgspec.structs.replace(declared, connections=connections)
+    reading = Reading(reading.report, of_space(declared))
+    destinations = _each(reading, found.get("destinations"), "destinations", read_destination)
     audiences = found.get("audiences")
     names = {k.text for k, _ in audiences.items} if isinstance(audiences, Mapping) else set()
     known = msgspec.structs.replace(of_space(declared), audiences=frozenset(names))
@@ -54,7 +59,9 @@ def _space(reading: Reading, found: Fields) -> model.Space:
     caps = found.read("caps", lambda node: reading.many(node, lambda cap: _cap(reading, cap)))
     computed = _each(reading, audiences, "audiences", _audience)
     found.close()
-    return msgspec.structs.replace(declared, audiences=computed, caps=caps or ())
+    return msgspec.structs.replace(
+        declared, audiences=computed, caps=caps or (), destinations=destinations
+    )
 
 
 def _each(
