@@ -32,7 +32,7 @@ ENDING = {
     "too_far": "the date to wait for, or to send at, is more than 400 days away",
     "overdue": "its wait ran out in a pause whose resume skips such sessions (R26)",
     "flow_changed": "its step is none of the new version, and has no successor (R27)",
-    "call_failed": "its code or its request failed, and the step has no way for that",
+    "call_failed": "code or a request failed; without a way for that the session ends (P24)",
     "too_many_steps": "more than 1,000 steps on one signal, or 10,000 of all sessions (R6)",
     "cascade_too_deep": "it raised signals that raised signals, more than 16 deep (R6)",
 }
