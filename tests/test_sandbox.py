@@ -107,6 +107,33 @@ def test_nothing_is_remembered() -> None:
     assert [sandbox.run(text, {"n": n})[0] for n in (1, 2)] == [{"seen": [1]}, {"seen": [2]}]
 
 
+def test_a_forked_process_says_so() -> None:
+    """Where code cannot run, since the process was forked, that is an error and no endless wait."""
+    text = (
+        "import os; from transforms import sandbox\n"
+        "code = 'def run(n):\\n    return {\"n\": n}'\n"
+        "print(sandbox.run(code, {'n': 1}), flush=True)\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    try:\n        sandbox.run(code, {'n': 2})\n"
+        "    except sandbox.ForkedSandbox as wrong:\n        print(wrong, flush=True)\n"
+        "    os._exit(0)\n"
+        "os.waitpid(child, 0)\n"
+        "print(sandbox.run(code, {'n': 3}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", text], capture_output=True, text=True, timeout=60,
+        env={"PYTHONPATH": ":".join(sys.path)},
+    )  # fmt: skip
+
+    assert done.stdout.split("\n") == [
+        "({'n': 1}, '')",
+        "code cannot run in a forked process: start it by spawn instead",
+        "({'n': 3}, '')",
+        "",
+    ]
+
+
 def test_what_is_printed_goes_nowhere(capfd: pytest.CaptureFixture[str]) -> None:
     """Code does not write into what the host says."""
     sandbox.run("def run():\n    print('secret')\n    return {}\n", {})
@@ -139,6 +166,26 @@ def test_what_the_sandbox_cannot_run_has_a_place() -> None:
             "(@=) is not yet supported [code-sandbox]"
         )
     ]
+
+
+def test_a_worker_without_the_extra_stops_before_it_takes_anything() -> None:
+    """A log that publishes code is refused as a whole where it cannot run, not user by user."""
+    text = (
+        "import sys; sys.modules['pydantic_monty'] = None\n"
+        "from transforms import catalogs, sandbox; from transforms.flows import control, publish\n"
+        "log = publish.records_of({'level': sys.argv[1]}, None, {})\n"
+        "try:\n    catalogs.read_once(tuple(map(control.encode_line, log)))\n"
+        "except sandbox.MissingSandbox as wrong:\n    print(wrong)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", text, FLOW], capture_output=True, text=True,
+        env={"PYTHONPATH": ":".join(sys.path)},
+    )  # fmt: skip
+
+    assert done.stderr == ""
+    assert done.stdout == (
+        "flow level runs code, which needs a sandbox; install it with: pip install 'towpath[code]'\n"
+    )
 
 
 def test_without_the_extra_the_loader_says_what_to_install(tmp_path: Path) -> None:

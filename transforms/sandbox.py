@@ -53,6 +53,10 @@ class MissingSandbox(RuntimeError):
     """A flow has code, and the extra that runs it is not installed."""
 
 
+class ForkedSandbox(RuntimeError):
+    """A process was forked from one that had a sandbox, which would wait for ever there."""
+
+
 class Unfit(ValueError):
     """A result that no state can hold."""
 
@@ -121,8 +125,10 @@ def run(source: str, inputs: dict[str, Any]) -> tuple[dict[str, Any], str]:
         return _plain_map(found), ""
     except MontyError as error:
         return {}, _said(error, source.count("\n") + 1)
-    except (Unfit, RecursionError) as error:
-        return {}, str(error) or "its result is nested too deep"
+    except Unfit as error:
+        return {}, str(error)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        return {}, "its inputs, or its result, are no data"
 
 
 def _feed(text: str, inputs: dict[str, Any]) -> Any:
@@ -199,7 +205,7 @@ def _plain(value: object, depth: int) -> Any:
 
 _LOCK = threading.Lock()
 _POOLS: dict[int, Monty] = {}
-"""The pool of each process by its id: one that was forked must not use its parent's."""
+"""The pool of this process by its id; one that was forked finds its parent's, and must not use it."""
 
 
 def _pool() -> Monty:
@@ -208,11 +214,19 @@ def _pool() -> Monty:
         return found
     with _LOCK:
         if os.getpid() not in _POOLS:
+            if _POOLS:
+                raise ForkedSandbox(
+                    "code cannot run in a forked process: start it by spawn instead"
+                )
             from pydantic_monty import Monty
 
             pool = Monty(min_processes=1)
             pool.__enter__()
-            _POOLS.clear()
             _POOLS[os.getpid()] = pool
-            atexit.register(pool.__exit__, None, None, None)
+            atexit.register(_close, os.getpid())
         return _POOLS[os.getpid()]
+
+
+def _close(process: int) -> None:
+    if process == os.getpid():
+        _POOLS[process].__exit__(None, None, None)

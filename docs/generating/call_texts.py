@@ -10,7 +10,7 @@ STEPS: dict[str, tuple[str, dict[str, str], str]] = {
             "`session.STEP.error`."
         ),
         {
-            "call": "An https address, or a path of the connection.",
+            "call": "An https address, or with a connection a path.",
             "method": "GET, POST (usual), PUT, PATCH or DELETE.",
             "connection": "The name of a connection that has the address and the secrets.",
             "headers": "Headers by name.",

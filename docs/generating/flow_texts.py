@@ -275,7 +275,7 @@ STEPS: dict[str, tuple[str, Texts, str]] = {
     "webhook": (
         "Sends a request: here, an output with everything that it needs.",
         {
-            "webhook": "An https address, or a path of the connection.",
+            "webhook": "An https address, or with a connection a path.",
             "method": "GET, POST (usual), PUT, PATCH or DELETE.",
             "connection": "The name of a connection that has the address and the secrets.",
             "headers": "Headers by name.",

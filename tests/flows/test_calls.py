@@ -112,6 +112,16 @@ def test_an_answer_that_comes_twice_changes_nothing() -> None:
     assert other.outputs[0].reason == "unknown_call"
 
 
+def test_an_answer_that_is_history_moves_nobody() -> None:
+    """An answer that is loaded as history starts, advances and sends nothing (R10)."""
+    found = catalog("ask", ASK)
+    asked = took(found, None, event())
+    name = calls(asked)[0].id
+    old = CallResult(id="r", user="kim", time=START + 5, call=name, ok=True, bypass=True)
+
+    assert took(found, asked.state, old).outputs == ()
+
+
 def test_an_answer_to_somebody_else_s_call_is_refused() -> None:
     """An answer is for the session whose call it names, by its permanent id (R30)."""
     found = catalog("ask", ASK)

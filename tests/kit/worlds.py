@@ -250,7 +250,7 @@ def _verb(
     other = rng.choice(later)
     kind = rng.choice(
         "wait wait wait_until wait_in wait_for wait_for if split send send send promote webhook"
-        " export update audience emit loop enroll enroll leave cancel call code".split()
+        " export update audience emit loop enroll enroll leave cancel call call code code".split()
     )
     match kind:
         case "wait":

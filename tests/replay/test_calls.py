@@ -88,3 +88,14 @@ def test_calls_are_messages_of_their_step_in_every_count(out: tuple[kit.Done, Pa
         ("level", "calls", "code", 6),
     ]
     assert whole == [(6,)]
+
+
+def test_explain_tells_of_calls(out: tuple[kit.Done, Path]) -> None:
+    """A user's history says that code ran, what was asked, and until when it was waited for."""
+    _, folder = out
+    said = kit.towpath("explain", "u1", "--out", folder)
+
+    assert said.code == 0, said.err
+    assert "scored  level: runs code" in said.out
+    assert "scored  ask: POST /scores" in said.out
+    assert "scored  ask: waits until 2024-01-01 02:00:00" in said.out

@@ -351,7 +351,8 @@ def _apply(run: Run, raised: Raised, own: int, t: int) -> Data | None:
             command(run, signal, t, raised.source if raised.flow else None)
             return None
         case CallResult():
-            take_answer(run, signal, t)
+            if not _only_data(signal):
+                take_answer(run, signal, t)
             return None
         case Inbound() | Handover() | Command():
             run.reject("unsupported", t, detail=str(signal.__struct_config__.tag))

@@ -19,13 +19,18 @@ STATUS = "status"
 """What every answer has: the HTTP status."""
 
 _HTTPS = re.compile(r"https://[^\s/?#]+\S*")
-_PATH = re.compile(r"/\S*")
+_PATH = re.compile(r"/(?!/)\S*")
 _HEADER = re.compile(r"[A-Za-z0-9-]+")
 _JSON_PATH = re.compile(r"[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*|\[\d{1,4}\])*", re.ASCII)
 _WITHIN = re.compile(
-    r"https?://[^/?#]*@|[?&](\w*(?:token|secret|passw|key|auth)\w*)=", re.IGNORECASE
+    r"https?://[^/?#]*@"
+    r"|[?&]((?:\w+[_-])?(?:api|access|auth)?[_-]?(?:key|token|secret)|passw\w*|pwd|auth|sig|signature)=",
+    re.IGNORECASE,
 )
-_SECRET = re.compile(r"auth|token|secret|passw|api-?key|cookie|signature|credential", re.IGNORECASE)
+_SECRET = re.compile(
+    r"authori[sz]|authenticat|token|secret|passw|api-?key|cookie|signature|credential",
+    re.IGNORECASE,
+)
 _REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
 
 Headers = tuple[tuple[str, str], ...]
@@ -77,9 +82,14 @@ def check_address(
     within: bool,
     known: str = "write an https:// address, or name a connection",
 ) -> None:
-    """Report what is no https address, nor (``within`` a connection) a path, and secrets in it."""
-    if not _HTTPS.fullmatch(url) and not (within and _PATH.fullmatch(url)):
-        known = "write a path that begins with /, or an https:// address" if within else known
+    """Report what is no https address or, ``within`` a connection, no path; and secrets in it.
+
+    A connection's secrets go to its own address only, so no other one may stand beside it.
+    """
+    if within and not _PATH.fullmatch(url):
+        said = f'"{url}" is not a path of the connection, which has the address'
+        reading.problem(node, "invalid-address", said, "write a path that begins with /")
+    elif not within and not _HTTPS.fullmatch(url):
         reading.problem(node, "invalid-address", f'"{url}" is not an https address', known)
     if (secret := _WITHIN.search(url)) is not None:
         what = f'"{secret[1]}"' if secret[1] else "a user or password"
