@@ -32,6 +32,9 @@ PLACES = {
     "topic": "[topic](#topics)",
     "cap": "[cap](#caps)",
     "audience": "[audience](#audiences)",
+    "connection": "[connection](#connections)",
+    "destination": "[destination](#destinations)",
+    "auth": "map, see below",
 }
 """How a part of the schema is called, with the place where it is explained."""
 
