@@ -17,6 +17,7 @@ from transforms.flows.catalog import Catalog
 from transforms.flows.outputs import AnyOutput
 from transforms.flows.signals import Signal, Time
 from transforms.flows.step import Behind, decided
+from transforms.sandbox import answer
 from transforms.sources.raw import Bad, dead_letter
 
 TICK = 500
@@ -40,7 +41,7 @@ def fold_user(
     """Fold one user's signals, ending with ``Time(until)`` (R3)."""
     if job.rates is not None:
         return accounted(catalog, fold_assuming(catalog, job.rates, user, found, job.until))
-    outputs = decided(catalog, (*found, Time(user=user, at=job.until)))
+    outputs = decided(catalog, (*found, Time(user=user, at=job.until)), answer)
     assert not isinstance(outputs, Behind), "the log of a replay is complete"
     return accounted(catalog, outputs)
 

@@ -24,6 +24,8 @@ SECTIONS = (
     "audiences",
     "groups",
     "campaigns",
+    "connections",
+    "destinations",
 )
 SETTINGS = ("space", "zone", "slack", "caps", "quiet_hours")
 

@@ -6,6 +6,8 @@ Examples are steps, triggers and so on as they stand in a file; a test loads eac
 
 from __future__ import annotations
 
+from docs.generating import call_texts
+
 Texts = dict[str, str]
 
 FLOW: Texts = {
@@ -382,7 +384,7 @@ STEPS: dict[str, tuple[str, Texts, str]] = {
     "webhook": (
         "Sends a request: here, an output with everything that it needs.",
         {
-            "webhook": "An https address, or a path of the connection.",
+            "webhook": "An https address, or with a connection a path.",
             "method": "GET, POST (usual), PUT, PATCH or DELETE.",
             "connection": "The name of a connection that has the address and the secrets.",
             "headers": "Headers by name.",
@@ -391,9 +393,10 @@ STEPS: dict[str, tuple[str, Texts, str]] = {
         },
         'tell: {webhook: "https://example.com/hook", data: {user: user.id, value: entry.value}}',
     ),
+    **call_texts.STEPS,
     "export": (
         "Writes a record for a destination.",
-        {"export": "The destination's name.", "fields": "The record's fields, as expressions."},
+        {"export": "A destination of the space.", "fields": "The record's fields, as expressions."},
         "leads: {export: crm, fields: {value: entry.value}}",
     ),
     "update": (

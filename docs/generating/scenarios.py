@@ -50,6 +50,10 @@ KIND: dict[str, tuple[str, str]] = {
             "it answers, or has a message's id in quotes"
         ),
     ),
+    "answer": (
+        '`answer credit {status: 200, score: 7}`, `answer credit failed "status 500"`',
+        "the answer to the newest call of a step; code is answered by the sandbox",
+    ),
     "time": ("`time`", "nothing happens until then; what is due comes"),
     "command": (
         "`command stop cart key=c1`, `hold cart resume=shift`, `resume cart`, `suppress cart off`",
@@ -85,6 +89,8 @@ SAID = (
     ("`refused`, `dead`", "what was not done, with its [reason](reasons.md)"),
     ("`state`", "where the user stands in all flows, with a number that counts up"),
     ("`participant`", "a participant of a campaign was created, or what of it changed"),
+    ("`call`", "a request whose answer is awaited, or code with its inputs"),
+    ("`answered`", "what the sandbox answered, at once"),
     ("`audience`, `profile`, `emitted`, `webhook`, `export`", "other outputs"),
     ("`next`", "when the user has to be woken; shown where it changes"),
     ("`nothing`", "nothing was decided; with the reason where there is one to tell"),

@@ -39,6 +39,9 @@ PLACES = {
     "group": "[group](#groups)",
     "audience": "[audience](#audiences)",
     "campaign": "[campaign](#campaigns)",
+    "connection": "[connection](#connections)",
+    "destination": "[destination](#destinations)",
+    "auth": "map, see below",
 }
 """How a part of the schema is called, with the place where it is explained."""
 

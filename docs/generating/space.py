@@ -23,6 +23,8 @@ SPACE: Texts = {
     "numbers": "Numbers and senders' names that users write to or call; flows name no others.",
     "groups": "Groups of flows that compete for a user.",
     "campaigns": "What flows share that belong together: the fields of their participants.",
+    "connections": "Interfaces that flows call, each with what its requests carry.",
+    "destinations": "Where exports go.",
 }
 GROUP: Texts = {
     "at_once": "In how many of its flows a user is at most. Without it one, or any number where "
@@ -60,6 +62,11 @@ CAMPAIGN: Texts = {
     "fields": "The fields of participants, with their types. Without them any field is taken.",
     "statuses": "What the status of a participant may be; a new one has the first. Without them "
     "any text is taken, and a new participant has none.",
+}
+CONNECTION: Texts = {
+    "url": "An https address, which the paths of requests are added to.",
+    "headers": "Headers of every request. One that names a secret holds `env:NAME`.",
+    "auth": "How requests prove who sends them, see below.",
 }
 CAP: Texts = {
     "limit": "How many, and in which period.",
@@ -117,6 +124,19 @@ campaigns:
   winter:
     fields: {name: text, size: number, due: time}
     statuses: [new, contacted, done]
+
+connections:
+  bureau:
+    url: https://api.example.com/v2
+    headers: {Accept: application/json}
+    auth: {bearer: env:BUREAU_TOKEN}
+
+destinations:
+  crm:       {http: /leads, connection: bureau}
+  folder:    {file: exports/leads, format: jsonl}
+  bucket:    {store: "gs://shop-exports/leads", format: parquet}
+  partners:  {topic: leads}
+  warehouse: {table: leads}
 """
 
 CONSENT = """
@@ -138,6 +158,20 @@ NUMBERS = """
 A number is compared as it is written, so it has to be written as providers report it. A name of
 digits stands in quotes. Two flows of one folder with the same keyword on a number, or for its
 calls, are an error (I8); a log by which both would run is refused by `towpath replay`.
+"""
+
+SECRETS = """
+`auth` is one of `{bearer: env:TOKEN}`, `{basic: USER, password: env:PASSWORD}`,
+`{header: X-Api-Key, value: env:KEY}` and `{signed: env:SECRET}`. A secret is named, never written:
+`env:NAME` is the environment variable that holds it where requests are sent. A secret that stands
+in a file, in an address or in a header of a step is refused. What flows decide names the
+connection and has none of its secrets.
+"""
+
+DESTINATIONS = """
+The key says of which kind a destination is: `http`, a path of a `connection` or an address;
+`file`, a folder, and `store`, a folder of an object store, both with a `format` (`parquet`,
+`jsonl`, `csv` or `avro`); `topic` or `table`, by its name.
 """
 
 AUDIENCES = """
@@ -209,4 +243,9 @@ def page() -> str:
         "## campaigns",
         keys(parts["campaign"], CAMPAIGN),
         CAMPAIGNS,
+        "## connections",
+        keys(parts["connection"], CONNECTION),
+        SECRETS,
+        "## destinations",
+        DESTINATIONS,
     )

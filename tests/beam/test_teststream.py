@@ -22,6 +22,7 @@ from transforms.flows.scenario import read_stories
 from transforms.flows.scenario_play import log_of, play
 from transforms.flows.step import Done, step
 from transforms.run_flows import Decided, Key, RunFlows, Settings
+from transforms.sandbox import answer
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 CODER = TupleCoder((TupleCoder((StrUtf8Coder(), StrUtf8Coder())), BytesCoder()))
@@ -41,7 +42,7 @@ class Played:
         state, found = None, []
         last = signals.Time(user=self.user, at=end - self.catalog.eras[-1].space.slack)
         for signal in [*self.signals, last]:
-            done = step(self.catalog, state, signal)
+            done = step(self.catalog, state, signal, answer)
             assert isinstance(done, Done)
             state = done.state
             found += [outputs.encode(o) for o in accounted(self.catalog, done.outputs)]
@@ -81,7 +82,7 @@ def stories() -> list[Played]:
         assert read is not None
         for story in read.stories:
             log = log_of(read, story, beside.project, beside.texts)
-            turns = play(read, story, log)
+            turns = play(read, story, log, answer)
             name = f"{path.relative_to(SCENARIOS)}:{story.line + 1}"
             lines = tuple(control.encode_line(record) for record in log)
             found.append(Played(name, story.settings.user, lines, [t.signal for t in turns]))

@@ -18,7 +18,10 @@ ROOT = Path(__file__).parents[2]
 STEPS = ROOT / "tests" / "scenarios" / "steps"
 FLOWS = [
     *sorted((ROOT / "flow_defs").glob("*.yaml")),
-    *(STEPS / f"{name}.yaml" for name in ("send", "chain", "webhook", "wait_for", "update")),
+    *(
+        STEPS / f"{name}.yaml"
+        for name in ("send", "chain", "webhook", "wait_for", "update", "level", "credit", "patient")
+    ),
     ROOT / "tests" / "scenarios" / "control" / "tour.yaml",
     ROOT / "tests" / "scenarios" / "caps" / "one.yaml",
     ROOT / "tests" / "scenarios" / "channels" / "reach.yaml",

@@ -26,6 +26,7 @@ numbers: {"4711": {messages: sms}, "+4930555": {calls: sms}}
 topics: {news: {}}
 audiences: {club: static, vip: count(event "Order Completed") >= 3}
 campaigns: {winter: {fields: {size: number}}}
+destinations: {crm: {topic: leads}}
 """
 HOST = ROOT / "transforms"
 CORE = HOST / "flows"

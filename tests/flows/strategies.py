@@ -29,6 +29,8 @@ SPACE = model.Space(
     ),
     groups=(model.Group("lane"),),
     campaigns=(model.Campaign("winter", (("size", "number"),), ("new", "done")),),
+    connections=(model.Connection("bureau", "https://api.example.com"),),
+    destinations=(model.Destination("crm", "topic", "leads"),),
 )
 TEMPLATES = {name: load_template(name, "Hello").value for name in ("welcome", "offer")}
 
@@ -190,12 +192,12 @@ effects = st.one_of(
         model.CallWebhook,
         st.just("https://example.com/hook"),
         st.sampled_from(["POST", "PUT"]),
-        st.none() | texts,
+        st.none(),
         _HEADERS,
         st.none() | st.sampled_from(sorted(TEMPLATES)),
         named,
     ),
-    st.builds(model.ExportFields, texts, named),
+    st.builds(model.ExportFields, st.just("crm"), named),
     st.builds(model.ChangeAudience, st.just("testers"), st.booleans()),
     st.builds(model.EmitEvent, texts, named),
     st.builds(model.Enroll, names, named),
@@ -208,6 +210,34 @@ plain = st.one_of(
     st.builds(model.WaitWindow, window),
     st.builds(model.Promote, texts, texts, st.none() | delays, optional_condition),
 )
+
+
+CODES = (
+    "def run(total, plan):\n    # a plan: free, or 'pro'\n\n    return {\"gold\": total}\n",
+    'LIMIT = 3\n\n\ndef run(plan, total=None):\n    """Say yes."""\n    return {"a": [LIMIT]}\n',
+)
+_INPUTS = st.tuples(values, values).map(lambda v: (("total", v[0]), ("plan", v[1])))
+_STORES = st.dictionaries(names, st.sampled_from(["a", "a.b[0].c-d"]), max_size=2).map(
+    lambda found: tuple((k, v) for k, v in found.items() if k != "status")
+)
+
+
+@st.composite
+def _call(draw: st.DrawFn, to: st.SearchStrategy[str]) -> model.CallApi:
+    after = draw(st.none() | delays.filter(_month))
+    connection = draw(st.none() | st.just("bureau"))
+    return model.CallApi(
+        url=draw(st.sampled_from(["/", "/x?y=#1"])) if connection else "https://example.com/hook",
+        method=draw(st.sampled_from(["GET", "POST"])),
+        connection=connection,
+        headers=draw(_HEADERS),
+        template=draw(st.none() | st.sampled_from(sorted(TEMPLATES))),
+        data=draw(named),
+        store=draw(_STORES),
+        timeout=after,
+        timeout_then=draw(st.none() | to) if after else None,
+        error=draw(st.none() | to),
+    )
 
 
 @st.composite
@@ -265,6 +295,10 @@ def _short(delay: model.Delay) -> bool:
     return times.longest(delay) < 100 * times.DAY
 
 
+def _month(delay: model.Delay) -> bool:
+    return times.longest(delay) <= 30 * times.DAY
+
+
 def _chain(found: list[str], verbs: list[model.Verb]) -> tuple[model.Step, ...]:
     return tuple(
         model.Step(name, verb, then) for name, verb, then in zip_longest(found, verbs, found[1:])
@@ -301,6 +335,10 @@ def _branches(verb: model.Verb) -> set[str | None]:
             return {gone}
         case model.Send(branches=reasons):
             return {to for _, to in reasons}
+        case model.CallApi(timeout_then=late, error=failed):
+            return {late, failed}
+        case model.RunCode(error=failed):
+            return {failed}
         case _:
             return set()
 
@@ -315,7 +353,7 @@ def _step(
     free = later[0] not in wanted
     to = st.sampled_from(later)
     first = draw(to) if free else later[0]
-    kinds = ["plain", "until", "visit", "for", "if", "match", "split", "send"]
+    kinds = "plain until visit for if match split send call code".split()
     kinds += ["end"] if free else []
     match draw(st.sampled_from(kinds)):
         case "plain":
@@ -342,6 +380,11 @@ def _step(
             return model.Step(name, draw(_split(first, to)))
         case "send":
             return model.Step(name, draw(_send(to)), first)
+        case "call":
+            return model.Step(name, draw(_call(to)), first)
+        case "code":
+            failed, source = draw(st.none() | to), draw(st.sampled_from(CODES))
+            return model.Step(name, model.RunCode(source, draw(_INPUTS), failed), first)
         case _:
             return model.Step(name, model.End(draw(names)))
 

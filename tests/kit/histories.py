@@ -14,6 +14,7 @@ from transforms.flows import outputs as out
 from transforms.flows.catalog import Catalog
 from transforms.flows.signals import (
     AudienceChange,
+    CallResult,
     Command,
     CommunicationUpdate,
     Enter,
@@ -24,6 +25,7 @@ from transforms.flows.signals import (
     Time,
 )
 from transforms.flows.step import Done, step
+from transforms.sandbox import answer
 
 GAPS = (0, 0, 1, 1000, MINUTE, 10 * MINUTE, HOUR, 3 * HOUR, 9 * HOUR, DAY, 2 * DAY)
 STATUSES = ("delivered", "opened", "clicked", "failed", "bounced", "unsubscribed")
@@ -62,6 +64,7 @@ def history(world: World, seed: int, length: int | None = None) -> History:
     rng = random.Random(f"history {seed}")
     user, now = f"u{seed}", world.start
     known: list[str] = []
+    calls: list[str] = []
     handled: list[Handled] = []
     outputs: list[out.AnyOutput] = []
     state: bytes | None = None
@@ -71,9 +74,11 @@ def history(world: World, seed: int, length: int | None = None) -> History:
         now += rng.choice(GAPS) + rng.choice((0, 0, rng.randrange(HOUR)))
         if n == 0 and rng.random() < 0.7:
             signal: Signal = _reachable(user, now)
+        elif calls and rng.random() < 0.3:
+            signal = _answer(rng, user, f"i{n}", now, calls)
         else:
             signal = _signal(rng, user, f"i{n}", now, world.slack, known)
-        done = step(catalog, state, signal)
+        done = step(catalog, state, signal, answer)
         assert isinstance(done, Done)
         state = done.state
         at = max(clock, handling(signal, world.slack))
@@ -83,9 +88,10 @@ def history(world: World, seed: int, length: int | None = None) -> History:
         handled.append(Handled(signal, clock, done.outputs, heard and not refused))
         outputs += done.outputs
         known += [o.communication for o in done.outputs if isinstance(o, out.Message)]
+        calls += [o.id for o in done.outputs if isinstance(o, out.Call) and o.kind == "api"]
         largest = max(largest, len(state or b""))
     until = max(now, clock) + AFTER
-    done = step(catalog, state, Time(user=user, at=until))
+    done = step(catalog, state, Time(user=user, at=until), answer)
     assert isinstance(done, Done)
     outputs += done.outputs
     return History(
@@ -115,6 +121,13 @@ def handling(signal: Signal, slack: int) -> int:
 def _reachable(user: str, now: int) -> Signal:
     traits = {"email": "a@example.com", "phone": "+491511", "plan": "free"}
     return ProfileChange(id="i0", user=user, time=now, set=traits, consent={"club": True})
+
+
+def _answer(rng: random.Random, user: str, name: str, now: int, calls: list[str]) -> CallResult:
+    """Answer one of the last calls, now and then one that is answered already."""
+    call = rng.choice(calls[-4:])
+    result = {"status": 200, "n": rng.choice((1, "x"))}
+    return CallResult(id=name, user=user, time=now, call=call, ok=rng.random() < 0.7, result=result)
 
 
 def _signal(

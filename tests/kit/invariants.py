@@ -120,7 +120,8 @@ def _killed(history: History) -> Iterator[str]:
     records = sorted(history.world.records, key=lambda r: (r.effective_at, r.sequence))
     kills = [record for record in records if isinstance(record, control.Kill)]
     for output in history.outputs if kills else ():
-        if isinstance(output, out.Message | out.Webhook | out.Export):
+        leaves = isinstance(output, out.Call) and output.kind == "api"
+        if leaves or isinstance(output, out.Message | out.Webhook | out.Export):
             channel = output.channel if isinstance(output, out.Message) else None
             on = {(k.flow, k.channel): not k.off for k in kills if k.effective_at <= output.at}
             for (flow, named), live in on.items():

@@ -32,6 +32,7 @@ from transforms.flows.signals import (
     Time,
 )
 from transforms.flows.step import Behind, Done, fold
+from transforms.sandbox import answer
 
 PER_WORLD = 8
 """Histories that share their flows: loading those takes longer than running a history."""
@@ -88,7 +89,7 @@ class Host:
         self.outputs += [out.encode(output) for output in done.outputs]
 
     def _step(self, signals: tuple[Signal, ...]) -> Done | Behind:
-        return fold(self.clean.world.catalog(self.known), self.state, signals)
+        return fold(self.clean.world.catalog(self.known), self.state, signals, answer)
 
     def remembers(self, now: int) -> int:
         """Return since when the ids of signals are surely remembered (R5)."""

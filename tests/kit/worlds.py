@@ -158,6 +158,8 @@ def _space(
     lines += ["topics:", "  news: {}", "  club: {opt_in: true}"]
     lines += ["audiences:", "  vip: static", '  busy: count(event "B" within last 3d) >= 2']
     lines += ["groups:", "  lane: {}", "  road: {at_once: 2, limit: [3 per 2d]}"]
+    lines += ["connections:", "  api: {url: https://api.example.com, auth: {signed: env:KEY}}"]
+    lines += ["destinations:", "  exits: {table: exits}", "  dest: {http: /x, connection: api}"]
     lines += ["caps:"] if caps else []
     for most, per, channel, topic in caps:
         more = f", channel: {channel}" if channel else ""
@@ -287,7 +289,7 @@ def _verb(
     other = rng.choice(later)
     kind = rng.choice(
         "wait wait visit wait_until wait_in wait_for wait_for if match split send send send promote webhook"
-        " export update audience emit loop enroll enroll leave cancel".split()
+        " export update audience emit loop enroll enroll leave cancel call call code code".split()
     )
     match kind:
         case "wait":
@@ -328,6 +330,12 @@ def _verb(
         case "webhook":
             url = "https://api.example.com/x"
             return f'{{webhook: "{url}", data: {{k: entry.k, v: user.score}}, then: {then}}}', []
+        case "call":
+            more = rng.choice(("", f", error: {other}", f", timeout: {{after: 2h, then: {other}}}"))
+            data = "data: {k: entry.k, v: user.score}, store: {n: a.n}"
+            return f"{{call: /x, connection: api, {data}{more}, then: {then}}}", []
+        case "code":
+            return _code(rng, n, then, other)
         case "export":
             return f"{{export: dest, fields: {{k: entry.k, plan: user.plan}}, then: {then}}}", []
         case "update":
@@ -351,6 +359,25 @@ def _verb(
                 f"{{if: [{{when: '{when}', then: {then}}}], else: r{n}}}",
                 [f"  r{n}: {{wait: {rng.choice(('6h', '1d'))}, then: {back}}}"],
             )
+
+
+def _code(rng: random.Random, n: int, then: str, other: str) -> tuple[str, list[str]]:
+    """Write a function that now and then fails, and a step that uses what it returns."""
+    body = rng.choice(
+        (
+            "return {'n': (v or 0) * 2, 'k': k}",
+            "return {'n': 10 / len(k or '')}",
+            "return {'big': ['x' * 99] * 999} if v else {'n': 1}",
+            "return v",
+        )
+    )
+    error = rng.choice(("", f"\n    error: {other}"))
+    inputs = "{k: entry.k, v: user.score}"
+    lines = [f"      def run(k, v):\n        {body}\n    with: {inputs}{error}\n    then: u{n}"]
+    return "\n    code: |", [
+        *lines,
+        f"  u{n}: {{update: {{session.mark: session.s{n}.n}}, then: {then}}}",
+    ]
 
 
 def _wait_for(rng: random.Random, then: str, later: list[str], senders: list[str]) -> str:

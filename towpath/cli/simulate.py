@@ -12,6 +12,7 @@ import msgspec
 from towpath.cli import common
 from towpath.person_text import to_text
 from towpath.scenario_files import folder
+from transforms import sandbox
 from transforms.flows import control
 from transforms.flows.load import Project, show
 from transforms.flows.outputs import Communication, DeadLetter, Rejection, Transition
@@ -38,8 +39,9 @@ a line is a time (2026-03-01 09:00, or +2h after the line before) and what happe
   event Cart Updated {value: 30}         profile {plan: "pro"} consent {email: false}
   audience vip entered                   communication remind opened
   enter cart {value: 30} key=c1          upload winter {name: "Kim"}
-  time            (nothing happens until then)
-  command stop cart                      control drain cart"""
+  command stop cart                      control drain cart
+  answer credit {status: 200, score: 7}  answer credit failed {status: 500}
+  time            (nothing happens until then)"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -139,7 +141,7 @@ class _Simulation:
         if self.player is None or len(story.inputs) == 1 or given.record is not None:
             catalog = catalog_of(log_of(file, story, self.project, self.texts))
             if self.player is None or len(story.inputs) == 1:
-                self.player = Player(catalog, settings)
+                self.player = Player(catalog, settings, sandbox.answer)
             self.player.catalog = catalog
         turn = self.player.take(given)
         if turn is None:

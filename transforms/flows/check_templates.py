@@ -23,7 +23,7 @@ def check(report: Report, root: Map, checked: Checked) -> None:
     for section, followed in (("steps", checked.main), ("on_exit", checked.on_exit)):
         for step in followed.steps:
             verb = step.verb
-            if isinstance(verb, model.Send | model.CallWebhook) and verb.template:
+            if isinstance(verb, model.Send | model.CallWebhook | model.CallApi) and verb.template:
                 span = place(root, section, step.name, "template")
                 _check(report, checked, step.name, verb, span)
 
@@ -32,7 +32,7 @@ def _check(
     report: Report,
     checked: Checked,
     step: str,
-    verb: model.Send | model.CallWebhook,
+    verb: model.Send | model.CallWebhook | model.CallApi,
     span: tuple[int, int],
 ) -> None:
     name = verb.template or ""
@@ -53,7 +53,7 @@ def _check(
 
 
 def _readable(
-    checked: Checked, verb: model.Send | model.CallWebhook, root: str
+    checked: Checked, verb: model.Send | model.CallWebhook | model.CallApi, root: str
 ) -> Collection[str] | None:
     """Return the names under a root, or None where they are not known."""
     known = checked.known

@@ -100,12 +100,12 @@ def webhook(
             headers=dict(verb.headers),
             template=verb.template,
             template_version=template.version if template is not None else None,
-            data=_with_template(run, plan, session, template, data),
+            data=with_template(run, plan, session, template, data),
         )
     )
 
 
-def _with_template(
+def with_template(
     run: Run, plan: Plan, session: Session, template: model.Template | None, data: Data
 ) -> Data:
     """Add what a body's template reads to the named data."""

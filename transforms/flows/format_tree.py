@@ -236,6 +236,10 @@ def _verb(verb: model.Verb) -> Fields:
                 template=verb.template,
                 data=_named(verb.data),
             )
+        case model.CallApi():
+            return _call(verb)
+        case model.RunCode():
+            return _kept(code=verb.source, with_=_named(verb.inputs), error=verb.error)
         case model.ExportFields():
             return {"export": verb.destination, "fields": _named(verb.fields) or {}}
         case model.Update():
@@ -322,6 +326,21 @@ def _send(verb: model.Send) -> Fields:
 
 def _one_or_list(names: list[str]) -> Tree | None:
     return names[0] if len(names) == 1 else _list(names)
+
+
+def _call(verb: model.CallApi) -> Fields:
+    timeout = _kept(after=_text(verb.timeout), then=verb.timeout_then)
+    return _kept(
+        call=verb.url,
+        method=verb.method if verb.method != "POST" else None,
+        connection=verb.connection,
+        headers=dict(verb.headers) or None,
+        template=verb.template,
+        data=_named(verb.data),
+        store=dict(verb.store) or None,
+        timeout=timeout or None,
+        error=verb.error,
+    )
 
 
 def _update(verb: model.Update) -> Fields:

@@ -268,6 +268,10 @@ def _said(verb: model.Verb) -> tuple[Kind, str, tuple[str, ...]]:
             return "send", f"Send {verb.channel}", _sending(verb)
         case model.Promote():
             return "send", f"Promote in {verb.slot}", _promoting(verb)
+        case model.CallApi():
+            return "wait", "Call", (f"{verb.method} {verb.url}", verb.connection or "")
+        case model.RunCode():
+            return "effect", "Code", (", ".join(name for name, _ in verb.inputs),)
         case model.CallWebhook() | model.ExportFields() | model.EmitEvent():
             return _outgoing(verb)
         case model.Update():
@@ -369,6 +373,12 @@ def _ways(step: model.Step) -> Iterator[tuple[str, str | None]]:
             yield "", step.then
             for reason, to in verb.branches:
                 yield reason.replace("_", " "), to
+        case model.CallApi() | model.RunCode():
+            yield "", step.then
+            if isinstance(verb, model.CallApi) and verb.timeout is not None and verb.timeout_then:
+                yield f"after {verb.timeout.text}", verb.timeout_then
+            if verb.error is not None:
+                yield "error", verb.error
         case _:
             yield "", step.then
 

@@ -8,6 +8,7 @@ import msgspec
 
 from transforms.flows import outputs as out
 from transforms.flows.advance import end, exit_conditions
+from transforms.flows.answering import over, take_answer
 from transforms.flows.audiences import (
     change_profile,
     compute,
@@ -30,7 +31,7 @@ from transforms.flows.memory import remember
 from transforms.flows.migrating import migrate
 from transforms.flows.participants import receive
 from transforms.flows.plan import Plan
-from transforms.flows.react import look_again, react, wait_over
+from transforms.flows.react import look_again, react
 from transforms.flows.run import NOBODY, Data, Run
 from transforms.flows.sending import judge
 from transforms.flows.signals import (
@@ -103,7 +104,7 @@ def _fire_session(run: Run, plan: Plan, session: Session, t: int) -> None:
     if session.due is not None and session.due <= t:
         # The exit rules come before the step (section 3): one may become true at this instant.
         if not (plan.exit_conditions and exit_conditions(run, plan, session, t)):
-            wait_over(run, plan, session, t)
+            over(run, plan, session, t)
     elif session.check is not None and session.check <= t:
         look_again(run, plan, session, t)
 
@@ -367,7 +368,11 @@ def _apply(run: Run, raised: Raised, own: int, t: int) -> Data | None:
         case Inbound():
             reply(run, signal, t)
             return {}
-        case CallResult() | Handover() | Command():
+        case CallResult():
+            if not _only_data(signal):
+                take_answer(run, signal, t)
+            return None
+        case Handover() | Command():
             run.reject("unsupported", t, detail=str(signal.__struct_config__.tag))
             return None
         case Time():

@@ -11,6 +11,7 @@ from transforms.flows.expressions import Expr
 from transforms.flows.times import Delay, Moment, Period
 from transforms.flows.verbs import (
     Branch,
+    CallApi,
     CallWebhook,
     CancelAll,
     Case,
@@ -33,6 +34,7 @@ from transforms.flows.verbs import (
     MatchMessage,
     Named,
     Promote,
+    RunCode,
     Send,
     Split,
     Step,
@@ -52,7 +54,9 @@ __all__ = [
     "LAUNCHED",
     "Agent",
     "Audience",
+    "Auth",
     "Branch",
+    "CallApi",
     "CallWebhook",
     "Campaign",
     "CancelAll",
@@ -66,6 +70,8 @@ __all__ = [
     "CaseWhen",
     "ChangeAudience",
     "Channel",
+    "Connection",
+    "Destination",
     "EmitEvent",
     "End",
     "Enroll",
@@ -103,6 +109,7 @@ __all__ = [
     "OnTag",
     "Promote",
     "Reenter",
+    "RunCode",
     "Schedule",
     "Send",
     "Space",
@@ -472,6 +479,36 @@ class Campaign(Value, frozen=True, gc=False, tag="campaign"):
     statuses: tuple[str, ...] = ()
 
 
+class Auth(Value, frozen=True, gc=False, tag="auth"):
+    """How requests prove who sends them; ``secret`` is a reference, ``env:NAME``, never a secret.
+
+    ``name`` is the user of ``basic``, or the header that carries the secret.
+    """
+
+    how: Literal["bearer", "basic", "header", "signed"]
+    secret: str
+    name: str | None = None
+
+
+class Connection(Value, frozen=True, gc=False, tag="connection"):
+    """An interface that flows call: where it is, and what every request carries (J9, J14)."""
+
+    name: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+    auth: Auth | None = None
+
+
+class Destination(Value, frozen=True, gc=False, tag="destination"):
+    """Where exports go (L4, L10): a path of a connection, or of files or objects, a topic, a table."""
+
+    name: str
+    kind: Literal["http", "file", "store", "topic", "table"]
+    address: str
+    connection: str | None = None
+    format: str | None = None
+
+
 class Space(Value, frozen=True, gc=False, tag="space"):
     """One workspace: what its flows share.
 
@@ -493,3 +530,5 @@ class Space(Value, frozen=True, gc=False, tag="space"):
     numbers: tuple[Number, ...] = ()
     groups: tuple[Group, ...] = ()
     campaigns: tuple[Campaign, ...] = ()
+    connections: tuple[Connection, ...] = ()
+    destinations: tuple[Destination, ...] = ()

@@ -188,11 +188,23 @@ class DeadLetter(Output, frozen=True, gc=False, tag="dead_letter", kw_only=True)
 
 
 class Call(FromSession, frozen=True, gc=False, tag="call", kw_only=True):
-    """Foreign code or an API to call; the answer comes back as a ``CallResult``."""
+    """Foreign code or an API to call; the answer comes back as a ``CallResult``.
+
+    ``target`` is a hash of the code, or the address; ``inputs`` are the code's, or what the body
+    is rendered from. ``store`` maps names of the answer to paths in its JSON. From ``expires`` on
+    nobody waits for it. A ``connection`` is named; what it adds, secrets too, is never in here.
+    """
 
     kind: str
     target: str
     inputs: Data
+    method: str | None = None
+    connection: str | None = None
+    headers: dict[str, str] = {}
+    template: str | None = None
+    template_version: str | None = None
+    store: dict[str, str] = {}
+    expires: int | None = None
 
 
 class HandoverOut(Output, frozen=True, gc=False, tag="handover", kw_only=True):

@@ -35,6 +35,7 @@ ENDING = {
     "too_far": "the date to wait for, or to send at, is more than 400 days away",
     "overdue": "its wait ran out in a pause whose resume skips such sessions (R26)",
     "flow_changed": "its step is none of the new version, and has no successor (R27)",
+    "call_failed": "code or a request failed; without a way for that the session ends (P24)",
     "too_many_steps": "more than 1,000 steps on one signal, or 10,000 of all sessions (R6)",
     "cascade_too_deep": "it raised signals that raised signals, more than 16 deep (R6)",
 }
@@ -69,6 +70,7 @@ REFUSING = {
     "type_mismatch": "a condition compared values of different types (R17)",
     "unknown_communication": "no communication of that id is known",
     "no_claim": "no flow took the message or the call of the user (R13)",
+    "unknown_call": "no session waits for the answer of that call, or no more",
     "goals_forgotten": "the oldest of more than 200 ended sessions is no longer held against goals",
     "computed_audience": "the audience is computed here, others cannot change it",
     "value_too_large": "a value over the bound of a profile, session or participant",

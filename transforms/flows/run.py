@@ -6,6 +6,7 @@ The rest of the core works on a run; it opens a blob, and only what it gives bac
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,7 @@ from transforms.flows import outputs as out
 from transforms.flows.catalog import Catalog, Era
 from transforms.flows.ids import hashed
 from transforms.flows.plan import Aims, Node, Plan
-from transforms.flows.signals import Raised, Signal
+from transforms.flows.signals import CallResult, Raised, Signal
 from transforms.flows.state import Session, State
 from transforms.flows.times import utc, zone
 from transforms.flows.view import FlowFacts, View
@@ -34,7 +35,7 @@ class Run:
     ``actor`` is the session whose step is being done, ``walked`` how many steps each did.
     ``told`` is what triggers read of the message whose status is at hand. ``claimer`` is the
     session that takes what the user sent, by its case ``claimed``; ``message`` is what an entry
-    by it begins with.
+    by it begins with. ``answer`` is the host's sandbox, if it has one.
     """
 
     __slots__ = (
@@ -50,6 +51,7 @@ class Run:
         "_zoned",
         "actor",
         "ancestors",
+        "answer",
         "catalog",
         "cause",
         "causes",
@@ -72,8 +74,15 @@ class Run:
         "walked",
     )
 
-    def __init__(self, catalog: Catalog, user: str, state: State) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        user: str,
+        state: State,
+        answer: Callable[[out.Call, str], CallResult] | None = None,
+    ) -> None:
         self.catalog = catalog
+        self.answer = answer
         self.plans = catalog.plans
         self.user = user
         self.state = state

@@ -21,6 +21,7 @@ from transforms.flows.scenario_inbound import sent
 from transforms.flows.scenario_values import Line, LineError
 from transforms.flows.signals import (
     AudienceChange,
+    CallResult,
     Command,
     CommunicationUpdate,
     Enter,
@@ -38,6 +39,7 @@ _OPTION = re.compile(r"(id|key|member_of)=")
 _WORD = re.compile(r"[^\s{]+")
 _FILE = re.compile(r"[\w./-]+\.yaml")
 _FLAG = re.compile(r"(bypass|backfill)(?!\S)")
+_FAILED = re.compile(r"failed(?!\S)")
 _MIGRATE = re.compile(r"migrate(?!\S)")
 _COMMAND = re.compile(r"(stop|hold|resume|suppress)(?!\S)")
 _ATTACHED = re.compile(r"(consent|unset|untag|tag)(?=\s*[\[{])")
@@ -68,7 +70,8 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
 class Input(msgspec.Struct, frozen=True, gc=False):
     """One thing that happens, on a line (from 0): a signal, and the control record if it is one.
 
-    ``communication`` is the send step whose newest message a status is about, or answered.
+    ``communication`` is the send step whose newest message a status is about, or answered,
+    ``call`` the call step whose newest call is answered.
     """
 
     line: int
@@ -77,6 +80,7 @@ class Input(msgspec.Struct, frozen=True, gc=False):
     record: control.ControlRecord | None = None
     file: str | None = None
     communication: str | None = None
+    call: str | None = None
 
 
 class Story(msgspec.Struct, frozen=True, gc=False):
@@ -286,6 +290,18 @@ def _inbound(reader: _Reader, line: Line, at: int, default: str) -> Input:
     return Input(0, at, Inbound(**found, **_options(reader, line, at, default)), communication=step)
 
 
+def _answer(reader: _Reader, line: Line, at: int, default: str) -> Input:
+    step = line.take(_WORD)
+    if step is None:
+        raise line.stop("the name of a call step is expected here")
+    failed = line.take(_FAILED)
+    error = str(line.value()) if failed and line.text[line.at : line.at + 1] == '"' else ""
+    result = line.mapping()
+    options = _options(reader, line, at, default)
+    signal = CallResult(call="", ok=not failed, result=result, error=error, **options)
+    return Input(0, at, signal, call=step)
+
+
 def _enter(reader: _Reader, line: Line, at: int, default: str) -> Input:
     flow, found = line.name("a flow"), dict[str, Any]()
     found["data"] = line.mapping()
@@ -379,6 +395,7 @@ KINDS: dict[str, Kind] = {
     "audience": _audience,
     "communication": _communication,
     "inbound": _inbound,
+    "answer": _answer,
     "time": _time,
     "command": _command,
     "control": _control,

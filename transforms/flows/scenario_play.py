@@ -18,8 +18,8 @@ from transforms.flows.load.project import Project
 from transforms.flows.memory import seen
 from transforms.flows.publish import InvalidLog, catalog_of, records_of
 from transforms.flows.scenario import Input, Settings, Stories, Story, rewritten
-from transforms.flows.signals import Command, Event, Inbound, Signal, Time
-from transforms.flows.step import Behind, step
+from transforms.flows.signals import CallResult, Command, Event, Inbound, Signal, Time
+from transforms.flows.step import Answer, Behind, step
 from transforms.flows.transcript import Transcript
 
 
@@ -43,8 +43,11 @@ class Turn(msgspec.Struct, frozen=True, gc=False):
 class Player:
     """One user of a story. ``catalog`` may be replaced by a later reading of the same log."""
 
-    def __init__(self, catalog: Catalog, settings: Settings) -> None:
+    def __init__(self, catalog: Catalog, settings: Settings, answer: Answer | None = None) -> None:
         self.catalog = catalog
+        self._host = answer
+        self._answers: dict[str, CallResult] = {}
+        self._called: dict[str, str] = {}
         self.state: bytes | None = None
         self.user = settings.user
         self.where = settings.where
@@ -58,7 +61,7 @@ class Player:
         if signal is None:
             return None
         before = self.state
-        done = step(self.catalog, before, signal)
+        done = step(self.catalog, before, signal, self._answer if self._host else None)
         assert not isinstance(done, Behind), "the log of a scenario is complete"
         self.state = done.state
         outputs = accounted(self.catalog, done.outputs)
@@ -66,7 +69,9 @@ class Player:
             if isinstance(output, out.Communication):
                 self._sent[output.step] = output.communication
                 self._sent[f"{output.flow}/{output.step}"] = output.communication
-        said = [self._transcript.line(output) for output in outputs]
+            elif isinstance(output, out.Call):
+                self._called[output.step] = self._called[f"{output.flow}/{output.step}"] = output.id
+        said = [line for output in outputs for line in self._lines(output)]
         said = said or [self._nothing(before, signal)]
         if done.wake_at != self._wake:
             self._wake = done.wake_at
@@ -74,7 +79,22 @@ class Player:
             said.append(f"next {when}")
         return Turn(signal, outputs, done.wake_at, said)
 
+    def _answer(self, call: out.Call, source: str) -> CallResult:
+        assert self._host is not None
+        found = self._answers[call.id] = self._host(call, source)
+        return found
+
+    def _lines(self, output: out.AnyOutput) -> list[str]:
+        """Say what left; under a call, what the sandbox answered."""
+        told = [self._transcript.line(output)]
+        if isinstance(output, out.Call) and output.id in self._answers:
+            told.append(self._transcript.answer(output, self._answers[output.id]))
+        return told
+
     def _resolved(self, given: Input) -> Signal | None:
+        if given.call is not None and isinstance(given.signal, CallResult):
+            call = self._called.get(given.call)
+            return call and msgspec.structs.replace(given.signal, call=call)  # type: ignore[return-value]
         if given.communication is None:
             return given.signal
         found = self._sent.get(given.communication)
@@ -150,8 +170,8 @@ def unplayable(file: Stories, line: int, message: str, known: str = "") -> Unpla
 
 
 def silent(file: Stories, given: Input) -> Unplayable:
-    """Make the error for a status of a message that was never made."""
-    said = f'"{given.communication}" has sent nothing so far'
+    """Make the error for a status of a message that was never made, or an answer to no call."""
+    said = f'"{given.communication or given.call}" has sent nothing so far'
     return unplayable(file, given.line, said)
 
 
@@ -161,14 +181,19 @@ def catalog_for(lines: tuple[bytes, ...]) -> Catalog:
     return catalog_of([control.decode_line(line) for line in lines])
 
 
-def play(file: Stories, story: Story, log: Iterable[control.ControlRecord]) -> list[Turn]:
-    """Play a story on the core. Raises Unplayable."""
+def play(
+    file: Stories,
+    story: Story,
+    log: Iterable[control.ControlRecord],
+    answer: Answer | None = None,
+) -> list[Turn]:
+    """Play a story on the core; ``answer`` is the sandbox for its code. Raises Unplayable."""
     try:
         catalog = catalog_for(tuple(control.encode_line(record) for record in log))
     except InvalidLog as error:
         said = "; ".join([str(error), *(p.message for p in error.problems)])
         raise unplayable(file, story.line, said) from None
-    player, turns = Player(catalog, story.settings), list[Turn]()
+    player, turns = Player(catalog, story.settings, answer), list[Turn]()
     for given in story.inputs:
         turn = player.take(given)
         if turn is None:
@@ -177,11 +202,13 @@ def play(file: Stories, story: Story, log: Iterable[control.ControlRecord]) -> l
     return turns
 
 
-def told(file: Stories, project: Project, texts: Mapping[str, str]) -> str:
+def told(
+    file: Stories, project: Project, texts: Mapping[str, str], answer: Answer | None = None
+) -> str:
     """Play all stories of a file; return the file as it should be. Raises Unplayable."""
     said: dict[int, list[str]] = {}
     for story in file.stories:
-        turns = play(file, story, log_of(file, story, project, texts))
+        turns = play(file, story, log_of(file, story, project, texts), answer)
         for given, turn in zip(story.inputs, turns, strict=True):
             said[given.line] = turn.said
     return rewritten(file, said)

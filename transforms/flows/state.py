@@ -72,7 +72,8 @@ class Session(Part, array_like=True, gc=False):
     by send step, ``happened`` the cases of a ranked wait, ``true`` the exit conditions
     that hold. After the end ``ended`` is set, and the session is a stub for its goals (R24).
     ``halt`` is set while it is paused or held. ``message`` is what the user sent to it last.
-    ``ends`` is set in a wait within a visit: when its time is over.
+    ``ends`` is set in a wait within a visit: when its time is over. ``call`` is the number of the
+    call whose answer it waits for, 0 for none.
     """
 
     id: str
@@ -99,6 +100,7 @@ class Session(Part, array_like=True, gc=False):
     halt: Halt | None = None
     message: Data = {}
     ends: int | None = None
+    call: int = 0
 
 
 class Communication(Part, array_like=True, gc=False):

@@ -2,6 +2,8 @@
 
     step(catalog, blob, signal) -> Done(blob', outputs, wake_at) | Behind(until)
 
+A host with a sandbox gives a third thing, ``answer``, a function of a call and its code that has
+no memory: so what code steps return is in the state before anything else happens (section 4).
 Every host decides by this alone; ``fold`` is the same over several signals of one user. A host
 asks ``unheard`` first, so that an event which no definition reads costs no look at the state.
 """
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from transforms.flows.calling import Answer
 from transforms.flows.catalog import NEVER, Catalog
 from transforms.flows.codec import decode, encode
 from transforms.flows.due import soonest
@@ -21,20 +24,27 @@ from transforms.flows.run import Run
 from transforms.flows.signals import Command, Event, Inbound, Signal, Time
 from transforms.flows.state import State
 
-__all__ = ["Behind", "Done", "advance", "decided", "fold", "step", "unheard"]
+__all__ = ["Answer", "Behind", "Done", "advance", "decided", "fold", "step", "unheard"]
 
 
-def step(catalog: Catalog, state: bytes | None, signal: Signal) -> Done | Behind:
-    """Handle one signal of one user (R1-R7)."""
-    return fold(catalog, state, (signal,))
+def step(
+    catalog: Catalog, state: bytes | None, signal: Signal, answer: Answer | None = None
+) -> Done | Behind:
+    """Handle one signal of one user (R1-R7); ``answer`` is the host's sandbox for code."""
+    return fold(catalog, state, (signal,), answer)
 
 
-def fold(catalog: Catalog, state: bytes | None, signals: Iterable[Signal]) -> Done | Behind:
+def fold(
+    catalog: Catalog,
+    state: bytes | None,
+    signals: Iterable[Signal],
+    answer: Answer | None = None,
+) -> Done | Behind:
     """Handle signals of one user in this order; the same as ``step`` on each in turn (R3).
 
     If the control log is not complete for one of them, nothing of all is done.
     """
-    run = _run(catalog, state, signals)
+    run = _run(catalog, state, signals, answer)
     if run is None:
         return Done(state, (), _wake(state))
     if isinstance(run, Behind):
@@ -47,15 +57,19 @@ def fold(catalog: Catalog, state: bytes | None, signals: Iterable[Signal]) -> Do
     )
 
 
-def decided(catalog: Catalog, signals: Iterable[Signal]) -> tuple[AnyOutput, ...] | Behind:
+def decided(
+    catalog: Catalog, signals: Iterable[Signal], answer: Answer | None = None
+) -> tuple[AnyOutput, ...] | Behind:
     """Give what a new user's signals bring about, where nothing follows them: the end of a replay."""
-    run = _run(catalog, None, signals)
+    run = _run(catalog, None, signals, answer)
     if run is None or isinstance(run, Behind):
         return run or ()
     return tuple(run.outputs)
 
 
-def _run(catalog: Catalog, state: bytes | None, signals: Iterable[Signal]) -> Run | Behind | None:
+def _run(
+    catalog: Catalog, state: bytes | None, signals: Iterable[Signal], answer: Answer | None
+) -> Run | Behind | None:
     """Take signals in; give the run that holds what they did, or None where nobody was touched."""
     run: Run | None = None
     for signal in signals:
@@ -66,7 +80,7 @@ def _run(catalog: Catalog, state: bytes | None, signals: Iterable[Signal]) -> Ru
             if catalog.complete_until < at:
                 return Behind(at)
             continue
-        run = run or _open(catalog, state, signal)
+        run = run or _open(catalog, state, signal, answer)
         until = advance(run, signal)
         if until is not None:
             return Behind(until)
@@ -96,9 +110,9 @@ def _asks(signal: Signal) -> bool:
     return isinstance(signal, Time) or (isinstance(signal, Command) and signal.what == "wake")
 
 
-def _open(catalog: Catalog, state: bytes | None, signal: Signal) -> Run:
+def _open(catalog: Catalog, state: bytes | None, signal: Signal, answer: Answer | None) -> Run:
     opened = State(clock=-1, absorbed=-1) if state is None else decode(state)
-    return Run(catalog, signal.user, opened)
+    return Run(catalog, signal.user, opened, answer)
 
 
 def advance(run: Run, signal: Signal) -> int | None:

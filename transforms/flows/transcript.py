@@ -12,6 +12,7 @@ from typing import Any, assert_never
 from zoneinfo import ZoneInfo
 
 from transforms.flows import outputs as out
+from transforms.flows.signals import CallResult
 from transforms.flows.times import at_local, local
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -81,6 +82,11 @@ class Transcript:
         text += f" {told}" if told else ""
         return f"{text}  id={output.id}" if self._ids else text
 
+    def answer(self, call: out.Call, found: CallResult) -> str:
+        """Write what a sandbox answered."""
+        words = value(found.result) if found.ok else found.error
+        return f"{self.clock(call.at)}  {'answered':<9}  {self._place(call)} {words}"
+
     def _session(self, flow: str, session: str) -> str:
         if session not in self._sessions:
             count = self._counts[flow] = self._counts.get(flow, 0) + 1
@@ -133,7 +139,7 @@ class Transcript:
             case out.Cancel():
                 return "cancel", output.communication, [output.reason]
             case out.Call():
-                return "call", self._place(output), [output.kind, output.target]
+                return "call", self._place(output), self._call(output)
             case out.HandoverOut():
                 return "handover", output.to, []
             case _:
@@ -157,6 +163,16 @@ class Transcript:
                 return "left", place, [lasted, reason, output.variant or ""]
             case _:
                 return output.what, session, [f"at {output.step}", reason, lasted, silent]
+
+    def _call(self, output: out.Call) -> list[str]:
+        if output.kind == "code":
+            return ["code", _data(output.inputs)]
+        words = [f"{output.method} {output.target}"]
+        words += [f"connection {output.connection}" if output.connection else ""]
+        words += [f"template {output.template}" if output.template else ""]
+        words += [f"headers {value(output.headers)}" if output.headers else ""]
+        words += [_data(output.inputs), f"store {value(output.store)}" if output.store else ""]
+        return words
 
     def _conversion(self, output: out.Conversion) -> tuple[str, str, list[str]]:
         amount = "" if output.value is None else f"value {value(output.value)}"

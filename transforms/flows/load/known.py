@@ -55,6 +55,8 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     campaign: str | None = None
     participant: Types | None = None
     statuses: frozenset[str] = frozenset()
+    connections: frozenset[str] = frozenset()
+    destinations: frozenset[str] = frozenset()
 
     def at_hand(self, *roots: Root) -> Known:
         """Give the names for a place where only these roots can be read."""
@@ -107,6 +109,8 @@ def of_space(space: model.Space) -> Known:
         numbers={number.name: number for number in space.numbers},
         groups=frozenset(group.name for group in space.groups),
         campaigns=frozenset(campaign.name for campaign in space.campaigns),
+        connections=frozenset(connection.name for connection in space.connections),
+        destinations=frozenset(destination.name for destination in space.destinations),
     )
 
 
@@ -123,7 +127,7 @@ def of_flow(space: Known, root: nodes.Mapping) -> Known:
     return msgspec.structs.replace(
         space,
         entry=_entry(space, root.get("enter")),
-        session=frozenset(name for _, step in both for name in _variables(step)),
+        session=frozenset(name for key, step in both for name in _variables(key, step)),
         steps=frozenset(name for name, _ in _keys(steps)),
         senders=frozenset(name for name, step in both if _sends(step)),
         hand=IN_SESSION,
@@ -139,11 +143,16 @@ def _keys(node: nodes.Node | None) -> Iterator[tuple[str, nodes.Mapping]]:
 def _sends(step: nodes.Mapping) -> bool:
     """Tell whether a step sends a message; one whose verb is misspelt may."""
     return step.get("send") is not None or (
-        step.get("template") is not None and step.get("webhook") is None
+        step.get("template") is not None
+        and step.get("webhook") is None
+        and step.get("call") is None
     )
 
 
-def _variables(step: nodes.Mapping) -> Iterator[str]:
+def _variables(key: str, step: nodes.Mapping) -> Iterator[str]:
+    """Give the session's variables that a step sets; an answer has the name of its step."""
+    if step.get("code") is not None or step.get("call") is not None:
+        yield key
     for verb in ("update", "increment", "append"):
         for name, _ in _keys(step.get(verb)):
             if name.startswith("session."):

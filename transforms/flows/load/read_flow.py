@@ -11,10 +11,10 @@ import msgspec
 from transforms.flows import checks, model
 from transforms.flows.load.fields import Fields, fields
 from transforms.flows.load.follow import Followed, follow
-from transforms.flows.load.known import Known, of_flow, of_space
+from transforms.flows.load.known import of_flow, of_space
 from transforms.flows.load.nodes import Mapping as Map
 from transforms.flows.load.nodes import Node, compose
-from transforms.flows.load.problems import Loaded, Report, Source
+from transforms.flows.load.problems import Judge, Loaded, Report, Source
 from transforms.flows.load.read_campaigns import campaign_in
 from transforms.flows.load.read_steps import steps
 from transforms.flows.load.read_triggers import exit_rules, goals, reenter, triggers
@@ -29,11 +29,13 @@ def load_flow(
     space: model.Space,
     templates: Mapping[str, model.Template],
     flows: frozenset[str] | None = None,
+    judge: Judge | None = None,
 ) -> Loaded[model.Flow]:
     """Read a flow from the text of its file and check it against its space and templates.
 
     ``path`` names the file in problems; its stem is the flow's id. ``flows`` are the flows
-    beside it; without them a reference to another flow is not checked.
+    beside it; without them a reference to another flow is not checked. ``judge`` is the sandbox
+    that is to run the flow's code; without it only the language is checked.
     """
     report = Report(Source(path, text))
     root = compose(report)
@@ -46,8 +48,8 @@ def load_flow(
     known = known.of_campaign(space, campaign_in(root))
     reading = Reading(report, known)
     found = Fields(reading, root, "the flow")
-    on_exit = _steps(report, known, found.get("on_exit"), "on_exit")
-    main = _steps(report, known, found.get("steps"), "steps")
+    on_exit = _steps(Reading(report, known, judge), found.get("on_exit"), "on_exit")
+    main = _steps(Reading(report, known, judge), found.get("steps"), "steps")
     flow = _flow(reading, found, path, main, on_exit)
     found.close()
     checks.check_flow(report, root, checks.Checked(flow, main, on_exit, space, templates, known))
@@ -71,11 +73,12 @@ def load_goals(
     return report.done(goals(Reading(report, known), inner))
 
 
-def _steps(report: Report, known: Known, node: Node | None, what: str) -> Followed:
+def _steps(reading: Reading, node: Node | None, what: str) -> Followed:
     if node is None:
         return follow([])
     names = frozenset(key.text for key, _ in node.items) if isinstance(node, Map) else frozenset()
-    return follow(steps(Reading(report, known.within(names)), node, what))
+    inside = Reading(reading.report, reading.known.within(names), reading.judge)
+    return follow(steps(inside, node, what))
 
 
 def _flow(

@@ -13,6 +13,7 @@ from transforms.flows.load.fields import Fields, fields
 from transforms.flows.load.known import Known, of_space
 from transforms.flows.load.nodes import Mapping, Node, Scalar, compose, describe
 from transforms.flows.load.problems import Loaded, Report, Source
+from transforms.flows.load.read_apps import read_connection, read_destination
 from transforms.flows.load.read_campaigns import TYPES, campaign
 from transforms.flows.load.read_inbound import read_number
 from transforms.flows.load.values import Reading
@@ -52,7 +53,10 @@ def _space(reading: Reading, found: Fields) -> model.Space:
     )
     inner = Reading(reading.report, of_space(declared))
     numbers = _each(inner, found.get("numbers"), "numbers", read_number)
-    declared = msgspec.structs.replace(declared, numbers=numbers)
+    connections = _each(reading, found.get("connections"), "connections", read_connection)
+    declared = msgspec.structs.replace(declared, numbers=numbers, connections=connections)
+    inner = Reading(reading.report, of_space(declared))
+    destinations = _each(inner, found.get("destinations"), "destinations", read_destination)
     audiences = found.get("audiences")
     names = {k.text for k, _ in audiences.items} if isinstance(audiences, Mapping) else set()
     known = msgspec.structs.replace(of_space(declared), audiences=frozenset(names))
@@ -63,7 +67,13 @@ def _space(reading: Reading, found: Fields) -> model.Space:
     caps = found.read("caps", lambda node: reading.many(node, lambda cap: _cap(reading, cap)))
     computed = _each(reading, audiences, "audiences", _audience)
     found.close()
-    return msgspec.structs.replace(declared, audiences=computed, caps=caps or (), agents=agents)
+    return msgspec.structs.replace(
+        declared,
+        audiences=computed,
+        caps=caps or (),
+        agents=agents,
+        destinations=destinations,
+    )
 
 
 def _each(
