@@ -33,6 +33,9 @@ ENDING = {
     "overdue": "its wait ran out in a pause whose resume skips such sessions (R26)",
     "flow_changed": "its step is none of the new version, and has no successor (R27)",
     "too_many_steps": "more than 1,000 steps on one signal, or 10,000 of all sessions (R6)",
+    "merged": "the user had an older session of the flow and key under another key (R8)",
+    "erased": "the user was erased (R32); also of a signal from before, or that starts nobody",
+    "replaced": "an imported state replaced the user's",
     "cascade_too_deep": "it raised signals that raised signals, more than 16 deep (R6)",
 }
 
@@ -55,6 +58,7 @@ HALTING = {
     "held": "the session is held by a command (B8)",
     "decided": "what the session waits for has come; it goes on at the resume",
     "migrated": "the session was taken along to a new version, and waits there (R27)",
+    "joined": "the session came from another key of the user, and waits on (R8)",
     "resumed": "the session goes on waiting after a pause or a hold",
 }
 """What rows of sessions that stand still say."""
@@ -67,6 +71,12 @@ REFUSING = {
     "goals_forgotten": "the oldest of more than 200 ended sessions is no longer held against goals",
     "computed_audience": "the audience is computed here, others cannot change it",
     "value_too_large": "a value over the bound of a profile or session",
+    "identity_cycle": "the key is this very user already, by way of the other one (R8)",
+    "too_many_held": "more than 100 signals wait for the state of another key (R8)",
+    "too_many_merged": "the user had more than 200 other keys (R8)",
+    "user_exists": "a state is imported for a new user, unless the order says replace",
+    "invalid_state": "the state to import is none, or too large",
+    "other_log": "the state to import is of flows or steps that this space does not have",
     "unsupported": "this kind of signal is not handled by this version",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
@@ -11,6 +12,7 @@ from transforms.flows import control
 from transforms.flows import outputs as out
 from transforms.flows.catalog import NEVER, Catalog
 from transforms.flows.codec import decode
+from transforms.flows.identity import looped
 from transforms.flows.ids import short
 from transforms.flows.load.problems import Problem, suggest
 from transforms.flows.load.project import Project
@@ -31,46 +33,73 @@ class Unplayable(ValueError):
 
 
 class Turn(msgspec.Struct, frozen=True, gc=False):
-    """One line played: the signal as the core got it, what came of it, and that in words."""
+    """One line played: the signals as the core got them, what came of it, and that in words.
 
-    signal: Signal
+    ``signals`` are the line's own, then what keys told each other because of it (R8).
+    """
+
+    signals: tuple[Signal, ...]
     outputs: tuple[out.AnyOutput, ...]
-    wake_at: int | None
     said: list[str]
 
 
 class Player:
-    """One user of a story. ``catalog`` may be replaced by a later reading of the same log."""
+    """One user of a story, and the other keys that it names.
+
+    ``catalog`` may be replaced by a later reading of the same log.
+    """
 
     def __init__(self, catalog: Catalog, settings: Settings) -> None:
         self.catalog = catalog
-        self.state: bytes | None = None
+        self._user = settings.user
+        self._states: dict[str, bytes | None] = {}
         self._transcript = Transcript(settings.where, ids=settings.ids)
         self._sent: dict[str, str] = {}
-        self._wake: int | None = None
+        self._wakes: dict[str, int | None] = {}
+        self._exported: out.Data = {}
 
     def take(self, given: Input) -> Turn | None:
         """Let one thing happen; None if it is about a message that was never made."""
         signal = self._resolved(given)
         if signal is None:
             return None
-        before = self.state
-        done = step(self.catalog, before, signal)
+        left, taken = deque([signal]), list[Signal]()
+        outputs, said = list[out.AnyOutput](), list[str]()
+        while left:
+            taken.append(left.popleft())
+            before = self._states.get(taken[-1].user)
+            found = self._step(taken[-1], said)
+            outputs += found
+            left += filter(None, map(looped, found))
+            if not found and len(taken) == 1:
+                said.insert(0, self._nothing(before, signal) + self._at(signal.user))
+        return Turn(tuple(taken), tuple(outputs), said)
+
+    def _step(self, signal: Signal, said: list[str]) -> tuple[out.AnyOutput, ...]:
+        user = signal.user
+        done = step(self.catalog, self._states.get(user), signal)
         assert not isinstance(done, Behind), "the log of a scenario is complete"
-        self.state = done.state
+        self._states[user] = done.state
         for output in done.outputs:
             if isinstance(output, out.Communication):
                 self._sent[output.step] = output.communication
                 self._sent[f"{output.flow}/{output.step}"] = output.communication
-        said = [self._transcript.line(output) for output in done.outputs]
-        said = said or [self._nothing(before, signal)]
-        if done.wake_at != self._wake:
-            self._wake = done.wake_at
-            when = "never" if self._wake is None else self._transcript.clock(self._wake)
-            said.append(f"next {when}")
-        return Turn(signal, done.outputs, done.wake_at, said)
+            elif isinstance(output, out.StateExport):
+                self._exported = msgspec.json.decode(msgspec.json.encode(output.data))
+            said.append(self._transcript.line(output) + self._at(user))
+        if done.wake_at != self._wakes.get(user):
+            wake = self._wakes[user] = done.wake_at
+            when = "never" if wake is None else self._transcript.clock(wake)
+            said.append(f"next {when}{self._at(user)}")
+        return done.outputs
+
+    def _at(self, user: str) -> str:
+        return "" if user == self._user else f"  user={user}"
 
     def _resolved(self, given: Input) -> Signal | None:
+        signal = given.signal
+        if isinstance(signal, Command) and signal.what == "import":
+            return msgspec.structs.replace(signal, data=signal.data | {"state": self._exported})
         if given.communication is None or not isinstance(given.signal, CommunicationUpdate):
             return given.signal
         found = self._sent.get(given.communication)
