@@ -78,7 +78,7 @@ def refused(run: Run, signal: Signal, own: int, t: int) -> bool:
     starts = isinstance(signal, Event | ProfileChange | Enter | Inbound)
     if own <= identity.erased or (bare and not starts):
         state.clock = t
-        run.begin(signal.id, t, f"{signal.id}@{t}")  # type: ignore[union-attr]
+        run.begin(signal.id, t, f"{signal.id} erased {t}")  # type: ignore[union-attr]
         run.reject("erased", t)
         return True
     if bare:

@@ -10,7 +10,7 @@ import msgspec
 
 from transforms.flows import codec, signals
 from transforms.flows import outputs as out
-from transforms.flows.erasing import BY
+from transforms.flows.erasing import BY, end_all
 from transforms.flows.ids import SHORT, short
 from transforms.flows.marks import SEALED
 from transforms.flows.memory import ENTRY
@@ -37,6 +37,8 @@ def leaves(run: Run, signal: Signal, t: int) -> bool:
         return False
     if to is None and not marked:
         return False
+    # What is loaded as backfill may come again, and is not the same output then.
+    run.begin(signal.id, t, f"{signal.id} to {t}")  # type: ignore[union-attr]
     if to is not None and (identity is None or identity.to != to):
         _hand_over(run, to, signal.bypass or signal.backfill, t)  # type: ignore[union-attr]
     identity = run.state.identity
@@ -218,12 +220,22 @@ def arrived(run: Run, given: Handover, own: int, t: int) -> State | None:
         return None
     elif identity.erased is not None and (own <= identity.erased or run.state.absorbed == SEALED):
         run.reject("erased", t, detail=given.source)
+        _end_theirs(run, given, "erased", t)
         _note(run, given.id, [])
         return None
     elif len(identity.merged) >= MOST_MERGED * SHORT:
         run.reject("too_many_merged", t, detail=given.source)
+        _end_theirs(run, given, "too_many_merged", t)
         return None
     return codec.decode(given.state)
+
+
+def _end_theirs(run: Run, given: Handover, reason: str, t: int) -> None:
+    """End the sessions of a state that is not taken in: none is lost without a row (R7)."""
+    mine = run.state
+    run.renew(codec.decode(given.state))
+    end_all(run, reason, t)
+    run.renew(mine)
 
 
 def _take_back(run: Run, identity: Identity, to: str, t: int) -> None:

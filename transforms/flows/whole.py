@@ -19,6 +19,8 @@ def apart(run: Run, signal: Signal, t: int) -> bool:
         return True
     if not isinstance(signal, Command) or signal.what not in ("export", "import"):
         return False
+    if run.fresh:
+        run.begin(signal.id, t, f"{signal.id} of {t}")
     if signal.what == "export":
         export_state(run, t)
     else:
