@@ -56,14 +56,15 @@ TOP_LEVEL = ["towpath", "transforms", "pipelines", "schemas"]
 # What an event costs most in. Compiled, it is the same code, more than twice as fast.
 # Structs stay out of these modules: compiled, they would lose their options.
 HOT = {
-    "transforms/flows": "advance audiences bounds catalog codec dates due effects elapsing "
-    "enrolling entry goals handle ids keeping memory plan reaching react run "
-    "sending series shelf standing statuses step view",
+    "transforms/flows": "advance ages audiences bounds carrying catalog codec dates due effects "
+    "elapsing enrolling entry erasing goals handle identity ids keeping marks memory merging "
+    "plan reaching react run "
+    "sending series shelf standing statuses step view whole",
     "transforms/flows/expressions": "changing compiling condition dates decisions getting "
     "relations values",
     "transforms/sources": "csv_rows mapped values",
     "transforms": "decode",
-    "pipelines": "folding ordering reading tables",
+    "pipelines": "folding identities ordering reading tables",
 }
 
 

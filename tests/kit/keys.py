@@ -24,9 +24,11 @@ class Keys:
         self.outputs: list[out.AnyOutput] = []
         self.ways: dict[tuple[str, str], deque[Signal]] = {}
         self.delivered = 0
+        self.given: list[Signal] = []
 
     def give(self, signal: Signal) -> tuple[out.AnyOutput, ...]:
         """Hand a signal to its key; what that tells other keys is under way then."""
+        self.given.append(signal)
         done = step(self.catalog, self.states.get(signal.user), signal)
         assert isinstance(done, Done)
         self.states[signal.user], self.wakes[signal.user] = done.state, done.wake_at

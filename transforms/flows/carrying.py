@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from transforms.flows import codec
 from transforms.flows import outputs as out
+from transforms.flows.codec import encoded_size
 from transforms.flows.erasing import end_all
 from transforms.flows.ids import short
-from transforms.flows.memory import remember
+from transforms.flows.memory import remember, seen
 from transforms.flows.merging import nothing_before
 from transforms.flows.run import Data, Run
 from transforms.flows.shelf import look_through
@@ -48,7 +48,7 @@ def import_state(run: Run, order: Command, t: int) -> None:
     except (ValueError, TypeError, msgspec.ValidationError):
         run.reject("invalid_state", t)
         return
-    if data.get("format") != FORMAT or len(codec.encode(state)) > LARGEST:
+    if data.get("format") != FORMAT or encoded_size(state) > LARGEST:
         run.reject("invalid_state", t)
     elif not _belongs(run, state, data):
         run.reject("other_log", t)
@@ -65,7 +65,8 @@ def _put_in(run: Run, state: State, order: Command, t: int) -> None:
         state.identity = state.identity or Identity()
         state.identity.erased = before.identity.erased
     known = short(order.id)
-    state.memory, state.dropped = remember(state.memory, known, t, t, state.dropped)
+    if not seen(state.memory, known):
+        state.memory, state.dropped = remember(state.memory, known, t, t, state.dropped)
     state.clock = max(state.clock, t)
     nothing_before(state, state.clock)
     run.renew(state)
@@ -103,6 +104,10 @@ def _belongs(run: Run, state: State, data: Data) -> bool:
     known = all(
         (p.flow, p.version) in run.plans and p.step in run.plans[p.flow, p.version].nodes
         for p in parts
+    )
+    flows = run.era.by_number
+    known = known and all(
+        p.flow in flows and 0 <= p.trigger < len(flows[p.flow].plan.starts) for p in state.pending
     )
     return (
         data.get("space") == run.space
