@@ -109,6 +109,7 @@ def _belongs(run: Run, state: State, data: Data) -> bool:
     known = known and all(
         p.flow in flows and 0 <= p.trigger < len(flows[p.flow].plan.starts) for p in state.pending
     )
+    known = known and all(session.flow in state.histories for session in state.sessions)
     return (
         data.get("space") == run.space
         and data.get("flows") == named
