@@ -360,7 +360,10 @@ def _apply(run: Run, raised: Raised, own: int, t: int) -> Data | None:
         case Enter():
             return _apply_enter(run, signal, t)
         case Command(what="stop" | "hold" | "resume" | "suppress"):
-            command(run, signal, t, raised.source if raised.flow else None)
+            if _only_data(signal):
+                run.reject("loaded_order", t, signal.flow)
+            else:
+                command(run, signal, t, raised.source if raised.flow else None)
             return None
         case Inbound() | CallResult():
             run.reject("unsupported", t, detail=str(signal.__struct_config__.tag))

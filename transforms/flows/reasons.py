@@ -71,6 +71,7 @@ REFUSING = {
     "goals_forgotten": "the oldest of more than 200 ended sessions is no longer held against goals",
     "computed_audience": "the audience is computed here, others cannot change it",
     "value_too_large": "a value over the bound of a profile or session",
+    "loaded_order": "an order that is loaded as history is not carried out (R10)",
     "identity_cycle": "the key is this very user already, by way of the other one (R8)",
     "too_many_held": "more than 100 signals wait for the state of another key (R8)",
     "too_many_merged": "the user had more than 200 other keys (R8)",
