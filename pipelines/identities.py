@@ -68,7 +68,7 @@ def resolved(moves: Moves, signal: Signal) -> Signal | None:
     """Give a signal its one key; None for what keys tell each other, which is in the input too."""
     if isinstance(signal, Event) and not moves:
         return signal
-    if isinstance(signal, Handover | Forwarded):
+    if isinstance(signal, (Handover, Forwarded)):
         return None
     if isinstance(signal, ProfileChange) and signal.becomes is not None:
         signal = msgspec.structs.replace(signal, becomes=None)

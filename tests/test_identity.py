@@ -12,8 +12,8 @@ import pytest
 from tests.kit.histories import handling, history
 from tests.kit.keys import Keys
 from tests.kit.worlds import DAY, HOUR, World, world
+from transforms.flows import codec, signals
 from transforms.flows import outputs as out
-from transforms.flows import signals
 from transforms.flows.codec import decode
 from transforms.flows.control import Stop
 from transforms.flows.publish import catalog_of, records_of
@@ -26,7 +26,7 @@ from transforms.flows.signals import (
     Signal,
     Time,
 )
-from transforms.flows.state import State
+from transforms.flows.state import Identity, State
 from transforms.flows.step import Done, fold
 
 KEYS = ("kim", "lee", "anon:1", "anon:2", "anon:3")
@@ -252,6 +252,20 @@ def test_a_cycle_in_a_race(seed: int) -> None:
     assert "identity_cycle" in reasons
     ended = [o.session for o in keys.outputs if getattr(o, "what", "") == "ended"]
     assert len(ended) == len(set(ended)) == len(names)
+
+
+def test_nothing_goes_round_for_ever() -> None:
+    """Marks that lead in a circle, by a defect or a lost handover, pass nothing on for ever (R6)."""
+    keys = Keys(CATALOG)
+    for key, other in (("kim", "lee"), ("lee", "kim")):
+        mark = Identity(to=other, handover="lost")
+        keys.states[key] = codec.encode(State(clock=START, absorbed=1 << 53, identity=mark))
+    keys.give(cart("c", "kim", 0))
+    keys.give(handed_over([], [])[0])
+    keys.deliver(random.Random(1))
+
+    letters = [o.reason for o in keys.outputs if isinstance(o, out.DeadLetter)]
+    assert letters == ["identity_cycle"] * 2
 
 
 def test_late_handover() -> None:

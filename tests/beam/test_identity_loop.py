@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
+import msgspec
 import pytest
+from apache_beam.utils.timestamp import Timestamp
 
 from tests.kit.pubsub_servers import World, running
 from tests.kit.reminders import DAY, HOUR, LINES, LOGS, MINUTE, SPACE, TEN
-from tests.kit.streams import At, Step, run
+from tests.kit.streams import At, Step, message, run
 from transforms.catalogs import read_once
 from transforms.flows import outputs, signals
 from transforms.flows.identity import looped
@@ -20,6 +22,7 @@ from transforms.messages import to_signal
 from transforms.run_flows import Decided, Key, RunFlows, Settings
 from transforms.sinks.bundles import Publish
 from transforms.sinks.pubsub import LOOPED
+from transforms.sources.receive import Receive
 
 CATALOG = read_once(LINES).catalog
 
@@ -76,6 +79,21 @@ def test_a_handover_goes_through_the_events_topic(world: World) -> None:
     assert {one.ordering_key for one in received} == {"kim"}
     _, found = decided(None, *back)  # type: ignore[arg-type]
     assert [o.goal for o in found if isinstance(o, outputs.Conversion)] == ["ordered"]
+
+
+@pytest.mark.parametrize(("joins", "user"), [(True, "anon:7"), (False, "kim")])
+def test_a_job_that_hears_nothing_of_itself_joins_no_keys(joins: bool, user: str) -> None:
+    """Without a topic for handovers an identify is the user's: no state is handed to nobody (R8)."""
+    body = {"type": "identify", "messageId": "i", "timestamp": TEN, "userId": "kim"}
+    given = message(msgspec.json.encode(body | {"anonymousId": "7"}), TEN)
+
+    (found,) = Receive(LOGS, SPACE, joins).process(given[0], Timestamp(micros=TEN * 1000))
+
+    assert isinstance(found, tuple)
+    assert found[0] == (SPACE, user)
+    signal = signals.decode(found[1])
+    assert isinstance(signal, ProfileChange)
+    assert (signal.becomes is None) is not joins
 
 
 HELD: list[bytes | None] = []

@@ -36,7 +36,8 @@ a line is a time (2026-03-01 09:00, or +2h after the line before) and what happe
   event Cart Updated {value: 30}         profile {plan: "pro"} consent {email: false}
   audience vip entered                   communication remind opened
   enter cart {value: 30} key=c1          time            (nothing happens until then)
-  command stop cart                      control drain cart"""
+  command stop cart                      control drain cart
+  identify anon:7 {name: "Kim"}          event Cart user=anon:7"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

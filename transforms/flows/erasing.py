@@ -75,7 +75,7 @@ def refused(run: Run, signal: Signal, own: int, t: int) -> bool:
     if identity is None or identity.erased is None:
         return False
     bare = state.absorbed == SEALED and identity.to is None
-    starts = isinstance(signal, Event | ProfileChange | Enter | Inbound)
+    starts = isinstance(signal, (Event, ProfileChange, Enter, Inbound))
     if own <= identity.erased or (bare and not starts):
         state.clock = t
         run.begin(signal.id, t, f"{signal.id} erased {t}")  # type: ignore[union-attr]

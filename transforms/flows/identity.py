@@ -22,7 +22,7 @@ from transforms.flows.state import Identity, State
 MOST_HELD = 100
 MOST_MERGED = 200
 MOST_KEYS = 16
-HELD_BYTES = 64 * 1024
+HELD_BYTES = 32 * 1024
 
 
 def leaves(run: Run, signal: Signal, t: int) -> bool:
@@ -102,7 +102,7 @@ def opened(run: Run, given: Forwarded, t: int) -> Signal | None:
         return signal
     if identity is not None and identity.to is not None and not _erases(signal, identity):
         run.begin(given.id, t, f"{given.id}@{t}")
-        _on_again(run, given, signal, t)
+        _on_again(run, signal, given.hops, t)
         return None
     if not _missing(identity, given):
         return signal
@@ -115,21 +115,17 @@ def _erases(signal: Signal, identity: Identity) -> bool:
     return isinstance(signal, signals.Command) and signal.data.get(BY) == identity.to
 
 
-def _on_again(run: Run, given: Forwarded, signal: Signal, t: int) -> None:
-    if given.hops >= MOST_KEYS:
-        name = run.other_id()
-        run.outputs.append(
-            out.DeadLetter(
-                id=name,
-                user=run.user,
-                at=t,
-                reason="identity_cycle",
-                cause=given.id,
-                detail=f"forwarded by {MOST_KEYS} keys",
-            )
-        )
+def _on_again(run: Run, signal: Signal, hops: int, t: int) -> None:
+    """Pass on what was passed on to this key, but not for ever."""
+    if hops < MOST_KEYS:
+        _pass_on(run, signal, t, hops + 1)
         return
-    _pass_on(run, signal, t, given.hops + 1)
+    name, why = run.other_id(), f"forwarded by {MOST_KEYS} keys"
+    run.outputs.append(
+        out.DeadLetter(
+            id=name, user=run.user, at=t, reason="identity_cycle", cause=run.cause, detail=why
+        )
+    )
 
 
 def _inner(run: Run, given: Forwarded) -> Signal:
@@ -206,14 +202,17 @@ def looped(output: out.AnyOutput) -> Handover | Forwarded | None:
 # --- what a key does with the state of another ----------------------------------------------
 
 
-def arrived(run: Run, given: Handover, own: int, t: int) -> State | None:
-    """Return the state to merge into this key; None if there is nothing to merge, or not here."""
+def arrived(run: Run, given: Handover, hops: int, own: int, t: int) -> State | None:
+    """Return the state to merge into this key; None if there is nothing to merge, or not here.
+
+    ``hops`` counts the keys that passed it on.
+    """
     identity = run.state.identity or Identity()
     run.begin(given.id, t, f"{given.id}@{t}")
     if identity.to is not None and given.id == identity.handover:
         _take_back(run, identity, identity.to, t)
     elif identity.to is not None:
-        _pass_on(run, given, t)
+        _on_again(run, given, hops, t)
         _note(run, given.id, [])
         return None
     elif _merged(identity, given.id):

@@ -17,6 +17,7 @@ from transforms.flows.catalog import Effect, FlowView
 from transforms.flows.codec import encoded_size
 from transforms.flows.dates import arm_changed, arm_members, carry
 from transforms.flows.entry import MOST_ENTRIES, MOST_SESSIONS
+from transforms.flows.goals import forget_ended
 from transforms.flows.ids import short
 from transforms.flows.keeping import drop, write
 from transforms.flows.react import look_again
@@ -173,7 +174,7 @@ def _join_sessions(run: Run, theirs: State, handover: str, t: int, absorb: Absor
 
 def _dated(view: FlowView, trigger: int) -> bool:
     """Tell whether a trigger fires on dates: those are armed anew, by what is known now."""
-    return isinstance(view.plan.starts[trigger].trigger, model.OnDate | model.OnSchedule)
+    return isinstance(view.plan.starts[trigger].trigger, (model.OnDate, model.OnSchedule))
 
 
 def _catch_up(run: Run, since: int, handover: str, t: int, absorb: Absorb) -> None:
@@ -225,6 +226,7 @@ def _age(session: Session) -> tuple[int, str]:
 def _keep_bounds(run: Run, joined: list[Session], t: int) -> None:
     """End or cancel what came last, as far as all together is over a bound (section 9)."""
     state = run.state
+    forget_ended(run, t)
     for session in sorted(joined, key=_age, reverse=True):
         many = len(state.sessions) > MOST_SESSIONS
         if not many and fits(state, 0):

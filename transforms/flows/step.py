@@ -126,7 +126,7 @@ def _take(run: Run, signal: Signal) -> int | None:
     elif isinstance(signal, Forwarded):
         return _take_forwarded(run, signal, t)
     elif isinstance(signal, Handover):
-        return _take_over(run, signal, own, t)
+        return _take_over(run, signal, 0, own, t)
     known = short(signal.id)
     if seen(state.memory, known):
         return None
@@ -162,14 +162,16 @@ def _take_forwarded(run: Run, given: Forwarded, t: int) -> int | None:
     signal = opened(run, given, t)
     if signal is None or unheard(run.catalog, signal):
         return None
+    if isinstance(signal, Handover):
+        return _take_over(run, signal, given.hops, min(signal.time, given.time), t)
     return _take(run, signal)
 
 
-def _take_over(run: Run, given: Handover, own: int, t: int) -> int | None:
+def _take_over(run: Run, given: Handover, hops: int, own: int, t: int) -> int | None:
     """Merge another key's state once, then take what waited for it (R8)."""
     if run.state.absorbed >= 0:
         fire_until(run, t)
-    theirs = arrived(run, given, own, t)
+    theirs = arrived(run, given, hops, own, t)
     if theirs is not None:
         _begin(run, t)
         run.state.clock = t
