@@ -59,15 +59,15 @@ TOP_LEVEL = ["towpath", "transforms", "pipelines", "schemas"]
 # What an event costs most in. Compiled, it is the same code, more than twice as fast.
 # Structs stay out of these modules: compiled, they would lose their options.
 HOT = {
-    "transforms/flows": "advance answering audiences bounds calling catalog channels codec dates due "
-    "effects elapsing enrolling entry excluding goals handle ids inbound joining keeping launching "
-    "memory participants plan reaching react results run sending series shelf standing statuses "
-    "step view visiting",
+    "transforms/flows": "advance ages answering audiences bounds calling carrying catalog channels "
+    "codec dates due effects elapsing enrolling entry erasing excluding goals handle identity ids "
+    "inbound joining keeping launching marks memory merging participants plan reaching react "
+    "results run sending series shelf standing statuses step view visiting whole",
     "transforms/flows/expressions": "changing compiling condition dates decisions getting "
     "relations values",
     "transforms/sources": "csv_rows mapped values",
     "transforms": "decode",
-    "pipelines": "folding ordering reading tables",
+    "pipelines": "folding identities ordering reading tables",
 }
 
 

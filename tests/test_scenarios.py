@@ -16,7 +16,7 @@ from transforms.sandbox import answer
 HERE = Path(__file__).parent / "scenarios"
 ROOT = Path(__file__).parent.parent
 FILES = sorted([*HERE.rglob(f"*{ENDING}"), *(ROOT / "flow_defs").rglob(f"*{ENDING}")])
-RULES = "R1 R2 R3 R5 R6 R7 R9 R10 R11 R12 R13 R14 R16 R17 R18 R19 R20 R22 R23 R24 R26 R27 R29 R30"
+RULES = "R1 R2 R3 R5 R6 R7 R8 R9 R10 R11 R12 R13 R14 R16 R17 R18 R19 R20 R22 R23 R24 R26 R27 R29 R30 R32"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from pipelines.identities import find_moves
 from pipelines.job import Job, Rates
 from pipelines.results import ACCOUNT
 from towpath.cli import common
@@ -41,6 +42,7 @@ def job_of(args: argparse.Namespace) -> Job:
         mapping=mapping,
         audit=args.audit,
         rates=_rates(args.assume, records),
+        moves={} if args.audit else find_moves(args.events, mapping),
     )
 
 

@@ -157,6 +157,8 @@ class RunFlows(beam.DoFn):
             return ((key, [outputs.encode(letter)]),)
         if taken.state is not None:
             state.write(taken.state)
+        elif blob is not None:
+            state.clear()  # the mark of an erased user is over (R32)
         if taken.wake_at is None or taken.wake_at + known.slack > self._settings.until:
             wake.clear()
         else:

@@ -26,11 +26,11 @@ from transforms.sandbox import answer
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 CODER = TupleCoder((TupleCoder((StrUtf8Coder(), StrUtf8Coder())), BytesCoder()))
-RESULTS: dict[str, list[bytes]] = defaultdict(list)
+RESULTS: dict[Key, list[bytes]] = defaultdict(list)
 
 
 class Played:
-    """A story on the core: its control log, its signals with their arrival, its outputs."""
+    """One key of a story on the core: its control log, its signals with their arrival, its outputs."""
 
     def __init__(self, space: str, user: str, log: tuple[bytes, ...], given: list) -> None:
         self.space, self.user, self.log = space, user, log
@@ -85,7 +85,10 @@ def stories() -> list[Played]:
             turns = play(read, story, log, answer)
             name = f"{path.relative_to(SCENARIOS)}:{story.line + 1}"
             lines = tuple(control.encode_line(record) for record in log)
-            found.append(Played(name, story.settings.user, lines, [t.signal for t in turns]))
+            given = [signal for turn in turns for signal in turn.signals]
+            for user in dict.fromkeys(signal.user for signal in given):
+                mine = [signal for signal in given if signal.user == user]
+                found.append(Played(name, user, lines, mine))
     return found
 
 
@@ -96,11 +99,11 @@ def at_the_end() -> int:
 
 def collect(decided: Decided) -> None:
     """Keep the outputs of a step by their story."""
-    (space, _), encoded = decided
-    RESULTS[space] += encoded
+    key, encoded = decided
+    RESULTS[key] += encoded
 
 
-def run(played: list[Played], end: int) -> dict[str, list[bytes]]:
+def run(played: list[Played], end: int) -> dict[Key, list[bytes]]:
     """Run the stories through one pipeline, in order of arrival."""
     RESULTS.clear()
     stream = test_stream.TestStream(coder=CODER)
@@ -139,4 +142,4 @@ def test_scenarios_on_beam() -> None:
 
     assert len(played) >= 60
     for p in played:
-        assert found.get(p.space, []) == p.outputs(end), p.space
+        assert found.get((p.space, p.user), []) == p.outputs(end), p.space

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from transforms.flows import codec
+from transforms.flows.ages import told
 from transforms.flows.ids import session_id, short
 from transforms.flows.memory import remember
 from transforms.flows.series import add
@@ -13,6 +14,7 @@ from transforms.flows.state import (
     Communication,
     Halt,
     History,
+    Identity,
     Participant,
     Pending,
     Presence,
@@ -109,6 +111,8 @@ def full() -> State:
     shelve(state, left, NOW)
     state.pending = [Pending(0, 1, [NOW, None], None, "e1", {"cart": "c1"})]
     state.participants = {"winter": Participant({"status": "new", "size": 3}, NOW - DAY, NOW)}
+    state.ages = told(b"", (), state.traits, state.traits, NOW)
+    state.identity = Identity(None, "", NOW - DAY, [b"held"], short("h1"), ["anon:a7"])
     return state
 
 
@@ -150,6 +154,15 @@ def test_an_older_blob_opens(name: str) -> None:
     assert state.past == []
     assert state.participants == {}
     assert (name == "small") or state.communications[0].id == "abc-2"
+
+
+@pytest.mark.parametrize("name", ["small", "full"])
+def test_a_blob_of_before_identities_opens(name: str) -> None:
+    """A blob written before keys could be joined opens, and is tied to no other key (R8)."""
+    state = codec.decode((GOLDEN / f"v1-{name}-before-identity.msgpack").read_bytes())
+
+    assert (state.ages, state.identity) == (b"", None)
+    assert state.traits["name"] == "Ann"
 
 
 @pytest.mark.parametrize("blob", [b"", b"\xff\x90"])

@@ -135,6 +135,7 @@ def _suppressed(history: History) -> Iterator[str]:
         (given.at, given.signal.flow, given.signal.data.get("off") is not True)
         for given in history.handled
         if isinstance(given.signal, Command) and given.signal.what == "suppress" and given.taken
+        if not given.signal.bypass and not given.signal.backfill
     ]
     for output in history.outputs if orders else ():
         if isinstance(output, out.Transition) and output.what == "entered":

@@ -41,6 +41,7 @@ a line is a time (2026-03-01 09:00, or +2h after the line before) and what happe
   enter cart {value: 30} key=c1          upload winter {name: "Kim"}
   command stop cart                      control drain cart
   answer credit {status: 200, score: 7}  answer credit failed {status: 500}
+  identify anon:7 {name: "Kim"}          event Cart user=anon:7
   time            (nothing happens until then)"""
 
 

@@ -21,6 +21,7 @@ from transforms.flows.dates import arm_all, arm_changed, arm_members, carry, fir
 from transforms.flows.due import Owed, next_due
 from transforms.flows.effects import end_promotions
 from transforms.flows.entry import drop_held, enter_by, try_enter
+from transforms.flows.erasing import forget_mark
 from transforms.flows.goals import count_goals, forget_ended
 from transforms.flows.halting import command, pause, resume
 from transforms.flows.ids import short
@@ -41,6 +42,7 @@ from transforms.flows.signals import (
     CommunicationUpdate,
     Enter,
     Event,
+    Forwarded,
     Handover,
     Inbound,
     ProfileChange,
@@ -49,9 +51,10 @@ from transforms.flows.signals import (
     Time,
 )
 from transforms.flows.standing import say_state
-from transforms.flows.state import Communication, Pending, Session
+from transforms.flows.state import Communication, Identity, Pending, Session
 from transforms.flows.statuses import FINAL, cancel_flow, restay, take_status
 from transforms.flows.visiting import note as note_visit
+from transforms.flows.whole import apart
 
 DEEPEST = 16
 MOST_AUDIENCES = 500
@@ -62,7 +65,7 @@ def fire_until(run: Run, until: int) -> None:
     while (due := next_due(run.catalog, run.state, until)) is not None:
         t, what = due
         _fire(run, t, what)
-        _settle(run, t)
+        settle(run, t)
 
 
 def _fire(run: Run, t: int, what: Owed) -> None:
@@ -74,7 +77,7 @@ def _fire(run: Run, t: int, what: Owed) -> None:
             for flow in dict.fromkeys(e.flow for e in effects if e.what == "publish"):
                 carry(run, run.era.by_number[flow or 0], t)
             for effect in effects:
-                _absorb(run, effect, t)
+                absorb(run, effect, t)
             run.state.absorbed = t
         case Session() as session:
             plan = run.plan_of(session)
@@ -91,6 +94,8 @@ def _fire(run: Run, t: int, what: Owed) -> None:
             start = view.plan.starts[pending.trigger]
             run.begin(f"{view.plan.id}:{start.number}@{t}", t)
             fire(run, view, start, t)
+        case Identity():
+            forget_mark(run)
         case str() as audience:
             run.begin(f"{audience}@{t}", t)
             del run.state.checks[audience]
@@ -109,7 +114,7 @@ def _fire_session(run: Run, plan: Plan, session: Session, t: int) -> None:
         look_again(run, plan, session, t)
 
 
-def _absorb(run: Run, effect: Effect, t: int) -> None:
+def absorb(run: Run, effect: Effect, t: int) -> None:
     """Let a control record act on this user, at its effective time."""
     match effect.what:
         case "stop":
@@ -170,11 +175,14 @@ def _members(run: Run, effect: Effect, t: int) -> None:
 def handle(run: Run, signal: Signal, own: int, t: int) -> None:
     """Handle a signal whose due things have fired (steps 3 to 7)."""
     run.begin(signal.id, t)  # type: ignore[union-attr]
+    unusual = run.state.identity is not None or not isinstance(signal, Event)
+    if unusual and apart(run, signal, t):
+        return
     _one(run, Raised(signal, 0, applied=False), own, t)
-    _settle(run, t, moved=not _only_data(signal))
+    settle(run, t, moved=not _only_data(signal))
 
 
-def _settle(run: Run, t: int, moved: bool = True) -> None:
+def settle(run: Run, t: int, moved: bool = True) -> None:
     """Handle what was raised, then say where the user stands."""
     drain_queue(run, t)
     if moved and run.era.watching:
@@ -300,6 +308,11 @@ def _load(run: Run, signal: Signal, changed: Data, t: int) -> None:
     """Take in history: what it raised is history too."""
     _follow(run, signal, changed, t)
     drop_held(run, changed)
+    as_history(run)
+
+
+def as_history(run: Run) -> None:
+    """Let what was raised be history too (R10)."""
     for raised in list(run.queue):
         if not isinstance(raised.signal, Time):
             loaded = msgspec.structs.replace(raised.signal, bypass=True)
@@ -363,7 +376,10 @@ def _apply(run: Run, raised: Raised, own: int, t: int) -> Data | None:
         case Enter():
             return _apply_enter(run, signal, t)
         case Command(what="stop" | "hold" | "resume" | "suppress"):
-            command(run, signal, t, raised.source if raised.flow else None)
+            if _only_data(signal):
+                run.reject("loaded_order", t, signal.flow)
+            else:
+                command(run, signal, t, raised.source if raised.flow else None)
             return None
         case Inbound():
             reply(run, signal, t)
@@ -372,10 +388,7 @@ def _apply(run: Run, raised: Raised, own: int, t: int) -> Data | None:
             if not _only_data(signal):
                 take_answer(run, signal, t)
             return None
-        case Handover() | Command():
-            run.reject("unsupported", t, detail=str(signal.__struct_config__.tag))
-            return None
-        case Time():
+        case Time() | Command() | Handover() | Forwarded():
             return None
         case _:
             assert_never(signal)

@@ -208,10 +208,36 @@ class Call(FromSession, frozen=True, gc=False, tag="call", kw_only=True):
 
 
 class HandoverOut(Output, frozen=True, gc=False, tag="handover", kw_only=True):
-    """The state of this key for another one (R8)."""
+    """The state of this key for another one (R8); with ``bypass`` it is history to load (R10)."""
 
     to: str
     state: bytes
+    bypass: bool = False
+
+
+class ForwardedOut(Output, frozen=True, gc=False, tag="forwarded", kw_only=True):
+    """A signal of this key for the one that it turned out to be, once that has merged (R8)."""
+
+    to: str
+    handover: str
+    signal: bytes
+    hops: int = 1
+
+
+class Erased(Output, frozen=True, gc=False, tag="erased", kw_only=True):
+    """Delete what is known of the user until ``at``; a mark stays until ``until`` (R32).
+
+    ``sequence`` is newer than that of every flow state before.
+    """
+
+    sequence: int
+    until: int
+
+
+class StateExport(Output, frozen=True, gc=False, tag="state_export", kw_only=True):
+    """All that is remembered of the user, readable, to be imported again."""
+
+    data: Data
 
 
 class Emitted(Output, frozen=True, gc=False, tag="emitted", kw_only=True):
@@ -257,6 +283,9 @@ AnyOutput = (
     | HandoverOut
     | Emitted
     | ParticipantUpdate
+    | ForwardedOut
+    | Erased
+    | StateExport
 )
 
 

@@ -127,6 +127,18 @@ class Run:
         """Let go of the view, which refers back: so the run is freed at once."""
         self.view.flows = _nowhere
 
+    def renew(self, state: State) -> None:
+        """Go on with another state of this user."""
+        self.state = state
+        view = self.view
+        view.traits, view.tags = state.traits, state.tags
+        view.audiences, view.series = state.audiences, state.series
+        view.presence = state.presence
+        self._timezone, self._arranged = _UNKNOWN, None
+        self.queue.clear()
+        self.dirty = self.fresh = False
+        self.forget_look()
+
     def begin(self, cause: str, t: int, origin: str = "") -> None:
         """Start on one signal or due thing; ids come from its ``origin``, else from the cause."""
         self.cause = cause

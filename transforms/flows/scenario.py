@@ -35,17 +35,20 @@ from transforms.flows.times import zone, zone_names
 
 _HEADER = re.compile(r"([a-z]+):[ \t]*(.*?)[ \t]*")
 _EVENT = re.compile(r'[^{@="]*?(?=\s*(?:\{|@|\w+=|$))')
-_OPTION = re.compile(r"(id|key|member_of)=")
+_OPTION = re.compile(r"(id|key|member_of|user)=")
 _WORD = re.compile(r"[^\s{]+")
 _FILE = re.compile(r"[\w./-]+\.yaml")
 _FLAG = re.compile(r"(bypass|backfill)(?!\S)")
 _FAILED = re.compile(r"failed(?!\S)")
 _MIGRATE = re.compile(r"migrate(?!\S)")
-_COMMAND = re.compile(r"(stop|hold|resume|suppress)(?!\S)")
+_COMMAND = re.compile(r"(stop|hold|resume|suppress|erase|export|import)(?!\S)")
+_REPLACE = re.compile(r"replace(?!\S)")
 _ATTACHED = re.compile(r"(consent|unset|untag|tag)(?=\s*[\[{])")
 _UPSERT = re.compile(r"(profile|participant)(?=\s*{)")
 
-COMMANDS = ("stop", "hold", "resume", "suppress")
+COMMANDS = ("stop", "hold", "resume", "suppress", "erase", "export", "import")
+WHOLE = ("erase", "export", "import")
+"""Commands that concern the user as a whole, and no flow."""
 HEADERS = ("flows", "user", "zone", "launch", "show")
 DEFAULT_USER = "kim"
 
@@ -233,6 +236,8 @@ def _options(reader: _Reader, line: Line, at: int, default: str) -> dict[str, An
             found["received"] = line.time(at, reader.settings.where)
         elif line.passes("id="):
             found["id"] = line.take(_WORD) or ""
+        elif line.passes("user="):
+            found["user"] = line.take(_WORD) or ""
         else:
             break
     return found
@@ -258,6 +263,18 @@ def _profile(reader: _Reader, line: Line, at: int, default: str) -> Input:
         found[word] = value if isinstance(value, dict) else tuple(map(str, value))
     options = _options(reader, line, at, default)
     return Input(0, at, ProfileChange(set=traits, **found, **options))
+
+
+def _identify(reader: _Reader, line: Line, at: int, default: str) -> Input:
+    """Read ``identify KEY {traits}``: the key turns out to be the story's user, or ``user=``."""
+    key = line.take(_WORD)
+    if key is None:
+        raise line.stop("the key that turns out to be the user is expected here")
+    found = _profile(reader, line, at, default)
+    signal = found.signal
+    assert isinstance(signal, ProfileChange)
+    here = msgspec.structs.replace(signal, user=key, becomes=signal.user)
+    return msgspec.structs.replace(found, signal=here)
 
 
 def _audience(reader: _Reader, line: Line, at: int, default: str) -> Input:
@@ -330,7 +347,8 @@ def _upload(reader: _Reader, line: Line, at: int, default: str) -> Input:
 
 
 def _time(reader: _Reader, line: Line, at: int, default: str) -> Input:
-    return Input(0, at, Time(user=reader.settings.user, at=at))
+    user = line.take(_WORD) if line.passes("user=") else None
+    return Input(0, at, Time(user=user or reader.settings.user, at=at))
 
 
 def _command(reader: _Reader, line: Line, at: int, default: str) -> Input:
@@ -338,8 +356,9 @@ def _command(reader: _Reader, line: Line, at: int, default: str) -> Input:
     if what is None:
         raise line.stop(f"a command is one of {', '.join(COMMANDS)}, of one flow or of all")
     off = line.take(OFF)
-    flow = None if off else line.take(FLOW)
+    flow = None if off or what in WHOLE else line.take(FLOW)
     data: dict[str, Any] = {"off": True} if off or line.take(OFF) else {}
+    data |= {"replace": True} if what == "import" and line.take(_REPLACE) else {}
     if line.passes("resume="):
         data["resume"] = how(line)
     if line.passes("key="):
@@ -390,6 +409,7 @@ Kind = Callable[[_Reader, Line, int, str], Input]
 KINDS: dict[str, Kind] = {
     "event": _event,
     "profile": _profile,
+    "identify": _identify,
     "enter": _enter,
     "upload": _upload,
     "audience": _audience,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
@@ -12,6 +13,7 @@ from transforms.flows import outputs as out
 from transforms.flows.accounting import accounted
 from transforms.flows.catalog import Catalog
 from transforms.flows.codec import decode
+from transforms.flows.identity import looped
 from transforms.flows.ids import short
 from transforms.flows.load.problems import Problem, suggest
 from transforms.flows.load.project import Project
@@ -32,52 +34,87 @@ class Unplayable(ValueError):
 
 
 class Turn(msgspec.Struct, frozen=True, gc=False):
-    """One line played: the signal as the core got it, what came of it, and that in words."""
+    """One line played: the signals as the core got them, what came of it, and that in words.
 
-    signal: Signal
+    ``signals`` are the line's own, then what keys told each other because of it (R8).
+    """
+
+    signals: tuple[Signal, ...]
     outputs: tuple[out.AnyOutput, ...]
-    wake_at: int | None
     said: list[str]
 
 
 class Player:
-    """One user of a story. ``catalog`` may be replaced by a later reading of the same log."""
+    """One user of a story, and the other keys that it names.
+
+    ``catalog`` may be replaced by a later reading of the same log.
+    """
 
     def __init__(self, catalog: Catalog, settings: Settings, answer: Answer | None = None) -> None:
         self.catalog = catalog
         self._host = answer
         self._answers: dict[str, CallResult] = {}
         self._called: dict[str, str] = {}
-        self.state: bytes | None = None
         self.user = settings.user
         self.where = settings.where
+        self._states: dict[str, bytes | None] = {}
         self._transcript = Transcript(settings.where, ids=settings.ids)
         self._sent: dict[str, str] = {}
-        self._wake: int | None = None
+        self._wakes: dict[str, int | None] = {}
+        self._exported: out.Data = {}
 
     def take(self, given: Input) -> Turn | None:
         """Let one thing happen; None if it is about a message that was never made."""
         signal = self._resolved(given)
         if signal is None:
             return None
-        before = self.state
+        left, taken = deque([signal]), list[Signal]()
+        outputs, said = list[out.AnyOutput](), list[str]()
+        while left:
+            taken.append(left.popleft())
+            before = self._states.get(taken[-1].user)
+            found = self._step(taken[-1], said)
+            outputs += found
+            left += filter(None, map(looped, found))
+            if not found and len(taken) == 1:
+                said.insert(0, self._nothing(before, signal) + self._at(signal.user))
+        return Turn(tuple(taken), tuple(outputs), said)
+
+    @property
+    def state(self) -> bytes | None:
+        """The state of the story's user."""
+        return self._states.get(self.user)
+
+    def _step(self, signal: Signal, said: list[str]) -> tuple[out.AnyOutput, ...]:
+        user = signal.user
+        before = self._states.get(user)
         done = step(self.catalog, before, signal, self._answer if self._host else None)
         assert not isinstance(done, Behind), "the log of a scenario is complete"
-        self.state = done.state
+        self._states[user] = done.state
         outputs = accounted(self.catalog, done.outputs)
         for output in outputs:
-            if isinstance(output, out.Communication):
-                self._sent[output.step] = output.communication
-                self._sent[f"{output.flow}/{output.step}"] = output.communication
-            elif isinstance(output, out.Call):
-                self._called[output.step] = self._called[f"{output.flow}/{output.step}"] = output.id
-        said = [line for output in outputs for line in self._lines(output)]
-        said = said or [self._nothing(before, signal)]
-        if done.wake_at != self._wake:
-            self._wake = done.wake_at
-            when = "never" if self._wake is None else self._transcript.clock(self._wake)
-            said.append(f"next {when}")
-        return Turn(signal, outputs, done.wake_at, said)
+            self._note(output)
+            said += [line + self._at(user) for line in self._lines(output)]
+        if done.wake_at != self._wakes.get(user):
+            wake = self._wakes[user] = done.wake_at
+            when = "never" if wake is None else self._transcript.clock(wake)
+            said.append(f"next {when}{self._at(user)}")
+        return outputs
+
+    def _note(self, output: out.AnyOutput) -> None:
+        """Remember what later lines may name."""
+        match output:
+            case out.Communication(step=step, flow=flow, communication=sent):
+                self._sent[step] = self._sent[f"{flow}/{step}"] = sent
+            case out.Call(step=step, flow=flow, id=call):
+                self._called[step] = self._called[f"{flow}/{step}"] = call
+            case out.StateExport(data=data):
+                self._exported = msgspec.json.decode(msgspec.json.encode(data))
+            case _:
+                pass
+
+    def _at(self, user: str) -> str:
+        return "" if user == self.user else f"  user={user}"
 
     def _answer(self, call: out.Call, source: str) -> CallResult:
         assert self._host is not None
@@ -92,9 +129,12 @@ class Player:
         return told
 
     def _resolved(self, given: Input) -> Signal | None:
-        if given.call is not None and isinstance(given.signal, CallResult):
+        signal = given.signal
+        if isinstance(signal, Command) and signal.what == "import":
+            return msgspec.structs.replace(signal, data=signal.data | {"state": self._exported})
+        if given.call is not None and isinstance(signal, CallResult):
             call = self._called.get(given.call)
-            return call and msgspec.structs.replace(given.signal, call=call)  # type: ignore[return-value]
+            return call and msgspec.structs.replace(signal, call=call)  # type: ignore[return-value]
         if given.communication is None:
             return given.signal
         found = self._sent.get(given.communication)

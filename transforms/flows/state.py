@@ -192,6 +192,23 @@ class Participant(Part, array_like=True, gc=False):
     changed: int
 
 
+class Identity(Part, array_like=True, gc=False):
+    """What ties a key to others, or what is left of one that was erased (R8, R32).
+
+    ``to`` is the key that this one turned out to be, ``handover`` what its new signals wait
+    for. ``erased`` is the instant of an erasure. ``held`` are forwarded signals that came
+    before the state they wait for, ``merged`` short hashes of the handovers taken in,
+    ``sources`` the keys that these came from.
+    """
+
+    to: str | None = None
+    handover: str = ""
+    erased: int | None = None
+    held: list[bytes] = []
+    merged: bytes = b""
+    sources: list[str] = []
+
+
 class State(Part, array_like=True, gc=False):
     """One user.
 
@@ -199,7 +216,9 @@ class State(Part, array_like=True, gc=False):
     last control record taken in, ``memory`` the ids seen, ``dropped`` the newest own time of
     an id dropped for lack of room (R5). ``sequence`` numbers the flow states sent out (R31).
     ``suppressed`` are the flows that a command keeps the user out of, -1 for all.
-    ``presence`` is kept where something reads visits. ``participants`` are by campaign.
+    ``presence`` is kept where something reads visits. ``participants`` are by campaign. ``ages``
+    are the seconds at which each trait was told last, four bytes each, in the order of the
+    traits. ``identity`` is set where other keys are, or were, the same user.
     """
 
     clock: int
@@ -223,3 +242,5 @@ class State(Part, array_like=True, gc=False):
     suppressed: list[int] = []
     presence: Presence | None = None
     participants: dict[str, Participant] = {}
+    ages: bytes = b""
+    identity: Identity | None = None

@@ -47,8 +47,13 @@ def take_status(run: Run, change: CommunicationUpdate, t: int) -> bool:
         found.facts = found.facts | {change.status: t}
     data, reported = note(run, plan, node, found, change, t)
     goes_on = found.status != "planned" or "attempt" in found.facts
+    loaded = change.bypass or change.backfill  # history sends nothing (R10)
     fails = (
-        bool(verb.failover) and change.status in FAILED and found.status not in FINAL and goes_on
+        bool(verb.failover)
+        and change.status in FAILED
+        and found.status not in FINAL
+        and goes_on
+        and not loaded
     )
     ends = change.status in FINAL and found.status not in FINAL
     if change.status == "unsubscribed":

@@ -16,12 +16,15 @@ from transforms.flows.calling import Answer
 from transforms.flows.catalog import NEVER, Catalog
 from transforms.flows.codec import decode, encode
 from transforms.flows.due import soonest
-from transforms.flows.handle import fire_until, handle
+from transforms.flows.erasing import refused
+from transforms.flows.handle import absorb, as_history, fire_until, handle, settle
+from transforms.flows.identity import arrived, opened, released, tie
 from transforms.flows.ids import short
 from transforms.flows.memory import forgotten, remember, seen
+from transforms.flows.merging import merge
 from transforms.flows.outputs import AnyOutput, Behind, Done
 from transforms.flows.run import Run
-from transforms.flows.signals import Command, Event, Inbound, Signal, Time
+from transforms.flows.signals import Command, Event, Forwarded, Handover, Inbound, Signal, Time
 from transforms.flows.state import State
 
 __all__ = ["Answer", "Behind", "Done", "advance", "decided", "fold", "step", "unheard"]
@@ -49,7 +52,7 @@ def fold(
         return Done(state, (), _wake(state))
     if isinstance(run, Behind):
         return run
-    untouched = run.state.clock < 0
+    untouched = run.state.clock < 0 and run.state.identity is None
     return Done(
         None if untouched else encode(run.state),
         tuple(run.outputs),
@@ -155,17 +158,25 @@ def _take(run: Run, signal: Signal) -> int | None:
     t = max(at, state.clock)
     if catalog.complete_until < t:
         return t
-    if isinstance(signal, Event) and catalog.heard.get(signal.name, NEVER) > at < catalog.hears_all:
-        return None
-    if isinstance(signal, Inbound) and _unread(signal) and catalog.listens > at:
-        return None
+    if isinstance(signal, Event):
+        if catalog.heard.get(signal.name, NEVER) > at < catalog.hears_all:
+            return None
+    elif isinstance(signal, Inbound):
+        if _unread(signal) and catalog.listens > at:
+            return None
+    elif isinstance(signal, Forwarded):
+        return _take_forwarded(run, signal, t)
+    elif isinstance(signal, Handover):
+        return _take_over(run, signal, 0, own, t)
     known = short(signal.id)
     if seen(state.memory, known):
         return None
-    if state.absorbed < 0:
-        state.absorbed, run.fresh = min(catalog.at(t).since, t), True
-    else:
+    if state.absorbed >= 0:
         fire_until(run, t)
+    if run.state.identity is not None and refused(run, signal, own, t):
+        return None
+    state = run.state
+    _begin(run, t)
     edge = forgotten(state.clock, state.dropped) if state.clock >= 0 else -1
     if own <= edge and not signal.backfill:
         state.clock = t
@@ -178,4 +189,41 @@ def _take(run: Run, signal: Signal) -> int | None:
     run.fresh = False
     if own < signal.time:
         run.reject("future_time", t)
+    return None
+
+
+def _begin(run: Run, t: int) -> None:
+    """Begin a state that is new: what was before the present era does not concern it."""
+    if run.state.absorbed < 0:
+        run.state.absorbed, run.fresh = min(run.catalog.at(t).since, t), True
+
+
+def _take_forwarded(run: Run, given: Forwarded, t: int) -> int | None:
+    """Take what another key passed on, once what it waits for is merged (R8)."""
+    signal = opened(run, given, t)
+    if signal is None or unheard(run.catalog, signal):
+        return None
+    if isinstance(signal, Handover):
+        return _take_over(run, signal, given.hops, min(signal.time, given.time), t)
+    return _take(run, signal)
+
+
+def _take_over(run: Run, given: Handover, hops: int, own: int, t: int) -> int | None:
+    """Merge another key's state once, then take what waited for it (R8)."""
+    if run.state.absorbed >= 0:
+        fire_until(run, t)
+    theirs = arrived(run, given, hops, own, t)
+    if theirs is not None:
+        _begin(run, t)
+        run.state.clock = t
+        merge(run, theirs, given, t, absorb)
+        tie(run, given, theirs, t)
+        if given.bypass:
+            as_history(run)
+        settle(run, t, moved=not given.bypass)
+        run.fresh = False
+    for held in released(run):
+        until = _take(run, held)
+        if until is not None:
+            return until
     return None

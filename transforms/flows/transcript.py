@@ -12,6 +12,7 @@ from typing import Any, assert_never
 from zoneinfo import ZoneInfo
 
 from transforms.flows import outputs as out
+from transforms.flows import signals
 from transforms.flows.signals import CallResult
 from transforms.flows.times import at_local, local
 
@@ -141,7 +142,14 @@ class Transcript:
             case out.Call():
                 return "call", self._place(output), self._call(output)
             case out.HandoverOut():
-                return "handover", output.to, []
+                return "handover", f"to {output.to}", []
+            case out.ForwardedOut():
+                kind = signals.decode(output.signal).__struct_config__.tag
+                return "forwarded", f"to {output.to}", [str(kind)]
+            case out.Erased():
+                return "erased", f"{output.sequence}:", [self._until("mark until", output.until)]
+            case out.StateExport():
+                return "exported", f"{len(output.data['state'].get('sessions', ()))} sessions", []
             case _:
                 assert_never(output)
 

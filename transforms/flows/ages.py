@@ -1,0 +1,33 @@
+"""When each trait was told last: four bytes of seconds a trait, in the order of the traits (R8).
+
+Only the joining of two keys reads them; states of before have none, which is the oldest age.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+WIDTH = 4
+UNKNOWN = bytes(WIDTH)
+
+
+def stamp(t: int) -> bytes:
+    """Write an instant as an age."""
+    return max(0, min(t // 1000, 2**32 - 1)).to_bytes(WIDTH, "big")
+
+
+def ages_of(ages: bytes, names: Iterable[str]) -> dict[str, bytes]:
+    """Return the age of each trait; later ones are greater."""
+    found = {}
+    for place, name in enumerate(names):
+        at = place * WIDTH
+        found[name] = ages[at : at + WIDTH] or UNKNOWN
+    return found
+
+
+def told(
+    ages: bytes, before: Iterable[str], now: Iterable[str], said: Collection[str], t: int
+) -> bytes:
+    """Return the ages after some traits were told at an instant."""
+    known, fresh = ages_of(ages, before), stamp(t)
+    return b"".join([fresh if name in said else known.get(name, UNKNOWN) for name in now])
