@@ -1,6 +1,6 @@
 """When each trait was told last: four bytes of seconds a trait, in the order of the traits (R8).
 
-Only the joining of two keys reads them; states of before have none, which is the oldest age.
+Traits that were all told at once have one age. Only the joining of two keys reads them; states of before have none, which is the oldest age.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ def stamp(t: int) -> bytes:
 
 def ages_of(ages: bytes, names: Iterable[str]) -> dict[str, bytes]:
     """Return the age of each trait; later ones are greater."""
+    if len(ages) == WIDTH:
+        return dict.fromkeys(names, ages)
     found = {}
     for place, name in enumerate(names):
         at = place * WIDTH
@@ -30,4 +32,9 @@ def told(
 ) -> bytes:
     """Return the ages after some traits were told at an instant."""
     known, fresh = ages_of(ages, before), stamp(t)
-    return b"".join([fresh if name in said else known.get(name, UNKNOWN) for name in now])
+    return packed([fresh if name in said else known.get(name, UNKNOWN) for name in now])
+
+
+def packed(each: list[bytes]) -> bytes:
+    """Write the ages of the traits, in their order."""
+    return each[0] if each and each.count(each[0]) == len(each) else b"".join(each)

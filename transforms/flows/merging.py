@@ -95,7 +95,7 @@ def _join_profile(run: Run, theirs: State, t: int) -> Data:
             state.tags.append(tag)
     if full:
         run.reject("value_too_large", t, detail="profile")
-    state.ages = b"".join([mine[name] for name in state.traits])
+    state.ages = ages.packed([mine[name] for name in state.traits])
     both = theirs.consent | state.consent
     both |= {n: False for n in both if not (theirs.consent.get(n, True) and both[n])}
     if encoded_size(both) <= LISTS_BOUND:

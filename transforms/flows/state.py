@@ -210,15 +210,14 @@ class Identity(Part, array_like=True, gc=False):
 
 
 class State(Part, array_like=True, gc=False):
-    """One user.
+    """One user. What most users have comes first: empty fields at the end take no room.
 
     ``clock`` is the time of the last thing handled, ``absorbed`` the effective time of the
     last control record taken in, ``memory`` the ids seen, ``dropped`` the newest own time of
     an id dropped for lack of room (R5). ``sequence`` numbers the flow states sent out (R31).
     ``suppressed`` are the flows that a command keeps the user out of, -1 for all.
     ``presence`` is kept where something reads visits. ``participants`` are by campaign. ``ages``
-    are the seconds at which each trait was told last, four bytes each, in the order of the
-    traits. ``identity`` is set where other keys are, or were, the same user.
+    say when each trait was told last. ``identity`` is set where other keys are, or were, the same user.
     """
 
     clock: int
@@ -227,20 +226,20 @@ class State(Part, array_like=True, gc=False):
     dropped: int = 0
     memory: bytes = b""
     traits: Data = {}
+    ages: bytes = b""
+    histories: dict[int, History] = {}
+    sessions: list[Session] = []
     tags: list[str] = []
     consent: dict[str, bool] = {}
     audiences: dict[str, int] = {}
-    checks: dict[str, int] = {}
     series: dict[str, Series] = {}
-    sessions: list[Session] = []
-    ended: list[Session] = []
-    histories: dict[int, History] = {}
     sends: list[Sent] = []
     communications: list[Communication] = []
+    ended: list[Session] = []
+    checks: dict[str, int] = {}
     pending: list[Pending] = []
     past: list[Past] = []
     suppressed: list[int] = []
     presence: Presence | None = None
     participants: dict[str, Participant] = {}
-    ages: bytes = b""
     identity: Identity | None = None
