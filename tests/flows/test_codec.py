@@ -103,7 +103,7 @@ def full() -> State:
     left = Communication("abc-1", session.id, 0, 1, 1, NOW, "email", "delivered", NOW)
     shelve(state, left, NOW)
     state.pending = [Pending(0, 1, [NOW, None], None, "e1", {"cart": "c1"})]
-    state.ages = told(b"", (), state.traits, state.traits, NOW)
+    state.ages = told(b"", [], state.traits, state.traits, NOW)
     state.identity = Identity(None, "", NOW - DAY, [b"held"], short("h1"), ["anon:a7"])
     return state
 
