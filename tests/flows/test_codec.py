@@ -42,7 +42,7 @@ def small() -> State:
         "plan": "pro",
         "country": "DE",
     }
-    state.ages = told(b"", (), state.traits, state.traits, NOW)
+    state.ages = told(b"", [], state.traits, state.traits, NOW)
     for n in range(20):
         known = short(f"event-{n}")
         state.memory, state.dropped = remember(state.memory, known, NOW + n, NOW + n, 0)
@@ -113,7 +113,7 @@ def full() -> State:
     shelve(state, left, NOW)
     state.pending = [Pending(0, 1, [NOW, None], None, "e1", {"cart": "c1"})]
     state.participants = {"winter": Participant({"status": "new", "size": 3}, NOW - DAY, NOW)}
-    state.ages = told(b"", (), state.traits, state.traits, NOW)
+    state.ages = told(b"", [], state.traits, state.traits, NOW)
     state.identity = Identity(None, "", NOW - DAY, [b"held"], short("h1"), ["anon:a7"])
     return state
 

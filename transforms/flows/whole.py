@@ -6,12 +6,14 @@ from transforms.flows.carrying import export_state, import_state
 from transforms.flows.erasing import erase
 from transforms.flows.identity import leaves
 from transforms.flows.run import Run
-from transforms.flows.signals import Command, Signal
+from transforms.flows.signals import Command, ProfileChange, Signal
 from transforms.flows.state import State
 
 
 def apart(run: Run, signal: Signal, t: int) -> bool:
     """Handle what is not for flows; tell whether it was such."""
+    if isinstance(signal, ProfileChange) and signal.becomes is None:
+        return run.state.identity is not None and leaves(run, signal, t)
     if isinstance(signal, Command) and signal.what == "erase":
         erase(run, signal, t)
         return True
