@@ -218,7 +218,9 @@ def assert_same(left: Left, crowd: Crowd, arrived: Arrived) -> None:
     letters = {ident for ident, _ in left.topics["dead_letter"].items()}
 
     assert all(len(same) == 1 for same in published), "an id has two bodies"
-    assert len(letters) == len(BAD)
+    # What the core itself gives up comes beside what could not be read.
+    given_up = {outputs.decode(encoded).id for _, encoded in rows.pop("dead_letter", [])}
+    assert len(letters) == len(BAD) + len(given_up)
     assert {(data, key) for ((data, _, key),) in published if key} == bodies
     kept = {kind: sorted(found) for kind, found in rows.items() if kind in TO_TABLES}
     assert {kind: found for kind, found in left.rows.items() if kind != "dead_letter"} == kept
