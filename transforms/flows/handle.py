@@ -8,13 +8,11 @@ import msgspec
 
 from transforms.flows import outputs as out
 from transforms.flows.advance import end, exit_conditions
-from transforms.flows.answering import over, take_answer
+from transforms.flows.answering import over
+from transforms.flows.applying import apply, only_data
 from transforms.flows.audiences import (
-    change_profile,
     compute,
-    count_event,
     forget_audiences,
-    set_member,
 )
 from transforms.flows.catalog import Effect
 from transforms.flows.dates import arm_all, arm_changed, arm_members, carry, fire
@@ -23,41 +21,33 @@ from transforms.flows.effects import end_promotions
 from transforms.flows.entry import drop_held, enter_by, try_enter
 from transforms.flows.erasing import forget_mark
 from transforms.flows.goals import count_goals, forget_ended
-from transforms.flows.halting import command, pause, resume
+from transforms.flows.halting import pause, resume
 from transforms.flows.ids import short
-from transforms.flows.inbound import claim, reply, said
+from transforms.flows.inbound import claim, said
 from transforms.flows.joining import enter_by_participant
 from transforms.flows.launching import belongs, launch_id, repeated
 from transforms.flows.memory import remember
 from transforms.flows.migrating import migrate
-from transforms.flows.participants import receive
 from transforms.flows.plan import Plan
 from transforms.flows.react import look_again, react
 from transforms.flows.run import NOBODY, Data, Run
 from transforms.flows.sending import judge
 from transforms.flows.signals import (
     AudienceChange,
-    CallResult,
-    Command,
     CommunicationUpdate,
     Enter,
     Event,
-    Forwarded,
-    Handover,
     Inbound,
-    ProfileChange,
     Raised,
     Signal,
     Time,
 )
 from transforms.flows.standing import say_state
 from transforms.flows.state import Communication, Identity, Pending, Session
-from transforms.flows.statuses import FINAL, cancel_flow, restay, take_status
-from transforms.flows.visiting import note as note_visit
+from transforms.flows.statuses import FINAL, cancel_flow, restay
 from transforms.flows.whole import apart
 
 DEEPEST = 16
-MOST_AUDIENCES = 500
 
 
 def fire_until(run: Run, until: int) -> None:
@@ -179,7 +169,7 @@ def handle(run: Run, signal: Signal, own: int, t: int) -> None:
     if unusual and apart(run, signal, t):
         return
     _one(run, Raised(signal, 0, applied=False), own, t)
-    settle(run, t, moved=not _only_data(signal))
+    settle(run, t, moved=not only_data(signal))
 
 
 def settle(run: Run, t: int, moved: bool = True) -> None:
@@ -253,13 +243,13 @@ def _too_deep(run: Run, raised: Raised, t: int) -> None:
 def _one(run: Run, raised: Raised, own: int, t: int) -> None:
     signal = raised.signal
     _listen(run, signal, own)
-    changed = raised.changed if raised.applied else _apply(run, raised, own, t)
+    changed = raised.changed if raised.applied else apply(run, raised, own, t)
     if raised.applied and isinstance(signal, CommunicationUpdate):
         run.told = signal.data | {"ended": signal.status in FINAL}
     if run.fresh:
         run.fresh = False
         compute(run, t, run.era.audiences)
-    if _only_data(signal):
+    if only_data(signal):
         _load(run, signal, changed or {}, t)
         return
     if changed is None:
@@ -320,11 +310,6 @@ def as_history(run: Run) -> None:
         run.queue.popleft()
 
 
-def _only_data(signal: Signal) -> bool:
-    """Tell whether the signal is history to load: it starts, advances and sends nothing (R10)."""
-    return not isinstance(signal, Time) and (signal.bypass or signal.backfill)
-
-
 def _sees(run: Run, session: Session, raised: Raised) -> bool:
     """Tell whether a session sees a signal: none that it or its ancestors caused (R11)."""
     if not raised.causes:
@@ -342,66 +327,3 @@ def _listen(run: Run, signal: Signal, own: int) -> None:
         view.event, view.event_name = None, ""
     if isinstance(signal, CommunicationUpdate):
         view.communication = signal.data | {"status": signal.status}
-
-
-def _apply(run: Run, raised: Raised, own: int, t: int) -> Data | None:
-    """Update what is known (step 3); return the changed traits' values before, None if refused."""
-    signal = raised.signal
-    match signal:
-        case Event():
-            era = run.era
-            if era.visiting:
-                note_visit(run, raised, t)
-            count_event(run, signal, own, t)
-            if era.audiences:
-                compute(run, t, era.hearing.get(signal.name, era.other))
-            return {}
-        case ProfileChange():
-            changed = change_profile(run, signal, t)
-            compute(run, t, run.era.audiences)
-            return changed
-        case AudienceChange(audience=audience, entered=entered):
-            if any(a.name == audience for a in run.era.audiences):
-                run.reject("computed_audience", t, detail=audience)
-                return None
-            if entered and len(run.state.audiences) >= MOST_AUDIENCES:
-                run.reject("value_too_large", t, detail="audiences")
-                return None
-            if not set_member(run, audience, entered, t):
-                return None
-            compute(run, t, run.era.audiences)
-            return {}
-        case CommunicationUpdate():
-            return {} if take_status(run, signal, t) else None
-        case Enter():
-            return _apply_enter(run, signal, t)
-        case Command(what="stop" | "hold" | "resume" | "suppress"):
-            if _only_data(signal):
-                run.reject("loaded_order", t, signal.flow)
-            else:
-                command(run, signal, t, raised.source if raised.flow else None)
-            return None
-        case Inbound():
-            reply(run, signal, t)
-            return {}
-        case CallResult():
-            if not _only_data(signal):
-                take_answer(run, signal, t)
-            return None
-        case Time() | Command() | Handover() | Forwarded():
-            return None
-        case _:
-            assert_never(signal)
-
-
-def _apply_enter(run: Run, signal: Enter, t: int) -> Data | None:
-    """Create or update the profile and the participant that come with an entry (I9, R21)."""
-    if signal.profile:
-        change = ProfileChange(id=run.other_id(), user=run.user, time=t, set=signal.profile)
-        changed: Data | None = change_profile(run, change, t)
-        compute(run, t, run.era.audiences)
-        if changed is None:
-            return None
-        if changed:
-            run.raise_(change, changed)
-    return receive(run, signal, t) if signal.participant or signal.operation is not None else {}
