@@ -45,8 +45,9 @@ def of_campaign(rng: random.Random, text: str, last: bool) -> str:
     head, _, rest = text.partition("\n")
     starts = rng.sample(STARTS, rng.choice((0, 1, 1))) + ([rng.choice(CHANGES)] if last else [])
     more = "".join(f"  - {start}\n" for start in starts)
-    calm = not re.search(r"^  r\d|communication:", rest, re.MULTILINE)
-    several = calm and rng.random() < 0.5
+    hears = "communication:" in rest
+    several = not hears and not re.search(r"^  r\d", rest, re.MULTILINE) and rng.random() < 0.5
+    rest = rest.replace("simultaneous: true\n", "") if hears else rest
     one = "" if several or "simultaneous" in rest else "simultaneous: false\n"
     campaign = rng.choice(("camp", "camp", "side"))
     rest = rest.replace("enter:\n", f"enter:\n{more}", 1)
