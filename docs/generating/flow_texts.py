@@ -7,7 +7,7 @@ Examples are steps, triggers and so on as they stand in a file; a test loads eac
 from __future__ import annotations
 
 from docs.generating import call_texts
-from docs.generating.trigger_texts import TRIGGERS, Texts
+from docs.generating.trigger_texts import Texts
 
 FLOW: Texts = {
     "flow": "The flow's id, which is also the name of its file.",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from docs.generating import markdown
 from transforms.flows.load.read_waits import STATUSES
-from transforms.flows.scenario import CONTROLS, HEADERS, KINDS
+from transforms.flows.scenario import HEADERS
+from transforms.flows.scenario_control import CONTROLS
+from transforms.flows.scenario_kinds import KINDS
 
 INTRO = """
 `NAME.scenarios.txt` stands beside `NAME.yaml` and is played by `towpath test`. A line that begins
