@@ -98,7 +98,7 @@ def _changed(rng: random.Random, text: str) -> str:
     """Write a flow with other lengths of time: sessions can be taken along to it."""
     text = re.sub(r"wait: \w+ in visit", lambda _: f"wait: {rng.choice(STAYS)} in visit", text)
     return re.sub(
-        r"(wait|timeout: {after): (?!\w+ in visit)[^,}]+",
+        r"(wait|(?<=\], )timeout: {after): (?!\w+ in visit)[^,}]+",
         lambda m: f"{m[1]}: {rng.choice(DURATIONS)}",
         text,
     )

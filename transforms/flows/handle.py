@@ -20,7 +20,7 @@ from transforms.flows.due import Owed, next_due
 from transforms.flows.effects import end_promotions
 from transforms.flows.entry import drop_held, enter_by, try_enter
 from transforms.flows.erasing import forget_mark
-from transforms.flows.goals import count_goals, forget_ended
+from transforms.flows.goals import MOST_ENDED, count_goals, forget_ended
 from transforms.flows.halting import pause, resume
 from transforms.flows.ids import short
 from transforms.flows.inbound import claim, said
@@ -177,6 +177,8 @@ def settle(run: Run, t: int, moved: bool = True) -> None:
     drain_queue(run, t)
     if moved and run.era.watching:
         _look_around(run, t)
+    if len(run.state.ended) > MOST_ENDED:
+        forget_ended(run, t)
     if run.view.mismatches:
         run.reject("type_mismatch", t, detail=str(run.view.mismatches))
         run.view.mismatches = 0
