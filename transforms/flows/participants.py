@@ -143,7 +143,7 @@ def _say(
     flow: str | None,
     step: str | None,
 ) -> None:
-    fields = {key: value for key, value in data.items() if key != STATUS}
+    fields = {key: data[key] for key in sorted(data) if key != STATUS}
     prefix = field_key("")
     status = data.get(STATUS)
     run.outputs.append(
