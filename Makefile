@@ -103,8 +103,9 @@ COMPILE := $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-header 
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -c constraints.txt
 
 lock: $(READY) ## resolves the lock files anew; LOCK_ARGS=--upgrade takes the newest
-	$(COMPILE) $(LOCK_ARGS) --extra local --extra redis --extra pubsub --extra dev -o requirements.lock setup.py
-	$(COMPILE) $(LOCK_ARGS) --extra beam --extra redis -c requirements.lock \
+	$(COMPILE) $(LOCK_ARGS) --extra local --extra redis --extra pubsub --extra code --extra dev \
+	  -o requirements.lock setup.py
+	$(COMPILE) $(LOCK_ARGS) --extra beam --extra redis --extra code -c requirements.lock \
 	  -o requirements-gcp.lock setup.py
 
 clean: ## removes what was built, and the environment

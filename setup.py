@@ -33,6 +33,9 @@ PUBSUB = [
     "google-apitools>=0.5.31,<0.5.32",  # as Beam's own gcp extra pins it
 ]
 
+# The sandbox in which code steps run: a process of its own.
+CODE = ["pydantic-monty>=1.4,<2"]
+
 DEV = [
     "build>=1.2",
     "hypothesis>=6.150",
@@ -56,14 +59,15 @@ TOP_LEVEL = ["towpath", "transforms", "pipelines", "schemas"]
 # What an event costs most in. Compiled, it is the same code, more than twice as fast.
 # Structs stay out of these modules: compiled, they would lose their options.
 HOT = {
-    "transforms/flows": "advance audiences bounds catalog channels codec dates due effects elapsing "
-    "enrolling entry excluding goals handle ids inbound keeping launching memory plan reaching "
-    "react results run sending series shelf standing statuses step view visiting",
+    "transforms/flows": "advance ages answering audiences bounds calling carrying catalog channels "
+    "codec dates due effects elapsing enrolling entry erasing excluding goals handle identity ids "
+    "inbound joining keeping launching marks memory merging participants plan reaching react "
+    "results run sending series shelf standing statuses step view visiting whole",
     "transforms/flows/expressions": "changing compiling condition dates decisions getting "
     "relations values",
     "transforms/sources": "csv_rows mapped values",
     "transforms": "decode",
-    "pipelines": "folding ordering reading tables",
+    "pipelines": "folding identities ordering reading tables",
 }
 
 
@@ -101,7 +105,14 @@ setup(
     ext_modules=compiled(),
     zip_safe=False,
     install_requires=BASE,
-    extras_require={"local": LOCAL, "beam": BEAM, "redis": REDIS, "pubsub": PUBSUB, "dev": DEV},
+    extras_require={
+        "local": LOCAL,
+        "beam": BEAM,
+        "redis": REDIS,
+        "pubsub": PUBSUB,
+        "code": CODE,
+        "dev": DEV,
+    },
     entry_points={"console_scripts": ["towpath = towpath.cli.main:main"]},
     classifiers=[
         "Programming Language :: Python :: 3.11",

@@ -16,6 +16,7 @@ from transforms.flows.ids import draw, hashed
 from transforms.flows.outputs import AnyOutput, Message
 from transforms.flows.signals import CommunicationUpdate, Signal, Time
 from transforms.flows.step import Behind, Done, step
+from transforms.sandbox import answer
 
 DELAYS = {"delivered": 5_000, "opened": 2 * 3_600_000, "clicked": 2 * 3_600_000 + 60_000}
 """How long after the decision each status comes, in ms."""
@@ -98,7 +99,7 @@ class _Loop:
         if not isinstance(signal, Time):
             self.now = self.handled_at(signal)
         self.now = max(self.now, signal.at if isinstance(signal, Time) else 0)
-        done = step(self.catalog, self.state, signal)
+        done = step(self.catalog, self.state, signal, answer)
         assert not isinstance(done, Behind), "the log of a replay is complete"
         self.keep(done)
 

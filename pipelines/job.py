@@ -14,6 +14,7 @@ Rates = dict[str, dict[str, int]]
 
 class Job(msgspec.Struct, frozen=True, gc=False):
     """One replay; ``until`` is ms UTC, ``rates`` are in hundredths of a percent by channel.
+    ``moves`` say when keys became others (R8); an audit goes by the handovers of its log.
 
     ``out`` and ``events`` are paths that every worker must be able to reach.
     """
@@ -25,6 +26,7 @@ class Job(msgspec.Struct, frozen=True, gc=False):
     mapping: Mapping | None = None
     audit: bool = False
     rates: Rates | None = None
+    moves: dict[str, list[tuple[int, str]]] = {}
 
 
 class Slice(msgspec.Struct, frozen=True, gc=False):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines.buckets import BUCKETS, Tally, empty, encode, part_of
+from pipelines.identities import resolved
 from pipelines.job import Job, Slice
 from pipelines.progress import PROGRESS
 from transforms.decode import decode
@@ -44,8 +45,10 @@ def read_slice(
             spread.tally.unread += 1
         elif _known_at(found) >= job.until:
             spread.tally.after += 1
+        elif (whose := found if job.audit else resolved(job.moves, found)) is None:
+            spread.tally.unread += 1
         else:
-            yield from spread.signal(found, part.file << FILE_BITS | row)
+            yield from spread.signal(whose, part.file << FILE_BITS | row)
     spread.tally.read += counted
     PROGRESS.add("read", counted % TICK)
     yield from spread.rest()

@@ -53,7 +53,11 @@ PARTS: dict[str, tuple[str, ...]] = {
            from (select date_trunc('minute', instant) as instant, flow, version, step,
                         count(*) as n from message group by all)""",
     ),
-    "call": ("select instant, flow, version, step, 'calls', kind, 1 from call",),
+    "call": (
+        "select instant, flow, version, step, 'calls', kind, 1 from call",
+        """select instant, flow, version, unnest([step, null]), 'messages', '', 1 from call
+           where kind = 'api'""",
+    ),
     "conversion": (
         "select instant, flow, version, null, apart || 'goals', goal, 1 from conversion",
         "select instant, flow, version, null, apart || 'revenue', goal, worth from conversion",

@@ -44,13 +44,16 @@ LONGEST_LATENESS = 100 * 366 * 86_400
 class RunStream(beam.PTransform):
     """Messages of the events topic, stamped with their receipts, to what each step decided."""
 
-    def __init__(self, catalogs: Catalogs, space: str, settings: Settings) -> None:
+    def __init__(
+        self, catalogs: Catalogs, space: str, settings: Settings, joins: bool = True
+    ) -> None:
         super().__init__()
         self._catalogs, self._space, self._settings = catalogs, space, settings
+        self._joins = joins
 
     def expand(self, messages: Any) -> Any:
         received = messages | "Decode and key" >> beam.ParDo(
-            Receive(self._catalogs, self._space)
+            Receive(self._catalogs, self._space, self._joins)
         ).with_outputs(BAD, main="signals")
         run = RunFlows(self._catalogs, self._settings)
         decided = received.signals | "Run flows" >> beam.ParDo(run)
@@ -150,7 +153,9 @@ def build(
     lateness: int = LATENESS,
 ) -> Any:
     """Put the job behind a collection of received messages; gives what each step decided."""
-    decided = messages | "Flows" >> RunStream(catalogs, space, settings or Settings())
+    joins = "handover" in sinks.topics  # without a way back, what is handed over would be lost
+    run_stream = RunStream(catalogs, space, settings or Settings(), joins)
+    decided = messages | "Flows" >> run_stream
     _ = decided | "Outputs" >> WriteOutputs(sinks, lateness)
     return decided
 

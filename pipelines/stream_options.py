@@ -22,8 +22,9 @@ from transforms.sinks.remote import Remote, place_of
 from transforms.sources.control_log import LOGS
 from transforms.sources.pubsub_hand import Settings as Subscription
 
-TO_TABLES = tuple(kind for kind in schemas.OUTPUTS if kind not in ("flow_state", "handover"))
-"""Kinds with a table; a flow state is of now, and a handover holds a whole state."""
+WHOLE = ("flow_state", "handover", "forwarded", "state_export")
+TO_TABLES = tuple(kind for kind in schemas.OUTPUTS if kind not in WHOLE)
+"""Kinds with a table; a flow state is of now, others hold whole states, or are told elsewhere."""
 
 REDIS = ("redis", "rediss", "unix")
 STORES = ("gs", "gcs", "s3", "abfs", "abfss", "hdfs", "viewfs")

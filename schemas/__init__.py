@@ -26,6 +26,8 @@ INPUTS = (
     "call_result",
     "command",
     "handover_in",
+    "forwarded_in",
+    "alias",
 )
 OUTPUTS = (
     "message",
@@ -43,6 +45,10 @@ OUTPUTS = (
     "call",
     "handover",
     "emitted",
+    "participant_update",
+    "forwarded",
+    "erased",
+    "state_export",
 )
 METRICS = ("step_metric", "flow_metric")
 CONTROL = ("control_record",)

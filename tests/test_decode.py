@@ -63,6 +63,16 @@ EXAMPLES: dict[str, tuple[dict[str, Any], signals.Signal]] = {
         {"source": "anon:a7", "state": "AAEC/w=="},
         signals.Handover(source="anon:a7", state=b"\x00\x01\x02\xff", **HEARD),
     ),
+    "forwarded": (
+        {"source": "anon:a7", "handover": "h1", "hops": 2, "signal": "AAEC/w=="},
+        signals.Forwarded(
+            source="anon:a7", handover="h1", hops=2, signal=b"\x00\x01\x02\xff", **HEARD
+        ),
+    ),
+    "alias": (
+        {"previousId": "u0"},
+        signals.ProfileChange(becomes="u1", id="m1", user="u0", time=NOON),
+    ),
     "command": (
         {"what": "stop", "flow": "winback"},
         signals.Command(what="stop", flow="winback", **HEARD),
@@ -74,6 +84,7 @@ NAMES = {
     "audience": "audience_change",
     "communication": "communication_update",
     "handover": "handover_in",
+    "forwarded": "forwarded_in",
 }
 
 
@@ -157,12 +168,12 @@ def test_an_anonymous_user_has_a_key_of_their_own() -> None:
     assert found.user == "anon:a7"
 
 
-def test_an_identify_keeps_the_anonymous_id() -> None:
-    """An identify that names both ids passes both on (R8)."""
+def test_an_identify_that_names_both_is_for_the_anonymous_key() -> None:
+    """An identify with both ids goes to the anonymous key, and names the user it is (R8)."""
     found = decode_json(json.dumps(BASE | {"type": "identify", "anonymousId": "a7"}).encode())
 
     assert isinstance(found, signals.ProfileChange)
-    assert (found.user, found.anonymous_id) == ("u1", "a7")
+    assert (found.user, found.becomes) == ("anon:a7", "u1")
 
 
 def deep(levels: int) -> Any:

@@ -13,6 +13,7 @@ from towpath.cli.main import main
 from towpath.scenario_files import ENDING, folder
 from transforms.flows.scenario import read_stories
 from transforms.flows.scenario_play import log_of, play
+from transforms.sandbox import answer
 
 NAMES = flow_templates.names()
 USE_CASES = {
@@ -41,7 +42,9 @@ def walked(name: str) -> tuple[set[tuple[str, str]], dict[str, int]]:
         assert read is not None
         counts[path.name.removesuffix(ENDING)] = len(read.stories)
         for story in read.stories:
-            for turn in play(read, story, log_of(read, story, beside.project, beside.texts)):
+            for turn in play(
+                read, story, log_of(read, story, beside.project, beside.texts), answer
+            ):
                 steps |= {
                     (o.flow, o.step) for o in turn.outputs if getattr(o, "what", "") == "reached"
                 }

@@ -114,20 +114,33 @@ def test_messages_count_for_step_and_flow_and_recipients_once() -> None:
     }
 
 
+def test_calls_of_an_interface_are_messages() -> None:
+    """What a step asks of an interface counts as a message of it, code does not (R25, I25)."""
+    given = [
+        of(Call, kind="api", target="/a", inputs={}), of(Call, kind="api", target="/a", inputs={}),
+        of(Call, kind="code", target="1f", inputs={}), message(),
+    ]  # fmt: skip
+    assert numbers(*given) == {
+        ("remind", "calls", "api"): 2,
+        ("remind", "calls", "code"): 1,
+        ("remind", "messages"): 3,
+        ("messages",): 3,
+        ("recipients",): 1,
+    }
+
+
 def test_what_was_held_back_counts_by_reason_and_what_left_by_status() -> None:
     """A communication held back is suppressed, with its reason; others count by status."""
     given = [
         communication("planned"), communication("active"), communication("opened"),
         communication("skipped", reason="capped"), communication("expired", reason="expired"),
         communication("canceled", reason="session_ended"), communication("delivered", parts=2),
-        of(Call, kind="api", target="t", inputs={}),
     ]  # fmt: skip
     assert numbers(*given) == {
         ("remind", "opened"): 1,
         ("remind", "delivered"): 1,
         ("remind", "parts"): 2,
         ("parts",): 2,
-        ("remind", "calls", "api"): 1,
         ("remind", "suppressed", "capped"): 1,
         ("remind", "suppressed", "expired"): 1,
         ("remind", "suppressed", "session_ended"): 1,

@@ -13,6 +13,7 @@ from transforms.flows.signals import AudienceChange, Event, ProfileChange, Signa
 from transforms.flows.step import Done, fold, step
 from transforms.flows.times import zone
 from transforms.flows.transcript import clock, length, value
+from transforms.sandbox import answer
 
 USER = "kim"
 AFTER = 10 * DAY
@@ -55,7 +56,7 @@ def replayed(seed: int, signals: list[Signal]) -> list[bytes]:
     """Sort as a back-test does, fold, and go on until the end."""
     ordered = in_order(list(enumerate(signals)), audit=False)
     until = max(signal.time for signal in signals) + AFTER
-    done = fold(world(seed).catalog(), None, [*ordered, Time(user=USER, at=until)])
+    done = fold(world(seed).catalog(), None, [*ordered, Time(user=USER, at=until)], answer)
     assert isinstance(done, Done)
     return [out.encode(output) for output in done.outputs]
 
@@ -75,12 +76,12 @@ def test_in_pieces(seed: int, history: list, sizes: list[int]) -> None:
     """In one go or in pieces of any size: outputs and state are the same (R3)."""
     signals = signals_of(seed, history)
     catalog = world(seed).catalog()
-    whole = fold(catalog, None, signals)
+    whole = fold(catalog, None, signals, answer)
     assert isinstance(whole, Done)
     state, outputs, wake_at, left, n = None, (), None, list(signals), 0
     while left:
         size = sizes[n % len(sizes)]
-        done = fold(catalog, state, left[:size])
+        done = fold(catalog, state, left[:size], answer)
         assert isinstance(done, Done)
         state, outputs, wake_at = done.state, outputs + done.outputs, done.wake_at
         left, n = left[size:], n + 1
@@ -99,7 +100,7 @@ def test_alarms(seed: int, history: list, alarms: list[tuple[int, int]]) -> None
         limit = until if isinstance(signal, Time) else signal.time
         extra = [Time(user=USER, at=max(0, limit - back)) for at, back in alarms if at == n]
         for given_ in [*extra, signal]:
-            done = step(catalog, state, given_)
+            done = step(catalog, state, given_, answer)
             assert isinstance(done, Done)
             state = done.state
             outputs += [out.encode(output) for output in done.outputs]
@@ -118,12 +119,12 @@ def test_every_alarm_kept(seed: int, history: list) -> None:
     for signal in [*signals, Time(user=USER, at=until)]:
         limit = until if isinstance(signal, Time) else signal.time
         while wake is not None and wake <= limit:
-            done = step(catalog, state, Time(user=USER, at=wake))
+            done = step(catalog, state, Time(user=USER, at=wake), answer)
             assert isinstance(done, Done)
             assert done.wake_at is None or done.wake_at > wake, "an alarm must move on"
             state, wake = done.state, done.wake_at
             outputs += [out.encode(output) for output in done.outputs]
-        done = step(catalog, state, signal)
+        done = step(catalog, state, signal, answer)
         assert isinstance(done, Done)
         state, wake = done.state, done.wake_at
         outputs += [out.encode(output) for output in done.outputs]

@@ -11,7 +11,7 @@ from tests.packaging.repository import ROOT
 from towpath.scenario_files import ENDING
 
 RULES = [f"R{number}" for number in range(1, 33)]
-NOT_YET = {"R13", "R21"}
+NOT_YET: set[str] = set()
 """Rules that nothing cites; whoever builds one takes it out."""
 
 WITHOUT_STORY = {"R4", "R8", "R31", "R32"}

@@ -11,11 +11,12 @@ from towpath.scenario_files import ENDING, folder
 from transforms.flows.load import headline
 from transforms.flows.scenario import read_stories
 from transforms.flows.scenario_play import log_of, play, told
+from transforms.sandbox import answer
 
 HERE = Path(__file__).parent / "scenarios"
 ROOT = Path(__file__).parent.parent
 FILES = sorted([*HERE.rglob(f"*{ENDING}"), *(ROOT / "flow_defs").rglob(f"*{ENDING}")])
-RULES = "R1 R2 R3 R5 R6 R7 R9 R10 R11 R12 R13 R14 R16 R17 R18 R19 R20 R22 R23 R24 R26 R27 R29 R30"
+RULES = "R1 R2 R3 R5 R6 R7 R8 R9 R10 R11 R12 R13 R14 R16 R17 R18 R19 R20 R22 R23 R24 R26 R27 R29 R30 R32"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -27,7 +28,7 @@ def test_story(path: Path, rewrite: bool) -> None:
     assert [headline(p) for p in beside.project.problems if p.severity == "error"] == []
     assert read.value is not None
 
-    now = told(read.value, beside.project, beside.texts)
+    now = told(read.value, beside.project, beside.texts, answer)
 
     if rewrite:
         path.write_text(now)
@@ -56,7 +57,8 @@ def test_every_step_has_a_story() -> None:
         assert read is not None
         for story in read.stories:
             flows = story.settings.flows or (path.name.removesuffix(ENDING),)
-            for turn in play(read, story, log_of(read, story, beside.project, beside.texts)):
+            log = log_of(read, story, beside.project, beside.texts)
+            for turn in play(read, story, log, answer):
                 reached = {
                     (o.flow, o.step) for o in turn.outputs if getattr(o, "what", "") == "reached"
                 }
@@ -70,7 +72,7 @@ def test_every_step_has_a_story() -> None:
 
     assert walked == set(
         "wait wait_visit wait_until wait_window wait_for if match_message split send promote webhook"
-        " export update"
+        " call code export update"
         " change_audience emit enroll leave cancel_all end".split()
     )
 

@@ -19,7 +19,7 @@ from transforms.metrics import UNIT, money
 
 Counts = dict[str, int]
 Place = tuple[str, str]
-KINDS = ("transition", "message", "communication", "conversion", "rejection")
+KINDS = ("transition", "message", "communication", "conversion", "rejection", "call")
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
@@ -92,7 +92,8 @@ class Week(msgspec.Struct, frozen=True, gc=False):
 class Report(msgspec.Struct, frozen=True, gc=False):
     """The replay as a whole; ``rates`` are the assumed ones in percent, by channel.
 
-    ``refused`` counts what was refused without naming a flow of the run.
+    ``refused`` counts what was refused without naming a flow of the run, ``calls`` the requests
+    whose answer was awaited.
     """
 
     until: int
@@ -106,6 +107,7 @@ class Report(msgspec.Struct, frozen=True, gc=False):
     weeks: tuple[Week, ...] = ()
     refused: Counts = {}
     audit: bool = False
+    calls: int = 0
 
 
 def report_of(account: Account, out: Path) -> Report:
@@ -114,6 +116,7 @@ def report_of(account: Account, out: Path) -> Report:
         counter = _Counter(tables, account)
         flows, refused = counter.flows(), counter.others()
         weeks = tuple(Week(*row) for row in tables.rows(WEEKS))
+        calls = tables.rows(CALLS)[0][0]
     rates = account.rates
     return Report(
         until=account.until,
@@ -128,6 +131,7 @@ def report_of(account: Account, out: Path) -> Report:
         weeks=weeks,
         refused=refused,
         audit=account.audit,
+        calls=calls,
     )  # fmt: skip
 
 
@@ -146,6 +150,7 @@ WAITING = """
         from transition where what in ('reached', 'ended')
         group by flow, session, user having not bool_or(what = 'ended'))
     group by flow, step"""
+CALLS = "select count(*) from call where kind = 'api'"
 SENT = "select flow, step, count(*), count(distinct user) from message group by flow, step"
 WORTH = """
     select flow, step, coalesce(sum(parts - 1), 0)::bigint,

@@ -151,4 +151,6 @@ def _notes(report: Report, paint: Paint) -> str:
             for channel, found in report.rates.items()
         )
         lines.append(f"Assumed, not known: {rates}.")
+    if report.calls and not report.audit:
+        lines.append(f"Requests asked for: {report.calls:,}. None was sent, so none was answered.")
     return "\n".join(paint(line, "dim") for line in lines)

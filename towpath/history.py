@@ -15,10 +15,12 @@ from towpath.tables import Tables
 KINDS = (
     "audience_update",
     "profile_update",
+    "participant_update",
     "rejection",
     "transition",
     "communication",
     "webhook",
+    "call",
     "export",
     "emitted",
     "conversion",
@@ -31,7 +33,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One thing that happened, or did not.
 
     ``what`` is ``entered refused reached waits left decided planned withheld missed ended
-    goal joined left_audience profile webhook export emitted error``. ``started_by`` is the
+    goal joined left_audience profile participant webhook call export emitted error``. ``started_by`` is the
     id of the signal that started the session, ``cause`` of what caused this.
     """
 
@@ -92,6 +94,9 @@ def _rows(tables: Tables, kind: str, user: str) -> Iterator[Record]:
     if kind == "communication":
         query = """select * replace (epoch_ms("at") as "at", epoch_ms(due) as due)
                    from communication where "user" = ?"""
+    if kind == "call":
+        query = """select * exclude (kind, expires) replace (epoch_ms("at") as "at"),
+                   kind as kind_of_call from call where "user" = ?"""
     for place, row in enumerate(tables.records(query, user)):
         yield row | {"kind": kind, "place": place}
 
@@ -129,6 +134,13 @@ class _Told:
                 yield self.entry(row, what, detail=row["audience"])
             case "profile_update":
                 yield self.entry(row, "profile")
+            case "participant_update":
+                yield self.entry(row, "participant", row["what"], detail=row["campaign"])
+            case "call":
+                said = (
+                    "code" if row["kind_of_call"] == "code" else f"{row['method']} {row['target']}"
+                )
+                yield self.entry(row, "call", detail=said)
             case "dead_letter":
                 yield self.entry(row, "error", row["reason"], detail=row["detail"])
             case kind:

@@ -90,8 +90,12 @@ def _said(entry: Entry, paint: Paint) -> str:
             return f"{entry.step}: message {entry.reason}"
         case "profile":
             return "the profile is changed"
+        case "participant":
+            return f"is {entry.reason} as a participant of {entry.detail}"
         case "error":
             return f"error: {_because(entry.reason, entry.detail)}"
+        case "call":
+            return f"{entry.step}: {'runs code' if entry.detail == 'code' else entry.detail}"
         case what:
             return f"{entry.step}: {what}"
 

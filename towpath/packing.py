@@ -10,6 +10,7 @@ from towpath import portable_space
 from towpath.cli import common
 from towpath.portable import Portable
 from towpath.scenario_files import ENDING, MESSAGES, Folder, folder
+from transforms import sandbox
 from transforms.flows.load import Project, load_project
 from transforms.flows.load.project import SPACE
 from transforms.flows.scenario import Stories, read_stories
@@ -94,7 +95,7 @@ def _tales(stories: dict[str, Stories], project: Project, texts: dict[str, str])
 
 def _tale(read: Stories, project: Project, texts: dict[str, str]) -> str:
     try:
-        return told(read, project, texts)
+        return told(read, project, texts, sandbox.answer)
     except Unplayable as error:
         return error.problem.message
 

@@ -14,7 +14,19 @@ import yaml
 from transforms.flows.load.nodes import Mapping, Node, Scalar, Sequence, compose
 from transforms.flows.load.problems import Report, Source
 
-SECTIONS = ("channels", "agents", "topics", "numbers", "events", "traits", "audiences", "groups")
+SECTIONS = (
+    "channels",
+    "agents",
+    "topics",
+    "numbers",
+    "events",
+    "traits",
+    "audiences",
+    "groups",
+    "campaigns",
+    "connections",
+    "destinations",
+)
 SETTINGS = ("space", "zone", "slack", "caps", "quiet_hours")
 
 

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from pipelines.identities import find_moves
 from pipelines.job import Job, Rates
 from pipelines.results import ACCOUNT
 from towpath.cli import common
 from towpath.control_log import InvalidLines, check, read_log, with_flows
 from towpath.rates import load_rates
-from transforms import sources
+from transforms import sandbox, sources
 from transforms.flows.control import ControlRecord
 from transforms.flows.load import Problem, Project, load_project
 from transforms.flows.load.project import SPACE
@@ -41,6 +42,7 @@ def job_of(args: argparse.Namespace) -> Job:
         mapping=mapping,
         audit=args.audit,
         rates=_rates(args.assume, records),
+        moves={} if args.audit else find_moves(args.events, mapping),
     )
 
 
@@ -106,13 +108,15 @@ def _records(args: argparse.Namespace) -> list[ControlRecord]:
         for line in wrong.lines:
             common.say(line)
         raise common.UserError(f"{args.control} cannot be followed", code=1) from None
-    return records
+    return _followed(records)
 
 
 def _followed(records: list[ControlRecord]) -> list[ControlRecord]:
     try:
-        refuse(catalog_of(records))
-    except InvalidLog as error:
+        found = catalog_of(records)
+        refuse(found)
+        sandbox.require(found)
+    except (InvalidLog, sandbox.MissingSandbox) as error:
         raise common.UserError(f"the flows cannot be run: {error}", code=1) from None
     return records
 
@@ -152,7 +156,7 @@ def _moved(project: Project, space: str) -> Project:
     """Load a project anew with another space."""
     files = {path: text for path, text in project.files.items() if Path(path).name != SPACE}
     path = (Path(space).parent / SPACE).as_posix()
-    return load_project(files | {path: common.read_text(Path(space))})
+    return load_project(files | {path: common.read_text(Path(space))}, sandbox.judge)
 
 
 def _problems(project: Project, chosen: Sequence[str]) -> list[Problem]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from towpath.cli.common import read_text
+from transforms import sandbox
 from transforms.flows.load import Project, load_project
 
 ENDING = ".scenarios.txt"
@@ -29,4 +30,4 @@ def folder(path: Path) -> Folder:
     files = {p.as_posix(): read_text(p) for p in (*here, *messages)}
     below = sorted(p for p in path.glob("*/*.yaml") if p.is_file())
     texts = {p.relative_to(path).as_posix(): read_text(p) for p in (*here, *below)}
-    return Folder(load_project(files), texts)
+    return Folder(load_project(files, sandbox.judge), texts)

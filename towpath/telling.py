@@ -13,10 +13,11 @@ WORDS = {"read": "records read", "users": "users folded", "fold": "of the users 
 class Telling:
     """Tells counts on stderr, not more often than one can read."""
 
-    def __init__(self, stream: TextIO = sys.stderr, whole: int = 0) -> None:
-        self.stream = stream
+    def __init__(self, stream: TextIO | None = None, whole: int = 0) -> None:
+        # What stderr is now: one that was there when this module was loaded may be closed.
+        self.stream = stream or sys.stderr
         self.whole = whole
-        self.live = stream.isatty()
+        self.live = self.stream.isatty()
         self.begun = self.told = monotonic()
 
     def count(self, name: str, done: int) -> None:

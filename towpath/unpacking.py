@@ -14,6 +14,7 @@ from towpath import portable_space
 from towpath.cli import common
 from towpath.packing import definitions
 from towpath.space_merging import merged
+from transforms import sandbox
 from transforms.flows.load import Problem, load_project
 from transforms.flows.load.project import SPACE
 
@@ -106,7 +107,7 @@ def _with_space(
 def _fit(here: Mapping[str, str], files: Mapping[str, str]) -> None:
     """Load what the folder will hold; raise ``UserError`` if the new files have errors in it."""
     new = definitions(dict(files))
-    project = load_project({**here, **new})
+    project = load_project({**here, **new}, sandbox.judge)
     found = [p for p in project.problems if p.severity == "error" and _of(p, new)]
     common.show_problems(found, project.files)
     if found:

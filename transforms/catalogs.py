@@ -17,6 +17,7 @@ from transforms.flows import control
 from transforms.flows.catalog import Catalog
 from transforms.flows.publish import catalog_of
 from transforms.follow_control import EVERY, ControlFollower
+from transforms.sandbox import require
 from transforms.sources.control_log import log_of
 
 
@@ -46,7 +47,8 @@ class Catalogs(Protocol):
 
 
 def known(catalog: Catalog, trouble: str | None = None) -> Known:
-    """Find the longest slack of a catalog."""
+    """Find the longest slack of a catalog. Raises MissingSandbox for code that cannot run here."""
+    require(catalog)
     return Known(catalog, max(era.space.slack for era in catalog.eras), trouble)
 
 

@@ -31,6 +31,8 @@ from transforms.sources.values import (
 )
 
 MAX_LINE = 256 * 1024
+MAX_WHOLE = 512 * 1024
+WHOLE = ("handover", "forwarded")  # what carries a state or another record, as base64
 EARLIEST_NUMBER = 10**11
 DIGITS = ("number", "text")
 """Columns of texts that a table may hold as whole numbers, as it may ids."""
@@ -74,7 +76,7 @@ def decode_json(line: bytes, file: str = "", number: int = 0) -> Signal | Bad:
 
 
 def _large(line: bytes) -> Signal:
-    if len(line) > MAX_LINE:
+    if len(line) > MAX_LINE and (len(line) > MAX_WHOLE or _peek(line).type not in WHOLE):
         raise RefusedError("too_large", f"a record of more than {MAX_LINE} bytes")
     return _signal(_decode(line), bounded)
 
@@ -174,8 +176,19 @@ def _signal(record: AnyEnvelope, check: Callable[[dict[str, Any]], None]) -> Sig
             )
         case envelope.Handover():
             return signals.Handover(source=record.source, state=record.state, **_heard(record))
+        case envelope.Forwarded():
+            return signals.Forwarded(
+                source=record.source,
+                handover=record.handover,
+                hops=record.hops,
+                signal=record.signal,
+                **_heard(record),
+            )
+        case envelope.Alias():
+            return _alias(record)
         case envelope.Order():
-            check(record.data)
+            # A state is as large as it is; the core has its own bound of it.
+            (check_nested if record.what == "import" else check)(record.data)
             return signals.Command(
                 what=record.what, flow=record.flow, data=record.data, **_heard(record)
             )
@@ -201,15 +214,27 @@ def _event(record: envelope.Track) -> signals.Event:
 
 def _profile_change(record: envelope.Identify) -> signals.ProfileChange:
     removed = [name for name, value in record.traits.items() if value is None]
+    heard = _heard(record)
+    if record.user_id is not None and record.anonymous_id is not None:
+        # Both are named: it is for the anonymous key, which hands over to the user's (R8).
+        heard |= {"user": f"anon:{record.anonymous_id}", "becomes": record.user_id}
     return signals.ProfileChange(
         set={name: value for name, value in record.traits.items() if value is not None},
         unset=tuple(dict.fromkeys([*record.unset, *removed])),
         tag=record.tag,
         untag=record.untag,
         consent=record.consent,
-        anonymous_id=record.anonymous_id,
-        **_heard(record),
+        **heard,
     )
+
+
+def _alias(record: envelope.Alias) -> signals.ProfileChange:
+    if record.user_id is None:
+        raise RefusedError("missing", "an alias needs a userId")
+    if record.previous_id is None and record.anonymous_id is None:
+        raise RefusedError("missing", "neither previousId nor anonymousId")
+    before = record.previous_id or f"anon:{record.anonymous_id}"
+    return signals.ProfileChange(becomes=record.user_id, **(_heard(record) | {"user": before}))
 
 
 def _enter(record: envelope.Enter) -> signals.Enter:

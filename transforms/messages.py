@@ -35,6 +35,7 @@ ENVELOPE_TYPES = {
     "call_result": "call_result",
     "command": "command",
     "handover": "handover",
+    "forwarded": "forwarded",
 }
 """The ``type`` of the envelope for each kind of signal."""
 NAMES = {
@@ -44,12 +45,11 @@ NAMES = {
     "received": "receivedAt",
     "name": "event",
     "set": "traits",
-    "anonymous_id": "anonymousId",
     "member_of": "memberOf",
 }
 """Fields that the envelope calls otherwise."""
 
-Looped = outputs.Emitted | outputs.HandoverOut
+Looped = outputs.Emitted | outputs.HandoverOut | outputs.ForwardedOut
 """Outputs that go to the events topic, where another key must see them."""
 
 ENVELOPES = frozenset(schemas.INPUTS)
@@ -81,9 +81,14 @@ def to_event(space: str, output: Looped, encoding: Encoding = "json") -> TopicMe
             )
         case outputs.HandoverOut():
             row |= {"type": "handover", "source": output.user, "state": output.state}
+            row |= {"bypass": output.bypass}
             return _message(
                 space, "handover_in", row | _whose(output.to), output.id, output.to, encoding
             )
+        case outputs.ForwardedOut():
+            row |= {"type": "forwarded", "source": output.user, "signal": output.signal}
+            row |= {"handover": output.handover, "hops": output.hops, **_whose(output.to)}
+            return _message(space, "forwarded_in", row, output.id, output.to, encoding)
 
 
 def _whose(user: str) -> Row:
@@ -142,10 +147,14 @@ def to_envelope(signal: Signal) -> bytes:
     for moment in {"time", "received"} & said.keys():
         said[moment] = (EPOCH + said[moment] * MILLISECOND).isoformat(timespec="milliseconds")
     row = {NAMES.get(name, name): value for name, value in said.items()}
-    if kind != "profile" or row.get("anonymousId") == signal.user.removeprefix("anon:"):
-        del row["userId"]
-        row |= _whose(signal.user)
-    return msgspec.json.encode({"type": ENVELOPE_TYPES[kind]} | row)
+    del row["userId"]
+    row |= _whose(signal.user)
+    becomes = row.pop("becomes", None)
+    if becomes is not None and signal.user.startswith("anon:"):
+        row["userId"] = becomes
+    elif becomes is not None:
+        kind, row = "alias", row | {"previousId": signal.user, "userId": becomes}
+    return msgspec.json.encode({"type": ENVELOPE_TYPES.get(kind, kind)} | row)
 
 
 class _Kind(msgspec.Struct, frozen=True, gc=False, rename={"kind": "is"}):

@@ -36,10 +36,10 @@ class StepMetric(msgspec.Struct, frozen=True, gc=False, tag_field="is", tag="ste
     """One number about a step in one window; the fields of ``step_metric.avsc``.
 
     ``arrivals`` (total engagements), ``first_arrivals`` (unique ones), ``left``,
-    ``time_in_step`` (ms, summed over those that left), ``messages``, ``calls`` by kind,
-    ``suppressed`` by reason, each status of a communication by its name, ``parts`` of
-    messages that have several, and of those that could, ``cost`` by price, ``reported_cost``
-    by results, ``conversions`` and ``revenue`` by goal. What sessions in the flow's
+    ``time_in_step`` (ms, summed over those that left), ``messages`` (calls of an interface are
+    some, too), ``calls`` by kind, ``suppressed`` by reason, each status of a communication by
+    its name, ``parts`` of messages that have several, and of those that could, ``cost`` by
+    price, ``reported_cost`` by results, ``conversions`` and ``revenue`` by goal. What sessions in the flow's
     holdout did is counted apart, with ``holdout_`` before the name.
     """
 
@@ -100,7 +100,7 @@ def add(counts: Counts, row: AnyOutput) -> Counts:
         case Message():
             _message(counts, row)
         case Call():
-            _count(counts, row, row.step, "calls", row.kind)
+            _call(counts, row)
         case Conversion():
             _conversion(counts, row)
         case Rejection():
@@ -157,6 +157,14 @@ def _message(counts: Counts, row: Message) -> None:
         _count(counts, row, step, "messages")
     key = Key(_minute(row.at), row.flow, row.version, None, "recipients", "")
     counts.users.setdefault(key, set()).add(row.user)
+
+
+def _call(counts: Counts, row: Call) -> None:
+    """Count a call by its kind; one of an interface is a message, too (I25)."""
+    _count(counts, row, row.step, "calls", row.kind)
+    if row.kind == "api":
+        for step in (row.step, None):
+            _count(counts, row, step, "messages")
 
 
 def _conversion(counts: Counts, row: Conversion) -> None:

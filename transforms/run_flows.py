@@ -24,6 +24,7 @@ from transforms.flows import outputs, signals
 from transforms.flows.accounting import accounted
 from transforms.flows.catalog import NEVER, Catalog
 from transforms.flows.step import Behind, step
+from transforms.sandbox import answer
 
 Key = tuple[str, str]
 """A space and a user's id."""
@@ -76,7 +77,7 @@ def take(
 ) -> Taken | Behind | Exception:
     """Run a step; what it raises is a value, but for want of memory, which may pass."""
     try:
-        done = step(catalog, state, signal)
+        done = step(catalog, state, signal, answer)
         if isinstance(done, Behind):
             return done
         found = accounted(catalog, done.outputs)
@@ -156,6 +157,8 @@ class RunFlows(beam.DoFn):
             return ((key, [outputs.encode(letter)]),)
         if taken.state is not None:
             state.write(taken.state)
+        elif blob is not None:
+            state.clear()  # the mark of an erased user is over (R32)
         if taken.wake_at is None or taken.wake_at + known.slack > self._settings.until:
             wake.clear()
         else:

@@ -35,6 +35,7 @@ NAMES = (
     ("`session.id`, `session.started`", "its id, and when it began", "in a session"),
     ("`communications.offer.status`", "of the newest message of a send step: `status`, `channel`, `sent_at`, the time of each status by its name, and what was reported with it, such as `reply`, `digits`, `choice`, `duration`, `cost`", "in a session"),
     ("`message.text`", "what the user sent to the session last, or sends now: `text` without blanks around it, `as_number` (missing unless the text is a number), `number`, `channel`, `call`, and `communication`, the id of the message that it answers", "in a session; where a trigger or a case hears messages"),
+    ("`participant.size`, `participant.status`", "a field of the participant, or its status", "everywhere in flows of a campaign, but inside of aggregates"),
     ("`item.price`", "the item at hand", "inside of `any( )` and `all( )`"),
     ("`now`", "the time at which the signal is handled", "everywhere but inside of aggregates"),
 )  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from docs.generating import flow_texts as texts
 from docs.generating import markdown
 from docs.generating.schema import Schema, kind, needed
+from docs.generating.trigger_texts import TRIGGERS
 from transforms.flows.json_schema import flow_schema
 from transforms.flows.load.read_waits import AWAITED
 
@@ -38,7 +39,7 @@ def page() -> str:
         "## enter",
         "A list of triggers. Each may have its own `reenter`. What an entry was refused for is an "
         "output with a [reason](reasons.md#entries).",
-        *variants(parts["trigger"]["anyOf"], texts.TRIGGERS, {"reenter": texts.REENTER_OF_TRIGGER}),
+        *variants(parts["trigger"]["anyOf"], TRIGGERS, {"reenter": texts.REENTER_OF_TRIGGER}),
         "## exit",
         *variants(parts["exit"]["anyOf"], texts.EXITS, {}),
         "## goals",
@@ -92,6 +93,6 @@ def merged(name: str, schemas: list[Schema]) -> Schema:
 
 def named(schema: Schema) -> str:
     """Name the kind of thing: by the key of its own that stands first among those known."""
-    known = {**texts.STEPS, **texts.TRIGGERS, **texts.EXITS}
+    known = {**texts.STEPS, **TRIGGERS, **texts.EXITS}
     own = [key for key in schema["properties"] if key in known]
     return "at" if {"at", "audience"} <= set(own) else own[0]

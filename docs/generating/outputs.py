@@ -19,7 +19,6 @@ its name; kinds without a row have none. Times are UTC, exact to the millisecond
 LATER = {
     "cancel": "Nothing makes it yet.",
     "call": "Nothing makes it yet.",
-    "handover": "Nothing makes it yet.",
 }
 """Outputs that the shape holds and that no step makes so far."""
 

@@ -69,6 +69,8 @@ _KINDS = {
     "call_result": "call_result",
     "command": "command",
     "handover": "handover_in",
+    "forwarded": "forwarded_in",
+    "alias": "alias",
 }
 
 EXAMPLE = """
@@ -89,11 +91,13 @@ What is not known is passed over. A record is at most 256 KiB, its maps 32 KiB a
 texts such as ids and names have at most 256 characters. `towpath schema --record event` (and so
 on) prints the Avro schema of a kind; its fields have the same names.
 
-Handled so far: all of these, but of commands not `erase`, `export` and `import`, which are refused
-with the reason `unsupported`. `hold` takes what its resume does (`{"resume": "shift"}`); `stop`,
-`hold` and `resume` with `{"key": "c1"}` are about the sessions of that key alone, and
-`suppress` with `{"off": true}` is taken back. Records with only an `anonymousId` have the key `anon:ID`; identities are
-not joined yet.
+`hold` takes what its resume does (`{"resume": "shift"}`); `stop`, `hold` and `resume` with
+`{"key": "c1"}` are about the sessions of that key alone; `suppress` with `{"off": true}` is taken
+back; `import` has in `data` the exported record as `state`, and `replace: true` if the user exists.
+
+Records with only an `anonymousId` have the key `anon:ID`. An `identify` or `alias` with a `userId`
+too tells that both are one person: it is handled at the anonymous key, whose state and later
+signals go to the user's. The `previousId` of an alias is another key of the user as it stands.
 """
 
 

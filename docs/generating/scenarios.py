@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from docs.generating import markdown
 from transforms.flows.load.read_waits import STATUSES
-from transforms.flows.scenario import CONTROLS, HEADERS, KINDS
+from transforms.flows.scenario import HEADERS
+from transforms.flows.scenario_control import CONTROLS
+from transforms.flows.scenario_kinds import KINDS
 
 INTRO = """
 `NAME.scenarios.txt` stands beside `NAME.yaml` and is played by `towpath test`. A line that begins
@@ -30,9 +32,17 @@ KIND: dict[str, tuple[str, str]] = {
         '`profile {plan: "pro"} unset ["phone"] tag ["vip"] untag ["new"] consent {email: false}`',
         "traits, tags and consent",
     ),
+    "identify": (
+        '`identify anon:7 {plan: "pro"}`',
+        "the key `anon:7` turns out to be the story's user, or the one of `user=`",
+    ),
     "enter": (
-        "`enter cart {value: 30} key=c1 member_of=vip launch=spring profile {plan: 1}`",
+        "`enter cart {value: 30} key=c1 member_of=vip launch=spring profile {plan: 1} participant {size: 3}`",
         "an entry by a record, for flows with `api: true` or a launch",
+    ),
+    "upload": (
+        '`upload winter {name: "Kim", size: 3} profile {plan: "pro"}`',
+        "one row of an upload: a participant of a campaign, and traits",
     ),
     "audience": ("`audience vip entered` or `left`", "a static audience"),
     "communication": (
@@ -46,10 +56,17 @@ KIND: dict[str, tuple[str, str]] = {
             "it answers, or has a message's id in quotes"
         ),
     ),
+    "answer": (
+        '`answer credit {status: 200, score: 7}`, `answer credit failed "status 500"`',
+        "the answer to the newest call of a step; code is answered by the sandbox",
+    ),
     "time": ("`time`", "nothing happens until then; what is due comes"),
     "command": (
         "`command stop cart key=c1`, `hold cart resume=shift`, `resume cart`, `suppress cart off`",
-        "ends a user's sessions of a flow or of all, holds them, or takes no entries",
+        (
+            "ends a user's sessions, holds them, or takes no entries; `command erase`, `export`, "
+            "and `import`, or `import replace`, of what was exported last"
+        ),
     ),
     "control": ("`control drain cart`", "a record of the control log"),
 }
@@ -71,7 +88,9 @@ CONTROL: dict[str, str] = {
 }
 OPTIONS = """
 At the end of a line may stand `id=x1` (else each line has an id of its own; the same id again is a
-repetition), `@received +5m` (the receipt), `bypass` and `backfill`.
+repetition), `@received +5m` (the receipt), `bypass`, `backfill`, and `user=anon:7` for another key
+than the story's; what the core says of another key ends with that. What keys tell each other is
+delivered at once.
 """
 SAID = (
     ("`entered`, `reached`, `waiting`, `left`, `ended`", "moves of a session: its flow (`cart#2` is the flow's second), and the step"),
@@ -79,7 +98,12 @@ SAID = (
     ("`status`", "a message comes to a status: `planned`, `active`, `skipped`, `canceled`, or one reported"),
     ("`converted`", "a goal, with the steps that the session had reached"),
     ("`refused`, `dead`", "what was not done, with its [reason](reasons.md)"),
+    ("`handover`, `forwarded`", "a state, and then signals, for the key that this one turned out to be"),
+    ("`erased`, `exported`", "a user is erased, with the number of the flow state; a state is exported"),
     ("`state`", "where the user stands in all flows, with a number that counts up"),
+    ("`participant`", "a participant of a campaign was created, or what of it changed"),
+    ("`call`", "a request whose answer is awaited, or code with its inputs"),
+    ("`answered`", "what the sandbox answered, at once"),
     ("`audience`, `profile`, `emitted`, `webhook`, `export`", "other outputs"),
     ("`next`", "when the user has to be woken; shown where it changes"),
     ("`nothing`", "nothing was decided; with the reason where there is one to tell"),

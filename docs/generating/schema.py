@@ -38,6 +38,10 @@ PLACES = {
     "cap": "[cap](#caps)",
     "group": "[group](#groups)",
     "audience": "[audience](#audiences)",
+    "campaign": "[campaign](#campaigns)",
+    "connection": "[connection](#connections)",
+    "destination": "[destination](#destinations)",
+    "auth": "map, see below",
 }
 """How a part of the schema is called, with the place where it is explained."""
 

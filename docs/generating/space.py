@@ -22,6 +22,9 @@ SPACE: Texts = {
     "audiences": "Groups of users: computed, or `static`.",
     "numbers": "Numbers and senders' names that users write to or call; flows name no others.",
     "groups": "Groups of flows that compete for a user.",
+    "campaigns": "What flows share that belong together: the fields of their participants.",
+    "connections": "Interfaces that flows call, each with what its requests carry.",
+    "destinations": "Where exports go.",
 }
 GROUP: Texts = {
     "at_once": "In how many of its flows a user is at most. Without it one, or any number where "
@@ -55,6 +58,16 @@ These names are known kinds of channels, and need nothing else: `email: {}`. Any
 `address`, or its `kind`.
 """
 TOPIC: Texts = {"opt_in": "Only for users who have said yes; else for all who have not said no."}
+CAMPAIGN: Texts = {
+    "fields": "The fields of participants, with their types. Without them any field is taken.",
+    "statuses": "What the status of a participant may be; a new one has the first. Without them "
+    "any text is taken, and a new participant has none.",
+}
+CONNECTION: Texts = {
+    "url": "An https address, which the paths of requests are added to.",
+    "headers": "Headers of every request. One that names a secret holds `env:NAME`.",
+    "auth": "How requests prove who sends them, see below.",
+}
 CAP: Texts = {
     "limit": "How many, and in which period.",
     "channel": "Only messages on this channel count; without it all.",
@@ -106,6 +119,24 @@ audiences:
   regular: count(event "Order Completed" within last 90d) >= 3
   lapsed: last(event "Order Completed") more than 60d ago
   press: static
+
+campaigns:
+  winter:
+    fields: {name: text, size: number, due: time}
+    statuses: [new, contacted, done]
+
+connections:
+  bureau:
+    url: https://api.example.com/v2
+    headers: {Accept: application/json}
+    auth: {bearer: env:BUREAU_TOKEN}
+
+destinations:
+  crm:       {http: /leads, connection: bureau}
+  folder:    {file: exports/leads, format: jsonl}
+  bucket:    {store: "gs://shop-exports/leads", format: parquet}
+  partners:  {topic: leads}
+  warehouse: {table: leads}
 """
 
 CONSENT = """
@@ -129,6 +160,20 @@ digits stands in quotes. Two flows of one folder with the same keyword on a numb
 calls, are an error (I8); a log by which both would run is refused by `towpath replay`.
 """
 
+SECRETS = """
+`auth` is one of `{bearer: env:TOKEN}`, `{basic: USER, password: env:PASSWORD}`,
+`{header: X-Api-Key, value: env:KEY}` and `{signed: env:SECRET}`. A secret is named, never written:
+`env:NAME` is the environment variable that holds it where requests are sent. A secret that stands
+in a file, in an address or in a header of a step is refused. What flows decide names the
+connection and has none of its secrets.
+"""
+
+DESTINATIONS = """
+The key says of which kind a destination is: `http`, a path of a `connection` or an address;
+`file`, a folder, and `store`, a folder of an object store, both with a `format` (`parquet`,
+`jsonl`, `csv` or `avro`); `topic` or `table`, by its name.
+"""
+
 AUDIENCES = """
 A computed audience has a condition and is kept up to date, also where only time passes:
 `lapsed` is entered 60 days after the last order, without an event. A static audience (`static`)
@@ -142,6 +187,23 @@ def _kinds() -> list[tuple[str, ...]]:
         (f"`{c.name}`", f"`{c.address}`", ", ".join(c.tracks) or "nothing", f"`{c.parts}`")
         for c in KINDS.values()
     ]
+
+
+CAMPAIGNS = """
+A flow belongs to a campaign by its key [`campaign`](flow.md). A participant is what the campaign
+knows of a user: fields and a status, apart from the profile, and not seen by other campaigns. It
+is created by its first upload, by a record that enters a flow of the campaign, or when the user
+enters one in any other way; uploads, entries and steps change it.
+
+An upload is an [`enter` record](events.md) with `"operation": "upload"`: `flow` names the
+campaign, `participant` holds the fields of one row, `profile` traits to set with it. Its id is to
+be made of the upload and the row, so that a row that comes twice counts once. A field that is
+`null` is taken away.
+
+What does not fit (an unknown field, a value of another type, an unknown status) is refused with a
+reason, and the rest of the row goes on. A user has at most 100 participants, each of at most
+32 KiB.
+"""
 
 
 def page() -> str:
@@ -178,4 +240,12 @@ def page() -> str:
         keys(parts["group"], GROUP),
         "## audiences",
         AUDIENCES,
+        "## campaigns",
+        keys(parts["campaign"], CAMPAIGN),
+        CAMPAIGNS,
+        "## connections",
+        keys(parts["connection"], CONNECTION),
+        SECRETS,
+        "## destinations",
+        DESTINATIONS,
     )

@@ -18,6 +18,7 @@ READS = {
     "user": "traits, as they are when the message leaves",
     "entry": "the event or record that the session began with, as far as the flow keeps it",
     "session": "variables of the session, and `session.started`, when the message is made",
+    "participant": "fields and status of the participant, as they are when the message leaves",
     "data": "what the step gives with `data:`",
     "flow": "`flow.id` and `flow.version`",
     "communication": "nothing so far: always missing",

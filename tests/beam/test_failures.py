@@ -169,9 +169,10 @@ def test_a_signal_is_whole_in_its_dead_letter() -> None:
 EVERY: list[Signal] = [
     signals.ProfileChange(
         id="p", user="kim", time=TEN, received=TEN + 1, set={"a": [1, None]}, unset=("b",),
-        tag=("x",), consent={"email": False}, anonymous_id="a7",
+        tag=("x",), consent={"email": False},
     ),
-    signals.ProfileChange(id="p", user="anon:a7", time=TEN, set={"a": 1.5}, anonymous_id="a7"),
+    signals.ProfileChange(id="p", user="anon:a7", time=TEN, set={"a": 1.5}, becomes="kim"),
+    signals.ProfileChange(id="p", user="kim", time=TEN, becomes="lee"),
     signals.ProfileChange(id="p", user="anon:a7", time=TEN, untag=("x",)),
     signals.AudienceChange(id="a", user="anon:a7", time=1, audience="vip", entered=False),
     signals.CommunicationUpdate(
@@ -181,6 +182,7 @@ EVERY: list[Signal] = [
     signals.Enter(id="e", user="kim", time=TEN, flow="f", member_of="vip", participant={"x": 1}),
     signals.CallResult(id="r", user="kim", time=TEN, call="c", ok=False, error="late"),
     signals.Command(id="o", user="kim", time=TEN, what="stop", flow="f", sequence=3),
+    signals.Forwarded(id="f", user="kim", time=TEN, source="anon:a7", handover="h", signal=b"\xff"),
     signals.Handover(id="h", user="kim", time=TEN, source="anon:a7", state=b"\x01\xff\x00"),
     Event(id="v", user="kim", time=TEN, name="Cart", bypass=True, backfill=True),
 ]  # fmt: skip

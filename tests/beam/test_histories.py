@@ -17,6 +17,7 @@ from transforms.flows.accounting import accounted
 from transforms.flows.signals import Command, Signal, Time
 from transforms.flows.step import Done, step
 from transforms.run_flows import Key, RunFlows, Settings
+from transforms.sandbox import answer
 
 COUNT = int(os.environ.get("BEAM_HISTORIES", "200"))
 AT_ONCE = 200
@@ -43,7 +44,7 @@ class Streamed:
         catalog, state, found = self.history.world.catalog(), None, []
         last = Time(user=self.user, at=end - self.slack)
         for signal in [*(s for _, s in self.signals), last]:
-            done = step(catalog, state, signal)
+            done = step(catalog, state, signal, answer)
             assert isinstance(done, Done)
             state = done.state
             found += [outputs.encode(output) for output in accounted(catalog, done.outputs)]

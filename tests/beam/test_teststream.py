@@ -22,14 +22,15 @@ from transforms.flows.scenario import read_stories
 from transforms.flows.scenario_play import log_of, play
 from transforms.flows.step import Done, step
 from transforms.run_flows import Decided, Key, RunFlows, Settings
+from transforms.sandbox import answer
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 CODER = TupleCoder((TupleCoder((StrUtf8Coder(), StrUtf8Coder())), BytesCoder()))
-RESULTS: dict[str, list[bytes]] = defaultdict(list)
+RESULTS: dict[Key, list[bytes]] = defaultdict(list)
 
 
 class Played:
-    """A story on the core: its control log, its signals with their arrival, its outputs."""
+    """One key of a story on the core: its control log, its signals with their arrival, its outputs."""
 
     def __init__(self, space: str, user: str, log: tuple[bytes, ...], given: list) -> None:
         self.space, self.user, self.log = space, user, log
@@ -41,7 +42,7 @@ class Played:
         state, found = None, []
         last = signals.Time(user=self.user, at=end - self.catalog.eras[-1].space.slack)
         for signal in [*self.signals, last]:
-            done = step(self.catalog, state, signal)
+            done = step(self.catalog, state, signal, answer)
             assert isinstance(done, Done)
             state = done.state
             found += [outputs.encode(o) for o in accounted(self.catalog, done.outputs)]
@@ -81,10 +82,13 @@ def stories() -> list[Played]:
         assert read is not None
         for story in read.stories:
             log = log_of(read, story, beside.project, beside.texts)
-            turns = play(read, story, log)
+            turns = play(read, story, log, answer)
             name = f"{path.relative_to(SCENARIOS)}:{story.line + 1}"
             lines = tuple(control.encode_line(record) for record in log)
-            found.append(Played(name, story.settings.user, lines, [t.signal for t in turns]))
+            given = [signal for turn in turns for signal in turn.signals]
+            for user in dict.fromkeys(signal.user for signal in given):
+                mine = [signal for signal in given if signal.user == user]
+                found.append(Played(name, user, lines, mine))
     return found
 
 
@@ -95,11 +99,11 @@ def at_the_end() -> int:
 
 def collect(decided: Decided) -> None:
     """Keep the outputs of a step by their story."""
-    (space, _), encoded = decided
-    RESULTS[space] += encoded
+    key, encoded = decided
+    RESULTS[key] += encoded
 
 
-def run(played: list[Played], end: int) -> dict[str, list[bytes]]:
+def run(played: list[Played], end: int) -> dict[Key, list[bytes]]:
     """Run the stories through one pipeline, in order of arrival."""
     RESULTS.clear()
     stream = test_stream.TestStream(coder=CODER)
@@ -138,4 +142,4 @@ def test_scenarios_on_beam() -> None:
 
     assert len(played) >= 60
     for p in played:
-        assert found.get(p.space, []) == p.outputs(end), p.space
+        assert found.get((p.space, p.user), []) == p.outputs(end), p.space

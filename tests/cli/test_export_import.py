@@ -18,11 +18,16 @@ ROOT = Path(__file__).parents[2]
 STEPS = ROOT / "tests" / "scenarios" / "steps"
 FLOWS = [
     *sorted((ROOT / "flow_defs").glob("*.yaml")),
-    *(STEPS / f"{name}.yaml" for name in ("send", "chain", "webhook", "wait_for", "update")),
+    *(
+        STEPS / f"{name}.yaml"
+        for name in ("send", "chain", "webhook", "wait_for", "update", "level", "credit", "patient")
+    ),
     ROOT / "tests" / "scenarios" / "control" / "tour.yaml",
     ROOT / "tests" / "scenarios" / "caps" / "one.yaml",
     ROOT / "tests" / "scenarios" / "channels" / "reach.yaml",
     ROOT / "tests" / "scenarios" / "audiences" / "best.yaml",
+    ROOT / "tests" / "scenarios" / "visits" / "chat.yaml",
+    ROOT / "tests" / "scenarios" / "campaigns" / "invite.yaml",
 ]
 SPACE = """\
 # shared
@@ -92,6 +97,20 @@ def test_round_trip(flow: Path, tmp_path: Path) -> None:
     flows = [str(into / f"{name}.yaml") for name in portable.read("", one.read_text()).value.flows]
     assert main(["export", *flows, "--out", str(two)]) == 0
     assert two.read_text() == one.read_text()
+
+
+def test_a_group_goes_along(shop: Path, tmp_path: Path) -> None:
+    """Of the groups in which flows compete goes the one that the flow names."""
+    out = tmp_path / "hello.towpath"
+    (shop / "space.yaml").write_text(f"{SPACE}groups:\n  lane: {{at_once: 2}}\n  other: {{}}\n")
+    (shop / "hello.yaml").write_text(FLOW.replace("enter:", "group: lane\nenter:"))
+
+    assert main(["export", str(shop / "hello.yaml"), "--out", str(out)]) == 0
+
+    found = portable.read("", out.read_text()).value
+    assert found is not None
+    assert "lane:" in found.files["space.yaml"]
+    assert "other:" not in found.files["space.yaml"]
 
 
 def test_only_what_the_flow_needs(shop: Path, tmp_path: Path) -> None:

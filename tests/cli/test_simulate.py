@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,30 @@ def test_places_are_those_of_the_timeline(
     assert main(["simulate", str(tmp_path / "hello.yaml"), "--timeline", str(timeline)]) == 1
     err = capsys.readouterr().err
     assert [n for n in range(1, 7) if f"{timeline}:{n}:" in err] == [1, 3, 4, 5]
+
+
+def test_all_that_is_known_is_told_at_the_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With ``--person`` the view of the user follows (C24), as text or as one line of JSON."""
+    (tmp_path / "space.yaml").write_text("campaigns: {winter: {statuses: [new]}}\n")
+    (tmp_path / "hello.yaml").write_text(FLOW)
+    timeline = tmp_path / "mine.txt"
+    timeline.write_text(
+        '2026-03-01 09:00 profile {city: "Köln"}\n+1h upload winter {size: 3}\n'
+        "+1h event Signed Up\n"
+    )
+    command = ["simulate", str(tmp_path / "hello.yaml"), "--timeline", str(timeline), "--person"]
+
+    assert main(command) == 0
+    said = capsys.readouterr().out.split("person kim\n")[1].splitlines()
+    assert said == [
+        '  customer     {city: "Köln"}',
+        "  participant  winter new since 2026-03-01 10:00, {size: 3}",
+        "  session      hello/pause since 2026-03-01 11:00, until 2026-03-01 12:00",
+    ]
+
+    assert main([*command, "--json"]) == 0
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (last["is"], last["customer"]) == ("person", {"city": "Köln"})
+    assert last["participants"][0]["fields"] == {"size": 3}

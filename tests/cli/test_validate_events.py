@@ -74,7 +74,7 @@ def test_bad_records(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("a.jsonl:7: values of more than 32768 bytes; a record has at most 256 KiB, each of its "
         "maps 32 KiB [too_large]"),
         ('a.jsonl:8: "type" is none of track, identify, audience, communication, inbound, enter, '
-        "call_result, command, handover [invalid]"),
+        "call_result, command, handover, forwarded, alias [invalid]"),
         "8 records (1 event), 7 bad",
     ]  # fmt: skip
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from docs.generate import FOLDER, PAGES
-from docs.generating import flow_texts, problems, records, space
+from docs.generating import flow_texts, problems, records, space, trigger_texts
 from docs.generating.flow import merged
 from schemas import OUTPUTS
 from tests.packaging.repository import ROOT
@@ -25,6 +25,8 @@ agents: {desk: {channel: email}}
 numbers: {"4711": {messages: sms}, "+4930555": {calls: sms}}
 topics: {news: {}}
 audiences: {club: static, vip: count(event "Order Completed") >= 3}
+campaigns: {winter: {fields: {size: number}}}
+destinations: {crm: {topic: leads}}
 """
 HOST = ROOT / "transforms"
 CORE = HOST / "flows"
@@ -46,7 +48,7 @@ def _load(
     def indented(text: str) -> str:
         return "\n".join(f"  {line}" for line in text.split("\n"))
 
-    text = f"flow: example\nenter:\n{indented(enter)}\n{rest}steps:\n{indented(steps)}\n"
+    text = f"flow: example\ncampaign: winter\nenter:\n{indented(enter)}\n{rest}steps:\n{indented(steps)}\n"
     loaded_space = load_space("space.yaml", SPACE)
     note = load_template("note", "Hello")
     assert loaded_space.value is not None
@@ -64,10 +66,10 @@ def test_step_examples(name: str) -> None:
     assert _load(steps=example) == []
 
 
-@pytest.mark.parametrize("name", flow_texts.TRIGGERS)
+@pytest.mark.parametrize("name", trigger_texts.TRIGGERS)
 def test_trigger_examples(name: str) -> None:
     """The example of every trigger is one, without problems."""
-    assert _load(enter=flow_texts.TRIGGERS[name][2]) == []
+    assert _load(enter=trigger_texts.TRIGGERS[name][2]) == []
 
 
 @pytest.mark.parametrize("name", flow_texts.EXITS)
@@ -98,13 +100,13 @@ def test_every_verb_and_trigger_has_a_place() -> None:
     updates = {"unset", "increment", "append", "tag", "untag"}
 
     assert set(flow_texts.STEPS) == set(VERBS) - updates
-    assert set(flow_texts.TRIGGERS) == set(TRIGGERS)
+    assert set(trigger_texts.TRIGGERS) == set(TRIGGERS)
 
 
 @pytest.mark.parametrize(
     ("part", "known", "common"),
     [
-        ("trigger", flow_texts.TRIGGERS, {"reenter"}),
+        ("trigger", trigger_texts.TRIGGERS, {"reenter"}),
         ("exit", flow_texts.EXITS, set()),
         ("step", flow_texts.STEPS, {"then"}),
     ],

@@ -10,189 +10,41 @@ from itertools import zip_longest
 import msgspec
 from hypothesis import strategies as st
 
-from transforms.flows import expressions, model, times, windows
-from transforms.flows.plan import keyword
-from transforms.flows.templates import load_template
-
-CHANNELS = ("email", "sms")
-SPACE = model.Space(
-    channels=(
-        model.Channel("email", "email"),
-        model.Channel("sms", "phone", parts="gsm", tracks=("clicks",)),
-    ),
-    agents=(model.Agent("desk", "email"), model.Agent("line", "sms")),
-    numbers=(model.Number("4711", ("sms",), ("sms",)), model.Number("Shop, 2", ("sms",), ())),
-    topics=(model.Topic("marketing"), model.Topic("news", opt_in=True)),
-    audiences=(
-        model.Audience("vip", expressions.parse("user.total >= 200")),
-        model.Audience("testers"),
-    ),
-    groups=(model.Group("lane"),),
-)
-TEMPLATES = {name: load_template(name, "Hello").value for name in ("welcome", "offer")}
-
-_WORDS = st.sampled_from(
-    ["Cart Updated", "A: b", "#1", "- x", "it's", 'say "hi"', "true", "null", "12", "{x}", "a, b"]
-)
-texts = _WORDS | st.text(min_size=1, max_size=20).filter(str.strip)
-names = st.from_regex(r"[a-z][a-z0-9_]{0,9}", fullmatch=True)
-keys = st.sampled_from(["n", "first name", "no", "a: b", "Über"]) | names
-zones = st.none() | st.sampled_from(["Europe/Berlin", "UTC"])
-
-delays = st.sampled_from(["30m", "12h", "2d", "1w", "1mo", "2 days at 09:00"]).map(
-    times.parse_delay
-)
-moments = st.sampled_from(
-    ["09:00", "daily at 10:00", "mon-fri 09:00", "2026-12-24 09:00", "user.trial_end - 3d at 09:00"]
-).map(times.parse_moment)
-dates = st.sampled_from(
-    ["user.birthday", "user.birthday - 3d at 09:00", "anniversary of user.birthday at 10:00"]
-).map(times.parse_moment)
-recurring = st.sampled_from(["mon 09:00", "daily at 10:00", "2026-12-24 09:00"]).map(
-    times.parse_moment
-)
-window = st.sampled_from(["09:00-18:00", "mon-fri 09:00-18:00, sat 10:00-14:00"]).map(
-    windows.parse_window
-)
-conditions = st.sampled_from(
-    [
-        "user.total >= 20",
-        'user.plan == "free: all"',
-        'user.city in ["Berlin", "Köln"]',
-        'user.phone is set and not (user.plan == "it\'s" or user.age between 18 and 30)',
-        'count(event "Order Completed" where event.total > 10 within last 90d) >= 2',
-        '"#" == user.x',
-        "visit.count >= 3 and visit.last more than 1d ago",
-        'user.comment contains "a sentence that is long enough to need more than one line of text"',
-    ]
-).map(expressions.parse)
-values = st.sampled_from(
-    ["user.total", "entry.cart_id", '"warm"', "12", "true", "user.total * 0.1", '["a", "b"]']
-).map(expressions.parse)
-numbers = st.sampled_from(["user.total", "12", "user.total * 0.1"]).map(expressions.parse)
-optional_condition = st.none() | conditions
-named = st.dictionaries(keys, values, max_size=3).map(lambda found: tuple(found.items()))
-
-_PLANS = st.sampled_from(['"free"', "12", "user.former_plan"]).map(expressions.parse)
-
-limits = st.builds(
-    model.Limit,
-    st.integers(1, 9),
-    st.sampled_from(["7d", "day", "month"]).map(times.parse_period),
-)
-reenter = st.just(model.Reenter(allowed=False)) | st.builds(
-    model.Reenter,
-    st.just(True),
-    st.none() | delays,
-    st.lists(limits, max_size=2).map(tuple),
-)
-again = st.none() | reenter
-matches = st.builds(model.EventMatch, texts, optional_condition)
-
-keywords = st.lists(texts, max_size=3, unique_by=keyword).map(
-    lambda found: tuple(word.strip() for word in found)
-)
-places = st.sampled_from([("4711", None), ("Shop, 2", "sms"), (None, "sms")])
-heard = st.none() | st.sampled_from(
-    ["message.as_number > 3", 'message.text contains "a" and user.age > 1', "not message.call"]
-).map(expressions.parse)
-
-triggers = st.one_of(
-    st.builds(
-        lambda words, to, *more: model.OnInbound(words, *to, *more), keywords, places, heard, again
-    ),
-    st.builds(model.OnCall, st.just("4711"), st.none() | st.just("sms"), heard, again),
-    st.builds(model.OnIncoming, st.just("sms"), heard, again),
-    st.builds(model.OnEvent, matches, again),
-    st.builds(
-        model.OnCombination,
-        st.sampled_from(["all", "any", "sequence", "without"]),
-        st.lists(matches, min_size=2, max_size=3).map(tuple),
-        delays,
-        again,
-    ),
-    st.builds(
-        model.OnProfile,
-        names,
-        st.none() | _PLANS,
-        st.none() | _PLANS,
-        st.none() | delays,
-        optional_condition,
-        again,
-    ),
-    st.builds(model.OnAudience, st.just("vip"), st.sampled_from(["entered", "left"]), again),
-    st.builds(model.OnDate, dates, st.booleans(), optional_condition, again),
-    st.builds(model.OnSchedule, recurring, st.just("vip"), again),
-    st.builds(model.OnEnter, optional_condition, again),
-    st.builds(model.OnFlow, names, optional_condition, again),
-    st.builds(model.OnTag, texts, st.sampled_from(["added", "removed"]), again),
-    st.builds(
-        model.OnCommunication, st.sampled_from(["updated", "ended"]), optional_condition, again
-    ),
-)
-launched = st.sampled_from(["member", "launch"])
-predefined = st.one_of(
-    st.builds(model.OnAudience, st.just("vip"), launched, again),
-    st.builds(model.OnTag, texts, launched, again),
-    st.builds(model.OnPeople, again),
-)
-exits = st.one_of(
-    st.builds(model.ExitEvent, matches),
-    st.builds(model.ExitWhen, conditions),
-    st.builds(model.ExitAudience, st.just("vip")),
-)
-schedules = st.builds(
-    model.Schedule,
-    st.none() | st.just("2026-01-01T00:00"),
-    st.none() | st.just("2026-12-31"),
-    st.sampled_from(["drain", "stop"]),
-)
-"""Without ``indefinitely``, which what is entered at one moment must not say."""
-
-_TARGETS = st.sampled_from(["user.stage", "session.n", "user.list"])
-_UPDATES = st.dictionaries(_TARGETS, values, max_size=2).map(lambda found: tuple(found.items()))
-_INCREMENTS = st.dictionaries(_TARGETS, numbers, max_size=2).map(lambda found: tuple(found.items()))
-_TAGS = st.lists(texts, max_size=2).map(tuple)
-
-_HEADERS = st.dictionaries(
-    st.sampled_from(["X-A", "Content-Type", "Accept"]),
-    st.sampled_from(["text/plain; charset=utf-8", "#1", "a: b"]),
-    max_size=2,
-).map(lambda found: tuple(found.items()))
-
-updates = st.builds(
-    model.Update,
-    _UPDATES,
-    st.lists(_TARGETS, max_size=2).map(tuple),
-    _INCREMENTS,
-    _UPDATES,
-    _TAGS,
-    _TAGS,
-).filter(lambda verb: verb != model.Update())
-effects = st.one_of(
-    updates,
-    st.builds(
-        model.CallWebhook,
-        st.just("https://example.com/hook"),
-        st.sampled_from(["POST", "PUT"]),
-        st.none() | texts,
-        _HEADERS,
-        st.none() | st.sampled_from(sorted(TEMPLATES)),
-        named,
-    ),
-    st.builds(model.ExportFields, texts, named),
-    st.builds(model.ChangeAudience, st.just("testers"), st.booleans()),
-    st.builds(model.EmitEvent, texts, named),
-    st.builds(model.Enroll, names, named),
-    st.builds(model.CancelAll),
-    st.builds(model.Leave, st.lists(names, min_size=1, max_size=3).map(tuple)),
-)
-plain = st.one_of(
+from tests.flows.part_strategies import (
+    _INPUTS,
+    CHANNELS,
+    CODES,
+    SPACE,
+    TEMPLATES,
+    _call,
+    conditions,
+    delays,
     effects,
-    st.builds(model.Wait, delays),
-    st.builds(model.WaitWindow, window),
-    st.builds(model.Promote, texts, texts, st.none() | delays, optional_condition),
+    exits,
+    heard,
+    joined,
+    keywords,
+    matches,
+    moments,
+    named,
+    names,
+    numbers,
+    optional_condition,
+    places,
+    plain,
+    predefined,
+    reenter,
+    schedules,
+    texts,
+    triggers,
+    values,
+    window,
+    zones,
 )
+from transforms.flows import expressions, model, times
+from transforms.flows.plan import keyword
+
+__all__ = ["SPACE", "TEMPLATES", "flows"]
 
 
 @st.composite
@@ -207,8 +59,10 @@ def flows(draw: st.DrawFn) -> model.Flow:
     )
     steps = draw(_steps())
     taken = {step.name for step in steps}
+    campaign = draw(st.none() | st.just("winter"))
+    ways = triggers if campaign is None else triggers | joined
     exit_names = draw(st.lists(names.filter(lambda n: n not in taken), max_size=2, unique=True))
-    enter = tuple(draw(st.lists(triggers, min_size=1, max_size=3).filter(_any_entry)))
+    enter = tuple(draw(st.lists(ways, min_size=1, max_size=3).filter(_any_entry)))
     enter += tuple(draw(st.lists(predefined, max_size=1)))
     return model.Flow(
         id=draw(names),
@@ -229,6 +83,7 @@ def flows(draw: st.DrawFn) -> model.Flow:
         exit_on_goal=bool(goals) and draw(st.booleans()),
         on_exit=_chain(exit_names, [draw(effects) for _ in exit_names]),
         group=draw(st.none() | st.just("lane")),
+        campaign=campaign,
     )
 
 
@@ -283,6 +138,10 @@ def _branches(verb: model.Verb) -> set[str | None]:
             return {gone}
         case model.Send(branches=reasons):
             return {to for _, to in reasons}
+        case model.CallApi(timeout_then=late, error=failed):
+            return {late, failed}
+        case model.RunCode(error=failed):
+            return {failed}
         case _:
             return set()
 
@@ -297,7 +156,7 @@ def _step(
     free = later[0] not in wanted
     to = st.sampled_from(later)
     first = draw(to) if free else later[0]
-    kinds = ["plain", "until", "visit", "for", "if", "match", "split", "send"]
+    kinds = "plain until visit for if match split send call code".split()
     kinds += ["end"] if free else []
     match draw(st.sampled_from(kinds)):
         case "plain":
@@ -324,6 +183,11 @@ def _step(
             return model.Step(name, draw(_split(first, to)))
         case "send":
             return model.Step(name, draw(_send(to)), first)
+        case "call":
+            return model.Step(name, draw(_call(to)), first)
+        case "code":
+            failed, source = draw(st.none() | to), draw(st.sampled_from(CODES))
+            return model.Step(name, model.RunCode(source, draw(_INPUTS), failed), first)
         case _:
             return model.Step(name, model.End(draw(names)))
 

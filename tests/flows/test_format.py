@@ -35,8 +35,8 @@ def outside_folds(lines):
     found, fold = [], None
     for number, line in enumerate(lines):
         indent = len(line) - len(line.lstrip())
-        if fold is None or indent <= fold:
-            fold = indent if ">-" in line else None
+        if fold is None or (indent <= fold and line):
+            fold = indent if re.search(r": (>-|\|)( |$)", line) else None
             found.append(number)
     return found
 

@@ -18,6 +18,8 @@ quiet_hours: 21:00-08:00
 audiences:
   vip: sum(event.total of event "Order Completed" within last 180d) >= 200
   vip_list: static
+connections: {bureau: {url: "https://api.example.com/v1", auth: {basic: me, password: env:PW}}}
+destinations: {crm: {http: /leads, connection: bureau}, lake: {store: "gs://b/x", format: jsonl}}
 """,
 ).value
 assert SPACE is not None

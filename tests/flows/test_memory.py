@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from transforms.flows.ids import draw, hashed, short
-from transforms.flows.memory import ENTRY, ROOM, WEEK, forgotten, remember, seen
+from transforms.flows.memory import ENTRY, ROOM, WEEK, forgotten, joined, remember, seen
 
 NOW = 1_770_000_000_000
 
@@ -27,6 +27,20 @@ def test_room_is_bounded() -> None:
     assert not seen(memory, short("2"))
     assert seen(memory, short("3"))
     assert forgotten(NOW, dropped) == NOW + 2_000
+
+
+def test_two_memories_join() -> None:
+    """R5, R8: joined memories hold what both saw, once, by own time; what has no room is forgotten."""
+    one, two, dropped = b"", b"", 0
+    for n in range(1_500):
+        one, _ = remember(one, short(str(n)), NOW + n * 1000, NOW, 0)
+        two, _ = remember(two, short(str(n + 1_000)), NOW + (n + 1_000) * 1000, NOW, 0)
+    both, dropped = joined(two, one, 7)
+
+    assert len(both) == ROOM * ENTRY
+    assert not seen(both, short("499"))
+    assert all(seen(both, short(str(n))) for n in range(500, 2_500))
+    assert dropped == NOW + 499_000
 
 
 def test_only_whole_entries_are_seen() -> None:

@@ -15,6 +15,7 @@ from transforms.flows.series import (
     add,
     average,
     counted,
+    join,
     maximum,
     minimum,
     newest,
@@ -148,3 +149,32 @@ def test_small_on_the_wire():
     everything = [series_of([(t, None) for t, _ in purchases], 0), series_of(purchases)]
 
     assert len(msgspec.msgpack.encode(everything)) < 200
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.tuples(st.integers(0, 40 * DAY), st.integers(-50, 50)), max_size=30),
+    st.lists(st.tuples(st.integers(0, 40 * DAY), st.integers(-50, 50)), max_size=30),
+    st.booleans(),
+)
+def test_joined_is_as_if_added_here(mine, other, valued):
+    """Two series joined are the series of all their events together (R8)."""
+    one, two = (
+        [(START + t, float(value) if valued else None) for t, value in events]
+        for events in (mine, other)
+    )
+    joined = series_of(one, 60 * DAY)
+    join(joined, series_of(two, 60 * DAY))
+
+    assert joined == series_of(one + two, 60 * DAY)
+
+
+def test_joined_with_more_than_is_kept():
+    """Beyond 500 entries the older ones of both are merged into days, the newest stay exact (R8)."""
+    one = [(START + n * 1_000_000, float(n)) for n in range(900)]
+    two = [(START + n * 700_000, 1.0) for n in range(800)]
+    joined = series_of(one, 400 * DAY)
+    join(joined, series_of(two, 400 * DAY))
+
+    assert joined == series_of(one + two, 400 * DAY)
+    assert len(joined.entries) == KEPT

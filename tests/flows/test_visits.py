@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from transforms.flows.catalog import NEVER, Catalog
 from transforms.flows.codec import decode
 from transforms.flows.control import Publish, SetGoals, Start, Winner
+from transforms.flows.outputs import Transition
 from transforms.flows.publish import InvalidLog, catalog_of, records_of
-from transforms.flows.signals import Event
+from transforms.flows.signals import Event, Time
+from transforms.flows.state import Presence
 from transforms.flows.step import Done, fold, unheard
 
 START = 1_770_000_000_000
@@ -88,3 +94,51 @@ def test_the_rest_wins_nothing() -> None:
     assert catalog_of([*records, wins[0]]).eras[-1].winners
     with pytest.raises(InvalidLog, match="may win"):
         catalog_of([*records, wins[1]])
+
+
+gaps = st.lists(st.sampled_from([1, 10, 29, 30, 31, 45]).map(lambda m: m * MINUTE), max_size=8)
+lengths = st.sampled_from([20, 30, 31, 60, 90, 120])
+
+
+def stays(times: list[int], length: int) -> tuple[int, bool]:
+    """Tell when a wait that began with the first event is over, and whether the user stayed."""
+    ends, last = times[0] + length, times[0]
+    for time in times[1:]:
+        if time >= min(ends, last + 30 * MINUTE):
+            break
+        last = time
+    return min(ends, last + 30 * MINUTE), ends <= last + 30 * MINUTE
+
+
+@given(gaps, lengths)
+def test_a_wait_in_a_visit(between: list[int], length: int) -> None:
+    """J11, R2: a wait goes on when its time is over, or at ``gone`` half an hour after an event."""
+    flow = (
+        "flow: f\nenter: [{event: Started}]\nsteps:\n"
+        f"  s: {{wait: {length}m in visit, gone: away}}\n"
+        "  here: {end: here}\n  away: {end: away}\n"
+    )
+    times = list(accumulate(between, initial=START))
+    signals = [Event(id="e", user="kim", time=START, name="Started")]
+    signals += [seen(n, time) for n, time in enumerate(times[1:])]
+    done = fold(read(flow), None, [*signals, Time("kim", times[-1] + 10 * length * MINUTE)])
+    at, stayed = stays(times, length * MINUTE)
+
+    assert isinstance(done, Done)
+    ended = [o for o in done.outputs if isinstance(o, Transition) and o.what == "ended"]
+    assert [(o.at, o.reason) for o in ended] == [(at, "here" if stayed else "away")]
+
+
+@given(gaps)
+def test_visits_are_counted(between: list[int]) -> None:
+    """J11: a visit is a run of events, each less than 30 minutes after the one before."""
+    times = list(accumulate(between, initial=START))
+    done = fold(read(READS), None, [seen(n, time) for n, time in enumerate(times)])
+    breaks = [n for n, gap in enumerate(between, 1) if gap >= 30 * MINUTE]
+    first = breaks[-1] if breaks else 0
+
+    assert isinstance(done, Done)
+    assert done.state is not None
+    assert decode(done.state).presence == Presence(
+        len(breaks) + 1, times[first], times[-1], len(times) - first
+    )

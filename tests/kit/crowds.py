@@ -23,6 +23,7 @@ from transforms.flows.catalog import NEVER
 from transforms.flows.signals import Command, Event, Signal, Time
 from transforms.flows.step import Done, fold
 from transforms.messages import to_envelope
+from transforms.sandbox import answer
 from transforms.sources.raw import Bad
 
 LENGTH = 12
@@ -69,7 +70,9 @@ def fold_all(
 
 def _fold(people: People, key: Key, found: list[Signal]) -> list[bytes]:
     known = people.logs.of(key[0])
-    done = fold(known.catalog, None, [*found, Time(user=key[1], at=people.end - known.slack)])
+    done = fold(
+        known.catalog, None, [*found, Time(user=key[1], at=people.end - known.slack)], answer
+    )
     assert isinstance(done, Done)
     return [outputs.encode(output) for output in accounted(known.catalog, done.outputs)]
 

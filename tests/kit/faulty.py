@@ -34,6 +34,7 @@ from transforms.run_flows import Settings
 from transforms.sinks import parquet
 from transforms.sinks.folders import folder_of
 from transforms.sinks.parts import listed
+from transforms.sinks.pubsub import LOOPED
 from transforms.sources.pubsub import Received
 from transforms.sources.pubsub_hand import Delivery
 from transforms.sources.pubsub_hand import Settings as Subscription
@@ -78,7 +79,7 @@ class Rig:
             subscription=self._world.subscription, timestamp_attribute="receipt", ahead=AHEAD
         )
         # What the job says to itself goes to a topic of its own, where we can see it.
-        looped = dict.fromkeys(("emitted", "handover"), f"{self._world.project}/topics/looped")
+        looped = dict.fromkeys(LOOPED, f"{self._world.project}/topics/looped")
         self._topics = topics_of(self._world.project.rpartition("/")[2]) | looped
         for name in sorted(set(self._topics.values())):
             self._world.publisher.create_topic(name=name)

@@ -8,11 +8,13 @@ from typing import Any
 
 import msgspec
 
+from tests.kit import campaigns
 from tests.kit.worlds import DAY, EVENTS, HOUR, MINUTE, ZONES, World
 from transforms.flows import outputs as out
 from transforms.flows.catalog import Catalog
 from transforms.flows.signals import (
     AudienceChange,
+    CallResult,
     Command,
     CommunicationUpdate,
     Enter,
@@ -23,10 +25,13 @@ from transforms.flows.signals import (
     Time,
 )
 from transforms.flows.step import Done, step
+from transforms.sandbox import answer
 
 GAPS = (0, 0, 1, 1000, MINUTE, 10 * MINUTE, HOUR, 3 * HOUR, 9 * HOUR, DAY, 2 * DAY)
 STATUSES = ("delivered", "opened", "clicked", "failed", "bounced", "unsubscribed")
 AFTER = 12 * DAY
+MUCH = 2_000
+"""Outputs after which a history is over: flows that start each other go on for ever."""
 
 Data = dict[str, Any]
 
@@ -61,6 +66,7 @@ def history(world: World, seed: int, length: int | None = None) -> History:
     rng = random.Random(f"history {seed}")
     user, now = f"u{seed}", world.start
     known: list[str] = []
+    calls: list[str] = []
     handled: list[Handled] = []
     outputs: list[out.AnyOutput] = []
     state: bytes | None = None
@@ -70,9 +76,11 @@ def history(world: World, seed: int, length: int | None = None) -> History:
         now += rng.choice(GAPS) + rng.choice((0, 0, rng.randrange(HOUR)))
         if n == 0 and rng.random() < 0.7:
             signal: Signal = _reachable(user, now)
+        elif calls and rng.random() < 0.3:
+            signal = _answer(rng, user, f"i{n}", now, calls)
         else:
             signal = _signal(rng, user, f"i{n}", now, world.slack, known)
-        done = step(catalog, state, signal)
+        done = step(catalog, state, signal, answer)
         assert isinstance(done, Done)
         state = done.state
         at = max(clock, handling(signal, world.slack))
@@ -82,9 +90,12 @@ def history(world: World, seed: int, length: int | None = None) -> History:
         handled.append(Handled(signal, clock, done.outputs, heard and not refused))
         outputs += done.outputs
         known += [o.communication for o in done.outputs if isinstance(o, out.Message)]
+        calls += [o.id for o in done.outputs if isinstance(o, out.Call) and o.kind == "api"]
         largest = max(largest, len(state or b""))
-    until = max(now, clock) + AFTER
-    done = step(catalog, state, Time(user=user, at=until))
+        if len(outputs) > MUCH:
+            break
+    until = max(now, clock) + (AFTER if len(outputs) <= MUCH else HOUR)
+    done = step(catalog, state, Time(user=user, at=until), answer)
     assert isinstance(done, Done)
     outputs += done.outputs
     return History(
@@ -116,6 +127,13 @@ def _reachable(user: str, now: int) -> Signal:
     return ProfileChange(id="i0", user=user, time=now, set=traits, consent={"club": True})
 
 
+def _answer(rng: random.Random, user: str, name: str, now: int, calls: list[str]) -> CallResult:
+    """Answer one of the last calls, now and then one that is answered already."""
+    call = rng.choice(calls[-4:])
+    result = {"status": 200, "n": rng.choice((1, "x"))}
+    return CallResult(id=name, user=user, time=now, call=call, ok=rng.random() < 0.7, result=result)
+
+
 def _signal(
     rng: random.Random, user: str, name: str, now: int, slack: int, known: list[str]
 ) -> Signal:
@@ -130,7 +148,7 @@ def _signal(
     if rng.random() < 0.03:
         base[rng.choice(("bypass", "backfill"))] = True
     match rng.choice(
-        "event event event event event profile profile audience enter order sent said".split()
+        "event event event event event profile profile audience enter order sent said upload".split()
     ):
         case "event":
             properties = {"k": rng.choice("xyz"), "v": rng.choice((1, 4, 9.5, 20, "many", None))}
@@ -145,7 +163,12 @@ def _signal(
             launch = rng.choice((None, None, "spring", "summer"))
             member = rng.choice((None, "vip", "busy")) if launch else None
             data = {"k": rng.choice("xyz")}
-            return Enter(flow=flow, data=data, launch=launch, member_of=member, **base)
+            more = campaigns.fields(rng) if rng.random() < 0.3 else {}
+            return Enter(
+                flow=flow, data=data, launch=launch, member_of=member, participant=more, **base
+            )
+        case "upload":
+            return campaigns.upload(rng, base)
         case "order" if rng.random() < 0.4:
             return _order(rng, base)
         case "said":
@@ -186,17 +209,15 @@ def _order(rng: random.Random, base: dict[str, Any]) -> Command:
 
 
 def _profile(rng: random.Random, base: dict[str, Any], now: int) -> ProfileChange:
-    near = datetime.fromtimestamp(now / 1000 + rng.randrange(4) * 86_400, UTC).date().isoformat()
     day = f"{rng.choice((1990, 2000))}-{rng.randrange(1, 13):02}-{rng.choice((1, 15, 28)):02}"
+    near = datetime.fromtimestamp((now + rng.randrange(3 * DAY)) / 1000, UTC).date().isoformat()
     some: dict[str, Any] = {
         "plan": rng.choice(("pro", "free", None, 7)),
         "score": rng.choice((1, 3, 5, "x")),
         "email": rng.choice(("a@example.com", None)),
         "phone": rng.choice(("+491511", None)),
         "timezone": rng.choice((*ZONES, "Nowhere", None)),
-        "day": rng.choice(
-            (day, near, near, "2026-03-29", "2028-02-29", "2026-10-25", "soon", None)
-        ),
+        "day": rng.choice((day, near, near, "2026-03-29", "2028-02-29", "soon", None)),
         "seen": now - rng.randrange(3 * DAY),
         "name": "Kim",
     }

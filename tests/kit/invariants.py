@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from importlib import resources
-from zoneinfo import ZoneInfo
 
-from tests.kit.histories import Handled, History
+from tests.kit.histories import History
+from tests.kit.message_invariants import caps, consent, messages, quiet
 from transforms.flows import control
 from transforms.flows import outputs as out
-from transforms.flows.signals import Command, Enter, Event, Inbound, ProfileChange
+from transforms.flows.codec import decode
+from transforms.flows.signals import Command, Enter, Event, Inbound
 
 BOUND = 256 * 1024
 AGENTS = {"email": ("desk",), "sms": ("line", None), "log": (None,)}
@@ -41,10 +40,11 @@ def violations(history: History) -> Iterator[str]:
     yield from _launched(history)
     yield from _gone(history)
     yield from _flow_states(outputs)
-    yield from _messages(outputs)
-    yield from _caps(history)
-    yield from _consent(history)
-    yield from _quiet(history)
+    yield from _participants(history)
+    yield from messages(outputs)
+    yield from caps(history)
+    yield from consent(history)
+    yield from quiet(history)
 
 
 def _sessions(history: History) -> Iterator[str]:
@@ -118,7 +118,8 @@ def _killed(history: History) -> Iterator[str]:
     records = sorted(history.world.records, key=lambda r: (r.effective_at, r.sequence))
     kills = [record for record in records if isinstance(record, control.Kill)]
     for output in history.outputs if kills else ():
-        if isinstance(output, out.Message | out.Webhook | out.Export):
+        leaves = isinstance(output, out.Call) and output.kind == "api"
+        if leaves or isinstance(output, out.Message | out.Webhook | out.Export):
             channel = output.channel if isinstance(output, out.Message) else None
             on = {(k.flow, k.channel): not k.off for k in kills if k.effective_at <= output.at}
             for (flow, named), live in on.items():
@@ -132,6 +133,7 @@ def _suppressed(history: History) -> Iterator[str]:
         (given.at, given.signal.flow, given.signal.data.get("off") is not True)
         for given in history.handled
         if isinstance(given.signal, Command) and given.signal.what == "suppress" and given.taken
+        if not given.signal.bypass and not given.signal.backfill
     ]
     for output in history.outputs if orders else ():
         if isinstance(output, out.Transition) and output.what == "entered":
@@ -234,157 +236,26 @@ def _flow_states(outputs: tuple[out.AnyOutput, ...]) -> Iterator[str]:
         return
 
 
-def _messages(outputs: tuple[out.AnyOutput, ...]) -> Iterator[str]:
-    rows: dict[str, list[out.Communication]] = defaultdict(list)
-    for output in outputs:
-        if isinstance(output, out.Communication):
-            rows[output.communication].append(output)
-    attempts = Counter(o.communication for o in outputs if isinstance(o, out.Message))
-    called_off = {o.communication for o in outputs if isinstance(o, out.Cancel)}
-    silent: set[str] = set()
-    withheld: dict[str, bool] = {}
-    for output in outputs:
-        if isinstance(output, out.Transition) and output.silent:
-            silent.add(output.session)
-        if isinstance(output, (out.Communication, out.Message)):
-            withheld.setdefault(output.communication, output.session in silent)
-        if isinstance(output, out.Message):
-            statuses = [row.status for row in rows[output.communication]]
-            if statuses.count("active") != attempts[output.communication]:
-                yield f"message {output.id} has rows {statuses}"
-            if withheld[output.communication]:
-                yield f"message {output.id} of a silent session"
-            if output.agent not in AGENTS[output.channel]:
-                yield f"message {output.id} by {output.channel} from {output.agent}"
-            if output.expires is not None and output.at >= output.expires:
-                yield f"message {output.id} left after its validity"
-    for name, mine in rows.items():
-        statuses = [row.status for row in mine]
-        decisions = (
-            ("active", "skipped") if name in called_off else ("active", "skipped", "canceled")
-        )
-        ends = [s for s in statuses if s in decisions]
-        if len(ends) > 1 and not any(row.reason == "failover" for row in mine):
-            yield f"communication {name} was decided twice: {statuses}"
+def _participants(history: History) -> Iterator[str]:
+    """Rows of a participant begin with its creation, and tell each what it is from then on."""
+    last: dict[str, dict[str, object]] = {}
+    for output in history.outputs:
+        if isinstance(output, out.ParticipantUpdate):
+            told = dict(output.fields)
+            if output.status is not None:
+                told["status"] = output.status
+            before = last.get(output.campaign)
+            if (output.what == "created") != (before is None):
+                yield f"participant {output.id} is {output.what}, and was {before}"
+            differ = {name for name in told | (before or {}) if _differs(name, told, before or {})}
+            if differ != set(output.changed):
+                yield f"participant {output.id} changed {differ}, not {output.changed}"
+            last[output.campaign] = told
+    kept = decode(history.state).participants if history.state is not None else {}
+    if {name: found.data for name, found in kept.items()} != last:
+        yield f"participants are {kept}, but the last rows say {last}"
 
 
-def _caps(history: History) -> Iterator[str]:
-    sent = [o for o in history.outputs if isinstance(o, out.Message)]
-    for most, per, channel, topic in history.world.caps:
-        mine = [m for m in sent if channel in (None, m.channel) and topic in (None, m.topic)]
-        for n, message in enumerate(mine):
-            zones = _zones_at(history, message)
-            counts = [_within(mine[: n + 1], message.at, per, zone) for zone in zones]
-            if min(counts) > most:
-                yield f"message {message.id} is the {min(counts)}th, {most} per {per} are allowed"
-
-
-def _within(sent: list[out.Message], t: int, per: str, zone: ZoneInfo) -> int:
-    if per in HOURS:
-        return sum(1 for m in sent if m.at > t - HOURS[per] * 3_600_000)
-    day = _local(t, zone).date()
-    first = day if per == "day" else day - timedelta(days=day.weekday())
-    return sum(1 for m in sent if _local(m.at, zone).date() >= first)
-
-
-def _consent(history: History) -> Iterator[str]:
-    """No message between a withdrawal of its channel or topic and the next consent."""
-    changes: list[tuple[int, dict[str, bool]]] = []
-    for given in history.handled:
-        if isinstance(given.signal, ProfileChange) and _counts(given):
-            changes.append((given.at, given.signal.consent))
-        told = (o for o in given.outputs if isinstance(o, out.ProfileUpdate) and o.consent)
-        changes.extend((output.at, output.consent) for output in told)
-    for message in history.outputs:
-        if not isinstance(message, out.Message):
-            continue
-        now: dict[str, bool] = {}
-        unsure: set[str] = set()
-        for at, consent in changes:
-            if at < message.at:
-                now |= consent
-            elif at == message.at:
-                unsure |= consent.keys()
-        for name in (message.channel, f"{message.channel}:{message.topic}"):
-            if now.get(name) is False and name not in unsure:
-                yield f"message {message.id} without consent to {name}"
-        exact = now.get(f"{message.channel}:{message.topic}")
-        if message.topic and exact is None and not unsure and now.get(message.topic) is False:
-            yield f"message {message.id} without consent to {message.topic}"
-        if message.topic == "club" and not unsure and not (exact or now.get("club")):
-            yield f"message {message.id} without the choice of club"
-
-
-def _counts(given: Handled) -> bool:
-    """Tell whether a profile change was taken in."""
-    reasons = {getattr(o, "reason", "") for o in given.outputs}
-    return not reasons & {"too_old", "value_too_large"}
-
-
-def _quiet(history: History) -> Iterator[str]:
-    for message in history.outputs:
-        if isinstance(message, out.Message) and history.world.quiet is not None:
-            zones = _zones_at(history, message)
-            if all(_is_quiet(history.world.quiet, _local(message.at, zone)) for zone in zones):
-                yield f"message {message.id} in quiet hours"
-
-
-def _is_quiet(quiet: str, wall: datetime) -> bool:
-    minute = wall.hour * 60 + wall.minute
-    for part in quiet.split(", "):
-        days, _, hours = part.rpartition(" ")
-        first, last = (int(h[:2]) * 60 + int(h[3:]) for h in hours.split("-"))
-        if days and wall.weekday() < 5:
-            continue
-        if first < last and first <= minute < last:
-            return True
-        if first >= last and (minute >= first or minute < last):
-            return True
-    return False
-
-
-def _zones_at(history: History, message: out.Message) -> list[ZoneInfo]:
-    """Say in which zone the user was; in two if it changed at that very instant."""
-    fallback = _fallback(history, message)
-    found, now = [fallback], fallback
-    for given in history.handled:
-        signal = given.signal
-        if not isinstance(signal, ProfileChange) or "timezone" not in signal.set:
-            continue
-        if not _counts(given):
-            continue
-        named = signal.set["timezone"]
-        now = _zone(named) if named not in (None, "Nowhere") else fallback
-        if given.at < message.at:
-            found = [now]
-        elif given.at == message.at:
-            found.append(now)
-    return found
-
-
-def _fallback(history: History, message: out.Message) -> ZoneInfo:
-    texts = [history.world.files[f"{message.flow}.yaml"]]
-    texts += [
-        r.text
-        for r in history.world.records
-        if getattr(r, "version", 0) == message.version and getattr(r, "flow", "") == message.flow
-    ]
-    for line in texts[-1].splitlines():
-        if line.startswith("zone: "):
-            return _zone(line.removeprefix("zone: "))
-    return _zone(history.world.zone)
-
-
-_ZONES: dict[str, ZoneInfo] = {}
-
-
-def _zone(name: str) -> ZoneInfo:
-    if name not in _ZONES:
-        file = resources.files("tzdata").joinpath("zoneinfo", *name.split("/"))
-        with file.open("rb") as data:
-            _ZONES[name] = ZoneInfo.from_file(data, key=name)
-    return _ZONES[name]
-
-
-def _local(t: int, zone: ZoneInfo) -> datetime:
-    return datetime.fromtimestamp(t / 1000, UTC).astimezone(zone)
+def _differs(name: str, one: dict[str, object], other: dict[str, object]) -> bool:
+    here, there = one.get(name), other.get(name)
+    return type(here) is not type(there) or here != there

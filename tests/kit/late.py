@@ -24,6 +24,7 @@ from transforms.flows.accounting import accounted
 from transforms.flows.signals import Command, Signal, Time
 from transforms.flows.step import Done, fold
 from transforms.run_flows import Key, RunFlows, Settings
+from transforms.sandbox import answer
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 DELAYS = {"nothing": 0, "a minute": MINUTE, "an hour": HOUR, "a day": DAY}
@@ -57,7 +58,7 @@ def by_the_core(seed: int, given: list[Signal], end: int) -> list[bytes]:
     """Fold the signals in this order."""
     catalog = make(seed).world.catalog()
     slack = max(era.space.slack for era in catalog.eras)
-    done = fold(catalog, None, [*given, Time(user=f"u{seed}", at=end - slack)])
+    done = fold(catalog, None, [*given, Time(user=f"u{seed}", at=end - slack)], answer)
     assert isinstance(done, Done)
     return sorted(outputs.encode(output) for output in accounted(catalog, done.outputs))
 

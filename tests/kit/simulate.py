@@ -25,12 +25,14 @@ from transforms.flows.codec import decode
 from transforms.flows.signals import (
     AudienceChange,
     Command,
+    Enter,
     Event,
     ProfileChange,
     Signal,
     Time,
 )
 from transforms.flows.step import Behind, Done, fold
+from transforms.sandbox import answer
 
 PER_WORLD = 8
 """Histories that share their flows: loading those takes longer than running a history."""
@@ -87,7 +89,7 @@ class Host:
         self.outputs += [out.encode(output) for output in done.outputs]
 
     def _step(self, signals: tuple[Signal, ...]) -> Done | Behind:
-        return fold(self.clean.world.catalog(self.known), self.state, signals)
+        return fold(self.clean.world.catalog(self.known), self.state, signals, answer)
 
     def remembers(self, now: int) -> int:
         """Return since when the ids of signals are surely remembered (R5)."""
@@ -161,6 +163,8 @@ def _echoes(rng: random.Random, given: Handled, since: int) -> Iterator[Signal]:
         match output:
             case out.ProfileUpdate(set=traits, unset=unset, consent=consent):
                 yield ProfileChange(set=traits, unset=unset, consent=consent, **base)
+            case out.ParticipantUpdate(campaign=campaign, fields=fields, step=str()):
+                yield Enter(flow=campaign, operation="upload", participant=fields, **base)
             case out.AudienceUpdate(audience=audience, entered=entered):
                 yield AudienceChange(audience=audience, entered=entered, **base)
             case out.Emitted(name=name, properties=properties):

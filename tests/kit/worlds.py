@@ -8,7 +8,19 @@ from functools import lru_cache
 
 import msgspec
 
+from tests.kit import campaigns
 from tests.kit.logs import NOTE, followed, record, winners
+from tests.kit.world_steps import (
+    CONDITIONS,
+    DURATIONS,
+    EVENTS,
+    LAUNCHES,
+    QUIET,
+    STAYS,
+    ZONES,
+    messages,
+    steps,
+)
 from transforms.flows import control
 from transforms.flows.catalog import NEVER, Catalog
 from transforms.flows.load import headline, load_project
@@ -22,42 +34,6 @@ STARTS = (
     1772755200000,  # 2026-03-06, before New York's change
     1798416000000,  # 2026-12-28, before a new year
 )
-EVENTS = ("A", "B", "C", "D")
-ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "UTC")
-QUIET = (None, "21:00-08:00", "22:00-06:00", "sat-sun 00:00-24:00, 23:00-07:00")
-CONDITIONS = (
-    'user.plan == "pro"',
-    'user.plan != "pro"',
-    "user.score > 3",
-    "user.plan is set",
-    'not (user.plan == "free")',
-    'count(event "A" within last 2d) >= 2',
-    'sum(event.v of event "B" within last 5d) > 20',
-    'last(event "C") more than 1d ago',
-    "user.seen more than 2d ago",
-    "user.seen within last 12h",
-    "audience.vip",
-    "audience.busy",
-    "tag.hot",
-    "user.day is today",
-    'communication.status == "active"',
-    "message.as_number >= 3",
-    'message.text == "yes"',
-    "visit.count >= 3",
-    "visit.events > 2 and visit.last more than 1h ago",
-)
-LAUNCHES = (
-    "{audience: vip, when: member}",
-    "{audience: vip, when: launch}",
-    "{audience: busy, when: launch}",
-    "{tag: hot, when: member}",
-    "{tag: hot, when: launch}",
-)
-MOMENTS = ('"09:00"', "mon 08:30", "user.day at 10:00", "user.day + 1d", "user.day - 2d at 07:00")
-DURATIONS = ("10m", "1h", "5h", "1d", "2d", "1 day at 09:00", "1mo")
-STAYS = ("20s", "10m", "20m", "1h")
-WINDOWS = ("mon-fri 09:00-18:00", "22:00-02:00", "08:00-20:00")
-SENDING = ("mon-fri 09:00-18:00", "20:00-10:00", "08:00-20:00")
 
 
 class World(msgspec.Struct, frozen=True):
@@ -157,12 +133,14 @@ def _space(
     lines += ["topics:", "  news: {}", "  club: {opt_in: true}"]
     lines += ["audiences:", "  vip: static", '  busy: count(event "B" within last 3d) >= 2']
     lines += ["groups:", "  lane: {}", "  road: {at_once: 2, limit: [3 per 2d]}"]
+    lines += ["connections:", "  api: {url: https://api.example.com, auth: {signed: env:KEY}}"]
+    lines += ["destinations:", "  exits: {table: exits}", "  dest: {http: /x, connection: api}"]
     lines += ["caps:"] if caps else []
     for most, per, channel, topic in caps:
         more = f", channel: {channel}" if channel else ""
         more += f", topic: {topic}" if topic else ""
         lines.append(f"  - {{limit: {most} per {per}{more}}}")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *campaigns.SPACE]) + "\n"
 
 
 def _flow(rng: random.Random, number: int, count: int) -> str:
@@ -192,11 +170,14 @@ def _flow(rng: random.Random, number: int, count: int) -> str:
     chatty = rng.random() < 0.25
     # Enrolments lead into the last flow alone: cascades that fan out take seconds a signal.
     others = count if number < count - 1 else 0
-    lines += ["steps:", *(_messages(rng) if chatty else _steps(rng, others))]
+    lines += ["steps:", *(messages(rng) if chatty else steps(rng, others))]
     if rng.random() < 0.3:
         lines += ["on_exit:", "  bye: {export: exits, fields: {plan: user.plan}, then: mark}"]
         lines += ["  mark: {tag: [left]}"]
-    return "\n".join(lines) + "\n"
+    text = "\n".join(lines) + "\n"
+    if rng.random() < 0.35:
+        text = campaigns.of_campaign(rng, text, number == count - 1)
+    return text
 
 
 def _trigger(rng: random.Random, number: int, count: int) -> str:
@@ -251,164 +232,3 @@ def _exit(rng: random.Random) -> str:
             "left: busy",
         )
     )
-
-
-def _messages(rng: random.Random) -> list[str]:
-    """Write steps that send and send again, so that caps and windows have work."""
-    pause = rng.choice(("10m", "1h", "5h"))
-    last = rng.choice(("over", "stop"))
-    sends = [_send(rng, last, last), _send(rng, "pause", "pause"), _send(rng, "s1", "pause")]
-    lines = [f"  s0: {sends[2]}", f"  s1: {sends[1]}", f"  pause: {{wait: {pause}, then: s2}}"]
-    stop = ["  stop: {cancel: all, then: over}"] if last == "stop" else []
-    return [*lines, f"  s2: {sends[0]}", *stop, "  over: {end: done}"]
-
-
-def _steps(rng: random.Random, flows: int) -> list[str]:
-    """Write steps that lead forward; only after a wait may one lead back."""
-    count = rng.choice((1, 2, 3, 4, 6))
-    lines, senders = [], []
-    for n in range(count):
-        last = n == count - 1
-        then = "" if last else f"s{n + 1}"
-        later = [f"s{m}" for m in range(n + 1, count)] or ["over"]
-        verb, extra = _verb(rng, n, flows, then or "over", later, senders)
-        lines += [f"  s{n}: {verb}", *extra]
-    lines.append("  over: {end: done}")
-    return lines
-
-
-def _verb(
-    rng: random.Random, n: int, flows: int, then: str, later: list[str], senders: list[str]
-) -> tuple[str, list[str]]:
-    other = rng.choice(later)
-    kind = rng.choice(
-        "wait wait visit wait_until wait_in wait_for wait_for if match split send send send promote webhook"
-        " export update audience emit loop enroll enroll leave cancel".split()
-    )
-    match kind:
-        case "wait":
-            return f"{{wait: {rng.choice(DURATIONS)}, then: {then}}}", []
-        case "visit":
-            lasts = rng.choice(STAYS)
-            gone = rng.choice(("", f", gone: {other}"))
-            return f"{{wait: {lasts} in visit{gone}, then: {then}}}", []
-        case "wait_until":
-            missing = rng.choice(("", f", missing: {other}"))
-            past = rng.choice(("", ", past: exit"))
-            return f"{{wait_until: {rng.choice(MOMENTS)}{missing}{past}, then: {then}}}", []
-        case "wait_in":
-            return f"{{wait_in: '{rng.choice(WINDOWS)}', then: {then}}}", []
-        case "wait_for":
-            return _wait_for(rng, then, later, senders), []
-        case "if":
-            when = rng.choice(CONDITIONS)
-            return f"{{if: [{{when: '{when}', then: {other}}}], else: {then}}}", []
-        case "match":
-            cases = f"{{inbound: [yes, word0], then: {other}}}"
-            cases += rng.choice(("", f", {{inbound: any, then: {rng.choice(later)}}}"))
-            return f"{{match_message: [{cases}], else: {then}}}", []
-        case "split":
-            redraw = rng.choice(("", ", redraw: true"))
-            holdout = rng.choice((True, False))
-            shares = "one: 60%, two: 30%, off: 10% holdout" if holdout else "one: 70%, two: 30%"
-            return f"{{split: {{{shares}}}, then: {{one: {then}, two: {other}}}{redraw}}}", []
-        case "send":
-            senders.append(f"s{n}")
-            return _send(rng, then, other), []
-        case "promote":
-            more = rng.choice(("", ", for: 1d", f", while: '{rng.choice(CONDITIONS)}'"))
-            return (
-                f"{{promote: {rng.choice(('hero', 'side'))}, show: p{n}{more}, then: {then}}}",
-                [],
-            )
-        case "webhook":
-            url = "https://api.example.com/x"
-            return f'{{webhook: "{url}", data: {{k: entry.k, v: user.score}}, then: {then}}}', []
-        case "export":
-            return f"{{export: dest, fields: {{k: entry.k, plan: user.plan}}, then: {then}}}", []
-        case "update":
-            return _update(rng, then), []
-        case "audience":
-            return f"{{{rng.choice(('add_to', 'remove_from'))}: vip, then: {then}}}", []
-        case "emit":
-            return f"{{emit: {rng.choice(EVENTS)}, with: {{k: entry.k, v: '7'}}, then: {then}}}", []
-        case "enroll":
-            if not flows:
-                return f"{{cancel: all, then: {then}}}", []
-            return f"{{enroll: f{flows - 1}, with: {{k: entry.k}}, then: {then}}}", []
-        case "cancel":
-            return f"{{cancel: all, then: {then}}}", []
-        case "leave":
-            return f"{{leave: [f{rng.randrange(max(flows, 1))}], then: {then}}}", []
-        case _:
-            when = rng.choice(CONDITIONS)
-            back = f"s{rng.randrange(n + 1)}"
-            return (
-                f"{{if: [{{when: '{when}', then: {then}}}], else: r{n}}}",
-                [f"  r{n}: {{wait: {rng.choice(('6h', '1d'))}, then: {back}}}"],
-            )
-
-
-def _wait_for(rng: random.Random, then: str, later: list[str], senders: list[str]) -> str:
-    cases = []
-    for _ in range(rng.choice((1, 2, 3))):
-        target = rng.choice(later)
-        cases.append(
-            rng.choice(
-                (
-                    f"{{event: {rng.choice(EVENTS)}, then: {target}}}",
-                    f"{{event: B, where: event.k == entry.k, then: {target}}}",
-                    f"{{when: '{rng.choice(CONDITIONS)}', then: {target}}}",
-                    f"{{enters: vip, then: {target}}}",
-                    f"{{leaves: busy, then: {target}}}",
-                    f"{{inbound: [Yes, word0], number: 4711, then: {target}}}",
-                    f"{{inbound: no, channel: log, then: {target}}}",
-                    f"{{inbound: any, channel: sms, then: {target}}}",
-                    f"{{inbound: any, where: message.as_number > 3, then: {target}}}",
-                    f"{{call: true, then: {target}}}",
-                )
-            )
-        )
-    if senders:
-        status = rng.choice(("opened", "delivered", "failed", "replied"))
-        asked = rng.choice(("", "", ", where: communication.choice is set"))
-        cases.append(f"{{{status}: {rng.choice(senders)}{asked}, then: {rng.choice(later)}}}")
-    more = rng.choice(("", "", ", rank: true"))
-    if not more and rng.random() < 0.3:
-        again = f"{{event: {rng.choice(EVENTS)}}}"
-        cases.append(rng.choice((again, "{inbound: any, number: 4711}", "{call: true}")))
-        more = ", repeat: restart"
-    timeout = f", timeout: {{after: {rng.choice(DURATIONS)}, then: {then}}}"
-    return f"{{wait_for: [{', '.join(cases)}]{timeout}{more}}}"
-
-
-def _send(rng: random.Random, then: str, other: str) -> str:
-    channel = rng.choice(("email", "sms", "log"))
-    agents = {"email": ["agent: desk", "track: []"], "sms": ["agent: line", "links: short"]}
-    parts = [f"send: {channel}", "template: note"]
-    parts += rng.choice(([], [], agents.get(channel, [])))
-    parts += rng.choice(([], ["topic: news"], ["topic: club"]))
-    parts += rng.choice(([], [], ['at: "18:00"'], ["at: user.day at 12:00"]))
-    parts += rng.choice(([], [], [f"window: '{rng.choice(SENDING)}'"]))
-    parts += rng.choice(([], [], ["validity: 6h"]))
-    late = ["failover: [sms, log]", "failover_after: 2h"]
-    parts += rng.choice(([], [], ["failover: [log]"], ["failover: [sms, log]"], late))
-    parts += rng.choice(([], [], ["keep: true"]))
-    parts += rng.choice(([], [f"capped: {other}"], [f"no_consent: {other}"]))
-    return "{" + ", ".join([*parts, f"then: {then}"]) + "}"
-
-
-def _update(rng: random.Random, then: str) -> str:
-    change = rng.choice(
-        (
-            "update: {user.plan: '\"pro\"'}",
-            "update: {session.mark: entry.k}",
-            "update: {user.score: message.as_number, user.list: message.text}",
-            "increment: {user.score: '1'}",
-            "append: {user.list: entry.k}",
-            "unset: [user.plan]",
-            "tag: [hot]",
-            "untag: [hot]",
-        )
-    )
-    return f"{{{change}, then: {then}}}"

@@ -15,7 +15,7 @@ from tests.docs.blocks import Other, blocks
 from tests.kit.redis_server import SERVERS, RedisServer
 from tests.packaging.repository import ROOT
 from transforms import redis_client
-from transforms.flows.outputs import FlowState
+from transforms.flows.outputs import Erased, FlowState
 from transforms.sinks.checked import Wrote
 from transforms.sinks.redis import BATCH, FlowStates, _newest, open_states, state_key
 
@@ -191,6 +191,20 @@ def test_nothing_from_before_an_erasure_comes_back(states: FlowStates) -> None:
     assert write(states, state(4), state(5)) == Wrote(stale=2)
     assert states.erase(SPACE, "kim", 5)
     assert states.get_state(SPACE, "kim") is None
+
+
+def test_an_erasure_is_written_as_an_output(states: FlowStates) -> None:
+    """The output that erases deletes the user's key; an older state meets its mark (R32)."""
+    erased = Erased(id="x", user="kim", at=1, sequence=6, until=2)
+    write(states, state(5), state(1, "lee"))
+
+    assert states.write([(SPACE, erased), (SPACE, state(4))]).written == 1
+    assert states.get_state(SPACE, "kim") is None
+    assert write(states, state(5)) == Wrote(stale=1)
+    assert sequence(states, "lee") == 1
+    write(states, state(7))
+    assert states.write([(SPACE, erased)]) == Wrote(stale=1)
+    assert sequence(states) == 7
 
 
 def test_a_user_who_came_back_is_not_erased_by_a_late_repeat(

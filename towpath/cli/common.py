@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 import msgspec
 
+from transforms import sandbox
 from transforms.flows.load import Problem, Project, load_project, show
 
 STYLES = {
@@ -150,7 +151,7 @@ def show_problems(problems: Iterable[Problem], files: Mapping[str, str]) -> None
 
 
 def _selected(folder: Path, chosen: set[str] | None) -> Selected:
-    project = load_project(read_definitions(folder, chosen))
+    project = load_project(read_definitions(folder, chosen), sandbox.judge)
     flows = project.flow_files
     for path in sorted(chosen or ()):
         if path not in project.files:

@@ -10,10 +10,13 @@ from pathlib import Path
 import msgspec
 
 from towpath.cli import common
+from towpath.person_text import to_text
 from towpath.scenario_files import folder
+from transforms import sandbox
 from transforms.flows import control
 from transforms.flows.load import Project, show
 from transforms.flows.outputs import Communication, DeadLetter, Rejection, Transition
+from transforms.flows.person import person_of
 from transforms.flows.publish import catalog_of
 from transforms.flows.reasons import REASONS
 from transforms.flows.scenario import DEFAULT_USER, Input, Stories, Story, read_stories
@@ -35,8 +38,11 @@ FORMS = """\
 a line is a time (2026-03-01 09:00, or +2h after the line before) and what happens:
   event Cart Updated {value: 30}         profile {plan: "pro"} consent {email: false}
   audience vip entered                   communication remind opened
-  enter cart {value: 30} key=c1          time            (nothing happens until then)
-  command stop cart                      control drain cart"""
+  enter cart {value: 30} key=c1          upload winter {name: "Kim"}
+  command stop cart                      control drain cart
+  answer credit {status: 200, score: 7}  answer credit failed {status: 500}
+  identify anon:7 {name: "Kim"}          event Cart user=anon:7
+  time            (nothing happens until then)"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timeline", metavar="FILE", help="lines from a file (standard input)")
     parser.add_argument("--user", default=DEFAULT_USER, help=f"the user's id ({DEFAULT_USER})")
     parser.add_argument("--json", action="store_true", help="every output as one line of JSON")
+    parser.add_argument("--person", action="store_true", help="at the end, all that is known then")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -64,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
     code = 0
     for line in _lines(args.timeline):
         code = max(code, _one(simulation, line, reasons, as_json=args.json))
+    if args.person:
+        _show_person(simulation, as_json=args.json)
     _explain(reasons)
     common.next_command(f"towpath test {path.parent}")
     return code
@@ -133,7 +142,7 @@ class _Simulation:
         if self.player is None or len(story.inputs) == 1 or given.record is not None:
             catalog = catalog_of(log_of(file, story, self.project, self.texts))
             if self.player is None or len(story.inputs) == 1:
-                self.player = Player(catalog, settings)
+                self.player = Player(catalog, settings, sandbox.answer)
             self.player.catalog = catalog
         turn = self.player.take(given)
         if turn is None:
@@ -160,6 +169,17 @@ def _one(simulation: _Simulation, line: str, reasons: set[str], *, as_json: bool
         if not as_json:
             print("\n".join(f"  {said}" for said in turn.said), flush=True)
     return 0
+
+
+def _show_person(simulation: _Simulation, *, as_json: bool) -> None:
+    player = simulation.player
+    if player is None:
+        return
+    found = person_of(player.catalog, player.user, player.state)
+    if as_json:
+        common.print_json(found)
+    else:
+        print(to_text(found, player.where))
 
 
 def _explain(reasons: set[str]) -> None:

@@ -12,6 +12,7 @@ import msgspec
 
 from towpath.cli import common
 from towpath.scenario_files import ENDING, folder
+from transforms import sandbox
 from transforms.flows.load import Problem, show
 from transforms.flows.scenario import read_stories
 from transforms.flows.scenario_play import Unplayable, told
@@ -94,7 +95,7 @@ def _outcome(path: Path, rewrite: bool) -> Outcome:
     if read.value is None or beside.project.errors:
         return Outcome(path.as_posix(), count, problems)
     try:
-        now = told(read.value, beside.project, beside.texts)
+        now = told(read.value, beside.project, beside.texts, sandbox.answer)
     except Unplayable as error:
         return Outcome(path.as_posix(), count, (*problems, error.problem))
     if now == text:

@@ -11,6 +11,7 @@ from transforms.flows import model
 from transforms.flows import outputs as out
 from transforms.flows.audiences import announce, set_member
 from transforms.flows.bounds import LONGEST_WAIT
+from transforms.flows.calling import KILLED, call_api, run_code
 from transforms.flows.effects import do_update, emit, export, promote, webhook, withheld
 from transforms.flows.enrolling import enroll, leave_flows
 from transforms.flows.ids import draw
@@ -26,6 +27,7 @@ from transforms.flows.windows import opening
 
 PARKED = -2
 ENDED = -3
+ASKED = -4
 MOST_STEPS = 1_000
 MOST_TOGETHER = 10_000
 
@@ -70,6 +72,8 @@ def _arrive(run: Run, plan: Plan, session: Session, node: Node, t: int) -> None:
     visits[number] = visits.get(number, 0) + 1
     if session.happened:
         session.happened = []
+    if session.call:
+        session.call = 0
     reached = run.state.histories[plan.number].reached
     first = number not in reached
     if first:
@@ -116,6 +120,13 @@ def _do(run: Run, plan: Plan, session: Session, node: Node, t: int) -> int:
         case model.CallWebhook():
             webhook(run, plan, session, node, verb, t)
             return node.then
+        case model.CallApi():
+            if call_api(run, plan, session, node, verb, t):
+                return _park(run, plan, session, t)
+            return _refused(run, plan, session, node, t)
+        case model.RunCode():
+            run_code(run, plan, session, node, verb, t)
+            return ASKED
         case model.ExportFields():
             export(run, plan, session, node, verb, t)
             return node.then
@@ -144,6 +155,15 @@ def _do(run: Run, plan: Plan, session: Session, node: Node, t: int) -> int:
             return ENDED
         case _:
             assert_never(verb)
+
+
+def _refused(run: Run, plan: Plan, session: Session, node: Node, t: int) -> int:
+    """Go on from a call that may not leave."""
+    run.reject("killed", t, plan.id, KILLED, node.name)
+    if "error" in node.named:
+        return node.named["error"]
+    end(run, plan, session, t, "call_failed")
+    return ENDED
 
 
 def _park(run: Run, plan: Plan, session: Session, t: int) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from transforms.flows import ages
 from transforms.flows import outputs as out
 from transforms.flows.catalog import ComputedAudience, Counted
 from transforms.flows.codec import encoded_size
@@ -59,6 +60,7 @@ def change_profile(run: Run, change: ProfileChange, t: int) -> Data | None:
             run.reject("value_too_large", t, detail="profile")
             return None
     changed: Data = {}
+    before = list(traits)
     for name, value in change.set.items():
         if value is None:
             continue
@@ -68,6 +70,8 @@ def change_profile(run: Run, change: ProfileChange, t: int) -> Data | None:
     for name in (*change.unset, *(n for n, v in change.set.items() if v is None)):
         if name in traits:
             changed[name] = traits.pop(name)
+    if change.set or changed:
+        state.ages = ages.told(state.ages, before, traits, change.set, t)
     run.forget_look()
     if run.era.tagged:
         changed |= _changed_tags(state.tags, change)

@@ -1,4 +1,4 @@
-"""What all sessions and planned messages of a user may hold together (section 9).
+"""What all sessions, planned messages and participants of a user may hold together (section 9).
 
 One over its bound is refused with a reason; the rest goes on.
 """
@@ -19,13 +19,15 @@ PLANNED = 100
 
 def fits(state: State, more: int) -> bool:
     """Tell whether ``more`` bytes of data can be held; a little always, where there is little."""
-    if more <= SMALL and len(state.sessions) + len(state.communications) + len(state.past) <= FEW:
+    parts = len(state.sessions) + len(state.communications) + len(state.past)
+    if more <= SMALL and parts + len(state.participants) <= FEW:
         return True
     held = [
         part for s in (*state.sessions, *state.ended) for part in (s.entry, s.variables, s.message)
     ]
     held += [part for sent in state.communications for part in (sent.data, sent.facts)]
     held += [pending.data for pending in state.pending]
+    held += [participant.data for participant in state.participants.values()]
     shelved = sum(len(bytes(past.packed)) for past in state.past)
     return more + shelved + sum(encoded_size(data) for data in held if data) <= TOGETHER
 

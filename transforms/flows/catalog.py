@@ -100,8 +100,8 @@ class Era:
     ``paused`` are the numbers of the flows that are. ``aims`` are the goals that records set,
     by flow (R24), ``winners`` the best branches by flow and step, ``kills`` the flow and the
     channel, or all, of every kill switch that is on, ``answering`` the flows with triggers on
-    what users send. ``visiting``: something reads visits. ``groups`` are the flows that compete,
-    by name.
+    what users send, ``joined`` those with triggers on participants. ``visiting``: something reads
+    visits. ``groups`` are the flows that compete, by name.
     """
 
     since: int
@@ -128,6 +128,8 @@ class Era:
     aims: dict[int, Aims]
     winners: dict[tuple[int, int], str]
     kills: tuple[tuple[int | None, str | None], ...]
+    campaigns: dict[str, model.Campaign] = field(default_factory=dict)
+    joined: tuple[FlowView, ...] = ()
     answering: tuple[FlowView, ...] = ()
     visiting: bool = False
     groups: dict[str, Grouped] = field(default_factory=dict)

@@ -70,6 +70,9 @@ def passes(step: model.Step) -> Iterator[str]:
         case model.WaitFor(cases, rank=rank):
             if not rank:
                 yield from (c.then for c in cases if isinstance(c, model.CaseWhen) and c.then)
+        case model.CallApi(error=failed):
+            if failed is not None:
+                yield failed
         case _:
             yield from targets(step)
 

@@ -23,7 +23,7 @@ def check(report: Report, root: Map, checked: Checked) -> None:
     for section, followed in (("steps", checked.main), ("on_exit", checked.on_exit)):
         for step in followed.steps:
             verb = step.verb
-            if isinstance(verb, model.Send | model.CallWebhook) and verb.template:
+            if isinstance(verb, model.Send | model.CallWebhook | model.CallApi) and verb.template:
                 span = place(root, section, step.name, "template")
                 _check(report, checked, step.name, verb, span)
 
@@ -32,7 +32,7 @@ def _check(
     report: Report,
     checked: Checked,
     step: str,
-    verb: model.Send | model.CallWebhook,
+    verb: model.Send | model.CallWebhook | model.CallApi,
     span: tuple[int, int],
 ) -> None:
     name = verb.template or ""
@@ -53,7 +53,7 @@ def _check(
 
 
 def _readable(
-    checked: Checked, verb: model.Send | model.CallWebhook, root: str
+    checked: Checked, verb: model.Send | model.CallWebhook | model.CallApi, root: str
 ) -> Collection[str] | None:
     """Return the names under a root, or None where they are not known."""
     known = checked.known
@@ -66,6 +66,8 @@ def _readable(
             return known.entry
         case "message":
             return MESSAGE
+        case "participant":
+            return () if known.campaign is None else known.participant
         case "user":
             return [*known.traits, *OWN_TRAITS] if known.traits else None
         case _:
@@ -80,5 +82,7 @@ def _help(path: tuple[str, ...]) -> str:
             return "an update step sets a variable of the session"
         case "message":
             return f"of what users send there are {', '.join(MESSAGE)}"
+        case "participant":
+            return "declare it among the fields of a campaign, and name that in the flow"
         case root:
             return f"declare it in space.yaml, or leave {root}.{path[1]} out"

@@ -184,7 +184,15 @@ def _minutes(window: Window) -> frozenset[int]:
     return frozenset(found)
 
 
-WAITS = (model.Wait, model.WaitVisit, model.WaitUntil, model.WaitWindow, model.WaitFor)
+WAITS = (
+    model.Wait,
+    model.WaitVisit,
+    model.WaitUntil,
+    model.WaitWindow,
+    model.WaitFor,
+    model.CallApi,
+    model.RunCode,
+)
 
 PREDEFINED = ("audience", "tag", "people")
 """Triggers that a launch is over; the first two only where they say so."""

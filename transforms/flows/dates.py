@@ -10,6 +10,7 @@ from typing import Any
 from transforms.flows import model
 from transforms.flows.catalog import FlowView
 from transforms.flows.entry import due_id, pending_of, set_pending, still_held, try_enter
+from transforms.flows.participants import field_key
 from transforms.flows.plan import Start
 from transforms.flows.run import Run
 from transforms.flows.state import Pending
@@ -46,12 +47,19 @@ def arm_changed(run: Run, changed: dict[str, Any], t: int) -> None:
     """Arm anew the date triggers that read a changed trait, and move all to a changed zone."""
     for view in run.era.dated:
         for start in view.plan.starts:
-            if isinstance(start.trigger, model.OnDate) and not start.reads.traits.isdisjoint(
-                changed
-            ):
+            if isinstance(start.trigger, model.OnDate) and _reads(start, changed):
                 arm(run, view, start, t)
             elif "timezone" in changed:
                 _move(run, view, start, changed["timezone"], t)
+
+
+def _reads(start: Start, changed: dict[str, Any]) -> bool:
+    """Tell whether a date trigger reads what changed: a trait, or a field of a participant."""
+    read = start.reads
+    if not read.traits.isdisjoint(changed):
+        return True
+    fields = read.participant_fields
+    return bool(fields) and any(field_key(field) in changed for field in fields)
 
 
 def _move(run: Run, view: FlowView, start: Start, before: Any, t: int) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from transforms.flows.catalog import Catalog
-from transforms.flows.state import Communication, Pending, Session, State
+from transforms.flows.marks import forgets_at
+from transforms.flows.state import Communication, Identity, Pending, Session, State
 
 AUDIENCE, FLOW = 1, 2  # a control record comes before both
 LAST = 1 << 62
 
 
-Owed = Session | Communication | Pending | str | None
+Owed = Session | Communication | Pending | Identity | str | None
 """What is due: None for a control record, a text for a computed audience."""
 
 Order = tuple[int, int, int, str, int]
@@ -35,6 +36,8 @@ def soonest(state: State) -> int | None:
     for at in state.checks.values():
         if at < found:
             found = at
+    if state.identity is not None:
+        found = min(found, forgets_at(state.identity) or LAST)
     return None if found == LAST else found
 
 
@@ -57,6 +60,8 @@ def _order(due: tuple[Order, Owed]) -> Order:
 def _due_at(catalog: Catalog, state: State, at: int) -> list[tuple[Order, Owed]]:
     found: list[tuple[Order, Owed]] = []
     flows = catalog.at(at).by_number
+    if state.identity is not None and forgets_at(state.identity) == at:
+        found.append(((AUDIENCE, 0, 0, "", 0), state.identity))
     for audience, check in state.checks.items():
         if check == at:
             found.append(((AUDIENCE, 0, 0, audience, 0), audience))

@@ -13,6 +13,7 @@ from transforms.flows import outputs as out
 from transforms.flows.audiences import change_profile, compute
 from transforms.flows.bounds import LARGEST, fits
 from transforms.flows.codec import encoded_size
+from transforms.flows.participants import write
 from transforms.flows.plan import ON_EXIT, Node, Plan
 from transforms.flows.run import Data, Run
 from transforms.flows.sending import values_of
@@ -21,6 +22,7 @@ from transforms.flows.state import Promotion, Session
 from transforms.flows.times import after
 
 VARIABLES_BOUND = 32 * 1024
+FIELD = "participant."
 
 
 def withheld(run: Run, plan: Plan, session: Session, node: Node, t: int) -> bool:
@@ -98,18 +100,21 @@ def webhook(
             headers=dict(verb.headers),
             template=verb.template,
             template_version=template.version if template is not None else None,
-            data=_with_template(run, session, template, data),
+            data=with_template(run, plan, session, template, data),
         )
     )
 
 
-def _with_template(run: Run, session: Session, template: model.Template | None, data: Data) -> Data:
+def with_template(
+    run: Run, plan: Plan, session: Session, template: model.Template | None, data: Data
+) -> Data:
     """Add what a body's template reads to the named data."""
     if template is None:
         return data
     roots: Data = {"data": data} if data else {}
     sources = {"user": run.state.traits, "entry": session.entry, "session": session.variables}
     sources["message"] = session.message
+    sources["participant"] = run.participant_of(plan)
     for path in template.reads:
         source = sources.get(path[0])
         if source is not None and len(path) > 1 and path[1] in source:
@@ -142,7 +147,7 @@ def export(
 def do_update(
     run: Run, plan: Plan, session: Session, node: Node, verb: model.Update, t: int
 ) -> None:
-    """Change traits, variables and tags; visible to the next step at once (C17)."""
+    """Change traits, tags, participant fields and variables; the next step sees it (C17)."""
     view = run.look(t, plan, session)
     setting = values_of(node.values[0], view)
     for name, amount in values_of(node.values[1], view).items():
@@ -160,14 +165,22 @@ def do_update(
         _set_variables(run, plan, session, verb, variables, t)
     traits = {n.removeprefix("user."): v for n, v in setting.items() if n.startswith("user.")}
     unset = tuple(n.removeprefix("user.") for n in verb.unset if n.startswith("user."))
-    outside = bool(traits or unset or verb.tag or verb.untag)
-    if outside and not withheld(run, plan, session, node, t):
+    fields = {n.removeprefix(FIELD): v for n, v in setting.items() if n.startswith(FIELD)}
+    gone = tuple(n.removeprefix(FIELD) for n in verb.unset if n.startswith(FIELD))
+    profile = bool(traits or unset or verb.tag or verb.untag)
+    if not (profile or fields or gone) or withheld(run, plan, session, node, t):
+        return
+    if profile:
         _update_profile(run, plan, session, node, verb, traits, unset, t)
+    if fields or gone:
+        write(run, plan, session, node, fields, gone, t)
 
 
 def _current(run: Run, session: Session, name: str) -> Any:
     if name.startswith("session."):
         return session.variables.get(name.removeprefix("session."))
+    if name.startswith(FIELD):
+        return run.view.participant.get(name.removeprefix(FIELD))
     return run.state.traits.get(name.removeprefix("user."))
 
 

@@ -18,6 +18,7 @@ from transforms.flows.excluding import refusal as by_group
 from transforms.flows.halting import suppressed
 from transforms.flows.ids import hashed, key_text, session_id
 from transforms.flows.launching import refusal, takes
+from transforms.flows.participants import join
 from transforms.flows.plan import Plan, Start
 from transforms.flows.run import Data, Run
 from transforms.flows.signals import (
@@ -288,6 +289,8 @@ def try_enter(
     if run.message:
         session.message = run.message
     run.ancestors[session.id] = run.causes
+    if plan.campaign is not None and not session.silent:
+        join(run, plan, plan.campaign, t)
     run.state.sessions = [*run.state.sessions, session]
     run.move(
         "entered",

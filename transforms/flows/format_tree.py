@@ -26,6 +26,7 @@ def tree_of(flow: model.Flow) -> Fields:
     return _kept(
         flow=flow.id,
         about=flow.about or None,
+        campaign=flow.campaign,
         priority=str(flow.priority) if flow.priority else None,
         group=flow.group,
         zone=flow.zone,
@@ -39,7 +40,7 @@ def tree_of(flow: model.Flow) -> Fields:
         holdout=f"{flow.holdout}%" if flow.holdout else None,
         enter=[_trigger(trigger) for trigger in flow.enter],
         key=_text(flow.key),
-        simultaneous=_flag(flow.simultaneous),
+        simultaneous=_several(flow),
         reenter=_reenter(flow.reenter) if flow.reenter != model.Reenter() else None,
         exit=[_exit(rule) for rule in flow.exit] or None,
         goals={goal.name: _goal(goal) for goal in flow.goals} or None,
@@ -60,6 +61,12 @@ def _text(value: Expr | Delay | Moment | Window | None) -> str | None:
 
 def _flag(value: bool) -> str | None:
     return "true" if value else None
+
+
+def _several(flow: model.Flow) -> str | None:
+    """Write whether there may be several sessions at once, as is usual in campaigns (C22)."""
+    usual = flow.campaign is not None
+    return None if flow.simultaneous == usual else "false" if usual else "true"
 
 
 def _named(named: model.Named) -> Tree | None:
@@ -128,6 +135,13 @@ def _kind_of_trigger(trigger: model.Trigger) -> Fields:
             return {"people": "true"}
         case model.OnCommunication():
             return _kept(communication=trigger.when, where=_text(trigger.where))
+        case model.OnParticipant():
+            return _kept(
+                participant=trigger.when,
+                field=trigger.field,
+                on_upload="always" if trigger.always else None,
+                where=_text(trigger.where),
+            )
         case model.OnFlow():
             return _kept(flow=trigger.flow, where=_text(trigger.where))
         case model.OnInbound() | model.OnCall():
@@ -222,6 +236,10 @@ def _verb(verb: model.Verb) -> Fields:
                 template=verb.template,
                 data=_named(verb.data),
             )
+        case model.CallApi():
+            return _call(verb)
+        case model.RunCode():
+            return _kept(code=verb.source, with_=_named(verb.inputs), error=verb.error)
         case model.ExportFields():
             return {"export": verb.destination, "fields": _named(verb.fields) or {}}
         case model.Update():
@@ -308,6 +326,21 @@ def _send(verb: model.Send) -> Fields:
 
 def _one_or_list(names: list[str]) -> Tree | None:
     return names[0] if len(names) == 1 else _list(names)
+
+
+def _call(verb: model.CallApi) -> Fields:
+    timeout = _kept(after=_text(verb.timeout), then=verb.timeout_then)
+    return _kept(
+        call=verb.url,
+        method=verb.method if verb.method != "POST" else None,
+        connection=verb.connection,
+        headers=dict(verb.headers) or None,
+        template=verb.template,
+        data=_named(verb.data),
+        store=dict(verb.store) or None,
+        timeout=timeout or None,
+        error=verb.error,
+    )
 
 
 def _update(verb: model.Update) -> Fields:

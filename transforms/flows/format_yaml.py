@@ -18,7 +18,7 @@ WIDTH = 100
 Tree = str | list["Tree"] | dict[str, "Tree"]
 
 GROUPS = (
-    ("flow", "about", "priority", "zone", "schedule", "holdout"),
+    ("flow", "about", "campaign", "priority", "zone", "schedule", "holdout"),
     ("enter", "key", "simultaneous", "reenter"),
     ("exit",),
     ("goals", "exit_on_goal"),
@@ -119,6 +119,8 @@ class _Writer:
     def one_line(self, path: Path, value: Tree, column: int) -> str | None:
         """Write a value on one line, if it may stand and fits there."""
         if isinstance(value, str):
+            if _literal(value):
+                return None
             line = text_of(value)
             fits = column + len(line) <= WIDTH or not _foldable(value)
             return line if fits else None
@@ -130,9 +132,13 @@ class _Writer:
         return line if column + len(line) <= WIDTH else None
 
     def folded(self, lead: str, value: str, indent: int, beside: str) -> None:
-        """Write a long text over several lines."""
-        self.lines.append(" " * indent + f"{lead} >-{beside}")
+        """Write a long text over several lines; one that has lines of its own as it is."""
         inner = " " * (indent + 2)
+        if _literal(value):
+            self.lines.append(" " * indent + f"{lead} |{beside}")
+            self.lines += [inner + line for line in value.split("\n")[:-1]]
+            return
+        self.lines.append(" " * indent + f"{lead} >-{beside}")
         self.lines += textwrap.wrap(
             value,
             WIDTH,
@@ -206,9 +212,22 @@ def _block(path: Path, value: Tree) -> bool:
         return path[0] in _BLOCKS
     if len(path) == 2:
         if path[0] in ("steps", "on_exit") and isinstance(value, dict):
-            return bool(_CASES & value.keys()) or isinstance(value.get("then"), dict)
+            lines = any(isinstance(inner, str) and _literal(inner) for inner in value.values())
+            return bool(_CASES & value.keys()) or isinstance(value.get("then"), dict) or lines
         return path[0] in ("enter", "exit")
     return len(path) == 3 and path[0] in ("steps", "on_exit") and path[2] in _CASES
+
+
+def _literal(text: str) -> bool:
+    """Tell whether a text is lines that can stand as they are, each with its end."""
+    lines = text.split("\n")
+    return (
+        len(lines) > 1
+        and not lines[-1]
+        and bool(lines[-2])
+        and lines[0][:1] not in ("", " ")
+        and all(line.isprintable() and line == line.rstrip() for line in lines)
+    )
 
 
 def _flow(value: Tree) -> str:

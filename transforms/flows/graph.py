@@ -67,6 +67,8 @@ def _facts(flow: model.Flow) -> str:
     parts = []
     if flow.key is not None:
         parts.append(f"one session per {flow.key.text}")
+    if flow.campaign:
+        parts.append(f"campaign {flow.campaign}")
     if flow.simultaneous:
         parts.append("several sessions at once")
     parts.append(_again(flow.reenter))
@@ -138,6 +140,11 @@ def _entry(trigger: model.Trigger) -> tuple[str, tuple[str, ...]]:
             return f"a message {'changes' if trigger.when == 'updated' else 'ends'}", (
                 _where(trigger.where),
             )
+        case model.OnParticipant():
+            title = f"a participant is {trigger.when}"
+            changed = f"field {trigger.field}" if trigger.field else ""
+            each = "at each upload" if trigger.always else ""
+            return title, (changed, each, _where(trigger.where))
         case model.OnFlow():
             return f"from {trigger.flow}", (_where(trigger.where),)
         case model.OnInbound() | model.OnCall():
@@ -261,6 +268,10 @@ def _said(verb: model.Verb) -> tuple[Kind, str, tuple[str, ...]]:
             return "send", f"Send {verb.channel}", _sending(verb)
         case model.Promote():
             return "send", f"Promote in {verb.slot}", _promoting(verb)
+        case model.CallApi():
+            return "wait", "Call", (f"{verb.method} {verb.url}", verb.connection or "")
+        case model.RunCode():
+            return "effect", "Code", (", ".join(name for name, _ in verb.inputs),)
         case model.CallWebhook() | model.ExportFields() | model.EmitEvent():
             return _outgoing(verb)
         case model.Update():
@@ -362,6 +373,12 @@ def _ways(step: model.Step) -> Iterator[tuple[str, str | None]]:
             yield "", step.then
             for reason, to in verb.branches:
                 yield reason.replace("_", " "), to
+        case model.CallApi() | model.RunCode():
+            yield "", step.then
+            if isinstance(verb, model.CallApi) and verb.timeout is not None and verb.timeout_then:
+                yield f"after {verb.timeout.text}", verb.timeout_then
+            if verb.error is not None:
+                yield "error", verb.error
         case _:
             yield "", step.then
 

@@ -91,7 +91,7 @@ def _halt(run: Run, session: Session, by: int, how: str, t: int) -> None:
     if halt is None:
         halt = session.halt = Halt(t, by, how)
         # A date or a window stays where it is; only lengths of time are extended.
-        if how == "shift" and isinstance(node.verb, (model.Wait, model.WaitFor)):
+        if how == "shift" and isinstance(node.verb, (model.Wait, model.WaitFor, model.CallApi)):
             halt.left = None if session.due is None else session.due - t
             session.due = None
         elif how == "shift" and isinstance(node.verb, model.WaitVisit):

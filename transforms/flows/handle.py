@@ -8,50 +8,46 @@ import msgspec
 
 from transforms.flows import outputs as out
 from transforms.flows.advance import end, exit_conditions
+from transforms.flows.answering import over
+from transforms.flows.applying import apply, only_data
 from transforms.flows.audiences import (
-    change_profile,
     compute,
-    count_event,
     forget_audiences,
-    set_member,
 )
 from transforms.flows.catalog import Effect
 from transforms.flows.dates import arm_all, arm_changed, arm_members, carry, fire
 from transforms.flows.due import Owed, next_due
 from transforms.flows.effects import end_promotions
 from transforms.flows.entry import drop_held, enter_by, try_enter
+from transforms.flows.erasing import forget_mark
 from transforms.flows.goals import count_goals, forget_ended
-from transforms.flows.halting import command, pause, resume
+from transforms.flows.halting import pause, resume
 from transforms.flows.ids import short
-from transforms.flows.inbound import claim, reply, said
+from transforms.flows.inbound import claim, said
+from transforms.flows.joining import enter_by_participant
 from transforms.flows.launching import belongs, launch_id, repeated
 from transforms.flows.memory import remember
 from transforms.flows.migrating import migrate
 from transforms.flows.plan import Plan
-from transforms.flows.react import look_again, react, wait_over
+from transforms.flows.react import look_again, react
 from transforms.flows.run import NOBODY, Data, Run
 from transforms.flows.sending import judge
 from transforms.flows.signals import (
     AudienceChange,
-    CallResult,
-    Command,
     CommunicationUpdate,
     Enter,
     Event,
-    Handover,
     Inbound,
-    ProfileChange,
     Raised,
     Signal,
     Time,
 )
 from transforms.flows.standing import say_state
-from transforms.flows.state import Communication, Pending, Session
-from transforms.flows.statuses import FINAL, cancel_flow, restay, take_status
-from transforms.flows.visiting import note as note_visit
+from transforms.flows.state import Communication, Identity, Pending, Session
+from transforms.flows.statuses import FINAL, cancel_flow, restay
+from transforms.flows.whole import apart
 
 DEEPEST = 16
-MOST_AUDIENCES = 500
 
 
 def fire_until(run: Run, until: int) -> None:
@@ -59,7 +55,7 @@ def fire_until(run: Run, until: int) -> None:
     while (due := next_due(run.catalog, run.state, until)) is not None:
         t, what = due
         _fire(run, t, what)
-        _settle(run, t)
+        settle(run, t)
 
 
 def _fire(run: Run, t: int, what: Owed) -> None:
@@ -71,7 +67,7 @@ def _fire(run: Run, t: int, what: Owed) -> None:
             for flow in dict.fromkeys(e.flow for e in effects if e.what == "publish"):
                 carry(run, run.era.by_number[flow or 0], t)
             for effect in effects:
-                _absorb(run, effect, t)
+                absorb(run, effect, t)
             run.state.absorbed = t
         case Session() as session:
             plan = run.plan_of(session)
@@ -88,6 +84,8 @@ def _fire(run: Run, t: int, what: Owed) -> None:
             start = view.plan.starts[pending.trigger]
             run.begin(f"{view.plan.id}:{start.number}@{t}", t)
             fire(run, view, start, t)
+        case Identity():
+            forget_mark(run)
         case str() as audience:
             run.begin(f"{audience}@{t}", t)
             del run.state.checks[audience]
@@ -101,12 +99,12 @@ def _fire_session(run: Run, plan: Plan, session: Session, t: int) -> None:
     if session.due is not None and session.due <= t:
         # The exit rules come before the step (section 3): one may become true at this instant.
         if not (plan.exit_conditions and exit_conditions(run, plan, session, t)):
-            wait_over(run, plan, session, t)
+            over(run, plan, session, t)
     elif session.check is not None and session.check <= t:
         look_again(run, plan, session, t)
 
 
-def _absorb(run: Run, effect: Effect, t: int) -> None:
+def absorb(run: Run, effect: Effect, t: int) -> None:
     """Let a control record act on this user, at its effective time."""
     match effect.what:
         case "stop":
@@ -167,11 +165,14 @@ def _members(run: Run, effect: Effect, t: int) -> None:
 def handle(run: Run, signal: Signal, own: int, t: int) -> None:
     """Handle a signal whose due things have fired (steps 3 to 7)."""
     run.begin(signal.id, t)  # type: ignore[union-attr]
+    unusual = run.state.identity is not None or not isinstance(signal, Event)
+    if unusual and apart(run, signal, t):
+        return
     _one(run, Raised(signal, 0, applied=False), own, t)
-    _settle(run, t, moved=not _only_data(signal))
+    settle(run, t, moved=not only_data(signal))
 
 
-def _settle(run: Run, t: int, moved: bool = True) -> None:
+def settle(run: Run, t: int, moved: bool = True) -> None:
     """Handle what was raised, then say where the user stands."""
     drain_queue(run, t)
     if moved and run.era.watching:
@@ -242,13 +243,13 @@ def _too_deep(run: Run, raised: Raised, t: int) -> None:
 def _one(run: Run, raised: Raised, own: int, t: int) -> None:
     signal = raised.signal
     _listen(run, signal, own)
-    changed = raised.changed if raised.applied else _apply(run, raised, own, t)
+    changed = raised.changed if raised.applied else apply(run, raised, own, t)
     if raised.applied and isinstance(signal, CommunicationUpdate):
         run.told = signal.data | {"ended": signal.status in FINAL}
     if run.fresh:
         run.fresh = False
         compute(run, t, run.era.audiences)
-    if _only_data(signal):
+    if only_data(signal):
         _load(run, signal, changed or {}, t)
         return
     if changed is None:
@@ -273,7 +274,10 @@ def _one(run: Run, raised: Raised, own: int, t: int) -> None:
             count_goals(run, signal, [s for s in (*live, *stubs) if _sees(run, s, raised)], t)
         forget_ended(run, t)
     _follow(run, signal, changed, t)
-    enter_by(run, signal, changed, t, raised.flow)
+    if isinstance(signal, Enter) and signal.operation is not None:
+        enter_by_participant(run, signal, changed, t, raised.flow)
+    else:
+        enter_by(run, signal, changed, t, raised.flow)
     if isinstance(signal, Inbound):
         if claimed is not None:
             try_enter(run, *claimed, signal.id, said(signal), t)
@@ -294,16 +298,16 @@ def _load(run: Run, signal: Signal, changed: Data, t: int) -> None:
     """Take in history: what it raised is history too."""
     _follow(run, signal, changed, t)
     drop_held(run, changed)
+    as_history(run)
+
+
+def as_history(run: Run) -> None:
+    """Let what was raised be history too (R10)."""
     for raised in list(run.queue):
         if not isinstance(raised.signal, Time):
             loaded = msgspec.structs.replace(raised.signal, bypass=True)
             run.queue.append(msgspec.structs.replace(raised, signal=loaded))
         run.queue.popleft()
-
-
-def _only_data(signal: Signal) -> bool:
-    """Tell whether the signal is history to load: it starts, advances and sends nothing (R10)."""
-    return not isinstance(signal, Time) and (signal.bypass or signal.backfill)
 
 
 def _sees(run: Run, session: Session, raised: Raised) -> bool:
@@ -323,61 +327,3 @@ def _listen(run: Run, signal: Signal, own: int) -> None:
         view.event, view.event_name = None, ""
     if isinstance(signal, CommunicationUpdate):
         view.communication = signal.data | {"status": signal.status}
-
-
-def _apply(run: Run, raised: Raised, own: int, t: int) -> Data | None:
-    """Update what is known (step 3); return the changed traits' values before, None if refused."""
-    signal = raised.signal
-    match signal:
-        case Event():
-            era = run.era
-            if era.visiting:
-                note_visit(run, raised, t)
-            count_event(run, signal, own, t)
-            if era.audiences:
-                compute(run, t, era.hearing.get(signal.name, era.other))
-            return {}
-        case ProfileChange():
-            changed = change_profile(run, signal, t)
-            compute(run, t, run.era.audiences)
-            return changed
-        case AudienceChange(audience=audience, entered=entered):
-            if any(a.name == audience for a in run.era.audiences):
-                run.reject("computed_audience", t, detail=audience)
-                return None
-            if entered and len(run.state.audiences) >= MOST_AUDIENCES:
-                run.reject("value_too_large", t, detail="audiences")
-                return None
-            if not set_member(run, audience, entered, t):
-                return None
-            compute(run, t, run.era.audiences)
-            return {}
-        case CommunicationUpdate():
-            return {} if take_status(run, signal, t) else None
-        case Enter():
-            return _apply_enter(run, signal, t)
-        case Command(what="stop" | "hold" | "resume" | "suppress"):
-            command(run, signal, t, raised.source if raised.flow else None)
-            return None
-        case Inbound():
-            reply(run, signal, t)
-            return {}
-        case CallResult() | Handover() | Command():
-            run.reject("unsupported", t, detail=str(signal.__struct_config__.tag))
-            return None
-        case Time():
-            return None
-        case _:
-            assert_never(signal)
-
-
-def _apply_enter(run: Run, signal: Enter, t: int) -> Data | None:
-    """Create or update the profile that comes with an entry, and tell flows of it (I9)."""
-    if not signal.profile:
-        return {}
-    change = ProfileChange(id=run.other_id(), user=run.user, time=t, set=signal.profile)
-    changed: Data | None = change_profile(run, change, t)
-    compute(run, t, run.era.audiences)
-    if changed:
-        run.raise_(change, changed)
-    return changed if changed is None else {}

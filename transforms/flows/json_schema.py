@@ -13,7 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from transforms.flows import model
+from transforms.flows import json_schema_apps, model
 from transforms.flows.channels import KINDS
 from transforms.flows.expressions import Expr
 from transforms.flows.json_schema_parts import PARTS, Schema, closed, map_of, ref
@@ -30,7 +30,7 @@ _CITED = re.compile(r"\s*\([A-Z]\d+(-[A-Z]?\d+)?(, [A-Z]\d+(-[A-Z]?\d+)?)*\)")
 
 POSITIVE: Schema = {"type": "integer", "minimum": 1}
 
-STEP_NAMES = {"then", "missing", "otherwise", "timeout_then", "step"}
+STEP_NAMES = {"then", "missing", "otherwise", "timeout_then", "step", "error"}
 """Fields that name a step."""
 
 ONE_OR_MORE = {"keywords", "messages", "calls"}
@@ -46,6 +46,7 @@ SPELLINGS: dict[type[model.Value], dict[str, str]] = {
     model.CaseInbound: {"keywords": "inbound"},
     model.Keywords: {"keywords": "inbound"},
     model.MatchMessage: {"cases": "match_message", "otherwise": "else"},
+    model.OnParticipant: {"when": "participant", "always": "on_upload"},
     model.ExitAudience: {"audience": "left"},
     model.Wait: {"delay": "wait"},
     model.WaitUntil: {"moment": "wait_until"},
@@ -54,6 +55,8 @@ SPELLINGS: dict[type[model.Value], dict[str, str]] = {
     model.Send: {"channel": "send", "agents": "agent"},
     model.Promote: {"slot": "promote", "promotion": "show", "lasts": "for", "while_": "while"},
     model.CallWebhook: {"url": "webhook"},
+    model.CallApi: {"url": "call"},
+    model.RunCode: {"source": "code", "inputs": "with"},
     model.ExportFields: {"destination": "export"},
     model.Update: {"set": "update"},
     model.EmitEvent: {"event": "emit", "properties": "with"},
@@ -107,6 +110,9 @@ _LEAVES: dict[Any, Schema] = {
     tuple[model.Number, ...]: map_of(ref("number")),
     tuple[model.Keywords, ...]: {"type": "array", "minItems": 1, "items": ref("keyword_case")},
     tuple[model.Group, ...]: map_of(ref("group")),
+    tuple[model.Campaign, ...]: map_of(ref("campaign")),
+    tuple[model.Connection, ...]: map_of(ref("connection")),
+    tuple[model.Destination, ...]: map_of(ref("destination")),
     tuple[tuple[str, tuple[tuple[str, str], ...]], ...]: map_of(map_of(ref("type"))),
 }
 
@@ -156,7 +162,12 @@ def space_schema() -> Schema:
         "cap": _object(model.Cap),
         "number": {**_object(model.Number, left_out=("name",)), "minProperties": 1},
         "group": _object(model.Group, left_out=("name",), changed={"at_once": POSITIVE}),
+        "campaign": _object(model.Campaign, left_out=("name",), changed={"fields": types}),
         "audience": {**_described(model.Audience), **ref("expression")},
+        "secret": json_schema_apps.SECRET,
+        "auth": {**_described(model.Auth), **json_schema_apps.auth()},
+        "connection": {**_described(model.Connection), **json_schema_apps.connection()},
+        "destination": {**_described(model.Destination), **json_schema_apps.destination()},
     }
     return {"$schema": DIALECT, "title": "A space", **space, "$defs": parts}
 
@@ -221,7 +232,8 @@ def _triggers() -> Iterable[Schema]:
     for kind in get_args(model.Trigger):
         if kind is not model.OnCombination:
             flag = FLAGS.get(kind)
-            made = _object(kind, also={flag: {"const": True}} if flag else None)
+            also = {flag: {"const": True}} if flag else None
+            made = _object(kind, also=also, changed={"always": {"const": "always"}})
             needed = [flag, *made.get("required", ())]
             yield made | {"required": needed} if flag else made
 
@@ -275,6 +287,9 @@ def _steps() -> Iterable[Schema]:
                 reasons = dict.fromkeys((*SEND_BRANCHES, "then"), ref("step_name"))
                 changed = {"agents": AGENTS, "track": TRACK}
                 yield _object(verb, left_out=("branches",), changed=changed, also=reasons)
+            case model.CallApi:
+                keys = {"timeout": _timeout(), "then": ref("step_name")}
+                yield _object(verb, left_out=("timeout", "timeout_then"), also=keys)
             case model.If | model.End | model.MatchMessage:
                 yield _object(verb)
             case _:
@@ -289,11 +304,14 @@ def _plain_step(verb: type[model.Value]) -> Schema:
     return made
 
 
+def _timeout() -> Schema:
+    return closed({"after": ref("duration"), "then": ref("step_name")}, ("after",))
+
+
 def _wait_for() -> Schema:
-    timeout = closed({"after": ref("duration"), "then": ref("step_name")}, ("after",))
     keys: Schema = {
         "wait_for": {"type": "array", "minItems": 1, "items": ref("case")},
-        "timeout": timeout,
+        "timeout": _timeout(),
         "rank": {"type": "boolean"},
         "repeat": {"const": "restart"},
     }

@@ -44,6 +44,20 @@ def remember(memory: bytes, short: bytes, own: int, clock: int, dropped: int) ->
     return memory[first * ENTRY :] + short + seconds.to_bytes(4, "big"), dropped
 
 
+def joined(mine: bytes, other: bytes, dropped: int) -> tuple[bytes, int]:
+    """Put two memories together, by own time; return it and the newest time dropped for room."""
+    both = mine + other
+    entries = {both[at : at + SHORT]: both[at : at + ENTRY] for at in range(0, len(both), ENTRY)}
+    order = sorted(entries.values(), key=_time)
+    for entry in order[:-ROOM]:
+        dropped = max(dropped, int.from_bytes(entry[SHORT:], "big") * 1000)
+    return b"".join(order[-ROOM:]), dropped
+
+
+def _time(entry: bytes) -> bytes:
+    return entry[SHORT:]
+
+
 def forgotten(clock: int, dropped: int) -> int:
     """Return the instant at or before which a signal may be a duplicate nobody remembers."""
     return max(clock - WEEK, dropped)

@@ -125,6 +125,8 @@ def _due(
             due = _lasting(old, new, session, where)
         case model.WaitVisit(delay=old), model.WaitVisit(delay=new) if old != new:
             due = changed_visit(run, session, old, new, where)
+        case model.CallApi(timeout=old), model.CallApi(timeout=new) if old != new and new:
+            due = _lasting(old, new, session, where)
         case model.WaitUntil(moment=old), model.WaitUntil(moment=new) if old != new:
             view = run.look(t, plan, session)
             due = resolve(new, since, view.zone, node.path(view) if node.path else None)

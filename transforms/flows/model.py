@@ -8,9 +8,47 @@ from __future__ import annotations
 from typing import Literal
 
 from transforms.flows.expressions import Expr
-from transforms.flows.times import Delay, Moment, Period
+from transforms.flows.spaces import (
+    Agent,
+    Audience,
+    Auth,
+    Campaign,
+    Cap,
+    Channel,
+    Connection,
+    Destination,
+    Group,
+    Number,
+    Prices,
+    Space,
+    Template,
+    Topic,
+)
+from transforms.flows.times import Delay
+from transforms.flows.triggers import (
+    LAUNCHED,
+    Limit,
+    OnAudience,
+    OnCall,
+    OnCombination,
+    OnCommunication,
+    OnDate,
+    OnEnter,
+    OnEvent,
+    OnFlow,
+    OnInbound,
+    OnIncoming,
+    OnParticipant,
+    OnPeople,
+    OnProfile,
+    OnSchedule,
+    OnTag,
+    Reenter,
+    Trigger,
+)
 from transforms.flows.verbs import (
     Branch,
+    CallApi,
     CallWebhook,
     CancelAll,
     Case,
@@ -33,6 +71,7 @@ from transforms.flows.verbs import (
     MatchMessage,
     Named,
     Promote,
+    RunCode,
     Send,
     Split,
     Step,
@@ -46,14 +85,16 @@ from transforms.flows.verbs import (
     WaitWindow,
     Winning,
 )
-from transforms.flows.windows import Window
 
 __all__ = [
     "LAUNCHED",
     "Agent",
     "Audience",
+    "Auth",
     "Branch",
+    "CallApi",
     "CallWebhook",
+    "Campaign",
     "CancelAll",
     "Cap",
     "Case",
@@ -65,6 +106,8 @@ __all__ = [
     "CaseWhen",
     "ChangeAudience",
     "Channel",
+    "Connection",
+    "Destination",
     "EmitEvent",
     "End",
     "Enroll",
@@ -95,12 +138,15 @@ __all__ = [
     "OnFlow",
     "OnInbound",
     "OnIncoming",
+    "OnParticipant",
     "OnPeople",
     "OnProfile",
     "OnSchedule",
     "OnTag",
+    "Prices",
     "Promote",
     "Reenter",
+    "RunCode",
     "Schedule",
     "Send",
     "Space",
@@ -119,168 +165,6 @@ __all__ = [
     "WaitWindow",
     "Winning",
 ]
-
-# --- entry -------------------------------------------------------------------
-
-
-class Limit(Value, frozen=True, gc=False, tag="limit"):
-    """At most ``most`` within each ``per`` (I15, R2)."""
-
-    most: int
-    per: Period
-
-
-class Reenter(Value, frozen=True, gc=False, tag="reenter"):
-    """Whether and when a user may enter again (I13-I15, I17)."""
-
-    allowed: bool = True
-    after: Delay | None = None
-    limits: tuple[Limit, ...] = ()
-
-
-class OnEvent(Value, frozen=True, gc=False, tag="event"):
-    """Enter on an event (B5)."""
-
-    match: EventMatch
-    reenter: Reenter | None = None
-
-
-class OnCombination(Value, frozen=True, gc=False, tag="combination"):
-    """Enter when several events happened within a period (I4).
-
-    ``without``: the first part happened and none of the others followed ``within`` it.
-    """
-
-    how: Literal["all", "any", "sequence", "without"]
-    parts: tuple[EventMatch, ...]
-    within: Delay
-    reenter: Reenter | None = None
-
-
-class OnProfile(Value, frozen=True, gc=False, tag="profile"):
-    """Enter when a trait changes: to or from a value, in any way, or held for a time (I3)."""
-
-    trait: str
-    before: Expr | None = None
-    after: Expr | None = None
-    held: Delay | None = None
-    where: Expr | None = None
-    reenter: Reenter | None = None
-
-
-LAUNCHED = ("member", "launch")
-"""What triggers say that are a predefined audience: who belongs to it when the flow starts."""
-
-
-class OnAudience(Value, frozen=True, gc=False, tag="audience"):
-    """Enter when an audience is entered or left, or as a member of it at the launch (L9, I2).
-
-    ``member``: also who joins later; ``launch``: nobody later (I21).
-    """
-
-    audience: str
-    when: Literal["entered", "left", "member", "launch"] = "entered"
-    reenter: Reenter | None = None
-
-
-class OnDate(Value, frozen=True, gc=False, tag="date"):
-    """Enter at a date of the profile, n days before or after it, once or yearly (I3)."""
-
-    moment: Moment
-    yearly: bool = False
-    where: Expr | None = None
-    reenter: Reenter | None = None
-
-
-class OnSchedule(Value, frozen=True, gc=False, tag="schedule"):
-    """Enter at a date or a recurring time, for the members of an audience."""
-
-    moment: Moment
-    audience: str
-    reenter: Reenter | None = None
-
-
-class OnEnter(Value, frozen=True, gc=False, tag="enter"):
-    """Enter by an ``Enter`` signal: the Flow API, a launch, an upload, another flow (I9)."""
-
-    where: Expr | None = None
-    reenter: Reenter | None = None
-
-
-class OnFlow(Value, frozen=True, gc=False, tag="from_flow"):
-    """Enter when another flow enrolls the user (C12)."""
-
-    flow: str
-    where: Expr | None = None
-    reenter: Reenter | None = None
-
-
-class OnCommunication(Value, frozen=True, gc=False, tag="communication"):
-    """Enter when a message of any flow comes to a status, or to a final one (C9, C10)."""
-
-    when: Literal["updated", "ended"]
-    where: Expr | None = None
-    reenter: Reenter | None = None
-
-
-class OnTag(Value, frozen=True, gc=False, tag="tag"):
-    """Enter when a tag is added to the user, or removed, or with it at the launch (I29, I2)."""
-
-    tag: str
-    when: Literal["added", "removed", "member", "launch"] = "added"
-    reenter: Reenter | None = None
-
-
-class OnPeople(Value, frozen=True, gc=False, tag="people"):
-    """Enter as one of the people of a list whom a launch names (I2)."""
-
-    reenter: Reenter | None = None
-
-
-class OnInbound(Value, frozen=True, gc=False, tag="inbound"):
-    """Enter when the user sends one of these keywords; without any, whatever the words (I5, I6)."""
-
-    keywords: tuple[str, ...] = ()
-    number: str | None = None
-    channel: str | None = None
-    where: Expr | None = None
-    reenter: Reenter | None = None
-
-
-class OnCall(Value, frozen=True, gc=False, tag="call"):
-    """Enter when the user calls a number (I8)."""
-
-    number: str
-    channel: str | None = None
-    where: Expr | None = None
-    reenter: Reenter | None = None
-
-
-class OnIncoming(Value, frozen=True, gc=False, tag="incoming"):
-    """Enter by any message or call of the user in a channel, whatever the number (C11)."""
-
-    channel: str
-    where: Expr | None = None
-    reenter: Reenter | None = None
-
-
-Trigger = (
-    OnEvent
-    | OnCombination
-    | OnProfile
-    | OnAudience
-    | OnDate
-    | OnSchedule
-    | OnEnter
-    | OnFlow
-    | OnCommunication
-    | OnTag
-    | OnInbound
-    | OnCall
-    | OnIncoming
-    | OnPeople
-)
-
 
 # --- exit and goals ------------------------------------------------------------
 
@@ -353,114 +237,4 @@ class Flow(Value, frozen=True, gc=False, tag="flow"):
     exit_on_goal: bool = False
     on_exit: tuple[Step, ...] = ()
     group: str | None = None
-
-
-class Audience(Value, frozen=True, gc=False, tag="audience_definition"):
-    """A named audience: computed where it has a condition (R18), else static."""
-
-    name: str
-    when: Expr | None = None
-
-
-class Template(Value, frozen=True, gc=False, tag="template"):
-    """A message template: its fields' Liquid sources and the paths that they read.
-
-    ``version`` is a hash of the text. ``reads`` holds paths such as ``("user", "name")``.
-    """
-
-    name: str
-    version: str
-    fields: tuple[tuple[str, str], ...]
-    reads: tuple[tuple[str, ...], ...]
-
-
-class Cap(Value, frozen=True, gc=False, tag="cap"):
-    """At most ``limit`` messages to a user over all flows, by channel and topic if named (R14)."""
-
-    limit: Limit
-    channel: str | None = None
-    topic: str | None = None
-
-
-class Topic(Value, frozen=True, gc=False, tag="topic"):
-    """A subject that users may leave, or must choose (``opt_in``)."""
-
-    name: str
-    opt_in: bool = False
-
-
-Prices = tuple[tuple[str, float], ...]
-"""The price of a part by the beginning of the address; the empty one is that of all others."""
-
-
-class Channel(Value, frozen=True, gc=False, tag="channel"):
-    """A way to reach a user: ``address`` names the trait, or ``user`` for the user id.
-
-    ``kind`` names the known kind that it is one of. ``price`` is what a part costs; ``parts`` says
-    how they are counted, ``link`` how many characters a shortened link has. ``agent`` sends where the step
-    names none. ``track`` and ``links`` hold for messages whose step says nothing else; ``tracks``
-    is what can be tracked on it at all (I31).
-    """
-
-    name: str
-    address: str = ""
-    kind: str | None = None
-    price: Prices = ()
-    parts: Literal["one", "gsm"] = "one"
-    link: int = 25
-    agent: str | None = None
-    track: tuple[str, ...] = ()
-    links: Literal["short", "whole"] = "whole"
-    tracks: tuple[str, ...] = ("opens", "clicks")
-
-
-class Agent(Value, frozen=True, gc=False, tag="agent"):
-    """A configured sender on a channel: a mailbox, a number, a bot, a voice scenario (C15).
-
-    ``menu`` says what digits mean that a caller presses; ``settings`` are for the worker.
-    """
-
-    name: str
-    channel: str
-    sender: str | None = None
-    scenario: str | None = None
-    menu: tuple[tuple[str, str], ...] = ()
-    settings: tuple[tuple[str, str], ...] = ()
-
-
-class Number(Value, frozen=True, gc=False, tag="number"):
-    """A number or a sender's name, and the channels on which it takes messages and calls."""
-
-    name: str
-    messages: tuple[str, ...] = ()
-    calls: tuple[str, ...] = ()
-
-
-class Group(Value, frozen=True, gc=False, tag="group"):
-    """Flows that compete for a user: in how many at a time, and how many entries (P15)."""
-
-    name: str
-    at_once: int | None = 1
-    limits: tuple[Limit, ...] = ()
-
-
-class Space(Value, frozen=True, gc=False, tag="space"):
-    """One workspace: what its flows share.
-
-    ``events`` and ``traits`` declare types by name (``text number boolean time list``);
-    what is not declared is not checked.
-    """
-
-    name: str = "default"
-    zone: str = "UTC"
-    slack: int = 0
-    channels: tuple[Channel, ...] = ()
-    topics: tuple[Topic, ...] = ()
-    caps: tuple[Cap, ...] = ()
-    quiet_hours: Window | None = None
-    events: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
-    traits: tuple[tuple[str, str], ...] = ()
-    audiences: tuple[Audience, ...] = ()
-    agents: tuple[Agent, ...] = ()
-    numbers: tuple[Number, ...] = ()
-    groups: tuple[Group, ...] = ()
+    campaign: str | None = None

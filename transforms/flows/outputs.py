@@ -188,18 +188,56 @@ class DeadLetter(Output, frozen=True, gc=False, tag="dead_letter", kw_only=True)
 
 
 class Call(FromSession, frozen=True, gc=False, tag="call", kw_only=True):
-    """Foreign code or an API to call; the answer comes back as a ``CallResult``."""
+    """Foreign code or an API to call; the answer comes back as a ``CallResult``.
+
+    ``target`` is a hash of the code, or the address; ``inputs`` are the code's, or what the body
+    is rendered from. ``store`` maps names of the answer to paths in its JSON. From ``expires`` on
+    nobody waits for it. A ``connection`` is named; what it adds, secrets too, is never in here.
+    """
 
     kind: str
     target: str
     inputs: Data
+    method: str | None = None
+    connection: str | None = None
+    headers: dict[str, str] = {}
+    template: str | None = None
+    template_version: str | None = None
+    store: dict[str, str] = {}
+    expires: int | None = None
 
 
 class HandoverOut(Output, frozen=True, gc=False, tag="handover", kw_only=True):
-    """The state of this key for another one (R8)."""
+    """The state of this key for another one (R8); with ``bypass`` it is history to load (R10)."""
 
     to: str
     state: bytes
+    bypass: bool = False
+
+
+class ForwardedOut(Output, frozen=True, gc=False, tag="forwarded", kw_only=True):
+    """A signal of this key for the one that it turned out to be, once that has merged (R8)."""
+
+    to: str
+    handover: str
+    signal: bytes
+    hops: int = 1
+
+
+class Erased(Output, frozen=True, gc=False, tag="erased", kw_only=True):
+    """Delete what is known of the user until ``at``; a mark stays until ``until`` (R32).
+
+    ``sequence`` is newer than that of every flow state before.
+    """
+
+    sequence: int
+    until: int
+
+
+class StateExport(Output, frozen=True, gc=False, tag="state_export", kw_only=True):
+    """All that is remembered of the user, readable, to be imported again."""
+
+    data: Data
 
 
 class Emitted(Output, frozen=True, gc=False, tag="emitted", kw_only=True):
@@ -209,6 +247,23 @@ class Emitted(Output, frozen=True, gc=False, tag="emitted", kw_only=True):
     properties: Data
     flow: str
     step: str
+
+
+class ParticipantUpdate(Output, frozen=True, gc=False, tag="participant_update", kw_only=True):
+    """A participant of a campaign was ``created`` or ``updated``: all that it is from now on (R21).
+
+    ``changed`` are the fields that changed, ``status`` among them. ``flow`` and ``step`` are None
+    where an upload or an entry changed it.
+    """
+
+    campaign: str
+    what: str
+    status: str | None = None
+    fields: Data = {}
+    changed: tuple[str, ...] = ()
+    cause: str
+    flow: str | None = None
+    step: str | None = None
 
 
 AnyOutput = (
@@ -227,6 +282,10 @@ AnyOutput = (
     | Call
     | HandoverOut
     | Emitted
+    | ParticipantUpdate
+    | ForwardedOut
+    | Erased
+    | StateExport
 )
 
 

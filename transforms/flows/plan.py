@@ -169,5 +169,6 @@ class Plan:
     reads_last: bool
     asked: frozenset[int]
     watches: bool
+    campaign: str | None = None
     listens: bool = False
     visits: bool = False

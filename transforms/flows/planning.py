@@ -67,8 +67,10 @@ def expressions_of(step: model.Step) -> Iterator[Expr]:
         case model.Promote():
             if verb.while_ is not None:
                 yield verb.while_
-        case model.CallWebhook():
+        case model.CallWebhook() | model.CallApi():
             yield from (expr for _, expr in verb.data)
+        case model.RunCode():
+            yield from (expr for _, expr in verb.inputs)
         case model.ExportFields():
             yield from (expr for _, expr in verb.fields)
         case model.Update():
@@ -155,6 +157,13 @@ def _node(step: model.Step, prefix: str, numbers: Mapping[str, int]) -> Node:
             return node(conditions=(compile_condition(verb.while_) if verb.while_ else None,))
         case model.CallWebhook():
             return node(values=(_values(verb.data),))
+        case model.CallApi():
+            ways = {"error": verb.error, "timeout": verb.timeout_then}
+            named = {port: target(to) for port, to in ways.items() if to is not None}
+            return node(values=(_values(verb.data),), named=named)
+        case model.RunCode():
+            named = {"error": target(verb.error)} if verb.error is not None else {}
+            return node(values=(_values(verb.inputs),), named=named)
         case model.ExportFields():
             return node(values=(_values(verb.fields),))
         case model.Update():
@@ -229,7 +238,7 @@ def _start(trigger: model.Trigger, number: int, flow: model.Flow) -> Start:
             read = merge_reads(iter([*paths, *([trigger.where] if trigger.where else [])]))
             where, path = _test(trigger.where), _value(*paths)
             return Start(trigger, number, reenter, where=where, path=path, reads=read)
-        case model.OnEnter() | model.OnFlow() | model.OnCommunication():
+        case model.OnEnter() | model.OnFlow() | model.OnCommunication() | model.OnParticipant():
             read = merge_reads(e for e in (trigger.where,) if e)
             return Start(trigger, number, reenter, where=_test(trigger.where), reads=read)
         case model.OnInbound() | model.OnCall() | model.OnIncoming():
@@ -326,4 +335,5 @@ def compile_flow(
         watches=watches(flow, exit_whens),
         listens=any(s.ear for s in starts) or any(_hears(n) for n in nodes),
         visits=visits(flow, every),
+        campaign=flow.campaign,
     )

@@ -188,7 +188,8 @@ def _apply(log: _Log, record: control.ControlRecord) -> list[Effect]:
 def _goals(log: _Log, record: control.SetGoals) -> list[Effect]:
     """Take goals that hold from now on, also for sessions of earlier versions (R24)."""
     known, at = _named(log, record), record.effective_at
-    found = load_goals(f"goals of {record.flow}", record.text, log.space)
+    what, campaign = f"goals of {record.flow}", known.plan.campaign
+    found = load_goals(what, record.text, log.space, campaign)
     problems = [p for p in found.problems if p.severity == "error"]
     if found.value is None or problems:
         raise InvalidLog(f"the goals of {record.flow} have problems", problems)
@@ -327,6 +328,8 @@ def _era(log: _Log, since: int) -> Era:
         answering=_with_trigger(views, model.OnInbound, model.OnCall, model.OnIncoming),
         visiting=log.hears_all < NEVER,
         groups=groups_of(space, views),
+        campaigns={campaign.name: campaign for campaign in space.campaigns},
+        joined=_with_trigger(views, model.OnParticipant),
     )
 
 

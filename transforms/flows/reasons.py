@@ -35,7 +35,11 @@ ENDING = {
     "too_far": "the date to wait for, or to send at, is more than 400 days away",
     "overdue": "its wait ran out in a pause whose resume skips such sessions (R26)",
     "flow_changed": "its step is none of the new version, and has no successor (R27)",
+    "call_failed": "code or a request failed; without a way for that the session ends (P24)",
     "too_many_steps": "more than 1,000 steps on one signal, or 10,000 of all sessions (R6)",
+    "merged": "the user had an older session of the flow and key under another key (R8)",
+    "erased": "the user was erased (R32); also of a signal from before, or that starts nobody",
+    "replaced": "an imported state replaced the user's",
     "cascade_too_deep": "it raised signals that raised signals, more than 16 deep (R6)",
 }
 
@@ -59,6 +63,7 @@ HALTING = {
     "held": "the session is held by a command (B8)",
     "decided": "what the session waits for has come; it goes on at the resume",
     "migrated": "the session was taken along to a new version, and waits there (R27)",
+    "joined": "the session came from another key of the user, and waits on (R8)",
     "resumed": "the session goes on waiting after a pause or a hold",
 }
 """What rows of sessions that stand still say."""
@@ -69,9 +74,22 @@ REFUSING = {
     "type_mismatch": "a condition compared values of different types (R17)",
     "unknown_communication": "no communication of that id is known",
     "no_claim": "no flow took the message or the call of the user (R13)",
+    "unknown_call": "no session waits for the answer of that call, or no more",
     "goals_forgotten": "the oldest of more than 200 ended sessions is no longer held against goals",
     "computed_audience": "the audience is computed here, others cannot change it",
-    "value_too_large": "a value over the bound of a profile or session",
+    "value_too_large": "a value over the bound of a profile, session or participant",
+    "unknown_campaign": "no such campaign, or the flow belongs to none: there is no participant",
+    "unknown_field": "the campaign declares no such field of its participants",
+    "wrong_type": "the value is not of the type that the campaign declares",
+    "unknown_status": "the campaign has no such status of its participants",
+    "too_many_participants": "the user takes part in as many campaigns as the bound allows",
+    "loaded_order": "an order that is loaded as history is not carried out (R10)",
+    "identity_cycle": "the key is this very user already, by way of the other one (R8)",
+    "too_many_held": "more than 100 signals wait for the state of another key (R8)",
+    "too_many_merged": "the user had more than 200 other keys (R8)",
+    "user_exists": "a state is imported for a new user, unless the order says replace",
+    "invalid_state": "the state to import is none, or too large",
+    "other_log": "the state to import is of flows or steps that this space does not have",
     "unsupported": "this kind of signal is not handled by this version",
 }
 

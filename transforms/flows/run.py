@@ -6,6 +6,7 @@ The rest of the core works on a run; it opens a blob, and only what it gives bac
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,7 @@ from transforms.flows import outputs as out
 from transforms.flows.catalog import Catalog, Era
 from transforms.flows.ids import hashed
 from transforms.flows.plan import Aims, Node, Plan
-from transforms.flows.signals import Raised, Signal
+from transforms.flows.signals import CallResult, Raised, Signal
 from transforms.flows.state import Session, State
 from transforms.flows.times import utc, zone
 from transforms.flows.view import FlowFacts, View
@@ -34,7 +35,7 @@ class Run:
     ``actor`` is the session whose step is being done, ``walked`` how many steps each did.
     ``told`` is what triggers read of the message whose status is at hand. ``claimer`` is the
     session that takes what the user sent, by its case ``claimed``; ``message`` is what an entry
-    by it begins with.
+    by it begins with. ``answer`` is the host's sandbox, if it has one.
     """
 
     __slots__ = (
@@ -50,6 +51,7 @@ class Run:
         "_zoned",
         "actor",
         "ancestors",
+        "answer",
         "catalog",
         "cause",
         "causes",
@@ -72,8 +74,15 @@ class Run:
         "walked",
     )
 
-    def __init__(self, catalog: Catalog, user: str, state: State) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        user: str,
+        state: State,
+        answer: Callable[[out.Call, str], CallResult] | None = None,
+    ) -> None:
         self.catalog = catalog
+        self.answer = answer
         self.plans = catalog.plans
         self.user = user
         self.state = state
@@ -117,6 +126,18 @@ class Run:
     def close(self) -> None:
         """Let go of the view, which refers back: so the run is freed at once."""
         self.view.flows = _nowhere
+
+    def renew(self, state: State) -> None:
+        """Go on with another state of this user."""
+        self.state = state
+        view = self.view
+        view.traits, view.tags = state.traits, state.tags
+        view.audiences, view.series = state.audiences, state.series
+        view.presence = state.presence
+        self._timezone, self._arranged = _UNKNOWN, None
+        self.queue.clear()
+        self.dirty = self.fresh = False
+        self.forget_look()
 
     def begin(self, cause: str, t: int, origin: str = "") -> None:
         """Start on one signal or due thing; ids come from its ``origin``, else from the cause."""
@@ -269,6 +290,8 @@ class Run:
         self._looked = None
         view.now = t
         view.zone = self.zone_of(plan)
+        if self.state.participants:
+            view.participant = self.participant_of(plan)
         if session is not None and plan is not None:
             view.entry, view.variables = session.entry, session.variables
             view.message = session.message
@@ -283,6 +306,13 @@ class Run:
             view.entry, view.variables, view.session_id, view.session_started = {}, {}, "", 0
             view.message = {}
         return view
+
+    def participant_of(self, plan: Plan | None) -> Data:
+        """Return the user in a flow's campaign: nothing of other campaigns (C3)."""
+        if plan is None or plan.campaign is None:
+            return {}
+        found = self.state.participants.get(plan.campaign)
+        return {} if found is None else found.data
 
     def forget_look(self) -> None:
         """Make the next look anew: what a session holds, or the user's zone, has changed."""

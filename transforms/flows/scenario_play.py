@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
@@ -12,14 +13,15 @@ from transforms.flows import outputs as out
 from transforms.flows.accounting import accounted
 from transforms.flows.catalog import Catalog
 from transforms.flows.codec import decode
+from transforms.flows.identity import looped
 from transforms.flows.ids import short
 from transforms.flows.load.problems import Problem, suggest
 from transforms.flows.load.project import Project
 from transforms.flows.memory import seen
 from transforms.flows.publish import InvalidLog, catalog_of, records_of
 from transforms.flows.scenario import Input, Settings, Stories, Story, rewritten
-from transforms.flows.signals import Command, Event, Inbound, Signal, Time
-from transforms.flows.step import Behind, step
+from transforms.flows.signals import CallResult, Command, Event, Inbound, Signal, Time
+from transforms.flows.step import Answer, Behind, step
 from transforms.flows.transcript import Transcript
 
 
@@ -32,47 +34,107 @@ class Unplayable(ValueError):
 
 
 class Turn(msgspec.Struct, frozen=True, gc=False):
-    """One line played: the signal as the core got it, what came of it, and that in words."""
+    """One line played: the signals as the core got them, what came of it, and that in words.
 
-    signal: Signal
+    ``signals`` are the line's own, then what keys told each other because of it (R8).
+    """
+
+    signals: tuple[Signal, ...]
     outputs: tuple[out.AnyOutput, ...]
-    wake_at: int | None
     said: list[str]
 
 
 class Player:
-    """One user of a story. ``catalog`` may be replaced by a later reading of the same log."""
+    """One user of a story, and the other keys that it names.
 
-    def __init__(self, catalog: Catalog, settings: Settings) -> None:
+    ``catalog`` may be replaced by a later reading of the same log.
+    """
+
+    def __init__(self, catalog: Catalog, settings: Settings, answer: Answer | None = None) -> None:
         self.catalog = catalog
-        self.state: bytes | None = None
+        self._host = answer
+        self._answers: dict[str, CallResult] = {}
+        self._called: dict[str, str] = {}
+        self.user = settings.user
+        self.where = settings.where
+        self._states: dict[str, bytes | None] = {}
         self._transcript = Transcript(settings.where, ids=settings.ids)
         self._sent: dict[str, str] = {}
-        self._wake: int | None = None
+        self._wakes: dict[str, int | None] = {}
+        self._exported: out.Data = {}
 
     def take(self, given: Input) -> Turn | None:
         """Let one thing happen; None if it is about a message that was never made."""
         signal = self._resolved(given)
         if signal is None:
             return None
-        before = self.state
-        done = step(self.catalog, before, signal)
+        left, taken = deque([signal]), list[Signal]()
+        outputs, said = list[out.AnyOutput](), list[str]()
+        while left:
+            taken.append(left.popleft())
+            before = self._states.get(taken[-1].user)
+            found = self._step(taken[-1], said)
+            outputs += found
+            left += filter(None, map(looped, found))
+            if not found and len(taken) == 1:
+                said.insert(0, self._nothing(before, signal) + self._at(signal.user))
+        return Turn(tuple(taken), tuple(outputs), said)
+
+    @property
+    def state(self) -> bytes | None:
+        """The state of the story's user."""
+        return self._states.get(self.user)
+
+    def _step(self, signal: Signal, said: list[str]) -> tuple[out.AnyOutput, ...]:
+        user = signal.user
+        before = self._states.get(user)
+        done = step(self.catalog, before, signal, self._answer if self._host else None)
         assert not isinstance(done, Behind), "the log of a scenario is complete"
-        self.state = done.state
+        self._states[user] = done.state
         outputs = accounted(self.catalog, done.outputs)
         for output in outputs:
-            if isinstance(output, out.Communication):
-                self._sent[output.step] = output.communication
-                self._sent[f"{output.flow}/{output.step}"] = output.communication
-        said = [self._transcript.line(output) for output in outputs]
-        said = said or [self._nothing(before, signal)]
-        if done.wake_at != self._wake:
-            self._wake = done.wake_at
-            when = "never" if self._wake is None else self._transcript.clock(self._wake)
-            said.append(f"next {when}")
-        return Turn(signal, outputs, done.wake_at, said)
+            self._note(output)
+            said += [line + self._at(user) for line in self._lines(output)]
+        if done.wake_at != self._wakes.get(user):
+            wake = self._wakes[user] = done.wake_at
+            when = "never" if wake is None else self._transcript.clock(wake)
+            said.append(f"next {when}{self._at(user)}")
+        return outputs
+
+    def _note(self, output: out.AnyOutput) -> None:
+        """Remember what later lines may name."""
+        match output:
+            case out.Communication(step=step, flow=flow, communication=sent):
+                self._sent[step] = self._sent[f"{flow}/{step}"] = sent
+            case out.Call(step=step, flow=flow, id=call):
+                self._called[step] = self._called[f"{flow}/{step}"] = call
+            case out.StateExport(data=data):
+                self._exported = msgspec.json.decode(msgspec.json.encode(data))
+            case _:
+                pass
+
+    def _at(self, user: str) -> str:
+        return "" if user == self.user else f"  user={user}"
+
+    def _answer(self, call: out.Call, source: str) -> CallResult:
+        assert self._host is not None
+        found = self._answers[call.id] = self._host(call, source)
+        return found
+
+    def _lines(self, output: out.AnyOutput) -> list[str]:
+        """Say what left; under a call, what the sandbox answered."""
+        told = [self._transcript.line(output)]
+        if isinstance(output, out.Call) and output.id in self._answers:
+            told.append(self._transcript.answer(output, self._answers[output.id]))
+        return told
 
     def _resolved(self, given: Input) -> Signal | None:
+        signal = given.signal
+        if isinstance(signal, Command) and signal.what == "import":
+            return msgspec.structs.replace(signal, data=signal.data | {"state": self._exported})
+        if given.call is not None and isinstance(signal, CallResult):
+            call = self._called.get(given.call)
+            return call and msgspec.structs.replace(signal, call=call)  # type: ignore[return-value]
         if given.communication is None:
             return given.signal
         found = self._sent.get(given.communication)
@@ -148,8 +210,8 @@ def unplayable(file: Stories, line: int, message: str, known: str = "") -> Unpla
 
 
 def silent(file: Stories, given: Input) -> Unplayable:
-    """Make the error for a status of a message that was never made."""
-    said = f'"{given.communication}" has sent nothing so far'
+    """Make the error for a status of a message that was never made, or an answer to no call."""
+    said = f'"{given.communication or given.call}" has sent nothing so far'
     return unplayable(file, given.line, said)
 
 
@@ -159,14 +221,19 @@ def catalog_for(lines: tuple[bytes, ...]) -> Catalog:
     return catalog_of([control.decode_line(line) for line in lines])
 
 
-def play(file: Stories, story: Story, log: Iterable[control.ControlRecord]) -> list[Turn]:
-    """Play a story on the core. Raises Unplayable."""
+def play(
+    file: Stories,
+    story: Story,
+    log: Iterable[control.ControlRecord],
+    answer: Answer | None = None,
+) -> list[Turn]:
+    """Play a story on the core; ``answer`` is the sandbox for its code. Raises Unplayable."""
     try:
         catalog = catalog_for(tuple(control.encode_line(record) for record in log))
     except InvalidLog as error:
         said = "; ".join([str(error), *(p.message for p in error.problems)])
         raise unplayable(file, story.line, said) from None
-    player, turns = Player(catalog, story.settings), list[Turn]()
+    player, turns = Player(catalog, story.settings, answer), list[Turn]()
     for given in story.inputs:
         turn = player.take(given)
         if turn is None:
@@ -175,11 +242,13 @@ def play(file: Stories, story: Story, log: Iterable[control.ControlRecord]) -> l
     return turns
 
 
-def told(file: Stories, project: Project, texts: Mapping[str, str]) -> str:
+def told(
+    file: Stories, project: Project, texts: Mapping[str, str], answer: Answer | None = None
+) -> str:
     """Play all stories of a file; return the file as it should be. Raises Unplayable."""
     said: dict[int, list[str]] = {}
     for story in file.stories:
-        turns = play(file, story, log_of(file, story, project, texts))
+        turns = play(file, story, log_of(file, story, project, texts), answer)
         for given, turn in zip(story.inputs, turns, strict=True):
             said[given.line] = turn.said
     return rewritten(file, said)

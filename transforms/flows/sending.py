@@ -222,6 +222,8 @@ def _leave(
     for path in template.reads if template is not None else ():
         if path[0] == "user":
             _pick(data, run.state.traits, path)
+        elif path[0] == "participant":
+            _pick(data, run.participant_of(plan), path)
     sent.channel, sent.status, sent.changed, sent.due = channel, "active", t, None
     attempt = sent.facts.get("attempt", 1)
     again = channel != _order_of(verb)[-1] if verb.failover else False

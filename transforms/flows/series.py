@@ -42,6 +42,39 @@ def add(series: Series, t: int, value: float | None, horizon: int) -> bool:
     return True
 
 
+def join(series: Series, other: Series) -> None:
+    """Add all that another series holds: as if each of its events had been added here (R8)."""
+    series.count += other.count
+    series.first = _least(series.first, other.first)
+    series.last = _most(series.last, other.last)
+    series.total = _bounded(series.total + other.total)
+    series.low, series.high = _least(series.low, other.low), _most(series.high, other.high)
+    series.entries = sorted(series.entries + other.entries)
+    for day in other.days:
+        _add_day(series.days, day)
+    while len(series.entries) > KEPT:
+        _merge(series.days, series.entries.pop(0))
+
+
+def _least(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one if other is None else min(one, other)
+
+
+def _most(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one if other is None else max(one, other)
+
+
+def _add_day(days: list[Entry], other: Entry) -> None:
+    at = bisect_left(days, other[0], key=_time)
+    if at == len(days) or days[at][0] != other[0]:
+        days.insert(at, list(other))
+        return
+    day = days[at]
+    day[1] += other[1]
+    if len(other) > 2:
+        day[2:] = [_bounded(day[2] + other[2]), min(day[3], other[3]), max(day[4], other[4])]
+
+
 def prune(series: Series, now: int, horizon: int) -> None:
     """Drop the entries that no window of ``horizon`` ms sees at ``now`` or later."""
     for kept in (series.days, series.entries):

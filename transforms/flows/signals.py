@@ -35,14 +35,17 @@ class Event(Heard, frozen=True, gc=False, tag="event", omit_defaults=True, kw_on
 
 
 class ProfileChange(Heard, frozen=True, gc=False, tag="profile", omit_defaults=True, kw_only=True):
-    """Traits to set or unset, tags, consent by channel, topic or ``channel:topic``."""
+    """Traits to set or unset, tags, consent by channel, topic or ``channel:topic``.
+
+    ``becomes`` is the key that this one turns out to be: an identify that names both (R8).
+    """
 
     set: Data = {}
     unset: tuple[str, ...] = ()
     tag: tuple[str, ...] = ()
     untag: tuple[str, ...] = ()
     consent: dict[str, bool] = {}
-    anonymous_id: str | None = None
+    becomes: str | None = None
 
 
 class AudienceChange(
@@ -75,7 +78,11 @@ class Inbound(Heard, frozen=True, gc=False, tag="inbound", omit_defaults=True, k
 
 
 class Enter(Heard, frozen=True, gc=False, tag="enter", omit_defaults=True, kw_only=True):
-    """Put the user into a flow: Flow API, launch, upload, another flow (I9, R21, R22)."""
+    """Put the user into a flow: Flow API, launch, another flow (I9, R22); or upload a participant.
+
+    ``operation`` "upload": ``flow`` names the campaign, and ``participant`` is one row of the
+    upload; the id is that of (upload, row), so a row that comes twice counts once (R21).
+    """
 
     flow: str
     key: str = ""
@@ -111,6 +118,18 @@ class Handover(Heard, frozen=True, gc=False, tag="handover", omit_defaults=True,
     state: bytes
 
 
+class Forwarded(Heard, frozen=True, gc=False, tag="forwarded", omit_defaults=True, kw_only=True):
+    """A signal of another key, which is this one by now; it waits for that handover, if any (R8).
+
+    ``hops`` counts the keys that passed it on.
+    """
+
+    source: str
+    handover: str = ""
+    signal: bytes
+    hops: int = 1
+
+
 class Time(msgspec.Struct, frozen=True, gc=False, tag_field="is", tag="time"):
     """No signal of this user with a handling time before ``at`` is still to come (R1)."""
 
@@ -128,6 +147,7 @@ Signal = (
     | CallResult
     | Command
     | Handover
+    | Forwarded
     | Time
 )
 

@@ -72,7 +72,8 @@ class Session(Part, array_like=True, gc=False):
     by send step, ``happened`` the cases of a ranked wait, ``true`` the exit conditions
     that hold. After the end ``ended`` is set, and the session is a stub for its goals (R24).
     ``halt`` is set while it is paused or held. ``message`` is what the user sent to it last.
-    ``ends`` is set in a wait within a visit: when its time is over.
+    ``ends`` is set in a wait within a visit: when its time is over. ``call`` is the number of the
+    call whose answer it waits for, 0 for none.
     """
 
     id: str
@@ -99,6 +100,7 @@ class Session(Part, array_like=True, gc=False):
     halt: Halt | None = None
     message: Data = {}
     ends: int | None = None
+    call: int = 0
 
 
 class Communication(Part, array_like=True, gc=False):
@@ -182,14 +184,40 @@ class Past(Part, array_like=True, gc=False):
     packed: msgspec.Raw
 
 
+class Participant(Part, array_like=True, gc=False):
+    """The user in one campaign (C3): its fields, and its ``status`` among them."""
+
+    data: Data
+    created: int
+    changed: int
+
+
+class Identity(Part, array_like=True, gc=False):
+    """What ties a key to others, or what is left of one that was erased (R8, R32).
+
+    ``to`` is the key that this one turned out to be, ``handover`` what its new signals wait
+    for. ``erased`` is the instant of an erasure. ``held`` are forwarded signals that came
+    before the state they wait for, ``merged`` short hashes of the handovers taken in,
+    ``sources`` the keys that these came from.
+    """
+
+    to: str | None = None
+    handover: str = ""
+    erased: int | None = None
+    held: list[bytes] = []
+    merged: bytes = b""
+    sources: list[str] = []
+
+
 class State(Part, array_like=True, gc=False):
-    """One user.
+    """One user. What most users have comes first: empty fields at the end take no room.
 
     ``clock`` is the time of the last thing handled, ``absorbed`` the effective time of the
     last control record taken in, ``memory`` the ids seen, ``dropped`` the newest own time of
     an id dropped for lack of room (R5). ``sequence`` numbers the flow states sent out (R31).
     ``suppressed`` are the flows that a command keeps the user out of, -1 for all.
-    ``presence`` is kept where something reads visits.
+    ``presence`` is kept where something reads visits. ``participants`` are by campaign. ``ages``
+    say when each trait was told last. ``identity`` is set where other keys are, or were, the same user.
     """
 
     clock: int
@@ -198,17 +226,20 @@ class State(Part, array_like=True, gc=False):
     dropped: int = 0
     memory: bytes = b""
     traits: Data = {}
+    ages: bytes = b""
+    histories: dict[int, History] = {}
+    sessions: list[Session] = []
     tags: list[str] = []
     consent: dict[str, bool] = {}
     audiences: dict[str, int] = {}
-    checks: dict[str, int] = {}
     series: dict[str, Series] = {}
-    sessions: list[Session] = []
-    ended: list[Session] = []
-    histories: dict[int, History] = {}
     sends: list[Sent] = []
     communications: list[Communication] = []
+    ended: list[Session] = []
+    checks: dict[str, int] = {}
     pending: list[Pending] = []
     past: list[Past] = []
     suppressed: list[int] = []
     presence: Presence | None = None
+    participants: dict[str, Participant] = {}
+    identity: Identity | None = None

@@ -47,8 +47,13 @@ def take_status(run: Run, change: CommunicationUpdate, t: int) -> bool:
         found.facts = found.facts | {change.status: t}
     data, reported = note(run, plan, node, found, change, t)
     goes_on = found.status != "planned" or "attempt" in found.facts
+    loaded = change.bypass or change.backfill  # history sends nothing (R10)
     fails = (
-        bool(verb.failover) and change.status in FAILED and found.status not in FINAL and goes_on
+        bool(verb.failover)
+        and change.status in FAILED
+        and found.status not in FINAL
+        and goes_on
+        and not loaded
     )
     ends = change.status in FINAL and found.status not in FINAL
     if change.status == "unsubscribed":
@@ -138,18 +143,26 @@ def cancel_key(run: Run, flow: int | None, key: str | None, t: int) -> None:
 def cancel_all(run: Run, plan: Plan, session: Session, t: int) -> None:
     """Cancel all planned and active messages of a flow to this user, by a step of it (C16).
 
-    Also those of its other sessions and versions, and those that would be kept at an exit.
+    Also those of its other sessions and versions, and those that would be kept at an exit; in
+    a campaign, those of all its flows.
     """
-    number, state = plan.number, run.state
+    flows, state = _together(run, plan), run.state
     for sent in list(state.communications):
-        if sent.flow == number and _open(sent):
+        if sent.flow in flows and _open(sent):
             if sent.status == "planned":
                 drop(run, sent)
             _call_off(run, sent, session, t)
     for sent in look_through(state):
-        if sent.flow == number and _open(sent):
+        if sent.flow in flows and _open(sent):
             _call_off(run, sent, session, t)
             put_back(state, sent)
+
+
+def _together(run: Run, plan: Plan) -> tuple[int, ...]:
+    if plan.campaign is None:
+        return (plan.number,)
+    of = (view.plan for view in run.era.flows)
+    return (plan.number, *(p.number for p in of if p.campaign == plan.campaign))
 
 
 def _open(sent: Communication) -> bool:

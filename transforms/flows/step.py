@@ -2,6 +2,8 @@
 
     step(catalog, blob, signal) -> Done(blob', outputs, wake_at) | Behind(until)
 
+A host with a sandbox gives a third thing, ``answer``, a function of a call and its code that has
+no memory: so what code steps return is in the state before anything else happens (section 4).
 Every host decides by this alone; ``fold`` is the same over several signals of one user. A host
 asks ``unheard`` first, so that an event which no definition reads costs no look at the state.
 """
@@ -10,36 +12,47 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from transforms.flows.calling import Answer
 from transforms.flows.catalog import NEVER, Catalog
 from transforms.flows.codec import decode, encode
 from transforms.flows.due import soonest
-from transforms.flows.handle import fire_until, handle
+from transforms.flows.erasing import refused
+from transforms.flows.handle import absorb, as_history, fire_until, handle, settle
+from transforms.flows.identity import arrived, opened, released, tie
 from transforms.flows.ids import short
 from transforms.flows.memory import forgotten, remember, seen
+from transforms.flows.merging import merge
 from transforms.flows.outputs import AnyOutput, Behind, Done
 from transforms.flows.run import Run
-from transforms.flows.signals import Command, Event, Inbound, Signal, Time
+from transforms.flows.signals import Command, Event, Forwarded, Handover, Inbound, Signal, Time
 from transforms.flows.state import State
 
-__all__ = ["Behind", "Done", "advance", "decided", "fold", "step", "unheard"]
+__all__ = ["Answer", "Behind", "Done", "advance", "decided", "fold", "step", "unheard"]
 
 
-def step(catalog: Catalog, state: bytes | None, signal: Signal) -> Done | Behind:
-    """Handle one signal of one user (R1-R7)."""
-    return fold(catalog, state, (signal,))
+def step(
+    catalog: Catalog, state: bytes | None, signal: Signal, answer: Answer | None = None
+) -> Done | Behind:
+    """Handle one signal of one user (R1-R7); ``answer`` is the host's sandbox for code."""
+    return fold(catalog, state, (signal,), answer)
 
 
-def fold(catalog: Catalog, state: bytes | None, signals: Iterable[Signal]) -> Done | Behind:
+def fold(
+    catalog: Catalog,
+    state: bytes | None,
+    signals: Iterable[Signal],
+    answer: Answer | None = None,
+) -> Done | Behind:
     """Handle signals of one user in this order; the same as ``step`` on each in turn (R3).
 
     If the control log is not complete for one of them, nothing of all is done.
     """
-    run = _run(catalog, state, signals)
+    run = _run(catalog, state, signals, answer)
     if run is None:
         return Done(state, (), _wake(state))
     if isinstance(run, Behind):
         return run
-    untouched = run.state.clock < 0
+    untouched = run.state.clock < 0 and run.state.identity is None
     return Done(
         None if untouched else encode(run.state),
         tuple(run.outputs),
@@ -47,15 +60,19 @@ def fold(catalog: Catalog, state: bytes | None, signals: Iterable[Signal]) -> Do
     )
 
 
-def decided(catalog: Catalog, signals: Iterable[Signal]) -> tuple[AnyOutput, ...] | Behind:
+def decided(
+    catalog: Catalog, signals: Iterable[Signal], answer: Answer | None = None
+) -> tuple[AnyOutput, ...] | Behind:
     """Give what a new user's signals bring about, where nothing follows them: the end of a replay."""
-    run = _run(catalog, None, signals)
+    run = _run(catalog, None, signals, answer)
     if run is None or isinstance(run, Behind):
         return run or ()
     return tuple(run.outputs)
 
 
-def _run(catalog: Catalog, state: bytes | None, signals: Iterable[Signal]) -> Run | Behind | None:
+def _run(
+    catalog: Catalog, state: bytes | None, signals: Iterable[Signal], answer: Answer | None
+) -> Run | Behind | None:
     """Take signals in; give the run that holds what they did, or None where nobody was touched."""
     run: Run | None = None
     for signal in signals:
@@ -66,7 +83,7 @@ def _run(catalog: Catalog, state: bytes | None, signals: Iterable[Signal]) -> Ru
             if catalog.complete_until < at:
                 return Behind(at)
             continue
-        run = run or _open(catalog, state, signal)
+        run = run or _open(catalog, state, signal, answer)
         until = advance(run, signal)
         if until is not None:
             return Behind(until)
@@ -96,9 +113,9 @@ def _asks(signal: Signal) -> bool:
     return isinstance(signal, Time) or (isinstance(signal, Command) and signal.what == "wake")
 
 
-def _open(catalog: Catalog, state: bytes | None, signal: Signal) -> Run:
+def _open(catalog: Catalog, state: bytes | None, signal: Signal, answer: Answer | None) -> Run:
     opened = State(clock=-1, absorbed=-1) if state is None else decode(state)
-    return Run(catalog, signal.user, opened)
+    return Run(catalog, signal.user, opened, answer)
 
 
 def advance(run: Run, signal: Signal) -> int | None:
@@ -141,17 +158,25 @@ def _take(run: Run, signal: Signal) -> int | None:
     t = max(at, state.clock)
     if catalog.complete_until < t:
         return t
-    if isinstance(signal, Event) and catalog.heard.get(signal.name, NEVER) > at < catalog.hears_all:
-        return None
-    if isinstance(signal, Inbound) and _unread(signal) and catalog.listens > at:
-        return None
+    if isinstance(signal, Event):
+        if catalog.heard.get(signal.name, NEVER) > at < catalog.hears_all:
+            return None
+    elif isinstance(signal, Inbound):
+        if _unread(signal) and catalog.listens > at:
+            return None
+    elif isinstance(signal, Forwarded):
+        return _take_forwarded(run, signal, t)
+    elif isinstance(signal, Handover):
+        return _take_over(run, signal, 0, own, t)
     known = short(signal.id)
     if seen(state.memory, known):
         return None
-    if state.absorbed < 0:
-        state.absorbed, run.fresh = min(catalog.at(t).since, t), True
-    else:
+    if state.absorbed >= 0:
         fire_until(run, t)
+    if run.state.identity is not None and refused(run, signal, own, t):
+        return None
+    state = run.state
+    _begin(run, t)
     edge = forgotten(state.clock, state.dropped) if state.clock >= 0 else -1
     if own <= edge and not signal.backfill:
         state.clock = t
@@ -164,4 +189,41 @@ def _take(run: Run, signal: Signal) -> int | None:
     run.fresh = False
     if own < signal.time:
         run.reject("future_time", t)
+    return None
+
+
+def _begin(run: Run, t: int) -> None:
+    """Begin a state that is new: what was before the present era does not concern it."""
+    if run.state.absorbed < 0:
+        run.state.absorbed, run.fresh = min(run.catalog.at(t).since, t), True
+
+
+def _take_forwarded(run: Run, given: Forwarded, t: int) -> int | None:
+    """Take what another key passed on, once what it waits for is merged (R8)."""
+    signal = opened(run, given, t)
+    if signal is None or unheard(run.catalog, signal):
+        return None
+    if isinstance(signal, Handover):
+        return _take_over(run, signal, given.hops, min(signal.time, given.time), t)
+    return _take(run, signal)
+
+
+def _take_over(run: Run, given: Handover, hops: int, own: int, t: int) -> int | None:
+    """Merge another key's state once, then take what waited for it (R8)."""
+    if run.state.absorbed >= 0:
+        fire_until(run, t)
+    theirs = arrived(run, given, hops, own, t)
+    if theirs is not None:
+        _begin(run, t)
+        run.state.clock = t
+        merge(run, theirs, given, t, absorb)
+        tie(run, given, theirs, t)
+        if given.bypass:
+            as_history(run)
+        settle(run, t, moved=not given.bypass)
+        run.fresh = False
+    for held in released(run):
+        until = _take(run, held)
+        if until is not None:
+            return until
     return None

@@ -23,7 +23,17 @@ from transforms.flows.model import Template
 from transforms.flows.template_language import ENVIRONMENTS
 from transforms.flows.times import zone
 
-ROOTS = ("user", "entry", "session", "data", "flow", "communication", "message", "now")
+ROOTS = (
+    "user",
+    "entry",
+    "session",
+    "participant",
+    "data",
+    "flow",
+    "communication",
+    "message",
+    "now",
+)
 """The names that a template may read."""
 
 MAX_CHARACTERS = 256 * 1024

@@ -12,6 +12,8 @@ from typing import Any, assert_never
 from zoneinfo import ZoneInfo
 
 from transforms.flows import outputs as out
+from transforms.flows import signals
+from transforms.flows.signals import CallResult
 from transforms.flows.times import at_local, local
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -81,6 +83,11 @@ class Transcript:
         text += f" {told}" if told else ""
         return f"{text}  id={output.id}" if self._ids else text
 
+    def answer(self, call: out.Call, found: CallResult) -> str:
+        """Write what a sandbox answered."""
+        words = value(found.result) if found.ok else found.error
+        return f"{self.clock(call.at)}  {'answered':<9}  {self._place(call)} {words}"
+
     def _session(self, flow: str, session: str) -> str:
         if session not in self._sessions:
             count = self._counts[flow] = self._counts.get(flow, 0) + 1
@@ -123,6 +130,8 @@ class Transcript:
                 return "state", f"{output.sequence}:", [self._standing(output)]
             case out.ProfileUpdate() | out.AudienceUpdate() | out.Emitted():
                 return self._update(output)
+            case out.ParticipantUpdate():
+                return "participant", output.campaign, [_participant(output)]
             case out.Rejection() | out.DeadLetter():
                 kind = "refused" if isinstance(output, out.Rejection) else "dead"
                 where = "/".join(part for part in (output.flow, output.step) if part)
@@ -131,9 +140,16 @@ class Transcript:
             case out.Cancel():
                 return "cancel", output.communication, [output.reason]
             case out.Call():
-                return "call", self._place(output), [output.kind, output.target]
+                return "call", self._place(output), self._call(output)
             case out.HandoverOut():
-                return "handover", output.to, []
+                return "handover", f"to {output.to}", []
+            case out.ForwardedOut():
+                kind = signals.decode(output.signal).__struct_config__.tag
+                return "forwarded", f"to {output.to}", [str(kind)]
+            case out.Erased():
+                return "erased", f"{output.sequence}:", [self._until("mark until", output.until)]
+            case out.StateExport():
+                return "exported", f"{len(output.data['state'].get('sessions', ()))} sessions", []
             case _:
                 assert_never(output)
 
@@ -155,6 +171,16 @@ class Transcript:
                 return "left", place, [lasted, reason, output.variant or ""]
             case _:
                 return output.what, session, [f"at {output.step}", reason, lasted, silent]
+
+    def _call(self, output: out.Call) -> list[str]:
+        if output.kind == "code":
+            return ["code", _data(output.inputs)]
+        words = [f"{output.method} {output.target}"]
+        words += [f"connection {output.connection}" if output.connection else ""]
+        words += [f"template {output.template}" if output.template else ""]
+        words += [f"headers {value(output.headers)}" if output.headers else ""]
+        words += [_data(output.inputs), f"store {value(output.store)}" if output.store else ""]
+        return words
 
     def _conversion(self, output: out.Conversion) -> tuple[str, str, list[str]]:
         amount = "" if output.value is None else f"value {value(output.value)}"
@@ -213,6 +239,14 @@ def _worth(row: out.Communication) -> list[str]:
     cost = "" if row.cost is None else f"cost {row.cost:g}"
     reported = "" if row.reported_cost is None else f"reported cost {row.reported_cost:+g}"
     return [parts, cost, reported]
+
+
+def _participant(output: out.ParticipantUpdate) -> str:
+    """Tell what a participant is, or what of it changed."""
+    whole = output.fields | ({"status": output.status} if output.status is not None else {})
+    told = whole if output.what == "created" else {n: whole.get(n) for n in output.changed}
+    by = f" by {output.flow}/{output.step}" if output.step else ""
+    return f"{output.what} {_data(told)}".rstrip() + by
 
 
 def _data(data: dict[str, Any]) -> str:

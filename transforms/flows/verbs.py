@@ -225,6 +225,32 @@ class CallWebhook(Value, frozen=True, gc=False, tag="webhook"):
     data: Named = ()
 
 
+class CallApi(Value, frozen=True, gc=False, tag="call"):
+    """Send a request and wait for its answer, with ways for a failure and for none in time (P24).
+
+    ``store`` maps names to paths in the JSON of the answer: ``session.<step>.<name>``.
+    """
+
+    url: str
+    method: str = "POST"
+    connection: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    template: str | None = None
+    data: Named = ()
+    store: tuple[tuple[str, str], ...] = ()
+    timeout: Delay | None = None
+    timeout_then: str | None = None
+    error: str | None = None
+
+
+class RunCode(Value, frozen=True, gc=False, tag="code"):
+    """Run a Python function, whose result is ``session.<step>`` (C19, J13)."""
+
+    source: str
+    inputs: Named = ()
+    error: str | None = None
+
+
 class ExportFields(Value, frozen=True, gc=False, tag="export"):
     """Export a record of chosen fields to a named destination (L4, L10)."""
 
@@ -235,7 +261,7 @@ class ExportFields(Value, frozen=True, gc=False, tag="export"):
 class Update(Value, frozen=True, gc=False, tag="update"):
     """Set, unset, increment and append traits and session variables; add and remove tags (C17).
 
-    Targets are ``user.<trait>`` or ``session.<variable>``.
+    Targets are ``user.<trait>``, ``participant.<field>`` or ``session.<variable>``.
     """
 
     set: Named = ()
@@ -295,6 +321,8 @@ Verb = (
     | Send
     | Promote
     | CallWebhook
+    | CallApi
+    | RunCode
     | ExportFields
     | Update
     | ChangeAudience

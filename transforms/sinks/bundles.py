@@ -28,6 +28,8 @@ from transforms.sinks.checked import BadRow
 from transforms.sinks.pubsub import Publisher, Topics
 from transforms.sinks.redis import BATCH, FlowStates, open_states
 
+STATES = ("flow_state", "erased")
+
 
 def left_out(
     sink: str, found: Iterable[tuple[str, AnyOutput]], bad: Iterable[BadRow]
@@ -110,9 +112,7 @@ class WriteStates(beam.DoFn):
         self, element: Decided, at: Timestamp = beam.DoFn.TimestampParam
     ) -> Iterator[Decided]:
         (space, _), encoded = element
-        self._batch += [
-            (space, outputs.decode(one)) for one in encoded if kind_of(one) == "flow_state"
-        ]
+        self._batch += [(space, outputs.decode(one)) for one in encoded if kind_of(one) in STATES]
         self._at = at
         if len(self._batch) >= BATCH:
             yield from self._flush()

@@ -17,7 +17,7 @@ from google.pubsub_v1 import types
 from google.pubsub_v1.services.publisher import PublisherClient
 
 from schemas.wire import Encoding
-from transforms.flows.outputs import AnyOutput, Emitted, HandoverOut
+from transforms.flows.outputs import AnyOutput, Emitted, ForwardedOut, HandoverOut
 from transforms.messages import LONGEST_NAME, TopicMessage, to_event, to_message
 from transforms.metrics import Metric
 from transforms.records import Record, name_of
@@ -32,10 +32,12 @@ KINDS = (
     "audience_update",
     "call",
     "dead_letter",
+    "erased",
+    "state_export",
 )
 """Kinds with a topic of their own."""
 
-LOOPED = frozenset(("emitted", "handover"))
+LOOPED = frozenset(("emitted", "handover", "forwarded"))
 """Kinds that go to the events topic, as records of the envelope."""
 
 EVENTS = "events"
@@ -212,7 +214,7 @@ def topics_of(place: str) -> dict[str, str]:
 
 def _encode(space: str, output: AnyOutput, topic: str, encoding: Encoding) -> Outgoing:
     message: TopicMessage
-    if isinstance(output, Emitted | HandoverOut):
+    if isinstance(output, Emitted | HandoverOut | ForwardedOut):
         message = to_event(space, output, encoding)
     else:
         message = to_message(space, output, encoding)

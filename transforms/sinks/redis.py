@@ -12,7 +12,7 @@ from itertools import islice
 import msgspec
 import redis
 
-from transforms.flows.outputs import Data, FlowState
+from transforms.flows.outputs import Data, Erased, FlowState
 from transforms.records import Record, canonical, name_of
 from transforms.redis_client import Call, Script, connect, key_of, patiently
 from transforms.sinks.checked import Refused, Wrote, fitting
@@ -39,6 +39,9 @@ redis.call('HSET', KEYS[1], 'sequence', ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1
 """
+
+
+Told = FlowState | Erased
 
 
 class State(msgspec.Struct, frozen=True, gc=False):
@@ -72,7 +75,7 @@ class FlowStates:
         self._erase = Script(client, ERASE)
 
     def write(self, outputs: Iterable[tuple[str, Record]]) -> Wrote:
-        """Write states, each with its space; raises RedisError when Redis stays away.
+        """Write states and erasures, each with its space; raises RedisError when Redis stays away.
 
         Any other output is refused. After an error a part may be written; writing all again is
         harmless.
@@ -82,8 +85,19 @@ class FlowStates:
         remaining = _states(outputs, refused)
         while batch := list(islice(remaining, BATCH)):
             count += len(batch)
-            written += sum(self._write.run([self._call(*pair) for pair in _newest(batch)]))
+            written += self._write_newest(_newest(batch))
         return refused.wrote(written, count - written)
+
+    def _write_newest(self, batch: Iterable[tuple[str, Told]]) -> int:
+        writes: list[Call] = []
+        erasures: list[Call] = []
+        for space, told in batch:
+            if isinstance(told, Erased):
+                erasures.append((state_key(space, told.user), (told.sequence, MARK)))
+            else:
+                writes.append(self._call(space, told))
+        written = sum(self._write.run(writes)) if writes else 0
+        return written + (sum(self._erase.run(erasures)) if erasures else 0)
 
     def flush(self) -> None:
         """Do nothing: what was written is there."""
@@ -132,19 +146,17 @@ def state_key(space: str, user: str) -> str:
     return key_of(space, "state", user)
 
 
-def _states(
-    outputs: Iterable[tuple[str, Record]], refused: Refused
-) -> Iterator[tuple[str, FlowState]]:
+def _states(outputs: Iterable[tuple[str, Record]], refused: Refused) -> Iterator[tuple[str, Told]]:
     for space, output in fitting(outputs, refused):
-        if isinstance(output, FlowState):
+        if isinstance(output, Told):
             yield space, output
         else:
             refused.add(getattr(output, "id", ""), f"Redis keeps no {name_of(output)}")
 
 
-def _newest(batch: list[tuple[str, FlowState]]) -> Iterable[tuple[str, FlowState]]:
+def _newest(batch: list[tuple[str, Told]]) -> Iterable[tuple[str, Told]]:
     """Keep the newest state of each user: the others would be overwritten at once."""
-    found: dict[tuple[str, str], FlowState] = {}
+    found: dict[tuple[str, str], Told] = {}
     for space, state in batch:
         held = found.get((space, state.user))
         if held is None or state.sequence > held.sequence:

@@ -82,7 +82,7 @@ class Inbound(Envelope, frozen=True, gc=False, kw_only=True, tag="inbound"):
 
 
 class Enter(Envelope, frozen=True, gc=False, kw_only=True, tag="enter"):
-    """An entry into a flow; ``schemas/enter.avsc``."""
+    """An entry into a flow, or a participant uploaded; ``schemas/enter.avsc``."""
 
     flow: Text
     key: Short = ""
@@ -118,8 +118,33 @@ class Handover(Envelope, frozen=True, gc=False, kw_only=True, tag="handover"):
     state: bytes
 
 
+class Forwarded(Envelope, frozen=True, gc=False, kw_only=True, tag="forwarded"):
+    """A signal of another key (R8); ``schemas/forwarded_in.avsc``."""
+
+    source: Text
+    handover: Short = ""
+    signal: bytes
+    hops: Whole = 1
+
+
+class Alias(Envelope, frozen=True, gc=False, kw_only=True, tag="alias"):
+    """Two keys of one user (R8); ``schemas/alias.avsc``."""
+
+    previous_id: Text | None = None
+
+
 AnyEnvelope = (
-    Track | Identify | Audience | Communication | Inbound | Enter | CallResult | Order | Handover
+    Track
+    | Identify
+    | Audience
+    | Communication
+    | Inbound
+    | Enter
+    | CallResult
+    | Order
+    | Handover
+    | Forwarded
+    | Alias
 )
 KINDS = (
     "track",
@@ -131,6 +156,8 @@ KINDS = (
     "call_result",
     "command",
     "handover",
+    "forwarded",
+    "alias",
 )
 # Maps of free form: in a table they may also be JSON texts.
 MAPS = ("properties", "traits", "consent", "data", "profile", "participant", "result")

@@ -19,7 +19,7 @@ from transforms.catalogs import Catalogs, Known
 from transforms.decode import is_unread
 from transforms.flows import outputs, signals
 from transforms.flows.catalog import NEVER
-from transforms.flows.signals import Command, Signal, Time
+from transforms.flows.signals import Command, ProfileChange, Signal, Time
 from transforms.flows.step import unheard
 from transforms.letters import BAD
 from transforms.messages import to_signal
@@ -35,11 +35,16 @@ ID = "id"
 @beam.typehints.with_input_types(Received)
 @beam.typehints.with_output_types(tuple[Key, bytes])
 class Receive(beam.DoFn):
-    """Decode, validate, drop what nothing reads, key; ``space`` is for messages that name none."""
+    """Decode, validate, drop what nothing reads, key; ``space`` is for messages that name none.
 
-    def __init__(self, catalogs: Catalogs, space: str) -> None:
+    ``joins`` says that what keys tell each other comes back to the job; else no keys are joined,
+    and an identify that names two is a change of the user's profile.
+    """
+
+    def __init__(self, catalogs: Catalogs, space: str, joins: bool = True) -> None:
         self._catalogs = catalogs
         self._space = space
+        self._joins = joins
         self._spaces = catalogs.spaces
         self._count = {
             what: Metrics.counter("receive", what)
@@ -73,6 +78,7 @@ class Receive(beam.DoFn):
             self._count["unread"].inc()
         else:
             self._count["signals"].inc()
+            found = found if self._joins else alone(found)
             yield (space, found.user), signals.encode(received(found, receipt, known))
 
     def _dead(
@@ -93,6 +99,13 @@ def received(signal: Signal, receipt: int, known: Known) -> Signal:
         at = min(signal.time, receipt - known.slack)
         return msgspec.structs.replace(signal, received=receipt, time=at)
     return msgspec.structs.replace(signal, received=receipt)
+
+
+def alone(signal: Signal) -> Signal:
+    """Let an identify of two keys be for the user that it names, and join nothing."""
+    if isinstance(signal, ProfileChange) and signal.becomes is not None:
+        return msgspec.structs.replace(signal, user=signal.becomes, becomes=None)
+    return signal
 
 
 def _is_json(attributes: Mapping[str, str]) -> bool:

@@ -20,6 +20,7 @@ from transforms.flows.expressions.ast import (
     Expr,
     Fact,
     FlowFact,
+    Items,
     Member,
     Node,
     Not,
@@ -49,10 +50,11 @@ _AT_HAND = {
     "event": "there is no event at hand here",
     "entry": "there is no entry here: no session has begun",
     "session": "there is no session here",
-    "participant": "there is no participant here",
+    "participant": "there is no participant here: only flows of a campaign have one",
     "communication": "there is no communication at hand here",
     "message": "there is no message of the user at hand here",
 }
+STATUS = Path("participant", ("status",))
 _NOUNS = {
     "event": "property",
     "entry": "entry field",
@@ -171,6 +173,8 @@ class _Checker(msgspec.Struct):
 
     def compare(self, node: Compare, scope: Scope) -> None:
         self.left(node.op, node.left, scope)
+        if scope.statuses is not None and STATUS in (node.left, node.right):
+            self.statuses(node, scope.statuses)
         match OPERATORS[node.op].right:
             case "same":
                 self.same(node.left, node.right, scope)
@@ -182,6 +186,17 @@ class _Checker(msgspec.Struct):
                 self.date(node.right, kinds_of(node.right, scope))
             case "member" if kinds_of(node.left, scope) == frozenset(("text",)):
                 self.of_kind(node.right, scope, ("text",))
+
+    def statuses(self, node: Compare, known: frozenset[str]) -> None:
+        """Note texts that are compared with a participant's status and can never be it."""
+        if node.op not in ("==", "!=", "in", "not in"):
+            return
+        for side in (node.left, node.right):
+            for item in side.items if isinstance(side, Items) else (side,):
+                if isinstance(item, Text) and item.value not in known:
+                    said = f"no participant has the status {quote(item.value)}"
+                    meant = close(item.value, known)
+                    self.note(side, said, "unknown-status", meant and quote(meant))
 
     def same(self, left: Value, right: Value, scope: Scope) -> None:
         one, other = kinds_of(left, scope), kinds_of(right, scope)

@@ -20,7 +20,8 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
     """What is at hand and what is declared; None means that nothing is declared.
 
     ``event_names`` are the events that may be at hand, ``events`` the declared ones with their
-    properties. ``steps`` are the flow's send steps.
+    properties. ``steps`` are the flow's send steps, ``statuses`` those that a
+    participant may have.
     """
 
     at_hand: frozenset[AtHand] = frozenset(
@@ -36,3 +37,4 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
     tags: frozenset[str] | None = None
     steps: frozenset[str] | None = None
     flows: frozenset[str] | None = None
+    statuses: frozenset[str] | None = None

@@ -68,6 +68,10 @@ def written(verb: model.Verb) -> list[str]:
             found = [gone]
         case model.Send(branches=reasons):
             found = [then for _, then in reasons]
+        case model.CallApi(timeout_then=late, error=failed):
+            found = [late, failed]
+        case model.RunCode(error=failed):
+            found = [failed]
         case _:
             found = []
     return [target for target in found if target is not None]

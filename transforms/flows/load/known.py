@@ -21,16 +21,18 @@ SENT = ("inbound", "call", "incoming")
 OWN_TRAITS = {"id": "text", "timezone": "text"}
 """Traits that the product itself reads, so that nobody has to declare them (R16)."""
 
-IN_SESSION: frozenset[Root] = frozenset(
-    ("entry", "session", "participant", "communication", "message")
-)
+IN_SESSION: frozenset[Root] = frozenset(("entry", "session", "communication", "message"))
+
+STATUS = "status"
+"""What every participant has beside the fields of its campaign (R21)."""
 
 
 class Known(msgspec.Struct, frozen=True, gc=False):
     """Names by kind; types by property and trait. ``entry`` None: its fields are not known.
 
     ``flows`` None: the other flows are not known. ``agents`` have their channels, ``tracks``
-    are what each channel can tell of its messages.
+    are what each channel can tell of its messages. ``campaign`` is that of the flow;
+    ``participant`` None: the fields of its participants are not known.
     """
 
     channels: frozenset[str] = frozenset()
@@ -49,23 +51,44 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     tracks: dict[str, tuple[str, ...]] = {}
     numbers: dict[str, model.Number] = {}
     groups: frozenset[str] = frozenset()
+    campaigns: frozenset[str] = frozenset()
+    campaign: str | None = None
+    participant: Types | None = None
+    statuses: frozenset[str] = frozenset()
+    connections: frozenset[str] = frozenset()
+    destinations: frozenset[str] = frozenset()
 
     def at_hand(self, *roots: Root) -> Known:
         """Give the names for a place where only these roots can be read."""
         return msgspec.structs.replace(self, hand=frozenset(roots))
 
+    def of_campaign(self, space: model.Space, name: str | None) -> Known:
+        """Add the names of a flow's campaign: there, the participant is at hand everywhere."""
+        declared = next((c for c in space.campaigns if c.name == name), None)
+        if declared is None:
+            return msgspec.structs.replace(self, campaign=name)
+        typed = {**_kinds(declared.fields), STATUS: "text"} if declared.fields else None
+        listed = frozenset(declared.statuses)
+        return msgspec.structs.replace(self, campaign=name, participant=typed, statuses=listed)
+
     def scope(self, event: str | None = None) -> Scope:
         """Give what an expression may read; ``event`` is the event at hand, if any."""
         return Scope(
-            at_hand=self.hand | ({"event"} if event is not None else set()),
+            at_hand=self.hand | self._more(event),
             event_names=() if event is None else (event,),
             events=self.events,
             entry=self.entry,
             traits={**OWN_TRAITS, **self.traits} if self.traits else None,
+            participant=self.participant,
             variables=dict.fromkeys(self.session, "any"),
             audiences=self.audiences,
             steps=self.senders,
+            statuses=self.statuses or None,
         )
+
+    def _more(self, event: str | None) -> set[Root]:
+        found: set[Root] = set() if event is None else {"event"}
+        return found if self.campaign is None else {*found, "participant"}
 
     def within(self, steps: frozenset[str]) -> Known:
         """Give the names for a section whose steps are these."""
@@ -85,6 +108,9 @@ def of_space(space: model.Space) -> Known:
         tracks={channel.name: channel.tracks for channel in space.channels},
         numbers={number.name: number for number in space.numbers},
         groups=frozenset(group.name for group in space.groups),
+        campaigns=frozenset(campaign.name for campaign in space.campaigns),
+        connections=frozenset(connection.name for connection in space.connections),
+        destinations=frozenset(destination.name for destination in space.destinations),
     )
 
 
@@ -101,7 +127,7 @@ def of_flow(space: Known, root: nodes.Mapping) -> Known:
     return msgspec.structs.replace(
         space,
         entry=_entry(space, root.get("enter")),
-        session=frozenset(name for _, step in both for name in _variables(step)),
+        session=frozenset(name for key, step in both for name in _variables(key, step)),
         steps=frozenset(name for name, _ in _keys(steps)),
         senders=frozenset(name for name, step in both if _sends(step)),
         hand=IN_SESSION,
@@ -117,11 +143,16 @@ def _keys(node: nodes.Node | None) -> Iterator[tuple[str, nodes.Mapping]]:
 def _sends(step: nodes.Mapping) -> bool:
     """Tell whether a step sends a message; one whose verb is misspelt may."""
     return step.get("send") is not None or (
-        step.get("template") is not None and step.get("webhook") is None
+        step.get("template") is not None
+        and step.get("webhook") is None
+        and step.get("call") is None
     )
 
 
-def _variables(step: nodes.Mapping) -> Iterator[str]:
+def _variables(key: str, step: nodes.Mapping) -> Iterator[str]:
+    """Give the session's variables that a step sets; an answer has the name of its step."""
+    if step.get("code") is not None or step.get("call") is not None:
+        yield key
     for verb in ("update", "increment", "append"):
         for name, _ in _keys(step.get(verb)):
             if name.startswith("session."):

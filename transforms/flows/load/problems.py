@@ -6,7 +6,7 @@ The grammar of a message: what is wrong with the quoted name; what would help [c
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Generic, Literal, TypeVar
 
@@ -36,6 +36,20 @@ class Loaded(msgspec.Struct, Generic[T], frozen=True, gc=False):
 
     value: T | None
     problems: tuple[Problem, ...] = ()
+
+
+class Refusal(msgspec.Struct, frozen=True, gc=False):
+    """What is wrong with a source: at a line from 1 and a column from 0, for so many letters."""
+
+    line: int
+    column: int
+    message: str
+    help: str = ""
+    length: int = 1
+
+
+Judge = Callable[[str], Refusal | None]
+"""What a host's sandbox says of a source: nothing, if it can run it."""
 
 
 class Source:

@@ -12,7 +12,7 @@ import msgspec
 
 from transforms.flows import model, templates
 from transforms.flows.load.check_owners import owned_twice
-from transforms.flows.load.problems import Problem
+from transforms.flows.load.problems import Judge, Problem
 from transforms.flows.load.read_flow import load_flow
 from transforms.flows.load.read_space import load_space_partly
 
@@ -55,8 +55,11 @@ class Project(msgspec.Struct, frozen=True, gc=False):
         return {name: self.files[self.paths[f"messages/{name}"]] for name in names}
 
 
-def load_project(files: Mapping[str, str]) -> Project:
-    """Load the files of one folder: a path with its text each, in any order."""
+def load_project(files: Mapping[str, str], judge: Judge | None = None) -> Project:
+    """Load the files of one folder: a path with its text each, in any order.
+
+    ``judge`` is the sandbox that is to run the code in them.
+    """
     found, problems = dict[str, model.Template](), list[Problem]()
     broken: dict[str, model.Template] = {}
     paths: dict[str, str] = {}
@@ -79,7 +82,7 @@ def load_project(files: Mapping[str, str]) -> Project:
     flow_files = [p for p in sorted(files) if _YAML.fullmatch(p) and _base(p) != SPACE]
     stems = frozenset(match[1] for path in flow_files if (match := _YAML.fullmatch(path)))
     for path in flow_files:
-        flow = load_flow(path, files[path], space, {**found, **broken}, stems)
+        flow = load_flow(path, files[path], space, {**found, **broken}, stems, judge)
         problems += flow.problems
         if flow.value is not None and flow.value.id in paths:
             said = f'flow "{flow.value.id}" stands in {paths[flow.value.id]} too'
@@ -99,5 +102,5 @@ def _base(path: str) -> str:
 
 def _templates_of(flow: model.Flow) -> set[str]:
     verbs = [step.verb for step in (*flow.steps, *flow.on_exit)]
-    sending = [v for v in verbs if isinstance(v, model.Send | model.CallWebhook)]
+    sending = [v for v in verbs if isinstance(v, model.Send | model.CallWebhook | model.CallApi)]
     return {verb.template for verb in sending if verb.template}

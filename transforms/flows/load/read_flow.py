@@ -11,10 +11,11 @@ import msgspec
 from transforms.flows import checks, model
 from transforms.flows.load.fields import Fields, fields
 from transforms.flows.load.follow import Followed, follow
-from transforms.flows.load.known import Known, of_flow, of_space
+from transforms.flows.load.known import of_flow, of_space
 from transforms.flows.load.nodes import Mapping as Map
 from transforms.flows.load.nodes import Node, compose
-from transforms.flows.load.problems import Loaded, Report, Source
+from transforms.flows.load.problems import Judge, Loaded, Report, Source
+from transforms.flows.load.read_campaigns import campaign_in
 from transforms.flows.load.read_steps import steps
 from transforms.flows.load.read_triggers import exit_rules, goals, reenter, triggers
 from transforms.flows.load.values import Reading
@@ -28,11 +29,13 @@ def load_flow(
     space: model.Space,
     templates: Mapping[str, model.Template],
     flows: frozenset[str] | None = None,
+    judge: Judge | None = None,
 ) -> Loaded[model.Flow]:
     """Read a flow from the text of its file and check it against its space and templates.
 
     ``path`` names the file in problems; its stem is the flow's id. ``flows`` are the flows
-    beside it; without them a reference to another flow is not checked.
+    beside it; without them a reference to another flow is not checked. ``judge`` is the sandbox
+    that is to run the flow's code; without it only the language is checked.
     """
     report = Report(Source(path, text))
     root = compose(report)
@@ -42,33 +45,40 @@ def load_flow(
         report.add(root.span, "wrong-kind", "a flow is a map of keys")
         return report.done(None)
     known = msgspec.structs.replace(of_flow(of_space(space), root), flows=flows)
+    known = known.of_campaign(space, campaign_in(root))
     reading = Reading(report, known)
     found = Fields(reading, root, "the flow")
-    on_exit = _steps(report, known, found.get("on_exit"), "on_exit")
-    main = _steps(report, known, found.get("steps"), "steps")
+    on_exit = _steps(Reading(report, known, judge), found.get("on_exit"), "on_exit")
+    main = _steps(Reading(report, known, judge), found.get("steps"), "steps")
     flow = _flow(reading, found, path, main, on_exit)
     found.close()
     checks.check_flow(report, root, checks.Checked(flow, main, on_exit, space, templates, known))
     return report.done(flow)
 
 
-def load_goals(path: str, text: str, space: model.Space) -> Loaded[tuple[model.Goal, ...]]:
-    """Read the text of a ``goals`` section: the map of goals, with or without its heading."""
+def load_goals(
+    path: str, text: str, space: model.Space, campaign: str | None = None
+) -> Loaded[tuple[model.Goal, ...]]:
+    """Read the text of a ``goals`` section: the map of goals, with or without its heading.
+
+    ``campaign`` is that of the flow.
+    """
     report = Report(Source(path, text))
     root = compose(report)
     if root is None:
         return report.done(None)
     section = root.get("goals") if isinstance(root, Map) and len(root.items) == 1 else None
     inner = section if isinstance(section, Map) and section.get("event") is None else root
-    known = of_space(space).at_hand("entry", "session", "participant")
+    known = of_space(space).at_hand("entry", "session").of_campaign(space, campaign)
     return report.done(goals(Reading(report, known), inner))
 
 
-def _steps(report: Report, known: Known, node: Node | None, what: str) -> Followed:
+def _steps(reading: Reading, node: Node | None, what: str) -> Followed:
     if node is None:
         return follow([])
     names = frozenset(key.text for key, _ in node.items) if isinstance(node, Map) else frozenset()
-    return follow(steps(Reading(report, known.within(names)), node, what))
+    inside = Reading(reading.report, reading.known.within(names), reading.judge)
+    return follow(steps(inside, node, what))
 
 
 def _flow(
@@ -76,9 +86,11 @@ def _flow(
 ) -> model.Flow:
     outside = Reading(reading.report, reading.known.at_hand())
     enter = found.read("enter", partial(triggers, outside))
-    keyed = Reading(reading.report, reading.known.at_hand("entry", "participant"))
+    keyed = Reading(reading.report, reading.known.at_hand("entry"))
     exits = found.read("exit", partial(exit_rules, reading))
     again = found.read("reenter", lambda node: reenter(reading, node))
+    campaign = found.read("campaign", reading.campaign)
+    several = found.read("simultaneous", reading.flag)
     return model.Flow(
         id=found.need("flow", lambda node: _id(reading, node, path)) or "",
         about=found.read("about", reading.text) or "",
@@ -88,7 +100,7 @@ def _flow(
         holdout=found.read("holdout", reading.percent) or 0,
         enter=enter or (),
         key=found.read("key", keyed.value),
-        simultaneous=found.flag("simultaneous"),
+        simultaneous=campaign is not None if several is None else several,
         reenter=again or model.Reenter(),
         exit=exits or (),
         goals=found.read("goals", lambda node: goals(reading, node)) or (),
@@ -96,6 +108,7 @@ def _flow(
         on_exit=on_exit.steps,
         steps=main.steps,
         group=found.read("group", reading.group),
+        campaign=campaign,
     )
 
 

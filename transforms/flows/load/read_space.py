@@ -13,12 +13,12 @@ from transforms.flows.load.fields import Fields, fields
 from transforms.flows.load.known import Known, of_space
 from transforms.flows.load.nodes import Mapping, Node, Scalar, compose, describe
 from transforms.flows.load.problems import Loaded, Report, Source
+from transforms.flows.load.read_apps import read_connection, read_destination
+from transforms.flows.load.read_campaigns import TYPES, campaign
 from transforms.flows.load.read_inbound import read_number
 from transforms.flows.load.values import Reading
 
 T = TypeVar("T")
-
-TYPES = ("text", "number", "boolean", "time", "list")
 
 Types = tuple[tuple[str, str], ...]
 
@@ -49,10 +49,14 @@ def _space(reading: Reading, found: Fields) -> model.Space:
         events=_each(reading, found.get("events"), "events", _event),
         traits=_each(reading, found.get("traits"), "traits", _type),
         groups=_each(reading, found.get("groups"), "groups", _group),
+        campaigns=_each(reading, found.get("campaigns"), "campaigns", campaign),
     )
     inner = Reading(reading.report, of_space(declared))
     numbers = _each(inner, found.get("numbers"), "numbers", read_number)
-    declared = msgspec.structs.replace(declared, numbers=numbers)
+    connections = _each(reading, found.get("connections"), "connections", read_connection)
+    declared = msgspec.structs.replace(declared, numbers=numbers, connections=connections)
+    inner = Reading(reading.report, of_space(declared))
+    destinations = _each(inner, found.get("destinations"), "destinations", read_destination)
     audiences = found.get("audiences")
     names = {k.text for k, _ in audiences.items} if isinstance(audiences, Mapping) else set()
     known = msgspec.structs.replace(of_space(declared), audiences=frozenset(names))
@@ -63,7 +67,13 @@ def _space(reading: Reading, found: Fields) -> model.Space:
     caps = found.read("caps", lambda node: reading.many(node, lambda cap: _cap(reading, cap)))
     computed = _each(reading, audiences, "audiences", _audience)
     found.close()
-    return msgspec.structs.replace(declared, audiences=computed, caps=caps or (), agents=agents)
+    return msgspec.structs.replace(
+        declared,
+        audiences=computed,
+        caps=caps or (),
+        agents=agents,
+        destinations=destinations,
+    )
 
 
 def _each(

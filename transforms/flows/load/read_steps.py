@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from transforms.flows import model
@@ -15,18 +14,17 @@ from transforms.flows.load.follow import ReadStep
 from transforms.flows.load.nodes import Mapping, Node, Scalar, Sequence, describe
 from transforms.flows.load.problems import quoted, suggest
 from transforms.flows.load.read_branches import read_if, read_split
+from transforms.flows.load.read_calls import read_call, read_webhook
+from transforms.flows.load.read_campaigns import check_field, target_value
+from transforms.flows.load.read_code import read_code
 from transforms.flows.load.read_inbound import match_message
 from transforms.flows.load.read_triggers import MAX_WAIT_DAYS
 from transforms.flows.load.values import Reading, Wants
 
 MAX_STEPS = 500
 SEND_BRANCHES = ("no_consent", "no_address", "expired", "capped")
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 UPDATES = ("update", "unset", "increment", "append", "tag", "untag")
 BRANCHING = ("if", "wait_for", "match_message")
-
-_HTTPS = re.compile(r"https://[^\s/?#]+\S*")
-_HEADER = re.compile(r"[A-Za-z0-9-]+")
 
 Reader = Callable[[Reading, Fields], model.Verb | None]
 
@@ -129,38 +127,8 @@ def _promote(reading: Reading, found: Fields) -> model.Verb | None:
     return model.Promote(slot, promotion, lasts, while_)
 
 
-def _webhook(reading: Reading, found: Fields) -> model.Verb | None:
-    url = found.need("webhook", reading.text)
-    node = found.get("webhook")
-    if url and node and "connection" not in found and not _HTTPS.fullmatch(url):
-        known = "write an https:// address, or name a connection"
-        reading.problem(node, "invalid-address", f'"{url}" is not an https address', known)
-    method = found.read("method", lambda inner: reading.one_of(inner, METHODS))
-    connection = found.read("connection", reading.text)
-    headers = found.read("headers", lambda inner: _headers(reading, inner))
-    template = found.read("template", reading.text)
-    data = found.read("data", reading.named)
-    if url is None:
-        return None
-    return model.CallWebhook(url, method or "POST", connection, headers or (), template, data or ())
-
-
-def _headers(reading: Reading, node: Node) -> tuple[tuple[str, str], ...]:
-    if not isinstance(node, Mapping):
-        said = f"{describe(node)} where a map of headers is expected"
-        reading.problem(node, "wrong-kind", said)
-        return ()
-    for key, value in node.items:
-        text = value.text if isinstance(value, Scalar) else ""
-        if not _HEADER.fullmatch(key.text) or not text.isprintable():
-            known = "names are letters, digits and -, values stand on one line"
-            reading.problem(key, "invalid-header", f'"{key.text}" is no header', known)
-    read = [(key.text, reading.text(value)) for key, value in node.items]
-    return tuple((name, value) for name, value in read if value is not None)
-
-
 def _export(reading: Reading, found: Fields) -> model.Verb | None:
-    destination = found.need("export", reading.text)
+    destination = found.need("export", reading.destination)
     chosen = found.need("fields", reading.named)
     return None if destination is None else model.ExportFields(destination, chosen or ())
 
@@ -186,18 +154,23 @@ def _empty(node: Node | None) -> bool:
 def _targets(reading: Reading, node: Node | None, wants: Wants = "value") -> model.Named:
     for key, _ in node.items if isinstance(node, Mapping) else ():
         _target(reading, key, key.text)
-    return () if node is None else reading.named(node, wants)
+    if node is None or not isinstance(node, Mapping) or wants != "value":
+        return () if node is None else reading.named(node, wants)
+    read = [(key.text, target_value(reading, key.text, value)) for key, value in node.items]
+    return tuple((name, value) for name, value in read if value is not None)
 
 
 def _target(reading: Reading, node: Node, name: str) -> None:
     root, _, rest = name.partition(".")
-    if root not in ("user", "session") or not rest:
+    if root not in ("user", "session", "participant") or not rest:
         said = f'"{name}" cannot be updated'
         known = f'did you mean "user.{name}"?' if "." not in name else ""
-        known = known or "name user.<trait> or session.<variable>"
+        known = known or "name user.<trait>, participant.<field> or session.<variable>"
         reading.problem(node, "invalid-target", said, known)
     elif root == "user":
         reading.check_trait(node, rest)
+    elif root == "participant":
+        check_field(reading, node, rest)
 
 
 def _change_audience(key: str) -> Reader:
@@ -257,7 +230,9 @@ VERBS: dict[str, Reader] = {
     "split": read_split,
     "send": _send,
     "promote": _promote,
-    "webhook": _webhook,
+    "webhook": read_webhook,
+    "call": read_call,
+    "code": read_code,
     "export": _export,
     **dict.fromkeys(UPDATES, _update),
     "add_to": _change_audience("add_to"),

@@ -8,6 +8,7 @@ from transforms.flows import model
 from transforms.flows.load.fields import Fields, fields
 from transforms.flows.load.nodes import Mapping, Node, Scalar, describe
 from transforms.flows.load.problems import quoted, suggest
+from transforms.flows.load.read_campaigns import on_participant
 from transforms.flows.load.read_inbound import on_call, on_inbound, on_incoming
 from transforms.flows.load.values import Reading
 
@@ -165,14 +166,14 @@ def _on_enter(reading: Reading, found: Fields, again: model.Reenter | None) -> m
     if found.read("api", reading.flag) is False:
         node = found.get("api") or found.node
         reading.problem(node, "wrong-kind", "api is false", "leave the trigger out")
-    entered = Reading(reading.report, reading.known.at_hand("entry", "participant"))
+    entered = Reading(reading.report, reading.known.at_hand("entry"))
     where = found.read("where", entered.condition)
     return model.OnEnter(where, again)
 
 
 def _on_flow(reading: Reading, found: Fields, again: model.Reenter | None) -> model.Trigger | None:
     flow = found.need("flow", reading.flow)
-    entered = Reading(reading.report, reading.known.at_hand("entry", "participant"))
+    entered = Reading(reading.report, reading.known.at_hand("entry"))
     where = found.read("where", entered.condition)
     return None if flow is None else model.OnFlow(flow, where, again)
 
@@ -226,6 +227,7 @@ TRIGGERS: dict[str, Reader] = {
     "inbound": on_inbound,
     "call": on_call,
     "incoming": on_incoming,
+    "participant": on_participant,
 }
 """Every kind of trigger by its key."""
 

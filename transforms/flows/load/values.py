@@ -11,7 +11,7 @@ from transforms.flows.expressions import Expr, ExpressionError, ExprProblem
 from transforms.flows.load.known import OWN_TRAITS, Known
 from transforms.flows.load.nodes import ALIAS, Mapping, Node, Scalar, Sequence, describe
 from transforms.flows.load.places import offsets
-from transforms.flows.load.problems import Report, suggest
+from transforms.flows.load.problems import Judge, Report, suggest
 from transforms.flows.model import Limit, Named
 from transforms.flows.times import Delay, Moment, TimeSyntaxError
 from transforms.flows.windows import Window
@@ -40,9 +40,10 @@ def _meant(suggestion: str | None) -> str:
 class Reading:
     """What all readers of one file need: its report and what expressions may name."""
 
-    def __init__(self, report: Report, known: Known) -> None:
+    def __init__(self, report: Report, known: Known, judge: Judge | None = None) -> None:
         self.report = report
         self.known = known
+        self.judge = judge
 
     def problem(
         self,
@@ -147,6 +148,14 @@ class Reading:
         """Read a number, or a sender's name, of the space."""
         return self._listed(node, "number", self.known.numbers, "numbers")
 
+    def connection(self, node: Node) -> str | None:
+        """Read the name of a connection of the space."""
+        return self._listed(node, "connection", self.known.connections, "connections")
+
+    def destination(self, node: Node) -> str | None:
+        """Read the name of a destination of the space."""
+        return self._listed(node, "destination", self.known.destinations, "destinations")
+
     def audience(self, node: Node) -> str | None:
         """Read the name of an audience of the space."""
         return self._listed(node, "audience", self.known.audiences, "audiences")
@@ -154,6 +163,10 @@ class Reading:
     def group(self, node: Node) -> str | None:
         """Read the name of a group of the space."""
         return self._listed(node, "group", self.known.groups, "groups")
+
+    def campaign(self, node: Node) -> str | None:
+        """Read the name of a campaign of the space."""
+        return self._listed(node, "campaign", self.known.campaigns, "campaigns")
 
     def flow(self, node: Node) -> str | None:
         """Read the name of another flow, which stands beside this one where those are known."""

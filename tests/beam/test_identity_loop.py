@@ -1,0 +1,138 @@
+"""What keys tell each other goes through the events topic; a mark that is over leaves no state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+import msgspec
+import pytest
+from apache_beam.utils.timestamp import Timestamp
+
+from tests.kit.pubsub_servers import World, running
+from tests.kit.reminders import DAY, HOUR, LINES, LOGS, MINUTE, SPACE, TEN
+from tests.kit.streams import At, Step, message, run
+from transforms.catalogs import read_once
+from transforms.flows import outputs, signals
+from transforms.flows.identity import looped
+from transforms.flows.signals import Command, Event, Forwarded, Handover, ProfileChange, Signal
+from transforms.flows.step import Done, step
+from transforms.messages import to_signal
+from transforms.run_flows import Decided, Key, RunFlows, Settings
+from transforms.sinks.bundles import Publish
+from transforms.sinks.pubsub import LOOPED
+from transforms.sources.receive import Receive
+
+CATALOG = read_once(LINES).catalog
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    with running("kit") as address:
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", address)
+        found = World(ordered=True)
+        yield found
+        found.close()
+
+
+def cart(user: str, at: int) -> Event:
+    """Make an event that starts the flow."""
+    return Event(id=f"cart-{user}-{at}", user=user, time=at, received=at, name="Cart")
+
+
+def decided(state: bytes | None, *given: Signal) -> tuple[bytes | None, list[outputs.AnyOutput]]:
+    """Run signals of one key on the core."""
+    found: list[outputs.AnyOutput] = []
+    for signal in given:
+        done = step(CATALOG, state, signal)
+        assert isinstance(done, Done)
+        state = done.state
+        found += done.outputs
+    return state, found
+
+
+def published(found: list[outputs.AnyOutput], topic: str) -> None:
+    """Publish outputs as the job does."""
+    pipeline = beam.Pipeline(runner="BundleBasedDirectRunner")
+    given = [((SPACE, o.user), [outputs.encode(o)]) for o in found]
+    made = pipeline | "Outputs" >> beam.Create([given]).with_output_types(list[Decided])
+    each = made | "Each" >> beam.FlatMap(list).with_output_types(Decided)
+    _ = each | "Publish" >> beam.ParDo(Publish(dict.fromkeys(LOOPED, topic)))
+    pipeline.run().wait_until_finish()
+
+
+def test_a_handover_goes_through_the_events_topic(world: World) -> None:
+    """What a key publishes for another comes back in order, and is what the core meant (R8)."""
+    identify = ProfileChange(
+        id="i", user="anon:7", becomes="kim", time=TEN + MINUTE, set={"name": "Kim"}
+    )
+    order = Event(id="o", user="anon:7", time=TEN + 2 * MINUTE, name="Order")
+    _, told = decided(None, cart("anon:7", TEN), identify, order)
+
+    published(told, world.topic)
+    received = [one.message for one in world.pull_all(3)]
+    back = [to_signal(one.data, one.attributes) for one in received]
+
+    assert back == [signal for signal in map(looped, told) if signal is not None]
+    assert [type(one) for one in back] == [Handover, Forwarded, Forwarded]
+    assert {one.ordering_key for one in received} == {"kim"}
+    _, found = decided(None, *back)  # type: ignore[arg-type]
+    assert [o.goal for o in found if isinstance(o, outputs.Conversion)] == ["ordered"]
+
+
+@pytest.mark.parametrize(("joins", "user"), [(True, "anon:7"), (False, "kim")])
+def test_a_job_that_hears_nothing_of_itself_joins_no_keys(joins: bool, user: str) -> None:
+    """Without a topic for handovers an identify is the user's: no state is handed to nobody (R8)."""
+    body = {"type": "identify", "messageId": "i", "timestamp": TEN, "userId": "kim"}
+    given = message(msgspec.json.encode(body | {"anonymousId": "7"}), TEN)
+
+    (found,) = Receive(LOGS, SPACE, joins).process(given[0], Timestamp(micros=TEN * 1000))
+
+    assert isinstance(found, tuple)
+    assert found[0] == (SPACE, user)
+    signal = signals.decode(found[1])
+    assert isinstance(signal, ProfileChange)
+    assert (signal.becomes is None) is not joins
+
+
+HELD: list[bytes | None] = []
+
+
+class Seen(RunFlows):
+    """The job's step, and beside it what is stored of the user before each signal."""
+
+    def process(
+        self, element: tuple[Key, bytes], state: Any = RunFlows.STATE, wake: Any = RunFlows.ALARM
+    ) -> Any:
+        HELD.append(state.read())
+        return super().process(element, state, wake)
+
+
+def test_a_mark_that_is_over_leaves_no_state() -> None:
+    """After 30 days an erased user's state is cleared: who comes then is new (R32)."""
+    erase = Command(id="x", user="kim", time=TEN + MINUTE, received=TEN + MINUTE, what="erase")
+    again = cart("kim", TEN + 31 * DAY)
+
+    def arrives(*given: Signal) -> Step:
+        return [
+            (((SPACE, s.user), signals.encode(s)), s.received or 0)  # type: ignore[union-attr]
+            for s in given
+        ]
+
+    steps: list[Step] = [
+        TEN - 1,
+        arrives(cart("kim", TEN)),
+        TEN + MINUTE,
+        arrives(erase),
+        TEN + 30 * DAY + HOUR,
+        arrives(again),
+    ]
+    HELD.clear()
+    flows = Seen(LOGS, Settings(until=TEN + 31 * DAY, clock=At()))
+    made = run(steps, tuple[Key, bytes], lambda given: given | "Run" >> beam.ParDo(flows))
+
+    found = [outputs.decode(encoded) for _, encoded in made.outputs]
+    numbers = [o.sequence for o in found if isinstance(o, outputs.FlowState | outputs.Erased)]
+    assert numbers == [1, 2, 1]
+    assert [blob is None for blob in HELD] == [True, False, True]

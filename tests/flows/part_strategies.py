@@ -1,0 +1,238 @@
+"""Random parts of flows: names, times, conditions, triggers, exits, and the space they are of."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from transforms.flows import expressions, model, times, windows
+from transforms.flows.plan import keyword
+from transforms.flows.templates import load_template
+
+CHANNELS = ("email", "sms")
+SPACE = model.Space(
+    channels=(
+        model.Channel("email", "email"),
+        model.Channel("sms", "phone", parts="gsm", tracks=("clicks",)),
+    ),
+    agents=(model.Agent("desk", "email"), model.Agent("line", "sms")),
+    numbers=(model.Number("4711", ("sms",), ("sms",)), model.Number("Shop, 2", ("sms",), ())),
+    topics=(model.Topic("marketing"), model.Topic("news", opt_in=True)),
+    audiences=(
+        model.Audience("vip", expressions.parse("user.total >= 200")),
+        model.Audience("testers"),
+    ),
+    groups=(model.Group("lane"),),
+    campaigns=(model.Campaign("winter", (("size", "number"),), ("new", "done")),),
+    connections=(model.Connection("bureau", "https://api.example.com"),),
+    destinations=(model.Destination("crm", "topic", "leads"),),
+)
+TEMPLATES = {name: load_template(name, "Hello").value for name in ("welcome", "offer")}
+
+_WORDS = st.sampled_from(
+    ["Cart Updated", "A: b", "#1", "- x", "it's", 'say "hi"', "true", "null", "12", "{x}", "a, b"]
+)
+texts = _WORDS | st.text(min_size=1, max_size=20).filter(str.strip)
+names = st.from_regex(r"[a-z][a-z0-9_]{0,9}", fullmatch=True)
+keys = st.sampled_from(["n", "first name", "no", "a: b", "Über"]) | names
+zones = st.none() | st.sampled_from(["Europe/Berlin", "UTC"])
+
+delays = st.sampled_from(["30m", "12h", "2d", "1w", "1mo", "2 days at 09:00"]).map(
+    times.parse_delay
+)
+moments = st.sampled_from(
+    ["09:00", "daily at 10:00", "mon-fri 09:00", "2026-12-24 09:00", "user.trial_end - 3d at 09:00"]
+).map(times.parse_moment)
+dates = st.sampled_from(
+    ["user.birthday", "user.birthday - 3d at 09:00", "anniversary of user.birthday at 10:00"]
+).map(times.parse_moment)
+recurring = st.sampled_from(["mon 09:00", "daily at 10:00", "2026-12-24 09:00"]).map(
+    times.parse_moment
+)
+window = st.sampled_from(["09:00-18:00", "mon-fri 09:00-18:00, sat 10:00-14:00"]).map(
+    windows.parse_window
+)
+conditions = st.sampled_from(
+    [
+        "user.total >= 20",
+        'user.plan == "free: all"',
+        'user.city in ["Berlin", "Köln"]',
+        'user.phone is set and not (user.plan == "it\'s" or user.age between 18 and 30)',
+        'count(event "Order Completed" where event.total > 10 within last 90d) >= 2',
+        '"#" == user.x',
+        "visit.count >= 3 and visit.last more than 1d ago",
+        'user.comment contains "a sentence that is long enough to need more than one line of text"',
+    ]
+).map(expressions.parse)
+values = st.sampled_from(
+    ["user.total", "entry.cart_id", '"warm"', "12", "true", "user.total * 0.1", '["a", "b"]']
+).map(expressions.parse)
+numbers = st.sampled_from(["user.total", "12", "user.total * 0.1"]).map(expressions.parse)
+optional_condition = st.none() | conditions
+named = st.dictionaries(keys, values, max_size=3).map(lambda found: tuple(found.items()))
+
+_PLANS = st.sampled_from(['"free"', "12", "user.former_plan"]).map(expressions.parse)
+
+limits = st.builds(
+    model.Limit,
+    st.integers(1, 9),
+    st.sampled_from(["7d", "day", "month"]).map(times.parse_period),
+)
+reenter = st.just(model.Reenter(allowed=False)) | st.builds(
+    model.Reenter,
+    st.just(True),
+    st.none() | delays,
+    st.lists(limits, max_size=2).map(tuple),
+)
+again = st.none() | reenter
+matches = st.builds(model.EventMatch, texts, optional_condition)
+
+keywords = st.lists(texts, max_size=3, unique_by=keyword).map(
+    lambda found: tuple(word.strip() for word in found)
+)
+places = st.sampled_from([("4711", None), ("Shop, 2", "sms"), (None, "sms")])
+heard = st.none() | st.sampled_from(
+    ["message.as_number > 3", 'message.text contains "a" and user.age > 1', "not message.call"]
+).map(expressions.parse)
+
+triggers = st.one_of(
+    st.builds(
+        lambda words, to, *more: model.OnInbound(words, *to, *more), keywords, places, heard, again
+    ),
+    st.builds(model.OnCall, st.just("4711"), st.none() | st.just("sms"), heard, again),
+    st.builds(model.OnIncoming, st.just("sms"), heard, again),
+    st.builds(model.OnEvent, matches, again),
+    st.builds(
+        model.OnCombination,
+        st.sampled_from(["all", "any", "sequence", "without"]),
+        st.lists(matches, min_size=2, max_size=3).map(tuple),
+        delays,
+        again,
+    ),
+    st.builds(
+        model.OnProfile,
+        names,
+        st.none() | _PLANS,
+        st.none() | _PLANS,
+        st.none() | delays,
+        optional_condition,
+        again,
+    ),
+    st.builds(model.OnAudience, st.just("vip"), st.sampled_from(["entered", "left"]), again),
+    st.builds(model.OnDate, dates, st.booleans(), optional_condition, again),
+    st.builds(model.OnSchedule, recurring, st.just("vip"), again),
+    st.builds(model.OnEnter, optional_condition, again),
+    st.builds(model.OnFlow, names, optional_condition, again),
+    st.builds(model.OnTag, texts, st.sampled_from(["added", "removed"]), again),
+    st.builds(
+        model.OnCommunication, st.sampled_from(["updated", "ended"]), optional_condition, again
+    ),
+)
+launched = st.sampled_from(["member", "launch"])
+predefined = st.one_of(
+    st.builds(model.OnAudience, st.just("vip"), launched, again),
+    st.builds(model.OnTag, texts, launched, again),
+    st.builds(model.OnPeople, again),
+)
+_JOINED = st.none() | st.sampled_from(
+    ["participant.size > 3", 'participant.status == "new"', "participant.size is not set"]
+).map(expressions.parse)
+joined = st.one_of(
+    st.builds(model.OnParticipant, st.just("created"), st.none(), st.booleans(), _JOINED, again),
+    st.builds(
+        model.OnParticipant,
+        st.just("updated"),
+        st.none() | st.sampled_from(["size", "status"]),
+        st.just(False),
+        _JOINED,
+        again,
+    ),
+)
+exits = st.one_of(
+    st.builds(model.ExitEvent, matches),
+    st.builds(model.ExitWhen, conditions),
+    st.builds(model.ExitAudience, st.just("vip")),
+)
+schedules = st.builds(
+    model.Schedule,
+    st.none() | st.just("2026-01-01T00:00"),
+    st.none() | st.just("2026-12-31"),
+    st.sampled_from(["drain", "stop"]),
+)
+"""Without ``indefinitely``, which what is entered at one moment must not say."""
+
+_TARGETS = st.sampled_from(["user.stage", "session.n", "user.list"])
+_UPDATES = st.dictionaries(_TARGETS, values, max_size=2).map(lambda found: tuple(found.items()))
+_INCREMENTS = st.dictionaries(_TARGETS, numbers, max_size=2).map(lambda found: tuple(found.items()))
+_TAGS = st.lists(texts, max_size=2).map(tuple)
+
+_HEADERS = st.dictionaries(
+    st.sampled_from(["X-A", "Content-Type", "Accept"]),
+    st.sampled_from(["text/plain; charset=utf-8", "#1", "a: b"]),
+    max_size=2,
+).map(lambda found: tuple(found.items()))
+
+updates = st.builds(
+    model.Update,
+    _UPDATES,
+    st.lists(_TARGETS, max_size=2).map(tuple),
+    _INCREMENTS,
+    _UPDATES,
+    _TAGS,
+    _TAGS,
+).filter(lambda verb: verb != model.Update())
+effects = st.one_of(
+    updates,
+    st.builds(
+        model.CallWebhook,
+        st.just("https://example.com/hook"),
+        st.sampled_from(["POST", "PUT"]),
+        st.none(),
+        _HEADERS,
+        st.none() | st.sampled_from(sorted(TEMPLATES)),
+        named,
+    ),
+    st.builds(model.ExportFields, st.just("crm"), named),
+    st.builds(model.ChangeAudience, st.just("testers"), st.booleans()),
+    st.builds(model.EmitEvent, texts, named),
+    st.builds(model.Enroll, names, named),
+    st.builds(model.CancelAll),
+    st.builds(model.Leave, st.lists(names, min_size=1, max_size=3).map(tuple)),
+)
+plain = st.one_of(
+    effects,
+    st.builds(model.Wait, delays),
+    st.builds(model.WaitWindow, window),
+    st.builds(model.Promote, texts, texts, st.none() | delays, optional_condition),
+)
+
+
+CODES = (
+    "def run(total, plan):\n    # a plan: free, or 'pro'\n\n    return {\"gold\": total}\n",
+    'LIMIT = 3\n\n\ndef run(plan, total=None):\n    """Say yes."""\n    return {"a": [LIMIT]}\n',
+)
+_INPUTS = st.tuples(values, values).map(lambda v: (("total", v[0]), ("plan", v[1])))
+_STORES = st.dictionaries(names, st.sampled_from(["a", "a.b[0].c-d"]), max_size=2).map(
+    lambda found: tuple((k, v) for k, v in found.items() if k != "status")
+)
+
+
+def _month(delay: model.Delay) -> bool:
+    return times.longest(delay) <= 30 * times.DAY
+
+
+@st.composite
+def _call(draw: st.DrawFn, to: st.SearchStrategy[str]) -> model.CallApi:
+    after = draw(st.none() | delays.filter(_month))
+    connection = draw(st.none() | st.just("bureau"))
+    return model.CallApi(
+        url=draw(st.sampled_from(["/", "/x?y=#1"])) if connection else "https://example.com/hook",
+        method=draw(st.sampled_from(["GET", "POST"])),
+        connection=connection,
+        headers=draw(_HEADERS),
+        template=draw(st.none() | st.sampled_from(sorted(TEMPLATES))),
+        data=draw(named),
+        store=draw(_STORES),
+        timeout=after,
+        timeout_then=draw(st.none() | to) if after else None,
+        error=draw(st.none() | to),
+    )

@@ -1,0 +1,61 @@
+"""One person by several keys: what keys tell each other, delivered in any order between them."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+
+from transforms.flows import outputs as out
+from transforms.flows.catalog import Catalog
+from transforms.flows.identity import looped
+from transforms.flows.signals import Signal, Time
+from transforms.flows.step import Done, step
+
+MOST = 5_000
+
+
+class Keys:
+    """The states of some keys, and the messages under way: in order from one key to another."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.states: dict[str, bytes | None] = {}
+        self.wakes: dict[str, int | None] = {}
+        self.outputs: list[out.AnyOutput] = []
+        self.ways: dict[tuple[str, str], deque[Signal]] = {}
+        self.delivered = 0
+        self.given: list[Signal] = []
+
+    def give(self, signal: Signal) -> tuple[out.AnyOutput, ...]:
+        """Hand a signal to its key; what that tells other keys is under way then."""
+        self.given.append(signal)
+        done = step(self.catalog, self.states.get(signal.user), signal)
+        assert isinstance(done, Done)
+        self.states[signal.user], self.wakes[signal.user] = done.state, done.wake_at
+        self.outputs += done.outputs
+        for output in done.outputs:
+            told = looped(output)
+            if told is not None:
+                way = (signal.user, told.user)
+                self.ways.setdefault(way, deque()).append(told)
+        return done.outputs
+
+    @property
+    def busy(self) -> list[tuple[str, str]]:
+        """The ways on which something is to be delivered."""
+        return sorted(way for way, queue in self.ways.items() if queue)
+
+    def deliver(self, rng: random.Random, most: int = MOST) -> None:
+        """Deliver some of what is under way, from ways drawn by chance."""
+        while most and (ways := self.busy):
+            most -= 1
+            self.delivered += 1
+            assert self.delivered < MOST, "what keys tell each other comes to no end"
+            self.give(self.ways[rng.choice(ways)].popleft())
+
+    def finish(self, rng: random.Random, until: int) -> None:
+        """Deliver all, then let the time pass for all keys."""
+        self.deliver(rng)
+        for key in sorted(self.states):
+            self.give(Time(user=key, at=until))
+        self.deliver(rng)

@@ -1,0 +1,228 @@
+"""Random steps of random flows, as the text that people write: every kind of step."""
+
+from __future__ import annotations
+
+import random
+
+EVENTS = ("A", "B", "C", "D")
+ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "UTC")
+QUIET = (None, "21:00-08:00", "22:00-06:00", "sat-sun 00:00-24:00, 23:00-07:00")
+CONDITIONS = (
+    'user.plan == "pro"',
+    'user.plan != "pro"',
+    "user.score > 3",
+    "user.plan is set",
+    'not (user.plan == "free")',
+    'count(event "A" within last 2d) >= 2',
+    'sum(event.v of event "B" within last 5d) > 20',
+    'last(event "C") more than 1d ago',
+    "user.seen more than 2d ago",
+    "user.seen within last 12h",
+    "audience.vip",
+    "audience.busy",
+    "tag.hot",
+    "user.day is today",
+    'communication.status == "active"',
+    "message.as_number >= 3",
+    'message.text == "yes"',
+    "visit.count >= 3",
+    "visit.events > 2 and visit.last more than 1h ago",
+)
+LAUNCHES = (
+    "{audience: vip, when: member}",
+    "{audience: vip, when: launch}",
+    "{audience: busy, when: launch}",
+    "{tag: hot, when: member}",
+    "{tag: hot, when: launch}",
+)
+MOMENTS = ('"09:00"', "mon 08:30", "user.day at 10:00", "user.day + 1d", "user.day - 2d at 07:00")
+DURATIONS = ("10m", "1h", "5h", "1d", "2d", "1 day at 09:00", "1mo")
+STAYS = ("20s", "10m", "20m", "1h")
+WINDOWS = ("mon-fri 09:00-18:00", "22:00-02:00", "08:00-20:00")
+SENDING = ("mon-fri 09:00-18:00", "20:00-10:00", "08:00-20:00")
+
+
+def messages(rng: random.Random) -> list[str]:
+    """Write steps that send and send again, so that caps and windows have work."""
+    pause = rng.choice(("10m", "1h", "5h"))
+    last = rng.choice(("over", "stop"))
+    sends = [_send(rng, last, last), _send(rng, "pause", "pause"), _send(rng, "s1", "pause")]
+    lines = [f"  s0: {sends[2]}", f"  s1: {sends[1]}", f"  pause: {{wait: {pause}, then: s2}}"]
+    stop = ["  stop: {cancel: all, then: over}"] if last == "stop" else []
+    return [*lines, f"  s2: {sends[0]}", *stop, "  over: {end: done}"]
+
+
+def steps(rng: random.Random, flows: int) -> list[str]:
+    """Write steps that lead forward; only after a wait may one lead back."""
+    count = rng.choice((1, 2, 3, 4, 6))
+    lines, senders = [], []
+    for n in range(count):
+        last = n == count - 1
+        then = "" if last else f"s{n + 1}"
+        later = [f"s{m}" for m in range(n + 1, count)] or ["over"]
+        verb, extra = _verb(rng, n, flows, then or "over", later, senders)
+        lines += [f"  s{n}: {verb}", *extra]
+    lines.append("  over: {end: done}")
+    return lines
+
+
+def _verb(
+    rng: random.Random, n: int, flows: int, then: str, later: list[str], senders: list[str]
+) -> tuple[str, list[str]]:
+    other = rng.choice(later)
+    kind = rng.choice(
+        "wait wait visit wait_until wait_in wait_for wait_for if match split send send send promote webhook"
+        " export update audience emit loop enroll enroll leave cancel call call code code".split()
+    )
+    match kind:
+        case "wait":
+            return f"{{wait: {rng.choice(DURATIONS)}, then: {then}}}", []
+        case "visit":
+            lasts = rng.choice(STAYS)
+            gone = rng.choice(("", f", gone: {other}"))
+            return f"{{wait: {lasts} in visit{gone}, then: {then}}}", []
+        case "wait_until":
+            missing = rng.choice(("", f", missing: {other}"))
+            past = rng.choice(("", ", past: exit"))
+            return f"{{wait_until: {rng.choice(MOMENTS)}{missing}{past}, then: {then}}}", []
+        case "wait_in":
+            return f"{{wait_in: '{rng.choice(WINDOWS)}', then: {then}}}", []
+        case "wait_for":
+            return _wait_for(rng, then, later, senders), []
+        case "if":
+            when = rng.choice(CONDITIONS)
+            return f"{{if: [{{when: '{when}', then: {other}}}], else: {then}}}", []
+        case "match":
+            cases = f"{{inbound: [yes, word0], then: {other}}}"
+            cases += rng.choice(("", f", {{inbound: any, then: {rng.choice(later)}}}"))
+            return f"{{match_message: [{cases}], else: {then}}}", []
+        case "split":
+            redraw = rng.choice(("", ", redraw: true"))
+            holdout = rng.choice((True, False))
+            shares = "one: 60%, two: 30%, off: 10% holdout" if holdout else "one: 70%, two: 30%"
+            return f"{{split: {{{shares}}}, then: {{one: {then}, two: {other}}}{redraw}}}", []
+        case "send":
+            senders.append(f"s{n}")
+            return _send(rng, then, other), []
+        case "promote":
+            more = rng.choice(("", ", for: 1d", f", while: '{rng.choice(CONDITIONS)}'"))
+            return (
+                f"{{promote: {rng.choice(('hero', 'side'))}, show: p{n}{more}, then: {then}}}",
+                [],
+            )
+        case "webhook":
+            url = "https://api.example.com/x"
+            return f'{{webhook: "{url}", data: {{k: entry.k, v: user.score}}, then: {then}}}', []
+        case "call":
+            more = rng.choice(("", f", error: {other}", f", timeout: {{after: 2h, then: {other}}}"))
+            data = "data: {k: entry.k, v: user.score}, store: {n: a.n}"
+            return f"{{call: /x, connection: api, {data}{more}, then: {then}}}", []
+        case "code":
+            return _code(rng, n, then, other)
+        case "export":
+            return f"{{export: dest, fields: {{k: entry.k, plan: user.plan}}, then: {then}}}", []
+        case "update":
+            return _update(rng, then), []
+        case "audience":
+            return f"{{{rng.choice(('add_to', 'remove_from'))}: vip, then: {then}}}", []
+        case "emit":
+            return f"{{emit: {rng.choice(EVENTS)}, with: {{k: entry.k, v: '7'}}, then: {then}}}", []
+        case "enroll":
+            if not flows:
+                return f"{{cancel: all, then: {then}}}", []
+            return f"{{enroll: f{flows - 1}, with: {{k: entry.k}}, then: {then}}}", []
+        case "cancel":
+            return f"{{cancel: all, then: {then}}}", []
+        case "leave":
+            return f"{{leave: [f{rng.randrange(max(flows, 1))}], then: {then}}}", []
+        case _:
+            when = rng.choice(CONDITIONS)
+            back = f"s{rng.randrange(n + 1)}"
+            return (
+                f"{{if: [{{when: '{when}', then: {then}}}], else: r{n}}}",
+                [f"  r{n}: {{wait: {rng.choice(('6h', '1d'))}, then: {back}}}"],
+            )
+
+
+def _code(rng: random.Random, n: int, then: str, other: str) -> tuple[str, list[str]]:
+    """Write a function that now and then fails, and a step that uses what it returns."""
+    body = rng.choice(
+        (
+            "return {'n': (v or 0) * 2, 'k': k}",
+            "return {'n': 10 / len(k or '')}",
+            "return {'big': ['x' * 99] * 999} if v else {'n': 1}",
+            "return v",
+        )
+    )
+    error = rng.choice(("", f"\n    error: {other}"))
+    inputs = "{k: entry.k, v: user.score}"
+    lines = [f"      def run(k, v):\n        {body}\n    with: {inputs}{error}\n    then: u{n}"]
+    return "\n    code: |", [
+        *lines,
+        f"  u{n}: {{update: {{session.mark: session.s{n}.n}}, then: {then}}}",
+    ]
+
+
+def _wait_for(rng: random.Random, then: str, later: list[str], senders: list[str]) -> str:
+    cases = []
+    for _ in range(rng.choice((1, 2, 3))):
+        target = rng.choice(later)
+        cases.append(
+            rng.choice(
+                (
+                    f"{{event: {rng.choice(EVENTS)}, then: {target}}}",
+                    f"{{event: B, where: event.k == entry.k, then: {target}}}",
+                    f"{{when: '{rng.choice(CONDITIONS)}', then: {target}}}",
+                    f"{{enters: vip, then: {target}}}",
+                    f"{{leaves: busy, then: {target}}}",
+                    f"{{inbound: [Yes, word0], number: 4711, then: {target}}}",
+                    f"{{inbound: no, channel: log, then: {target}}}",
+                    f"{{inbound: any, channel: sms, then: {target}}}",
+                    f"{{inbound: any, where: message.as_number > 3, then: {target}}}",
+                    f"{{call: true, then: {target}}}",
+                )
+            )
+        )
+    if senders:
+        status = rng.choice(("opened", "delivered", "failed", "replied"))
+        asked = rng.choice(("", "", ", where: communication.choice is set"))
+        cases.append(f"{{{status}: {rng.choice(senders)}{asked}, then: {rng.choice(later)}}}")
+    more = rng.choice(("", "", ", rank: true"))
+    if not more and rng.random() < 0.3:
+        again = f"{{event: {rng.choice(EVENTS)}}}"
+        cases.append(rng.choice((again, "{inbound: any, number: 4711}", "{call: true}")))
+        more = ", repeat: restart"
+    timeout = f", timeout: {{after: {rng.choice(DURATIONS)}, then: {then}}}"
+    return f"{{wait_for: [{', '.join(cases)}]{timeout}{more}}}"
+
+
+def _send(rng: random.Random, then: str, other: str) -> str:
+    channel = rng.choice(("email", "sms", "log"))
+    agents = {"email": ["agent: desk", "track: []"], "sms": ["agent: line", "links: short"]}
+    parts = [f"send: {channel}", "template: note"]
+    parts += rng.choice(([], [], agents.get(channel, [])))
+    parts += rng.choice(([], ["topic: news"], ["topic: club"]))
+    parts += rng.choice(([], [], ['at: "18:00"'], ["at: user.day at 12:00"]))
+    parts += rng.choice(([], [], [f"window: '{rng.choice(SENDING)}'"]))
+    parts += rng.choice(([], [], ["validity: 6h"]))
+    late = ["failover: [sms, log]", "failover_after: 2h"]
+    parts += rng.choice(([], [], ["failover: [log]"], ["failover: [sms, log]"], late))
+    parts += rng.choice(([], [], ["keep: true"]))
+    parts += rng.choice(([], [f"capped: {other}"], [f"no_consent: {other}"]))
+    return "{" + ", ".join([*parts, f"then: {then}"]) + "}"
+
+
+def _update(rng: random.Random, then: str) -> str:
+    change = rng.choice(
+        (
+            "update: {user.plan: '\"pro\"'}",
+            "update: {session.mark: entry.k}",
+            "update: {user.score: message.as_number, user.list: message.text}",
+            "increment: {user.score: '1'}",
+            "append: {user.list: entry.k}",
+            "unset: [user.plan]",
+            "tag: [hot]",
+            "untag: [hot]",
+        )
+    )
+    return f"{{{change}, then: {then}}}"

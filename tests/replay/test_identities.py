@@ -1,0 +1,147 @@
+"""A back-test sees one key for each user, an audit goes by the handovers of its log (R8, R32)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.identities import key_at
+from tests.replay import kit
+from tests.replay.kit import DAY, START, Record, track
+from towpath.request import _own_records
+from transforms.decode import decode_json
+from transforms.flows import outputs as out
+from transforms.flows.identity import looped
+from transforms.flows.publish import catalog_of
+from transforms.flows.signals import Signal
+from transforms.flows.step import Done, step
+from transforms.messages import to_envelope
+from transforms.sources.raw import Bad
+
+HOUR = 3_600_000
+
+
+def anonymous(number: int, visitor: str, event: str, at: int, **more: Any) -> Record:
+    """Make a record of a visitor."""
+    return track(number, "", event, at, userId=None, anonymousId=visitor, **more)
+
+
+def identify(number: int, at: int, **ids: str) -> Record:
+    """Make an identify, or an alias with a ``previousId``."""
+    kind = "alias" if "previousId" in ids else "identify"
+    return {"type": kind, "messageId": f"m{number}", "timestamp": at} | ids
+
+
+def entered(folder: Path, records: list[Record], *more: str) -> list[str]:
+    """Replay records; return the users who entered the flow."""
+    events = kit.write_lines(folder / "events.jsonl", records)
+    done = kit.replay(folder / "out", events, more=["--shards", "1", *more])
+    assert done.code == 0, done.err
+    rows = kit.rows(folder / "out", "transition")
+    return [row["user"] for row in rows if row["what"] == "entered"]
+
+
+def test_what_a_visitor_did_counts_for_the_user(tmp_path: Path) -> None:
+    """What was done before the identify is the user's, and nobody is two (R8)."""
+    records = [
+        anonymous(1, "a7", "Signup", START, properties={"plan": "free"}),
+        identify(2, START + HOUR, userId="kim", anonymousId="a7"),
+        track(3, "kim", "Purchase", START + DAY, properties={"amount": 20.5}),
+    ]
+
+    assert entered(tmp_path, records) == ["kim"]
+    (goal,) = kit.rows(tmp_path / "out", "conversion")
+    assert goal["user"] == "kim"
+
+
+def test_the_order_of_the_input_does_not_matter(tmp_path: Path) -> None:
+    """An identify at the end of the input is found all the same (R3, R8)."""
+    records = [
+        identify(2, START + HOUR, userId="kim", anonymousId="a7"),
+        anonymous(1, "a7", "Signup", START, properties={"plan": "free"}),
+    ]
+
+    assert entered(tmp_path, records[::-1]) == entered(tmp_path, records) == ["kim"]
+
+
+MOVES = {
+    "anon:a": [(10, "kim"), (20, "lee")],
+    "kim": [(30, "mia")],
+    "x": [(5, "y")],
+    "y": [(6, "x")],
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "t", "to"),
+    [
+        ("anon:a", 1, "mia"),
+        ("anon:a", 19, "mia"),
+        ("anon:a", 20, "lee"),
+        ("kim", 5, "mia"),
+        ("lee", 5, "lee"),
+        ("x", 9, "y"),
+    ],
+)
+def test_who_is_whom(key: str, t: int, to: str) -> None:
+    """What is before the first identify goes to that one's user, what is later to the newest; a
+    cycle ends where it began (R8).
+    """
+    assert key_at(MOVES, key, t) == to
+
+
+def test_a_replay_obeys_an_erasure(tmp_path: Path) -> None:
+    """Of a user who was erased later nothing older comes back, what is newer begins afresh (R32)."""
+    erase = {"type": "command", "messageId": "x", "userId": "kim", "what": "erase"}
+    records = [
+        track(1, "kim", "Signup", START, properties={"plan": "free"}),
+        erase | {"timestamp": START + DAY},
+        track(2, "lee", "Signup", START, properties={"plan": "free"}),
+        track(3, "kim", "Signup", START + 2 * DAY, properties={"plan": "free"}),
+    ]
+
+    assert sorted(entered(tmp_path, records)) == ["kim", "lee"]
+    times = [row["at"] for row in kit.rows(tmp_path / "out", "transition") if row["user"] == "kim"]
+    assert min(times).timestamp() * 1000 == START + 2 * DAY
+    (erased,) = kit.rows(tmp_path / "out", "erased")
+    assert erased["user"] == "kim"
+
+
+def test_an_audit_goes_by_handovers(tmp_path: Path) -> None:
+    """A log with what keys told each other gives the rows of the live run (R3, R8)."""
+    records = [
+        anonymous(1, "a7", "Signup", START, properties={"plan": "free"}),
+        identify(2, START + HOUR, userId="kim", anonymousId="a7"),
+        anonymous(3, "a7", "Purchase", START + DAY, properties={"amount": 20.5}),
+    ]
+    catalog = catalog_of(_own_records([kit.WELCOME], None))
+    states: dict[str, bytes | None] = {}
+    log: list[Signal] = []
+    live: list[out.AnyOutput] = []
+    for record in records:
+        signal = decode_json(json.dumps(record).encode())
+        assert not isinstance(signal, Bad)
+        left: list[Signal] = [signal]
+        while left:
+            log.append(left.pop(0))
+            decided = step(catalog, states.get(log[-1].user), log[-1])
+            assert isinstance(decided, Done)
+            states[log[-1].user] = decided.state
+            live += decided.outputs
+            left += filter(None, map(looped, decided.outputs))
+    folder = tmp_path / "audit"
+    folder.mkdir()
+    events = folder / "events.jsonl"
+    events.write_bytes(b"".join(to_envelope(signal) + b"\n" for signal in log))
+    done = kit.replay(folder / "out", events, more=["--shards", "1", "--audit"])
+    assert done.code == 0, done.err
+
+    rows = {
+        row["id"] for kind in ("transition", "conversion") for row in kit.rows(folder / "out", kind)
+    }
+    before = {o.id for o in live if isinstance(o, out.Transition | out.Conversion)}
+    assert before <= rows
+    assert any(isinstance(o, out.Conversion) and o.user == "kim" for o in live)

@@ -1,0 +1,75 @@
+"""Tables without erased users: the sums stay, the people go (R32)."""
+
+from __future__ import annotations
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+import schemas
+from transforms.blanking import IDENTIFYING, blanked, identifying
+from transforms.flows.outputs import AnyOutput, Erased, Message, Transition
+from transforms.records import arrow_schema, fields, name_of, to_row
+
+
+def message(number: int, user: str, at: int) -> Message:
+    """Make a message to a user."""
+    return Message(
+        f"m{number}", user, at, "cart", 1, "s", "remind", f"m{number}", "email",
+        f"{user}@example.com", "note", "v1", {"user": {"name": user}},
+    )  # fmt: skip
+
+
+def moved(number: int, user: str, at: int) -> Transition:
+    """Make a row of a session with a key."""
+    return Transition(
+        f"t{number}", user, at, "cart", 1, "s", "remind", "reached", f"key of {user}", 1, "c"
+    )
+
+
+GONE = [Erased(id="x", user="kim", at=20, sequence=3, until=99)]
+
+
+def read(rows: list[AnyOutput], columns: str) -> list[tuple]:
+    """Read a table through the query."""
+    kind = name_of(rows[0])
+    with duckdb.connect() as db:
+        for name, found in ((kind, rows), ("erased", GONE)):
+            db.register(name, pa.Table.from_pylist(list(map(to_row, found)), arrow_schema(name)))
+        return db.sql(
+            f"select {columns} from ({blanked(kind, kind, 'erased')}) order by id"
+        ).fetchall()
+
+
+def test_rows_of_an_erased_user_are_blanked() -> None:
+    """Rows until the erasure lose user, address and data, and are counted as before; later ones stay."""
+    rows = [
+        message(1, "kim", 10),
+        message(2, "kim", 20),
+        message(3, "kim", 21),
+        message(4, "lee", 10),
+    ]
+
+    assert read(rows, '"user", address, data is null, flow') == [
+        (None, None, True, "cart"),
+        (None, None, True, "cart"),
+        ("kim", "kim@example.com", False, "cart"),
+        ("lee", "lee@example.com", False, "cart"),
+    ]
+    assert read([moved(1, "kim", 5)], '"user", key, step') == [(None, None, "remind")]
+
+
+@pytest.mark.parametrize("kind", schemas.OUTPUTS)
+def test_every_table_knows_what_identifies(kind: str) -> None:
+    """Every table blanks its user, and every map of free form but where users stand (R32)."""
+    free = {field.name for field in fields(kind) if field.kind == "json"}
+
+    assert "user" in identifying(kind)
+    assert free - {"flows", "promotions"} <= set(identifying(kind))
+
+
+def test_every_column_named_is_somewhere() -> None:
+    """No column is named that no table has."""
+    known = {field.name for kind in schemas.OUTPUTS for field in fields(kind)}
+
+    assert set(IDENTIFYING) <= known

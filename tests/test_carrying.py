@@ -1,0 +1,127 @@
+"""A user's state taken out and put in again: nothing changes, and nothing else is taken in."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.kit.histories import history
+from tests.kit.worlds import DAY, world
+from transforms.flows import outputs as out
+from transforms.flows.codec import decode
+from transforms.flows.publish import catalog_of, records_of
+from transforms.flows.signals import Command, Event, Signal, Time
+from transforms.flows.state_data import from_data, to_data
+from transforms.flows.step import Done, fold, step
+
+
+def ran(catalog: Any, state: bytes | None, *given: Signal) -> tuple[bytes | None, list[bytes]]:
+    """Run signals; return the state and the encoded outputs."""
+    done = fold(catalog, state, given)
+    assert isinstance(done, Done)
+    return done.state, [out.encode(output) for output in done.outputs]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_round_trip_is_exact(seed: int) -> None:
+    """Exported, carried as JSON and imported for nobody, a user goes on byte for byte."""
+    clean = history(world(seed % 30), seed)
+    catalog, half = clean.world.catalog(), len(clean.handled) // 2
+    first = [given.signal for given in clean.handled[: half + 1]]
+    rest = [given.signal for given in clean.handled[half + 1 :]]
+    at = clean.handled[half].at
+    base = {"id": "move", "user": clean.user, "time": at, "received": at}
+
+    state, found = ran(catalog, None, *first, Command(what="export", **base))
+    exported = out.decode(found[-1])
+    while not isinstance(exported, out.StateExport):
+        found.pop()
+        exported = out.decode(found[-1])
+    data = msgspec.json.decode(msgspec.json.encode(exported.data))
+    there, _ = ran(catalog, None, Command(what="import", data={"state": data}, **base))
+
+    until = Time(user=clean.user, at=clean.until)
+    assert ran(catalog, there, *rest, until) == ran(catalog, state, *rest, until)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_state_is_readable(seed: int) -> None:
+    """What is exported is plain JSON with names, and is read as the same state."""
+    clean = history(world(seed), seed + 500)
+    assert clean.state is not None
+    state = decode(clean.state)
+    data = to_data(state)
+
+    assert from_data(msgspec.json.decode(msgspec.json.encode(data))) == state
+    assert data["clock"] == state.clock
+    assert [s["id"] for s in data.get("sessions", [])] == [s.id for s in state.sessions]
+
+
+FLOW = "flow: cart\nenter: [{event: Cart}]\nsteps:\n  pause: {wait: 1d}\n"
+START = 1_772_323_200_000
+
+
+def exported() -> tuple[Any, dict[str, Any]]:
+    """Return a catalog, and the data of a user with a session."""
+    catalog = catalog_of(records_of({"cart": FLOW}, "space: shop", {}))
+    cart = Event(id="c", user="kim", time=START, name="Cart")
+    _, found = ran(catalog, None, cart, Command(what="export", id="x", user="kim", time=START))
+    (told,) = [o for o in map(out.decode, found) if isinstance(o, out.StateExport)]
+    return catalog, told.data
+
+
+def refused(catalog: Any, data: object) -> str | None:
+    """Import data for a new user; return the reason if it is refused."""
+    order = Command(what="import", id="i", user="lee", time=START + 1, data={"state": data})
+    done = step(catalog, None, order)
+    assert isinstance(done, Done)
+    reasons = [o.reason for o in done.outputs if isinstance(o, out.Rejection)]
+    assert (done.state is None) == bool(reasons)
+    return reasons[0] if reasons else None
+
+
+def test_what_does_not_belong_here_is_refused() -> None:
+    """A state of another space, or of flows, versions and steps that are not here, is refused."""
+    catalog, data = exported()
+    other = catalog_of(records_of({"cart": FLOW.replace("pause", "rest")}, "space: shop", {}))
+    elsewhere = catalog_of(records_of({"cart": FLOW}, "space: else", {}))
+    late = data["state"] | {"sessions": [data["state"]["sessions"][0] | {"version": 7}]}
+
+    assert refused(catalog, data) is None
+    assert refused(other, data) == "other_log"
+    assert refused(elsewhere, data) == "other_log"
+    assert refused(catalog, data | {"state": late}) == "other_log"
+    assert refused(catalog, data | {"format": 2}) == "invalid_state"
+    large = data["state"] | {"traits": {"x": "y" * 300_000}}
+    assert refused(catalog, data | {"state": large}) == "invalid_state"
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_damaged_data_is_refused(seed: int) -> None:
+    """Data that was changed anywhere is refused or taken in, and never breaks anything."""
+    catalog, data = exported()
+    rng = random.Random(seed)
+    spoilt = _spoilt(rng, msgspec.json.decode(msgspec.json.encode(data)))
+    order = Command(what="import", id="i", user="lee", time=START + 1, data={"state": spoilt})
+    done = step(catalog, None, order)
+    assert isinstance(done, Done)
+
+    later = step(catalog, done.state, Time(user="lee", at=START + 2 * DAY))
+    assert isinstance(later, Done)
+
+
+def _spoilt(rng: random.Random, value: Any) -> Any:
+    """Change one thing somewhere."""
+    strange: Any = rng.choice((None, "?", -1, [], {}, 2**70, True))
+    if isinstance(value, dict) and value and rng.random() < 0.85:
+        name = rng.choice(sorted(value))
+        if rng.random() < 0.2:
+            return {key: item for key, item in value.items() if key != name}
+        return value | {name: _spoilt(rng, value[name])}
+    if isinstance(value, list) and value and rng.random() < 0.85:
+        place = rng.randrange(len(value))
+        return [*value[:place], _spoilt(rng, value[place]), *value[place + 1 :]]
+    return strange

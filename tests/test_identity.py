@@ -1,0 +1,341 @@
+"""Keys that turn out to be one user, and users that are erased: at random, in any order (R8, R32)."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from itertools import accumulate
+
+import msgspec
+import pytest
+
+from tests.kit.histories import handling, history
+from tests.kit.keys import Keys
+from tests.kit.worlds import DAY, HOUR, World, world
+from transforms.flows import codec, signals
+from transforms.flows import outputs as out
+from transforms.flows.codec import decode
+from transforms.flows.control import Stop
+from transforms.flows.publish import catalog_of, records_of
+from transforms.flows.signals import (
+    Command,
+    Event,
+    Forwarded,
+    Handover,
+    ProfileChange,
+    Signal,
+    Time,
+)
+from transforms.flows.state import Identity, State
+from transforms.flows.step import Done, fold
+
+KEYS = ("kim", "lee", "anon:1", "anon:2", "anon:3")
+BOUND = 256 * 1024
+
+
+def story(seed: int, share: float) -> tuple[World, list[Signal]]:
+    """Spread a random history over several keys, with identifies and erasures in between."""
+    rng = random.Random(f"keys {seed}")
+    where = world(seed % 60)
+    found: list[Signal] = []
+    for given in history(where, seed).handled:
+        signal = given.signal
+        assert not isinstance(signal, Time)
+        found.append(msgspec.structs.replace(signal, user=rng.choice(KEYS)))
+        base = {"time": signal.time, "received": signal.received}
+        if rng.random() < share:
+            key, other = rng.choice(KEYS), rng.choice(KEYS[:2] * 3 + KEYS)
+            name = f"j{len(found)}"
+            found.append(ProfileChange(id=name, user=key, becomes=other, **base))
+        if rng.random() < share / 8:
+            what = rng.choice(("erase", "erase", "export"))
+            found.append(Command(id=f"x{len(found)}", user=rng.choice(KEYS), what=what, **base))
+    return where, found
+
+
+def ran(seed: int, share: float = 0.15) -> tuple[Keys, int]:
+    """Run a story, with what keys tell each other delivered at any time."""
+    where, found = story(seed, share)
+    keys, rng = Keys(where.catalog()), random.Random(f"order {seed}")
+    for signal in found:
+        keys.give(signal)
+        if rng.random() < 0.5:
+            keys.deliver(rng, rng.choice((1, 2, 5, 1000)))
+        again = rng.choice(found)
+        if rng.random() < 0.1 and not again.backfill:  # type: ignore[union-attr]
+            keys.give(again)
+    until = max(max(s.time, s.received or 0) for s in found) + 12 * DAY  # type: ignore[union-attr]
+    keys.finish(rng, until)
+    return keys, until
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_order(seed: int) -> None:
+    """Whatever is identified and erased, in any order of delivery: no session is lost or doubled.
+
+    Each has ended, or is in one state and wakes; no id is of two outputs; states keep their bound.
+    """
+    keys, until = ran(seed)
+
+    states = {key: decode(blob) for key, blob in keys.states.items() if blob is not None}
+    live = Counter(s.id for state in states.values() for s in state.sessions)
+    entered = Counter(o.session for o in keys.outputs if getattr(o, "what", "") == "entered")
+    ended = Counter(o.session for o in keys.outputs if getattr(o, "what", "") == "ended")
+    assert set(entered.values()) | set(ended.values()) <= {1}
+    assert live + ended == entered
+    written = {out.encode(o) for o in keys.outputs}
+    ids = Counter(out.decode(encoded).id for encoded in written)
+    assert [name for name, count in ids.items() if count > 1] == []
+    assert all(len(blob or b"") < BOUND for blob in keys.states.values())
+    for key, state in states.items():
+        assert state.identity is None or not state.identity.held, "all has come, and nothing waits"
+        for session in state.sessions:
+            wakes = session.due is not None or session.halt is not None
+            assert wakes, f"{session.id} of {key} would stand for ever"
+        wake = keys.wakes[key]
+        assert wake is None or wake > until
+
+
+def test_the_stories_are_no_empty_talk() -> None:
+    """Handovers, forwarded signals, sessions that join and merge, cycles and erasures occur."""
+    found: set[str] = set()
+    for seed in range(30):
+        for output in ran(seed)[0].outputs:
+            found |= {str(output.__struct_config__.tag), str(getattr(output, "reason", ""))}
+
+    assert found >= set(
+        "handover forwarded erased state_export joined merged identity_cycle".split()
+    )
+
+
+def handled_at(signal: Signal, slack: int) -> int:
+    """Say when a signal is handled, but for the key's clock; one that was forwarded by its own."""
+    if isinstance(signal, Forwarded):
+        inner = signals.decode(signal.signal)
+        assert not isinstance(inner, Time)
+        return handling(inner, slack)
+    return signal.at if isinstance(signal, Time) else handling(signal, slack)
+
+
+class Alone(Keys):
+    """One key, given what it was given before, as hosts do who stumble."""
+
+    def again(self, mine: list[Signal], slack: int, rng: random.Random) -> None:
+        """Give signals with alarms and duplicates in between, which must change nothing."""
+        key, clock, before = mine[0].user, 0, mine[0]
+        ats = [handled_at(signal, slack) for signal in mine]
+        firsts = list(accumulate(reversed(ats), min))[::-1]
+        for signal, first in zip(mine, firsts, strict=True):
+            at = max(clock, first)
+            identity = decode(blob).identity if (blob := self.states.get(key)) else None
+            wake = self.wakes.get(key)
+            waits = identity is not None and identity.held
+            if wake is not None and wake <= at and not waits and rng.random() < 0.7:
+                self.give(Time(user=key, at=wake))
+            if rng.random() < 0.2:
+                self.give(Time(user=key, at=rng.randrange(clock + 1)))
+            moved = identity is not None and identity.to is not None
+            if isinstance(before, Handover) and not moved and rng.random() < 0.5:
+                self.give(before)
+            self.give(signal)
+            before = signal
+            if blob := self.states[key]:
+                clock = max(clock, decode(blob).clock)
+
+
+@pytest.mark.parametrize("seed", range(100, 112))
+def test_pieces_alarms_and_duplicates(seed: int) -> None:
+    """One key's signals in one go, with alarms, and handovers twice: the same bytes (R1, R3, R5)."""
+    keys, _ = ran(seed)
+    slack, rng = world(seed % 60).slack, random.Random(f"pieces {seed}")
+    for key in keys.states:
+        mine = [signal for signal in keys.given if signal.user == key]
+        whole = fold(keys.catalog, None, mine)
+        assert isinstance(whole, Done)
+        alone = Alone(keys.catalog)
+        alone.again(mine, slack, rng)
+        assert [out.encode(o) for o in alone.outputs] == [out.encode(o) for o in whole.outputs]
+        assert alone.states[key] == whole.state
+
+
+# --- a handover and what waits for it -------------------------------------------------------
+
+CART = """
+flow: cart
+enter: [{event: Cart}]
+exit: [{event: Order}]
+steps:
+  pause: {wait: 1h}
+  note: {send: log, template: note}
+  stay: {wait: 2d}
+"""
+SPACE = "space: shop\nchannels:\n  log: {address: user}\n"
+START = 1_772_323_200_000
+CATALOG = catalog_of(records_of({"cart": CART}, SPACE, {"cart": {"note": "Hello"}}))
+
+
+def cart(name: str, user: str, at: int) -> Event:
+    """Make an event that starts the flow."""
+    return Event(id=name, user=user, time=START + at, name="Cart")
+
+
+def identify(name: str, user: str, becomes: str, at: int) -> ProfileChange:
+    """Make an identify that names both keys."""
+    return ProfileChange(id=name, user=user, becomes=becomes, time=START + at)
+
+
+def handed_over(before: list[Signal], after: list[Signal]) -> list[Signal]:
+    """Return what an anonymous key tells the user's: the handover, then what it forwards."""
+    keys = Keys(CATALOG)
+    for signal in [*before, identify("i", "anon:1", "kim", HOUR // 2), *after]:
+        keys.give(signal)
+    return list(keys.ways["anon:1", "kim"])
+
+
+AFTER: list[Signal] = [
+    ProfileChange(id="p", user="anon:1", time=START + HOUR // 2 + 1, set={"name": "Kim"}),
+    Event(id="o", user="anon:1", time=START + HOUR // 2 + 2, name="Order"),
+    cart("c3", "anon:1", HOUR // 2 + 3),
+]
+
+
+@pytest.mark.parametrize("place", range(5))
+@pytest.mark.parametrize("twice", [False, True])
+def test_the_handover_may_come_at_any_place(place: int, twice: bool) -> None:
+    """Forwarded signals wait for the handover that they name: the merge is always the same (R8)."""
+    told = handed_over([cart("c1", "anon:1", 0)], AFTER)
+    own = [cart("c2", "kim", 60_000)]
+    assert isinstance(told[0], Handover)
+
+    def run(order: list[Signal]) -> tuple[list[bytes], State]:
+        keys = Keys(CATALOG)
+        for signal in [*own, *order]:
+            keys.give(signal)
+        blob = keys.states["kim"]
+        assert blob is not None
+        return [out.encode(output) for output in keys.outputs], decode(blob)
+
+    order = [*told[1 : place + 1], told[0], *told[place + 1 :]]
+    assert run(order + order * twice) == run(told)
+
+
+def test_a_hundred_wait() -> None:
+    """A hundred forwarded signals wait for a handover; what is over is refused with a reason (R8)."""
+    more: list[Signal] = [cart(f"m{n}", "anon:1", HOUR + n) for n in range(120)]
+    told = handed_over([], more)
+    keys = Keys(CATALOG)
+    for signal in told[1:]:
+        keys.give(signal)
+
+    reasons = [o.reason for o in keys.outputs if isinstance(o, out.Rejection)]
+    assert reasons == ["too_many_held"] * 21
+    keys.give(told[0])
+    entered = [o for o in keys.outputs if getattr(o, "what", "") == "entered"]
+    assert [o.at for o in entered] == [START + HOUR]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_cycle_in_a_race(seed: int) -> None:
+    """Keys that name each other before either has heard come to rest, and lose nothing (R8)."""
+    keys, rng = Keys(CATALOG), random.Random(seed)
+    names = ("kim", "lee", "mia")[: 2 + seed % 2]
+    for n, key in enumerate(names):
+        keys.give(cart(f"c{n}", key, n))
+    for n, key in enumerate(names):
+        keys.give(identify(f"i{n}", key, names[(n + 1) % len(names)], 60_000 + n))
+    keys.deliver(rng)
+    for key in names:
+        keys.give(Event(id=f"o{key}", user=key, time=START + 120_000, name="Order"))
+    keys.deliver(rng)
+
+    reasons = {getattr(o, "reason", None) for o in keys.outputs}
+    assert "identity_cycle" in reasons
+    ended = [o.session for o in keys.outputs if getattr(o, "what", "") == "ended"]
+    assert len(ended) == len(set(ended)) == len(names)
+
+
+def test_nothing_goes_round_for_ever() -> None:
+    """Marks that lead in a circle, by a defect or a lost handover, pass nothing on for ever (R6)."""
+    keys = Keys(CATALOG)
+    for key, other in (("kim", "lee"), ("lee", "kim")):
+        mark = Identity(to=other, handover="lost")
+        keys.states[key] = codec.encode(State(clock=START, absorbed=1 << 53, identity=mark))
+    keys.give(cart("c", "kim", 0))
+    keys.give(handed_over([], [])[0])
+    keys.deliver(random.Random(1))
+
+    letters = [o.reason for o in keys.outputs if isinstance(o, out.DeadLetter)]
+    assert letters == ["identity_cycle"] * 2
+
+
+def test_late_handover() -> None:
+    """What was due while a handover was under way is due when it is merged, never before (R8)."""
+    told = handed_over([cart("c1", "anon:1", 0)], [])
+    late = msgspec.structs.replace(told[0], received=START + 3 * HOUR)  # type: ignore[arg-type]
+    keys = Keys(CATALOG)
+    keys.give(cart("c2", "kim", 60_000))
+    keys.give(Event(id="o", user="kim", time=START + 120_000, name="Order"))
+    keys.give(late)
+    keys.give(Time(user="kim", at=START + 3 * HOUR))
+
+    (sent,) = [o for o in keys.outputs if isinstance(o, out.Message)]
+    assert sent.at == START + 3 * HOUR
+    ats = [output.at for output in keys.outputs]
+    assert ats == sorted(ats)
+
+
+def test_stopped_on_the_way() -> None:
+    """A flow that is stopped while a handover is under way stops its sessions too (R26, R29)."""
+    told = handed_over([cart("c1", "anon:1", 0)], [])
+    log = [*CATALOG.records, Stop(sequence=9, effective_at=START + HOUR, flow="cart")]
+    keys = Keys(catalog_of(log))
+    keys.give(msgspec.structs.replace(told[0], received=START + 2 * HOUR))  # type: ignore[arg-type]
+
+    (ended,) = [o for o in keys.outputs if getattr(o, "what", "") == "ended"]
+    assert (ended.reason, ended.at) == ("stopped", START + HOUR)  # type: ignore[union-attr]
+
+
+def test_bounds_of_a_merge() -> None:
+    """What two states hold together keeps to the bounds, and each refusal has its reason (section 9)."""
+    many = CART.replace("exit:", "simultaneous: true\nexit:")
+    catalog = catalog_of(records_of({"cart": many}, SPACE, {"cart": {"note": "Hello"}}))
+    keys = Keys(catalog)
+    for n in range(80):
+        keys.give(cart(f"a{n}", "anon:1", n))
+        keys.give(cart(f"k{n}", "kim", n))
+    for n in range(25):
+        for user in ("anon:1", "kim"):
+            large = {f"{user[0]}{n}": "x" * 2_000}
+            name = f"{user}{n}"
+            keys.give(ProfileChange(id=name, user=user, time=START + 1000 + n, set=large))
+    keys.give(identify("i", "anon:1", "kim", 5_000))
+    keys.deliver(random.Random(1))
+
+    blob = keys.states["kim"]
+    assert blob is not None
+    assert len(decode(blob).sessions) == 100
+    reasons = Counter(str(getattr(o, "reason", "")) for o in keys.outputs)
+    ended = [o for o in keys.outputs if getattr(o, "what", "") == "ended"]
+    assert [o.reason for o in ended] == ["too_many_sessions"] * 60  # type: ignore[union-attr]
+    assert reasons["value_too_large"] == 1
+    assert len(blob) < BOUND
+
+
+def test_a_handover_is_merged_once() -> None:
+    """A handover that comes twice, however late, changes nothing the second time (R8)."""
+    told = handed_over([cart("c1", "anon:1", 0)], [])
+    keys = Keys(CATALOG)
+    for signal in told:
+        keys.give(signal)
+    before = keys.states["kim"]
+    again = msgspec.structs.replace(told[0], received=START + HOUR // 2)  # type: ignore[arg-type]
+
+    assert keys.give(again) == ()
+    assert decode(keys.states["kim"] or b"") == decode(before or b"")
+
+
+def test_an_unread_event_is_not_forwarded() -> None:
+    """What no definition reads is no signal at the old key either (R5)."""
+    told = handed_over([], [Event(id="n", user="anon:1", time=START + HOUR, name="Nobody")])
+
+    assert [type(signal) for signal in told] == [Handover, Forwarded]

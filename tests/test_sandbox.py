@@ -1,0 +1,206 @@
+"""The sandbox for code: what it bounds, what it keeps out, and what is said where it is missing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from transforms import sandbox
+from transforms.flows.load import headline, load_project
+from transforms.flows.outputs import Call
+
+GOOD = 'def run(items):\n    return {"total": sum(item["n"] for item in items)}\n'
+
+BAD = {
+    "return 5": "its result is no map",
+    "return {1: 2}": "its result has a key that is no text",
+    "return {'a': {1}}": "its result holds a value that is no data: set",
+    "return {'a': 2**63}": "its result holds a value that is no data: int",
+    "return {'a': float('inf')}": "its result holds a value that is no data: float",
+    "return {'a': 'x' * 40_000}": "its result is larger than 32 KB",
+    "return {}['who@example.com']": "KeyError in line 2",
+    "return {'a': nobody}": "NameError in line 2",
+    "raise ValueError('who@example.com')": "ValueError in line 2",
+    "return run()": "RecursionError in line 2",
+    "return {'a': [0] * 10**9}": "it needed more than 8 MB",
+    "return {'a': 2 ** 10**9}": "it needed more than 8 MB",
+}
+
+ATTACKS = (
+    "open('/etc/passwd').read()",
+    "__import__('os').environ",
+    "().__class__.__base__.__subclasses__()",
+    "eval('__import__(\"os\")')",
+    "getattr((), '__class__')",
+    "type(run).__globals__",
+    "globals()['__builtins__']",
+    "__file__.missing",
+)
+
+
+def call(inputs: dict, n: int = 1) -> Call:
+    return Call(
+        id=f"s-{n}", user="kim", at=7, flow="f", version=1, session="s", step="level",
+        kind="code", target="1f", inputs=inputs,
+    )  # fmt: skip
+
+
+def test_an_answer_is_the_function_s_result() -> None:
+    """The answer has an id of its own made from the call's, and its instant (R30)."""
+    found = sandbox.answer(call({"items": [{"n": 2}, {"n": 0.5}]}), GOOD)
+
+    assert (found.ok, found.result, found.error) == (True, {"total": 2.5}, "")
+    assert (found.id, found.call, found.user, found.time) == ("s-1-answer", "s-1", "kim", 7)
+
+
+@pytest.mark.parametrize("body", BAD)
+def test_what_is_wrong_is_said_without_values(body: str) -> None:
+    """A failure names the kind of error and its line, and nothing of the user (R7)."""
+    assert sandbox.run(f"def run():\n    {body}\n", {}) == ({}, BAD[body])
+
+
+def test_a_function_has_half_a_second() -> None:
+    """A function that never ends is stopped in time."""
+    start = time.monotonic()
+    found = sandbox.run("def run():\n    while True:\n        pass\n", {})
+
+    assert found == ({}, "it took longer than 0.5 s")
+    assert time.monotonic() - start < 30
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_nothing_gets_out(attack: str) -> None:
+    """Files, other modules, the interpreter's insides: what the loader refuses fails here, too."""
+    result, error = sandbox.run(f"def run():\n    x = {attack}\n    return {{'x': str(x)}}\n", {})
+
+    assert (result, bool(error)) == ({}, True)
+
+
+def test_no_clock_and_no_chance() -> None:
+    """Two runs in two processes say the same, also of what tells time or draws chance (R4)."""
+    text = (
+        "import sys; from transforms import sandbox\n"
+        'code = \'import time, random, datetime\\ndef run():\\n    return {"a": [time.time(),'
+        ' random.random(), str(datetime.datetime.now()), hash("a"), list({"a", "b", "c"})]}\'\n'
+        "print(sandbox.run(code, {}))\n"
+    )
+    seen = {
+        subprocess.run(
+            [sys.executable, "-c", text], capture_output=True, text=True, check=True,
+            env={"PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
+    }  # fmt: skip
+
+    assert len(seen) == 1
+    assert "1970-01-01" in seen.pop()
+
+
+def test_nothing_is_remembered() -> None:
+    """What one call has changed, the next one does not see."""
+    text = "SEEN = []\ndef run(n):\n    SEEN.append(n)\n    return {'seen': SEEN}\n"
+
+    assert [sandbox.run(text, {"n": n})[0] for n in (1, 2)] == [{"seen": [1]}, {"seen": [2]}]
+
+
+def test_a_forked_process_says_so() -> None:
+    """Where code cannot run, since the process was forked, that is an error and no endless wait."""
+    text = (
+        "import os; from transforms import sandbox\n"
+        "code = 'def run(n):\\n    return {\"n\": n}'\n"
+        "print(sandbox.run(code, {'n': 1}), flush=True)\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    try:\n        sandbox.run(code, {'n': 2})\n"
+        "    except sandbox.ForkedSandbox as wrong:\n        print(wrong, flush=True)\n"
+        "    os._exit(0)\n"
+        "os.waitpid(child, 0)\n"
+        "print(sandbox.run(code, {'n': 3}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", text], capture_output=True, text=True, timeout=60,
+        env={"PYTHONPATH": ":".join(sys.path)},
+    )  # fmt: skip
+
+    assert done.stdout.split("\n") == [
+        "({'n': 1}, '')",
+        "code cannot run in a forked process: start it by spawn instead",
+        "({'n': 3}, '')",
+        "",
+    ]
+
+
+def test_what_is_printed_goes_nowhere(capfd: pytest.CaptureFixture[str]) -> None:
+    """Code does not write into what the host says."""
+    sandbox.run("def run():\n    print('secret')\n    return {}\n", {})
+
+    assert capfd.readouterr() == ("", "")
+
+
+FLOW = """\
+flow: level
+enter:
+  - event: A
+steps:
+  level:
+    code: |
+      def run(n):
+          n @= 2
+          return {"n": n}
+    with: {n: entry.n}
+  over: {end: done}
+"""
+
+
+def test_what_the_sandbox_cannot_run_has_a_place() -> None:
+    """Python that the sandbox does not know is told at its line when the flow is checked."""
+    found = [headline(p) for p in load_project({"level.yaml": FLOW}, sandbox.judge).problems]
+
+    assert found == [
+        (
+            "level.yaml:8:11: the sandbox cannot run this: matrix multiplication augmented assignment "
+            "(@=) is not yet supported [code-sandbox]"
+        )
+    ]
+
+
+def test_a_worker_without_the_extra_stops_before_it_takes_anything() -> None:
+    """A log that publishes code is refused as a whole where it cannot run, not user by user."""
+    text = (
+        "import sys; sys.modules['pydantic_monty'] = None\n"
+        "from transforms import catalogs, sandbox; from transforms.flows import control, publish\n"
+        "log = publish.records_of({'level': sys.argv[1]}, None, {})\n"
+        "try:\n    catalogs.read_once(tuple(map(control.encode_line, log)))\n"
+        "except sandbox.MissingSandbox as wrong:\n    print(wrong)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", text, FLOW], capture_output=True, text=True,
+        env={"PYTHONPATH": ":".join(sys.path)},
+    )  # fmt: skip
+
+    assert done.stderr == ""
+    assert done.stdout == (
+        "flow level runs code, which needs a sandbox; install it with: pip install 'towpath[code]'\n"
+    )
+
+
+def test_without_the_extra_the_loader_says_what_to_install(tmp_path: Path) -> None:
+    """Where the sandbox is not installed, a flow with code is refused with its place and the way."""
+    path = tmp_path / "level.yaml"
+    path.write_text(FLOW)
+    text = (
+        "import sys; sys.modules['pydantic_monty'] = None\n"
+        "from towpath.cli.main import main; sys.exit(main(['check', sys.argv[1]]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", text, str(path)], capture_output=True, text=True,
+        env={"PYTHONPATH": ":".join(sys.path)},
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    said = "level.yaml:7:7: code needs a sandbox, which is not installed; install it with: pip"
+    assert f"{said} install 'towpath[code]' [code-sandbox]" in done.stderr + done.stdout

@@ -1,0 +1,91 @@
+"""What comes of a call: its answer is in the session before any effect, and opens a way (C19, P24).
+
+An answer counts once, and only for the session that waits for it: a repeated or late one changes
+nothing.
+"""
+
+from __future__ import annotations
+
+from transforms.flows import model
+from transforms.flows.advance import end
+from transforms.flows.bounds import LARGEST
+from transforms.flows.calling import keep
+from transforms.flows.plan import Node, Plan
+from transforms.flows.react import leave, wait_over
+from transforms.flows.run import Run, node_of
+from transforms.flows.signals import CallResult
+from transforms.flows.state import Session
+
+FAILED = "call_failed"
+NO_ANSWER = "no answer in time"
+TOO_LARGE = "its answer is too large"
+LONGEST_ERROR = 200
+DEEPEST = 20
+
+
+def take_answer(run: Run, signal: CallResult, t: int) -> None:
+    """Let the session that waits for an answer go on with it."""
+    session = _asker(run, signal.call)
+    if session is None:
+        run.reject("unknown_call", t, detail=signal.call)
+        return
+    session.call = 0
+    plan = run.plan_of(session)
+    node = node_of(plan, session)
+    error = "" if signal.ok else (signal.error or "it failed")[:LONGEST_ERROR]
+    if not _plain(signal.result, 0) or not keep(run, session, node, signal.result, error):
+        error = TOO_LARGE
+        keep(run, session, node, {}, error)
+    if error:
+        fail(run, plan, session, node, error, t)
+    else:
+        leave(run, plan, session, node.then, t)
+
+
+def _asker(run: Run, call: str) -> Session | None:
+    owner, _, number = call.rpartition("-")
+    for session in run.state.sessions:
+        if session.call and session.id == owner and str(session.call) == number:
+            return session
+    return None
+
+
+def _plain(value: object, depth: int) -> bool:
+    """Tell whether every wire holds a value: whole numbers of 64 bits, and not too deep."""
+    match value:
+        case dict():
+            return depth < DEEPEST and all(_plain(inner, depth + 1) for inner in value.values())
+        case list():
+            return depth < DEEPEST and all(_plain(inner, depth + 1) for inner in value)
+        case int():
+            return -LARGEST <= value <= LARGEST
+        case _:
+            return True
+
+
+def over(run: Run, plan: Plan, session: Session, t: int) -> None:
+    """Go on from a wait whose time has come: that for an answer, too, has its own way."""
+    node = node_of(plan, session)
+    if not isinstance(node.verb, model.CallApi | model.RunCode):
+        wait_over(run, plan, session, t)
+        return
+    if session.halt is not None:
+        session.halt.overdue = True
+    session.call = 0
+    keep(run, session, node, {}, NO_ANSWER)
+    late = node.named.get("timeout")
+    if late is not None:
+        leave(run, plan, session, late, t, reason="timeout")
+    else:
+        fail(run, plan, session, node, NO_ANSWER, t)
+
+
+def fail(run: Run, plan: Plan, session: Session, node: Node, error: str, t: int) -> None:
+    """Say what went wrong (R7), and take the way for it; without one the session ends."""
+    if not session.silent:
+        run.reject(FAILED, t, plan.id, error, node.name)
+    target = node.named.get("error")
+    if target is None:
+        end(run, plan, session, t, FAILED)
+    else:
+        leave(run, plan, session, target, t, reason=FAILED)

@@ -1,0 +1,99 @@
+"""Erasure: everything of a user is gone at once; for 30 days a mark refuses what is older (R32).
+
+The mark holds an instant, the sequence of what was told, and nothing about a person.
+"""
+
+from __future__ import annotations
+
+from transforms.flows import outputs as out
+from transforms.flows.advance import end
+from transforms.flows.ids import hashed
+from transforms.flows.keeping import drop, write
+from transforms.flows.marks import MONTH, SEALED
+from transforms.flows.memory import ENTRY
+from transforms.flows.run import Run
+from transforms.flows.signals import (
+    Command,
+    Enter,
+    Event,
+    Inbound,
+    ProfileChange,
+    Signal,
+    encode,
+)
+from transforms.flows.state import Identity, State
+
+BY = "by"
+"""In the data of an erasure: the key whose erasure this one follows."""
+
+
+def erase(run: Run, order: Command, t: int) -> None:
+    """Erase the user: end sessions, drop messages, tell sinks, and the keys that were this one."""
+    state, identity = run.state, run.state.identity or Identity()
+    end_all(run, "erased", t)
+    if identity.to is not None and order.data.get(BY) != identity.to:
+        _follow(run, identity.to, identity.handover, order, t)
+    for source in identity.sources:
+        if source != order.data.get(BY):
+            _follow(run, source, "", order, t)
+    sequence = state.sequence + 1
+    name = run.other_id()
+    run.outputs.append(out.Erased(id=name, user=run.user, at=t, sequence=sequence, until=t + MONTH))
+    mark = Identity(erased=t, merged=identity.merged)  # hashes, so that nothing waits for ever
+    run.renew(State(t, SEALED, sequence, memory=run.state.memory[-ENTRY:], identity=mark))
+
+
+def end_all(run: Run, reason: str, t: int) -> None:
+    """End all sessions at once, without their steps of ``on_exit``, and drop what is planned."""
+    for session in list(run.state.sessions):
+        session.ended = t  # so that no step of on_exit runs
+        end(run, run.plan_of(session), session, t, reason, forced=True)
+    for sent in list(run.state.communications):
+        if sent.due is not None and sent.status == "planned":
+            plan = run.catalog.plans[sent.flow, sent.version]
+            sent.status, sent.due, sent.changed = "canceled", None, t
+            write(run, plan, plan.nodes[sent.step], sent, None, t, reason=reason)
+            drop(run, sent)
+
+
+def _follow(run: Run, key: str, handover: str, order: Command, t: int) -> None:
+    """Let the erasure concern another key of the same user too."""
+    name = run.other_id()
+    again = Command(
+        id=hashed(order.id, run.user, key), user=key, time=t, what="erase", data={BY: run.user}
+    )
+    run.outputs.append(
+        out.ForwardedOut(
+            id=name, user=run.user, at=t, to=key, handover=handover, signal=encode(again)
+        )
+    )
+
+
+def refused(run: Run, signal: Signal, own: int, t: int) -> bool:
+    """Refuse what an erasure keeps out; let what may start the user afresh do so."""
+    state, identity = run.state, run.state.identity
+    if identity is None or identity.erased is None:
+        return False
+    bare = state.absorbed == SEALED and identity.to is None
+    starts = isinstance(signal, (Event, ProfileChange, Enter, Inbound))
+    if own <= identity.erased or (bare and not starts):
+        state.clock = t
+        run.begin(signal.id, t, f"{signal.id} erased {t}")  # type: ignore[union-attr]
+        run.reject("erased", t)
+        return True
+    if bare:
+        run.renew(State(state.clock, -1, state.sequence, memory=state.memory, identity=identity))
+    return False
+
+
+def forget_mark(run: Run) -> None:
+    """Drop a mark whose 30 days are over: nothing is left of a user who did not come back."""
+    state, identity = run.state, run.state.identity
+    assert identity is not None
+    if state.absorbed == SEALED and identity.to is None:
+        held = Identity(held=identity.held) if identity.held else None
+        run.renew(State(clock=-1, absorbed=-1, identity=held))
+        return
+    identity.erased = None
+    if identity == Identity():
+        state.identity = None

@@ -1,0 +1,14 @@
+"""Keys that hold no user: how long the mark of an erased one stays, and what concerns none (R32)."""
+
+from __future__ import annotations
+
+from transforms.flows.state import Identity
+
+MONTH = 30 * 86_400_000
+SEALED = 1 << 53
+"""As the last control record taken in: no record concerns a key that holds nothing."""
+
+
+def forgets_at(identity: Identity) -> int | None:
+    """Return when the mark of an erasure is dropped."""
+    return None if identity.erased is None else identity.erased + MONTH
