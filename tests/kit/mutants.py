@@ -2,8 +2,9 @@
 
     python -m tests.kit.mutants [ROW ...]
 
-A mutant is a file of ``tests/mutants``, named after its row. A scenario fails by a difference in
-its transcript; a change that cannot be imported or ends in a traceback proves nothing.
+A mutant is a file of ``tests/mutants``, or of a folder in it, named after its row. A scenario
+fails by a difference in its transcript; a change that cannot be imported or ends in a traceback
+proves nothing.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class Ran(msgspec.Struct, frozen=True):
 def mutants() -> list[Mutant]:
     """Read all mutants, in the order of the table of features."""
     order = {row.id: n for n, row in enumerate(rows())}
-    found = [read(path) for path in sorted(FOLDER.glob("*.yaml"))]
+    found = [read(path) for path in sorted(FOLDER.rglob("*.yaml"))]
     return sorted(found, key=lambda mutant: order.get(mutant.row, len(order)))
 
 

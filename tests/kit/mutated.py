@@ -127,6 +127,7 @@ def _seen(path: str, texts: dict[str, str], room: Path) -> Path:
 def _differences(path: Path, titles: list[str]) -> Iterator[tuple[str, str]]:
     """Play the scenarios of one file that have these titles; give those that differ."""
     from towpath.scenario_files import folder
+    from transforms import sandbox
     from transforms.flows.control import encode_line
     from transforms.flows.scenario import read_stories
     from transforms.flows.scenario_play import Player, catalog_for, log_of
@@ -140,7 +141,8 @@ def _differences(path: Path, titles: list[str]) -> Iterator[tuple[str, str]]:
     for title in titles:
         story = there[title]
         log = log_of(stories, story, beside.project, beside.texts)
-        player = Player(catalog_for(tuple(map(encode_line, log))), story.settings)
+        catalog = catalog_for(tuple(map(encode_line, log)))
+        player = Player(catalog, story.settings, sandbox.answer)
         says, now = list[str](), list[str]()
         for given in story.inputs:
             line, turn = stories.lines[given.line], player.take(given)

@@ -12,7 +12,7 @@ from tests.kit.mutants import ALIVE, BROKEN, KILLED, Edit, Mutant
 from tests.kit.mutated import PACKAGES, _Finder
 
 SAMPLE = 8
-FILES = sorted(mutants.FOLDER.glob("*.yaml"))
+FILES = sorted(mutants.FOLDER.rglob("*.yaml"))
 MUTANTS = mutants.mutants()
 ROWS = {row.id: row for row in rows()}
 WAIT = "tests/scenarios/steps/wait.scenarios.txt::wait: a duration is exact"
