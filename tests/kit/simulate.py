@@ -37,12 +37,15 @@ from transforms.sandbox import answer
 PER_WORLD = 8
 """Histories that share their flows: loading those takes longer than running a history."""
 
+SHARE = 0.02
+"""Of a history's signals: orders to erase, to export and to import."""
+
 Run = tuple[list[bytes], bytes | None]
 
 
 def make(seed: int) -> History:
     """Make the history of a seed."""
-    return history(world(seed // PER_WORLD), seed)
+    return history(world(seed // PER_WORLD), seed, share=SHARE)
 
 
 def problems(seed: int) -> list[str]:
@@ -110,6 +113,8 @@ def faulty(clean: History, rng: random.Random) -> Run:
         for signal in _alarms(host, rng, given.at):
             host.give(signal)
         host.give(given.signal)
+        if given.broke:
+            done.clear()  # what was before is not remembered, and would be refused or taken again
         if given.taken:
             done.append(given)
         if rng.random() < 0.15 and unread:
@@ -157,7 +162,7 @@ def _duplicates(rng: random.Random, done: list[Handled], since: int) -> Iterator
 def _echoes(rng: random.Random, given: Handled, since: int) -> Iterator[Signal]:
     """Give back what the product itself told other systems (section 8)."""
     for output in given.outputs:
-        if rng.random() < 0.7 or output.at <= since:
+        if given.broke or rng.random() < 0.7 or output.at <= since:
             continue
         base = {"id": output.id, "user": output.user, "time": output.at, "received": given.at}
         match output:
