@@ -16,8 +16,12 @@ REFUSED = ("user_exists", "invalid_state", "other_log", "erased", "too_old", "lo
 
 
 def order(rng: random.Random, base: Base, world: Any, state: bytes | None) -> Command:
-    """Draw an order; what is imported is the state of somebody else, or no state."""
-    match rng.choice("erase erase export import import none".split()):
+    """Draw an order; what is imported is the state of somebody else, or no state.
+
+    Of nobody there is nothing to take out, and nothing is remembered of having been asked for it.
+    """
+    kinds = "erase erase export import import none" if state is not None else "import"
+    match rng.choice(kinds.split()):
         case "erase":
             return Command(what="erase", **base)
         case "export":

@@ -18,6 +18,7 @@ from hashlib import blake2b
 
 from tests.kit.histories import Handled, History, history
 from tests.kit.invariants import violations
+from tests.kit.persons import KEYS, differences, person, wrong
 from tests.kit.worlds import DAY, world
 from transforms.flows import outputs as out
 from transforms.flows.catalog import NEVER
@@ -37,6 +38,8 @@ from transforms.sandbox import answer
 PER_WORLD = 8
 """Histories that share their flows: loading those takes longer than running a history."""
 
+ALONE = 6
+"""Of the histories of a world those of one key; the others are of persons with several."""
 SHARE = 0.02
 """Of a history's signals: orders to erase, to export and to import."""
 
@@ -50,6 +53,21 @@ def make(seed: int) -> History:
 
 def problems(seed: int) -> list[str]:
     """Simulate one seed; return what is wrong."""
+    return of_a_person(seed) if seed % PER_WORLD >= ALONE else of_a_key(seed)
+
+
+def of_a_person(seed: int) -> list[str]:
+    """Simulate one person with two to five keys."""
+    rng = random.Random(f"person {seed}")
+    names = (
+        KEYS if rng.random() < 0.2 else rng.choice((("kim", "anon:1"), ("kim", "lee", "anon:1")))
+    )
+    found = person(world(seed // PER_WORLD), seed, rng.choice((0.02, 0.05, 0.15)), names)
+    return [*wrong(found), *differences(found, rng)]
+
+
+def of_a_key(seed: int) -> list[str]:
+    """Simulate one key, by a clean run and by those of hosts that stumble."""
     clean = make(seed)
     found = list(violations(clean))
     rng = random.Random(f"faults {seed}")
