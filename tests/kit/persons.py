@@ -178,4 +178,9 @@ def handed_later(mine: list[Signal], rng: random.Random) -> list[Signal]:
 
 
 def _waits(signal: Signal, given: Handover) -> bool:
-    return isinstance(signal, Forwarded) and signal.handover == given.id
+    """Tell whether a signal waits for this handover; one that is a handover itself does not."""
+    return (
+        isinstance(signal, Forwarded)
+        and signal.handover == given.id
+        and not isinstance(signals.decode(signal.signal), Handover)
+    )
