@@ -17,6 +17,8 @@ from transforms.flows.codec import decode
 from transforms.flows.control import Stop
 from transforms.flows.publish import catalog_of, records_of
 from transforms.flows.signals import (
+    Command,
+    Enter,
     Event,
     Forwarded,
     Handover,
@@ -25,6 +27,7 @@ from transforms.flows.signals import (
     Time,
 )
 from transforms.flows.state import Identity, State
+from transforms.flows.step import Done, fold
 
 BOUND = 256 * 1024
 WORLDS = 60
@@ -246,3 +249,42 @@ def test_an_unread_event_is_not_forwarded() -> None:
     told = handed_over([], [Event(id="n", user="anon:1", time=START + HOUR, name="Nobody")])
 
     assert [type(signal) for signal in told] == [Handover, Forwarded]
+
+
+def test_a_new_mark_is_another_output() -> None:
+    """A handover that comes again once the mark names another key goes there under another id (R30)."""
+    told = handed_over([cart("c1", "anon:1", 0)], [])[0]
+    keys = Keys(CATALOG)
+    for name, other in (("i1", "lee"), ("i2", "mia")):
+        keys.give(identify(name, "kim", other, HOUR))
+        keys.give(told)
+
+    passed = [o for o in keys.outputs if isinstance(o, out.ForwardedOut) and o.user == "kim"]
+    assert len({o.id for o in passed}) == len(passed) == 4
+
+
+PEOPLE = """
+flow: remind
+campaign: camp
+enter: [{event: Visit, where: participant.due is set}]
+steps:
+  stay: {wait: 2d}
+"""
+
+
+def test_what_was_erased_is_not_read() -> None:
+    """What was known of an erased user decides nothing, also not in one go with the erasure (R32)."""
+    space = SPACE + "campaigns:\n  camp: {fields: {due: time}}\n"
+    catalog = catalog_of(records_of({"remind": PEOPLE}, space, {}))
+    row = {"flow": "camp", "operation": "upload", "participant": {"due": "2026-03-09"}}
+    given: list[Signal] = [
+        Enter(id="u", user="kim", time=START, **row),  # type: ignore[arg-type]
+        Event(id="v1", user="kim", time=START + 1, name="Visit"),
+        Command(id="x", user="kim", time=START + 2, what="erase"),
+        Event(id="v2", user="kim", time=START + 3, name="Visit"),
+    ]
+    done = fold(catalog, None, given)
+    assert isinstance(done, Done)
+
+    entered = [o for o in done.outputs if getattr(o, "what", "") == "entered"]
+    assert [o.at for o in entered] == [START + 1]
