@@ -59,7 +59,7 @@ bench-plain: $(READY) ## the same without a C compiler
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 fuzz: $(READY) ## random flows and histories: make fuzz HISTORIES=100000
-	@$(BIN)/python -m tests.kit.simulate --histories $(HISTORIES)
+	@$(BIN)/python -m tests.kit.simulate --histories $(HISTORIES) --jobs 0
 
 mutants: $(READY) ## changes the code of each proved row; a scenario must fail: make mutants ROWS="I14 P3"
 	@$(BIN)/python -m tests.kit.mutants --jobs $(JOBS) $(ROWS)

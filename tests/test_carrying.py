@@ -99,6 +99,27 @@ def test_what_does_not_belong_here_is_refused() -> None:
     assert refused(catalog, data | {"state": large}) == "invalid_state"
 
 
+def test_time_does_not_run_backwards() -> None:
+    """What was due of a state before it is imported is due then, an audience's change too (R1)."""
+    space = 'space: shop\naudiences:\n  busy: count(event "Cart" within last 3d) >= 1\n'
+    catalog = catalog_of(records_of({"cart": FLOW}, space, {}))
+    cart = Event(id="c", user="kim", time=START, name="Cart")
+    _, found = ran(catalog, None, cart, Command(what="export", id="x", user="kim", time=START))
+    (told,) = [o for o in map(out.decode, found) if isinstance(o, out.StateExport)]
+    at, data = START + 9 * DAY, {"state": told.data}
+    order = Command(what="import", id="i", user="lee", time=at, data=data)
+    _, found = ran(catalog, None, order, Time(user="lee", at=at))
+
+    assert [(o.audience, o.entered, o.at) for o in map(out.decode, found) if _of_audience(o)] == [
+        ("busy", False, at)
+    ]
+    assert {output.at for output in map(out.decode, found)} == {at}
+
+
+def _of_audience(output: out.AnyOutput) -> bool:
+    return isinstance(output, out.AudienceUpdate)
+
+
 @pytest.mark.parametrize("seed", range(200))
 def test_damaged_data_is_refused(seed: int) -> None:
     """Data that was changed anywhere is refused or taken in, and never breaks anything."""

@@ -16,6 +16,7 @@ SPACE = (
     "  side: {}",
 )
 PARTICIPANT = {
+    "template: note, data: {n: user.score}": "template: note",
     "user.plan": "participant.plan",
     "user.score": "participant.n",
     "user.day": "participant.due",

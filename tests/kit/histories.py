@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 
 from tests.kit import campaigns
+from tests.kit.orders import breaks, brought, order
 from tests.kit.worlds import DAY, EVENTS, HOUR, MINUTE, ZONES, World
 from transforms.flows import outputs as out
 from transforms.flows.catalog import Catalog
+from transforms.flows.codec import decode
 from transforms.flows.signals import (
     AudienceChange,
     CallResult,
@@ -40,16 +42,21 @@ class Handled(msgspec.Struct, frozen=True):
     """A signal that arrived, the user's clock after it, and what came of it.
 
     ``taken`` is false for what the core does not remember: too old, or read by nothing (R5).
+    ``broke`` is ``erased`` or ``imported`` where what was before is not remembered from here on.
     """
 
     signal: Signal
     at: int
     outputs: tuple[out.AnyOutput, ...]
     taken: bool
+    broke: str = ""
 
 
 class History(msgspec.Struct, frozen=True):
-    """A user's history and its clean run; it ends with ``Time(until)``."""
+    """A user's history and its clean run; it ends with ``Time(until)``.
+
+    ``imported`` names the sessions and messages that an imported state has brought.
+    """
 
     world: World
     user: str
@@ -59,18 +66,24 @@ class History(msgspec.Struct, frozen=True):
     state: bytes | None
     wake_at: int | None
     largest: int
+    imported: frozenset[str] = frozenset()
 
 
-def history(world: World, seed: int, length: int | None = None) -> History:
-    """Make the history of a seed and run it, each signal once and in order of arrival."""
+def history(world: World, seed: int, length: int | None = None, share: float = 0.0) -> History:
+    """Make the history of a seed and run it, each signal once and in order of arrival.
+
+    ``share`` of its signals erase the user, take the user's state out or put another's in.
+    """
     rng = random.Random(f"history {seed}")
     user, now = f"u{seed}", world.start
     known: list[str] = []
     calls: list[str] = []
+    imported: frozenset[str] = frozenset()
     handled: list[Handled] = []
     outputs: list[out.AnyOutput] = []
     state: bytes | None = None
     clock = largest = 0
+    broken = False
     catalog = world.catalog()
     for n in range(length or rng.choice((5, 15, 40, 80))):
         now += rng.choice(GAPS) + rng.choice((0, 0, rng.randrange(HOUR)))
@@ -78,6 +91,8 @@ def history(world: World, seed: int, length: int | None = None) -> History:
             signal: Signal = _reachable(user, now)
         elif calls and rng.random() < 0.3:
             signal = _answer(rng, user, f"i{n}", now, calls)
+        elif rng.random() < share:
+            signal = order(rng, _times(rng, user, f"i{n}", now, world.slack), world, state)
         else:
             signal = _signal(rng, user, f"i{n}", now, world.slack, known)
         done = step(catalog, state, signal, answer)
@@ -86,8 +101,13 @@ def history(world: World, seed: int, length: int | None = None) -> History:
         at = max(clock, handling(signal, world.slack))
         heard = _heard(catalog, signal, at)
         clock = at if heard else clock
-        refused = any(getattr(o, "reason", "") == "too_old" for o in done.outputs)
-        handled.append(Handled(signal, clock, done.outputs, heard and not refused))
+        broke = breaks(signal, done.outputs)
+        broken = broken or bool(broke)
+        if broken and state is not None:
+            clock = decode(state).clock  # another's, or none any more
+        taken = heard and state is not None and not _refused(signal, done.outputs)
+        handled.append(Handled(signal, clock, done.outputs, taken, broke))
+        imported |= brought(state) if broke == "imported" else frozenset()
         outputs += done.outputs
         known += [o.communication for o in done.outputs if isinstance(o, out.Message)]
         calls += [o.id for o in done.outputs if isinstance(o, out.Call) and o.kind == "api"]
@@ -99,7 +119,24 @@ def history(world: World, seed: int, length: int | None = None) -> History:
     assert isinstance(done, Done)
     outputs += done.outputs
     return History(
-        world, user, tuple(handled), until, tuple(outputs), done.state, done.wake_at, largest
+        world,
+        user,
+        tuple(handled),
+        until,
+        tuple(outputs),
+        done.state,
+        done.wake_at,
+        largest,
+        imported,
+    )
+
+
+def _refused(signal: Signal, outputs: tuple[out.AnyOutput, ...]) -> bool:
+    return any(
+        isinstance(o, out.Rejection)
+        and o.reason in ("too_old", "erased")
+        and o.cause == getattr(signal, "id", "")
+        for o in outputs
     )
 
 
@@ -137,14 +174,7 @@ def _answer(rng: random.Random, user: str, name: str, now: int, calls: list[str]
 def _signal(
     rng: random.Random, user: str, name: str, now: int, slack: int, known: list[str]
 ) -> Signal:
-    late = rng.choice((0, 0, 0, 0, rng.randrange(slack + 1), rng.randrange(DAY), -HOUR, 8 * DAY))
-    received = None if rng.random() < 0.3 else now
-    base: dict[str, Any] = {
-        "id": name,
-        "user": user,
-        "time": max(0, now - (0 if received is None and late < 0 else late)),
-        "received": received,
-    }
+    base = _times(rng, user, name, now, slack)
     if rng.random() < 0.03:
         base[rng.choice(("bypass", "backfill"))] = True
     match rng.choice(
@@ -164,9 +194,10 @@ def _signal(
             member = rng.choice((None, "vip", "busy")) if launch else None
             data = {"k": rng.choice("xyz")}
             more = campaigns.fields(rng) if rng.random() < 0.3 else {}
-            return Enter(
-                flow=flow, data=data, launch=launch, member_of=member, participant=more, **base
-            )
+            told: Data = {"launch": launch, "member_of": member, "participant": more}
+            told["key"] = rng.choice(("", "", "x"))
+            told["profile"] = rng.choice(({}, {}, {"plan": "pro"}, {"score": 3}))
+            return Enter(flow=flow, data=data, **told, **base)
         case "upload":
             return campaigns.upload(rng, base)
         case "order" if rng.random() < 0.4:
@@ -175,10 +206,17 @@ def _signal(
             return _said(rng, base, known)
         case _ if known:
             status, name = rng.choice(STATUSES), rng.choice(known[-8:])
-            told: Data = rng.choice(({}, {}, {"digits": 1, "cost": 0.25}, {"cost": rng.random()}))
+            told = rng.choice(({}, {}, {"digits": 1, "cost": 0.25}, {"cost": rng.random()}))
             return CommunicationUpdate(communication=name, status=status, data=told, **base)
         case _:
             return Event(name="Nobody Reads This", **base)
+
+
+def _times(rng: random.Random, user: str, name: str, now: int, slack: int) -> Data:
+    late = rng.choice((0, 0, 0, 0, rng.randrange(slack + 1), rng.randrange(DAY), -HOUR, 8 * DAY))
+    received = None if rng.random() < 0.3 else now
+    time = max(0, now - (0 if received is None and late < 0 else late))
+    return {"id": name, "user": user, "time": time, "received": received}
 
 
 def _said(rng: random.Random, base: dict[str, Any], known: list[str]) -> Inbound:
@@ -225,4 +263,7 @@ def _profile(rng: random.Random, base: dict[str, Any], now: int) -> ProfileChang
     consent = rng.choice(({}, {}, {"email": rng.random() < 0.5}, {"log": rng.random() < 0.6}))
     consent |= rng.choice(({}, {"club": True}, {"email:news": False}, {"news": rng.random() < 0.5}))
     tag = rng.choice(((), (), ("hot",)))
-    return ProfileChange(set={n: some[n] for n in names}, consent=consent, tag=tag, **base)
+    less: Data = rng.choice(({}, {}, {}, {"untag": ("hot",)}, {"unset": ("plan", "day")}))
+    names = [name for name in names if name not in less.get("unset", ())]
+    told = {n: some[n] for n in names}
+    return ProfileChange(set=told, consent=consent, tag=tag, **less, **base)

@@ -10,6 +10,7 @@ from transforms.flows.catalog import Catalog
 from transforms.flows.identity import looped
 from transforms.flows.signals import Signal, Time
 from transforms.flows.step import Done, step
+from transforms.sandbox import answer
 
 MOST = 5_000
 
@@ -29,7 +30,7 @@ class Keys:
     def give(self, signal: Signal) -> tuple[out.AnyOutput, ...]:
         """Hand a signal to its key; what that tells other keys is under way then."""
         self.given.append(signal)
-        done = step(self.catalog, self.states.get(signal.user), signal)
+        done = step(self.catalog, self.states.get(signal.user), signal, answer)
         assert isinstance(done, Done)
         self.states[signal.user], self.wakes[signal.user] = done.state, done.wake_at
         self.outputs += done.outputs

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -50,6 +52,42 @@ def winners(
                 )
 
 
+def scheduled(rng: random.Random, start: int) -> list[str]:
+    """Write when a flow takes entries, which most flows say nothing about."""
+    if rng.random() < 0.85:
+        return []
+    more = [f"start: {_wall(start + rng.randrange(2 * DAY))}"] if rng.random() < 0.5 else []
+    if rng.random() < 0.7:
+        more.append(f"end: {_wall(start + rng.randrange(3 * DAY, 20 * DAY))}")
+        more += rng.choice(([], ["at_end: stop"]))
+    return [f"schedule: {{{', '.join(more)}}}"] if more else ["schedule: {indefinitely: true}"]
+
+
+def _wall(at: int) -> str:
+    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%dT%H:%M")
+
+
+def _schedule(rng: random.Random, at: int, head: dict[str, Any]) -> control.SetSchedule:
+    start = _wall(at + rng.randrange(-DAY, 2 * DAY)) if rng.random() < 0.5 else None
+    end = _wall(at + rng.randrange(2 * DAY, 9 * DAY)) if rng.random() < 0.7 else None
+    return control.SetSchedule(start=start, end=end, at_end=rng.choice(("drain", "stop")), **head)
+
+
+def other_space(rng: random.Random, text: str) -> str:
+    """Write other settings of a space: an audience, a group, a price; caps and hours stay."""
+    others = (
+        ("  busy: .*", '  busy: count(event "B" within last 5d) >= 1'),
+        ("  busy: .*", "  busy: user.score > 2"),
+        ("  road: .*", "  road: {at_once: 1}"),
+        ("else: 0.05", "else: 0.06"),
+        ("link: 20", "link: 30"),
+        ("statuses: .*", "statuses: [new, done, gone]"),
+    )
+    for old, new in rng.sample(others, 2):
+        text = re.sub(old, new, text)
+    return text
+
+
 def record(
     rng: random.Random, at: int, sequence: int, flow: str, version: int, text: str
 ) -> control.ControlRecord:
@@ -58,7 +96,7 @@ def record(
     kinds = (
         "drain stop priority publish publish publish publish start pause pause pause resume resume"
     )
-    kinds += " resume resume kill kill goals"
+    kinds += " resume resume kill kill goals schedule archive"
     match rng.choice(kinds.split()):
         case "pause":
             return control.Pause(resume=rng.choice(("fire", "fire", "shift", "skip")), **head)
@@ -77,6 +115,10 @@ def record(
             return control.SetPriority(priority=rng.randrange(9), **head)
         case "start":
             return control.Start(**head)
+        case "archive":
+            return control.Archive(**head)
+        case "schedule":
+            return _schedule(rng, at, head)
         case _:
             templates = {"note": NOTE}
             migrate = rng.random() < 0.5

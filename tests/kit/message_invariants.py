@@ -102,7 +102,7 @@ def consent(history: History) -> Iterator[str]:
 def _counts(given: Handled) -> bool:
     """Tell whether a profile change was taken in."""
     reasons = {getattr(o, "reason", "") for o in given.outputs}
-    return not reasons & {"too_old", "value_too_large"}
+    return not reasons & {"too_old", "erased", "value_too_large"}
 
 
 def quiet(history: History) -> Iterator[str]:

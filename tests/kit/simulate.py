@@ -1,23 +1,30 @@
 """The seeded simulator of the core: one seed, one history, and everything a host may do to it.
 
-    python -m tests.kit.simulate --histories 10000 --seed 1
+    python -m tests.kit.simulate --histories 10000 --seed 1 --jobs 0
 
 A history is run clean, then again with duplicates, alarms, crashes, pieces and a control log
 that is read bit by bit: the outputs must be the same bytes. What must hold of any history is
-judged from its outputs alone.
+judged from its outputs alone. Some are of one person with several keys (R8).
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import os
 import random
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from hashlib import blake2b
 
+import msgspec
+
 from tests.kit.histories import Handled, History, history
 from tests.kit.invariants import violations
+from tests.kit.persons import KEYS, differences, person, wrong
+from tests.kit.replayed import unlike
 from tests.kit.worlds import DAY, world
 from transforms.flows import outputs as out
 from transforms.flows.catalog import NEVER
@@ -37,16 +44,48 @@ from transforms.sandbox import answer
 PER_WORLD = 8
 """Histories that share their flows: loading those takes longer than running a history."""
 
+ALONE = 6
+"""Of the histories of a world those of one key; the others are of persons with several."""
+SHARE = 0.02
+"""Of a history's signals: orders to erase, to export and to import."""
+
 Run = tuple[list[bytes], bytes | None]
 
 
 def make(seed: int) -> History:
     """Make the history of a seed."""
-    return history(world(seed // PER_WORLD), seed)
+    return history(world(seed // PER_WORLD), seed, share=SHARE)
+
+
+class Simulated(msgspec.Struct, frozen=True):
+    """What came of a seed, and what is wrong with it."""
+
+    outputs: tuple[out.AnyOutput, ...]
+    problems: list[str]
 
 
 def problems(seed: int) -> list[str]:
     """Simulate one seed; return what is wrong."""
+    return simulated(seed).problems
+
+
+def simulated(seed: int) -> Simulated:
+    """Simulate one seed: a person with several keys, or one key."""
+    return of_a_person(seed) if seed % PER_WORLD >= ALONE else of_a_key(seed)
+
+
+def of_a_person(seed: int) -> Simulated:
+    """Simulate one person with two to five keys."""
+    rng = random.Random(f"person {seed}")
+    names = (
+        KEYS if rng.random() < 0.2 else rng.choice((("kim", "anon:1"), ("kim", "lee", "anon:1")))
+    )
+    found = person(world(seed // PER_WORLD), seed, rng.choice((0.02, 0.05, 0.15)), names)
+    return Simulated(tuple(found.keys.outputs), [*wrong(found), *differences(found, rng)])
+
+
+def of_a_key(seed: int) -> Simulated:
+    """Simulate one key, by a clean run and by those of hosts that stumble."""
     clean = make(seed)
     found = list(violations(clean))
     rng = random.Random(f"faults {seed}")
@@ -54,7 +93,8 @@ def problems(seed: int) -> list[str]:
     for name, run in (("faulty", faulty(clean, rng)), ("in pieces", pieces(clean, rng))):
         if run != wanted:
             found.append(f"the run {name} differs: {_first_difference(wanted, run)}")
-    return found
+    found += unlike(clean)
+    return Simulated(clean.outputs, found)
 
 
 def _first_difference(wanted: Run, run: Run) -> str:
@@ -110,6 +150,8 @@ def faulty(clean: History, rng: random.Random) -> Run:
         for signal in _alarms(host, rng, given.at):
             host.give(signal)
         host.give(given.signal)
+        if given.broke:
+            done.clear()  # what was before is not remembered, and would be refused or taken again
         if given.taken:
             done.append(given)
         if rng.random() < 0.15 and unread:
@@ -157,7 +199,7 @@ def _duplicates(rng: random.Random, done: list[Handled], since: int) -> Iterator
 def _echoes(rng: random.Random, given: Handled, since: int) -> Iterator[Signal]:
     """Give back what the product itself told other systems (section 8)."""
     for output in given.outputs:
-        if rng.random() < 0.7 or output.at <= since:
+        if given.broke or rng.random() < 0.7 or output.at <= since:
             continue
         base = {"id": output.id, "user": output.user, "time": output.at, "received": given.at}
         match output:
@@ -190,25 +232,74 @@ def repro(seed: int) -> str:
     return f"python -m tests.kit.simulate --seed {seed} --histories 1"
 
 
+CHUNK = 200
+
+
+class Tally(msgspec.Struct):
+    """What some seeds gave: a line for each problem, outputs by kind, a hash of each history."""
+
+    failed: int = 0
+    said: list[str] = []
+    kinds: Counter[str] = Counter()
+    hashes: list[bytes] = []
+    slowest: tuple[float, int] = (0.0, 0)
+
+
+def tally(seeds: range) -> Tally:
+    """Simulate some seeds."""
+    found = Tally(kinds=Counter())
+    for seed in seeds:
+        began = time.process_time()
+        try:
+            one = simulated(seed)
+        except Exception as defect:  # whatever it is, it is a finding, and the others go on
+            one = Simulated((), [f"{type(defect).__name__}: {defect}"])
+        found.failed += bool(one.problems)
+        found.said += [f"{repro(seed)}: {problem}" for problem in one.problems]
+        digest = blake2b(digest_size=8)
+        for output in one.outputs:
+            found.kinds[str(output.__struct_config__.tag)] += 1
+            digest.update(out.encode(output))
+        found.hashes.append(digest.digest())
+        found.slowest = max(found.slowest, (time.process_time() - began, seed))
+    return found
+
+
+def tallies(seeds: range, jobs: int) -> Iterator[Tally]:
+    """Simulate seeds in so many processes; what is found comes in the order of the seeds."""
+    chunks = [seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)]
+    if jobs == 1:
+        yield from map(tally, chunks)
+        return
+    with multiprocessing.Pool(jobs) as pool:
+        yield from pool.imap(tally, chunks)
+
+
 def main() -> int:
     """Simulate; print failing seeds, what the histories held, and a hash of all outputs."""
     parser = argparse.ArgumentParser(description="simulate random histories of random flows")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--histories", type=int, default=1000)
+    parser.add_argument("--jobs", type=int, default=1, help="processes; 0: one a core")
     parser.add_argument("--show", action="store_true", help="print flows, signals and outputs")
     args = parser.parse_args()
-    failed, kinds, digest = 0, Counter[str](), blake2b(digest_size=8)
-    for seed in range(args.seed, args.seed + args.histories):
-        if args.show:
-            _show(make(seed))
-        for output in make(seed).outputs:
-            kinds[str(output.__struct_config__.tag)] += 1
-            digest.update(out.encode(output))
-        found = problems(seed)
-        failed += bool(found)
-        for problem in found:
-            print(f"{repro(seed)}: {problem}")
+    seeds = range(args.seed, args.seed + args.histories)
+    for seed in seeds if args.show else ():
+        _show(make(seed))
+    failed, done, kinds, digest = 0, 0, Counter[str](), blake2b(digest_size=8)
+    began, slowest = time.monotonic(), (0.0, 0)
+    for found in tallies(seeds, args.jobs or os.cpu_count() or 1):
+        failed, done = failed + found.failed, done + len(found.hashes)
+        kinds.update(found.kinds)
+        slowest = max(slowest, found.slowest)
+        for one in found.hashes:
+            digest.update(one)
+        for line in found.said:
+            print(line, flush=True)
+        rate = done / max(time.monotonic() - began, 0.001)
+        print(f"{done} of {len(seeds)} histories, {rate:.0f} a second", file=sys.stderr)
     held = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    print(f"slowest: seed {slowest[1]}, {slowest[0]:.1f} s", file=sys.stderr)
     print(f"{args.histories} histories, {failed} failed; {held}; {digest.hexdigest()}")
     return 1 if failed else 0
 

@@ -90,17 +90,13 @@ def _verb(
         case "wait_for":
             return _wait_for(rng, then, later, senders), []
         case "if":
-            when = rng.choice(CONDITIONS)
-            return f"{{if: [{{when: '{when}', then: {other}}}], else: {then}}}", []
+            return _if(rng, then, other), []
         case "match":
             cases = f"{{inbound: [yes, word0], then: {other}}}"
             cases += rng.choice(("", f", {{inbound: any, then: {rng.choice(later)}}}"))
             return f"{{match_message: [{cases}], else: {then}}}", []
         case "split":
-            redraw = rng.choice(("", ", redraw: true"))
-            holdout = rng.choice((True, False))
-            shares = "one: 60%, two: 30%, off: 10% holdout" if holdout else "one: 70%, two: 30%"
-            return f"{{split: {{{shares}}}, then: {{one: {then}, two: {other}}}{redraw}}}", []
+            return _split(rng, then, other), []
         case "send":
             senders.append(f"s{n}")
             return _send(rng, then, other), []
@@ -111,16 +107,20 @@ def _verb(
                 [],
             )
         case "webhook":
-            url = "https://api.example.com/x"
-            return f'{{webhook: "{url}", data: {{k: entry.k, v: user.score}}, then: {then}}}', []
+            where = rng.choice(('"https://api.example.com/x"', "/x, connection: api"))
+            more = rng.choice(("", ", method: PUT", ", headers: {X-Kind: one}"))
+            data = rng.choice(("data: {k: entry.k, v: user.score}", "template: note"))
+            return f"{{webhook: {where}, {data}{more}, then: {then}}}", []
         case "call":
             more = rng.choice(("", f", error: {other}", f", timeout: {{after: 2h, then: {other}}}"))
             data = "data: {k: entry.k, v: user.score}, store: {n: a.n}"
+            more += rng.choice(("", ", method: PATCH", ", headers: {X-Kind: one}"))
             return f"{{call: /x, connection: api, {data}{more}, then: {then}}}", []
         case "code":
             return _code(rng, n, then, other)
         case "export":
-            return f"{{export: dest, fields: {{k: entry.k, plan: user.plan}}, then: {then}}}", []
+            place = rng.choice(("dest", "dest", "lines", "lake", "stream"))
+            return f"{{export: {place}, fields: {{k: entry.k, plan: user.plan}}, then: {then}}}", []
         case "update":
             return _update(rng, then), []
         case "audience":
@@ -142,6 +142,29 @@ def _verb(
                 f"{{if: [{{when: '{when}', then: {then}}}], else: r{n}}}",
                 [f"  r{n}: {{wait: {rng.choice(('6h', '1d'))}, then: {back}}}"],
             )
+
+
+def _if(rng: random.Random, then: str, other: str) -> str:
+    cases = rng.sample(CONDITIONS, rng.choice((1, 1, 2)))
+    listed = ", ".join(f"{{when: '{when}', then: {other}}}" for when in cases)
+    return f"{{if: [{listed}], else: {then}}}"
+
+
+def _split(rng: random.Random, then: str, other: str) -> str:
+    """Write a split: with a holdout, or as a test that is decided, with a rest or without."""
+    then, redraw = f"one: {then}, two: {other}", rng.choice(("", ", redraw: true"))
+    decided = ", winner: {metric: opened, minimum: 10, confidence: 90%}"
+    match rng.choice("holdout plain test rest".split()):
+        case "holdout":
+            shares, more = "one: 60%, two: 30%, off: 10% holdout", redraw
+        case "plain":
+            shares, more = "one: 70%, two: 30%", redraw
+        case "test":
+            shares, more = "one: 50%, two: 50%", decided
+        case _:
+            shares, more = "one: 20%, two: 20%, left: 60% rest", decided
+            then += f", left: {other}"
+    return f"{{split: {{{shares}}}, then: {{{then}}}{more}}}"
 
 
 def _code(rng: random.Random, n: int, then: str, other: str) -> tuple[str, list[str]]:
@@ -199,7 +222,8 @@ def _wait_for(rng: random.Random, then: str, later: list[str], senders: list[str
 def _send(rng: random.Random, then: str, other: str) -> str:
     channel = rng.choice(("email", "sms", "log"))
     agents = {"email": ["agent: desk", "track: []"], "sms": ["agent: line", "links: short"]}
-    parts = [f"send: {channel}", "template: note"]
+    data = rng.choice(("", "", ", data: {n: user.score}"))
+    parts = [f"send: {channel}", f"template: note{data}"]
     parts += rng.choice(([], [], agents.get(channel, [])))
     parts += rng.choice(([], ["topic: news"], ["topic: club"]))
     parts += rng.choice(([], [], ['at: "18:00"'], ["at: user.day at 12:00"]))
@@ -208,7 +232,8 @@ def _send(rng: random.Random, then: str, other: str) -> str:
     late = ["failover: [sms, log]", "failover_after: 2h"]
     parts += rng.choice(([], [], ["failover: [log]"], ["failover: [sms, log]"], late))
     parts += rng.choice(([], [], ["keep: true"]))
-    parts += rng.choice(([], [f"capped: {other}"], [f"no_consent: {other}"]))
+    why = rng.choice(("capped", "no_consent", "no_address", "expired"))
+    parts += rng.choice(([], [f"{why}: {other}"]))
     return "{" + ", ".join([*parts, f"then: {then}"]) + "}"
 
 

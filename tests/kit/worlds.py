@@ -9,7 +9,7 @@ from functools import lru_cache
 import msgspec
 
 from tests.kit import campaigns
-from tests.kit.logs import NOTE, followed, record, winners
+from tests.kit.logs import NOTE, followed, other_space, record, scheduled, winners
 from tests.kit.world_steps import (
     CONDITIONS,
     DURATIONS,
@@ -34,6 +34,13 @@ STARTS = (
     1772755200000,  # 2026-03-06, before New York's change
     1798416000000,  # 2026-12-28, before a new year
 )
+DECLARED = (
+    "traits: {plan: text, score: number, day: time, seen: time, list: list, name: text,",
+    "  email: text, phone: text, timezone: text}",
+    "events:",
+    *(f"  {event}: {{k: text, v: number}}" for event in EVENTS),
+)
+"""Types, which some spaces declare."""
 
 
 class World(msgspec.Struct, frozen=True):
@@ -62,10 +69,10 @@ def world(seed: int) -> World:
     zone, quiet = rng.choice(ZONES), rng.choice(QUIET)
     caps = _caps(rng)
     count = rng.choice((1, 1, 2, 3))
+    start = rng.choice(STARTS) + rng.randrange(DAY)
     files = {"space.yaml": _space(rng, zone, quiet, caps, slack), "messages/note.liquid": NOTE}
     for n in range(count):
-        files[f"f{n}.yaml"] = _flow(rng, n, count)
-    start = rng.choice(STARTS) + rng.randrange(DAY)
+        files[f"f{n}.yaml"] = _flow(rng, n, count, start)
     log = _log(rng, files, count, start)
     return World(seed, start, tuple(log), caps, quiet, zone, slack, files)
 
@@ -89,19 +96,23 @@ def _log(
         at = start + rng.randrange(10 * DAY)
         flow = f"f{rng.randrange(count)}"
         number = 3 * len(log) + rng.randrange(3)
-        text = rng.choice((_flow(rng, int(flow[1:]), count), _changed(rng, files[f"{flow}.yaml"])))
-        log.append(record(rng, at, len(log), flow, 2 + number, text))
+        text = _flow(rng, int(flow[1:]), count, start)
+        text = rng.choice((text, _changed(rng, files[f"{flow}.yaml"])))
+        if rng.random() < 0.1:
+            space = other_space(rng, project.space_text)
+            log.append(control.SetSpace(sequence=len(log), effective_at=at, text=space))
+        else:
+            log.append(record(rng, at, len(log), flow, 2 + number, text))
     return followed(log + list(winners(rng, log, files, start)))
 
 
 def _changed(rng: random.Random, text: str) -> str:
     """Write a flow with other lengths of time: sessions can be taken along to it."""
     text = re.sub(r"wait: \w+ in visit", lambda _: f"wait: {rng.choice(STAYS)} in visit", text)
-    return re.sub(
-        r"(wait|(?<=\], )timeout: {after): (?!\w+ in visit)[^,}]+",
-        lambda m: f"{m[1]}: {rng.choice(DURATIONS)}",
-        text,
+    lengths = re.compile(
+        r"^(?!.*call: /x)(.*(?:wait|timeout: {after)): (?!\w+ in visit)[^,}]+", re.MULTILINE
     )
+    return lengths.sub(lambda m: f"{m[1]}: {rng.choice(DURATIONS)}", text)
 
 
 def _caps(rng: random.Random) -> tuple[tuple[int, str, str | None, str | None], ...]:
@@ -135,6 +146,12 @@ def _space(
     lines += ["groups:", "  lane: {}", "  road: {at_once: 2, limit: [3 per 2d]}"]
     lines += ["connections:", "  api: {url: https://api.example.com, auth: {signed: env:KEY}}"]
     lines += ["destinations:", "  exits: {table: exits}", "  dest: {http: /x, connection: api}"]
+    lines += [
+        "  lines: {file: out, format: csv}",
+        "  lake: {store: 's3://lake/x'}",
+        "  stream: {topic: x}",
+    ]
+    lines += DECLARED if rng.random() < 0.3 else []
     lines += ["caps:"] if caps else []
     for most, per, channel, topic in caps:
         more = f", channel: {channel}" if channel else ""
@@ -143,7 +160,7 @@ def _space(
     return "\n".join([*lines, *campaigns.SPACE]) + "\n"
 
 
-def _flow(rng: random.Random, number: int, count: int) -> str:
+def _flow(rng: random.Random, number: int, count: int, start: int) -> str:
     lines = [f"flow: f{number}"]
     if rng.random() < 0.4:
         lines.append(f"priority: {rng.randrange(5)}")
@@ -151,6 +168,7 @@ def _flow(rng: random.Random, number: int, count: int) -> str:
         lines.append(f"zone: {rng.choice(ZONES)}")
     if rng.random() < 0.2:
         lines.append("holdout: 30%")
+    lines += scheduled(rng, start)
     lines += [f"group: {rng.choice(('lane', 'lane', 'road'))}"] if rng.random() < 0.4 else []
     lines.append("enter:")
     found = [_trigger(rng, number, count) for _ in range(rng.choice((1, 2, 3)))]
@@ -194,14 +212,17 @@ def _trigger(rng: random.Random, number: int, count: int) -> str:
             f"{{event: {event}, without: [{{event: {other}}}], within: 3h}}",
             "changed: plan",
             "{changed: plan, to: '\"pro\"'}",
+            "{changed: plan, from: '\"free\"', where: user.score is set}",
             "{changed: score, held: 1d}",
             "audience: vip",
             "audience: busy",
             "{audience: busy, when: left}",
             "{date: user.day at 09:00, yearly: true}",
             "{date: user.day - 1d}",
+            "{date: user.day, where: user.plan is set}",
             "{at: mon-fri 09:00, audience: vip}",
             "api: true",
+            "{api: true, where: entry.k is set}",
             "tag: hot",
             "{tag: hot, when: removed}",
             # A flow that answers its own messages goes round for ever: some entries a day will do.
@@ -217,7 +238,9 @@ def _trigger(rng: random.Random, number: int, count: int) -> str:
             "{inbound: any, number: 4711}",
             "{inbound: any, channel: sms, where: message.as_number is set}",
             f"{{call: true, number: {100 + number}}}",
+            f"{{call: true, number: {100 + number}, channel: log, where: user.plan is set}}",
             f"incoming: {rng.choice(('sms', 'log'))}",
+            "{incoming: sms, where: message.text is set}",
         )
     )
 

@@ -102,6 +102,7 @@ class Era:
     channel, or all, of every kill switch that is on, ``answering`` the flows with triggers on
     what users send, ``joined`` those with triggers on participants. ``visiting``: something reads
     visits. ``groups`` are the flows that compete, by name.
+    ``plain``: no channel names an agent, tracking or links.
     """
 
     since: int
@@ -133,6 +134,7 @@ class Era:
     answering: tuple[FlowView, ...] = ()
     visiting: bool = False
     groups: dict[str, Grouped] = field(default_factory=dict)
+    plain: bool = True
 
     def killed(self, flow: int, channel: str | None) -> bool:
         """Tell whether what a flow sends on a channel, or anywhere else, may not leave."""

@@ -13,6 +13,9 @@ from transforms.flows.state import State
 
 VERSION = b"\x01"
 ENDLESS = 1 << 40
+SMALL = 800
+"""A state of more bytes is written as it is: a few less would take longer than they are worth."""
+
 FIELDS = len(State.__struct_fields__)
 
 
@@ -29,6 +32,8 @@ READERS: dict[int, Callable[[memoryview], State]] = {1: _decode_1}
 def encode(state: State) -> bytes:
     """Write a state as a blob."""
     whole = _encode(state)
+    if len(whole) > SMALL:
+        return VERSION + whole
     spare = _spare(state)
     kept = FIELDS - spare
     head = bytes((0x90 | kept,)) if kept < 16 else bytes((0xDC, 0, kept))

@@ -257,7 +257,10 @@ def _one(run: Run, raised: Raised, own: int, t: int) -> None:
     if changed is None:
         return
     live = run.in_order()
-    claimed = claim(run, signal, live, t) if isinstance(signal, Inbound) else None
+    tracked = isinstance(signal, Event)  # the usual case: it is asked nothing else
+    claimed = None
+    if not tracked and isinstance(signal, Inbound):
+        claimed = claim(run, signal, live, t)
     stubs = list(run.state.ended)
     for session in live:
         if session.promotions:
@@ -275,6 +278,9 @@ def _one(run: Run, raised: Raised, own: int, t: int) -> None:
         if signal.name in run.catalog.goals and (live or stubs):
             count_goals(run, signal, [s for s in (*live, *stubs) if _sees(run, s, raised)], t)
         forget_ended(run, t)
+    if tracked:
+        enter_by(run, signal, changed, t, raised.flow)
+        return
     _follow(run, signal, changed, t)
     if isinstance(signal, Enter) and signal.operation is not None:
         enter_by_participant(run, signal, changed, t, raised.flow)

@@ -107,8 +107,10 @@ def write(
             verb.topic,
             _variant(run, session) if session and session.variants else None,
             due,
-            data=data or {},
-            reported_cost=reported,
+            None,
+            None,
+            data or {},
+            reported,
         )
     )
 

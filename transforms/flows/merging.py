@@ -231,6 +231,7 @@ def nothing_before(state: State, t: int) -> None:
             sent.due = _at_least(sent.due, t)
     for pending in state.pending:
         pending.due = _at_least(pending.due, t)
+    state.checks = {name: max(due, t) for name, due in state.checks.items()}
 
 
 def _at_least(due: int | None, t: int) -> int | None:

@@ -64,7 +64,7 @@ class Node:
     maps the other ports (``timeout``, ``missing``, reasons) to steps. ``awaited`` are the
     events that a wait waits for, ``levels`` its cases that may be true at its beginning,
     ``timed`` the conditions that time alone may change (R18). ``ears`` stand beside the cases
-    that hear what users send.
+    that hear what users send. ``plain``: a send step that names no agent and no tracking.
     """
 
     number: int
@@ -82,6 +82,7 @@ class Node:
     timed: tuple[Condition, ...] = ()
     reads: Reads = NOTHING
     ears: tuple[Ear | None, ...] = ()
+    plain: bool = True
 
 
 @final

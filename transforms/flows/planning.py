@@ -152,6 +152,7 @@ def _node(step: model.Step, prefix: str, numbers: Mapping[str, int]) -> Node:
                 values=(_values(verb.data),),
                 named={reason: target(to) for reason, to in verb.branches},
                 path=_value(*_paths(verb.at)),
+                plain=not verb.agents and verb.track is None and verb.links is None,
             )
         case model.Promote():
             return node(conditions=(compile_condition(verb.while_) if verb.while_ else None,))

@@ -330,6 +330,7 @@ def _era(log: _Log, since: int) -> Era:
         groups=groups_of(space, views),
         campaigns={campaign.name: campaign for campaign in space.campaigns},
         joined=_with_trigger(views, model.OnParticipant),
+        plain=not any(c.agent or c.track or c.links == "short" for c in space.channels),
     )
 
 

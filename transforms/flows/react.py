@@ -73,7 +73,7 @@ def _wakes(run: Run, plan: Plan, session: Session, node: Node, signal: Signal, t
                     continue
             case _:
                 continue
-        first = _listed(run, plan, session, node, index, t)
+        first = _listed(run, plan, session, node, index, t) if index and node.levels else index
         if _happens(run, plan, session, node, first, t):
             return True
     return False

@@ -133,7 +133,7 @@ class Run:
         view = self.view
         view.traits, view.tags = state.traits, state.tags
         view.audiences, view.series = state.audiences, state.series
-        view.presence = state.presence
+        view.presence, view.participant = state.presence, {}
         self._timezone, self._arranged = _UNKNOWN, None
         self.queue.clear()
         self.dirty = self.fresh = False

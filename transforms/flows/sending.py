@@ -232,6 +232,7 @@ def _leave(
     if again and verb.failover_after is not None:
         sent.due = after(verb.failover_after, t, run.zone_of(plan))
     known = run.era.channels.get(channel)
+    plain = node.plain and run.era.plain
     run.outputs.append(
         out.Message(
             f"{sent.id}-{attempt}",
@@ -248,9 +249,9 @@ def _leave(
             template.version if template is not None else "",
             data,
             verb.topic,
-            agent_of(verb, channel, known),
+            None if plain else agent_of(verb, channel, known),
             sent.expires,
-            tracking_of(verb, known),
+            {} if plain else tracking_of(verb, known),
         )
     )
     if run.era.cap_memory:

@@ -1,0 +1,186 @@
+"""Random histories of one person with several keys: identified, erased, told in any order (R8, R32).
+
+What must hold is judged over all keys together: each session has ended once or waits with a
+wake-up at just one key, no id is of two outputs, states keep their bound, and a key that is
+given the same again, in pieces or with what was forwarded before its handover, does the same.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from itertools import accumulate
+
+import msgspec
+
+from tests.kit.histories import handling, history
+from tests.kit.keys import Keys
+from tests.kit.worlds import DAY, World
+from transforms.flows import outputs as out
+from transforms.flows import signals
+from transforms.flows.codec import decode
+from transforms.flows.signals import (
+    Command,
+    Forwarded,
+    Handover,
+    ProfileChange,
+    Signal,
+    Time,
+)
+from transforms.flows.step import Done, fold
+from transforms.sandbox import answer
+
+KEYS = ("kim", "lee", "anon:1", "anon:2", "anon:3")
+BOUND = 256 * 1024
+
+
+class Person(msgspec.Struct):
+    """What several keys were given and what came of it, until an instant."""
+
+    keys: Keys
+    slack: int
+    until: int
+
+
+def story(where: World, seed: int, share: float, names: tuple[str, ...]) -> list[Signal]:
+    """Spread a random history over several keys, with identifies and erasures in between."""
+    rng = random.Random(f"keys {seed}")
+    found: list[Signal] = []
+    for given in history(where, seed).handled:
+        signal = given.signal
+        assert not isinstance(signal, Time)
+        found.append(msgspec.structs.replace(signal, user=rng.choice(names)))
+        base = {"time": signal.time, "received": signal.received}
+        if rng.random() < share:
+            key, other = rng.choice(names), rng.choice((*names[:2] * 3, *names))
+            name = f"j{len(found)}"
+            found.append(ProfileChange(id=name, user=key, becomes=other, **base))
+        if rng.random() < share / 8:
+            what = rng.choice(("erase", "erase", "export"))
+            found.append(Command(id=f"x{len(found)}", user=rng.choice(names), what=what, **base))
+    return found
+
+
+def person(where: World, seed: int, share: float = 0.15, names: tuple[str, ...] = KEYS) -> Person:
+    """Run a story, with what keys tell each other delivered at any time."""
+    found = story(where, seed, share, names)
+    keys, rng = Keys(where.catalog()), random.Random(f"order {seed}")
+    for signal in found:
+        keys.give(signal)
+        if rng.random() < 0.5:
+            keys.deliver(rng, rng.choice((1, 2, 5, 1000)))
+        again = rng.choice(found)
+        if rng.random() < 0.1 and not again.backfill:  # type: ignore[union-attr]
+            keys.give(again)
+    until = max(max(s.time, s.received or 0) for s in found) + 12 * DAY  # type: ignore[union-attr]
+    keys.finish(rng, until)
+    return Person(keys, where.slack, until)
+
+
+def wrong(found: Person) -> Iterator[str]:
+    """Yield what is wrong with a person's keys, taken together."""
+    states = {key: decode(blob) for key, blob in found.keys.states.items() if blob is not None}
+    outputs = found.keys.outputs
+    live = Counter(s.id for state in states.values() for s in state.sessions)
+    entered = Counter(o.session for o in outputs if getattr(o, "what", "") == "entered")
+    ended = Counter(o.session for o in outputs if getattr(o, "what", "") == "ended")
+    for what, count in (("entered", entered), ("ended", ended), ("live", live)):
+        yield from (f"session {name} is {what} {n} times" for name, n in count.items() if n > 1)
+    for name in sorted((live + ended).keys() ^ entered.keys() | (live & ended).keys()):
+        yield f"session {name} is lost or doubled: {live[name]} live, {ended[name]} ended"
+    written = {out.encode(output) for output in outputs}
+    ids = Counter(out.decode(encoded).id for encoded in written)
+    yield from (f"id {name} is of {n} outputs" for name, n in ids.items() if n > 1)
+    for key, blob in found.keys.states.items():
+        if len(blob or b"") >= BOUND:
+            yield f"the state of {key} has {len(blob or b'')} bytes"
+        wake = found.keys.wakes[key]
+        if wake is not None and wake <= found.until:
+            yield f"what was due of {key} is left behind"
+    for key, state in states.items():
+        if state.identity is not None and state.identity.held:
+            yield f"{key} waits for a handover that has come"
+        for session in state.sessions:
+            if session.due is None and session.halt is None:
+                yield f"{session.id} of {key} would stand for ever"
+
+
+# --- the same again --------------------------------------------------------------------------
+
+
+def handled_at(signal: Signal, slack: int) -> int:
+    """Say when a signal is handled, but for the key's clock; one that was forwarded by its own."""
+    if isinstance(signal, Forwarded):
+        inner = signals.decode(signal.signal)
+        assert not isinstance(inner, Time)
+        return handling(inner, slack)
+    return signal.at if isinstance(signal, Time) else handling(signal, slack)
+
+
+class Alone(Keys):
+    """One key, given what it was given before, as hosts do who stumble."""
+
+    def again(self, mine: list[Signal], slack: int, rng: random.Random) -> None:
+        """Give signals with alarms and duplicates in between, which must change nothing."""
+        key, clock, before = mine[0].user, 0, mine[0]
+        ats = [handled_at(signal, slack) for signal in mine]
+        firsts = list(accumulate(reversed(ats), min))[::-1]
+        for signal, first in zip(mine, firsts, strict=True):
+            at = max(clock, first)
+            identity = decode(blob).identity if (blob := self.states.get(key)) else None
+            wake = self.wakes.get(key)
+            waits = identity is not None and identity.held
+            if wake is not None and wake <= at and not waits and rng.random() < 0.7:
+                self.give(Time(user=key, at=wake))
+            if rng.random() < 0.2:
+                self.give(Time(user=key, at=rng.randrange(clock + 1)))
+            moved = identity is not None and identity.to is not None
+            if isinstance(before, Handover) and not moved and rng.random() < 0.5:
+                self.give(before)
+            self.give(signal)
+            before = signal
+            if blob := self.states[key]:
+                clock = max(clock, decode(blob).clock)
+
+
+def differences(found: Person, rng: random.Random) -> Iterator[str]:
+    """Run each key again: in one go, with alarms and duplicates, and with its handovers later."""
+    keys = found.keys
+    for key in keys.states:
+        mine = [signal for signal in keys.given if signal.user == key]
+        whole = fold(keys.catalog, None, mine, answer)
+        assert isinstance(whole, Done)
+        wanted = [out.encode(o) for o in whole.outputs], whole.state
+        alone = Alone(keys.catalog)
+        alone.again(mine, found.slack, rng)
+        if ([out.encode(o) for o in alone.outputs], alone.states[key]) != wanted:
+            yield f"{key} with alarms and duplicates differs"
+        if any(getattr(signal, "becomes", None) is not None for signal in mine):
+            continue  # what such a key passes on, it passes on in the order of arrival
+        later = fold(keys.catalog, None, handed_later(mine, rng), answer)
+        assert isinstance(later, Done)
+        if [out.encode(o) for o in later.outputs] != wanted[0] or later.state != whole.state:
+            yield f"{key} with its handovers later differs"
+
+
+def handed_later(mine: list[Signal], rng: random.Random) -> list[Signal]:
+    """Put handovers behind some of what follows at once and waits for them (R8)."""
+    found = list(mine)
+    for place in range(len(found) - 1, -1, -1):
+        given, end = found[place], place + 1
+        if not isinstance(given, Handover):
+            continue
+        while end < len(found) and _waits(found[end], given) and rng.random() < 0.7:
+            end += 1
+        found[place:end] = [*found[place + 1 : end], given]
+    return found
+
+
+def _waits(signal: Signal, given: Handover) -> bool:
+    """Tell whether a signal waits for this handover; one that is a handover itself does not."""
+    return (
+        isinstance(signal, Forwarded)
+        and signal.handover == given.id
+        and not isinstance(signals.decode(signal.signal), Handover)
+    )

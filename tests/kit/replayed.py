@@ -1,0 +1,64 @@
+"""A history as a replay takes it: as an audit in the order of arrival, and as a back-test (R3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from pipelines.folding import fold_user
+from pipelines.job import Job
+from pipelines.ordering import in_order, own_time
+from tests.kit.histories import History
+from transforms.flows import outputs as out
+from transforms.flows.accounting import accounted
+from transforms.flows.signals import Command, Signal, Time
+from transforms.flows.step import Done, step
+from transforms.sandbox import answer
+
+
+def unlike(clean: History) -> Iterator[str]:
+    """Yield how replays differ from the live run; what was erased is in no replay (R32)."""
+    arrived = [given.signal for given in clean.handled]
+    if any(isinstance(signal, Command) and signal.what == "erase" for signal in arrived):
+        return
+    live = _encoded(accounted(clean.world.catalog(), clean.outputs))
+    if _replayed(clean, arrived, audit=True) != live:
+        yield "the audit replay differs"
+    ordered = list(arrived_in_order(arrived))
+    # The input may come in any order: a back-test sorts it.
+    if _replayed(clean, ordered[::-1], audit=False) != _live(clean, ordered):
+        yield "the back-test differs, where arrival was in order"
+
+
+def arrived_in_order(signals: list[Signal]) -> Iterator[Signal]:
+    """Leave out what came late: own times and receipts go forward in what is left."""
+    last = receipt = -1
+    for signal in signals:
+        assert not isinstance(signal, Time)
+        came = signal.time if signal.received is None else signal.received
+        if own_time(signal) > last and came >= receipt:
+            last, receipt = own_time(signal), came
+            yield signal
+
+
+def _replayed(clean: History, signals: list[Signal], *, audit: bool) -> list[bytes]:
+    job = Job(records=(), events=(), until=clean.until, out="", audit=audit)
+    found = in_order([(place, signal) for place, signal in enumerate(signals)], audit)
+    return _encoded(fold_user(job, clean.world.catalog(), clean.user, found))
+
+
+def _live(clean: History, signals: list[Signal]) -> list[bytes]:
+    state: bytes | None = None
+    outputs: list[out.AnyOutput] = []
+    catalog = clean.world.catalog()
+    for signal in (*signals, Time(user=clean.user, at=clean.until)):
+        done = step(catalog, state, signal, answer)
+        assert isinstance(done, Done)
+        state = done.state
+        outputs += done.outputs
+    return _encoded(accounted(catalog, tuple(outputs)))
+
+
+def _encoded(outputs: tuple[out.AnyOutput, ...]) -> list[bytes]:
+    return [msgspec.msgpack.encode(output) for output in outputs]
