@@ -347,7 +347,7 @@ def end(
     aims = run.aims_of(plan)
     if aims.targets and t < session.started + aims.window:
         session.variables = {k: v for k, v in session.variables.items() if k in aims.variables}
-        session.sent, session.message = {}, {}
+        session.sent, session.message = {}, None
         session.entry = {k: v for k, v in session.entry.items() if k in aims.fields}
         state.ended.append(session)
 

@@ -113,7 +113,7 @@ def with_template(
         return data
     roots: Data = {"data": data} if data else {}
     sources = {"user": run.state.traits, "entry": session.entry, "session": session.variables}
-    sources["message"] = session.message
+    sources["message"] = session.message or {}
     sources["participant"] = run.participant_of(plan)
     for path in template.reads:
         source = sources.get(path[0])

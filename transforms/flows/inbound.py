@@ -183,7 +183,7 @@ def _kept(run: Run, plan: Plan, message: Data, t: int) -> Data:
 
 def matched(node: Node, session: Session) -> int:
     """Return where a session goes on by the words of its last message, exact before any (I7)."""
-    message = session.message
+    message = session.message or {}
     if message:
         word = keyword(message.get("text", ""))
         for index, ear in enumerate(node.ears):

@@ -84,11 +84,11 @@ def refusal(run: Run, plan: Plan, start: Start, signal: Enter) -> str | None:
 
 def repeated(run: Run, plan: Plan, launch: str) -> str | None:
     """Note a launch of a flow for this user; return why it cannot be noted, if so (R22)."""
-    launches = run.state.histories.setdefault(plan.number, History()).launches
-    known = short(launch)
+    history = run.state.histories.setdefault(plan.number, History())
+    known, launches = short(launch), history.launches or []
     if known in launches:
         return "launched"
     if len(launches) >= MOST_LAUNCHES:
         return "too_many_entries"
-    launches.append(known)
+    history.launches = [*launches, known]
     return None

@@ -147,7 +147,8 @@ def _join_counts(state: State, theirs: State) -> None:
         gone = {id(v) for v in [v for v in visits if v.took is not None][:over]}
         known.visits = [v for v in visits if id(v) not in gone]
         known.reached += [step for step in history.reached if step not in known.reached]
-        known.launches += [name for name in history.launches if name not in known.launches]
+        launches = dict.fromkeys([*(known.launches or ()), *(history.launches or ())])
+        known.launches = [*launches] or None
     state.sends = sorted(state.sends + theirs.sends, key=lambda sent: sent.at)
     dropped = max(state.dropped, theirs.dropped)
     state.memory, state.dropped = memory.joined(state.memory, theirs.memory, dropped)

@@ -21,6 +21,7 @@ from transforms.flows.view import FlowFacts, View
 
 Data = dict[str, Any]
 OUTSIDE = FlowFacts(False, None, 0)
+NOTHING: Data = {}
 NOBODY: frozenset[str] = frozenset()
 _UNKNOWN = object()
 
@@ -294,7 +295,7 @@ class Run:
             view.participant = self.participant_of(plan)
         if session is not None and plan is not None:
             view.entry, view.variables = session.entry, session.variables
-            view.message = session.message
+            view.message = session.message or NOTHING
             view.session_id, view.session_started = session.id, session.started
             if plan.reads_communications:
                 view.communications = found = self._communications(plan, session)
@@ -304,7 +305,7 @@ class Run:
                 self._looked = session
         else:
             view.entry, view.variables, view.session_id, view.session_started = {}, {}, "", 0
-            view.message = {}
+            view.message = NOTHING
         return view
 
     def participant_of(self, plan: Plan | None) -> Data:

@@ -83,7 +83,7 @@ def _captured(plan: Plan, node: Node, session: Session, view: View) -> Data:
             case "session":
                 _pick(roots, session.variables | {"started": session.started}, path)
             case "message":
-                _pick(roots, session.message, path)
+                _pick(roots, session.message or {}, path)
             case "flow":
                 roots["flow"] = {"id": plan.id, "version": plan.version}
             case _:

@@ -98,7 +98,7 @@ class Session(Part, array_like=True, gc=False):
     promotions: list[Promotion] = []
     ended: int | None = None
     halt: Halt | None = None
-    message: Data = {}
+    message: Data | None = None
     ends: int | None = None
     call: int = 0
 
@@ -152,7 +152,7 @@ class History(Part, array_like=True, gc=False):
     times: int = 0
     visits: list[Visit] = []
     reached: list[int] = []
-    launches: list[bytes] = []
+    launches: list[bytes] | None = None
 
 
 class Pending(Part, array_like=True, gc=False):
