@@ -291,7 +291,7 @@ class Run:
         self._looked = None
         view.now = t
         view.zone = self.zone_of(plan)
-        if self.state.participants:
+        if self.era.campaigns:
             view.participant = self.participant_of(plan)
         if session is not None and plan is not None:
             view.entry, view.variables = session.entry, session.variables
