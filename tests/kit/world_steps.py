@@ -129,7 +129,7 @@ def _verb(
 
 def _if(rng: random.Random, then: str, other: str, senders: list[str]) -> str:
     sent = [f"communications.{name}.opened is set" for name in senders]
-    cases = rng.sample((*CONDITIONS, *sent * 4), rng.choice((1, 1, 2)))
+    cases = rng.sample((*CONDITIONS, *sent * 20), rng.choice((1, 1, 2)))
     listed = ", ".join(f"{{when: '{when}', then: {other}}}" for when in cases)
     return f"{{if: [{listed}], else: {then}}}"
 
