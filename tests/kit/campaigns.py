@@ -30,6 +30,7 @@ STARTS = (
     "participant: created",
     "{participant: created, on_upload: always}",
     "{participant: created, where: participant.n > 2}",
+    "{participant: created, reenter: {after: 1h}}",
 )
 CHANGES = ("participant: updated", "{participant: updated, field: n, where: participant.n > 1}")
 

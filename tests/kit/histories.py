@@ -168,7 +168,12 @@ def _answer(rng: random.Random, user: str, name: str, now: int, calls: list[str]
     """Answer one of the last calls, now and then one that is answered already."""
     call = rng.choice(calls[-4:])
     result = {"status": 200, "n": rng.choice((1, "x"))}
-    return CallResult(id=name, user=user, time=now, call=call, ok=rng.random() < 0.7, result=result)
+    ok = rng.random() < 0.7
+    more: Data = {} if ok else {"error": "refused"}
+    more |= rng.choice(({}, {"received": now}, {"received": now, "sequence": 7}))
+    if rng.random() < 0.02:
+        more[rng.choice(("bypass", "backfill"))] = True
+    return CallResult(id=name, user=user, time=now, call=call, ok=ok, result=result, **more)
 
 
 def _signal(
@@ -216,7 +221,8 @@ def _times(rng: random.Random, user: str, name: str, now: int, slack: int) -> Da
     late = rng.choice((0, 0, 0, 0, rng.randrange(slack + 1), rng.randrange(DAY), -HOUR, 8 * DAY))
     received = None if rng.random() < 0.3 else now
     time = max(0, now - (0 if received is None and late < 0 else late))
-    return {"id": name, "user": user, "time": time, "received": received}
+    sequence = rng.choice((0, 0, 7))
+    return {"id": name, "user": user, "time": time, "received": received, "sequence": sequence}
 
 
 def _said(rng: random.Random, base: dict[str, Any], known: list[str]) -> Inbound:
@@ -258,6 +264,8 @@ def _profile(rng: random.Random, base: dict[str, Any], now: int) -> ProfileChang
         "day": rng.choice((day, near, near, "2026-03-29", "2028-02-29", "soon", None)),
         "seen": now - rng.randrange(3 * DAY),
         "name": "Kim",
+        "keen": rng.choice((True, False)),
+        "list": rng.sample(("x", "y", "z"), 2),
     }
     names = rng.sample(sorted(some), rng.choice((1, 2, 5)))
     consent = rng.choice(({}, {}, {"email": rng.random() < 0.5}, {"log": rng.random() < 0.6}))

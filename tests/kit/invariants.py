@@ -29,10 +29,6 @@ def violations(history: History) -> Iterator[str]:
     ids = [o.id for o in ({out.encode(o): o for o in outputs}.values() if strange else outputs)]
     if len(set(ids)) < len(ids):
         yield f"ids repeat: {sorted(i for i in set(ids) if ids.count(i) > 1)[:3]}"
-    # An imported state hears of records that are older than the order, at their own time (R29).
-    times = [output.at for output in outputs if not (strange and _by_control(output))]
-    if times != sorted(times):
-        yield "outputs go back in time"
     if history.largest > BOUND:
         yield f"the state has {history.largest} bytes"
     if history.wake_at is not None and history.wake_at <= history.until:
@@ -44,6 +40,9 @@ def violations(history: History) -> Iterator[str]:
     yield from _claims(history)
     yield from messages(outputs)
     for life, last in lives(history):
+        times = [output.at for output in life.outputs]
+        if times != sorted(times):
+            yield "outputs go back in time"
         yield from _suppressed(life)
         yield from _exclusive(life)
         yield from _launched(life)
@@ -54,16 +53,11 @@ def violations(history: History) -> Iterator[str]:
         yield from quiet(life)
 
 
-def _by_control(output: out.AnyOutput) -> bool:
-    return str(getattr(output, "cause", "")).startswith("control@") or isinstance(
-        output, out.FlowState | out.AudienceUpdate
-    )
-
-
 def lives(history: History) -> Iterator[tuple[History, bool]]:
     """Yield what is remembered as one: from an erasure to the next; tell whether it is the last.
 
-    What follows an import is left out: the user is somebody else there.
+    What follows an import is left out: the user is somebody else there, who hears of records of
+    the control log at their own time, also of those before the order (R29).
     """
     if not any(given.broke for given in history.handled):
         yield history, True

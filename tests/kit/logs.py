@@ -110,7 +110,7 @@ def record(
         case "drain":
             return control.Drain(**head)
         case "stop":
-            return control.Stop(**head)
+            return control.Stop(reason=rng.choice(("stopped", "launch_over", "idle")), **head)
         case "priority":
             return control.SetPriority(priority=rng.randrange(9), **head)
         case "start":

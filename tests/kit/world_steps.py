@@ -4,30 +4,11 @@ from __future__ import annotations
 
 import random
 
+from tests.kit.conditions import CONDITIONS
+
 EVENTS = ("A", "B", "C", "D")
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "UTC")
 QUIET = (None, "21:00-08:00", "22:00-06:00", "sat-sun 00:00-24:00, 23:00-07:00")
-CONDITIONS = (
-    'user.plan == "pro"',
-    'user.plan != "pro"',
-    "user.score > 3",
-    "user.plan is set",
-    'not (user.plan == "free")',
-    'count(event "A" within last 2d) >= 2',
-    'sum(event.v of event "B" within last 5d) > 20',
-    'last(event "C") more than 1d ago',
-    "user.seen more than 2d ago",
-    "user.seen within last 12h",
-    "audience.vip",
-    "audience.busy",
-    "tag.hot",
-    "user.day is today",
-    'communication.status == "active"',
-    "message.as_number >= 3",
-    'message.text == "yes"',
-    "visit.count >= 3",
-    "visit.events > 2 and visit.last more than 1h ago",
-)
 LAUNCHES = (
     "{audience: vip, when: member}",
     "{audience: vip, when: launch}",
@@ -36,6 +17,7 @@ LAUNCHES = (
     "{tag: hot, when: launch}",
 )
 MOMENTS = ('"09:00"', "mon 08:30", "user.day at 10:00", "user.day + 1d", "user.day - 2d at 07:00")
+MOMENTS += ("2026-03-29 at 09:00", "2026-12-31 at 18:00")
 DURATIONS = ("10m", "1h", "5h", "1d", "2d", "1 day at 09:00", "1mo")
 STAYS = ("20s", "10m", "20m", "1h")
 WINDOWS = ("mon-fri 09:00-18:00", "22:00-02:00", "08:00-20:00")
@@ -90,7 +72,7 @@ def _verb(
         case "wait_for":
             return _wait_for(rng, then, later, senders), []
         case "if":
-            return _if(rng, then, other), []
+            return _if(rng, then, other, senders), []
         case "match":
             cases = f"{{inbound: [yes, word0], then: {other}}}"
             cases += rng.choice(("", f", {{inbound: any, then: {rng.choice(later)}}}"))
@@ -113,7 +95,8 @@ def _verb(
             return f"{{webhook: {where}, {data}{more}, then: {then}}}", []
         case "call":
             more = rng.choice(("", f", error: {other}", f", timeout: {{after: 2h, then: {other}}}"))
-            data = "data: {k: entry.k, v: user.score}, store: {n: a.n}"
+            data = rng.choice(("data: {k: entry.k, v: user.score}", "template: note"))
+            data += ", store: {n: a.n}"
             more += rng.choice(("", ", method: PATCH", ", headers: {X-Kind: one}"))
             return f"{{call: /x, connection: api, {data}{more}, then: {then}}}", []
         case "code":
@@ -144,8 +127,9 @@ def _verb(
             )
 
 
-def _if(rng: random.Random, then: str, other: str) -> str:
-    cases = rng.sample(CONDITIONS, rng.choice((1, 1, 2)))
+def _if(rng: random.Random, then: str, other: str, senders: list[str]) -> str:
+    sent = [f"communications.{name}.opened is set" for name in senders]
+    cases = rng.sample((*CONDITIONS, *sent * 20), rng.choice((1, 1, 2)))
     listed = ", ".join(f"{{when: '{when}', then: {other}}}" for when in cases)
     return f"{{if: [{listed}], else: {then}}}"
 
@@ -203,6 +187,9 @@ def _wait_for(rng: random.Random, then: str, later: list[str], senders: list[str
                     f"{{inbound: any, channel: sms, then: {target}}}",
                     f"{{inbound: any, where: message.as_number > 3, then: {target}}}",
                     f"{{call: true, then: {target}}}",
+                    f"{{call: true, number: 4711, then: {target}}}",
+                    f"{{call: true, channel: log, where: user.plan is set, then: {target}}}",
+                    f"{{event: A, where: event.time is set, then: {target}}}",
                 )
             )
         )
@@ -221,7 +208,8 @@ def _wait_for(rng: random.Random, then: str, later: list[str], senders: list[str
 
 def _send(rng: random.Random, then: str, other: str) -> str:
     channel = rng.choice(("email", "sms", "log"))
-    agents = {"email": ["agent: desk", "track: []"], "sms": ["agent: line", "links: short"]}
+    links = rng.choice(("links: short", "links: whole"))
+    agents = {"email": ["agent: desk", "track: []"], "sms": ["agent: line", links]}
     data = rng.choice(("", "", ", data: {n: user.score}"))
     parts = [f"send: {channel}", f"template: note{data}"]
     parts += rng.choice(([], [], agents.get(channel, [])))

@@ -9,9 +9,9 @@ from functools import lru_cache
 import msgspec
 
 from tests.kit import campaigns
+from tests.kit.conditions import CONDITIONS
 from tests.kit.logs import NOTE, followed, other_space, record, scheduled, winners
 from tests.kit.world_steps import (
-    CONDITIONS,
     DURATIONS,
     EVENTS,
     LAUNCHES,
@@ -34,9 +34,15 @@ STARTS = (
     1772755200000,  # 2026-03-06, before New York's change
     1798416000000,  # 2026-12-28, before a new year
 )
+AUTHS = (
+    "signed: env:KEY",
+    "bearer: env:KEY",
+    "basic: me, password: env:KEY",
+    "header: X-Key, value: env:KEY",
+)
 DECLARED = (
     "traits: {plan: text, score: number, day: time, seen: time, list: list, name: text,",
-    "  email: text, phone: text, timezone: text}",
+    "  email: text, phone: text, timezone: text, keen: boolean}",
     "events:",
     *(f"  {event}: {{k: text, v: number}}" for event in EVENTS),
 )
@@ -137,14 +143,22 @@ def _space(
     lines += [f"slack: {slack // 1000}s"] if slack else []
     lines += [f"quiet_hours: {quiet}"] if quiet else []
     lines += ["channels:", "  email: {track: [opens], agent: desk}"]
-    lines += ["  sms: {price: {'+49': 0.07, else: 0.05}, link: 20}", "  log: {address: user}"]
-    lines += ["agents:", "  desk: {channel: email}", "  line: {channel: sms, menu: {'1': agreed}}"]
+    links = rng.choice(("", ", links: short"))
+    lines += [f"  sms: {{price: {{'+49': 0.07, else: 0.05}}, link: 20{links}}}"]
+    lines += [
+        rng.choice(("  log: {address: user}", "  log: {address: user, kind: web}")),
+        "  voice: {}",
+    ]
+    lines += ["agents:", "  desk: {channel: email, settings: {pool: main}}"]
+    lines += ["  line: {channel: sms, sender: '+4930', menu: {'1': agreed}}"]
+    lines += ["  bot: {channel: voice, scenario: confirm}"]
     lines += ["numbers:", '  "4711": {messages: sms, calls: sms}']
     lines += [f'  "{n}": {{messages: [sms, log], calls: log}}' for n in range(100, 103)]
     lines += ["topics:", "  news: {}", "  club: {opt_in: true}"]
     lines += ["audiences:", "  vip: static", '  busy: count(event "B" within last 3d) >= 2']
     lines += ["groups:", "  lane: {}", "  road: {at_once: 2, limit: [3 per 2d]}"]
-    lines += ["connections:", "  api: {url: https://api.example.com, auth: {signed: env:KEY}}"]
+    lines += ["connections:", "  api:", "    url: https://api.example.com"]
+    lines += [f"    auth: {{{rng.choice(AUTHS)}}}", "    headers: {X-From: world}"]
     lines += ["destinations:", "  exits: {table: exits}", "  dest: {http: /x, connection: api}"]
     lines += [
         "  lines: {file: out, format: csv}",
@@ -161,7 +175,7 @@ def _space(
 
 
 def _flow(rng: random.Random, number: int, count: int, start: int) -> str:
-    lines = [f"flow: f{number}"]
+    lines = [f"flow: f{number}", f"about: the flow number {number}"]
     if rng.random() < 0.4:
         lines.append(f"priority: {rng.randrange(5)}")
     if rng.random() < 0.3:
@@ -171,10 +185,10 @@ def _flow(rng: random.Random, number: int, count: int, start: int) -> str:
     lines += scheduled(rng, start)
     lines += [f"group: {rng.choice(('lane', 'lane', 'road'))}"] if rng.random() < 0.4 else []
     lines.append("enter:")
-    found = [_trigger(rng, number, count) for _ in range(rng.choice((1, 2, 3)))]
+    found = [_again(rng, _trigger(rng, number, count)) for _ in range(rng.choice((1, 2, 3)))]
     # With what users send alone, entry.k would be an error: its fields are known.
     found += ["event: A"] if all(re.search("inbound|call|incoming", t) for t in found) else []
-    if "people: true" not in found and rng.random() < 0.3:
+    if "people: true" not in " ".join(found) and rng.random() < 0.3:
         found.append(rng.choice(LAUNCHES))
     lines += [f"  - {trigger}" for trigger in dict.fromkeys(found)]
     lines += [f"  - flow: f{n}" for n in range(count) if n != number and rng.random() < 0.5]
@@ -243,6 +257,14 @@ def _trigger(rng: random.Random, number: int, count: int) -> str:
             "{incoming: sms, where: message.text is set}",
         )
     )
+
+
+def _again(rng: random.Random, trigger: str) -> str:
+    """Let a trigger say itself how often it enters."""
+    if "reenter" in trigger or rng.random() < 0.9:
+        return trigger
+    again = rng.choice(("never", "{after: 1h}", "{limit: [2 per day]}"))
+    return f"{{{trigger.removeprefix('{').removesuffix('}')}, reenter: {again}}}"
 
 
 def _exit(rng: random.Random) -> str:
