@@ -59,7 +59,7 @@ TOP_LEVEL = ["towpath", "transforms", "pipelines", "schemas"]
 # What an event costs most in. Compiled, it is the same code, more than twice as fast.
 # Structs stay out of these modules: compiled, they would lose their options.
 HOT = {
-    "transforms/flows": "advance ages answering applying audiences bounds calling carrying catalog channels "
+    "transforms/flows": "advance ages answering applying audiences bounds calling capturing carrying catalog channels "
     "codec dates due effects elapsing enrolling entry erasing excluding goals handle identity ids "
     "inbound joining keeping launching marks memory merging participants plan reaching react "
     "results run sending series shelf standing statuses step view visiting whole",

@@ -19,7 +19,6 @@ from transforms.flows.series import (
     maximum,
     minimum,
     newest,
-    next_expiry,
     oldest,
     prune,
     total,
@@ -57,17 +56,14 @@ def test_nothing_there():
         assert (counted(series, START), total(series, START)) == (0, 0)
         assert average(series, START) is minimum(series, START) is maximum(series, START) is None
         assert oldest(series, START) is newest(series, START) is None
-        assert next_expiry(series, START + DAY, DAY) is None
 
 
-def test_next_expiry():
+def test_an_entry_counts_for_its_window():
     """An entry at e counts during [e, e + w), so it leaves at e + w (R2)."""
     series = series_of([(START, 1), (START + HOUR, 1)])
 
-    assert next_expiry(series, START + HOUR, DAY) == START + DAY
     assert counted(series, START + DAY - 1 - DAY) == 2
     assert counted(series, START + DAY - DAY) == 1
-    assert next_expiry(series, START + DAY, DAY) == START + DAY + HOUR
 
 
 @given(st.data(), st.booleans(), st.sampled_from([0, 3 * DAY, 40 * DAY]))

@@ -97,8 +97,6 @@ def _apply_enter(run: Run, signal: Enter, t: int) -> Data | None:
         change = ProfileChange(id=run.other_id(), user=run.user, time=t, set=signal.profile)
         changed: Data | None = change_profile(run, change, t)
         compute(run, t, run.era.audiences)
-        if changed is None:
-            return None
         if changed:
             run.raise_(change, changed)
     return receive(run, signal, t) if signal.participant or signal.operation is not None else {}

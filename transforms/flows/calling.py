@@ -12,12 +12,12 @@ from collections.abc import Callable
 from transforms.flows import model
 from transforms.flows import outputs as out
 from transforms.flows.bounds import fits
+from transforms.flows.capturing import values_of
 from transforms.flows.codec import encoded_size
 from transforms.flows.effects import VARIABLES_BOUND, with_template, withheld
 from transforms.flows.ids import digest
 from transforms.flows.plan import Node, Plan
 from transforms.flows.run import Data, Run
-from transforms.flows.sending import values_of
 from transforms.flows.signals import CallResult
 from transforms.flows.state import Session
 from transforms.flows.times import after

@@ -12,11 +12,11 @@ from transforms.flows import model
 from transforms.flows import outputs as out
 from transforms.flows.audiences import change_profile, compute
 from transforms.flows.bounds import LARGEST, fits
+from transforms.flows.capturing import add_user, captured, values_of
 from transforms.flows.codec import encoded_size
 from transforms.flows.participants import write
 from transforms.flows.plan import ON_EXIT, Node, Plan
 from transforms.flows.run import Data, Run
-from transforms.flows.sending import values_of
 from transforms.flows.signals import Event, ProfileChange
 from transforms.flows.state import Promotion, Session
 from transforms.flows.times import after
@@ -111,14 +111,8 @@ def with_template(
     """Add what a body's template reads to the named data."""
     if template is None:
         return data
-    roots: Data = {"data": data} if data else {}
-    sources = {"user": run.state.traits, "entry": session.entry, "session": session.variables}
-    sources["message"] = session.message or {}
-    sources["participant"] = run.participant_of(plan)
-    for path in template.reads:
-        source = sources.get(path[0])
-        if source is not None and len(path) > 1 and path[1] in source:
-            roots.setdefault(path[0], {})[path[1]] = source[path[1]]
+    roots = captured(plan, session, template, data)
+    add_user(run, plan, template, roots)
     return roots
 
 

@@ -7,10 +7,10 @@ in the middle of its own steps. A silent session does neither (R19).
 from __future__ import annotations
 
 from transforms.flows import model
+from transforms.flows.capturing import values_of
 from transforms.flows.effects import withheld
 from transforms.flows.plan import Node, Plan
 from transforms.flows.run import Run
-from transforms.flows.sending import values_of
 from transforms.flows.signals import Command, Enter
 from transforms.flows.state import Session
 

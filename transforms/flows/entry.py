@@ -13,7 +13,7 @@ from transforms.flows.audiences import tag_key
 from transforms.flows.bounds import fits
 from transforms.flows.catalog import FlowView
 from transforms.flows.codec import encoded_size
-from transforms.flows.excluding import held_out, memory
+from transforms.flows.excluding import memory
 from transforms.flows.excluding import refusal as by_group
 from transforms.flows.halting import suppressed
 from transforms.flows.ids import hashed, key_text, session_id
@@ -283,7 +283,7 @@ def try_enter(
         None,
         None,
         0,
-        held_out(run, plan),
+        run.held_out(plan),
         kept_fields(run, plan, data),
     )
     if run.message:

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 
 from transforms.flows import model
 from transforms.flows.catalog import FlowView, Grouped
-from transforms.flows.ids import draw
 from transforms.flows.plan import Plan
 from transforms.flows.run import Run
 from transforms.flows.times import longest_period, period_start
@@ -57,16 +56,10 @@ def _entries(run: Run, found: Grouped, since: int) -> int:
     return sum(
         1
         for number in found.flows
-        if number in histories and not held_out(run, flows[number].plan)
+        if number in histories and not run.held_out(flows[number].plan)
         for visit in histories[number].visits
         if visit.entered > since
     )
-
-
-def held_out(run: Run, plan: Plan) -> bool:
-    """Tell whether the user is in the holdout of a flow, always the same one (R19)."""
-    share = plan.flow.holdout * 100
-    return bool(share) and draw(run.space, plan.id, run.user, "holdout") < share
 
 
 def memory(run: Run, plan: Plan) -> int:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from transforms.flows import outputs as out
 from transforms.flows.catalog import Catalog, Era
-from transforms.flows.ids import hashed
+from transforms.flows.ids import draw, hashed
 from transforms.flows.plan import Aims, Node, Plan
 from transforms.flows.signals import CallResult, Raised, Signal
 from transforms.flows.state import Session, State
@@ -330,16 +330,26 @@ class Run:
         return found
 
     def facts(self, flow: str) -> FlowFacts:
-        """Return where the user stands in a flow."""
+        """Return where the user stands in a flow.
+
+        What is silent has no effect outside of itself: only its own conditions see it (R19).
+        """
         number = self.catalog.numbers.get(flow)
         if number is None:
             return OUTSIDE
-        history = self.state.histories.get(number)
+        history, own = self.state.histories.get(number), self.view.session_id
+        times = history.times if history is not None else 0
         for session in self.state.sessions:
-            if session.flow == number:
+            if session.flow == number and (not session.silent or session.id == own):
                 node = self.plan_of(session).nodes.get(session.step)
-                return FlowFacts(True, node.name if node else None, history.times if history else 1)
-        return FlowFacts(False, None, history.times if history else 0)
+                return FlowFacts(True, node.name if node else None, times or 1)
+        held_out = times and self.held_out(self.era.by_number[number].plan)
+        return FlowFacts(False, None, 0 if held_out else times)
+
+    def held_out(self, plan: Plan) -> bool:
+        """Tell whether the user is in the holdout of a flow, always the same one (R19)."""
+        share = plan.flow.holdout * 100
+        return bool(share) and draw(self.space, plan.id, self.user, "holdout") < share
 
 
 def _newest(plan: Plan, session: Session, found: dict[str, Data]) -> Data | None:

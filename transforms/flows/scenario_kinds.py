@@ -28,7 +28,6 @@ from transforms.flows.signals import (
 )
 
 _EVENT = re.compile(r'[^{@="]*?(?=\s*(?:\{|@|\w+=|$))')
-_OPTION = re.compile(r"(id|key|member_of|user)=")
 _WORD = re.compile(r"[^\s{]+")
 _FILE = re.compile(r"[\w./-]+\.yaml")
 _FLAG = re.compile(r"(bypass|backfill)(?!\S)")

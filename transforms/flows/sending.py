@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from transforms.flows import model
 from transforms.flows import outputs as out
 from transforms.flows.bounds import LONGEST_WAIT, fits, full
+from transforms.flows.capturing import add_user, captured, values_of
 from transforms.flows.channels import agent_of, tracking_of
 from transforms.flows.codec import encoded_size
 from transforms.flows.keeping import drop, keep, tell, write
 from transforms.flows.plan import Node, Plan
 from transforms.flows.reaching import address_of, capped, opening_of, reachable, refusal
-from transforms.flows.run import Data, Run
+from transforms.flows.run import Run
 from transforms.flows.state import Communication, Sent, Session
 from transforms.flows.times import after, resolve
-from transforms.flows.view import View
-
-
-def values_of(values: tuple[tuple[str, Any], ...], view: View) -> Data:
-    """Evaluate named expressions; a missing value is left out."""
-    found = {}
-    for name, value in values:
-        result = value(view)
-        if result is not None:
-            found[name] = result
-    return found
 
 
 def plan_send(run: Run, plan: Plan, session: Session, node: Node, t: int) -> str | None:
@@ -52,7 +40,7 @@ def plan_send(run: Run, plan: Plan, session: Session, node: Node, t: int) -> str
         due,
         after(verb.validity, due, view.zone) if verb.validity else None,
         session.silent,
-        _captured(plan, node, session, view),
+        captured(plan, session, plan.templates.get(verb.template), values_of(node.values[0], view)),
     )
     session.sent[node.number] = name
     if refused is not None:
@@ -68,34 +56,6 @@ def plan_send(run: Run, plan: Plan, session: Session, node: Node, t: int) -> str
         keep(run, plan, sent, t)
         return None
     return judge(run, plan, node, sent, session, t)
-
-
-def _captured(plan: Plan, node: Node, session: Session, view: View) -> Data:
-    """Take what the template reads of the session, as it is when the message is planned."""
-    verb = node.verb
-    assert isinstance(verb, model.Send)
-    roots: Data = {"data": values_of(node.values[0], view)} if node.values[0] else {}
-    template = plan.templates.get(verb.template)
-    for path in template.reads if template is not None else ():
-        match path[0]:
-            case "entry":
-                _pick(roots, session.entry, path)
-            case "session":
-                _pick(roots, session.variables | {"started": session.started}, path)
-            case "message":
-                _pick(roots, session.message or {}, path)
-            case "flow":
-                roots["flow"] = {"id": plan.id, "version": plan.version}
-            case _:
-                pass
-    return roots
-
-
-def _pick(into: Data, source: Data, path: tuple[str, ...]) -> None:
-    if len(path) == 1:
-        into[path[0]] = dict(source)
-    elif path[1] in source:
-        into.setdefault(path[0], {})[path[1]] = source[path[1]]
 
 
 def judge(
@@ -219,11 +179,7 @@ def _leave(
     assert isinstance(verb, model.Send)
     template = plan.templates.get(verb.template)
     data = {key: dict(v) if isinstance(v, dict) else v for key, v in sent.data.items()}
-    for path in template.reads if template is not None else ():
-        if path[0] == "user":
-            _pick(data, run.state.traits, path)
-        elif path[0] == "participant":
-            _pick(data, run.participant_of(plan), path)
+    add_user(run, plan, template, data)
     sent.channel, sent.status, sent.changed, sent.due = channel, "active", t, None
     attempt = sent.facts.get("attempt", 1)
     again = channel != _order_of(verb)[-1] if verb.failover else False

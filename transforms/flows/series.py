@@ -133,15 +133,6 @@ def newest(series: Series, since: int) -> int | None:
     return series.last if series.last is not None and series.last > since else None
 
 
-def next_expiry(series: Series, now: int, width: int) -> int | None:
-    """Return when the next entry leaves a window of ``width`` ms sliding with ``now``.
-
-    An entry at e counts during [e, e + width) (R2). None if nothing is in the window.
-    """
-    first = oldest(series, now - width)
-    return None if first is None else first + width
-
-
 def _bounded(total: int) -> int:
     # The wire holds 64 bits; so much money is an attack, and must not stop the user's state.
     return max(-MOST_TOTAL, min(MOST_TOTAL, total))

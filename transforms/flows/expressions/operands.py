@@ -58,8 +58,6 @@ _FUNCTIONS: dict[str, Function] = {
     "first": "first",
     "last": "last",
 }
-_EVENT_FACT = {("event", "time"): "event.time"}
-_SESSION_FACTS = {"id": "session.id", "started": "session.started"}
 
 
 def operand(cursor: Cursor, condition: Reader) -> Node:

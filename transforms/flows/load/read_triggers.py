@@ -15,8 +15,6 @@ from transforms.flows.load.values import Reading
 MAX_WAIT_DAYS = 400
 MAX_GOAL_DAYS = 100
 
-EVENT_TRIGGER = ("event", "where", "without", "within", "reenter")
-
 
 def event_match(reading: Reading, found: Fields) -> model.EventMatch | None:
     """Read ``event`` and ``where`` of a mapping."""
