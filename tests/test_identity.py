@@ -288,3 +288,28 @@ def test_what_was_erased_is_not_read() -> None:
 
     entered = [o for o in done.outputs if getattr(o, "what", "") == "entered"]
     assert [o.at for o in entered] == [START + 1]
+
+
+HELD = """
+flow: held
+enter: [{changed: plan, held: 1h}]
+simultaneous: true
+steps:
+  stay: {wait: 2d}
+"""
+
+
+def test_overdue_at_two_keys() -> None:
+    """What is overdue at two keys of a user at the same instant begins one session (R5, R8)."""
+    keys = Keys(catalog_of(records_of({"held": HELD}, SPACE, {})))
+    for n, key in enumerate(("anon:1", "anon:2")):
+        at = START + n
+        keys.give(ProfileChange(id=f"p{n}", user=key, time=at, set={"plan": "pro"}))
+        keys.give(identify(f"i{n}", key, "kim", HOUR // 2))
+    keys.give(ProfileChange(id="k", user="kim", time=START + 3 * HOUR, set={"name": "Kim"}))
+    for key in ("anon:1", "anon:2"):
+        keys.give(keys.ways[key, "kim"].popleft())
+        keys.give(Time(user="kim", at=START + 3 * HOUR))
+
+    entered = [o for o in keys.outputs if getattr(o, "what", "") == "entered"]
+    assert [o.at for o in entered] == [START + 3 * HOUR]

@@ -11,15 +11,15 @@ import pytest
 
 from tests.kit.histories import history
 from tests.kit.invariants import violations
-from tests.kit.simulate import make, problems, repro
+from tests.kit.simulate import make, problems, repro, tallies
 from tests.kit.worlds import world
 from transforms.flows import outputs as out
 
 ROOT = Path(__file__).parent.parent
-HISTORIES, CHUNK = 2_000, 250
+HISTORIES, CHUNK = 3_000, 250
 KINDS = (
     "message cancel webhook export flow_state profile_update audience_update transition"
-    " communication conversion rejection emitted participant_update call"
+    " communication conversion rejection emitted participant_update call erased state_export dead_letter"
 ).split()
 ENTRIES = (
     "event combination profile audience date schedule enter from_flow communication tag people"
@@ -29,7 +29,8 @@ REASONS = (
     "already_in_flow reentry_off reentry_delay entry_limit flow_not_running unknown_flow"
     " no_consent no_address capped expired holdout session_ended too_old future_time"
     " type_mismatch computed_audience not_member launched excluded gone unknown_campaign"
-    " unknown_field wrong_type unknown_status no_claim"
+    " unknown_field wrong_type unknown_status no_claim erased replaced user_exists invalid_state"
+    " outside_schedule schedule_ended killed suppressed cascade_too_deep"
 ).split()
 
 
@@ -64,7 +65,7 @@ def test_histories_hold_what_is_promised() -> None:
             match output:
                 case out.Transition(what="entered", reason=reason):
                     wanted.discard(f"by {reason}")
-                case out.Transition() | out.Communication() | out.Rejection():
+                case out.Transition() | out.Communication() | out.Rejection() | out.DeadLetter():
                     wanted.discard(f"for {output.reason}")
                 case _:
                     pass
@@ -90,6 +91,15 @@ def test_hash_seed_does_not_matter() -> None:
 
     assert len(said) == 1
     assert "40 histories, 0 failed" in said.pop()
+
+
+def test_processes_do_not_matter() -> None:
+    """However many processes share the seeds, the same is found, in the order of the seeds."""
+    seeds = range(400_000, 400_040)
+    alone, (whole,) = list(tallies(seeds, 2, chunk=10)), tallies(seeds, 1, chunk=40)
+
+    assert [one for found in alone for one in found.hashes] == whole.hashes
+    assert len(set(whole.hashes)) == len(seeds)
 
 
 def test_a_seed_is_one_history() -> None:

@@ -265,13 +265,14 @@ def tally(seeds: range) -> Tally:
     return found
 
 
-def tallies(seeds: range, jobs: int) -> Iterator[Tally]:
+def tallies(seeds: range, jobs: int, chunk: int = CHUNK) -> Iterator[Tally]:
     """Simulate seeds in so many processes; what is found comes in the order of the seeds."""
-    chunks = [seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)]
+    chunks = [seeds[at : at + chunk] for at in range(0, len(seeds), chunk)]
     if jobs == 1:
         yield from map(tally, chunks)
         return
-    with multiprocessing.Pool(jobs) as pool:
+    # New processes: one that is forked would share the sandbox of this one.
+    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
         yield from pool.imap(tally, chunks)
 
 

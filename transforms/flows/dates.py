@@ -10,9 +10,11 @@ from typing import Any
 from transforms.flows import model
 from transforms.flows.catalog import FlowView
 from transforms.flows.entry import due_id, pending_of, set_pending, still_held, try_enter
+from transforms.flows.ids import short
+from transforms.flows.memory import remember, seen
 from transforms.flows.participants import field_key
 from transforms.flows.plan import Start
-from transforms.flows.run import Run
+from transforms.flows.run import Data, Run
 from transforms.flows.state import Pending
 from transforms.flows.times import DAY, local_day, local_midnight, next_occurrence, zone
 
@@ -121,17 +123,28 @@ def fire(run: Run, view: FlowView, start: Start, due: int) -> None:
     match trigger:
         case model.OnDate():
             if start.where is None or start.where(run.look(due, view.plan)):
-                try_enter(run, view, start, due_id(run, view, start, due), {}, due)
+                _enter_once(run, view, start, {}, due)
             if trigger.yearly or trigger.moment.yearly:
                 arm(run, view, start, due)
         case model.OnSchedule(audience=audience):
             if audience in run.state.audiences:
-                try_enter(run, view, start, due_id(run, view, start, due), {}, due)
+                _enter_once(run, view, start, {}, due)
             arm(run, view, start, due)
         case model.OnCombination():
-            try_enter(run, view, start, due_id(run, view, start, due), pending.data, due)
+            _enter_once(run, view, start, pending.data, due)
         case model.OnProfile():
             if still_held(run, view, start, trigger, due):
-                try_enter(run, view, start, due_id(run, view, start, due), {}, due)
+                _enter_once(run, view, start, {}, due)
         case _:
             pass
+
+
+def _enter_once(run: Run, view: FlowView, start: Start, data: Data, due: int) -> None:
+    """Enter by what is due; once, also where it waited at two keys and is overdue at both (R5, R8)."""
+    state, name = run.state, due_id(run, view, start, due)
+    if due <= state.clock:
+        known = short(name)
+        if seen(state.memory, known):
+            return
+        state.memory, state.dropped = remember(state.memory, known, due, state.clock, state.dropped)
+    try_enter(run, view, start, name, data, due)

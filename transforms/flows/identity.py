@@ -101,7 +101,7 @@ def opened(run: Run, given: Forwarded, t: int) -> Signal | None:
     if isinstance(signal, Handover):
         return signal
     if identity is not None and identity.to is not None and not _erases(signal, identity):
-        run.begin(given.id, t, f"{given.id}@{t} {identity.handover}")
+        run.begin(given.id, t, f"{given.id}@{t} {identity.handover} {given.hops}")
         _on_again(run, signal, given.hops, t)
         return None
     if not _missing(identity, given):
@@ -212,8 +212,8 @@ def arrived(run: Run, given: Handover, hops: int, own: int, t: int) -> State | N
     if identity.to is not None and given.id == identity.handover:
         _take_back(run, identity, identity.to, t)
     elif identity.to is not None:
-        # It may come once more when the mark names another key: that is not the same output.
-        run.begin(given.id, t, f"{given.id}@{t} {identity.handover}")
+        # It may come again by another way, or when the mark names another key: no same output.
+        run.begin(given.id, t, f"{given.id}@{t} {identity.handover} {hops}")
         _on_again(run, given, hops, t)
         _note(run, given.id, [])
         return None
