@@ -143,9 +143,11 @@ def fields(value: object) -> dict:
     return {name: getattr(value, name) for name in value.__struct_fields__}
 
 
-def test_bounds_hold_over_a_long_life() -> None:
-    """A user with thousands of signals keeps a state below its bound, and small (section 9)."""
-    clean = history(world(3), 31, length=2_500)
+@pytest.mark.parametrize("number", [3, 6, 8, 9, 10])
+def test_bounds_hold_over_a_long_life(number: int) -> None:
+    """A user with ten thousand signals keeps a state below its bound, and small (section 9)."""
+    clean = history(world(number), 8 * number + 1, length=10_000, much=10**9)
 
+    assert len(clean.handled) == 10_000
     assert list(violations(clean)) == []
-    assert clean.largest < 128 * 1024
+    assert clean.largest < 16 * 1024

@@ -69,10 +69,17 @@ class History(msgspec.Struct, frozen=True):
     imported: frozenset[str] = frozenset()
 
 
-def history(world: World, seed: int, length: int | None = None, share: float = 0.0) -> History:
+def history(
+    world: World,
+    seed: int,
+    length: int | None = None,
+    share: float = 0.0,
+    much: int = MUCH,
+) -> History:
     """Make the history of a seed and run it, each signal once and in order of arrival.
 
     ``share`` of its signals erase the user, take the user's state out or put another's in.
+    After ``much`` outputs it is over.
     """
     rng = random.Random(f"history {seed}")
     user, now = f"u{seed}", world.start
@@ -112,9 +119,9 @@ def history(world: World, seed: int, length: int | None = None, share: float = 0
         known += [o.communication for o in done.outputs if isinstance(o, out.Message)]
         calls += [o.id for o in done.outputs if isinstance(o, out.Call) and o.kind == "api"]
         largest = max(largest, len(state or b""))
-        if len(outputs) > MUCH:
+        if len(outputs) > much:
             break
-    until = max(now, clock) + (AFTER if len(outputs) <= MUCH else HOUR)
+    until = max(now, clock) + (AFTER if len(outputs) <= much else HOUR)
     done = step(catalog, state, Time(user=user, at=until), answer)
     assert isinstance(done, Done)
     outputs += done.outputs
