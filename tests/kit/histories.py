@@ -14,6 +14,7 @@ from tests.kit.worlds import DAY, EVENTS, HOUR, MINUTE, ZONES, World
 from transforms.flows import outputs as out
 from transforms.flows.catalog import Catalog
 from transforms.flows.codec import decode
+from transforms.flows.marks import MONTH
 from transforms.flows.signals import (
     AudienceChange,
     CallResult,
@@ -115,6 +116,8 @@ def history(world: World, seed: int, length: int | None = None, share: float = 0
         if len(outputs) > MUCH:
             break
     until = max(now, clock) + (AFTER if len(outputs) <= MUCH else HOUR)
+    if broken and len(outputs) <= MUCH:
+        until += MONTH  # the mark of an erasure goes, too
     done = step(catalog, state, Time(user=user, at=until), answer)
     assert isinstance(done, Done)
     outputs += done.outputs
