@@ -14,8 +14,8 @@ from pipelines.ordering import by_user, in_order
 from pipelines.progress import PROGRESS
 from transforms.flows.accounting import accounted
 from transforms.flows.catalog import Catalog
-from transforms.flows.outputs import AnyOutput
-from transforms.flows.signals import Command, Signal, Time
+from transforms.flows.outputs import AnyOutput, Erased
+from transforms.flows.signals import Signal, Time
 from transforms.flows.step import Behind, decided
 from transforms.sandbox import answer
 from transforms.sources.raw import Bad, dead_letter
@@ -39,22 +39,21 @@ def fold_user(
     job: Job, catalog: Catalog, user: str, found: Iterable[Signal]
 ) -> tuple[AnyOutput, ...]:
     """Fold one user's signals, ending with ``Time(until)`` (R3)."""
-    kept = without_erased(list(found))
     if job.rates is not None:
-        return accounted(catalog, fold_assuming(catalog, job.rates, user, kept, job.until))
-    outputs = decided(catalog, (*kept, Time(user=user, at=job.until)), answer)
+        assuming = fold_assuming(catalog, job.rates, user, found, job.until)
+        return accounted(catalog, without_erased(assuming))
+    outputs = decided(catalog, (*found, Time(user=user, at=job.until)), answer)
     assert not isinstance(outputs, Behind), "the log of a replay is complete"
-    return accounted(catalog, outputs)
+    return accounted(catalog, without_erased(outputs))
 
 
-def without_erased(found: list[Signal]) -> list[Signal]:
-    """Leave out what was before a user's erasure: a replay must not bring it back (R32)."""
-    last = max((n for n, signal in enumerate(found) if _erases(signal)), default=0)
-    return found[last:]
+def without_erased(outputs: tuple[AnyOutput, ...]) -> tuple[AnyOutput, ...]:
+    """Leave out what was before a user's erasure: a replay must not bring it back (R32).
 
-
-def _erases(signal: Signal) -> bool:
-    return isinstance(signal, Command) and signal.what == "erase"
+    The core alone knows which orders erase: not one that comes twice or is older than a mark.
+    """
+    last = max((n for n, output in enumerate(outputs) if isinstance(output, Erased)), default=0)
+    return outputs[last:]
 
 
 def letters(found: list[Bad], until: int) -> Iterator[AnyOutput]:

@@ -8,7 +8,15 @@ import pytest
 
 import schemas
 from transforms.blanking import IDENTIFYING, blanked, identifying
-from transforms.flows.outputs import AnyOutput, Erased, Message, Transition
+from transforms.flows.outputs import (
+    AnyOutput,
+    Erased,
+    FlowState,
+    ForwardedOut,
+    HandoverOut,
+    Message,
+    Transition,
+)
 from transforms.records import arrow_schema, fields, name_of, to_row
 
 
@@ -27,8 +35,10 @@ def moved(number: int, user: str, at: int) -> Transition:
     )
 
 
-HARMLESS = {"flows", "promotions", "tracking", "store"}
+HARMLESS = {"promotions", "tracking", "store"}
 """Maps that say nothing of a person: names of steps, and what the flow's file says."""
+
+PLAIN = {"string", "time", "long", "double", "boolean", "strings"}
 
 GONE = [Erased(id="x", user="kim", at=20, sequence=3, until=99)]
 
@@ -60,14 +70,21 @@ def test_rows_of_an_erased_user_are_blanked() -> None:
         ("lee", "lee@example.com", False, "cart"),
     ]
     assert read([moved(1, "kim", 5)], '"user", key, step') == [(None, None, "remind")]
+    over = HandoverOut(id="h", user="kim", at=5, to="kim@example.com", state=b"kim")
+    assert read([over], '"user", "to", state, bypass') == [(None, None, None, False)]
+    on = ForwardedOut(id="f", user="kim", at=5, to="lee", handover="h", signal=b"kim")
+    assert read([on], '"user", "to", signal, handover') == [(None, None, None, "h")]
+    stands = FlowState("s", "kim", 5, 1, [{"flow": "cart", "key": "key of kim"}], {})
+    assert read([stands], '"user", flows, sequence') == [(None, None, 1)]
 
 
 @pytest.mark.parametrize("kind", schemas.OUTPUTS)
 def test_every_table_knows_what_identifies(kind: str) -> None:
-    """Every table blanks its user, and every map of free form but where users stand (R32)."""
-    free = {field.name for field in fields(kind) if field.kind == "json"}
+    """Every table blanks its user, other keys, and all that is of free form, maps or bytes (R32)."""
+    free = {field.name for field in fields(kind) if field.kind not in PLAIN}
+    free |= {"user", "to", "key"} & {field.name for field in fields(kind)}
 
-    assert "user" in identifying(kind)
+    assert "user" in free
     assert free - HARMLESS <= set(identifying(kind))
 
 

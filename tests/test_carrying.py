@@ -116,6 +116,36 @@ def test_time_does_not_run_backwards() -> None:
     assert {output.at for output in map(out.decode, found)} == {at}
 
 
+SENDS = """flow: cart
+enter: [{event: Cart}]
+steps:
+  first: {wait: 1d}
+  note: {send: log, template: note}
+  second: {wait: 1d}
+"""
+
+
+@pytest.mark.parametrize("days", [0, 1, 2])
+def test_no_id_is_of_two_things(days: int) -> None:
+    """A state put back while its session goes on, later, or after its end names nothing anew (R30)."""
+    space = "space: shop\nchannels:\n  log: {address: user}\n"
+    catalog = catalog_of(records_of({"cart": SENDS}, space, {"cart": {"note": "Hello"}}))
+    cart = Event(id="c", user="kim", time=START, name="Cart")
+    export = Command(what="export", id="x", user="kim", time=START)
+    _, found = ran(catalog, None, cart, export)
+    (told,) = [o for o in map(out.decode, found) if isinstance(o, out.StateExport)]
+    data, at = {"state": told.data, "replace": True}, START + days * DAY + 1
+    orders = [
+        Command(what="import", id=f"i{n}", user="kim", time=at + n * 3 * DAY, data=data)
+        for n in range(2)
+    ]
+    _, found = ran(catalog, None, cart, export, *orders, Time(user="kim", at=at + 9 * DAY))
+    outputs = [out.decode(output) for output in found]
+
+    assert len({output.id for output in outputs}) == len(outputs)
+    assert sum(isinstance(output, out.Message) for output in outputs) == 2 + (days > 0)
+
+
 def _of_audience(output: out.AnyOutput) -> bool:
     return isinstance(output, out.AudienceUpdate)
 

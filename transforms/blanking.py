@@ -20,6 +20,10 @@ IDENTIFYING = {
     "record": "dead_letter",
     "inputs": "call",
     "properties": "emitted",
+    "flows": "flow_state",
+    "state": "handover",
+    "signal": "forwarded",
+    "to": "handover forwarded",
 }
 """The columns that may say who a user is, each with the tables where they do."""
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from pipelines.folding import fold_user
 from pipelines.identities import key_at
+from pipelines.job import Job
 from tests.replay import kit
 from tests.replay.kit import DAY, START, Record, track
 from towpath.request import _own_records
@@ -16,8 +18,8 @@ from transforms.decode import decode_json
 from transforms.flows import outputs as out
 from transforms.flows.identity import looped
 from transforms.flows.publish import catalog_of
-from transforms.flows.signals import Signal
-from transforms.flows.step import Done, step
+from transforms.flows.signals import Command, Event, Signal, Time
+from transforms.flows.step import Done, fold, step
 from transforms.messages import to_envelope
 from transforms.sources.raw import Bad
 
@@ -108,6 +110,37 @@ def test_a_replay_obeys_an_erasure(tmp_path: Path) -> None:
     assert min(times).timestamp() * 1000 == START + 2 * DAY
     (erased,) = kit.rows(tmp_path / "out", "erased")
     assert erased["user"] == "kim"
+
+
+def _order(number: str, t: int) -> Command:
+    return Command(id=number, user="kim", time=START + t, received=START + t, what="erase")
+
+
+def _signup(number: str, t: int) -> Event:
+    properties = {"plan": "free"}
+    return Event(id=number, user="kim", name="Signup", time=START + t, properties=properties)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        pytest.param(_order("x", HOUR), id="seen before"),
+        pytest.param(_order("y", HOUR - 1), id="older than the mark"),
+    ],
+)
+def test_an_erasure_that_is_none_takes_nothing(last: Command) -> None:
+    """An audit leaves out what the last order that erased left out, not a later one that came twice
+    or was refused (R3, R5, R32).
+    """
+    catalog = catalog_of(_own_records([kit.WELCOME], None))
+    log = [_signup("a", 0), _order("x", HOUR), _signup("b", 2 * HOUR), last]
+    job = Job(records=(), events=(), until=START + DAY, out="", audit=True)
+    done = fold(catalog, None, (*log, Time(user="kim", at=job.until)))
+    assert isinstance(done, Done)
+    (erased,) = [n for n, o in enumerate(done.outputs) if isinstance(o, out.Erased)]
+
+    assert fold_user(job, catalog, "kim", log) == done.outputs[erased:]
+    assert any(isinstance(o, out.Transition) for o in done.outputs[erased:])
 
 
 def test_an_audit_goes_by_handovers(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from transforms.flows.erasing import end_all
 from transforms.flows.ids import short
 from transforms.flows.memory import remember, seen
 from transforms.flows.merging import nothing_before
+from transforms.flows.replacing import go_on, left, sessions_of
 from transforms.flows.run import Data, Run
 from transforms.flows.shelf import look_through
 from transforms.flows.signals import Command
@@ -58,7 +59,10 @@ def import_state(run: Run, order: Command, t: int) -> None:
 
 def _put_in(run: Run, state: State, order: Command, t: int) -> None:
     before = run.state
+    sessions, messages = sessions_of(before), left(before)
     end_all(run, "replaced", t)
+    if not run.fresh:
+        go_on(state, before, sessions, messages, t)
     told = before.sequence > 0
     state.sequence = max(state.sequence, before.sequence + told)
     if before.identity is not None and before.identity.erased is not None:

@@ -45,7 +45,7 @@ def erase(run: Run, order: Command, t: int) -> None:
 
 def end_all(run: Run, reason: str, t: int) -> None:
     """End all sessions at once, without their steps of ``on_exit``, and drop what is planned."""
-    for session in list(run.state.sessions):
+    for session in run.in_order():
         session.ended = t  # so that no step of on_exit runs
         end(run, run.plan_of(session), session, t, reason, forced=True)
     for sent in list(run.state.communications):

@@ -51,8 +51,11 @@ DEEPEST = 16
 
 
 def fire_until(run: Run, until: int) -> None:
-    """Fire everything due at or before an instant, each at its own time (R1)."""
-    while (due := next_due(run.catalog, run.state, until)) is not None:
+    """Fire everything due at or before an instant, each at its own time (R1).
+
+    Nothing more is due for nobody, of whom the mark was all that was left (R32).
+    """
+    while run.state.absorbed >= 0 and (due := next_due(run.catalog, run.state, until)) is not None:
         t, what = due
         _fire(run, t, what)
         settle(run, t)
@@ -108,7 +111,7 @@ def absorb(run: Run, effect: Effect, t: int) -> None:
     """Let a control record act on this user, at its effective time."""
     match effect.what:
         case "stop":
-            for session in list(run.state.sessions):
+            for session in run.in_order():
                 if session.flow == effect.flow:
                     end(run, run.plan_of(session), session, t, effect.reason, forced=True)
             cancel_flow(run, effect.flow, effect.reason, t)
