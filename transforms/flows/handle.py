@@ -312,10 +312,12 @@ def _load(run: Run, signal: Signal, changed: Data, t: int) -> None:
     as_history(run)
 
 
-def as_history(run: Run) -> None:
-    """Let what was raised be history too (R10)."""
-    for raised in list(run.queue):
-        if not isinstance(raised.signal, Time):
+def as_history(run: Run, kept: int = 0) -> None:
+    """Let what was raised be history too, but for the first that are ``kept`` (R10)."""
+    for place, raised in enumerate(list(run.queue)):
+        if place < kept:
+            run.queue.append(raised)
+        elif not isinstance(raised.signal, Time):
             loaded = msgspec.structs.replace(raised.signal, bypass=True)
             run.queue.append(msgspec.structs.replace(raised, signal=loaded))
         run.queue.popleft()

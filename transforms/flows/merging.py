@@ -1,7 +1,8 @@
 """Two states of one user become one: nothing is lost but what a bound refuses, with its reason (R8).
 
 The user's own traits win unless older, a withdrawn consent wins always, what was counted and
-remembered joins, waits keep their due times; of two sessions of one flow and key the later ends.
+remembered joins, waits keep their due times; of two sessions of one flow and key the later ends,
+or the silent one.
 """
 
 from __future__ import annotations
@@ -20,7 +21,12 @@ from transforms.flows.entry import MOST_ENTRIES, MOST_SESSIONS
 from transforms.flows.goals import forget_ended
 from transforms.flows.ids import short
 from transforms.flows.keeping import drop, write
-from transforms.flows.participants import MOST_PARTICIPANTS, PARTICIPANT_BOUND
+from transforms.flows.participants import (
+    MOST_PARTICIPANTS,
+    PARTICIPANT_BOUND,
+    adopt,
+    field_key,
+)
 from transforms.flows.react import look_again
 from transforms.flows.run import Data, Run, node_of
 from transforms.flows.shelf import KEPT
@@ -28,29 +34,36 @@ from transforms.flows.signals import Handover
 from transforms.flows.state import Communication, Participant, Presence, Session, State
 
 MOST_AUDIENCES = 500
-PARKED = frozenset(("stop", "pause", "resume", "migrate", "drain"))
+ON_SESSIONS = frozenset(("stop", "pause", "resume", "migrate", "drain"))
 """Control records that concern sessions, and begin nothing."""
 
-Absorb = Callable[[Run, Effect, int], None]
+Concern = Callable[[Run, list[Effect], int], None]
+"""Lets control records of one instant act on what is under way, and what they raise too."""
 
 
-def merge(run: Run, theirs: State, given: Handover, t: int, absorb: Absorb) -> None:
-    """Take another key's state into this one, at an instant that it has reached too."""
-    handover = given.id
+def merge(run: Run, theirs: State, given: Handover, t: int, concern: Concern) -> int:
+    """Take another key's state into this one, at an instant that it has reached too.
+
+    Return how many of the signals that this raised are decisions of sessions; what follows them
+    comes of what is known now.
+    """
+    handover, state = given.id, run.state
+    traits, participants = dict(state.traits), dict(state.participants)
     run.begin(handover, t)
-    changed = _join_profile(run, theirs, t)
-    _join_counts(run.state, theirs)
+    _join_profile(run, theirs, t)
+    _join_counts(state, theirs)
     _join_participants(run, theirs, t)
-    run.view.presence = run.state.presence = _visits(run.state.presence, theirs.presence)
-    joined = _join_sessions(run, theirs, handover, t, absorb)
-    run.begin(handover, t, f"{handover} joined")
     entered = _join_audiences(run, theirs, t)
+    run.view.presence = state.presence = _visits(state.presence, theirs.presence)
+    joined = _join_sessions(run, theirs, handover, t, concern)
+    run.begin(handover, t, f"{handover} joined")
+    changed = _differences(state, traits, participants)
     since = min(theirs.clock, t)
     if changed:
         arm_changed(run, changed, since)
     for audience in entered:
         arm_members(run, audience, since)
-    nothing_before(run.state, t)
+    nothing_before(state, t)
     for session in joined:
         if session.ended is None:
             plan = run.plan_of(session)
@@ -58,24 +71,25 @@ def merge(run: Run, theirs: State, given: Handover, t: int, absorb: Absorb) -> N
             run.move("waiting", plan, session, name, t, reason="joined", until=session.due)
     _end_doubles(run, t)
     _keep_bounds(run, joined, t)
+    decisions = len(run.queue)
     run.forget_look()
     compute(run, t, run.era.audiences)
     for session in () if given.bypass else run.in_order():
         if session.ended is None:
             look_again(run, run.plan_of(session), session, t)
     run.dirty = run.dirty or bool(joined)
+    return decisions
 
 
 # --- what is known ---------------------------------------------------------------------------
 
 
-def _join_profile(run: Run, theirs: State, t: int) -> Data:
-    """Join traits, tags and consent; return the changed traits' values before."""
+def _join_profile(run: Run, theirs: State, t: int) -> None:
+    """Join traits, tags and consent."""
     state = run.state
     mine = ages.ages_of(state.ages, state.traits)
     other = ages.ages_of(theirs.ages, theirs.traits)
     room = PROFILE_BOUND - encoded_size(state.traits) - encoded_size(state.tags)
-    changed: Data = {}
     full = False
     for name, value in theirs.traits.items():
         if name in state.traits and other[name] <= mine[name]:
@@ -84,8 +98,6 @@ def _join_profile(run: Run, theirs: State, t: int) -> Data:
         if room < 0:
             full = True
             continue
-        if state.traits.get(name) != value:
-            changed[name] = state.traits.get(name)
         state.traits[name], mine[name] = value, other[name]
     for tag in theirs.tags:
         room -= encoded_size(tag)
@@ -103,7 +115,20 @@ def _join_profile(run: Run, theirs: State, t: int) -> Data:
     else:
         run.reject("value_too_large", t, detail="consent")
     run.forget_look()
+
+
+def _differences(state: State, traits: Data, participants: dict[str, Participant]) -> Data:
+    """Return the values before of all that dates may count from and that has changed (R8)."""
+    changed = _changed(traits, state.traits)
+    for campaign, participant in state.participants.items():
+        known = participants.get(campaign)
+        fields = _changed({} if known is None else known.data, participant.data)
+        changed |= {field_key(name): value for name, value in fields.items()}
     return changed
+
+
+def _changed(before: Data, now: Data) -> Data:
+    return {n: before.get(n) for n in before | now if before.get(n) != now.get(n)}
 
 
 def _join_audiences(run: Run, theirs: State, t: int) -> list[str]:
@@ -153,7 +178,6 @@ def _join_counts(state: State, theirs: State) -> None:
     dropped = max(state.dropped, theirs.dropped)
     state.memory, state.dropped = memory.joined(state.memory, theirs.memory, dropped)
     state.past = sorted(state.past + theirs.past, key=lambda past: past.changed)[-KEPT:]
-    state.ended = sorted(state.ended + theirs.ended, key=lambda s: (s.ended or 0, s.id))
     state.suppressed += [flow for flow in theirs.suppressed if flow not in state.suppressed]
 
 
@@ -170,8 +194,11 @@ def _join_participants(run: Run, theirs: State, t: int) -> None:
         if encoded_size(data) > PARTICIPANT_BOUND:
             run.reject("value_too_large", t, detail="participant")
             data = last.data
+        if not fits(run.state, encoded_size(data) - (encoded_size(mine.data) if mine else 0)):
+            run.reject("value_too_large", t, detail="participant")
+            continue
         created = min(first.created, last.created)
-        participants[campaign] = Participant(data, created, last.changed)
+        adopt(run, campaign, Participant(data, created, last.changed), t)
 
 
 def _visits(mine: Presence | None, other: Presence | None) -> Presence | None:
@@ -185,20 +212,24 @@ def _visits(mine: Presence | None, other: Presence | None) -> Presence | None:
 # --- sessions --------------------------------------------------------------------------------
 
 
-def _join_sessions(run: Run, theirs: State, handover: str, t: int, absorb: Absorb) -> list[Session]:
+def _join_sessions(
+    run: Run, theirs: State, handover: str, t: int, concern: Concern
+) -> list[Session]:
     """Join what is under way, once control records since have concerned it; return the sessions."""
     state = run.state
-    mine = state.sessions, state.communications, state.pending
+    mine = state.sessions, state.communications, state.pending, state.ended
     state.sessions, state.communications = theirs.sessions, theirs.communications
+    state.ended = list(theirs.ended)
     flows = run.catalog.at(theirs.clock).by_number
     state.pending = [p for p in theirs.pending if not _dated(flows[p.flow], p.trigger)]
-    _catch_up(run, theirs.absorbed, handover, t, absorb)
+    _catch_up(run, theirs.absorbed, handover, t, concern)
     joined = list(state.sessions)
     state.sessions = [*mine[0], *state.sessions]
     state.communications = [*mine[1], *state.communications]
     taken = {(p.flow, p.trigger) for p in mine[2]}
     more = [p for p in state.pending if (p.flow, p.trigger) not in taken]
     state.pending = [*mine[2], *more]
+    state.ended = sorted(mine[3] + state.ended, key=lambda s: (s.ended or 0, s.id))
     return joined
 
 
@@ -207,8 +238,11 @@ def _dated(view: FlowView, trigger: int) -> bool:
     return isinstance(view.plan.starts[trigger].trigger, (model.OnDate, model.OnSchedule))
 
 
-def _catch_up(run: Run, since: int, handover: str, t: int, absorb: Absorb) -> None:
-    """Let control records concern sessions that were on their way from one key to another."""
+def _catch_up(run: Run, since: int, handover: str, t: int, concern: Concern) -> None:
+    """Let control records concern sessions that were on their way from one key to another.
+
+    What these decide then is done then, before the next record (R1), as at the other key.
+    """
     catalog = run.catalog
     while (effect := catalog.next_effect(since, t)) is not None:
         since = effect.at
@@ -216,9 +250,7 @@ def _catch_up(run: Run, since: int, handover: str, t: int, absorb: Absorb) -> No
         effects = catalog.effects_at(since)
         for flow in dict.fromkeys(e.flow for e in effects if e.what == "publish"):
             carry(run, run.era.by_number[flow or 0], since)
-        for effect in effects:
-            if effect.what in PARKED:
-                absorb(run, effect, since)
+        concern(run, [effect for effect in effects if effect.what in ON_SESSIONS], since)
 
 
 def nothing_before(state: State, t: int) -> None:
@@ -240,9 +272,12 @@ def _at_least(due: int | None, t: int) -> int | None:
 
 
 def _end_doubles(run: Run, t: int) -> None:
-    """End the later started of two sessions of one flow and key, where only one may be (R20)."""
+    """End the later started of two sessions of one flow and key, where only one may be (R20).
+
+    A silent one goes before: it must not end what the user takes part in (R19).
+    """
     first: set[tuple[int, str]] = set()
-    for session in sorted(run.state.sessions, key=_age):
+    for session in sorted(run.state.sessions, key=lambda s: (s.silent, s.started, s.id)):
         place = session.flow, session.key
         plan = run.plan_of(session)
         if place in first and not plan.flow.simultaneous:

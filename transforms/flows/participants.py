@@ -129,6 +129,19 @@ def change(
     return changed
 
 
+def adopt(run: Run, campaign: str, found: Participant, t: int) -> None:
+    """Take over a participant that two keys had in part; it is told outside, and starts nothing."""
+    known = run.state.participants.get(campaign)
+    before = {} if known is None else known.data
+    changed: Data = {} if known is not None else {CREATED: None}
+    for key in before | found.data:
+        if _differ(before.get(key), found.data.get(key)):
+            changed[field_key(key)] = before.get(key)
+    run.state.participants[campaign] = found
+    if changed:
+        _say(run, campaign, found.data, changed, t, run.other_id(), None, None)
+
+
 def _differ(one: Any, other: Any) -> bool:
     return type(one) is not type(other) or bool(one != other)
 

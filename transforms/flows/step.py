@@ -13,11 +13,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from transforms.flows.calling import Answer
-from transforms.flows.catalog import NEVER, Catalog
+from transforms.flows.catalog import NEVER, Catalog, Effect
 from transforms.flows.codec import decode, encode
 from transforms.flows.due import soonest
 from transforms.flows.erasing import refused
-from transforms.flows.handle import absorb, as_history, fire_until, handle, settle
+from transforms.flows.handle import (
+    absorb,
+    as_history,
+    drain_queue,
+    fire_until,
+    handle,
+    settle,
+)
 from transforms.flows.identity import arrived, opened, released, tie
 from transforms.flows.ids import short
 from transforms.flows.memory import forgotten, remember, seen
@@ -216,14 +223,21 @@ def _take_over(run: Run, given: Handover, hops: int, own: int, t: int) -> int | 
     if theirs is not None:
         _begin(run, t)
         run.state.clock = t
-        merge(run, theirs, given, t, absorb)
+        run.fresh = False  # all audiences are judged once the two are one
+        decisions = merge(run, theirs, given, t, _concern)
         tie(run, given, theirs, t)
         if given.bypass:
-            as_history(run)
+            as_history(run, decisions)
         settle(run, t, moved=not given.bypass)
-        run.fresh = False
     for held in released(run):
         until = _take(run, held)
         if until is not None:
             return until
     return None
+
+
+def _concern(run: Run, effects: list[Effect], t: int) -> None:
+    """Let control records of one instant act, and then what they raised (R1)."""
+    for effect in effects:
+        absorb(run, effect, t)
+    drain_queue(run, t)

@@ -1,0 +1,143 @@
+"""What is decided while a state is on its way from one key to another, and what one can hold (R8)."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from tests.kit.keys import Keys
+from tests.kit.worlds import HOUR
+from transforms.flows import outputs as out
+from transforms.flows.codec import decode
+from transforms.flows.control import Pause, Record, Resume, Stop
+from transforms.flows.publish import catalog_of, records_of
+from transforms.flows.signals import Enter, Event, Handover, ProfileChange
+from transforms.flows.state import State
+
+START = 1_772_323_200_000
+SPACE = "space: shop\nchannels:\n  log: {address: user}\n"
+FIRST = """
+flow: first
+enter: [{event: Cart}]
+steps:
+  pause: {wait: 1h}
+"""
+ENROLS = "  go: {enroll: second}\n  stay: {wait: 5d}\n"
+ASKS = """
+  double:
+    code: |
+      def run():
+          return {"n": 2}
+    error: lost
+    then: stay
+  stay: {wait: 5d, then: over}
+  over: {end: done}
+  lost: {end: lost}
+"""
+AT_THE_END = "  stay: {wait: 5d}\non_exit:\n  go: {enroll: second}\n"
+SECOND = """
+flow: second
+enter: [{flow: first}]
+steps:
+  stay: {wait: 9d}
+"""
+
+
+def merged(first: str, loaded: bool, *more: Record) -> Keys:
+    """Let a flow be paused and resumed around the identify, of which the handover comes late."""
+    flows = {"first": FIRST + first, "second": SECOND}
+    records: list[Record] = [
+        Pause(sequence=90, effective_at=START + HOUR // 2, flow="first"),
+        Resume(sequence=91, effective_at=START + 4 * HOUR, flow="first"),
+        *more,
+    ]
+    keys = Keys(catalog_of([*records_of(flows, SPACE, {}), *records]))
+    keys.give(Event(id="c", user="anon:1", time=START, name="Cart"))
+    known = ProfileChange(
+        id="i", user="anon:1", becomes="kim", time=START + 2 * HOUR, bypass=loaded
+    )
+    keys.give(known)
+    handover, *rest = keys.ways["anon:1", "kim"]
+    assert isinstance(handover, Handover)
+    keys.give(msgspec.structs.replace(handover, received=START + 6 * HOUR))
+    for forwarded in rest:
+        keys.give(forwarded)
+    return keys
+
+
+def state_of(keys: Keys) -> State:
+    """Return what is remembered under the user's key."""
+    return decode(keys.states["kim"] or b"")
+
+
+def rows(keys: Keys, what: str) -> list[tuple[str, int]]:
+    """Return the flows and hours in which sessions did something under the user's key."""
+    found = [o for o in keys.outputs if isinstance(o, out.Transition) and o.what == what]
+    return [(o.flow, (o.at - START) // HOUR) for o in found if o.user == "kim"]
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_an_answer_on_the_way(loaded: bool) -> None:
+    """What code answers in a resume on the way is taken, also where the identify is history (R8, R10)."""
+    keys = merged(ASKS, loaded)
+
+    (session,) = state_of(keys).sessions
+    assert session.variables["double"] == {"n": 2}
+    assert (session.call, rows(keys, "ended")) == (0, [])
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_an_enrolment_on_the_way(loaded: bool) -> None:
+    """A session that a resume on the way lets enrol the user does so, though the identify is history."""
+    keys = merged(ENROLS, loaded)
+
+    assert rows(keys, "entered") == [("second", 4)]
+    assert len(state_of(keys).sessions) == 2
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_one_record_after_the_other(loaded: bool) -> None:
+    """What one record on the way brings about is there when the next one comes (R1)."""
+    keys = merged(ENROLS, loaded, Stop(sequence=92, effective_at=START + 5 * HOUR, flow="second"))
+
+    assert rows(keys, "entered") == [("second", 4)]
+    assert rows(keys, "ended") == [("second", 5)]
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_the_doubled_session_does_its_last_steps(loaded: bool) -> None:
+    """The session that a merge ends does its steps of ``on_exit``, also if the identify is history."""
+    flows = {"first": FIRST + AT_THE_END, "second": SECOND}
+    keys = Keys(catalog_of(records_of(flows, SPACE, {})))
+    keys.give(Event(id="c1", user="anon:1", time=START, name="Cart"))
+    keys.give(Event(id="c2", user="kim", time=START + 1, name="Cart"))
+    keys.give(ProfileChange(id="i", user="anon:1", becomes="kim", time=START + HOUR, bypass=loaded))
+    keys.give(keys.ways["anon:1", "kim"][0])
+
+    assert rows(keys, "entered") == [("first", 0), ("second", 1)]
+
+
+def test_participants_together() -> None:
+    """Participants that come by a merge keep to the bound of all together; the user's own stay (section 9)."""
+    names = [f"c{n}" for n in range(8)]
+    space = SPACE + "campaigns:\n" + "".join(f"  {name}: {{}}\n" for name in names)
+    flow = FIRST.replace("enter:", "campaign: c0\nenter:")
+    keys = Keys(catalog_of(records_of({"first": flow}, space, {})))
+    large = {"note": "x" * 30_000}
+    for n, name in enumerate(names):
+        keys.give(
+            Enter(
+                id=name,
+                user="kim" if n % 2 else "anon:1",
+                time=START + n,
+                flow=name,
+                operation="upload",
+                participant=large,
+            )
+        )
+    keys.give(ProfileChange(id="i", user="anon:1", becomes="kim", time=START + HOUR))
+    told = keys.give(keys.ways["anon:1", "kim"][0])
+
+    assert set(state_of(keys).participants) == {"c1", "c3", "c5", "c7"}
+    refused = [(o.reason, o.detail) for o in told if isinstance(o, out.Rejection)]
+    assert refused == [("value_too_large", "participant")] * 4
