@@ -113,13 +113,16 @@ def test_an_answer_that_comes_twice_changes_nothing() -> None:
 
 
 def test_an_answer_that_is_history_moves_nobody() -> None:
-    """An answer that is loaded as history starts, advances and sends nothing (R10)."""
+    """An answer that is loaded as history starts, advances and sends nothing, and is told (R10, R7)."""
     found = catalog("ask", ASK)
     asked = took(found, None, event())
     name = calls(asked)[0].id
     old = CallResult(id="r", user="kim", time=START + 5, call=name, ok=True, bypass=True)
 
-    assert took(found, asked.state, old).outputs == ()
+    refused = took(found, asked.state, old)
+
+    assert [o.reason for o in refused.outputs if isinstance(o, out.Rejection)] == ["loaded_order"]
+    assert len(refused.outputs) == 1
 
 
 def test_an_answer_to_somebody_else_s_call_is_refused() -> None:

@@ -17,6 +17,7 @@ from transforms.flows.enrolling import enroll, leave_flows
 from transforms.flows.ids import draw
 from transforms.flows.inbound import matched
 from transforms.flows.plan import END, Node, Plan
+from transforms.flows.results import fits
 from transforms.flows.run import Run, node_of
 from transforms.flows.sending import plan_send
 from transforms.flows.state import Session
@@ -227,18 +228,6 @@ def holds(run: Run, plan: Plan, session: Session, node: Node, index: int, t: int
             return False
         case _:
             assert_never(case)
-
-
-def fits(run: Run, plan: Plan, session: Session, node: Node, index: int, step: str, t: int) -> bool:
-    """Tell whether a message's results are those that a case of a wait asks for (C5)."""
-    matcher = node.matchers[index]
-    if matcher is None or matcher.where is None:
-        return True
-    view = run.look(t, plan, session)
-    view.communication = view.communications.get(step)
-    found = matcher.where(view)
-    run.forget_look()
-    return found
 
 
 def _if(run: Run, plan: Plan, session: Session, node: Node, t: int) -> int:

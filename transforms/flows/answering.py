@@ -7,10 +7,10 @@ nothing.
 from __future__ import annotations
 
 from transforms.flows import model
-from transforms.flows.advance import end
+from transforms.flows.advance import end, exit_conditions
 from transforms.flows.bounds import LARGEST
 from transforms.flows.calling import keep
-from transforms.flows.plan import Node, Plan
+from transforms.flows.plan import END, Node, Plan
 from transforms.flows.react import leave, wait_over
 from transforms.flows.run import Run, node_of
 from transforms.flows.signals import CallResult
@@ -38,7 +38,7 @@ def take_answer(run: Run, signal: CallResult, t: int) -> None:
         keep(run, session, node, {}, error)
     if error:
         fail(run, plan, session, node, error, t)
-    else:
+    elif not _exits(run, plan, session, t):
         leave(run, plan, session, node.then, t)
 
 
@@ -74,18 +74,28 @@ def over(run: Run, plan: Plan, session: Session, t: int) -> None:
     session.call = 0
     keep(run, session, node, {}, NO_ANSWER)
     late = node.named.get("timeout")
-    if late is not None:
-        leave(run, plan, session, late, t, reason="timeout")
-    else:
+    if late is None:
         fail(run, plan, session, node, NO_ANSWER, t)
+    elif not _exits(run, plan, session, t):
+        leave(run, plan, session, late, t, reason="timeout")
 
 
 def fail(run: Run, plan: Plan, session: Session, node: Node, error: str, t: int) -> None:
-    """Say what went wrong (R7), and take the way for it; without one the session ends."""
+    """Say what went wrong (R7), and take the way for it; without one the session ends.
+
+    One that is halted only decides so, and ends at its resume (R26).
+    """
     if not session.silent:
         run.reject(FAILED, t, plan.id, error, node.name)
+    if _exits(run, plan, session, t):
+        return
     target = node.named.get("error")
-    if target is None:
+    if target is None and session.halt is None:
         end(run, plan, session, t, FAILED)
     else:
-        leave(run, plan, session, target, t, reason=FAILED)
+        leave(run, plan, session, END if target is None else target, t, reason=FAILED)
+
+
+def _exits(run: Run, plan: Plan, session: Session, t: int) -> bool:
+    """Hold what the answer says against the exit conditions: they come before the step."""
+    return bool(plan.exit_conditions) and exit_conditions(run, plan, session, t)

@@ -82,7 +82,9 @@ def apply(run: Run, raised: Raised, own: int, t: int) -> Data | None:
             reply(run, signal, t)
             return {}
         case CallResult():
-            if not only_data(signal):
+            if only_data(signal):
+                run.reject("loaded_order", t, detail=signal.call)
+            else:
                 take_answer(run, signal, t)
             return None
         case Time() | Command() | Handover() | Forwarded():

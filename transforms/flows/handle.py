@@ -262,8 +262,10 @@ def _one(run: Run, raised: Raised, own: int, t: int) -> None:
     live = run.in_order()
     tracked = isinstance(signal, Event)  # the usual case: it is asked nothing else
     claimed = None
-    if not tracked and isinstance(signal, Inbound):
-        claimed = claim(run, signal, live, t)
+    if not tracked:
+        run.claimer = raised.claimer
+        if isinstance(signal, Inbound):
+            claimed = claim(run, signal, live, t)
     stubs = list(run.state.ended)
     for session in live:
         if session.promotions:
@@ -292,7 +294,8 @@ def _one(run: Run, raised: Raised, own: int, t: int) -> None:
     if isinstance(signal, Inbound):
         if claimed is not None:
             try_enter(run, *claimed, signal.id, said(signal), t)
-        run.claimer, run.claimed, run.message = "", -1, {}
+        run.claimed, run.message = -1, {}
+    run.claimer = ""
 
 
 def _follow(run: Run, signal: Signal, changed: Data, t: int) -> None:

@@ -11,18 +11,22 @@ import re
 import msgspec
 
 from transforms.flows import model
-from transforms.flows.bounds import fits
+from transforms.flows.bounds import fits as has_room
 from transforms.flows.catalog import FlowView
 from transforms.flows.codec import encoded_size
 from transforms.flows.plan import Ear, Node, Plan, Start, keyword
+from transforms.flows.results import fits
 from transforms.flows.run import Data, Run
-from transforms.flows.signals import CommunicationUpdate, Inbound
+from transforms.flows.signals import CommunicationUpdate, Inbound, Signal
 from transforms.flows.state import Session
 from transforms.flows.statuses import take_status
 from transforms.flows.view import View
 
 MESSAGE_BOUND = 4 * 1024
 ANY, EXACT = 1, 2
+AN_ENTRY = "entry"
+"""In place of the session that claims a message."""
+
 REPLY = -1
 """In place of a case's number: the status ``replied``, which follows, is what the wait is for."""
 
@@ -75,6 +79,28 @@ def reply(run: Run, signal: Inbound, t: int) -> None:
 def claim(run: Run, signal: Inbound, live: list[Session], t: int) -> tuple[FlowView, Start] | None:
     """Decide who gets the message: a session is noted in the run, an entry is returned (R13).
 
+    The status ``replied`` that it has raised ends only a wait of the one who gets it.
+    """
+    entry = _claim(run, signal, live, t)
+    owner = AN_ENTRY if entry is not None else run.claimer
+    if owner and signal.communication is not None:
+        for place, raised in enumerate(run.queue):
+            if _tells(raised.signal, signal.communication):
+                run.queue[place] = msgspec.structs.replace(raised, claimer=owner)
+    return entry
+
+
+def _tells(change: Signal, communication: str) -> bool:
+    return (
+        isinstance(change, CommunicationUpdate)
+        and change.status == "replied"
+        and change.communication == communication
+    )
+
+
+def _claim(run: Run, signal: Inbound, live: list[Session], t: int) -> tuple[FlowView, Start] | None:
+    """Find who gets the message, by its words and its order.
+
     Of sessions with the same right, the one goes first whose own message this one answers.
     """
     message, word, answered = said(signal), keyword(signal.text), signal.communication
@@ -123,16 +149,20 @@ def _waits(
         if ear.where is None or _holds(ear, run.look(t, plan, session), message):
             return index
     answered = signal.communication if strength == ANY else None
-    return REPLY if answered and _replied(plan, node.verb, session, answered) else None
+    return REPLY if answered and _replied(run, plan, session, node, answered, t) else None
 
 
-def _replied(plan: Plan, verb: model.WaitFor, session: Session, communication: str) -> bool:
-    """Tell whether a wait is for a reply to this very message of its session."""
-    return any(
+def _replied(
+    run: Run, plan: Plan, session: Session, node: Node, communication: str, t: int
+) -> bool:
+    """Tell whether a wait is for such a reply to this very message of its session."""
+    verb = node.verb
+    return isinstance(verb, model.WaitFor) and any(
         isinstance(case, model.CaseStatus)
         and case.status == "replied"
         and session.sent.get(plan.numbers[case.step]) == communication
-        for case in verb.cases
+        and fits(run, plan, session, node, index, case.step, t)
+        for index, case in enumerate(verb.cases)
     )
 
 
@@ -175,7 +205,7 @@ def _holds(ear: Ear, view: View, message: Data) -> bool:
 def _kept(run: Run, plan: Plan, message: Data, t: int) -> Data:
     """Return what a session remembers of a message; a text over its bound is left out."""
     size = encoded_size(message)
-    if size <= MESSAGE_BOUND and fits(run.state, size):
+    if size <= MESSAGE_BOUND and has_room(run.state, size):
         return message
     run.reject("value_too_large", t, plan.id, "message")
     return {"call": message["call"]}

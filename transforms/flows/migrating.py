@@ -12,7 +12,9 @@ import msgspec
 
 from transforms.flows import model
 from transforms.flows.advance import end, exit_conditions, holds, proceed, recheck
+from transforms.flows.answering import FAILED
 from transforms.flows.bounds import LONGEST_WAIT
+from transforms.flows.calling import API_BOUND
 from transforms.flows.catalog import Effect
 from transforms.flows.plan import END, Node, Plan
 from transforms.flows.react import leave
@@ -80,6 +82,9 @@ def go_on(
     if target == END and session.step not in plan.nodes:
         session.version = old.version
         plan = old
+    if target == END and why == FAILED and "error" not in old.nodes[session.step].named:
+        end(run, plan, session, t, FAILED)
+        return
     proceed(run, plan, session, target, t)
 
 
@@ -125,8 +130,8 @@ def _due(
             due = _lasting(old, new, session, where)
         case model.WaitVisit(delay=old), model.WaitVisit(delay=new) if old != new:
             due = changed_visit(run, session, old, new, where)
-        case model.CallApi(timeout=old), model.CallApi(timeout=new) if old != new and new:
-            due = _lasting(old, new, session, where)
+        case model.CallApi(timeout=old), model.CallApi(timeout=new) if old != new:
+            due = _lasting(old, new, session, where, API_BOUND)
         case model.WaitUntil(moment=old), model.WaitUntil(moment=new) if old != new:
             view = run.look(t, plan, session)
             due = resolve(new, since, view.zone, node.path(view) if node.path else None)
@@ -139,13 +144,25 @@ def _due(
     return due if due is None else max(due, t)
 
 
-def _lasting(old: Delay | None, new: Delay | None, session: Session, where: ZoneInfo) -> int:
-    """Return when a length of time ends; a pause or a restart has lengthened it as the old one."""
-    since = session.since
-    more = 0
-    if old is not None and session.due is not None:
-        more = max(0, session.due - after(old, since, where))
-    return more + (since + LONGEST_WAIT if new is None else after(new, since, where))
+def _lasting(
+    old: Delay | None,
+    new: Delay | None,
+    session: Session,
+    where: ZoneInfo,
+    bound: int = LONGEST_WAIT,
+) -> int:
+    """Return when a length of time ends; a pause or a restart has lengthened it as the old one.
+
+    Where none is said it is the ``bound``.
+    """
+    since, more = session.since, 0
+    if session.due is not None:
+        more = max(0, session.due - _ends(old, since, where, bound))
+    return more + _ends(new, since, where, bound)
+
+
+def _ends(delay: Delay | None, since: int, where: ZoneInfo, bound: int) -> int:
+    return since + bound if delay is None else after(delay, since, where)
 
 
 def _happened(happened: Iterable[int], before: model.WaitFor, now: model.WaitFor) -> Iterable[int]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from transforms.flows import model
-from transforms.flows.advance import end, exit_conditions, fits, holds, proceed, recheck
+from transforms.flows.advance import end, exit_conditions, holds, proceed, recheck
 from transforms.flows.plan import Node, Plan
+from transforms.flows.results import fits
 from transforms.flows.run import Run, node_of
 from transforms.flows.signals import AudienceChange, CommunicationUpdate, Event, Inbound, Signal
 from transforms.flows.state import Session
@@ -27,6 +28,8 @@ def react(run: Run, plan: Plan, session: Session, signal: Signal, t: int) -> Non
                 return
         case _:
             pass
+    if plan.exit_conditions and exit_conditions(run, plan, session, t):
+        return
     node = node_of(plan, session)
     undecided = session.halt is None or session.halt.target is None
     if (
@@ -36,7 +39,7 @@ def react(run: Run, plan: Plan, session: Session, signal: Signal, t: int) -> Non
     ):
         return
     if plan.exit_conditions or any(node.conditions):
-        look_again(run, plan, session, t)
+        _look_at_wait(run, plan, session, t)
 
 
 def _wakes(run: Run, plan: Plan, session: Session, node: Node, signal: Signal, t: int) -> bool:
@@ -60,6 +63,8 @@ def _wakes(run: Run, plan: Plan, session: Session, node: Node, signal: Signal, t
                 mine = session.sent.get(plan.numbers[step]) == signal.communication
                 if not mine or signal.status != status:
                     continue
+                if status == "replied" and run.claimer not in ("", session.id):
+                    continue
                 if not fits(run, plan, session, node, index, step, t):
                     continue
             case model.CaseInbound() | model.CaseCall(), Inbound():
@@ -80,11 +85,16 @@ def _wakes(run: Run, plan: Plan, session: Session, node: Node, signal: Signal, t
 
 
 def _listed(run: Run, plan: Plan, session: Session, node: Node, index: int, t: int) -> int:
-    """Return the case that is listed first of those that came true with this one."""
+    """Return the case that is listed first of those that came true with this one.
+
+    No status is: one that holds and did not end the wait was meant for another (R13), or loaded.
+    """
     verb = node.verb
     if isinstance(verb, model.WaitFor) and not verb.rank:
         for level in node.levels:
-            if level < index and holds(run, plan, session, node, level, t):
+            if level >= index or node.conditions[level] is None:
+                continue
+            if holds(run, plan, session, node, level, t):
                 return level
     return index
 
@@ -124,6 +134,11 @@ def look_again(run: Run, plan: Plan, session: Session, t: int) -> bool:
     """Judge the conditions that a session watches; tell whether it moved or ended."""
     if plan.exit_conditions and exit_conditions(run, plan, session, t):
         return True
+    return _look_at_wait(run, plan, session, t)
+
+
+def _look_at_wait(run: Run, plan: Plan, session: Session, t: int) -> bool:
+    """Judge the conditions of the wait that a session stands at; tell whether it moved."""
     node = node_of(plan, session)
     undecided = session.halt is None or session.halt.target is None
     if undecided and isinstance(node.verb, model.WaitFor) and any(node.conditions):

@@ -9,7 +9,7 @@ from transforms.flows.plan import Node, Plan
 from transforms.flows.run import Data, Run
 from transforms.flows.series import LARGEST, SCALE
 from transforms.flows.signals import CommunicationUpdate
-from transforms.flows.state import Communication
+from transforms.flows.state import Communication, Session
 
 DATA_BOUND = 4 * 1024
 
@@ -33,6 +33,18 @@ def note(
         return {}, None
     found.facts = found.facts | {"data": joined}
     return data, _raised(before.get("cost"), data["cost"]) if "cost" in data else None
+
+
+def fits(run: Run, plan: Plan, session: Session, node: Node, index: int, step: str, t: int) -> bool:
+    """Tell whether a message's results are those that a case of a wait asks for (C5)."""
+    matcher = node.matchers[index]
+    if matcher is None or matcher.where is None:
+        return True
+    view = run.look(t, plan, session)
+    view.communication = view.communications.get(step)
+    found = matcher.where(view)
+    run.forget_look()
+    return found
 
 
 def _read(run: Run, node: Node, found: Communication, digits: object) -> Data:

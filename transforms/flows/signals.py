@@ -157,7 +157,8 @@ class Raised(msgspec.Struct, frozen=True, gc=False):
 
     ``causes`` are the sessions that it comes from, ``source`` the last of them; ``changed`` maps
     traits to their values before; ``applied`` says that the state holds it already; ``flow`` is
-    the one that enrolls in another, or leaves it.
+    the one that enrolls in another, or leaves it. ``claimer`` got the message that a status
+    ``replied`` tells of: a session, or an entry; empty if nobody did (R13).
     """
 
     signal: Signal
@@ -167,6 +168,7 @@ class Raised(msgspec.Struct, frozen=True, gc=False):
     applied: bool = True
     source: str = ""
     flow: str = ""
+    claimer: str = ""
 
 
 encode = msgspec.msgpack.Encoder().encode
