@@ -32,6 +32,7 @@ from transforms.flows.run import Data, Run, node_of
 from transforms.flows.shelf import KEPT
 from transforms.flows.signals import Handover
 from transforms.flows.state import Communication, Participant, Presence, Session, State
+from transforms.flows.visiting import wait_on
 
 MOST_AUDIENCES = 500
 ON_SESSIONS = frozenset(("stop", "pause", "resume", "migrate", "drain"))
@@ -63,6 +64,7 @@ def merge(run: Run, theirs: State, given: Handover, t: int, concern: Concern) ->
         arm_changed(run, changed, since)
     for audience in entered:
         arm_members(run, audience, since)
+    wait_on(run)
     nothing_before(state, t)
     for session in joined:
         if session.ended is None:

@@ -30,10 +30,16 @@ def note(run: Run, raised: Raised, t: int) -> None:
         seen.count, seen.started, seen.events = seen.count + 1, t, 0
     seen.last = t
     seen.events += 1
+    wait_on(run)
+
+
+def wait_on(run: Run) -> None:
+    """Let waits in the visit at hand last as long as it does now: after an event, or a merge (R8)."""
+    end = over(run)
     for session in run.state.sessions:
         waits = isinstance(node_of(run.plan_of(session), session).verb, model.WaitVisit)
         if waits and (session.halt is None or session.halt.target is None):
-            session.due = _first(session, t + GAP)
+            session.due = _first(session, end)
 
 
 def over(run: Run) -> int:
