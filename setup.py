@@ -61,7 +61,7 @@ TOP_LEVEL = ["towpath", "transforms", "pipelines", "schemas"]
 HOT = {
     "transforms/flows": "advance ages answering applying audiences bounds calling capturing carrying catalog channels "
     "codec dates due effects elapsing enrolling entry erasing excluding goals handle identity ids "
-    "inbound joining keeping launching marks memory merging participants plan reaching react "
+    "inbound joining keeping launching loading marks memory merging participants plan reaching react "
     "results run sending series shelf standing statuses step view visiting whole",
     "transforms/flows/expressions": "changing compiling condition dates decisions getting "
     "relations values",

@@ -86,7 +86,7 @@ def full() -> State:
     session.promotions = [Promotion(5, "banner", "ten_off", NOW + DAY, NOW + 2)]
     session.halt = Halt(NOW, 3, "shift", 5, 2, "case_1", True)
     session.message = {"text": "YES", "number": "4711", "channel": "sms", "call": False}
-    session.ends = NOW + 7
+    session.ends, session.loaded = NOW + 7, [2]
     state.suppressed = [0, -1]
     state.presence = Presence(3, NOW - DAY, NOW - 1, 12)
     state.histories[0].launches = [short("spring")]

@@ -205,6 +205,8 @@ def _wait_for(
         if true and not verb.rank:
             return node.targets[true[0]]
         session.happened = true
+    if session.loaded:
+        session.loaded = []
     session.due = due
     return _park(run, plan, session, t)
 

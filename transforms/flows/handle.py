@@ -26,6 +26,7 @@ from transforms.flows.ids import short
 from transforms.flows.inbound import claim, said
 from transforms.flows.joining import enter_by_participant
 from transforms.flows.launching import belongs, launch_id, repeated
+from transforms.flows.loading import take_note
 from transforms.flows.memory import remember
 from transforms.flows.migrating import migrate
 from transforms.flows.plan import Plan
@@ -313,6 +314,7 @@ def _load(run: Run, signal: Signal, changed: Data, t: int) -> None:
     _follow(run, signal, changed, t)
     drop_held(run, changed)
     as_history(run)
+    take_note(run, t)
 
 
 def as_history(run: Run, kept: int = 0) -> None:

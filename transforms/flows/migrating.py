@@ -96,6 +96,7 @@ def _stay(
     verb, due = node.verb, _due(run, plan, session, before.verb, node, t)
     if isinstance(verb, model.WaitFor) and isinstance(before.verb, model.WaitFor):
         session.happened = list(_happened(session.happened, before.verb, verb))
+        session.loaded = list(_happened(session.loaded, before.verb, verb))
     if due is None:
         missing = node.named.get("missing")
         if missing is None:
@@ -108,7 +109,7 @@ def _stay(
     if isinstance(verb, model.WaitFor):
         true = {
             *session.happened,
-            *(i for i in node.levels if holds(run, plan, session, node, i, t)),
+            *(i for i in node.levels if _is_true(run, plan, session, node, i, t)),
         }
         if true and not verb.rank:
             index = min(true)
@@ -116,6 +117,10 @@ def _stay(
             return
         session.happened = sorted(true)
     recheck(run, plan, session, t)
+
+
+def _is_true(run: Run, plan: Plan, session: Session, node: Node, index: int, t: int) -> bool:
+    return index not in session.loaded and holds(run, plan, session, node, index, t)
 
 
 def _due(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from transforms.flows import model
 from transforms.flows.advance import end, exit_conditions, holds, proceed, recheck
+from transforms.flows.loading import no_news
 from transforms.flows.plan import Node, Plan
 from transforms.flows.results import fits
 from transforms.flows.run import Run, node_of
@@ -92,7 +93,7 @@ def _listed(run: Run, plan: Plan, session: Session, node: Node, index: int, t: i
     verb = node.verb
     if isinstance(verb, model.WaitFor) and not verb.rank:
         for level in node.levels:
-            if level >= index or node.conditions[level] is None:
+            if level >= index or node.conditions[level] is None or level in session.loaded:
                 continue
             if holds(run, plan, session, node, level, t):
                 return level
@@ -144,6 +145,8 @@ def _look_at_wait(run: Run, plan: Plan, session: Session, t: int) -> bool:
     if undecided and isinstance(node.verb, model.WaitFor) and any(node.conditions):
         for index, condition in enumerate(node.conditions):
             true = condition is not None and holds(run, plan, session, node, index, t)
+            if session.loaded and no_news(session, index, true):
+                continue
             if true and _happens(run, plan, session, node, index, t):
                 return True
     recheck(run, plan, session, t)

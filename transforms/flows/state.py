@@ -73,7 +73,8 @@ class Session(Part, array_like=True, gc=False):
     that hold. After the end ``ended`` is set, and the session is a stub for its goals (R24).
     ``halt`` is set while it is paused or held. ``message`` is what the user sent to it last.
     ``ends`` is set in a wait within a visit: when its time is over. ``call`` is the number of the
-    call whose answer it waits for, 0 for none.
+    call whose answer it waits for, 0 for none. ``loaded`` holds the conditions of the wait that
+    are true by loaded history (R10).
     """
 
     id: str
@@ -101,6 +102,7 @@ class Session(Part, array_like=True, gc=False):
     message: Data | None = None
     ends: int | None = None
     call: int = 0
+    loaded: list[int] = []
 
 
 class Communication(Part, array_like=True, gc=False):

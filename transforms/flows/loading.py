@@ -1,0 +1,35 @@
+"""What loaded history means for sessions: it moves none, and what it makes true is no news (R10)."""
+
+from __future__ import annotations
+
+from transforms.flows import model
+from transforms.flows.advance import exit_conditions, holds, recheck
+from transforms.flows.run import Run, node_of
+from transforms.flows.state import Session
+
+
+def take_note(run: Run, t: int) -> None:
+    """Note, for each live session, which conditions are true now, and when time changes them."""
+    for session in run.in_order():
+        plan = run.plan_of(session)
+        if plan.exit_conditions:
+            exit_conditions(run, plan, session, t, start=True)
+        node = node_of(plan, session)
+        if isinstance(node.verb, model.WaitFor) and any(node.conditions):
+            session.loaded = [
+                index
+                for index, condition in enumerate(node.conditions)
+                if condition is not None
+                and index not in session.happened
+                and holds(run, plan, session, node, index, t)
+            ]
+        recheck(run, plan, session, t)
+
+
+def no_news(session: Session, index: int, true: bool) -> bool:
+    """Tell whether a condition of a wait is true by loaded history; it counts once it was false."""
+    if index not in session.loaded:
+        return False
+    if not true:
+        session.loaded = [known for known in session.loaded if known != index]
+    return true
