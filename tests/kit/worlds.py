@@ -156,6 +156,7 @@ def _space(
     lines += [f'  "{n}": {{messages: [sms, log], calls: log}}' for n in range(100, 103)]
     lines += ["topics:", "  news: {}", "  club: {opt_in: true}"]
     lines += ["audiences:", "  vip: static", '  busy: count(event "B" within last 3d) >= 2']
+    lines += ["  plain: not (user.plan is set)"]  # nobody is in it, too
     lines += ["groups:", "  lane: {}", "  road: {at_once: 2, limit: [3 per 2d]}"]
     lines += ["connections:", "  api:", "    url: https://api.example.com"]
     lines += [f"    auth: {{{rng.choice(AUTHS)}}}", "    headers: {X-From: world}"]

@@ -70,20 +70,31 @@ def _follow(run: Run, key: str, handover: str, order: Command, t: int) -> None:
 
 
 def refused(run: Run, signal: Signal, own: int, t: int) -> bool:
-    """Refuse what an erasure keeps out; let what may start the user afresh do so."""
+    """Refuse what an erasure keeps out."""
     state, identity = run.state, run.state.identity
     if identity is None or identity.erased is None:
         return False
-    bare = state.absorbed == SEALED and identity.to is None
     starts = isinstance(signal, (Event, ProfileChange, Enter, Inbound))
-    if own <= identity.erased or (bare and not starts):
+    if own <= identity.erased or (_bare(state) and not starts):
         state.clock = t
         run.begin(signal.id, t, f"{signal.id} erased {t}")  # type: ignore[union-attr]
         run.reject("erased", t)
         return True
-    if bare:
-        run.renew(State(state.clock, -1, state.sequence, memory=state.memory, identity=identity))
     return False
+
+
+def afresh(run: Run) -> None:
+    """Let what is neither refused nor too old start the user afresh, where there is but a mark."""
+    state = run.state
+    if _bare(state):
+        ties = state.identity
+        run.renew(State(state.clock, -1, state.sequence, memory=state.memory, identity=ties))
+
+
+def _bare(state: State) -> bool:
+    identity = state.identity
+    marked = identity is not None and identity.erased is not None and identity.to is None
+    return marked and state.absorbed == SEALED
 
 
 def forget_mark(run: Run) -> None:

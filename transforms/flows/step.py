@@ -16,7 +16,7 @@ from transforms.flows.calling import Answer
 from transforms.flows.catalog import NEVER, Catalog, Effect
 from transforms.flows.codec import decode, encode
 from transforms.flows.due import soonest
-from transforms.flows.erasing import refused
+from transforms.flows.erasing import afresh, refused
 from transforms.flows.handle import (
     absorb,
     as_history,
@@ -190,6 +190,10 @@ def _take(run: Run, signal: Signal) -> int | None:
         run.begin(signal.id, t, f"{signal.id}@{t}")
         run.reject("too_old", t)
         return None
+    if state.identity is not None:
+        afresh(run)
+        _begin(run, t)
+        state = run.state
     state.memory, state.dropped = remember(state.memory, known, own, t, state.dropped)
     state.clock = t
     handle(run, signal, own, t)
