@@ -206,7 +206,7 @@ def _wait_for(
             return node.targets[true[0]]
         session.happened = true
     if session.loaded:
-        session.loaded = []
+        session.loaded = None
     session.due = due
     return _park(run, plan, session, t)
 

@@ -16,20 +16,21 @@ def take_note(run: Run, t: int) -> None:
             exit_conditions(run, plan, session, t, start=True)
         node = node_of(plan, session)
         if isinstance(node.verb, model.WaitFor) and any(node.conditions):
-            session.loaded = [
+            true = [
                 index
                 for index, condition in enumerate(node.conditions)
                 if condition is not None
                 and index not in session.happened
                 and holds(run, plan, session, node, index, t)
             ]
+            session.loaded = true or None
         recheck(run, plan, session, t)
 
 
 def no_news(session: Session, index: int, true: bool) -> bool:
     """Tell whether a condition of a wait is true by loaded history; it counts once it was false."""
-    if index not in session.loaded:
+    if session.loaded is None or index not in session.loaded:
         return False
     if not true:
-        session.loaded = [known for known in session.loaded if known != index]
+        session.loaded = [known for known in session.loaded if known != index] or None
     return true

@@ -96,7 +96,7 @@ def _stay(
     verb, due = node.verb, _due(run, plan, session, before.verb, node, t)
     if isinstance(verb, model.WaitFor) and isinstance(before.verb, model.WaitFor):
         session.happened = list(_happened(session.happened, before.verb, verb))
-        session.loaded = list(_happened(session.loaded, before.verb, verb))
+        session.loaded = list(_happened(session.loaded or (), before.verb, verb)) or None
     if due is None:
         missing = node.named.get("missing")
         if missing is None:
@@ -120,7 +120,7 @@ def _stay(
 
 
 def _is_true(run: Run, plan: Plan, session: Session, node: Node, index: int, t: int) -> bool:
-    return index not in session.loaded and holds(run, plan, session, node, index, t)
+    return index not in (session.loaded or ()) and holds(run, plan, session, node, index, t)
 
 
 def _due(

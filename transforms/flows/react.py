@@ -93,7 +93,7 @@ def _listed(run: Run, plan: Plan, session: Session, node: Node, index: int, t: i
     verb = node.verb
     if isinstance(verb, model.WaitFor) and not verb.rank:
         for level in node.levels:
-            if level >= index or node.conditions[level] is None or level in session.loaded:
+            if level >= index or node.conditions[level] is None or level in (session.loaded or ()):
                 continue
             if holds(run, plan, session, node, level, t):
                 return level

@@ -102,7 +102,7 @@ class Session(Part, array_like=True, gc=False):
     message: Data | None = None
     ends: int | None = None
     call: int = 0
-    loaded: list[int] = []
+    loaded: list[int] | None = None
 
 
 class Communication(Part, array_like=True, gc=False):

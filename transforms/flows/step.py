@@ -27,6 +27,7 @@ from transforms.flows.handle import (
 )
 from transforms.flows.identity import arrived, opened, released, tie
 from transforms.flows.ids import short
+from transforms.flows.loading import take_note
 from transforms.flows.memory import forgotten, remember, seen
 from transforms.flows.merging import merge
 from transforms.flows.outputs import AnyOutput, Behind, Done
@@ -232,6 +233,7 @@ def _take_over(run: Run, given: Handover, hops: int, own: int, t: int) -> int | 
         tie(run, given, theirs, t)
         if given.bypass:
             as_history(run, decisions)
+            take_note(run, t)
         settle(run, t, moved=not given.bypass)
     for held in released(run):
         until = _take(run, held)
