@@ -38,6 +38,8 @@ MOST_AUDIENCES = 500
 
 def only_data(signal: Signal) -> bool:
     """Tell whether the signal is history to load: it starts, advances and sends nothing (R10)."""
+    if isinstance(signal, Event):
+        return signal.bypass or signal.backfill
     return not isinstance(signal, Time) and (signal.bypass or signal.backfill)
 
 

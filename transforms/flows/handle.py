@@ -273,7 +273,8 @@ def _one(run: Run, raised: Raised, own: int, t: int) -> None:
             end_promotions(run, run.plan_of(session), session, t)
         if session.ended is not None:
             continue
-        run.causes = raised.causes | {session.id}
+        causes = raised.causes
+        run.causes = causes | {session.id} if causes else frozenset((session.id,))
         plan = run.plan_of(session)
         if _sees(run, session, raised):
             react(run, plan, session, signal, t)
@@ -341,7 +342,7 @@ def _listen(run: Run, signal: Signal, own: int) -> None:
     view = run.view
     if isinstance(signal, Event):
         view.event, view.event_name, view.event_time = signal.properties, signal.name, own
-    else:
-        view.event, view.event_name = None, ""
+        return
+    view.event, view.event_name = None, ""
     if isinstance(signal, CommunicationUpdate):
         view.communication = signal.data | {"status": signal.status}

@@ -11,7 +11,7 @@ from transforms.flows.codec import encoded_size
 from transforms.flows.keeping import drop, keep, tell, write
 from transforms.flows.plan import Node, Plan
 from transforms.flows.reaching import address_of, capped, opening_of, reachable, refusal
-from transforms.flows.run import Run
+from transforms.flows.run import NOTHING, Run
 from transforms.flows.state import Communication, Sent, Session
 from transforms.flows.times import after, resolve
 
@@ -26,6 +26,7 @@ def plan_send(run: Run, plan: Plan, session: Session, node: Node, t: int) -> str
         due = resolve(verb.at, t, view.zone, node.path(view) if node.path else None)
     refused = "missing_date" if due is None else "too_far" if due > t + LONGEST_WAIT else None
     due = t if due is None else max(t, due)
+    given = values_of(node.values[0], view) if node.values[0] else NOTHING
     name = run.session_id(session)
     sent = Communication(
         name,
@@ -40,7 +41,7 @@ def plan_send(run: Run, plan: Plan, session: Session, node: Node, t: int) -> str
         due,
         after(verb.validity, due, view.zone) if verb.validity else None,
         session.silent,
-        captured(plan, session, plan.templates.get(verb.template), values_of(node.values[0], view)),
+        captured(plan, session, plan.templates.get(verb.template), given),
     )
     session.sent[node.number] = name
     if refused is not None:
@@ -187,8 +188,8 @@ def _leave(
     sent.facts = {"sent_at": t} if attempt == 1 else {"sent_at": t, "attempt": attempt}
     if again and verb.failover_after is not None:
         sent.due = after(verb.failover_after, t, run.zone_of(plan))
-    known = run.era.channels.get(channel)
     plain = node.plain and run.era.plain
+    known = None if plain else run.era.channels.get(channel)
     run.outputs.append(
         out.Message(
             f"{sent.id}-{attempt}",
@@ -207,7 +208,7 @@ def _leave(
             verb.topic,
             None if plain else agent_of(verb, channel, known),
             sent.expires,
-            {} if plain else tracking_of(verb, known),
+            NOTHING if plain else tracking_of(verb, known),
         )
     )
     if run.era.cap_memory:
