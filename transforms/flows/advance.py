@@ -38,6 +38,10 @@ def proceed(run: Run, plan: Plan, session: Session, number: int, t: int) -> None
 
     A session that parks while an exit condition has become true ends at once (R18, R23).
     """
+    if session.happened:
+        session.happened = []
+    if session.call:
+        session.call = 0
     walked = run.walked.get(session.id, 0)
     while number >= 0:
         walked += 1
@@ -71,10 +75,6 @@ def _arrive(run: Run, plan: Plan, session: Session, node: Node, t: int) -> None:
     number, visits = node.number, session.visits
     session.step, session.since = number, t
     visits[number] = visits.get(number, 0) + 1
-    if session.happened:
-        session.happened = []
-    if session.call:
-        session.call = 0
     reached = run.state.histories[plan.number].reached
     first = number not in reached
     if first:
