@@ -68,7 +68,8 @@ def _raised(before: object, now: object) -> float | None:
 
 
 def _units(value: object) -> int | None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not abs(value) <= LARGEST:  # type: ignore[arg-type]
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return round(value * SCALE)  # type: ignore[operator]
+    if not abs(value) <= LARGEST:
+        return None
+    return round(float(value) * SCALE)
