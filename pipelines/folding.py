@@ -5,7 +5,7 @@ Rows leave ordered by the hash of the user, the user, and the order decided.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from pipelines.assuming import fold_assuming
 from pipelines.buckets import Batch
@@ -15,7 +15,7 @@ from pipelines.progress import PROGRESS
 from transforms.flows.accounting import accounted
 from transforms.flows.catalog import Catalog
 from transforms.flows.outputs import AnyOutput, Erased
-from transforms.flows.signals import Signal, Time
+from transforms.flows.signals import Event, Signal, Time
 from transforms.flows.step import Behind, decided
 from transforms.sandbox import answer
 from transforms.sources.raw import Bad, dead_letter
@@ -35,16 +35,17 @@ def fold_bucket(job: Job, catalog: Catalog, batch: Batch) -> Iterator[tuple[AnyO
     PROGRESS.add("users", len(users) % TICK)
 
 
-def fold_user(
-    job: Job, catalog: Catalog, user: str, found: Iterable[Signal]
-) -> tuple[AnyOutput, ...]:
+def fold_user(job: Job, catalog: Catalog, user: str, found: list[Signal]) -> tuple[AnyOutput, ...]:
     """Fold one user's signals, ending with ``Time(until)`` (R3)."""
     if job.rates is not None:
-        assuming = fold_assuming(catalog, job.rates, user, found, job.until)
-        return accounted(catalog, without_erased(assuming))
-    outputs = decided(catalog, (*found, Time(user=user, at=job.until)), answer)
-    assert not isinstance(outputs, Behind), "the log of a replay is complete"
-    return accounted(catalog, without_erased(outputs))
+        outputs = fold_assuming(catalog, job.rates, user, found, job.until)
+    else:
+        ended = decided(catalog, (*found, Time(user=user, at=job.until)), answer)
+        assert not isinstance(ended, Behind), "the log of a replay is complete"
+        outputs = ended
+    if not all(isinstance(signal, Event) for signal in found):  # events erase nobody
+        outputs = without_erased(outputs)
+    return accounted(catalog, outputs)
 
 
 def without_erased(outputs: tuple[AnyOutput, ...]) -> tuple[AnyOutput, ...]:

@@ -6,6 +6,7 @@ from typing import assert_never
 
 from transforms.flows.answering import take_answer
 from transforms.flows.audiences import (
+    MOST_AUDIENCES,
     change_profile,
     compute,
     count_event,
@@ -32,8 +33,6 @@ from transforms.flows.signals import (
 )
 from transforms.flows.statuses import take_status
 from transforms.flows.visiting import note as note_visit
-
-MOST_AUDIENCES = 500
 
 
 def only_data(signal: Signal) -> bool:

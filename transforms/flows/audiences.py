@@ -18,6 +18,7 @@ from transforms.flows.signals import AudienceChange, Event, ProfileChange
 from transforms.flows.state import Series
 
 PROFILE_BOUND = 64 * 1024
+MOST_AUDIENCES = 500
 LISTS_BOUND = 16 * 1024
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from transforms.flows import outputs as out
 from transforms.flows.advance import end
 from transforms.flows.ids import hashed
-from transforms.flows.keeping import drop, write
+from transforms.flows.keeping import put_away
 from transforms.flows.marks import MONTH, SEALED
 from transforms.flows.memory import ENTRY
 from transforms.flows.run import Run
@@ -50,10 +50,7 @@ def end_all(run: Run, reason: str, t: int) -> None:
         end(run, run.plan_of(session), session, t, reason, forced=True)
     for sent in list(run.state.communications):
         if sent.due is not None and sent.status == "planned":
-            plan = run.catalog.plans[sent.flow, sent.version]
-            sent.status, sent.due, sent.changed = "canceled", None, t
-            write(run, plan, plan.nodes[sent.step], sent, None, t, reason=reason)
-            drop(run, sent)
+            put_away(run, sent, None, t, "canceled", reason)
 
 
 def _follow(run: Run, key: str, handover: str, order: Command, t: int) -> None:

@@ -261,9 +261,8 @@ def _one(run: Run, raised: Raised, own: int, t: int) -> None:
     if changed is None:
         return
     live = run.in_order()
-    tracked = isinstance(signal, Event)  # the usual case: it is asked nothing else
     claimed = None
-    if not tracked:
+    if not isinstance(signal, Event):  # the usual case is asked nothing else
         run.claimer = raised.claimer
         if isinstance(signal, Inbound):
             claimed = claim(run, signal, live, t)
@@ -285,7 +284,6 @@ def _one(run: Run, raised: Raised, own: int, t: int) -> None:
         if signal.name in run.catalog.goals and (live or stubs):
             count_goals(run, signal, [s for s in (*live, *stubs) if _sees(run, s, raised)], t)
         forget_ended(run, t)
-    if tracked:
         enter_by(run, signal, changed, t, raised.flow)
         return
     _follow(run, signal, changed, t)

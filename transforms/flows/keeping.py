@@ -70,6 +70,16 @@ def drop(run: Run, sent: Communication) -> None:
     run.state.communications = [c for c in run.state.communications if c.id != sent.id]
 
 
+def put_away(
+    run: Run, sent: Communication, session: Session | None, t: int, status: str, reason: str
+) -> None:
+    """Say that what was planned does not leave, as ``skipped`` or ``canceled``, and forget it."""
+    plan = run.catalog.plans[sent.flow, sent.version]
+    sent.status, sent.due, sent.changed = status, None, t
+    write(run, plan, plan.nodes[sent.step], sent, session, t, reason=reason)
+    drop(run, sent)
+
+
 def write(
     run: Run,
     plan: Plan,

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from transforms.flows import ages, memory, model, series
 from transforms.flows import outputs as out
 from transforms.flows.advance import end
-from transforms.flows.audiences import LISTS_BOUND, PROFILE_BOUND, compute
+from transforms.flows.audiences import LISTS_BOUND, MOST_AUDIENCES, PROFILE_BOUND, compute
 from transforms.flows.bounds import PLANNED, fits
 from transforms.flows.catalog import Effect, FlowView
 from transforms.flows.codec import encoded_size
@@ -20,7 +20,7 @@ from transforms.flows.dates import arm_changed, arm_members, carry
 from transforms.flows.entry import MOST_ENTRIES, MOST_SESSIONS
 from transforms.flows.goals import forget_ended
 from transforms.flows.ids import short
-from transforms.flows.keeping import drop, write
+from transforms.flows.keeping import drop, put_away
 from transforms.flows.participants import (
     MOST_PARTICIPANTS,
     PARTICIPANT_BOUND,
@@ -34,7 +34,6 @@ from transforms.flows.signals import Handover
 from transforms.flows.state import Communication, Participant, Presence, Session, State
 from transforms.flows.visiting import wait_on
 
-MOST_AUDIENCES = 500
 ON_SESSIONS = frozenset(("stop", "pause", "resume", "migrate", "drain"))
 """Control records that concern sessions, and begin nothing."""
 
@@ -317,7 +316,4 @@ def _cancel(run: Run, sent: Communication, t: int) -> None:
     if sent.status != "planned":
         sent.due = None
         return
-    plan = run.catalog.plans[sent.flow, sent.version]
-    sent.status, sent.due, sent.changed = "canceled", None, t
-    write(run, plan, plan.nodes[sent.step], sent, None, t, reason="too_many_planned")
-    drop(run, sent)
+    put_away(run, sent, None, t, "canceled", "too_many_planned")

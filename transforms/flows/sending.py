@@ -8,7 +8,7 @@ from transforms.flows.bounds import LONGEST_WAIT, fits, full
 from transforms.flows.capturing import add_user, captured, values_of
 from transforms.flows.channels import agent_of, tracking_of
 from transforms.flows.codec import encoded_size
-from transforms.flows.keeping import drop, keep, tell, write
+from transforms.flows.keeping import keep, put_away, tell, write
 from transforms.flows.plan import Node, Plan
 from transforms.flows.reaching import address_of, capped, opening_of, reachable, refusal
 from transforms.flows.run import NOTHING, Run
@@ -159,9 +159,7 @@ def _skip(
     t: int,
 ) -> str:
     """Say that a communication does not leave, and why; forget it."""
-    sent.status, sent.due, sent.changed = "skipped", None, t
-    write(run, plan, node, sent, session, t, reason=reason)
-    drop(run, sent)
+    put_away(run, sent, session, t, "skipped", reason)
     tell(run, plan, node, sent, t)
     return reason
 

@@ -8,7 +8,7 @@ import msgspec
 
 from transforms.flows import model
 from transforms.flows import outputs as out
-from transforms.flows.keeping import about, drop, tell, write
+from transforms.flows.keeping import about, drop, put_away, tell, write
 from transforms.flows.plan import ON_EXIT, Plan
 from transforms.flows.results import note
 from transforms.flows.run import Run
@@ -109,9 +109,7 @@ def give_up(run: Run, meant: Callable[[Communication], bool], t: int) -> None:
             plan = run.catalog.plans[sent.flow, sent.version]
             node = plan.nodes[sent.step]
             owner = next((s for s in run.state.sessions if s.id == sent.session), None)
-            sent.status, sent.due, sent.changed = "skipped", None, t
-            write(run, plan, node, sent, owner, t, reason="missed")
-            drop(run, sent)
+            put_away(run, sent, owner, t, "skipped", "missed")
             tell(run, plan, node, sent, t)
 
 
@@ -201,7 +199,5 @@ def _cancel(
         if not node.verb.keep and sent.status != "planned":
             sent.due = None
         elif not node.verb.keep:
-            sent.status, sent.due, sent.changed = "canceled", None, t
-            write(run, plan, node, sent, session, t, reason=reason)
-            drop(run, sent)
+            put_away(run, sent, session, t, "canceled", reason)
             tell(run, plan, node, sent, t)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import TypeVar
 
 from transforms.flows import model
 from transforms.flows.load.fields import Fields, fields
@@ -10,16 +12,26 @@ from transforms.flows.load.nodes import Mapping, Node, Scalar, Sequence, describ
 from transforms.flows.load.problems import suggest
 from transforms.flows.load.values import Reading
 
+T = TypeVar("T")
+
 _SHARE = re.compile(r"\s*(\d{1,3})\s*%(?:\s+(holdout|rest))?\s*")
 
 
 def read_if(reading: Reading, found: Fields) -> model.Verb | None:
     """Read the cases of ``if`` in order, and ``else``."""
-    node = found.get("if")
-    cases = reading.many(node, lambda item: _if_case(reading, item)) if node else ()
+    cases = read_cases(reading, found, "if", _if_case)
+    return model.If(cases, found.read("else", reading.step))
+
+
+def read_cases(
+    reading: Reading, found: Fields, verb: str, case: Callable[[Reading, Node], T | None]
+) -> tuple[T, ...]:
+    """Read the list of cases that stands at a step's verb; an empty one is a problem."""
+    node = found.get(verb)
+    cases = reading.many(node, lambda item: case(reading, item)) if node else ()
     if isinstance(node, Sequence) and not node.items:
         reading.problem(found.lead, "empty-step", f"{found.what} has no case")
-    return model.If(cases, found.read("else", reading.step))
+    return cases
 
 
 def _if_case(reading: Reading, node: Node) -> model.IfCase | None:

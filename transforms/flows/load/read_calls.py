@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 
 from transforms.flows import model
-from transforms.flows.load.fields import Fields, fields
+from transforms.flows.load.fields import Fields
 from transforms.flows.load.nodes import Mapping, Node, Scalar, describe
+from transforms.flows.load.read_waits import read_timeout
 from transforms.flows.load.values import NAME, Reading
-from transforms.flows.times import Delay
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 MAX_TIMEOUT_DAYS = 30
@@ -52,7 +52,7 @@ def read_call(reading: Reading, found: Fields) -> model.Verb | None:
     template = found.read("template", reading.text)
     data = found.read("data", reading.named)
     store = found.read("store", lambda node: _stored(reading, node))
-    after, then = found.read("timeout", lambda node: _timeout(reading, node)) or (None, None)
+    after, then = read_timeout(reading, found, MAX_TIMEOUT_DAYS)
     error = found.read("error", reading.step)
     if url is None:
         return None
@@ -144,13 +144,3 @@ def _stored(reading: Reading, node: Node) -> tuple[tuple[str, str], ...]:
         elif path is not None:
             found.append((key.text, path))
     return tuple(found)
-
-
-def _timeout(reading: Reading, node: Node) -> tuple[Delay | None, str | None] | None:
-    found = fields(reading, node, "timeout")
-    if found is None:
-        return None
-    after = found.need("after", lambda inner: reading.delay(inner, MAX_TIMEOUT_DAYS))
-    then = found.read("then", reading.step)
-    found.close()
-    return after, then

@@ -6,6 +6,7 @@ from transforms.flows import model
 from transforms.flows.expressions import Expr
 from transforms.flows.load.fields import Fields, fields
 from transforms.flows.load.nodes import Node, Scalar, Sequence
+from transforms.flows.load.read_branches import read_cases
 from transforms.flows.load.values import Reading
 from transforms.flows.plan import keyword
 
@@ -139,10 +140,7 @@ def case_call(reading: Reading, found: Fields, then: str | None) -> model.Case |
 
 def match_message(reading: Reading, found: Fields) -> model.Verb | None:
     """Read the branches of ``match_message`` by keyword, and ``else``."""
-    node = found.get("match_message")
-    cases = reading.many(node, lambda item: _branch(reading, item)) if node else ()
-    if isinstance(node, Sequence) and not node.items:
-        reading.problem(found.lead, "empty-step", f"{found.what} has no case")
+    cases = read_cases(reading, found, "match_message", _branch)
     return model.MatchMessage(cases, found.read("else", reading.step))
 
 

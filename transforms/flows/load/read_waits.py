@@ -75,7 +75,7 @@ def wait_for(reading: Reading, found: Fields) -> model.Verb | None:
     cases = _cases(reading, node) if node else ()
     if isinstance(node, Sequence) and not node.items:
         reading.problem(found.lead, "empty-step", f"{found.what} waits for nothing")
-    after, then = found.read("timeout", lambda inner: _timeout(reading, inner)) or (None, None)
+    after, then = read_timeout(reading, found, MAX_WAIT_DAYS)
     rank = found.flag("rank")
     for key, needs, fine in (
         ("repeat", "a timeout to start again", after is not None),
@@ -97,11 +97,13 @@ def _restarts(cases: tuple[model.Case, ...]) -> bool:
     return any(isinstance(case, RESTARTING) and case.then is None for case in cases)
 
 
-def _timeout(reading: Reading, node: Node) -> tuple[Delay | None, str | None] | None:
-    found = fields(reading, node, "timeout")
+def read_timeout(reading: Reading, step: Fields, days: int) -> tuple[Delay | None, str | None]:
+    """Read the ``timeout`` of a step, at most so many days: how long, and where it leads."""
+    node = step.get("timeout")
+    found = fields(reading, node, "timeout") if node is not None else None
     if found is None:
-        return None
-    after = found.need("after", lambda inner: reading.delay(inner, MAX_WAIT_DAYS))
+        return None, None
+    after = found.need("after", lambda inner: reading.delay(inner, days))
     then = found.read("then", reading.step)
     found.close()
     return after, then
