@@ -62,12 +62,12 @@ HOT = {
     "transforms/flows": "advance ages answering applying audiences bounds calling capturing carrying catalog channels "
     "codec dates due effects elapsing enrolling entry erasing excluding goals handle identity ids "
     "inbound joining keeping launching loading marks memory merging participants plan reaching react "
-    "results run sending series shelf standing statuses step view visiting whole",
+    "results run sending series shelf standing statuses step view visiting whole zones",
     "transforms/flows/expressions": "changing compiling condition dates decisions getting "
     "relations values",
-    "transforms/sources": "csv_rows mapped values",
+    "transforms/sources": "csv_rows lines mapped values",
     "transforms": "decode",
-    "pipelines": "folding identities ordering reading tables",
+    "pipelines": "folding hashes identities ordering reading tables",
 }
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyarrow as pa
+
 from pipelines.buckets import Tally, joined
 from pipelines.folding import fold_bucket, letters
 from pipelines.job import Job
@@ -35,6 +37,8 @@ def run_bucket(
     ``pieces`` are ranges of its users' hashes in order, each the batches of that range: only
     one of them is held in memory.
     """
+    # Arrow's own pool would give pages back after each chunk, and ask for them again.
+    pa.set_memory_pool(pa.system_memory_pool())
     tables, tally, users = Tables(Path(job.out), bucket), Tally(), 0
     try:
         for blobs in pieces:

@@ -1,14 +1,11 @@
 """Buckets of users: what spreads a replay over workers, over disk and over files.
 
-A bucket is a range of the users' hashes, so the files and the order of rows within them
-depend on the users alone, not on how many workers or shards there were (R4).
+What travels to a bucket are batches; which bucket a user belongs to says ``hashes``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
-from hashlib import blake2b
 
 import msgspec
 
@@ -16,7 +13,6 @@ from transforms.flows.signals import Signal
 from transforms.sources.raw import Bad
 
 BUCKETS = 16
-SPACE = 1 << 32
 
 
 class Tally(msgspec.Struct, array_like=True, gc=False):
@@ -51,17 +47,6 @@ def empty() -> Batch:
 
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Batch).decode
-
-
-@lru_cache(maxsize=65_536)
-def hash_of(user: str) -> int:
-    """Hash a user to 32 bits."""
-    return int.from_bytes(blake2b(user.encode(), digest_size=4).digest(), "big")
-
-
-def part_of(user: str, parts: int) -> int:
-    """Find which of ``parts`` equal ranges of hashes a user belongs to, from 0."""
-    return hash_of(user) * parts // SPACE
 
 
 def joined(blobs: Iterable[bytes]) -> Batch:

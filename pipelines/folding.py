@@ -6,6 +6,7 @@ Rows leave ordered by the hash of the user, the user, and the order decided.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from pipelines.assuming import fold_assuming
 from pipelines.buckets import Batch
@@ -20,7 +21,7 @@ from transforms.flows.step import Behind, decided
 from transforms.sandbox import answer
 from transforms.sources.raw import Bad, dead_letter
 
-TICK = 500
+TICK: Final = 500
 
 
 def fold_bucket(job: Job, catalog: Catalog, batch: Batch) -> Iterator[tuple[AnyOutput, ...]]:

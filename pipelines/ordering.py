@@ -6,9 +6,12 @@ shuffled or divided files change nothing; equal rows without an id are numbered 
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import msgspec
 
-from pipelines.buckets import Batch, hash_of
+from pipelines.buckets import Batch
+from pipelines.hashes import hash_of
 from transforms.flows import signals
 from transforms.flows.signals import Signal, Time
 from transforms.sources.mapped import numbered, unnumbered
@@ -64,6 +67,8 @@ def _numbered(found: list[Signal]) -> list[Signal]:
 def _sorted(found: list[Signal]) -> list[Signal]:
     """Sort; what is of one time, sequence and id by its contents, so that chance has no say."""
     keys = [_key(signal) for signal in found]
+    if all(one < next_one for one, next_one in pairwise(keys)):
+        return found
     if len(set(keys)) < len(keys):
         return sorted(found, key=lambda signal: (_key(signal), signals.encode(signal)))
     return [found[place] for place in sorted(range(len(keys)), key=keys.__getitem__)]
@@ -75,7 +80,7 @@ def _receipts(found: list[Signal]) -> list[Signal]:
     What arrived in order stays as it is, and equals the live run; what arrived late is
     handled before what follows it, and does not hold that up.
     """
-    if all(not isinstance(signal, Time) and signal.received is None for signal in found):
+    if all(type(signal) is not Time and signal.received is None for signal in found):
         return found
     earliest: int | None = None
     for index in range(len(found) - 1, -1, -1):

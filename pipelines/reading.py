@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
-from pipelines.buckets import BUCKETS, Tally, empty, encode, part_of
+from pipelines.buckets import BUCKETS, Tally, empty, encode
+from pipelines.hashes import part_of
 from pipelines.identities import resolved
 from pipelines.job import Job, Slice
 from pipelines.progress import PROGRESS
@@ -20,10 +22,10 @@ from transforms.flows.step import unheard
 from transforms.sources import read
 from transforms.sources.raw import Bad
 
-HELD = 32_000
-LARGE = 16 * 1024 * 1024
-TICK = 5_000
-FILE_BITS = 40
+HELD: Final = 32_000
+LARGE: Final = 16 * 1024 * 1024
+TICK: Final = 5_000
+FILE_BITS: Final = 40
 
 
 def read_slice(
@@ -48,7 +50,9 @@ def read_slice(
         elif (whose := found if job.audit else resolved(job.moves, found)) is None:
             spread.tally.unread += 1
         else:
-            yield from spread.signal(whose, part.file << FILE_BITS | row)
+            full = spread.add(whose, part.file << FILE_BITS | row)
+            if full is not None:
+                yield full
     spread.tally.read += counted
     PROGRESS.add("read", counted % TICK)
     yield from spread.rest()
@@ -57,7 +61,8 @@ def read_slice(
 def _known_at(signal: Signal) -> int:
     """Say when it could be known: so an audit and a back-test end with the same signals."""
     assert not isinstance(signal, Time)
-    return signal.time if signal.received is None else signal.received
+    received = signal.received
+    return signal.time if received is None else received
 
 
 class _Spread:
@@ -69,13 +74,14 @@ class _Spread:
         self.batches = [empty() for _ in range(parts)]
         self.tally = Tally()
 
-    def signal(self, signal: Signal, place: int) -> Iterator[tuple[int, bytes]]:
+    def add(self, signal: Signal, place: int) -> tuple[int, bytes] | None:
+        """Put a signal into its batch; give the batch if that is full."""
         number = part_of(signal.user, self.parts)
         batch = self.batches[number]
-        batch.signals.append(signal)
+        signals = batch.signals
+        signals.append(signal)
         batch.places.append(place)
-        if len(batch.signals) >= self.full:
-            yield self._take(number)
+        return self._take(number) if len(signals) >= self.full else None
 
     def bad(self, bad: Bad) -> Iterator[tuple[int, bytes]]:
         self.tally.bad += 1

@@ -136,22 +136,26 @@ def report_of(account: Account, out: Path) -> Report:
 
 
 ENTERED = """
-    select flow, count(*), count(distinct user), count(*) filter (silent),
-           epoch_ms(min("at")), epoch_ms(max("at")),
-           count(distinct user) filter (not silent), count(distinct user) filter (silent)
-    from transition where what = 'entered' group by flow"""
+    select flow, sum(n)::bigint, count(*), sum(hidden)::bigint,
+           epoch_ms(min(first)), epoch_ms(max(last)),
+           count(*) filter (hidden < n), count(*) filter (hidden > 0)
+    from (select flow, count(*) as n, count(*) filter (silent) as hidden,
+                 min("at") as first, max("at") as last
+          from transition where what = 'entered' group by flow, user)
+    group by flow"""
 REACHED = """
     select flow, step, count(*), count(*) filter (first_arrival)
     from transition where what = 'reached' group by flow, step"""
-# A session's outputs are numbered in their ids.
+# A session's id is its own alone, and its outputs are numbered in theirs.
 WAITING = """
     select flow, step, count(*) from (
         select flow, arg_max(step, substr(id, length(session) + 2)::bigint) as step
-        from transition where what in ('reached', 'ended')
-        group by flow, session, user having not bool_or(what = 'ended'))
+        from transition
+        anti join (select session from transition where what = 'ended') using (session)
+        where what = 'reached' group by flow, session)
     group by flow, step"""
 CALLS = "select count(*) from call where kind = 'api'"
-SENT = "select flow, step, count(*), count(distinct user) from message group by flow, step"
+SENT = "select flow, step, count(*) from message group by flow, step"
 WORTH = """
     select flow, step, coalesce(sum(parts - 1), 0)::bigint,
            coalesce(sum(round(cost * 10000)::hugeint), 0),
@@ -173,10 +177,14 @@ GOALS = """
            coalesce(sum(round(value * 10000)::hugeint), 0)
     from conversion join arms using (flow, session) group by all"""
 WEEKS = """
-    select flow, epoch_ms(week), sum(messages)::bigint, sum(goals)::bigint from (
-        select flow, date_trunc('week', "at") as week, 1 as messages, 0 as goals from message
+    select flow, epoch_ms(date_trunc('week', day)) as week,
+           sum(messages)::bigint, sum(goals)::bigint
+    from (
+        select flow, "at"::timestamp::date as day, count(*) as messages, 0 as goals
+        from message group by all
         union all
-        select flow, date_trunc('week', "at"), 0, 1 from conversion where not silent)
+        select flow, "at"::timestamp::date, 0, count(*) from conversion where not silent
+        group by all)
     group by flow, week order by flow, week"""
 
 
@@ -233,7 +241,7 @@ class _Counter:
     def step(self, flow: str, step: str) -> Step:
         place = flow, step
         reached, unique = self.reached.get(place, (0, 0))
-        messages = self.sent.get(place, (0, 0))[0]
+        messages = self.sent.get(place, (0,))[0]
         more, cost, reported = self.worth.get(place, (0, 0, 0))
         return Step(
             step=step,

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from pipelines.buckets import BUCKETS, part_of
+from pipelines.buckets import BUCKETS
+from pipelines.hashes import part_of
 from pipelines.results import Account
 from towpath.tables import Tables
 

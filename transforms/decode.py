@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from datetime import datetime
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
 import msgspec
 
@@ -30,18 +30,18 @@ from transforms.sources.values import (
     to_ms,
 )
 
-MAX_LINE = 256 * 1024
-MAX_WHOLE = 512 * 1024
-WHOLE = ("handover", "forwarded")  # what carries a state or another record, as base64
-EARLIEST_NUMBER = 10**11
-DIGITS = ("number", "text")
+MAX_LINE: Final = 256 * 1024
+MAX_WHOLE: Final = 512 * 1024
+WHOLE: Final = ("handover", "forwarded")  # what carries a state or another record, as base64
+EARLIEST_NUMBER: Final = 10**11
+DIGITS: Final = ("number", "text")
 """Columns of texts that a table may hold as whole numbers, as it may ids."""
-MARK = UNNUMBERED[0]
-BEYOND = str(2**63)[:-1]  # in what msgspec says of a number beyond 64 bits
-QUOTING = ("Invalid value", "Invalid enum value")  # how msgspec begins to quote a value
+MARK: Final = UNNUMBERED[0]
+BEYOND: Final = str(2**63)[:-1]  # in what msgspec says of a number beyond 64 bits
+QUOTING: Final = ("Invalid value", "Invalid enum value")  # how msgspec begins to quote a value
 
-_decode = msgspec.json.Decoder(AnyEnvelope).decode
-_peek = msgspec.json.Decoder(Peek).decode
+_decode: Final = msgspec.json.Decoder(AnyEnvelope).decode
+_peek: Final = msgspec.json.Decoder(Peek).decode
 
 
 def decode(raw: Raw, mapping: Mapping | None = None) -> Signal | Bad:

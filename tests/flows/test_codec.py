@@ -10,13 +10,14 @@ from transforms.flows.ages import told
 from transforms.flows.ids import session_id, short
 from transforms.flows.memory import remember
 from transforms.flows.series import add
-from transforms.flows.shelf import shelve
+from transforms.flows.shelf import look_through, shelve, take_down
 from transforms.flows.state import (
     Communication,
     Halt,
     History,
     Identity,
     Participant,
+    Past,
     Pending,
     Presence,
     Promotion,
@@ -110,7 +111,7 @@ def full() -> State:
         )
     ]
     left = Communication("abc-1", session.id, 0, 1, 1, NOW, "email", "delivered", NOW)
-    shelve(state, left, NOW)
+    state.past = [Past(NOW, msgspec.Raw(msgspec.msgpack.encode(left)))]
     state.pending = [Pending(0, 1, [NOW, None], None, "e1", {"cart": "c1"})]
     state.participants = {"winter": Participant({"status": "new", "size": 3}, NOW - DAY, NOW)}
     state.ages = told(b"", [], state.traits, state.traits, NOW)
@@ -125,6 +126,19 @@ def test_round_trip(state: State) -> None:
 
     assert codec.decode(blob) == state
     assert codec.encode(codec.decode(blob)) == blob
+
+
+def test_what_was_shelved_just_now_is_written_as_ever() -> None:
+    """A message on the shelf is packed by whoever encodes the state, to the same bytes."""
+    state, (past,) = full(), full().past
+    state.past = []
+    sent = msgspec.msgpack.decode(past.packed, type=Communication)
+    shelve(state, sent, NOW)
+
+    assert [found.id for found in look_through(state)] == [sent.id]
+    assert codec.encode(state) == codec.encode(full())
+    assert take_down(state, sent.id) == sent
+    assert not state.past
 
 
 def test_size_of_a_usual_user() -> None:

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.bucket import run_bucket
-from pipelines.buckets import BUCKETS, Batch, Tally, encode, part_of
+from pipelines.buckets import BUCKETS, Batch, Tally, encode
+from pipelines.hashes import part_of
 from pipelines.job import Job, Slice, catalog
 from pipelines.reading import read_slice, slices
 from tests.replay import kit

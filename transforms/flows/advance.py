@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import Final, assert_never
 
-from transforms.flows import model
-from transforms.flows import outputs as out
 from transforms.flows.audiences import announce, set_member
 from transforms.flows.bounds import LONGEST_WAIT
 from transforms.flows.calling import KILLED, call_api, run_code
@@ -16,6 +14,7 @@ from transforms.flows.effects import do_update, emit, export, promote, webhook, 
 from transforms.flows.enrolling import enroll, leave_flows
 from transforms.flows.ids import draw
 from transforms.flows.inbound import matched
+from transforms.flows.outputs import DeadLetter
 from transforms.flows.plan import END, Node, Plan
 from transforms.flows.results import fits
 from transforms.flows.run import Run, node_of
@@ -23,14 +22,43 @@ from transforms.flows.sending import plan_send
 from transforms.flows.state import Session
 from transforms.flows.statuses import cancel_all, cancel_planned, restay
 from transforms.flows.times import after, next_occurrence, recurring, resolve
+from transforms.flows.verbs import (
+    CallApi,
+    CallWebhook,
+    CancelAll,
+    CaseAudience,
+    CaseCall,
+    CaseEvent,
+    CaseInbound,
+    CaseStatus,
+    CaseWhen,
+    ChangeAudience,
+    EmitEvent,
+    End,
+    Enroll,
+    ExportFields,
+    If,
+    Leave,
+    MatchMessage,
+    Promote,
+    RunCode,
+    Send,
+    Split,
+    Update,
+    Wait,
+    WaitFor,
+    WaitUntil,
+    WaitVisit,
+    WaitWindow,
+)
 from transforms.flows.visiting import begin as begin_visit
 from transforms.flows.windows import opening
 
-PARKED = -2
-ENDED = -3
-ASKED = -4
-MOST_STEPS = 1_000
-MOST_TOGETHER = 10_000
+PARKED: Final = -2
+ENDED: Final = -3
+ASKED: Final = -4
+MOST_STEPS: Final = 1_000
+MOST_TOGETHER: Final = 10_000
 
 
 def proceed(run: Run, plan: Plan, session: Session, number: int, t: int) -> None:
@@ -42,7 +70,8 @@ def proceed(run: Run, plan: Plan, session: Session, number: int, t: int) -> None
         session.happened = []
     if session.call:
         session.call = 0
-    walked = run.walked.get(session.id, 0)
+    name = session.id
+    walked = run.walked.get(name, 0)
     while number >= 0:
         walked += 1
         run.steps += 1
@@ -51,7 +80,7 @@ def proceed(run: Run, plan: Plan, session: Session, number: int, t: int) -> None
             end(run, plan, session, t, "too_many_steps")
             return
         number = _walk(run, plan, session, plan.nodes[number], t)
-    run.walked[session.id] = walked
+    run.walked[name] = walked
     if number == END:
         end(run, plan, session, t, "completed")
     elif number == PARKED:
@@ -63,9 +92,9 @@ def proceed(run: Run, plan: Plan, session: Session, number: int, t: int) -> None
 def _walk(run: Run, plan: Plan, session: Session, node: Node, t: int) -> int:
     """Arrive at a step and do it, as the cause of what it raises (R11); return where to go on."""
     _arrive(run, plan, session, node, t)
-    causes, actor = run.causes, run.actor
-    run.causes = causes if session.id in causes else causes | {session.id}
-    run.actor = session.id
+    causes, actor, name = run.causes, run.actor, session.id
+    run.causes = causes if name in causes else causes | {name}
+    run.actor = name
     number = _do(run, plan, session, node, t)
     run.causes, run.actor = causes, actor
     return number
@@ -89,69 +118,69 @@ def _do(run: Run, plan: Plan, session: Session, node: Node, t: int) -> int:
     verb = node.verb
     # The commonest first: each case that does not match costs a look at the class.
     match verb:
-        case model.Send():
+        case Send():
             refused = plan_send(run, plan, session, node, t)
             return node.named.get(refused, node.then) if refused is not None else node.then
-        case model.WaitFor():
-            return _wait_for(run, plan, session, node, verb, t)
-        case model.Wait(delay=delay):
+        case Wait(delay=delay):
             session.due = after(delay, t, run.zone_of(plan))
             return _park(run, plan, session, t)
-        case model.WaitVisit(delay=delay):
+        case If():
+            return _if(run, plan, session, node, t)
+        case WaitFor():
+            return _wait_for(run, plan, session, node, verb, t)
+        case WaitVisit(delay=delay):
             if begin_visit(run, plan, session, delay, t):
                 return _park(run, plan, session, t)
             return node.named["gone"]
-        case model.WaitUntil():
+        case WaitUntil():
             return _wait_until(run, plan, session, node, verb, t)
-        case model.WaitWindow(window=window):
+        case WaitWindow(window=window):
             opens = opening(window, t, run.zone_of(plan))
             if opens <= t:
                 return node.then
             session.due = opens
             return _park(run, plan, session, t)
-        case model.If():
-            return _if(run, plan, session, node, t)
-        case model.MatchMessage():
+        case MatchMessage():
             return matched(node, session)
-        case model.Split():
+        case Split():
             return _split(run, plan, session, node, verb, t)
-        case model.Promote():
+        case Promote():
             promote(run, plan, session, node, verb, t)
             return node.then
-        case model.CallWebhook():
+        case CallWebhook():
             webhook(run, plan, session, node, verb, t)
             return node.then
-        case model.CallApi():
+        case CallApi():
             if call_api(run, plan, session, node, verb, t):
                 return _park(run, plan, session, t)
             return _refused(run, plan, session, node, t)
-        case model.RunCode():
+        case RunCode():
             run_code(run, plan, session, node, verb, t)
             return ASKED
-        case model.ExportFields():
+        case ExportFields():
             export(run, plan, session, node, verb, t)
             return node.then
-        case model.Update():
+        case Update():
             do_update(run, plan, session, node, verb, t)
             return node.then
-        case model.ChangeAudience(audience=audience, add=add):
+        case ChangeAudience(audience=audience, add=add):
             if not withheld(run, plan, session, node, t) and set_member(run, audience, add, t):
                 announce(run, audience, add, t, plan.id, node.name)
             return node.then
-        case model.EmitEvent():
+        case EmitEvent():
             emit(run, plan, session, node, verb, t)
             return node.then
-        case model.Enroll():
+        case Enroll():
             enroll(run, plan, session, node, verb, t)
             return node.then
-        case model.Leave():
+        case Leave():
             leave_flows(run, plan, session, node, verb, t)
             return node.then
-        case model.CancelAll():
+        case CancelAll():
             if not withheld(run, plan, session, node, t):
                 cancel_all(run, plan, session, t)
             return node.then
-        case model.End(reason=reason):
+        case End(reason=reason):
             end(run, plan, session, t, reason)
             return ENDED
         case _:
@@ -172,9 +201,7 @@ def _park(run: Run, plan: Plan, session: Session, t: int) -> int:
     return PARKED
 
 
-def _wait_until(
-    run: Run, plan: Plan, session: Session, node: Node, verb: model.WaitUntil, t: int
-) -> int:
+def _wait_until(run: Run, plan: Plan, session: Session, node: Node, verb: WaitUntil, t: int) -> int:
     view = run.look(t, plan, session)
     value = node.path(view) if node.path else None
     again = session.visits[node.number] > 1 and recurring(verb.moment)
@@ -193,9 +220,7 @@ def _wait_until(
     return _park(run, plan, session, t)
 
 
-def _wait_for(
-    run: Run, plan: Plan, session: Session, node: Node, verb: model.WaitFor, t: int
-) -> int:
+def _wait_for(run: Run, plan: Plan, session: Session, node: Node, verb: WaitFor, t: int) -> int:
     timeout = verb.timeout
     due = after(timeout, t, run.zone_of(plan)) if timeout else t + LONGEST_WAIT
     if timeout is not None and due <= t:
@@ -214,19 +239,19 @@ def _wait_for(
 def holds(run: Run, plan: Plan, session: Session, node: Node, index: int, t: int) -> bool:
     """Tell whether a case that is a level, not an event, is true."""
     verb = node.verb
-    assert isinstance(verb, model.WaitFor)
+    assert isinstance(verb, WaitFor)
     case = verb.cases[index]
     match case:
-        case model.CaseWhen():
+        case CaseWhen():
             condition = node.conditions[index]
             return condition is not None and condition.test(run.look(t, plan, session))
-        case model.CaseStatus(status=status, step=step):
+        case CaseStatus(status=status, step=step):
             sent = session.sent.get(plan.numbers[step])
             found = (c for c in run.state.communications if c.id == sent)
             if not any(status == c.status or status in c.facts for c in found):
                 return False
             return fits(run, plan, session, node, index, step, t)
-        case model.CaseEvent() | model.CaseAudience() | model.CaseInbound() | model.CaseCall():
+        case CaseEvent() | CaseAudience() | CaseInbound() | CaseCall():
             return False
         case _:
             assert_never(case)
@@ -240,7 +265,7 @@ def _if(run: Run, plan: Plan, session: Session, node: Node, t: int) -> int:
     return node.named["else"]
 
 
-def _split(run: Run, plan: Plan, session: Session, node: Node, verb: model.Split, t: int) -> int:
+def _split(run: Run, plan: Plan, session: Session, node: Node, verb: Split, t: int) -> int:
     """Draw a branch by hash: the same for a user at every visit, unless it redraws (I11)."""
     parts = [run.space, plan.id, node.name, run.user]
     if verb.redraw:
@@ -256,7 +281,7 @@ def _split(run: Run, plan: Plan, session: Session, node: Node, verb: model.Split
     return node.targets[index]
 
 
-def _won(verb: model.Split, winner: str | None, drawn: int) -> int:
+def _won(verb: Split, winner: str | None, drawn: int) -> int:
     """Return the branch that a record declared the best, if this version has it (I28)."""
     for index, branch in enumerate(verb.branches):
         if branch.name == winner:
@@ -264,7 +289,7 @@ def _won(verb: model.Split, winner: str | None, drawn: int) -> int:
     return drawn
 
 
-def _drawn(verb: model.Split, drawn: int) -> int:
+def _drawn(verb: Split, drawn: int) -> int:
     """Return the branch in whose share of 0..9999 a draw falls."""
     for index, branch in enumerate(verb.branches):
         drawn -= branch.percent * 100
@@ -304,8 +329,8 @@ def end(
 
     An end that is ``forced`` on the session cancels what it has planned (R14).
     """
-    state = run.state
-    state.sessions = [s for s in state.sessions if s.id != session.id]
+    state, name = run.state, session.id
+    state.sessions = [s for s in state.sessions if s.id != name]
     if session.due is not None or session.check is not None or session.halt is not None:
         node = node_of(plan, session)
         run.move("left", plan, session, node.name, t, reason=reason, since=session.since)
@@ -330,13 +355,13 @@ def end(
         since=session.started,
     )
     run.dirty = run.dirty or not session.silent
-    history = state.histories[plan.number]
-    for visit in reversed(history.visits):
-        if visit.took is None and visit.entered == session.started and visit.key == session.key:
-            visit.took = t - session.started
+    started = session.started
+    for visit in reversed(state.histories[plan.number].visits):
+        if visit.took is None and visit.entered == started and visit.key == session.key:
+            visit.took = t - started
             break
     aims = run.aims_of(plan)
-    if aims.targets and t < session.started + aims.window:
+    if aims.targets and t < started + aims.window:
         session.variables = {k: v for k, v in session.variables.items() if k in aims.variables}
         session.sent, session.message = {}, None
         session.entry = {k: v for k, v in session.entry.items() if k in aims.fields}
@@ -348,7 +373,7 @@ def _leave_by(run: Run, plan: Plan, session: Session, t: int) -> None:
     number, stood = plan.on_exit, session.step
     while number >= 0:
         node = plan.nodes[number]
-        if isinstance(node.verb, model.End):  # it is ending already
+        if isinstance(node.verb, End):  # it is ending already
             _arrive(run, plan, session, node, t)
             break
         number = _walk(run, plan, session, node, t)
@@ -357,7 +382,7 @@ def _leave_by(run: Run, plan: Plan, session: Session, t: int) -> None:
 
 def _dead(run: Run, plan: Plan, session: Session, t: int) -> None:
     run.outputs.append(
-        out.DeadLetter(
+        DeadLetter(
             id=run.session_id(session),
             user=run.user,
             at=t,

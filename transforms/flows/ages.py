@@ -6,9 +6,10 @@ Traits that were all told at once have one age. Only the joining of two keys rea
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import Final
 
-WIDTH = 4
-UNKNOWN = bytes(WIDTH)
+WIDTH: Final = 4
+UNKNOWN: Final = bytes(WIDTH)
 
 
 def stamp(t: int) -> bytes:

@@ -6,7 +6,8 @@ nothing.
 
 from __future__ import annotations
 
-from transforms.flows import model
+from typing import Final
+
 from transforms.flows.advance import end, exit_conditions
 from transforms.flows.bounds import LARGEST
 from transforms.flows.calling import keep
@@ -15,12 +16,13 @@ from transforms.flows.react import leave, wait_over
 from transforms.flows.run import Run, node_of
 from transforms.flows.signals import CallResult
 from transforms.flows.state import Session
+from transforms.flows.verbs import CallApi, RunCode
 
-FAILED = "call_failed"
-NO_ANSWER = "no answer in time"
-TOO_LARGE = "its answer is too large"
-LONGEST_ERROR = 200
-DEEPEST = 20
+FAILED: Final = "call_failed"
+NO_ANSWER: Final = "no answer in time"
+TOO_LARGE: Final = "its answer is too large"
+LONGEST_ERROR: Final = 200
+DEEPEST: Final = 20
 
 
 def take_answer(run: Run, signal: CallResult, t: int) -> None:
@@ -66,7 +68,7 @@ def _plain(value: object, depth: int) -> bool:
 def over(run: Run, plan: Plan, session: Session, t: int) -> None:
     """Go on from a wait whose time has come: that for an answer, too, has its own way."""
     node = node_of(plan, session)
-    if not isinstance(node.verb, model.CallApi | model.RunCode):
+    if type(node.verb) is not CallApi and type(node.verb) is not RunCode:
         wait_over(run, plan, session, t)
         return
     if session.halt is not None:

@@ -37,9 +37,7 @@ from transforms.flows.visiting import note as note_visit
 
 def only_data(signal: Signal) -> bool:
     """Tell whether the signal is history to load: it starts, advances and sends nothing (R10)."""
-    if isinstance(signal, Event):
-        return signal.bypass or signal.backfill
-    return not isinstance(signal, Time) and (signal.bypass or signal.backfill)
+    return type(signal) is not Time and (signal.bypass or signal.backfill)
 
 
 def apply(run: Run, raised: Raised, own: int, t: int) -> Data | None:

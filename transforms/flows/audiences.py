@@ -6,20 +6,20 @@ Conditions take effect on an edge: an audience is entered or left when its truth
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from transforms.flows import ages
-from transforms.flows import outputs as out
 from transforms.flows.catalog import ComputedAudience, Counted
 from transforms.flows.codec import encoded_size
+from transforms.flows.outputs import AudienceUpdate
 from transforms.flows.run import Data, Run
 from transforms.flows.series import add
 from transforms.flows.signals import AudienceChange, Event, ProfileChange
 from transforms.flows.state import Series
 
-PROFILE_BOUND = 64 * 1024
-MOST_AUDIENCES = 500
-LISTS_BOUND = 16 * 1024
+PROFILE_BOUND: Final = 64 * 1024
+MOST_AUDIENCES: Final = 500
+LISTS_BOUND: Final = 16 * 1024
 
 
 def count_event(run: Run, event: Event, own: int, t: int) -> None:
@@ -37,7 +37,7 @@ def _add(run: Run, item: Counted, own: int) -> None:
     value: Any = None
     if item.value is not None:
         value = item.value(run.view)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
             return
     series = run.state.series.get(item.aggregate.key)
     if series is None:
@@ -148,7 +148,7 @@ def announce(
 ) -> None:
     """Tell flows and the outside that the user entered or left an audience that the core owns."""
     name = run.other_id()
-    run.outputs.append(out.AudienceUpdate(name, run.user, t, audience, entered, flow, step))
+    run.outputs.append(AudienceUpdate(name, run.user, t, audience, entered, flow, step))
     run.raise_(AudienceChange(id=name, user=run.user, time=t, audience=audience, entered=entered))
 
 

@@ -5,16 +5,19 @@ One over its bound is refused with a reason; the rest goes on.
 
 from __future__ import annotations
 
+from typing import Final
+
 from transforms.flows.codec import encoded_size
 from transforms.flows.state import State
 
-LONGEST_WAIT = 400 * 86_400_000
-LARGEST = 2**63 - 1
+LONGEST_WAIT: Final = 400 * 86_400_000
+LARGEST: Final = 2**63 - 1
 """What a wire holds."""
 
-TOGETHER = 128 * 1024
-SMALL, FEW = 1024, 20
-PLANNED = 100
+TOGETHER: Final = 128 * 1024
+SMALL: Final = 1024
+FEW: Final = 20
+PLANNED: Final = 100
 
 
 def fits(state: State, more: int) -> bool:
@@ -28,7 +31,7 @@ def fits(state: State, more: int) -> bool:
     held += [part for sent in state.communications for part in (sent.data, sent.facts)]
     held += [pending.data for pending in state.pending]
     held += [participant.data for participant in state.participants.values()]
-    shelved = sum(len(bytes(past.packed)) for past in state.past)
+    shelved = sum(encoded_size(past.packed) for past in state.past)
     return more + shelved + sum(encoded_size(data) for data in held if data) <= TOGETHER
 
 

@@ -8,6 +8,7 @@ what was raised before it, and before anything that is due later (R1).
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from transforms.flows import model
 from transforms.flows import outputs as out
@@ -25,13 +26,13 @@ from transforms.flows.times import after
 Answer = Callable[[out.Call, str], CallResult]
 """A host's sandbox: it runs a function on a call's inputs, always to the same result."""
 
-CODE_BOUND = 60_000
+CODE_BOUND: Final = 60_000
 """How long a host may take to answer what it should answer at once, ms."""
 
-API_BOUND = 3_600_000
+API_BOUND: Final = 3_600_000
 """How long an answer is awaited where the step does not say, ms."""
 
-KILLED = "the kill switch is on"
+KILLED: Final = "the kill switch is on"
 
 
 def run_code(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from transforms.flows import outputs as out
@@ -18,8 +20,8 @@ from transforms.flows.standing import say_state
 from transforms.flows.state import Communication, Identity, Session, State
 from transforms.flows.state_data import from_data, to_data
 
-FORMAT = 1
-LARGEST = 256 * 1024
+FORMAT: Final = 1
+LARGEST: Final = 256 * 1024
 
 
 def export_state(run: Run, t: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, final
+from typing import Any, Final, Literal, final
 
 from transforms.flows import model
 from transforms.flows.control import ControlRecord
@@ -16,7 +16,7 @@ from transforms.flows.expressions import Aggregate, Condition, Reads
 from transforms.flows.plan import Aims, Matcher, Plan, Start
 from transforms.flows.view import View
 
-NEVER = 1 << 53
+NEVER: Final = 1 << 53
 Status = Literal["draft", "scheduled", "running", "paused", "draining", "finished"]
 
 

@@ -6,13 +6,13 @@ an address, or with the kind that it is one of.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from transforms.flows import model
 
-_BOTH = ("opens", "clicks")
+_BOTH: Final = ("opens", "clicks")
 
-KINDS: dict[str, model.Channel] = {
+KINDS: Final[dict[str, model.Channel]] = {
     channel.name: channel
     for channel in (
         model.Channel("email", "email", tracks=_BOTH),

@@ -6,27 +6,28 @@ A released version stays readable for ever: its reader is in READERS, its golden
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
 from transforms.flows.state import State
 
-VERSION = b"\x01"
-ENDLESS = 1 << 40
-SMALL = 800
+VERSION: Final = b"\x01"
+ENDLESS: Final = 1 << 40
+SMALL: Final = 800
 """A state of more bytes is written as it is: a few less would take longer than they are worth."""
 
-FIELDS = len(State.__struct_fields__)
+FIELDS: Final = len(State.__struct_fields__)
 
 
 class UnknownVersion(ValueError):
     """The blob was written by a newer version than this one."""
 
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode_1 = msgspec.msgpack.Decoder(State).decode
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode_1: Final = msgspec.msgpack.Decoder(State).decode
 
-READERS: dict[int, Callable[[memoryview], State]] = {1: _decode_1}
+READERS: Final[dict[int, Callable[[memoryview], State]]] = {1: _decode_1}
 
 
 def encode(state: State) -> bytes:

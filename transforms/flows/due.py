@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from transforms.flows.catalog import Catalog
+from typing import Final, assert_never
+
+from transforms.flows.catalog import Catalog, FlowView
 from transforms.flows.marks import forgets_at
 from transforms.flows.state import Communication, Identity, Pending, Session, State
 
-AUDIENCE, FLOW = 1, 2  # a control record comes before both
-LAST = 1 << 62
+AUDIENCE: Final = 1  # a control record comes before both
+FLOW: Final = 2
+LAST: Final = 1 << 62
 
 
 Owed = Session | Communication | Pending | Identity | str | None
@@ -21,18 +24,21 @@ def soonest(state: State) -> int | None:
     """Return the earliest instant at which something of this user is due, control aside."""
     found = LAST
     for session in state.sessions:
-        if session.due is not None and session.due < found:
-            found = session.due
-        if session.check is not None and session.check < found:
-            found = session.check
+        due, check = session.due, session.check
+        if due is not None and due < found:
+            found = due
+        if check is not None and check < found:
+            found = check
         for shown in session.promotions:
             found = min(found, shown.until or LAST, shown.check or LAST)
     for sent in state.communications:
-        if sent.due is not None and sent.due < found and not sent.stays:
-            found = sent.due
+        due = sent.due
+        if due is not None and due < found and not sent.stays:
+            found = due
     for pending in state.pending:
-        if pending.due is not None and pending.due < found:
-            found = pending.due
+        due = pending.due
+        if due is not None and due < found:
+            found = due
     for at in state.checks.values():
         if at < found:
             found = at
@@ -49,35 +55,44 @@ def next_due(catalog: Catalog, state: State, until: int) -> tuple[int, Owed] | N
         return effect.at, None
     if at is None or at > until:
         return None
-    found = _due_at(catalog, state, at)
-    return at, found[0][1] if len(found) == 1 else min(found, key=_order)[1]
-
-
-def _order(due: tuple[Order, Owed]) -> Order:
-    return due[0]
-
-
-def _due_at(catalog: Catalog, state: State, at: int) -> list[tuple[Order, Owed]]:
-    found: list[tuple[Order, Owed]] = []
+    found = _due_at(state, at)
+    if len(found) == 1:
+        return at, found[0]
     flows = catalog.at(at).by_number
+    return at, min(found, key=lambda due: _order(flows, due))
+
+
+def _due_at(state: State, at: int) -> list[Owed]:
+    found: list[Owed] = []
     if state.identity is not None and forgets_at(state.identity) == at:
-        found.append(((AUDIENCE, 0, 0, "", 0), state.identity))
+        found.append(state.identity)
     for audience, check in state.checks.items():
         if check == at:
-            found.append(((AUDIENCE, 0, 0, audience, 0), audience))
-    for session in state.sessions:
-        shown = session.promotions
-        if at in (session.due, session.check) or any(at in (p.until, p.check) for p in shown):
-            place = (FLOW, -flows[session.flow].priority, session.started, session.id, 0)
-            found.append((place, session))
-    for sent in state.communications:
-        if sent.due == at and not sent.stays:
-            owner, _, number = sent.id.rpartition("-")
-            place = (FLOW, -flows[sent.flow].priority, sent.started, owner, int(number))
-            found.append((place, sent))
-    for pending in state.pending:
-        if pending.due == at:
-            flow = flows[pending.flow]
-            place = (FLOW, -flow.priority, LAST, flow.plan.id, pending.trigger)
-            found.append((place, pending))
+            found.append(audience)
+    found += [s for s in state.sessions if s.due == at or s.check == at or _turns(s, at)]
+    found += [sent for sent in state.communications if sent.due == at and not sent.stays]
+    found += [pending for pending in state.pending if pending.due == at]
     return found
+
+
+def _order(flows: dict[int, FlowView], due: Owed) -> Order:
+    match due:
+        case Session():
+            return FLOW, -flows[due.flow].priority, due.started, due.id, 0
+        case Communication():
+            owner, _, number = due.id.rpartition("-")
+            return FLOW, -flows[due.flow].priority, due.started, owner, int(number)
+        case Pending():
+            view = flows[due.flow]
+            return FLOW, -view.priority, LAST, view.plan.id, due.trigger
+        case str():
+            return AUDIENCE, 0, 0, due, 0
+        case Identity() | None:
+            return AUDIENCE, 0, 0, "", 0
+        case _:
+            assert_never(due)
+
+
+def _turns(session: Session, at: int) -> bool:
+    """Tell whether what a slot shows ends, or its condition may change, at an instant."""
+    return any(shown.until == at or shown.check == at for shown in session.promotions)

@@ -6,7 +6,7 @@ the outside has the id of the signal raised inside, so that its echo changes not
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from transforms.flows import model
 from transforms.flows import outputs as out
@@ -21,8 +21,8 @@ from transforms.flows.signals import Event, ProfileChange
 from transforms.flows.state import Promotion, Session
 from transforms.flows.times import after
 
-VARIABLES_BOUND = 32 * 1024
-FIELD = "participant."
+VARIABLES_BOUND: Final = 32 * 1024
+FIELD: Final = "participant."
 
 
 def withheld(run: Run, plan: Plan, session: Session, node: Node, t: int) -> bool:

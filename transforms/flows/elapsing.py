@@ -27,7 +27,8 @@ def add_months(day: date, months: int) -> date:
 
 def after(delay: Delay, start: int, zone: ZoneInfo) -> int:
     """Return when a delay that begins at ``start`` is over."""
-    return start + delay.ms if delay.ms else _moved(delay, 1, start, zone)
+    ms = delay.ms
+    return start + ms if ms else _moved(delay, 1, start, zone)
 
 
 def before(delay: Delay, end: int, zone: ZoneInfo) -> int:

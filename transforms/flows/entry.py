@@ -5,9 +5,8 @@ The first "no" is the reason code; a refused trigger is forgotten for good (I16)
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from transforms.flows import model
 from transforms.flows.advance import exit_conditions, proceed
 from transforms.flows.audiences import tag_key
 from transforms.flows.bounds import fits
@@ -31,10 +30,11 @@ from transforms.flows.signals import (
 )
 from transforms.flows.state import History, Pending, Session, Visit
 from transforms.flows.times import after, period_start
+from transforms.flows.triggers import OnCombination, OnCommunication, OnProfile, OnTag, Reenter
 
-MOST_SESSIONS = 100
-MOST_ENTRIES = 1_000
-ENTRY_BOUND = 32 * 1024
+MOST_SESSIONS: Final = 100
+MOST_ENTRIES: Final = 1_000
+ENTRY_BOUND: Final = 32 * 1024
 
 
 def enter_by(run: Run, signal: Signal, changed: Data, t: int, source: str = "") -> None:
@@ -46,13 +46,13 @@ def enter_by(run: Run, signal: Signal, changed: Data, t: int, source: str = "") 
         case Event(name=name):
             for view in run.era.entering.get(name, ()):
                 _by_event(run, view, signal, t)
+        case AudienceChange(audience=audience, entered=entered):
+            for view, start in run.era.joining.get((audience, entered), ()):
+                try_enter(run, view, start, signal.id, {}, t)
         case ProfileChange():
             if changed:
                 for view in run.era.profiled:
                     _by_profile(run, view, changed, signal.id, t)
-        case AudienceChange(audience=audience, entered=entered):
-            for view, start in run.era.joining.get((audience, entered), ()):
-                try_enter(run, view, start, signal.id, {}, t)
         case Enter():
             _by_enter(run, signal, source, t)
         case CommunicationUpdate():
@@ -67,8 +67,9 @@ def _by_event(run: Run, view: FlowView, event: Event, t: int) -> None:
     for start in view.plan.starts:
         if event.name not in start.events:
             continue
-        if isinstance(start.trigger, model.OnCombination):
-            whole = view.status == "running" and combine(run, view, start, start.trigger, event, t)
+        trigger = start.trigger
+        if type(trigger) is OnCombination:
+            whole = view.status == "running" and combine(run, view, start, trigger, event, t)
             if whole and not entered:
                 try_enter(run, view, start, event.id, event.properties, t)
             entered = entered or whole
@@ -92,7 +93,7 @@ def set_pending(run: Run, pending: Pending | None, view: FlowView, start: Start)
 
 
 def combine(
-    run: Run, view: FlowView, start: Start, trigger: model.OnCombination, event: Event, t: int
+    run: Run, view: FlowView, start: Start, trigger: OnCombination, event: Event, t: int
 ) -> bool:
     """Take an event into a combination; tell whether that completes it (I4).
 
@@ -126,7 +127,7 @@ def _without(
     run: Run,
     view: FlowView,
     start: Start,
-    trigger: model.OnCombination,
+    trigger: OnCombination,
     pending: Pending,
     hits: list[int],
     event: Event,
@@ -151,13 +152,13 @@ def _by_profile(run: Run, view: FlowView, changed: Data, cause: str, t: int) -> 
     entered = False
     for start in view.plan.starts:
         trigger = start.trigger
-        if isinstance(trigger, model.OnTag):
+        if isinstance(trigger, OnTag):
             before, later = changed.get(tag_key(trigger.tag)), trigger.when != "launch"
             if before is (trigger.when == "removed") and later and not entered:
                 try_enter(run, view, start, cause, {}, t)
                 entered = True
             continue
-        if not isinstance(trigger, model.OnProfile) or trigger.trait not in changed:
+        if not isinstance(trigger, OnProfile) or trigger.trait not in changed:
             continue
         matches = _change_matches(run, view, start, trigger, changed[trigger.trait], t)
         if trigger.held is not None:
@@ -176,11 +177,11 @@ def drop_held(run: Run, changed: Data) -> None:
     for view in run.era.profiled if changed and run.state.pending else ():
         for start in view.plan.starts:
             trigger = start.trigger
-            if isinstance(trigger, model.OnProfile) and trigger.trait in changed:
+            if isinstance(trigger, OnProfile) and trigger.trait in changed:
                 set_pending(run, None, view, start)
 
 
-def still_held(run: Run, view: FlowView, start: Start, trigger: model.OnProfile, t: int) -> bool:
+def still_held(run: Run, view: FlowView, start: Start, trigger: OnProfile, t: int) -> bool:
     """Tell whether a held change holds when its time has come."""
     look = run.look(t, view.plan)
     if start.after is not None and run.state.traits.get(trigger.trait) != start.after(look):
@@ -189,7 +190,7 @@ def still_held(run: Run, view: FlowView, start: Start, trigger: model.OnProfile,
 
 
 def _change_matches(
-    run: Run, view: FlowView, start: Start, trigger: model.OnProfile, before: Any, t: int
+    run: Run, view: FlowView, start: Start, trigger: OnProfile, before: Any, t: int
 ) -> bool:
     look = run.look(t, view.plan)
     if start.before is not None and before != start.before(look):
@@ -216,7 +217,7 @@ def _by_communication(run: Run, view: FlowView, cause: str, t: int) -> None:
     told = run.told
     for start in view.plan.starts:
         trigger = start.trigger
-        if not isinstance(trigger, model.OnCommunication):
+        if not isinstance(trigger, OnCommunication):
             continue
         if trigger.when == "ended" and not told["ended"]:
             continue
@@ -269,7 +270,9 @@ def try_enter(
     if reason is not None:
         run.reject(reason, t, flow, key)
         return False
-    history = run.state.histories.setdefault(plan.number, History())
+    history = run.state.histories.get(plan.number)
+    if history is None:
+        history = run.state.histories[plan.number] = History()
     history.times += 1
     history.visits = [*_still_needed(run, plan, history, t), Visit(t, None, key)]
     session = Session(
@@ -298,7 +301,7 @@ def try_enter(
         session,
         plan.nodes[plan.first].name,
         t,
-        reason=str(start.trigger.__struct_config__.tag),
+        reason=start.kind,
     )
     if plan.exit_conditions:
         exit_conditions(run, plan, session, t, start=True)
@@ -347,7 +350,7 @@ def _too_large(run: Run, plan: Plan, data: Data) -> str | None:
 
 
 def _too_soon(
-    run: Run, plan: Plan, reenter: model.Reenter, history: History, key: str, t: int
+    run: Run, plan: Plan, reenter: Reenter, history: History, key: str, t: int
 ) -> str | None:
     """Judge re-entry, the delay after the last exit and the entry limits (I13-I17, R2).
 

@@ -5,6 +5,8 @@ The mark holds an instant, the sequence of what was told, and nothing about a pe
 
 from __future__ import annotations
 
+from typing import Final
+
 from transforms.flows import outputs as out
 from transforms.flows.advance import end
 from transforms.flows.ids import hashed
@@ -23,7 +25,7 @@ from transforms.flows.signals import (
 )
 from transforms.flows.state import Identity, State
 
-BY = "by"
+BY: Final = "by"
 """In the data of an erasure: the key whose erasure this one follows."""
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from transforms.flows import outputs as out
+from typing import Final
+
 from transforms.flows.advance import end
 from transforms.flows.bounds import LARGEST
 from transforms.flows.keeping import variants_of
+from transforms.flows.outputs import Conversion
 from transforms.flows.plan import Plan, Target
 from transforms.flows.run import Run
 from transforms.flows.signals import Event
 from transforms.flows.state import Session
 from transforms.flows.times import after
 
-MOST_ENDED = 200
+MOST_ENDED: Final = 200
 
 
 def count_goals(run: Run, event: Event, sessions: list[Session], t: int) -> None:
@@ -37,11 +39,11 @@ def _reached(run: Run, plan: Plan, session: Session, target: Target, event: Even
 
 def _convert(run: Run, plan: Plan, session: Session, target: Target, t: int) -> None:
     value = target.value(run.look(t, plan, session)) if target.value is not None else None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= LARGEST:
         value = None
     session.goals = [*session.goals, target.goal.name]
     run.outputs.append(
-        out.Conversion(
+        Conversion(
             id=run.session_id(session),
             user=run.user,
             at=t,

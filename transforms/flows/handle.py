@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import Final, assert_never
 
 import msgspec
 
@@ -48,7 +48,7 @@ from transforms.flows.state import Communication, Identity, Pending, Session
 from transforms.flows.statuses import FINAL, cancel_flow, restay
 from transforms.flows.whole import apart
 
-DEEPEST = 16
+DEEPEST: Final = 16
 
 
 def fire_until(run: Run, until: int) -> None:
@@ -64,6 +64,10 @@ def fire_until(run: Run, until: int) -> None:
 
 def _fire(run: Run, t: int, what: Owed) -> None:
     match what:
+        case str() as audience:
+            run.begin(f"{audience}@{t}", t)
+            del run.state.checks[audience]
+            compute(run, t, [a for a in run.era.audiences if a.name == audience])
         case None:
             run.begin(f"control@{t}", t)
             effects = run.catalog.effects_at(t)
@@ -90,17 +94,15 @@ def _fire(run: Run, t: int, what: Owed) -> None:
             fire(run, view, start, t)
         case Identity():
             forget_mark(run)
-        case str() as audience:
-            run.begin(f"{audience}@{t}", t)
-            del run.state.checks[audience]
-            compute(run, t, [a for a in run.era.audiences if a.name == audience])
         case _:
             assert_never(what)
 
 
 def _fire_session(run: Run, plan: Plan, session: Session, t: int) -> None:
-    end_promotions(run, plan, session, t)
-    if session.due is not None and session.due <= t:
+    if session.promotions:
+        end_promotions(run, plan, session, t)
+    due = session.due
+    if due is not None and due <= t:
         # The exit rules come before the step (section 3): one may become true at this instant.
         if not (plan.exit_conditions and exit_conditions(run, plan, session, t)):
             over(run, plan, session, t)
@@ -169,7 +171,7 @@ def _members(run: Run, effect: Effect, t: int) -> None:
 def handle(run: Run, signal: Signal, own: int, t: int) -> None:
     """Handle a signal whose due things have fired (steps 3 to 7)."""
     run.begin(signal.id, t)  # type: ignore[union-attr]
-    unusual = run.state.identity is not None or not isinstance(signal, Event)
+    unusual = run.state.identity is not None or type(signal) is not Event
     if unusual and apart(run, signal, t):
         return
     _one(run, Raised(signal, 0, applied=False), own, t)
@@ -226,7 +228,7 @@ def _look_around(run: Run, t: int) -> None:
 def _remember(run: Run, signal: Signal, t: int) -> None:
     """Remember a raised signal's id, so that its echo from outside changes nothing (R5)."""
     state = run.state
-    if not isinstance(signal, Time):
+    if type(signal) is not Time:
         known = short(signal.id)
         state.memory, state.dropped = remember(state.memory, known, t, state.clock, state.dropped)
 
@@ -250,7 +252,7 @@ def _one(run: Run, raised: Raised, own: int, t: int) -> None:
     signal = raised.signal
     _listen(run, signal, own)
     changed = raised.changed if raised.applied else apply(run, raised, own, t)
-    if raised.applied and isinstance(signal, CommunicationUpdate):
+    if raised.applied and type(signal) is CommunicationUpdate:
         run.told = signal.data | {"ended": signal.status in FINAL}
     if run.fresh:
         run.fresh = False
@@ -262,9 +264,9 @@ def _one(run: Run, raised: Raised, own: int, t: int) -> None:
         return
     live = run.in_order()
     claimed = None
-    if not isinstance(signal, Event):  # the usual case is asked nothing else
+    if type(signal) is not Event:  # the usual case is asked nothing else
         run.claimer = raised.claimer
-        if isinstance(signal, Inbound):
+        if type(signal) is Inbound:
             claimed = claim(run, signal, live, t)
     stubs = list(run.state.ended)
     for session in live:
@@ -280,18 +282,18 @@ def _one(run: Run, raised: Raised, own: int, t: int) -> None:
         else:
             look_again(run, plan, session, t)
     run.causes = raised.causes
-    if isinstance(signal, Event):
+    if type(signal) is Event:
         if signal.name in run.catalog.goals and (live or stubs):
             count_goals(run, signal, [s for s in (*live, *stubs) if _sees(run, s, raised)], t)
         forget_ended(run, t)
         enter_by(run, signal, changed, t, raised.flow)
         return
     _follow(run, signal, changed, t)
-    if isinstance(signal, Enter) and signal.operation is not None:
+    if type(signal) is Enter and signal.operation is not None:
         enter_by_participant(run, signal, changed, t, raised.flow)
     else:
         enter_by(run, signal, changed, t, raised.flow)
-    if isinstance(signal, Inbound):
+    if type(signal) is Inbound:
         if claimed is not None:
             try_enter(run, *claimed, signal.id, said(signal), t)
         run.claimed, run.message = -1, {}
@@ -338,9 +340,9 @@ def _sees(run: Run, session: Session, raised: Raised) -> bool:
 
 def _listen(run: Run, signal: Signal, own: int) -> None:
     view = run.view
-    if isinstance(signal, Event):
+    if type(signal) is Event:
         view.event, view.event_name, view.event_time = signal.properties, signal.name, own
         return
     view.event, view.event_name = None, ""
-    if isinstance(signal, CommunicationUpdate):
+    if type(signal) is CommunicationUpdate:
         view.communication = signal.data | {"status": signal.status}

@@ -6,6 +6,8 @@ cycle: it takes its state back, and the mark is gone.
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from transforms.flows import codec, signals
@@ -19,10 +21,10 @@ from transforms.flows.signals import Forwarded, Handover, ProfileChange, Signal,
 from transforms.flows.standing import say_state
 from transforms.flows.state import Identity, State
 
-MOST_HELD = 100
-MOST_MERGED = 200
-MOST_KEYS = 16
-HELD_BYTES = 32 * 1024
+MOST_HELD: Final = 100
+MOST_MERGED: Final = 200
+MOST_KEYS: Final = 16
+HELD_BYTES: Final = 32 * 1024
 
 
 def leaves(run: Run, signal: Signal, t: int) -> bool:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from binascii import b2a_base64
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Final
 
-SEPARATOR = "\x1f"
-SHORT = 6
-_SAFE = bytes.maketrans(b"+/", b"_~")
+SEPARATOR: Final = "\x1f"
+SHORT: Final = 6
+_SAFE: Final = bytes.maketrans(b"+/", b"_~")
 
 
 def digest(size: int, *parts: str) -> bytes:

@@ -7,6 +7,7 @@ are trimmed and compared without case.
 from __future__ import annotations
 
 import re
+from typing import Final
 
 import msgspec
 
@@ -22,15 +23,16 @@ from transforms.flows.state import Session
 from transforms.flows.statuses import take_status
 from transforms.flows.view import View
 
-MESSAGE_BOUND = 4 * 1024
-ANY, EXACT = 1, 2
-AN_ENTRY = "entry"
+MESSAGE_BOUND: Final = 4 * 1024
+ANY: Final = 1
+EXACT: Final = 2
+AN_ENTRY: Final = "entry"
 """In place of the session that claims a message."""
 
-REPLY = -1
+REPLY: Final = -1
 """In place of a case's number: the status ``replied``, which follows, is what the wait is for."""
 
-_NUMBER = re.compile(r"[-+]?[0-9]{1,15}(?:\.[0-9]{1,6}|,[0-9]{1,2})?")
+_NUMBER: Final = re.compile(r"[-+]?[0-9]{1,15}(?:\.[0-9]{1,6}|,[0-9]{1,2})?")
 
 
 def number_in(text: str) -> int | float | None:

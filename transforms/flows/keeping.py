@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from transforms.flows import model
-from transforms.flows import outputs as out
+from transforms.flows.outputs import Communication as CommunicationRow
 from transforms.flows.plan import Node, Plan
 from transforms.flows.run import Data, Run
 from transforms.flows.shelf import KEPT, MONTH, shelve
 from transforms.flows.signals import CommunicationUpdate
 from transforms.flows.state import Communication, Session
+from transforms.flows.verbs import Send, Split
 
 
 def keep(run: Run, plan: Plan, sent: Communication, t: int) -> None:
@@ -99,9 +99,9 @@ def write(
     A status from outside may come twice at one instant: its row is named by what caused it.
     """
     verb = node.verb
-    assert isinstance(verb, model.Send)
+    assert isinstance(verb, Send)
     run.outputs.append(
-        out.Communication(
+        CommunicationRow(
             name or f"{sent.id}-{sent.status}-{t}",
             run.user,
             t,
@@ -135,6 +135,6 @@ def variants_of(plan: Plan, session: Session) -> tuple[str, ...]:
     found = []
     for number, index in session.variants.items():
         node = plan.nodes.get(number)
-        if node is not None and isinstance(node.verb, model.Split):
+        if node is not None and isinstance(node.verb, Split):
             found.append(f"{node.name}={node.verb.branches[index].name}")
     return tuple(found)

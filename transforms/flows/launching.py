@@ -7,6 +7,7 @@ is tried again: the flow's history of the user keeps its id.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from transforms.flows import model
 from transforms.flows.catalog import FlowView
@@ -16,7 +17,7 @@ from transforms.flows.run import Run
 from transforms.flows.signals import Enter
 from transforms.flows.state import History
 
-MOST_LAUNCHES = 1_000
+MOST_LAUNCHES: Final = 1_000
 Joining = dict[tuple[str, bool], tuple[tuple[FlowView, Start], ...]]
 
 

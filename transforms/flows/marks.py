@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from transforms.flows.state import Identity
 
-MONTH = 30 * 86_400_000
-SEALED = 1 << 53
+MONTH: Final = 30 * 86_400_000
+SEALED: Final = 1 << 53
 """As the last control record taken in: no record concerns a key that holds nothing."""
 
 

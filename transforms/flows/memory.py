@@ -5,11 +5,13 @@ It is one byte string, ten bytes an id: six of hash, four of own time in seconds
 
 from __future__ import annotations
 
+from typing import Final
+
 from transforms.flows.ids import SHORT
 
-WEEK = 7 * 86_400_000
-ROOM = 2_000
-ENTRY = SHORT + 4
+WEEK: Final = 7 * 86_400_000
+ROOM: Final = 2_000
+ENTRY: Final = SHORT + 4
 
 
 def seen(memory: bytes, short: bytes) -> bool:

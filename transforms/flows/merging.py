@@ -8,6 +8,7 @@ or the silent one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from transforms.flows import ages, memory, model, series
 from transforms.flows import outputs as out
@@ -34,7 +35,7 @@ from transforms.flows.signals import Handover
 from transforms.flows.state import Communication, Participant, Presence, Session, State
 from transforms.flows.visiting import wait_on
 
-ON_SESSIONS = frozenset(("stop", "pause", "resume", "migrate", "drain"))
+ON_SESSIONS: Final = frozenset(("stop", "pause", "resume", "migrate", "drain"))
 """Control records that concern sessions, and begin nothing."""
 
 Concern = Callable[[Run, list[Effect], int], None]

@@ -6,7 +6,7 @@ change leaves as a row with all that the participant is, and is told to the camp
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from transforms.flows import model
 from transforms.flows import outputs as out
@@ -18,10 +18,10 @@ from transforms.flows.signals import Enter
 from transforms.flows.state import Participant, Session
 from transforms.flows.times import moment_of, utc
 
-STATUS = "status"
-CREATED = "\0created"
-PARTICIPANT_BOUND = 32 * 1024
-MOST_PARTICIPANTS = 100
+STATUS: Final = "status"
+CREATED: Final = "\0created"
+PARTICIPANT_BOUND: Final = 32 * 1024
+MOST_PARTICIPANTS: Final = 100
 
 
 def field_key(field: str) -> str:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, final
+from typing import Any, Final, final
 
 from transforms.flows import model
 from transforms.flows.expressions import Aggregate, Condition, Reads
 from transforms.flows.view import View
 
-END = -1
-ON_EXIT = "on_exit."
+END: Final = -1
+ON_EXIT: Final = "on_exit."
 
-NOTHING = Reads()
+NOTHING: Final = Reads()
 
 Values = tuple[tuple[str, Callable[[View], Any]], ...]
 
@@ -88,11 +88,15 @@ class Node:
 @final
 @dataclass(frozen=True)
 class Start:
-    """A compiled trigger: its matchers and condition, and the events that it listens to."""
+    """A compiled trigger: its matchers and condition, and the events that it listens to.
+
+    ``kind`` names it where a session's first row says why it started.
+    """
 
     trigger: model.Trigger
     number: int
     reenter: model.Reenter
+    kind: str
     matchers: tuple[Matcher, ...] = ()
     where: Callable[[View], bool] | None = None
     before: Callable[[View], Any] | None = None

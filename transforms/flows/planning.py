@@ -211,24 +211,31 @@ def _hears(node: Node) -> bool:
 
 
 def _start(trigger: model.Trigger, number: int, flow: model.Flow) -> Start:
-    reenter = trigger.reenter or flow.reenter
+    reenter, kind = trigger.reenter or flow.reenter, str(trigger.__struct_config__.tag)
     match trigger:
         case model.OnEvent(match=match):
             found = matcher_of(match)
             read = merge_reads(e for e in (match.where,) if e)
             return Start(
-                trigger, number, reenter, (found,), events=frozenset([match.event]), reads=read
+                trigger,
+                number,
+                reenter,
+                kind,
+                (found,),
+                events=frozenset([match.event]),
+                reads=read,
             )
         case model.OnCombination(parts=parts):
             read = merge_reads(part.where for part in parts if part.where)
             events = frozenset(part.event for part in parts)
             matchers = tuple(matcher_of(part) for part in parts)
-            return Start(trigger, number, reenter, matchers, events=events, reads=read)
+            return Start(trigger, number, reenter, kind, matchers, events=events, reads=read)
         case model.OnProfile():
             return Start(
                 trigger,
                 number,
                 reenter,
+                kind,
                 where=_test(trigger.where),
                 before=_value(trigger.before),
                 after=_value(trigger.after),
@@ -238,15 +245,15 @@ def _start(trigger: model.Trigger, number: int, flow: model.Flow) -> Start:
             paths = _paths(trigger.moment)
             read = merge_reads(iter([*paths, *([trigger.where] if trigger.where else [])]))
             where, path = _test(trigger.where), _value(*paths)
-            return Start(trigger, number, reenter, where=where, path=path, reads=read)
+            return Start(trigger, number, reenter, kind, where=where, path=path, reads=read)
         case model.OnEnter() | model.OnFlow() | model.OnCommunication() | model.OnParticipant():
             read = merge_reads(e for e in (trigger.where,) if e)
-            return Start(trigger, number, reenter, where=_test(trigger.where), reads=read)
+            return Start(trigger, number, reenter, kind, where=_test(trigger.where), reads=read)
         case model.OnInbound() | model.OnCall() | model.OnIncoming():
             read = merge_reads(e for e in (trigger.where,) if e)
-            return Start(trigger, number, reenter, reads=read, ear=ear_of(trigger))
+            return Start(trigger, number, reenter, kind, reads=read, ear=ear_of(trigger))
         case model.OnAudience() | model.OnSchedule() | model.OnTag() | model.OnPeople():
-            return Start(trigger, number, reenter)
+            return Start(trigger, number, reenter, kind)
         case _:
             assert_never(trigger)
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from transforms.flows import model
+from typing import Final
+
 from transforms.flows.catalog import Era
 from transforms.flows.plan import Plan
 from transforms.flows.run import Run
 from transforms.flows.state import Communication
 from transforms.flows.times import period_start
+from transforms.flows.verbs import Send
 from transforms.flows.windows import closing, is_open, opening
 
-TRIES = 64
+TRIES: Final = 64
 
 
-def refusal(run: Run, verb: model.Send, sent: Communication, t: int) -> tuple[str | None, str, str]:
+def refusal(run: Run, verb: Send, sent: Communication, t: int) -> tuple[str | None, str, str]:
     """Return why a message may not leave, or None, with the channel it takes and the address."""
     if sent.silent:
         return "holdout", verb.channel, ""
@@ -50,7 +52,7 @@ def address_of(run: Run, era: Era, channel: str) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-def opening_of(run: Run, plan: Plan, verb: model.Send, t: int) -> int | None:
+def opening_of(run: Run, plan: Plan, verb: Send, t: int) -> int | None:
     """Return the next instant at which the window is open and quiet hours are over."""
     quiet, window = run.era.space.quiet_hours, verb.window
     if quiet is None and window is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from transforms.flows import model
 from transforms.flows.advance import end, exit_conditions, holds, proceed, recheck
 from transforms.flows.loading import no_news
 from transforms.flows.plan import Node, Plan
@@ -11,6 +10,15 @@ from transforms.flows.run import Run, node_of
 from transforms.flows.signals import AudienceChange, CommunicationUpdate, Event, Inbound, Signal
 from transforms.flows.state import Session
 from transforms.flows.times import after
+from transforms.flows.verbs import (
+    CaseAudience,
+    CaseCall,
+    CaseEvent,
+    CaseInbound,
+    CaseStatus,
+    WaitFor,
+    WaitVisit,
+)
 from transforms.flows.visiting import stayed
 
 
@@ -33,11 +41,7 @@ def react(run: Run, plan: Plan, session: Session, signal: Signal, t: int) -> Non
         return
     node = node_of(plan, session)
     undecided = session.halt is None or session.halt.target is None
-    if (
-        undecided
-        and isinstance(node.verb, model.WaitFor)
-        and _wakes(run, plan, session, node, signal, t)
-    ):
+    if undecided and isinstance(node.verb, WaitFor) and _wakes(run, plan, session, node, signal, t):
         return
     if plan.exit_conditions or any(node.conditions):
         _look_at_wait(run, plan, session, t)
@@ -46,13 +50,13 @@ def react(run: Run, plan: Plan, session: Session, signal: Signal, t: int) -> Non
 def _wakes(run: Run, plan: Plan, session: Session, node: Node, signal: Signal, t: int) -> bool:
     """Hold a signal against the cases of a wait; tell whether the session left."""
     verb = node.verb
-    assert isinstance(verb, model.WaitFor)
+    assert isinstance(verb, WaitFor)
     if isinstance(signal, Event) and signal.name not in node.awaited:
         return False
     view = None
     for index, case in enumerate(verb.cases):
         match case, signal:
-            case model.CaseEvent(match=found), Event(name=name) if name == found.event:
+            case CaseEvent(match=found), Event(name=name) if name == found.event:
                 view = view or run.look(t, plan, session)
                 matcher = node.matchers[index]
                 if matcher is None or not matcher.test(view):
@@ -60,7 +64,7 @@ def _wakes(run: Run, plan: Plan, session: Session, node: Node, signal: Signal, t
                 if verb.restart and case.then is None:
                     _restart(run, plan, session, verb, t)
                     return False
-            case model.CaseStatus(status=status, step=step), CommunicationUpdate():
+            case CaseStatus(status=status, step=step), CommunicationUpdate():
                 mine = session.sent.get(plan.numbers[step]) == signal.communication
                 if not mine or signal.status != status:
                     continue
@@ -68,13 +72,13 @@ def _wakes(run: Run, plan: Plan, session: Session, node: Node, signal: Signal, t
                     continue
                 if not fits(run, plan, session, node, index, step, t):
                     continue
-            case model.CaseInbound() | model.CaseCall(), Inbound():
+            case CaseInbound() | CaseCall(), Inbound():
                 if run.claimer != session.id or run.claimed != index:
                     continue
                 if verb.restart and case.then is None:
                     _restart(run, plan, session, verb, t)
                     return False
-            case model.CaseAudience(audience=audience, when=when), AudienceChange():
+            case CaseAudience(audience=audience, when=when), AudienceChange():
                 if audience != signal.audience or (when == "entered") != signal.entered:
                     continue
             case _:
@@ -91,7 +95,7 @@ def _listed(run: Run, plan: Plan, session: Session, node: Node, index: int, t: i
     No status is: one that holds and did not end the wait was meant for another (R13), or loaded.
     """
     verb = node.verb
-    if isinstance(verb, model.WaitFor) and not verb.rank:
+    if isinstance(verb, WaitFor) and not verb.rank:
         for level in node.levels:
             if level >= index or node.conditions[level] is None or level in (session.loaded or ()):
                 continue
@@ -100,7 +104,7 @@ def _listed(run: Run, plan: Plan, session: Session, node: Node, index: int, t: i
     return index
 
 
-def _restart(run: Run, plan: Plan, session: Session, verb: model.WaitFor, t: int) -> None:
+def _restart(run: Run, plan: Plan, session: Session, verb: WaitFor, t: int) -> None:
     """Start the time-out again."""
     if verb.timeout is not None:
         due = after(verb.timeout, t, run.zone_of(plan))
@@ -119,13 +123,13 @@ def wait_over(run: Run, plan: Plan, session: Session, t: int) -> None:
         session.halt.overdue = True
     node = node_of(plan, session)
     verb = node.verb
-    if isinstance(verb, model.WaitFor):
+    if type(verb) is WaitFor:
         if session.happened:
             index = min(session.happened)
             leave(run, plan, session, node.targets[index], t, reason=f"case_{index + 1}")
         else:
             leave(run, plan, session, node.named["timeout"], t, reason="timeout")
-    elif isinstance(verb, model.WaitVisit) and not stayed(session, t):
+    elif type(verb) is WaitVisit and not stayed(session, t):
         leave(run, plan, session, node.named["gone"], t, reason="gone")
     else:
         leave(run, plan, session, node.then, t)
@@ -142,7 +146,7 @@ def _look_at_wait(run: Run, plan: Plan, session: Session, t: int) -> bool:
     """Judge the conditions of the wait that a session stands at; tell whether it moved."""
     node = node_of(plan, session)
     undecided = session.halt is None or session.halt.target is None
-    if undecided and isinstance(node.verb, model.WaitFor) and any(node.conditions):
+    if undecided and isinstance(node.verb, WaitFor) and any(node.conditions):
         for index, condition in enumerate(node.conditions):
             true = condition is not None and holds(run, plan, session, node, index, t)
             if session.loaded and no_news(session, index, true):
@@ -156,7 +160,7 @@ def _look_at_wait(run: Run, plan: Plan, session: Session, t: int) -> bool:
 def _happens(run: Run, plan: Plan, session: Session, node: Node, index: int, t: int) -> bool:
     """Take a case of a wait that came true; tell whether the session left."""
     verb = node.verb
-    assert isinstance(verb, model.WaitFor)
+    assert isinstance(verb, WaitFor)
     if verb.rank:
         if index not in session.happened:
             session.happened = [*session.happened, index]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from transforms.flows import model
 from transforms.flows.channels import choice_of
 from transforms.flows.codec import encoded_size
@@ -11,7 +13,7 @@ from transforms.flows.series import LARGEST, SCALE
 from transforms.flows.signals import CommunicationUpdate
 from transforms.flows.state import Communication, Session
 
-DATA_BOUND = 4 * 1024
+DATA_BOUND: Final = 4 * 1024
 
 
 def note(

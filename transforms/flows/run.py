@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from transforms.flows import outputs as out
 from transforms.flows.catalog import Catalog, Era
 from transforms.flows.ids import draw, hashed
+from transforms.flows.outputs import AnyOutput, Call, Rejection, Transition
 from transforms.flows.plan import Aims, Node, Plan
 from transforms.flows.signals import CallResult, Raised, Signal
 from transforms.flows.state import Session, State
@@ -20,10 +20,10 @@ from transforms.flows.times import utc, zone
 from transforms.flows.view import FlowFacts, View
 
 Data = dict[str, Any]
-OUTSIDE = FlowFacts(False, None, 0)
-NOTHING: Data = {}
-NOBODY: frozenset[str] = frozenset()
-_UNKNOWN = object()
+OUTSIDE: Final = FlowFacts(False, None, 0)
+NOTHING: Final[Data] = {}
+NOBODY: Final[frozenset[str]] = frozenset()
+_UNKNOWN: Final = object()
 
 
 def _nowhere(flow: str) -> FlowFacts:
@@ -80,7 +80,7 @@ class Run:
         catalog: Catalog,
         user: str,
         state: State,
-        answer: Callable[[out.Call, str], CallResult] | None = None,
+        answer: Callable[[Call, str], CallResult] | None = None,
     ) -> None:
         self.catalog = catalog
         self.answer = answer
@@ -89,7 +89,7 @@ class Run:
         self.state = state
         self.era: Era = catalog.eras[-1]
         self.space = self.era.space.name
-        self.outputs: list[out.AnyOutput] = []
+        self.outputs: list[AnyOutput] = []
         self.queue: deque[Raised] = deque()
         self.ancestors: dict[str, frozenset[str]] = {}
         self.causes: frozenset[str] = NOBODY
@@ -167,8 +167,9 @@ class Run:
 
     def session_id(self, session: Session) -> str:
         """Return the permanent id of the session's next output (R30)."""
-        session.count += 1
-        return f"{session.id}-{session.count}"
+        count = session.count + 1
+        session.count = count
+        return f"{session.id}-{count}"
 
     def standing_id(self) -> str:
         """Return what the ids of this user's flow states begin with, hashed once a run."""
@@ -193,7 +194,7 @@ class Run:
     ) -> None:
         """Say that something was refused (R7)."""
         self.outputs.append(
-            out.Rejection(
+            Rejection(
                 id=self.other_id(),
                 user=self.user,
                 at=t,
@@ -228,16 +229,17 @@ class Run:
         first: bool = False,
     ) -> None:
         """Write one row of a session's way."""
-        session.count += 1
+        name, count = session.id, session.count + 1
+        session.count = count
         self.outputs.append(
             # By place: naming seventeen fields takes five times as long.
-            out.Transition(
-                f"{session.id}-{session.count}",
+            Transition(
+                f"{name}-{count}",
                 self.user,
                 t,
                 plan.id,
                 plan.version,
-                session.id,
+                name,
                 step,
                 what,
                 session.key,

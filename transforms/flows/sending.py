@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from transforms.flows import model
-from transforms.flows import outputs as out
 from transforms.flows.bounds import LONGEST_WAIT, fits, full
 from transforms.flows.capturing import add_user, captured, values_of
 from transforms.flows.channels import agent_of, tracking_of
 from transforms.flows.codec import encoded_size
 from transforms.flows.keeping import keep, put_away, tell, write
+from transforms.flows.outputs import Message
 from transforms.flows.plan import Node, Plan
 from transforms.flows.reaching import address_of, capped, opening_of, reachable, refusal
 from transforms.flows.run import NOTHING, Run
 from transforms.flows.state import Communication, Sent, Session
 from transforms.flows.times import after, resolve
+from transforms.flows.verbs import Send
 
 
 def plan_send(run: Run, plan: Plan, session: Session, node: Node, t: int) -> str | None:
     """Make the communication of a send step; return the reason if it was refused at once."""
     verb = node.verb
-    assert isinstance(verb, model.Send)
+    assert isinstance(verb, Send)
     view = run.look(t, plan, session)
     due: int | None = t
     if verb.at is not None:
@@ -64,7 +64,7 @@ def judge(
 ) -> str | None:
     """Decide a due communication: it leaves, waits for an opening, or is refused for a reason."""
     verb = node.verb
-    assert isinstance(verb, model.Send)
+    assert isinstance(verb, Send)
     if sent.status != "planned" or "attempt" in sent.facts:
         _again(run, plan, node, sent, session, t)
         return None
@@ -98,7 +98,7 @@ def fail_over(
     Tell whether there is one: with an address, consent, time and no cap that forbids it.
     """
     verb = node.verb
-    assert isinstance(verb, model.Send)
+    assert isinstance(verb, Send)
     order = _order_of(verb)
     first = order.index(sent.channel) + (sent.status != "planned")
     found = [c for c in order[first:] if reachable(run, c, verb.topic)]
@@ -123,7 +123,7 @@ def fail_over(
     return True
 
 
-def _order_of(verb: model.Send) -> list[str]:
+def _order_of(verb: Send) -> list[str]:
     return list(dict.fromkeys((verb.channel, *verb.failover)))
 
 
@@ -175,7 +175,7 @@ def _leave(
     t: int,
 ) -> None:
     verb = node.verb
-    assert isinstance(verb, model.Send)
+    assert isinstance(verb, Send)
     template = plan.templates.get(verb.template)
     data = {key: dict(v) if isinstance(v, dict) else v for key, v in sent.data.items()}
     add_user(run, plan, template, data)
@@ -189,7 +189,7 @@ def _leave(
     plain = node.plain and run.era.plain
     known = None if plain else run.era.channels.get(channel)
     run.outputs.append(
-        out.Message(
+        Message(
             f"{sent.id}-{attempt}",
             run.user,
             t,

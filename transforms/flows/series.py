@@ -7,15 +7,16 @@ horizon are exact; older ones are merged into UTC days, each standing at the day
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, insort
+from typing import Final
 
 from transforms.flows.state import Entry, Series
 
-SCALE = 10_000
-KEPT = 500
-LARGEST = 10**12
-MOST_TOTAL = 2**63 - 1
-DAY = 86_400_000
+SCALE: Final = 10_000
+KEPT: Final = 500
+LARGEST: Final = 10**12
+MOST_TOTAL: Final = 2**63 - 1
+DAY: Final = 86_400_000
 
 
 def add(series: Series, t: int, value: float | None, horizon: int) -> bool:
@@ -28,27 +29,29 @@ def add(series: Series, t: int, value: float | None, horizon: int) -> bool:
         return False
     units = None if value is None else round(value * SCALE)
     series.count += 1
-    series.first = t if series.first is None else min(series.first, t)
-    series.last = t if series.last is None else max(series.last, t)
+    series.first = _least(series.first, t)
+    series.last = last = _most(series.last, t)
     if units is not None:
         series.total = _bounded(series.total + units)
-        series.low = units if series.low is None else min(series.low, units)
-        series.high = units if series.high is None else max(series.high, units)
+        series.low, series.high = _least(series.low, units), _most(series.high, units)
     if horizon:
-        insort(series.entries, [t] if units is None else [t, units])
-        if len(series.entries) > KEPT:
-            _merge(series.days, series.entries.pop(0))
-        prune(series, series.last, horizon)
+        entries = series.entries
+        insort(entries, [t] if units is None else [t, units])
+        if len(entries) > KEPT:
+            _merge(series.days, entries.pop(0))
+        prune(series, last, horizon)
     return True
 
 
 def join(series: Series, other: Series) -> None:
     """Add all that another series holds: as if each of its events had been added here (R8)."""
     series.count += other.count
-    series.first = _least(series.first, other.first)
-    series.last = _most(series.last, other.last)
+    if other.first is not None and other.last is not None:
+        series.first = _least(series.first, other.first)
+        series.last = _most(series.last, other.last)
     series.total = _bounded(series.total + other.total)
-    series.low, series.high = _least(series.low, other.low), _most(series.high, other.high)
+    if other.low is not None and other.high is not None:
+        series.low, series.high = _least(series.low, other.low), _most(series.high, other.high)
     series.entries = sorted(series.entries + other.entries)
     for day in other.days:
         _add_day(series.days, day)
@@ -56,16 +59,16 @@ def join(series: Series, other: Series) -> None:
         _merge(series.days, series.entries.pop(0))
 
 
-def _least(one: int | None, other: int | None) -> int | None:
-    return other if one is None else one if other is None else min(one, other)
+def _least(known: int | None, other: int) -> int:
+    return other if known is None else min(known, other)
 
 
-def _most(one: int | None, other: int | None) -> int | None:
-    return other if one is None else one if other is None else max(one, other)
+def _most(known: int | None, other: int) -> int:
+    return other if known is None else max(known, other)
 
 
 def _add_day(days: list[Entry], other: Entry) -> None:
-    at = bisect_left(days, other[0], key=_time)
+    at = bisect_left(days, other[:1])
     if at == len(days) or days[at][0] != other[0]:
         days.insert(at, list(other))
         return
@@ -79,7 +82,7 @@ def prune(series: Series, now: int, horizon: int) -> None:
     """Drop the entries that no window of ``horizon`` ms sees at ``now`` or later."""
     for kept in (series.days, series.entries):
         if kept and kept[0][0] <= now - horizon:
-            del kept[: bisect_right(kept, now - horizon, key=_time)]
+            del kept[: bisect_left(kept, [now - horizon + 1])]
 
 
 def counted(series: Series, since: int | None = None) -> int:
@@ -138,22 +141,18 @@ def _bounded(total: int) -> int:
     return max(-MOST_TOTAL, min(MOST_TOTAL, total))
 
 
-def _time(entry: Entry) -> int:
-    return entry[0]
-
-
 def _later(series: Series, since: int) -> tuple[list[Entry], list[Entry]]:
     exact, days = series.entries, series.days
     if exact and exact[0][0] <= since:
-        exact = exact[bisect_right(exact, since, key=_time) :]
+        exact = exact[bisect_left(exact, [since + 1]) :]
     if days and days[0][0] <= since:
-        days = days[bisect_right(days, since, key=_time) :]
+        days = days[bisect_left(days, [since + 1]) :]
     return exact, days
 
 
 def _merge(days: list[Entry], entry: Entry) -> None:
     t = entry[0] - entry[0] % DAY
-    at = bisect_left(days, t, key=_time)
+    at = bisect_left(days, [t])
     if at == len(days) or days[at][0] != t:
         days.insert(at, [t, 1] if len(entry) == 1 else [t, 1, entry[1], entry[1], entry[1]])
         return

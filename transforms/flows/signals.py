@@ -6,7 +6,7 @@ user it concerns is part of it. Times are ms UTC. On a wire they are tagged msgp
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, final
 
 import msgspec
 
@@ -27,6 +27,7 @@ class Heard(
     backfill: bool = False
 
 
+@final
 class Event(Heard, frozen=True, gc=False, tag="event", omit_defaults=True, kw_only=True):
     """A tracked event."""
 
@@ -34,6 +35,7 @@ class Event(Heard, frozen=True, gc=False, tag="event", omit_defaults=True, kw_on
     properties: Data = {}
 
 
+@final
 class ProfileChange(Heard, frozen=True, gc=False, tag="profile", omit_defaults=True, kw_only=True):
     """Traits to set or unset, tags, consent by channel, topic or ``channel:topic``.
 
@@ -48,6 +50,7 @@ class ProfileChange(Heard, frozen=True, gc=False, tag="profile", omit_defaults=T
     becomes: str | None = None
 
 
+@final
 class AudienceChange(
     Heard, frozen=True, gc=False, tag="audience", omit_defaults=True, kw_only=True
 ):
@@ -57,6 +60,7 @@ class AudienceChange(
     entered: bool
 
 
+@final
 class CommunicationUpdate(
     Heard, frozen=True, gc=False, tag="communication", omit_defaults=True, kw_only=True
 ):
@@ -67,6 +71,7 @@ class CommunicationUpdate(
     data: Data = {}
 
 
+@final
 class Inbound(Heard, frozen=True, gc=False, tag="inbound", omit_defaults=True, kw_only=True):
     """A message or a call from the user."""
 
@@ -77,6 +82,7 @@ class Inbound(Heard, frozen=True, gc=False, tag="inbound", omit_defaults=True, k
     communication: str | None = None
 
 
+@final
 class Enter(Heard, frozen=True, gc=False, tag="enter", omit_defaults=True, kw_only=True):
     """Put the user into a flow: Flow API, launch, another flow (I9, R22); or upload a participant.
 
@@ -94,6 +100,7 @@ class Enter(Heard, frozen=True, gc=False, tag="enter", omit_defaults=True, kw_on
     operation: str | None = None
 
 
+@final
 class CallResult(Heard, frozen=True, gc=False, tag="call_result", omit_defaults=True, kw_only=True):
     """The answer to a ``Call``."""
 
@@ -103,6 +110,7 @@ class CallResult(Heard, frozen=True, gc=False, tag="call_result", omit_defaults=
     error: str = ""
 
 
+@final
 class Command(Heard, frozen=True, gc=False, tag="command", omit_defaults=True, kw_only=True):
     """An order about this user; ``flow`` None means all flows. ``wake`` only looks at the state."""
 
@@ -111,6 +119,7 @@ class Command(Heard, frozen=True, gc=False, tag="command", omit_defaults=True, k
     data: Data = {}
 
 
+@final
 class Handover(Heard, frozen=True, gc=False, tag="handover", omit_defaults=True, kw_only=True):
     """Another key's state, to be merged into this one (R8)."""
 
@@ -118,6 +127,7 @@ class Handover(Heard, frozen=True, gc=False, tag="handover", omit_defaults=True,
     state: bytes
 
 
+@final
 class Forwarded(Heard, frozen=True, gc=False, tag="forwarded", omit_defaults=True, kw_only=True):
     """A signal of another key, which is this one by now; it waits for that handover, if any (R8).
 
@@ -130,6 +140,7 @@ class Forwarded(Heard, frozen=True, gc=False, tag="forwarded", omit_defaults=Tru
     hops: int = 1
 
 
+@final
 class Time(msgspec.Struct, frozen=True, gc=False, tag_field="is", tag="time"):
     """No signal of this user with a handling time before ``at`` is still to come (R1)."""
 
@@ -152,6 +163,7 @@ Signal = (
 )
 
 
+@final
 class Raised(msgspec.Struct, frozen=True, gc=False):
     """A signal that handling another one raised (section 3, step 7); it never leaves the core.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from transforms.flows import outputs as out
+from transforms.flows.outputs import FlowState
 from transforms.flows.run import Data, Run, node_of
 
 
@@ -35,4 +35,4 @@ def say_state(run: Run, t: int) -> None:
                 shown.slot, {"shows": shown.shows, "flow": plan.id, "until": shown.until}
             )
     name = f"{run.standing_id()}-{state.sequence}"
-    run.outputs.append(out.FlowState(name, run.user, t, state.sequence, flows, promotions))
+    run.outputs.append(FlowState(name, run.user, t, state.sequence, flows, promotions))

@@ -180,7 +180,11 @@ class Sent(Part, array_like=True, gc=False):
 
 
 class Past(Part, array_like=True, gc=False):
-    """A communication on the shelf, as it was encoded, and when it changed last."""
+    """A communication on the shelf, and when it changed last.
+
+    ``packed`` is as it was encoded, or the communication itself if it was put there since: both
+    are written alike.
+    """
 
     changed: int
     packed: msgspec.Raw

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
@@ -17,12 +18,14 @@ from transforms.flows.shelf import look_through, put_back, shelve, take_down
 from transforms.flows.signals import CommunicationUpdate, ProfileChange
 from transforms.flows.state import Communication, Session
 
-FAILED = frozenset(("failed", "bounced"))
-FINAL = frozenset("completed no_response failed bounced canceled skipped expired unknown".split())
-PASSING = frozenset("planned active sent delivered read opened clicked replied".split())
-KNOWN = FINAL | PASSING | {"unsubscribed"}
-ARRIVED = frozenset("delivered read opened clicked replied".split())
-UNDERWAY = frozenset(("active", "sent"))
+FAILED: Final = frozenset(("failed", "bounced"))
+FINAL: Final = frozenset(
+    "completed no_response failed bounced canceled skipped expired unknown".split()
+)
+PASSING: Final = frozenset("planned active sent delivered read opened clicked replied".split())
+KNOWN: Final = FINAL | PASSING | {"unsubscribed"}
+ARRIVED: Final = frozenset("delivered read opened clicked replied".split())
+UNDERWAY: Final = frozenset(("active", "sent"))
 """Statuses of what the worker may still be able to take back."""
 
 

@@ -119,6 +119,8 @@ def _unread(signal: Inbound) -> bool:
 
 def _asks(signal: Signal) -> bool:
     """Tell whether the signal only looks at what is there."""
+    if isinstance(signal, Event):  # the usual case: it is asked nothing else
+        return False
     return isinstance(signal, Time) or (isinstance(signal, Command) and signal.what == "wake")
 
 

@@ -6,6 +6,7 @@ that is loaded, is no sign that the user is there.
 
 from __future__ import annotations
 
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from transforms.flows import model
@@ -15,7 +16,7 @@ from transforms.flows.signals import Event, Raised
 from transforms.flows.state import Presence, Session
 from transforms.flows.times import Delay, after
 
-GAP = 30 * 60_000
+GAP: Final = 30 * 60_000
 """After an event at *e* the visit lasts during ``[e, e + 30m)`` (R2)."""
 
 

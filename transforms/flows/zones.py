@@ -11,17 +11,18 @@ from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
 from functools import lru_cache
 from importlib import resources
+from typing import Final
 from zoneinfo import ZoneInfo
 
-DAY = 86_400_000
-EARLIEST = -30_610_224_000_000
-LATEST = 221_845_392_000_000
+DAY: Final = 86_400_000
+EARLIEST: Final = -30_610_224_000_000
+LATEST: Final = 221_845_392_000_000
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MS = timedelta(milliseconds=1)
-_ONE_DAY = timedelta(days=1)
-_LONGEST = 40
-_INSTANT = re.compile(
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MS: Final = timedelta(milliseconds=1)
+_ONE_DAY: Final = timedelta(days=1)
+_LONGEST: Final = 40
+_INSTANT: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)"
     r"(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?) ?(Z|[+-]\d\d:?\d\d)?)?",
     re.ASCII,

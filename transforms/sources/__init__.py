@@ -74,7 +74,4 @@ def read(path: Path, mapping: Mapping | None, limits: Limits = DEFAULT) -> Itera
     """Read the records of a file; what cannot be read comes out as ``Bad``, never as an error."""
     problems = check(path, mapping, limits)
     source = source_of(path)
-    if problems or source is None:
-        yield from problems
-    else:
-        yield from source.read(path, limits)
+    return iter(problems) if problems or source is None else source.read(path, limits)

@@ -11,16 +11,18 @@ import csv
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from transforms.sources.lines import lines
 from transforms.sources.raw import Bad, Limits, Raw
 
-LINES, LETTERS = 100, 1 << 20
+LINES: Final = 100
+LETTERS: Final = 1 << 20
 """Bounds of one row."""
 
 
-UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-PARTINGS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+PARTINGS: Final = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 class _TooLong(Exception):
@@ -56,7 +58,7 @@ def _not_text(path: Path, limits: Limits) -> Bad | None:
 
 def read(path: Path, limits: Limits) -> Iterator[Raw | Bad]:
     """Read each row that is not blank; ``line`` is the line where the row begins."""
-    table = _Table(path, limits)
+    table, name = _Table(path, limits), str(path)
     header = table.row()
     if not isinstance(header, list):
         return
@@ -67,9 +69,9 @@ def read(path: Path, limits: Limits) -> Iterator[Raw | Bad]:
             yield row
         elif row and len(row) != len(header):
             detail = f"{len(row)} values for {len(header)} columns{table.span()}"
-            yield Bad(str(path), table.line, "wrong_columns", detail)
+            yield Bad(name, table.line, "wrong_columns", detail)
         elif row:
-            yield Raw(str(path), table.line, dict(zip(header, row, strict=True)))
+            yield Raw(name, table.line, dict(zip(header, row, strict=True)))
 
 
 class _Table:

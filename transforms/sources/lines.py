@@ -6,12 +6,12 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Final, cast
 
 from transforms.sources.raw import Bad, Limits
 
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-UNREADABLE = (OSError, EOFError, zlib.error)
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+UNREADABLE: Final = (OSError, EOFError, zlib.error)
 
 
 def lines(path: Path, limits: Limits) -> Iterator[tuple[int, bytes] | Bad]:

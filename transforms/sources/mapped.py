@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from transforms.flows import zones
@@ -16,11 +16,12 @@ from transforms.sources.values import FIRST, LAST, RefusedError, bounded, plain,
 
 Row = dict[str, Any]
 
-UNNUMBERED = "\x1frow:"
-NUMBER = re.compile(r"[-+]?(\d+)(\.\d*)?([eE][-+]?\d{1,3})?|[-+]?\.\d+", re.ASCII)
-TRUE, FALSE = {"true", "yes", "1", "t", "y"}, {"false", "no", "0", "f", "n"}
-MAX_NAME = 256
-MAX_NUMBER = 64
+UNNUMBERED: Final = "\x1frow:"
+NUMBER: Final = re.compile(r"[-+]?(\d+)(\.\d*)?([eE][-+]?\d{1,3})?|[-+]?\.\d+", re.ASCII)
+TRUE: Final = {"true", "yes", "1", "t", "y"}
+FALSE: Final = {"false", "no", "0", "f", "n"}
+MAX_NAME: Final = 256
+MAX_NUMBER: Final = 64
 
 
 def row_hash(row: Row) -> str:
@@ -76,7 +77,7 @@ def _text(row: Row, column: str) -> str:
     value = row.get(column)
     if value is None or value == "":
         raise RefusedError("missing", f'column "{column}" is empty')
-    if isinstance(value, int) and not isinstance(value, bool):
+    if not isinstance(value, str) and isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or len(value) > MAX_NAME or value.startswith(UNNUMBERED[0]):
         raise RefusedError("invalid", f'column "{column}" is no text of 1 to {MAX_NAME} letters')
@@ -88,7 +89,7 @@ def _sequence(row: Row, column: str | None) -> int:
     if value is None or value == "":
         return 0
     try:
-        number = int(value) if isinstance(value, int | str) else None
+        number = int(value) if isinstance(value, (int, str)) else None
     except ValueError:
         number = None
     if number is None or not -(2**63) <= number < 2**63:
@@ -157,10 +158,17 @@ def _property(value: Any, column: Property, where: ZoneInfo) -> Any:
 def _number(value: Any) -> int | float | None:
     if not isinstance(value, str):
         number = plain(value)
-        fits = isinstance(number, int | float) and not isinstance(number, bool)
+        fits = isinstance(number, (int, float)) and not isinstance(number, bool)
         return number if fits else None
+    if len(value) > MAX_NUMBER:
+        return None
+    if value.isascii():  # most are digits alone, or with one point: seeing that is quick
+        if value.isdigit():
+            return int(value)
+        if value.replace(".", "", 1).isdigit():
+            return float(value)
     match = NUMBER.fullmatch(value)
-    if match is None or len(value) > MAX_NUMBER:
+    if match is None:
         return None
     return int(value) if match[1] and not match[2] and not match[3] else float(value)
 

@@ -6,20 +6,20 @@ import base64
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from math import isfinite
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND = timedelta(milliseconds=1)
-FIRST = 0
-LAST = (datetime(2201, 1, 1, tzinfo=UTC) - EPOCH) // MILLISECOND - 1
-MAX_BYTES = 32 * 1024
-MAX_DEPTH = 16
-INTEGERS = range(-(2**63), 2**63)
-NESTED = frozenset((dict, list))
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND: Final = timedelta(milliseconds=1)
+FIRST: Final = 0
+LAST: Final = (datetime(2201, 1, 1, tzinfo=UTC) - EPOCH) // MILLISECOND - 1
+MAX_BYTES: Final = 32 * 1024
+MAX_DEPTH: Final = 16
+INTEGERS: Final = range(-(2**63), 2**63)
+NESTED: Final = frozenset((dict, list))
 
-_size = msgspec.json.encode
+_size: Final = msgspec.json.encode
 
 
 class RefusedError(Exception):
@@ -53,7 +53,7 @@ def check_nested(values: dict[str, Any]) -> None:
 
 
 def _walk(value: Any, depth: int) -> None:
-    if isinstance(value, dict | list):
+    if isinstance(value, (dict, list)):
         if depth > MAX_DEPTH:
             raise RefusedError("too_deep", f"values nested deeper than {MAX_DEPTH}")
         for item in value.values() if isinstance(value, dict) else value:
@@ -70,7 +70,7 @@ def plain(value: Any, depth: int = 1) -> Any:
     if depth > MAX_DEPTH:
         raise RefusedError("too_deep", f"values nested deeper than {MAX_DEPTH}")
     match value:
-        case None | bool() | int() | float() | str():
+        case str() | None | bool() | int() | float():
             return value
         case Decimal():
             return int(value) if value == value.to_integral_value() else float(value)

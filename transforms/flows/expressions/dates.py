@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from transforms.flows.times import (
@@ -27,9 +28,10 @@ Stretch = tuple[int, int]
 Stretches = Callable[[int, int, ZoneInfo], tuple[Stretch, ...]]
 """From (date, now, zone) to the stretches around now in which the operator holds."""
 
-HOUR = 3_600_000
-_ONE_DAY = timedelta(days=1)
-_FIRST, _LAST = EARLIEST - 1000 * 366 * DAY, LATEST + 1000 * 366 * DAY
+HOUR: Final = 3_600_000
+_ONE_DAY: Final = timedelta(days=1)
+_FIRST: Final = EARLIEST - 1000 * 366 * DAY
+_LAST: Final = LATEST + 1000 * 366 * DAY
 
 
 def stretches(op: str, delay: Delay | None) -> Stretches:

@@ -6,7 +6,7 @@ Missing makes every operator false, a type that does not fit too, and is counted
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from transforms.flows.expressions import dates
 from transforms.flows.expressions.ast import Between, Compare, Span, Test, Value
@@ -19,7 +19,7 @@ from transforms.flows.view import View
 
 Check = Callable[[View], bool]
 
-_EMPTY: tuple[Any, ...] = (None, "", [], {}, ())
+_EMPTY: Final[tuple[Any, ...]] = (None, "", [], {}, ())
 
 
 def compare(node: Compare) -> Check:
@@ -121,7 +121,7 @@ def _one_of_several(get: Getter, items: Any) -> Check:
     return _related("in", get, lambda view: items)
 
 
-_QUICK: dict[tuple[str, str], Callable[[Getter, Any], Check]] = {
+_QUICK: Final[dict[tuple[str, str], Callable[[Getter, Any], Check]]] = {
     ("==", "text"): _equals_text,
     ("==", "number"): _equals_number,
     (">=", "number"): _at_least,

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 Relation = Callable[[Any, Any], bool | None]
 
-KINDS: dict[type, str] = {
+KINDS: Final[dict[type, str]] = {
     str: "text",
     int: "number",
     float: "number",
@@ -112,10 +112,10 @@ def _negated(relation: Relation) -> Relation:
     return negated
 
 
-_equal_texts = _texts(operator.eq)
-_different_texts = _texts(operator.ne)
+_equal_texts: Final = _texts(operator.eq)
+_different_texts: Final = _texts(operator.ne)
 
-RELATIONS: dict[str, Relation] = {
+RELATIONS: Final[dict[str, Relation]] = {
     "==": _same(operator.eq),
     "!=": _same(operator.ne),
     "i==": _folded(_equal_texts),
@@ -138,7 +138,7 @@ for _name, _relation in {
     RELATIONS[f"i{_name}"] = _folded(_relation)
     RELATIONS[f"not i{_name}"] = _negated(_folded(_relation))
 
-DATES: dict[str, Callable[[int, int], bool]] = {
+DATES: Final[dict[str, Callable[[int, int], bool]]] = {
     "before": operator.lt,
     "until": operator.le,
     "since": operator.ge,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from math import isfinite
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
 from transforms.flows import series as histories
 from transforms.flows.bounds import LARGEST
@@ -40,13 +40,13 @@ from transforms.flows.state import Series
 from transforms.flows.times import after, moment_of
 from transforms.flows.view import View
 
-_SIGNS: dict[str, Callable[[Any, Any], Any]] = {
+_SIGNS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
     "/": operator.truediv,
 }
-_READERS: dict[str, Callable[[Series, int | None], float | None]] = {
+_READERS: Final[dict[str, Callable[[Series, int | None], float | None]]] = {
     "count": histories.counted,
     "sum": histories.total,
     "min": histories.minimum,
