@@ -32,7 +32,10 @@ class Tally(msgspec.Struct, array_like=True, gc=False):
 
 
 class Batch(msgspec.Struct, array_like=True, gc=False):
-    """Signals on their way to one bucket, each with its place in the input, and bad records."""
+    """Signals on their way to one bucket, each with its place in the input, and bad records.
+
+    The lowest bit of a place says that the id is a row's hash, to be numbered among its equals.
+    """
 
     signals: list[Signal]
     places: list[int]

@@ -12,11 +12,15 @@ from typing import Final
 
 SPACE: Final = 1 << 32
 
+_HASH: Final = blake2b(digest_size=4)  # copied, which takes half the time of making one
+
 
 @lru_cache(maxsize=65_536)
 def hash_of(user: str) -> int:
     """Hash a user to 32 bits."""
-    return int.from_bytes(blake2b(user.encode(), digest_size=4).digest(), "big")
+    hashing = _HASH.copy()
+    hashing.update(user.encode())
+    return int.from_bytes(hashing.digest(), "big")
 
 
 def part_of(user: str, parts: int) -> int:

@@ -14,7 +14,7 @@ from pipelines.buckets import Batch
 from pipelines.hashes import hash_of
 from transforms.flows import signals
 from transforms.flows.signals import Signal, Time
-from transforms.sources.mapped import numbered, unnumbered
+from transforms.sources.mapped import numbered
 
 Placed = list[tuple[int, Signal]]
 
@@ -35,8 +35,8 @@ def in_order(placed: Placed, audit: bool) -> list[Signal]:
     """Put one user's signals in order."""
     if audit:
         placed.sort(key=lambda item: item[0])
-        return _numbered([signal for _, signal in placed])
-    found = _numbered([signal for _, signal in placed])
+        return _numbered(placed)
+    found = _numbered(placed)
     return _receipts(_sorted(found) if len(found) > 1 else found)
 
 
@@ -52,15 +52,18 @@ def _key(signal: Signal) -> tuple[int, int, str]:
     return own_time(signal), signal.sequence, signal.id
 
 
-def _numbered(found: list[Signal]) -> list[Signal]:
+def _numbered(placed: Placed) -> list[Signal]:
     """Give rows without an id theirs: of equal rows each has a number of its own."""
+    found: list[Signal] = []
     seen: dict[str, int] = {}
-    for place, signal in enumerate(found):
+    for place, signal in placed:
         assert not isinstance(signal, Time)
-        row = unnumbered(signal.id)
-        if row is not None:
-            seen[row] = seen.get(row, 0) + 1
-            found[place] = msgspec.structs.replace(signal, id=numbered(row, seen[row]))
+        found.append(signal)
+        if place & 1:
+            row = signal.id
+            k = seen[row] = seen.get(row, 0) + 1
+            if k > 1:
+                found[-1] = msgspec.structs.replace(signal, id=numbered(row, k))
     return found
 
 

@@ -15,12 +15,12 @@ from pipelines.hashes import part_of
 from pipelines.identities import resolved
 from pipelines.job import Job, Slice
 from pipelines.progress import PROGRESS
-from transforms.decode import decode
+from transforms.decode import decode, has_no_id
 from transforms.flows.catalog import Catalog
 from transforms.flows.signals import Signal, Time
 from transforms.flows.step import unheard
 from transforms.sources import read
-from transforms.sources.raw import Bad
+from transforms.sources.raw import Bad, Raw
 
 HELD: Final = 32_000
 LARGE: Final = 16 * 1024 * 1024
@@ -50,7 +50,9 @@ def read_slice(
         elif (whose := found if job.audit else resolved(job.moves, found)) is None:
             spread.tally.unread += 1
         else:
-            full = spread.add(whose, part.file << FILE_BITS | row)
+            place = part.file << FILE_BITS | row
+            nameless = isinstance(raw, Raw) and has_no_id(raw, job.mapping)
+            full = spread.add(whose, place << 1 | nameless)
             if full is not None:
                 yield full
     spread.tally.read += counted

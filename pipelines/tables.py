@@ -25,7 +25,8 @@ GROUP: Final = 65_536
 CHUNK: Final = 2_048  # so few are still in the processor's cache when they are read again
 UNLIKE: Final = {"id", "user", "session", "communication", "cause", "address", "flows", "data"}
 EMPTY: Final = canonical({}).decode()
-Column = Callable[[tuple[Any, ...]], pa.Array]
+Values = tuple[Any, ...]
+Column = Callable[[Values], pa.Array]
 
 
 class Tables:
@@ -45,7 +46,7 @@ class Tables:
             if table is None:
                 table = self._table(type(output))
             rows = table.rows
-            rows.append(output)
+            rows.append(astuple(output))
             if len(rows) >= CHUNK:
                 table.flush()
 
@@ -69,7 +70,7 @@ class _Table:
     """One file being written."""
 
     def __init__(self, kind: str, folder: Path, place: str) -> None:
-        self.rows: list[Any] = []
+        self.rows: list[Values] = []
         self._kind, self._place = kind, place
         self._path = folder / place
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,14 +129,14 @@ def part_of(path: Path, place: str, rows: int) -> Part:
     return Part(place, rows, path.stat().st_size, digest.hexdigest())
 
 
-def to_batch(kind: str, rows: list[Any]) -> pa.RecordBatch:
-    """Turn outputs of one kind into columns of its schema."""
-    taken = list(zip(*map(astuple, rows), strict=True))
+def to_batch(kind: str, rows: list[Values]) -> pa.RecordBatch:
+    """Turn the values of outputs of one kind into columns of its schema."""
+    taken = list(zip(*rows, strict=True))
     arrays = [_array(taken[place], like, make) for place, like, make in _columns(kind)]
     return pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(kind))
 
 
-def _array(values: tuple[Any, ...], like: str, make: Column) -> pa.Array:
+def _array(values: Values, like: str, make: Column) -> pa.Array:
     """Make a column; many hold one value in all rows of a chunk, which is seen and made faster."""
     first = values[0]
     # Of numbers with a fraction, two that are equal may still differ: 0.0 and -0.0.

@@ -16,7 +16,7 @@ from transforms.flows import signals
 from transforms.flows.signals import Signal
 from transforms.sources import envelope
 from transforms.sources.envelope import KINDS, LISTS, MAPS, AnyEnvelope, Envelope, Peek
-from transforms.sources.mapped import UNNUMBERED, to_event
+from transforms.sources.mapped import MARK, to_event
 from transforms.sources.mapping import Mapping
 from transforms.sources.raw import Bad, Raw
 from transforms.sources.values import (
@@ -36,7 +36,6 @@ WHOLE: Final = ("handover", "forwarded")  # what carries a state or another reco
 EARLIEST_NUMBER: Final = 10**11
 DIGITS: Final = ("number", "text")
 """Columns of texts that a table may hold as whole numbers, as it may ids."""
-MARK: Final = UNNUMBERED[0]
 BEYOND: Final = str(2**63)[:-1]  # in what msgspec says of a number beyond 64 bits
 QUOTING: Final = ("Invalid value", "Invalid enum value")  # how msgspec begins to quote a value
 
@@ -86,7 +85,7 @@ def decode_row(
 ) -> Signal | Bad:
     """Decode a row of a table: of the envelope's columns, else as the mapping says."""
     try:
-        if "type" in row and "messageId" in row:
+        if _is_envelope(row):
             return _signal(msgspec.convert(_envelope(row), AnyEnvelope, strict=False), bounded)
         if mapping is None:
             raise RefusedError("missing", 'it has no columns "type" and "messageId"')
@@ -95,6 +94,16 @@ def decode_row(
         return Bad(file, number, refused.reason, refused.detail)
     except (ValueError, RecursionError, OverflowError) as error:
         return _bad(error, file, number)
+
+
+def has_no_id(raw: Raw, mapping: Mapping | None) -> bool:
+    """Tell whether a record is a row without an id: the event's is a hash, to be ``numbered``."""
+    nameless = mapping is not None and mapping.id is None
+    return nameless and not isinstance(raw.body, bytes) and not _is_envelope(raw.body)
+
+
+def _is_envelope(row: dict[str, Any]) -> bool:
+    return "type" in row and "messageId" in row
 
 
 def _envelope(row: dict[str, Any]) -> dict[str, Any]:

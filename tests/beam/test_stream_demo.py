@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.stream_options import TO_TABLES
-from tests.kit.stream_demo import SPACE, UNTIL, clear, control_log, demo, published_id, purchases
+from tests.kit.stream_demo import SPACE, UNTIL, clear, control_log, demo, purchases
 from tests.packaging.repository import ROOT
 from transforms.catalogs import FollowedLogs
 from transforms.flows import outputs
@@ -78,4 +78,4 @@ def test_only_what_a_demo_wrote_is_deleted(tmp_path: Path) -> None:
 def _received(event):
     import msgspec
 
-    return msgspec.structs.replace(event, id=published_id(event), received=event.time)
+    return msgspec.structs.replace(event, received=event.time)

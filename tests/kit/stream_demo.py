@@ -44,7 +44,6 @@ from transforms.run_flows import Settings
 from transforms.sinks.parts import parts_of
 from transforms.sinks.redis import State, open_states
 from transforms.sources import read
-from transforms.sources.mapped import UNNUMBERED
 from transforms.sources.mapping import load_mapping
 from transforms.sources.pubsub import Received
 from transforms.sources.pubsub_hand import Settings as Subscription
@@ -121,11 +120,6 @@ def control_log(out: Path) -> Path:
     return path
 
 
-def published_id(event: Event) -> str:
-    """Name a row as a publisher would: an id of the reader's own making may not come from outside."""
-    return event.id.removeprefix(UNNUMBERED[0])
-
-
 @contextmanager
 def broker() -> Iterator[PubSubServer]:
     """Run a Pub/Sub server with the topics of the job, and a subscription to each."""
@@ -163,7 +157,7 @@ def publish(events: list[Event]) -> None:
 def _message(event: Event) -> dict[str, Any]:
     body = {
         "type": "track",
-        "messageId": published_id(event),
+        "messageId": event.id,
         "userId": event.user,
         "timestamp": event.time,
         "event": event.name,
@@ -171,7 +165,7 @@ def _message(event: Event) -> dict[str, Any]:
     }
     return {
         "data": msgspec.json.encode(body),
-        "attributes": {"id": published_id(event), "space": SPACE, RECEIPT: str(event.time)},
+        "attributes": {"id": event.id, "space": SPACE, RECEIPT: str(event.time)},
         "ordering_key": event.user,
     }
 

@@ -29,7 +29,7 @@ from tests.kit import drained, streams
 from tests.kit.crowds import SLACK, Crowd, Key, People, Published, fold_all, record_of
 from tests.kit.faulty import GRAIN, rig
 from tests.kit.pubsub_faults import Faults
-from tests.kit.stream_demo import SPACE, UNTIL, control_lines, published_id, purchases
+from tests.kit.stream_demo import SPACE, UNTIL, control_lines, purchases
 from transforms.catalogs import FixedLogs
 from transforms.flows.signals import Event
 from transforms.run_flows import Settings
@@ -63,8 +63,7 @@ class Shop:
         self.end = end + SLACK
         self.logs = FixedLogs({SPACE: control_lines()})
         self.users: list[Key] = sorted({(SPACE, event.user) for event in events})
-        named = (msgspec.structs.replace(event, id=published_id(event)) for event in events)
-        self.records = [record_of(e.time, (SPACE, e.user), e) for e in named if e.time < end]
+        self.records = [record_of(e.time, (SPACE, e.user), e) for e in events if e.time < end]
 
     def pieces(self) -> Iterator[list[Published]]:
         for _, day in groupby(self.records, key=lambda record: record.receipt // DAY):

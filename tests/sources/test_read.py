@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import schemas
-from transforms.decode import decode
+from transforms.decode import decode, has_no_id
 from transforms.flows.signals import Event
 from transforms.sources import SOURCES, read
-from transforms.sources.mapped import numbered, row_hash, unnumbered
+from transforms.sources.mapped import numbered, row_hash
 from transforms.sources.mapping import Mapping, Property, TimeColumn
 from transforms.sources.raw import Bad, Limits, Raw
 
@@ -64,10 +64,9 @@ def ids(*paths: Path, mapping: Mapping | None = MAPPING) -> list[str]:
             assert isinstance(raw, Raw)
             event = decode(raw, mapping)
             assert isinstance(event, Event)
-            row = unnumbered(event.id)
-            if row is not None:
-                seen[row] += 1
-            found.append(event.id if row is None else numbered(row, seen[row]))
+            nameless = has_no_id(raw, mapping)
+            seen[event.id] += nameless
+            found.append(numbered(event.id, seen[event.id]) if nameless else event.id)
     return sorted(found)
 
 

@@ -16,7 +16,7 @@ from transforms.flows.bounds import fits
 from transforms.flows.capturing import values_of
 from transforms.flows.codec import encoded_size
 from transforms.flows.effects import VARIABLES_BOUND, with_template, withheld
-from transforms.flows.ids import digest
+from transforms.flows.ids import short
 from transforms.flows.plan import Node, Plan
 from transforms.flows.run import Data, Run
 from transforms.flows.signals import CallResult
@@ -52,7 +52,7 @@ def run_code(
         session=session.id,
         step=node.name,
         kind="code",
-        target=digest(6, verb.source).hex(),
+        target=short(verb.source).hex(),
         inputs=inputs,
         expires=session.due,
     )

@@ -22,57 +22,57 @@ Order = tuple[int, int, int, str, int]
 
 def soonest(state: State) -> int | None:
     """Return the earliest instant at which something of this user is due, control aside."""
-    found = LAST
-    for session in state.sessions:
-        due, check = session.due, session.check
-        if due is not None and due < found:
-            found = due
-        if check is not None and check < found:
-            found = check
-        for shown in session.promotions:
-            found = min(found, shown.until or LAST, shown.check or LAST)
-    for sent in state.communications:
-        due = sent.due
-        if due is not None and due < found and not sent.stays:
-            found = due
-    for pending in state.pending:
-        due = pending.due
-        if due is not None and due < found:
-            found = due
-    for at in state.checks.values():
-        if at < found:
-            found = at
-    if state.identity is not None:
-        found = min(found, forgets_at(state.identity) or LAST)
-    return None if found == LAST else found
+    at, found = _first(state, LAST - 1)
+    return at if found else None
 
 
 def next_due(catalog: Catalog, state: State, until: int) -> tuple[int, Owed] | None:
     """Return when the first thing is due at or before ``until``, and what, in the order of R1."""
-    at = soonest(state)
+    at, found = _first(state, until)
     effect = catalog.next_effect(state.absorbed, until)
-    if effect is not None and (at is None or effect.at <= at):
+    if effect is not None and (effect.at <= at or not found):
         return effect.at, None
-    if at is None or at > until:
-        return None
-    found = _due_at(state, at)
-    if len(found) == 1:
-        return at, found[0]
+    if len(found) < 2:
+        return (at, found[0]) if found else None
     flows = catalog.at(at).by_number
     return at, min(found, key=lambda due: _order(flows, due))
 
 
-def _due_at(state: State, at: int) -> list[Owed]:
+def _first(state: State, until: int) -> tuple[int, list[Owed]]:
+    """Return the earliest instant up to ``until`` at which things are due, and all of these."""
+    at = until
     found: list[Owed] = []
-    if state.identity is not None and forgets_at(state.identity) == at:
-        found.append(state.identity)
+    for session in state.sessions:
+        due = _due_of(session)
+        if due <= at:
+            at, found = due, [*found, session] if due == at else [session]
+    for sent in state.communications:
+        planned = sent.due
+        if planned is not None and planned <= at and not sent.stays:
+            at, found = planned, [*found, sent] if planned == at else [sent]
+    for pending in state.pending:
+        fires = pending.due
+        if fires is not None and fires <= at:
+            at, found = fires, [*found, pending] if fires == at else [pending]
     for audience, check in state.checks.items():
-        if check == at:
-            found.append(audience)
-    found += [s for s in state.sessions if s.due == at or s.check == at or _turns(s, at)]
-    found += [sent for sent in state.communications if sent.due == at and not sent.stays]
-    found += [pending for pending in state.pending if pending.due == at]
-    return found
+        if check <= at:
+            at, found = check, [*found, audience] if check == at else [audience]
+    identity = state.identity
+    forgets = None if identity is None else forgets_at(identity)
+    if forgets is not None and forgets <= at:
+        at, found = forgets, [*found, identity] if forgets == at else [identity]
+    return at, found
+
+
+def _due_of(session: Session) -> int:
+    """Return when a session is due: its wait, its conditions, or what it shows; else LAST."""
+    due, check = session.due, session.check
+    first = LAST if due is None else due
+    if check is not None and check < first:
+        first = check
+    for shown in session.promotions:
+        first = min(first, shown.until or LAST, shown.check or LAST)
+    return first
 
 
 def _order(flows: dict[int, FlowView], due: Owed) -> Order:
@@ -91,8 +91,3 @@ def _order(flows: dict[int, FlowView], due: Owed) -> Order:
             return AUDIENCE, 0, 0, "", 0
         case _:
             assert_never(due)
-
-
-def _turns(session: Session, at: int) -> bool:
-    """Tell whether what a slot shows ends, or its condition may change, at an instant."""
-    return any(shown.until == at or shown.check == at for shown in session.promotions)

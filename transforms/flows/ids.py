@@ -13,20 +13,26 @@ SEPARATOR: Final = "\x1f"
 SHORT: Final = 6
 _SAFE: Final = bytes.maketrans(b"+/", b"_~")
 
+# A copy of one that has read nothing takes half the time of a new one.
+_LONG: Final = blake2b(digest_size=12)
+_SHORT: Final = blake2b(digest_size=SHORT)
 
-def digest(size: int, *parts: str) -> bytes:
-    """Hash the parts to ``size`` bytes."""
-    return blake2b(SEPARATOR.join(parts).encode(), digest_size=size).digest()
+
+def digest(text: str) -> bytes:
+    """Hash a text to 96 bits."""
+    hashing = _LONG.copy()
+    hashing.update(text.encode())
+    return hashing.digest()
 
 
 def hashed(*parts: str) -> str:
     """Hash the parts to 24 hex digits."""
-    return digest(12, *parts).hex()
+    return digest(SEPARATOR.join(parts)).hex()
 
 
 def session_id(*parts: str) -> str:
     """Hash the parts to 16 characters, which are safe in addresses and headers: 96 bits."""
-    return b2a_base64(digest(12, *parts), newline=False).translate(_SAFE).decode()
+    return b2a_base64(digest(SEPARATOR.join(parts)), newline=False).translate(_SAFE).decode()
 
 
 def short(text: str) -> bytes:
@@ -34,12 +40,15 @@ def short(text: str) -> bytes:
 
     At the memory's bound of 2,000 ids, one signal in 10^11 is taken for a duplicate.
     """
-    return blake2b(text.encode(), digest_size=SHORT).digest()
+    hashing = _SHORT.copy()
+    hashing.update(text.encode())
+    return hashing.digest()
 
 
 def draw(*parts: str) -> int:
     """Draw a number in 0..9999 that is always the same for the same parts."""
-    return int.from_bytes(digest(8, *parts), "big") % 10_000
+    hashing = blake2b(SEPARATOR.join(parts).encode(), digest_size=8)
+    return int.from_bytes(hashing.digest(), "big") % 10_000
 
 
 def key_text(value: Any) -> str | None:

@@ -16,7 +16,8 @@ from transforms.sources.values import FIRST, LAST, RefusedError, bounded, plain,
 
 Row = dict[str, Any]
 
-UNNUMBERED: Final = "\x1frow:"
+MARK: Final = "\x1f"
+"""Parts what is hashed: no text from outside begins with it."""
 NUMBER: Final = re.compile(r"[-+]?(\d+)(\.\d*)?([eE][-+]?\d{1,3})?|[-+]?\.\d+", re.ASCII)
 TRUE: Final = {"true", "yes", "1", "t", "y"}
 FALSE: Final = {"false", "no", "0", "f", "n"}
@@ -30,23 +31,18 @@ def row_hash(row: Row) -> str:
 
 
 def numbered(row: str, k: int) -> str:
-    """Make the id of the ``k``-th (from 1) of the rows with one hash: the first keeps it.
+    """Make the id of the ``k``-th (from 1) of the rows with one hash: the first keeps that.
 
     Equal rows have equal users, so they may be numbered within a user's group, in any
     order: equal purchases both count, and splitting or shuffling files changes no id.
     """
-    return row if k == 1 else blake2b(f"{row}\x1f{k}".encode(), digest_size=16).hexdigest()
-
-
-def unnumbered(event_id: str) -> str | None:
-    """Give the row's hash if this is the id of a row that is still to be numbered."""
-    return event_id.removeprefix(UNNUMBERED) if event_id.startswith(UNNUMBERED) else None
+    return row if k == 1 else blake2b(f"{row}{MARK}{k}".encode(), digest_size=16).hexdigest()
 
 
 def to_event(row: Row, mapping: Mapping) -> Event:
     """Turn a row into an event; RefusedError says why it cannot be one.
 
-    Without an id column the event's id is the row's hash, marked: see ``unnumbered``.
+    Without an id column the event's id is the row's hash, still to be ``numbered``.
     """
     where = zones.zone(mapping.zone)
     name = mapping.event_value
@@ -69,7 +65,7 @@ def to_event(row: Row, mapping: Mapping) -> Event:
 
 def _id(row: Row, mapping: Mapping) -> str:
     if mapping.id is None:
-        return UNNUMBERED + row_hash(row)
+        return row_hash(row)
     return _text(row, mapping.id)
 
 
@@ -79,7 +75,7 @@ def _text(row: Row, column: str) -> str:
         raise RefusedError("missing", f'column "{column}" is empty')
     if not isinstance(value, str) and isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if not isinstance(value, str) or len(value) > MAX_NAME or value.startswith(UNNUMBERED[0]):
+    if not isinstance(value, str) or len(value) > MAX_NAME or value.startswith(MARK):
         raise RefusedError("invalid", f'column "{column}" is no text of 1 to {MAX_NAME} letters')
     return value
 
