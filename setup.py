@@ -62,7 +62,7 @@ HOT = {
     "transforms/flows": "advance ages answering applying audiences bounds calling capturing carrying catalog channels "
     "codec dates due effects elapsing enrolling entry erasing excluding goals handle identity ids "
     "inbound joining keeping launching loading marks memory merging participants plan reaching react "
-    "results run sending series shelf standing statuses step view visiting whole zones",
+    "results run sending series shelf standing state statuses step view visiting whole zones",
     "transforms/flows/expressions": "changing compiling condition dates decisions getting "
     "relations values",
     "transforms/sources": "csv_rows lines mapped values",

@@ -26,8 +26,9 @@ from transforms.flows.signals import (
     Signal,
     Time,
 )
-from transforms.flows.state import Identity, State
+from transforms.flows.state import State, closed
 from transforms.flows.step import Done, fold
+from transforms.flows.stored import Identity, StoredState
 
 BOUND = 256 * 1024
 WORLDS = 60
@@ -117,13 +118,13 @@ def test_the_handover_may_come_at_any_place(place: int, twice: bool) -> None:
     own = [cart("c2", "kim", 60_000)]
     assert isinstance(told[0], Handover)
 
-    def run(order: list[Signal]) -> tuple[list[bytes], State]:
+    def run(order: list[Signal]) -> tuple[list[bytes], StoredState]:
         keys = Keys(CATALOG)
         for signal in [*own, *order]:
             keys.give(signal)
         blob = keys.states["kim"]
         assert blob is not None
-        return [out.encode(output) for output in keys.outputs], decode(blob)
+        return [out.encode(output) for output in keys.outputs], closed(decode(blob))
 
     order = [*told[1 : place + 1], told[0], *told[place + 1 :]]
     assert run(order + order * twice) == run(told)
@@ -241,7 +242,7 @@ def test_a_handover_is_merged_once() -> None:
     again = msgspec.structs.replace(told[0], received=START + HOUR // 2)  # type: ignore[arg-type]
 
     assert keys.give(again) == ()
-    assert decode(keys.states["kim"] or b"") == decode(before or b"")
+    assert closed(decode(keys.states["kim"] or b"")) == closed(decode(before or b""))
 
 
 def test_an_unread_event_is_not_forwarded() -> None:

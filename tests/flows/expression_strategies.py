@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from transforms.flows.expressions import ast, reads
 from transforms.flows.expressions.operators import COMPARISONS, PARTS, SPANS, TESTS
 from transforms.flows.series import add
-from transforms.flows.state import Series
+from transforms.flows.stored import Series
 from transforms.flows.times import DAY, instant, iso, parse_delay, utc, zone
 from transforms.flows.view import FlowFacts, View
 

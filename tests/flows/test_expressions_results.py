@@ -11,7 +11,7 @@ from transforms.flows.expressions.ast import Expr
 from transforms.flows.expressions.operators import COMPARISONS, RANGES, SPANS, TESTS
 from transforms.flows.expressions.writing import write
 from transforms.flows.series import add
-from transforms.flows.state import Series
+from transforms.flows.stored import Series
 from transforms.flows.times import DAY, instant, parse_delay, utc, zone
 from transforms.flows.view import FlowFacts
 

@@ -16,8 +16,9 @@ from transforms.flows.control import (
 from transforms.flows.due import next_due
 from transforms.flows.publish import InvalidLog, catalog_of, records_of
 from transforms.flows.signals import Command, Event, Time
-from transforms.flows.state import Communication, State
+from transforms.flows.state import State
 from transforms.flows.step import Behind, Done, fold, step
+from transforms.flows.stored import Communication
 
 FLOW = """\
 flow: hello
@@ -165,7 +166,8 @@ def test_numbers_in_ids_sort_as_numbers() -> None:
         Communication(f"x-{n}", "x", 0, 1, 0, START, "log", "planned", START, due=START + 1)
         for n in (10, 2)
     ]
-    state = State(clock=START, absorbed=START, communications=sent)
+    state = State(clock=START, absorbed=START)
+    state.communications = sent
     found = next_due(catalog(), state, START + 1)
 
     assert found is not None

@@ -14,8 +14,8 @@ from transforms.flows.control import Publish, SetGoals, Start, Winner
 from transforms.flows.outputs import Transition
 from transforms.flows.publish import InvalidLog, catalog_of, records_of
 from transforms.flows.signals import Event, Time
-from transforms.flows.state import Presence
 from transforms.flows.step import Done, fold, unheard
+from transforms.flows.stored import Presence
 
 START = 1_770_000_000_000
 MINUTE = 60_000

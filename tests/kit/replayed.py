@@ -42,7 +42,7 @@ def arrived_in_order(signals: list[Signal]) -> Iterator[Signal]:
 
 def _replayed(clean: History, signals: list[Signal], *, audit: bool) -> list[bytes]:
     job = Job(records=(), events=(), until=clean.until, out="", audit=audit)
-    found = in_order([(place, signal) for place, signal in enumerate(signals)], audit)
+    found = in_order([(place << 1, signal) for place, signal in enumerate(signals)], audit)
     return _encoded(fold_user(job, clean.world.catalog(), clean.user, found))
 
 

@@ -64,7 +64,7 @@ def test_a_mutant_is_noticed(mutant: Mutant) -> None:
 
 def test_a_change_that_does_nothing_stays_alive() -> None:
     """A mutant that no scenario notices is told as alive."""
-    ran = mutants.run(made("PARKED = -2", "PARKED = -4"), rows())
+    ran = mutants.run(made("PARKED: Final = -2", "PARKED: Final = -5"), rows())
 
     assert (ran.verdict, ran.played.differs) == (ALIVE, {})
 

@@ -111,7 +111,7 @@ def _events(*arrived: tuple[str, int, int]) -> list[Event]:
 
 def _replayed(tmp_path: Path, found: list[Event], audit: bool) -> list[kit.Record]:
     job = _job(tmp_path / f"out{audit}", audit=audit)
-    batch = Batch(list(found), list(range(len(found))), [], Tally(read=len(found)))
+    batch = Batch(list(found), [n << 1 for n in range(len(found))], [], Tally(read=len(found)))
     known = catalog(job)
     result = run_bucket(job, known, part_of("u1", BUCKETS), [[encode(batch)]])
     rows = []

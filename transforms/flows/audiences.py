@@ -15,7 +15,7 @@ from transforms.flows.outputs import AudienceUpdate
 from transforms.flows.run import Data, Run
 from transforms.flows.series import add
 from transforms.flows.signals import AudienceChange, Event, ProfileChange
-from transforms.flows.state import Series
+from transforms.flows.stored import Series
 
 PROFILE_BOUND: Final = 64 * 1024
 MOST_AUDIENCES: Final = 500

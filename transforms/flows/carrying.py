@@ -17,8 +17,9 @@ from transforms.flows.run import Data, Run
 from transforms.flows.shelf import look_through
 from transforms.flows.signals import Command
 from transforms.flows.standing import say_state
-from transforms.flows.state import Communication, Identity, Session, State
+from transforms.flows.state import Session, State, closed
 from transforms.flows.state_data import from_data, to_data
+from transforms.flows.stored import Communication, Identity
 
 FORMAT: Final = 1
 LARGEST: Final = 256 * 1024
@@ -51,7 +52,7 @@ def import_state(run: Run, order: Command, t: int) -> None:
     except (ValueError, TypeError, msgspec.ValidationError):
         run.reject("invalid_state", t)
         return
-    if data.get("format") != FORMAT or encoded_size(state) > LARGEST:
+    if data.get("format") != FORMAT or encoded_size(closed(state)) > LARGEST:
         run.reject("invalid_state", t)
     elif not _belongs(run, state, data):
         run.reject("other_log", t)

@@ -10,14 +10,15 @@ from typing import Final
 
 import msgspec
 
-from transforms.flows.state import State
+from transforms.flows.state import State, closed, opened
+from transforms.flows.stored import StoredState
 
 VERSION: Final = b"\x01"
 ENDLESS: Final = 1 << 40
 SMALL: Final = 800
 """A state of more bytes is written as it is: a few less would take longer than they are worth."""
 
-FIELDS: Final = len(State.__struct_fields__)
+FIELDS: Final = len(StoredState.__struct_fields__)
 
 
 class UnknownVersion(ValueError):
@@ -25,14 +26,14 @@ class UnknownVersion(ValueError):
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
-_decode_1: Final = msgspec.msgpack.Decoder(State).decode
+_decode_1: Final = msgspec.msgpack.Decoder(StoredState).decode
 
-READERS: Final[dict[int, Callable[[memoryview], State]]] = {1: _decode_1}
+READERS: Final[dict[int, Callable[[memoryview], StoredState]]] = {1: _decode_1}
 
 
 def encode(state: State) -> bytes:
     """Write a state as a blob."""
-    whole = _encode(state)
+    whole = _encode(closed(state))
     if len(whole) > SMALL:
         return VERSION + whole
     spare = _spare(state)
@@ -62,7 +63,7 @@ def decode(blob: bytes) -> State:
     reader = READERS.get(blob[0]) if blob else None
     if reader is None:
         raise UnknownVersion(f"state version {blob[0] if blob else 'none'} is not known")
-    return reader(memoryview(blob)[1:])
+    return opened(reader(memoryview(blob)[1:]))
 
 
 def encoded_size(value: object) -> int:

@@ -15,7 +15,7 @@ from transforms.flows.memory import remember, seen
 from transforms.flows.participants import field_key
 from transforms.flows.plan import Start
 from transforms.flows.run import Data, Run
-from transforms.flows.state import Pending
+from transforms.flows.stored import Pending
 from transforms.flows.times import DAY, local_day, local_midnight, next_occurrence, zone
 
 

@@ -6,7 +6,8 @@ from typing import Final, assert_never
 
 from transforms.flows.catalog import Catalog, FlowView
 from transforms.flows.marks import forgets_at
-from transforms.flows.state import Communication, Identity, Pending, Session, State
+from transforms.flows.state import Session, State
+from transforms.flows.stored import Communication, Identity, Pending
 
 AUDIENCE: Final = 1  # a control record comes before both
 FLOW: Final = 2

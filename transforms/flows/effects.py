@@ -18,7 +18,8 @@ from transforms.flows.participants import write
 from transforms.flows.plan import ON_EXIT, Node, Plan
 from transforms.flows.run import Data, Run
 from transforms.flows.signals import Event, ProfileChange
-from transforms.flows.state import Promotion, Session
+from transforms.flows.state import Session
+from transforms.flows.stored import Promotion
 from transforms.flows.times import after
 
 VARIABLES_BOUND: Final = 32 * 1024

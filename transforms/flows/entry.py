@@ -28,7 +28,8 @@ from transforms.flows.signals import (
     ProfileChange,
     Signal,
 )
-from transforms.flows.state import History, Pending, Session, Visit
+from transforms.flows.state import Session
+from transforms.flows.stored import History, Pending, Visit
 from transforms.flows.times import after, period_start
 from transforms.flows.triggers import OnCombination, OnCommunication, OnProfile, OnTag, Reenter
 
@@ -283,9 +284,6 @@ def try_enter(
         t,
         plan.first,
         t,
-        None,
-        None,
-        0,
         run.held_out(plan),
         kept_fields(run, plan, data),
     )

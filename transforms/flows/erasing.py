@@ -23,7 +23,8 @@ from transforms.flows.signals import (
     Signal,
     encode,
 )
-from transforms.flows.state import Identity, State
+from transforms.flows.state import State
+from transforms.flows.stored import Identity
 
 BY: Final = "by"
 """In the data of an erasure: the key whose erasure this one follows."""

@@ -11,8 +11,9 @@ from transforms.flows.ids import key_text
 from transforms.flows.migrating import go_on, missed, take_along
 from transforms.flows.run import Run, node_of
 from transforms.flows.signals import Command
-from transforms.flows.state import Halt, Session
+from transforms.flows.state import Session
 from transforms.flows.statuses import cancel_key, give_up, restay
+from transforms.flows.stored import Halt
 
 PAUSED, HELD = 1, 2
 WHY = {PAUSED: "paused", HELD: "held"}

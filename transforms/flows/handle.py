@@ -44,8 +44,9 @@ from transforms.flows.signals import (
     Time,
 )
 from transforms.flows.standing import say_state
-from transforms.flows.state import Communication, Identity, Pending, Session
+from transforms.flows.state import Session
 from transforms.flows.statuses import FINAL, cancel_flow, restay
+from transforms.flows.stored import Communication, Identity, Pending
 from transforms.flows.whole import apart
 
 DEEPEST: Final = 16

@@ -19,7 +19,8 @@ from transforms.flows.memory import ENTRY
 from transforms.flows.run import Run
 from transforms.flows.signals import Forwarded, Handover, ProfileChange, Signal, Time
 from transforms.flows.standing import say_state
-from transforms.flows.state import Identity, State
+from transforms.flows.state import State, copied
+from transforms.flows.stored import Identity
 
 MOST_HELD: Final = 100
 MOST_MERGED: Final = 200
@@ -55,9 +56,9 @@ def _hand_over(run: Run, to: str, bypass: bool, t: int) -> None:
     before = state.identity or Identity()
     if before.to is None:
         ties = Identity(held=before.held, merged=before.merged, sources=before.sources)
-        kept = msgspec.structs.replace(
-            state, memory=state.memory[:-ENTRY], identity=None if ties == Identity() else ties
-        )
+        kept = copied(state)
+        kept.memory = state.memory[:-ENTRY]
+        kept.identity = None if ties == Identity() else ties
     else:
         kept = State(clock=t, absorbed=SEALED)
     run.outputs.append(

@@ -7,7 +7,8 @@ from transforms.flows.plan import Node, Plan
 from transforms.flows.run import Data, Run
 from transforms.flows.shelf import KEPT, MONTH, shelve
 from transforms.flows.signals import CommunicationUpdate
-from transforms.flows.state import Communication, Session
+from transforms.flows.state import Session
+from transforms.flows.stored import Communication
 from transforms.flows.verbs import Send, Split
 
 

@@ -15,7 +15,7 @@ from transforms.flows.ids import hashed, short
 from transforms.flows.plan import Plan, Start
 from transforms.flows.run import Run
 from transforms.flows.signals import Enter
-from transforms.flows.state import History
+from transforms.flows.stored import History
 
 MOST_LAUNCHES: Final = 1_000
 Joining = dict[tuple[str, bool], tuple[tuple[FlowView, Start], ...]]

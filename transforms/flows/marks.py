@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from transforms.flows.state import Identity
+from transforms.flows.stored import Identity
 
 MONTH: Final = 30 * 86_400_000
 SEALED: Final = 1 << 53

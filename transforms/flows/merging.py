@@ -32,7 +32,8 @@ from transforms.flows.react import look_again
 from transforms.flows.run import Data, Run, node_of
 from transforms.flows.shelf import KEPT
 from transforms.flows.signals import Handover
-from transforms.flows.state import Communication, Participant, Presence, Session, State
+from transforms.flows.state import Session, State
+from transforms.flows.stored import Communication, Participant, Presence
 from transforms.flows.visiting import wait_on
 
 ON_SESSIONS: Final = frozenset(("stop", "pause", "resume", "migrate", "drain"))

@@ -19,7 +19,8 @@ from transforms.flows.catalog import Effect
 from transforms.flows.plan import END, Node, Plan
 from transforms.flows.react import leave
 from transforms.flows.run import Run
-from transforms.flows.state import Promotion, Session
+from transforms.flows.state import Session
+from transforms.flows.stored import Promotion
 from transforms.flows.times import Delay, after, resolve
 from transforms.flows.visiting import changed as changed_visit
 from transforms.flows.windows import opening

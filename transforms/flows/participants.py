@@ -15,7 +15,8 @@ from transforms.flows.codec import encoded_size
 from transforms.flows.plan import Node, Plan
 from transforms.flows.run import Data, Run
 from transforms.flows.signals import Enter
-from transforms.flows.state import Participant, Session
+from transforms.flows.state import Session
+from transforms.flows.stored import Participant
 from transforms.flows.times import moment_of, utc
 
 STATUS: Final = "status"

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from transforms.flows import state
+from transforms.flows import state, stored
 from transforms.flows.catalog import Catalog
 from transforms.flows.codec import decode
 from transforms.flows.participants import STATUS
@@ -97,7 +97,7 @@ def person_of(catalog: Catalog, user: str, blob: bytes | None) -> Person:
     )
 
 
-def _participant(campaign: str, found: state.Participant) -> Participant:
+def _participant(campaign: str, found: stored.Participant) -> Participant:
     fields = {name: value for name, value in found.data.items() if name != STATUS}
     return Participant(
         campaign=campaign,
@@ -124,7 +124,7 @@ def _session(catalog: Catalog, session: state.Session) -> Session:
     )
 
 
-def _communication(catalog: Catalog, sent: state.Communication) -> Communication:
+def _communication(catalog: Catalog, sent: stored.Communication) -> Communication:
     plan = catalog.plans[sent.flow, sent.version]
     facts = sent.facts
     return Communication(

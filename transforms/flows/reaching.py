@@ -7,7 +7,7 @@ from typing import Final
 from transforms.flows.catalog import Era
 from transforms.flows.plan import Plan
 from transforms.flows.run import Run
-from transforms.flows.state import Communication
+from transforms.flows.stored import Communication
 from transforms.flows.times import period_start
 from transforms.flows.verbs import Send
 from transforms.flows.windows import closing, is_open, opening

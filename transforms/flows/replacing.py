@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from transforms.flows.memory import joined
 from transforms.flows.shelf import look_through
-from transforms.flows.state import Communication, Session, State
+from transforms.flows.state import Session, State
+from transforms.flows.stored import Communication
 
 
 def sessions_of(state: State) -> list[Session]:

@@ -11,7 +11,8 @@ from transforms.flows.plan import Node, Plan
 from transforms.flows.run import Data, Run
 from transforms.flows.series import LARGEST, SCALE
 from transforms.flows.signals import CommunicationUpdate
-from transforms.flows.state import Communication, Session
+from transforms.flows.state import Session
+from transforms.flows.stored import Communication
 
 DATA_BOUND: Final = 4 * 1024
 

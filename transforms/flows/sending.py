@@ -11,7 +11,8 @@ from transforms.flows.outputs import Message
 from transforms.flows.plan import Node, Plan
 from transforms.flows.reaching import address_of, capped, opening_of, reachable, refusal
 from transforms.flows.run import NOTHING, Run
-from transforms.flows.state import Communication, Sent, Session
+from transforms.flows.state import Session
+from transforms.flows.stored import Communication, Sent
 from transforms.flows.times import after, resolve
 from transforms.flows.verbs import Send
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from typing import Final
 
-from transforms.flows.state import Entry, Series
+from transforms.flows.stored import Entry, Series
 
 SCALE: Final = 10_000
 KEPT: Final = 500

@@ -9,7 +9,8 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from transforms.flows.state import Communication, Past, State
+from transforms.flows.state import State
+from transforms.flows.stored import Communication, Past
 
 MONTH: Final = 30 * 86_400_000
 KEPT: Final = 100

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from transforms.flows.state import Communication, Data, Part, State
+from transforms.flows.state import State, closed, opened
+from transforms.flows.stored import Communication, Data, Part, StoredState
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(Communication).decode
@@ -20,13 +21,13 @@ _unpack = msgspec.msgpack.Decoder(Communication).decode
 
 def to_data(state: State) -> Data:
     """Write a state as JSON has it."""
-    found: Data = _plain(state)
+    found: Data = _plain(closed(state))
     return found
 
 
 def from_data(data: Data) -> State:
     """Read a state; raises ValueError or msgspec.ValidationError for what is none."""
-    return msgspec.convert(_shaped(_type_of(State), data), State, str_keys=True)
+    return opened(msgspec.convert(_shaped(_type_of(StoredState), data), StoredState, str_keys=True))
 
 
 def _plain(value: Any) -> Any:

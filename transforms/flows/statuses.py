@@ -16,7 +16,8 @@ from transforms.flows.run import Run
 from transforms.flows.sending import fail_over
 from transforms.flows.shelf import look_through, put_back, shelve, take_down
 from transforms.flows.signals import CommunicationUpdate, ProfileChange
-from transforms.flows.state import Communication, Session
+from transforms.flows.state import Session
+from transforms.flows.stored import Communication
 
 FAILED: Final = frozenset(("failed", "bounced"))
 FINAL: Final = frozenset(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, final
 from zoneinfo import ZoneInfo
 
-from transforms.flows.state import Presence, Series
+from transforms.flows.stored import Presence, Series
 
 Data = dict[str, Any]
 

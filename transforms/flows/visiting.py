@@ -13,7 +13,8 @@ from transforms.flows import model
 from transforms.flows.plan import Plan
 from transforms.flows.run import Run, node_of
 from transforms.flows.signals import Event, Raised
-from transforms.flows.state import Presence, Session
+from transforms.flows.state import Session
+from transforms.flows.stored import Presence
 from transforms.flows.times import Delay, after
 
 GAP: Final = 30 * 60_000

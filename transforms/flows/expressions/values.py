@@ -36,7 +36,7 @@ from transforms.flows.expressions.getting import (
     tag_getter,
 )
 from transforms.flows.expressions.reading import series_key
-from transforms.flows.state import Series
+from transforms.flows.stored import Series
 from transforms.flows.times import after, moment_of
 from transforms.flows.view import View
 
