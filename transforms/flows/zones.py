@@ -54,7 +54,7 @@ def utc() -> ZoneInfo:
     return found
 
 
-def zone(name: str | None, fallback: str | None = None) -> ZoneInfo:
+def zone(name: object, fallback: object = None) -> ZoneInfo:
     """Return the zone called ``name``, else ``fallback``, else UTC; invalid is missing (R16)."""
     for wanted in (name, fallback):
         if isinstance(wanted, str):
