@@ -65,7 +65,7 @@ HOT = {
     "results run sending series shelf standing state statuses step view visiting whole zones",
     "transforms/flows/expressions": "changing compiling condition dates decisions getting "
     "relations values",
-    "transforms/sources": "csv_rows lines mapped values",
+    "transforms/sources": "csv_rows mapped values",
     "transforms": "decode",
     "pipelines": "folding hashes identities ordering reading tables",
 }

@@ -28,7 +28,19 @@ def few_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
+@contextmanager
+def system_memory() -> Iterator[None]:
+    """Let Arrow take its memory from the system: its own pool gives pages back after each chunk."""
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(before)
+
+
 @few_collections()
+@system_memory()
 def run_bucket(
     job: Job, catalog: Catalog, bucket: int, pieces: Iterable[Iterable[bytes]]
 ) -> Result:
@@ -37,8 +49,6 @@ def run_bucket(
     ``pieces`` are ranges of its users' hashes in order, each the batches of that range: only
     one of them is held in memory.
     """
-    # Arrow's own pool would give pages back after each chunk, and ask for them again.
-    pa.set_memory_pool(pa.system_memory_pool())
     tables, tally, users = Tables(Path(job.out), bucket), Tally(), 0
     try:
         for blobs in pieces:

@@ -17,6 +17,7 @@ from transforms.flows.signals import Signal, Time
 from transforms.sources.mapped import numbered
 
 Placed = list[tuple[int, Signal]]
+"""Signals with their places; a place's lowest bit says what it does in a ``Batch``."""
 
 
 def by_user(batch: Batch) -> list[tuple[str, Placed]]:
@@ -70,7 +71,7 @@ def _numbered(placed: Placed) -> list[Signal]:
 def _sorted(found: list[Signal]) -> list[Signal]:
     """Sort; what is of one time, sequence and id by its contents, so that chance has no say."""
     keys = [_key(signal) for signal in found]
-    if all(one < next_one for one, next_one in pairwise(keys)):
+    if all(before < after for before, after in pairwise(keys)):
         return found
     if len(set(keys)) < len(keys):
         return sorted(found, key=lambda signal: (_key(signal), signals.encode(signal)))

@@ -42,7 +42,9 @@ def read_slice(
             PROGRESS.add("read", TICK)
         found = raw if isinstance(raw, Bad) else decode(raw, job.mapping)
         if isinstance(found, Bad):
-            yield from spread.bad(found)
+            batch = spread.bad(found)
+            if batch is not None:
+                yield batch
         elif unheard(catalog, found):
             spread.tally.unread += 1
         elif _known_at(found) >= job.until:
@@ -52,9 +54,9 @@ def read_slice(
         else:
             place = part.file << FILE_BITS | row
             nameless = isinstance(raw, Raw) and has_no_id(raw, job.mapping)
-            full = spread.add(whose, place << 1 | nameless)
-            if full is not None:
-                yield full
+            batch = spread.add(whose, place << 1 | nameless)
+            if batch is not None:
+                yield batch
     spread.tally.read += counted
     PROGRESS.add("read", counted % TICK)
     yield from spread.rest()
@@ -85,11 +87,11 @@ class _Spread:
         batch.places.append(place)
         return self._take(number) if len(signals) >= self.full else None
 
-    def bad(self, bad: Bad) -> Iterator[tuple[int, bytes]]:
+    def bad(self, bad: Bad) -> tuple[int, bytes] | None:
+        """Put a bad record into the first batch; give that if it is full."""
         self.tally.bad += 1
         self.batches[0].bad.append(bad)
-        if len(self.batches[0].bad) >= self.full:
-            yield self._take(0)
+        return self._take(0) if len(self.batches[0].bad) >= self.full else None
 
     def rest(self) -> Iterator[tuple[int, bytes]]:
         self.batches[0].tally.add(self.tally)

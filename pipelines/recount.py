@@ -73,7 +73,8 @@ PARTS: dict[str, tuple[str, ...]] = {
 APART = "case when silent then 'holdout_' else '' end as apart"
 # The values go through Python, once each.
 WORTH = f", {APART}, list_distinct(steps) as places, money(coalesce(value, 0)) as worth"
-# Instants are whole ms here: date_trunc of one with a zone takes five times as long.
+# Instants are whole ms here, never negative: date_trunc of one with a zone takes five times as
+# long.
 # Most rows are moves: they are read once, and counted by minute before all else.
 MOVES = """
     select epoch_ms("at") // 60000 * 60000 as instant, flow, version, step, what,
@@ -83,7 +84,7 @@ MOVES = """
            sum(epoch_ms("at") - epoch_ms(since)) as spent
     from read_parquet({files}, hive_partitioning = false) group by all"""
 RECIPIENTS = """
-    select {window} as win, instant // {long} * {long} as start, flow, version, null as step,
+    select {window} as win, instant // {size} * {size} as start, flow, version, null as step,
            'recipients' as metric, '' as reason, count(distinct user) as total
     from message group by all"""
 MINUTES = """
@@ -92,7 +93,7 @@ MINUTES = """
            sum(amount) as total
     from ({moments}) group by all"""
 SUMS = """
-    select {window} as win, minute // {long} * {long} as start, flow, version, step, metric,
+    select {window} as win, minute // {size} * {size} as start, flow, version, step, metric,
            reason, sum(total) as total
     from minutes group by all"""
 ROWS = """
@@ -111,10 +112,10 @@ def recount(out: Path) -> dict[str, Part]:
         if not parts:
             return {}
         database.execute(MINUTES.format(moments=" union all ".join(parts)))
-        named = [(f"'{window}'", long) for window, long in metrics.WINDOWS.items()]
-        windows = [SUMS.format(window=window, long=long) for window, long in named]
+        named = [(f"'{window}'", size) for window, size in metrics.WINDOWS.items()]
+        windows = [SUMS.format(window=window, size=size) for window, size in named]
         if listed("message", out):
-            windows += [RECIPIENTS.format(window=window, long=long) for window, long in named]
+            windows += [RECIPIENTS.format(window=window, size=size) for window, size in named]
         database.execute(f"create temp table totals as {' union all '.join(windows)}")
         return {kind: _write(database, kind, out) for kind in ("step_metric", "flow_metric")}
 

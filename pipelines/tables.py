@@ -25,6 +25,7 @@ GROUP: Final = 65_536
 CHUNK: Final = 2_048  # so few are still in the processor's cache when they are read again
 UNLIKE: Final = {"id", "user", "session", "communication", "cause", "address", "flows", "data"}
 EMPTY: Final = canonical({}).decode()
+UNEQUAL: Final = ("double", "json")
 Values = tuple[Any, ...]
 Column = Callable[[Values], pa.Array]
 
@@ -115,9 +116,13 @@ def writer(path: Path, kind: str) -> pq.ParquetWriter:
     named = [field.name for field in fields(kind) if field.name not in UNLIKE]
     ranged = [field.name for field in fields(kind) if field.kind in ("time", "long", "double")]
     return pq.ParquetWriter(
-        path, arrow_schema(kind), compression="zstd", store_schema=False, use_dictionary=named,
+        path,
+        arrow_schema(kind),
+        compression="zstd",
+        store_schema=False,
+        use_dictionary=named,
         write_statistics=ranged,
-    )  # fmt: skip
+    )
 
 
 def part_of(path: Path, place: str, rows: int) -> Part:
@@ -132,16 +137,16 @@ def part_of(path: Path, place: str, rows: int) -> Part:
 def to_batch(kind: str, rows: list[Values]) -> pa.RecordBatch:
     """Turn the values of outputs of one kind into columns of its schema."""
     taken = list(zip(*rows, strict=True))
-    arrays = [_array(taken[place], like, make) for place, like, make in _columns(kind)]
+    arrays = [_array(taken[place], field, make) for place, field, make in _columns(kind)]
     return pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(kind))
 
 
-def _array(values: Values, like: str, make: Column) -> pa.Array:
+def _array(values: Values, kind: str, make: Column) -> pa.Array:
     """Make a column; many hold one value in all rows of a chunk, which is seen and made faster."""
     first = values[0]
-    # Of numbers with a fraction, two that are equal may still differ: 0.0 and -0.0.
-    alike = values[-1] is first and (first is None or like != "double")
-    if alike and values.count(first) == len(values):
+    # Equal numbers with a fraction may differ, 0.0 and -0.0, and so may maps that hold them.
+    exact = first is None or first == {} or kind not in UNEQUAL
+    if exact and values[-1] is first and values.count(first) == len(values):
         return pa.repeat(make((first,))[0], len(values))
     return make(values)
 

@@ -146,7 +146,7 @@ ENTERED = """
 REACHED = """
     select flow, step, count(*), count(*) filter (first_arrival)
     from transition where what = 'reached' group by flow, step"""
-# A session's id is its own alone, and its outputs are numbered in theirs.
+# A session's id is its own alone, whatever key it goes to; its outputs are numbered in theirs.
 WAITING = """
     select flow, step, count(*) from (
         select flow, arg_max(step, substr(id, length(session) + 2)::bigint) as step

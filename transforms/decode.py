@@ -97,7 +97,7 @@ def decode_row(
 
 
 def has_no_id(raw: Raw, mapping: Mapping | None) -> bool:
-    """Tell whether a record is a row without an id: the event's is a hash, to be ``numbered``."""
+    """Tell whether a record is a row without an id: that of its event is its hash, to be ``numbered``."""
     nameless = mapping is not None and mapping.id is None
     return nameless and not isinstance(raw.body, bytes) and not _is_envelope(raw.body)
 

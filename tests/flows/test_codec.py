@@ -82,7 +82,8 @@ def full() -> State:
     state.suppressed = [0, -1]
     state.presence = Presence(3, NOW - DAY, NOW - 1, 12)
     state.histories[0].launches = [short("spring")]
-    state.ended = [Session(session_id("old"), 1, 1, "k", NOW, 0, NOW, ended=NOW)]
+    state.ended = [Session(session_id("old"), 1, 1, "k", NOW, 0, NOW)]
+    state.ended[0].ended = NOW
     state.sends = [Sent(NOW, "email", "marketing")]
     state.communications = [
         Communication(

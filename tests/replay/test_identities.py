@@ -169,9 +169,12 @@ def test_an_audit_goes_by_handovers(tmp_path: Path) -> None:
     folder.mkdir()
     events = folder / "events.jsonl"
     events.write_bytes(b"".join(to_envelope(signal) + b"\n" for signal in log))
-    done = kit.replay(folder / "out", events, more=["--shards", "1", "--audit"])
+    done = kit.replay(folder / "out", events, more=["--shards", "1", "--audit", "--json"])
     assert done.code == 0, done.err
 
+    (flow,) = json.loads(done.out)["flows"]
+    assert flow["exits"], "the session ended, under the other key"
+    assert flow["waiting"] == 0
     rows = {
         row["id"] for kind in ("transition", "conversion") for row in kit.rows(folder / "out", kind)
     }

@@ -14,25 +14,24 @@ SHORT: Final = 6
 _SAFE: Final = bytes.maketrans(b"+/", b"_~")
 
 # A copy of one that has read nothing takes half the time of a new one.
-_LONG: Final = blake2b(digest_size=12)
-_SHORT: Final = blake2b(digest_size=SHORT)
-
-
-def digest(text: str) -> bytes:
-    """Hash a text to 96 bits."""
-    hashing = _LONG.copy()
-    hashing.update(text.encode())
-    return hashing.digest()
+_HASH_96: Final = blake2b(digest_size=12)
+_HASH_48: Final = blake2b(digest_size=SHORT)
 
 
 def hashed(*parts: str) -> str:
     """Hash the parts to 24 hex digits."""
-    return digest(SEPARATOR.join(parts)).hex()
+    return _digest(parts).hex()
 
 
 def session_id(*parts: str) -> str:
     """Hash the parts to 16 characters, which are safe in addresses and headers: 96 bits."""
-    return b2a_base64(digest(SEPARATOR.join(parts)), newline=False).translate(_SAFE).decode()
+    return b2a_base64(_digest(parts), newline=False).translate(_SAFE).decode()
+
+
+def _digest(parts: tuple[str, ...]) -> bytes:
+    hashing = _HASH_96.copy()
+    hashing.update(SEPARATOR.join(parts).encode())
+    return hashing.digest()
 
 
 def short(text: str) -> bytes:
@@ -40,7 +39,7 @@ def short(text: str) -> bytes:
 
     At the memory's bound of 2,000 ids, one signal in 10^11 is taken for a duplicate.
     """
-    hashing = _SHORT.copy()
+    hashing = _HASH_48.copy()
     hashing.update(text.encode())
     return hashing.digest()
 

@@ -46,12 +46,15 @@ def add(series: Series, t: int, value: float | None, horizon: int) -> bool:
 def join(series: Series, other: Series) -> None:
     """Add all that another series holds: as if each of its events had been added here (R8)."""
     series.count += other.count
-    if other.first is not None and other.last is not None:
+    if other.first is not None:
         series.first = _least(series.first, other.first)
+    if other.last is not None:
         series.last = _most(series.last, other.last)
     series.total = _bounded(series.total + other.total)
-    if other.low is not None and other.high is not None:
-        series.low, series.high = _least(series.low, other.low), _most(series.high, other.high)
+    if other.low is not None:
+        series.low = _least(series.low, other.low)
+    if other.high is not None:
+        series.high = _most(series.high, other.high)
     series.entries = sorted(series.entries + other.entries)
     for day in other.days:
         _add_day(series.days, day)

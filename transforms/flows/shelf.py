@@ -1,4 +1,4 @@
-"""Messages that left and that no session looks at: kept as bytes, so that they cost little.
+"""Messages that left and that no session looks at: bytes once stored, so that they cost little.
 
 A hundred of them for 30 days (section 9); only a status from outside takes one down.
 """

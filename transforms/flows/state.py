@@ -70,7 +70,6 @@ class Session:
         since: int,
         silent: bool = False,
         entry: Data | None = None,
-        ended: int | None = None,
     ) -> None:
         self.id = name
         self.flow = flow
@@ -92,7 +91,7 @@ class Session:
         self.true: list[int] = []
         self.goals: list[str] = []
         self.promotions: list[Promotion] = []
-        self.ended = ended
+        self.ended: int | None = None
         self.halt: Halt | None = None
         self.message: Data | None = None
         self.ends: int | None = None
@@ -221,7 +220,7 @@ def closed(state: State) -> StoredState:
 
 
 def copied(state: State) -> State:
-    """Make a second working copy, which shares what the first one holds."""
+    """Make a second working copy, which shares all but its sessions with the first."""
     return opened(closed(state))
 
 

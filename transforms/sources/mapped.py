@@ -17,7 +17,7 @@ from transforms.sources.values import FIRST, LAST, RefusedError, bounded, plain,
 Row = dict[str, Any]
 
 MARK: Final = "\x1f"
-"""Parts what is hashed: no text from outside begins with it."""
+"""Stands between what is hashed together: no text from outside begins with it."""
 NUMBER: Final = re.compile(r"[-+]?(\d+)(\.\d*)?([eE][-+]?\d{1,3})?|[-+]?\.\d+", re.ASCII)
 TRUE: Final = {"true", "yes", "1", "t", "y"}
 FALSE: Final = {"false", "no", "0", "f", "n"}
