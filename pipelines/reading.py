@@ -41,10 +41,9 @@ def read_slice(
         if counted % TICK == 0:
             PROGRESS.add("read", TICK)
         found = raw if isinstance(raw, Bad) else decode(raw, job.mapping)
+        full = None
         if isinstance(found, Bad):
-            batch = spread.bad(found)
-            if batch is not None:
-                yield batch
+            full = spread.bad(found)
         elif unheard(catalog, found):
             spread.tally.unread += 1
         elif _known_at(found) >= job.until:
@@ -52,11 +51,11 @@ def read_slice(
         elif (whose := found if job.audit else resolved(job.moves, found)) is None:
             spread.tally.unread += 1
         else:
+            assert isinstance(raw, Raw)
             place = part.file << FILE_BITS | row
-            nameless = isinstance(raw, Raw) and has_no_id(raw, job.mapping)
-            batch = spread.add(whose, place << 1 | nameless)
-            if batch is not None:
-                yield batch
+            full = spread.add(whose, place << 1 | has_no_id(raw, job.mapping))
+        if full is not None:
+            yield full
     spread.tally.read += counted
     PROGRESS.add("read", counted % TICK)
     yield from spread.rest()

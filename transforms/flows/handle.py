@@ -100,10 +100,8 @@ def _fire(run: Run, t: int, what: Owed) -> None:
 
 
 def _fire_session(run: Run, plan: Plan, session: Session, t: int) -> None:
-    if session.promotions:
-        end_promotions(run, plan, session, t)
-    due = session.due
-    if due is not None and due <= t:
+    end_promotions(run, plan, session, t)
+    if session.due is not None and session.due <= t:
         # The exit rules come before the step (section 3): one may become true at this instant.
         if not (plan.exit_conditions and exit_conditions(run, plan, session, t)):
             over(run, plan, session, t)
