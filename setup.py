@@ -59,15 +59,25 @@ TOP_LEVEL = ["towpath", "transforms", "pipelines", "schemas"]
 # What an event costs most in. Compiled, it is the same code, more than twice as fast.
 # Structs stay out of these modules: compiled, they would lose their options.
 HOT = {
-    "transforms/flows": "advance ages answering applying audiences bounds calling capturing carrying catalog channels "
-    "codec dates due effects elapsing enrolling entry erasing excluding goals handle identity ids "
-    "inbound joining keeping launching loading marks memory merging participants plan reaching react "
-    "results run sending series shelf standing state statuses step view visiting whole zones",
-    "transforms/flows/expressions": "changing compiling condition dates decisions getting "
+    "transforms/flows/clock": "zones",
+    "transforms/flows/state": "codec dedupe ids limits sent_archive series tombstones trait_times working",
+    "transforms/flows/expressions": "view",
+    "transforms/flows/expressions/evaluation": "changes compile condition conditions dates names "
     "relations values",
-    "transforms/sources": "csv_rows mapped values",
-    "transforms": "decode",
-    "pipelines": "folding hashes identities ordering reading tables",
+    "transforms/flows/definitions": "channels",
+    "transforms/flows/catalog": "compiled epochs inbound_matchers",
+    "transforms/flows/engine": "context flow_state signal_order step timers",
+    "transforms/flows/engine/entry": "dates decision groups launches participants",
+    "transforms/flows/engine/identity": "erase handover merge state_replacement state_transfer "
+    "user_commands",
+    "transforms/flows/engine/lifecycle": "migrate pause",
+    "transforms/flows/engine/messages": "communications cost delivery_reports inbound plan send_policy "
+    "statuses template_data",
+    "transforms/flows/engine/profile": "apply audiences goals participants visits",
+    "transforms/flows/engine/steps": "advance backfill call_results calls effects enrolling waits",
+    "transforms/sources/files": "csv_rows",
+    "transforms/wire": "decode mapped values",
+    "pipelines/replay": "fold hashes identities order read tables",
 }
 
 

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from benchmarks.yardstick import microseconds
 from towpath.cli import common
-from transforms.decode import decode_json, is_unread
-from transforms.flows.catalog import Catalog
-from transforms.flows.publish import catalog_of, records_of
-from transforms.flows.signals import Event, ProfileChange, Signal
-from transforms.flows.step import Done, fold, step
+from transforms.flows.catalog.control_log import catalog_of, records_of
+from transforms.flows.catalog.epochs import Catalog
+from transforms.flows.engine.step import Done, fold, step
+from transforms.flows.protocol.signals import Event, ProfileChange, Signal
+from transforms.wire.decode import decode_json, is_unread
 
 FLOWS = Path(__file__).parent / "flows"
 START = 1_704_067_200_000

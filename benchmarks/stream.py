@@ -24,10 +24,10 @@ from benchmarks.core import HOUR, MOVES, START, catalog
 from benchmarks.stream_job import job
 from benchmarks.stream_steps import ALARMS, EVENTS, Element, Empty, Flows, Timed, live_state
 from benchmarks.yardstick import microseconds
-from transforms.catalogs import FixedLogs, read_once
-from transforms.flows import control, outputs, signals
-from transforms.flows.signals import Event
-from transforms.flows.step import Done, step
+from transforms.flows.engine.step import Done, step
+from transforms.flows.protocol import control_records, outputs, signals
+from transforms.flows.protocol.signals import Event
+from transforms.hosting.catalogs import FixedLogs, read_once
 
 RUNNER = "BundleBasedDirectRunner"
 SPACE = "bench"
@@ -103,7 +103,7 @@ def spent(users: int, events: int, matching: int, *, collecting: bool) -> Spent:
 
 def log() -> tuple[bytes, ...]:
     """Write the control log of the flows."""
-    return tuple(control.encode_line(record) for record in catalog(MOVES).records)
+    return tuple(control_records.encode_line(record) for record in catalog(MOVES).records)
 
 
 def parts(matching: int) -> dict[str, float]:

@@ -14,11 +14,11 @@ from apache_beam.utils.timestamp import Timestamp
 
 from pipelines.stream import build
 from pipelines.stream_options import Sinks
-from transforms.catalogs import FixedLogs
-from transforms.flows.signals import Event
-from transforms.messages import to_envelope
-from transforms.run_flows import Settings
-from transforms.sources.pubsub import Received
+from transforms.beam.run_flows import Settings
+from transforms.flows.protocol.signals import Event
+from transforms.hosting.catalogs import FixedLogs
+from transforms.sources.pubsub.beam_source import Received
+from transforms.wire.messages import to_envelope
 
 BUNDLE = 5_000
 

@@ -13,9 +13,9 @@ from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec
 from apache_beam.utils.timestamp import Timestamp
 
 from benchmarks.core import HOUR, live
-from transforms.flows import signals
-from transforms.flows.signals import Event
-from transforms.run_flows import Decided, Key, RunFlows
+from transforms.beam.run_flows import Decided, Key, RunFlows
+from transforms.flows.protocol import signals
+from transforms.flows.protocol.signals import Event
 
 EVENTS: list[float] = []
 ALARMS: list[float] = []

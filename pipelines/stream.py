@@ -16,7 +16,6 @@ from apache_beam.transforms import trigger
 from apache_beam.transforms.window import FixedWindows, GlobalWindows
 from apache_beam.utils.timestamp import Duration
 
-from pipelines.counting import COUNTED, LATENESS, CountWindows, paced
 from pipelines.stream_options import (
     TO_TABLES,
     Sinks,
@@ -27,15 +26,16 @@ from pipelines.stream_options import (
     stream_options,
     subscription_of,
 )
-from transforms.catalogs import Catalogs, FollowedLogs
-from transforms.letters import BAD
-from transforms.messages import kind_of
-from transforms.run_flows import Decided, Key, RunFlows, Settings
-from transforms.sinks.bundles import Publish, WriteStates
+from transforms.beam.bundles import Publish, WriteStates
+from transforms.beam.run_flows import Decided, Key, RunFlows, Settings
+from transforms.beam.window_counts import COUNTED, LATENESS, CountWindows, paced
+from transforms.hosting.catalogs import Catalogs, FollowedLogs
+from transforms.hosting.dead_letters import BAD
+from transforms.hosting.receive import Receive
 from transforms.sinks.folders import Table
 from transforms.sinks.windows import WriteManifest, WriteRows
-from transforms.sources.pubsub import read_pubsub
-from transforms.sources.receive import Receive
+from transforms.sources.pubsub.beam_source import read_pubsub
+from transforms.wire.messages import kind_of
 
 LONGEST_LATENESS = 100 * 366 * 86_400
 """Seconds: a receipt is data, and may be years old. No row of the raw tables is left out."""

@@ -13,14 +13,14 @@ import msgspec
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 import schemas
-from pipelines.counting import PACE
 from schemas.wire import Encoding
-from transforms.addresses import PREFIX
-from transforms.flows.catalog import NEVER
+from transforms.beam.window_counts import PACE
+from transforms.flows.catalog.epochs import NEVER
 from transforms.sinks import pubsub
 from transforms.sinks.remote import Remote, place_of
-from transforms.sources.control_log import LOGS
-from transforms.sources.pubsub_hand import Settings as Subscription
+from transforms.sources.control_log.log import LOGS
+from transforms.sources.pubsub.leases import Settings as Subscription
+from transforms.wire.secrets import PREFIX
 
 WHOLE = ("flow_state", "handover", "forwarded", "state_export")
 TO_TABLES = tuple(kind for kind in schemas.OUTPUTS if kind not in WHOLE)

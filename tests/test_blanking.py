@@ -7,8 +7,7 @@ import pyarrow as pa
 import pytest
 
 import schemas
-from transforms.blanking import IDENTIFYING, blanked, identifying
-from transforms.flows.outputs import (
+from transforms.flows.protocol.outputs import (
     AnyOutput,
     Erased,
     FlowState,
@@ -17,7 +16,8 @@ from transforms.flows.outputs import (
     Message,
     Transition,
 )
-from transforms.records import arrow_schema, fields, name_of, to_row
+from transforms.sinks.redaction import IDENTIFYING, blanked, identifying
+from transforms.wire.rows import arrow_schema, fields, name_of, to_row
 
 
 def message(number: int, user: str, at: int) -> Message:

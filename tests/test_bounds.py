@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from transforms.flows.codec import decode
-from transforms.flows.outputs import Communication
-from transforms.flows.publish import catalog_of, records_of
-from transforms.flows.signals import AudienceChange, Enter, Event, ProfileChange, Signal, Time
-from transforms.flows.step import Done, step
+from transforms.flows.catalog.control_log import catalog_of, records_of
+from transforms.flows.engine.step import Done, step
+from transforms.flows.protocol.outputs import Communication
+from transforms.flows.protocol.signals import (
+    AudienceChange,
+    Enter,
+    Event,
+    ProfileChange,
+    Signal,
+    Time,
+)
+from transforms.flows.state.codec import decode
 
 FLOW = """
 flow: many

@@ -10,13 +10,13 @@ import pytest
 
 from tests.kit.histories import history
 from tests.kit.worlds import DAY, world
-from transforms.flows import outputs as out
-from transforms.flows.codec import decode
-from transforms.flows.publish import catalog_of, records_of
-from transforms.flows.signals import Command, Event, Signal, Time
-from transforms.flows.state import closed
-from transforms.flows.state_data import from_data, to_data
-from transforms.flows.step import Done, fold, step
+from transforms.flows.catalog.control_log import catalog_of, records_of
+from transforms.flows.engine.identity.state_data import from_data, to_data
+from transforms.flows.engine.step import Done, fold, step
+from transforms.flows.protocol import outputs as out
+from transforms.flows.protocol.signals import Command, Event, Signal, Time
+from transforms.flows.state.codec import decode
+from transforms.flows.state.working import closed
 
 
 def ran(catalog: Any, state: bytes | None, *given: Signal) -> tuple[bytes | None, list[bytes]]:

@@ -12,15 +12,15 @@ import msgspec
 import pytest
 
 import schemas
-from transforms.decode import decode, decode_json, decode_row, is_unread
-from transforms.flows import signals
-from transforms.flows.reasons import RECORDS
-from transforms.flows.signals import Event
-from transforms.records import canonical
-from transforms.sources.envelope import KINDS, AnyEnvelope
-from transforms.sources.mapping import Mapping, Property, TimeColumn
-from transforms.sources.raw import Bad, Raw, dead_letter
-from transforms.sources.values import EPOCH, MAX_BYTES, MILLISECOND, to_ms
+from transforms.flows.protocol import signals
+from transforms.flows.protocol.reason_codes import RECORDS
+from transforms.flows.protocol.signals import Event
+from transforms.wire.decode import decode, decode_json, decode_row, is_unread
+from transforms.wire.envelope import KINDS, AnyEnvelope
+from transforms.wire.mapping import Mapping, Property, TimeColumn
+from transforms.wire.raw import Bad, Raw, dead_letter
+from transforms.wire.rows import canonical
+from transforms.wire.values import EPOCH, MAX_BYTES, MILLISECOND, to_ms
 
 NOON = 1_714_564_800_000
 BASE = {"messageId": "m1", "userId": "u1", "timestamp": "2024-05-01T12:00:00Z"}

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.test_decode import BASE, bad, line
-from transforms.decode import decode_json
-from transforms.flows import signals
+from transforms.flows.protocol import signals
+from transforms.wire.decode import decode_json
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 from towpath import flow_templates
 from towpath.cli.main import main
 from towpath.scenario_files import ENDING, folder
-from transforms.flows.scenario import read_stories
-from transforms.flows.scenario_play import log_of, play
-from transforms.sandbox import answer
+from transforms.hosting.sandbox import answer
+from transforms.scenarios.grammar import read_stories
+from transforms.scenarios.player import log_of, play
 
 NAMES = flow_templates.names()
 USE_CASES = {

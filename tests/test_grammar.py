@@ -9,10 +9,10 @@ from tests.kit.drawn import holds, may_hold, members
 from tests.kit.persons import person
 from tests.kit.simulate import make
 from tests.kit.worlds import world
-from transforms.flows import control, signals
-from transforms.flows.expressions import parse
-from transforms.flows.model import Flow
-from transforms.flows.spaces import Space
+from transforms.flows.definitions.flow import Flow
+from transforms.flows.definitions.space import Space
+from transforms.flows.expressions.syntax.parse import parse
+from transforms.flows.protocol import control_records, signals
 
 WORLDS = 600
 HISTORIES = 2_000
@@ -44,7 +44,7 @@ def test_worlds_hold_the_whole_language() -> None:
 
 def test_logs_hold_every_record() -> None:
     """Each record of the control log occurs, with each field."""
-    wanted = may_hold(members(control.ControlRecord))
+    wanted = may_hold(members(control_records.ControlRecord))
     seed = 0
     while wanted - UNSAID and seed < WORLDS:
         wanted -= set(holds(world(seed).records))

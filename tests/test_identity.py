@@ -11,12 +11,11 @@ import pytest
 from tests.kit.keys import Keys
 from tests.kit.persons import Person, differences, person, wrong
 from tests.kit.worlds import HOUR, world
-from transforms.flows import codec
-from transforms.flows import outputs as out
-from transforms.flows.codec import decode
-from transforms.flows.control import Stop
-from transforms.flows.publish import catalog_of, records_of
-from transforms.flows.signals import (
+from transforms.flows.catalog.control_log import catalog_of, records_of
+from transforms.flows.engine.step import Done, fold
+from transforms.flows.protocol import outputs as out
+from transforms.flows.protocol.control_records import Stop
+from transforms.flows.protocol.signals import (
     Command,
     Enter,
     Event,
@@ -26,9 +25,10 @@ from transforms.flows.signals import (
     Signal,
     Time,
 )
-from transforms.flows.state import State, closed
-from transforms.flows.step import Done, fold
-from transforms.flows.stored import Identity, StoredState
+from transforms.flows.state import codec
+from transforms.flows.state.codec import decode
+from transforms.flows.state.stored import Identity, StoredState
+from transforms.flows.state.working import State, closed
 
 BOUND = 256 * 1024
 WORLDS = 60

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from transforms.flows.outputs import (
+from transforms.flows.protocol.outputs import (
     AnyOutput,
     Call,
     Cancel,

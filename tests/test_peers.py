@@ -11,7 +11,7 @@ import pytest
 from tests.docs.test_features import missing, titles
 from tests.packaging.repository import ROOT
 
-FOLDER = "tests/scenarios/peers"
+FOLDER = "tests/scenarios/known_pitfalls"
 STORIES = sorted(
     path.relative_to(ROOT).as_posix() for path in (ROOT / FOLDER).glob("*.scenarios.txt")
 )

@@ -5,15 +5,15 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.ordering import in_order
+from pipelines.replay.order import in_order
 from tests.kit.worlds import DAY, EVENTS, HOUR, ZONES, world
-from transforms.flows import outputs as out
-from transforms.flows.scenario_values import Line
-from transforms.flows.signals import AudienceChange, Event, ProfileChange, Signal, Time
-from transforms.flows.step import Done, fold, step
-from transforms.flows.times import zone
-from transforms.flows.transcript import clock, length, value
-from transforms.sandbox import answer
+from transforms.flows.clock.zones import zone
+from transforms.flows.engine.step import Done, fold, step
+from transforms.flows.protocol import outputs as out
+from transforms.flows.protocol.signals import AudienceChange, Event, ProfileChange, Signal, Time
+from transforms.hosting.sandbox import answer
+from transforms.scenarios.transcript import clock, length, value
+from transforms.scenarios.values import Line
 
 USER = "kim"
 AFTER = 10 * DAY

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from transforms import sandbox
-from transforms.flows.load import headline, load_project
-from transforms.flows.outputs import Call
+from transforms.flows.diagnostics import headline
+from transforms.flows.protocol.outputs import Call
+from transforms.flows.reading.project import load_project
+from transforms.hosting import sandbox
 
 GOOD = 'def run(items):\n    return {"total": sum(item["n"] for item in items)}\n'
 
@@ -83,7 +84,7 @@ def test_nothing_gets_out(attack: str) -> None:
 def test_no_clock_and_no_chance() -> None:
     """Two runs in two processes say the same, also of what tells time or draws chance (R4)."""
     text = (
-        "import sys; from transforms import sandbox\n"
+        "import sys; from transforms.hosting import sandbox\n"
         'code = \'import time, random, datetime\\ndef run():\\n    return {"a": [time.time(),'
         ' random.random(), str(datetime.datetime.now()), hash("a"), list({"a", "b", "c"})]}\'\n'
         "print(sandbox.run(code, {}))\n"
@@ -110,7 +111,7 @@ def test_nothing_is_remembered() -> None:
 def test_a_forked_process_says_so() -> None:
     """Where code cannot run, since the process was forked, that is an error and no endless wait."""
     text = (
-        "import os; from transforms import sandbox\n"
+        "import os; from transforms.hosting import sandbox\n"
         "code = 'def run(n):\\n    return {\"n\": n}'\n"
         "print(sandbox.run(code, {'n': 1}), flush=True)\n"
         "child = os.fork()\n"
@@ -172,7 +173,9 @@ def test_a_worker_without_the_extra_stops_before_it_takes_anything() -> None:
     """A log that publishes code is refused as a whole where it cannot run, not user by user."""
     text = (
         "import sys; sys.modules['pydantic_monty'] = None\n"
-        "from transforms import catalogs, sandbox; from transforms.flows import control, publish\n"
+        "from transforms.hosting import catalogs, sandbox\n"
+        "from transforms.flows.protocol import control_records as control\n"
+        "from transforms.flows.catalog import control_log as publish\n"
         "log = publish.records_of({'level': sys.argv[1]}, None, {})\n"
         "try:\n    catalogs.read_once(tuple(map(control.encode_line, log)))\n"
         "except sandbox.MissingSandbox as wrong:\n    print(wrong)"

@@ -8,10 +8,10 @@ import pytest
 
 from towpath.cli.main import main
 from towpath.scenario_files import ENDING, folder
-from transforms.flows.load import headline
-from transforms.flows.scenario import read_stories
-from transforms.flows.scenario_play import log_of, play, told
-from transforms.sandbox import answer
+from transforms.flows.diagnostics import headline
+from transforms.hosting.sandbox import answer
+from transforms.scenarios.grammar import read_stories
+from transforms.scenarios.player import log_of, play, told
 
 HERE = Path(__file__).parent / "scenarios"
 ROOT = Path(__file__).parent.parent

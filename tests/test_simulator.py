@@ -13,7 +13,7 @@ from tests.kit.histories import history
 from tests.kit.invariants import violations
 from tests.kit.simulate import make, problems, repro, tallies
 from tests.kit.worlds import world
-from transforms.flows import outputs as out
+from transforms.flows.protocol import outputs as out
 
 ROOT = Path(__file__).parent.parent
 HISTORIES, CHUNK = 3_000, 250

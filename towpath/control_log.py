@@ -6,10 +6,16 @@ from collections.abc import Iterable
 
 import msgspec
 
-from transforms.flows.control import ControlRecord, Publish, SetSpace, Start, decode_line
-from transforms.flows.load.problems import headline
-from transforms.flows.owners import refuse
-from transforms.flows.publish import InvalidLog, catalog_of
+from transforms.flows.catalog.control_log import InvalidLog, catalog_of
+from transforms.flows.catalog.keyword_owners import refuse
+from transforms.flows.diagnostics import headline
+from transforms.flows.protocol.control_records import (
+    ControlRecord,
+    Publish,
+    SetSpace,
+    Start,
+    decode_line,
+)
 
 Numbered = list[tuple[int, ControlRecord]]
 

@@ -9,7 +9,7 @@ import towpath
 from towpath.cli import common
 from towpath.packing import definitions
 from towpath.scenario_files import ENDING
-from transforms.flows.load import load_project
+from transforms.flows.reading.project import load_project
 
 BLANK = "blank"
 """The template that is nothing but a beginning, and takes a name."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from pipelines.results import Account
+from pipelines.replay.results import Account
 from towpath.lift import Arm, Lift, lift
 from towpath.tables import Tables
 from transforms.metrics import UNIT, money

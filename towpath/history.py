@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from pipelines.buckets import BUCKETS
-from pipelines.hashes import part_of
-from pipelines.results import Account
+from pipelines.replay.buckets import BUCKETS
+from pipelines.replay.hashes import part_of
+from pipelines.replay.results import Account
 from towpath.tables import Tables
 
 KINDS = (

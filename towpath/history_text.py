@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from towpath.history import Entry, History, Pending
-from transforms.flows.reasons import REASONS
-from transforms.flows.times import iso
+from transforms.flows.clock.zones import iso
+from transforms.flows.protocol.reason_codes import REASONS
 
 Paint = Callable[[str, str], str]
 

@@ -10,11 +10,10 @@ from towpath import portable_space
 from towpath.cli import common
 from towpath.portable import Portable
 from towpath.scenario_files import ENDING, MESSAGES, Folder, folder
-from transforms import sandbox
-from transforms.flows.load import Project, load_project
-from transforms.flows.load.project import SPACE
-from transforms.flows.scenario import Stories, read_stories
-from transforms.flows.scenario_play import Unplayable, told
+from transforms.flows.reading.project import SPACE, Project, load_project
+from transforms.hosting import sandbox
+from transforms.scenarios.grammar import Stories, read_stories
+from transforms.scenarios.player import Unplayable, told
 
 
 def pack(place: Path, flows: Iterable[str]) -> Portable:

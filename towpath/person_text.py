@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-from transforms.flows.person import Communication, Participant, Person, Session
-from transforms.flows.transcript import clock, value
+from transforms.flows.engine.profile.profile_view import Communication, Participant, Person, Session
+from transforms.scenarios.transcript import clock, value
 
 
 def to_text(person: Person, where: ZoneInfo) -> str:

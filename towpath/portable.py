@@ -11,9 +11,8 @@ import re
 import msgspec
 import yaml
 
-from transforms.flows.load import Loaded
-from transforms.flows.load.nodes import Mapping, Node, Scalar, Sequence, compose
-from transforms.flows.load.problems import Report, Source
+from transforms.flows.diagnostics import Loaded, Report, Source
+from transforms.flows.reading.nodes import Mapping, Node, Scalar, Sequence, compose
 
 VERSION = 1
 MAX_CHARACTERS = 4 * 1024 * 1024

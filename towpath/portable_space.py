@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 
 import yaml
 
-from transforms.flows.load.nodes import Mapping, Node, Scalar, Sequence, compose
-from transforms.flows.load.problems import Report, Source
+from transforms.flows.diagnostics import Report, Source
+from transforms.flows.reading.nodes import Mapping, Node, Scalar, Sequence, compose
 
 SECTIONS = (
     "channels",

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from pipelines.assuming import DELAYS
-from pipelines.job import Rates
-from transforms.flows.load.nodes import Mapping, Node, Scalar, compose
-from transforms.flows.load.problems import Loaded, Report, Source, suggest
+from pipelines.replay.assumptions import DELAYS
+from pipelines.replay.job import Rates
+from transforms.flows.diagnostics import Loaded, Report, Source, suggest
+from transforms.flows.reading.nodes import Mapping, Node, Scalar, compose
 
 SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,2})?) ?%")
 WHOLE = 10_000

@@ -7,20 +7,21 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from pipelines.identities import find_moves
-from pipelines.job import Job, Rates
-from pipelines.results import ACCOUNT
+from pipelines.replay.identities import find_moves
+from pipelines.replay.job import Job, Rates
+from pipelines.replay.results import ACCOUNT
 from towpath.cli import common
 from towpath.control_log import InvalidLines, check, read_log, with_flows
 from towpath.rates import load_rates
-from transforms import sandbox, sources
-from transforms.flows.control import ControlRecord
-from transforms.flows.load import Problem, Project, load_project
-from transforms.flows.load.project import SPACE
-from transforms.flows.owners import refuse
-from transforms.flows.publish import InvalidLog, catalog_of, records_of
-from transforms.flows.times import instant, utc
-from transforms.sources.mapping import Mapping, load_mapping
+from transforms import sources
+from transforms.flows.catalog.control_log import InvalidLog, catalog_of, records_of
+from transforms.flows.catalog.keyword_owners import refuse
+from transforms.flows.clock.zones import instant, utc
+from transforms.flows.diagnostics import Problem
+from transforms.flows.protocol.control_records import ControlRecord
+from transforms.flows.reading.project import SPACE, Project, load_project
+from transforms.hosting import sandbox
+from transforms.wire.mapping import Mapping, load_mapping
 
 T = TypeVar("T")
 

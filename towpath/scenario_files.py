@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 
 from towpath.cli.common import read_text
-from transforms import sandbox
-from transforms.flows.load import Project, load_project
+from transforms.flows.reading.project import Project, load_project
+from transforms.hosting import sandbox
 
 ENDING = ".scenarios.txt"
 MESSAGES = "messages"

@@ -15,12 +15,12 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from pipelines import job as jobs
-from pipelines.bucket import run_bucket
-from pipelines.buckets import BUCKETS
-from pipelines.job import Job, Slice
-from pipelines.reading import read_slice, slices
-from pipelines.results import Account, Result, begin_run, finish_run, shape_of
+from pipelines.replay import job as jobs
+from pipelines.replay.bucket import run_bucket
+from pipelines.replay.buckets import BUCKETS
+from pipelines.replay.job import Job, Slice
+from pipelines.replay.read import read_slice, slices
+from pipelines.replay.results import Account, Result, begin_run, finish_run, shape_of
 
 LENGTH = struct.Struct("<I")
 MOST = 4096

@@ -13,7 +13,7 @@ from towpath.portable_space import (
     plain,
     root_of,
 )
-from transforms.flows.load.nodes import Mapping, Node, Scalar, Sequence
+from transforms.flows.reading.nodes import Mapping, Node, Scalar, Sequence
 
 
 def merged(here: str, wanted: str) -> str | None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import duckdb
 
-from transforms.records import arrow_schema
-from transforms.sinks.parts import listed
+from transforms.sinks.part_files import listed
+from transforms.wire.rows import arrow_schema
 
 Row = tuple[Any, ...]
 

@@ -14,9 +14,9 @@ from towpath import portable_space
 from towpath.cli import common
 from towpath.packing import definitions
 from towpath.space_merging import merged
-from transforms import sandbox
-from transforms.flows.load import Problem, load_project
-from transforms.flows.load.project import SPACE
+from transforms.flows.diagnostics import Problem
+from transforms.flows.reading.project import SPACE, load_project
+from transforms.hosting import sandbox
 
 
 class Plan(msgspec.Struct, frozen=True, gc=False):

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from towpath.funnel import Week
 from towpath.svg import PALETTE, box, line, picture, shortened, text
-from transforms.flows.times import local, utc
+from transforms.flows.clock.zones import local, utc
 
 WIDTH = 860
 LEFT, RIGHT = 70, 836

@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from transforms.flows.outputs import (
+from transforms.flows.protocol.outputs import (
     AnyOutput,
     Call,
     Communication,

@@ -22,7 +22,7 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from transforms.addresses import address_of
+from transforms.wire.secrets import address_of
 
 T = TypeVar("T")
 Call = tuple[str, Sequence[str | bytes | int]]

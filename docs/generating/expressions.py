@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from docs.generating import markdown
-from transforms.flows.expressions.operators import (
+from transforms.flows.expressions.syntax.operators import (
     ALL,
     FUNCTIONS,
     MOVING,

@@ -8,8 +8,8 @@ from docs.generating import flow_texts as texts
 from docs.generating import markdown
 from docs.generating.schema import Schema, kind, needed
 from docs.generating.trigger_texts import TRIGGERS
-from transforms.flows.json_schema import flow_schema
-from transforms.flows.load.read_waits import AWAITED
+from transforms.authoring.json_schema import flow_schema
+from transforms.flows.reading.waits import AWAITED
 
 HEAD = ("key", "value", "meaning")
 INTRO = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from docs.generating import markdown
 from schemas import METRICS, OUTPUTS
 from schemas import load as load_schema
-from transforms.records import Field, fields
+from transforms.wire.rows import Field, fields
 
 INTRO = """
 Every decision is an output with a permanent id: the same decision has the same id and the same

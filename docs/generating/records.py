@@ -8,9 +8,10 @@ import msgspec
 
 from docs.generating import markdown
 from schemas import load as load_schema
-from transforms.flows import reasons as codes
-from transforms.sources import SOURCES, envelope
-from transforms.sources import mapping as mappings
+from transforms.flows.protocol import reason_codes as codes
+from transforms.sources import SOURCES
+from transforms.wire import envelope
+from transforms.wire import mapping as mappings
 
 
 def reasons() -> str:

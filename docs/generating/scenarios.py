@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from docs.generating import markdown
-from transforms.flows.load.read_waits import STATUSES
-from transforms.flows.scenario import HEADERS
-from transforms.flows.scenario_control import CONTROLS
-from transforms.flows.scenario_kinds import KINDS
+from transforms.flows.reading.waits import STATUSES
+from transforms.scenarios.control_lines import CONTROLS
+from transforms.scenarios.grammar import HEADERS
+from transforms.scenarios.lines import KINDS
 
 INTRO = """
 `NAME.scenarios.txt` stands beside `NAME.yaml` and is played by `towpath test`. A line that begins

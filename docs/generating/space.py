@@ -5,8 +5,8 @@ from __future__ import annotations
 from docs.generating import markdown
 from docs.generating.flow import keys
 from docs.generating.flow_texts import Texts
-from transforms.flows.channels import KINDS
-from transforms.flows.json_schema import space_schema
+from transforms.authoring.json_schema import space_schema
+from transforms.flows.definitions.channels import KINDS
 
 SPACE: Texts = {
     "space": "The name of the space. Ids and draws contain it: another name is another world.",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from docs.generating import markdown
-from transforms.flows.template_language import ENVIRONMENTS, MAX_ITEMS, MAX_LOOPS, MAX_OUTPUT
-from transforms.flows.templates import MAX_CHARACTERS, ROOTS
+from transforms.flows.templates.language import ENVIRONMENTS, MAX_ITEMS, MAX_LOOPS, MAX_OUTPUT
+from transforms.flows.templates.message_template import MAX_CHARACTERS, ROOTS
 
 INTRO = """
 A template is `messages/NAME.liquid`, in [Liquid](https://shopify.github.io/liquid/). Lines

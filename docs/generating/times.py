@@ -6,11 +6,10 @@ from collections.abc import Callable
 from datetime import datetime
 
 from docs.generating import markdown
-from transforms.flows.delays import Delay, Period
-from transforms.flows.moments import Moment
-from transforms.flows.times import iso, parse_delay, parse_moment, parse_period
-from transforms.flows.windows import Window, parse_window
-from transforms.flows.zones import at_local, zone
+from transforms.flows.clock.delays import Delay, Period, parse_delay, parse_period
+from transforms.flows.clock.schedules import Moment, parse_moment
+from transforms.flows.clock.windows import Window, parse_window
+from transforms.flows.clock.zones import at_local, iso, zone
 
 DELAYS: dict[str, str] = {
     "90s": "seconds",

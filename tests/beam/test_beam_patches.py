@@ -6,7 +6,7 @@ import apache_beam as beam
 import pytest
 from apache_beam.runners.worker import statecache
 
-from transforms import beam_patches
+from transforms.beam import state_cache
 
 
 @pytest.fixture(autouse=True)
@@ -16,21 +16,21 @@ def restored(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_installed_version_is_patched() -> None:
     """The version of Beam that is installed is one that the patch was made for."""
-    assert beam.__version__.startswith(beam_patches.VERSIONS)
-    assert beam_patches.patch()
-    assert statecache.get_deep_size is beam_patches.size_of
+    assert beam.__version__.startswith(state_cache.VERSIONS)
+    assert state_cache.patch()
+    assert statecache.get_deep_size is state_cache.size_of
 
 
 def test_another_version_is_left_alone() -> None:
     """On a version that nobody looked at, nothing is replaced."""
     before = statecache.get_deep_size
-    assert not beam_patches.patch("2.78.0")
+    assert not state_cache.patch("2.78.0")
     assert statecache.get_deep_size is before
 
 
 def test_the_cache_keeps_its_bound() -> None:
     """A patched cache drops its oldest entries when the states are over its size."""
-    beam_patches.patch()
+    state_cache.patch()
     cache = statecache.StateCache(10_000)
     for n in range(20):
         cache.put((f"k{n}",), [b"x" * 1000])
@@ -44,6 +44,4 @@ def test_the_cache_keeps_its_bound() -> None:
 def test_sizes_are_near_those_of_beam() -> None:
     """States and lists of states weigh what Beam says they weigh, within a tenth."""
     for value in (b"x" * 300, [b"x" * 300, b"y" * 700], ("a", [b"z" * 5000])):
-        assert beam_patches.size_of(value) == pytest.approx(
-            statecache.get_deep_size(value), rel=0.1
-        )
+        assert state_cache.size_of(value) == pytest.approx(statecache.get_deep_size(value), rel=0.1)

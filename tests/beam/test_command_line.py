@@ -13,12 +13,12 @@ from pipelines.stream import run
 from pipelines.stream_options import StreamOptions, control_of, problems_of, stream_options
 from tests.kit.redis_server import RedisServer
 from tests.kit.reminders import LINES, SPACE
-from transforms.addresses import address_of
-from transforms.catalogs import FollowedLogs
-from transforms.control_redis import open_log
-from transforms.flows import control
-from transforms.sinks.bundles import WriteStates
+from transforms.beam.bundles import WriteStates
+from transforms.flows.protocol import control_records
+from transforms.hosting.catalogs import FollowedLogs
 from transforms.sinks.redis import open_states
+from transforms.sources.control_log.redis import open_log
+from transforms.wire.secrets import address_of
 
 GOOD = {
     "--runner": "PrismRunner",
@@ -125,7 +125,7 @@ def test_an_address_in_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_only_the_name_travels(monkeypatch: pytest.MonkeyPatch) -> None:
     """Control log and states are reached through a variable; what is sent holds its name only."""
-    log = [control.decode_line(line) for line in LINES]
+    log = [control_records.decode_line(line) for line in LINES]
     with RedisServer("valkey") as server:
         monkeypatch.setenv("TOWPATH_TRY", f"{server.url}?space={SPACE}")
         monkeypatch.setenv("TOWPATH_STATES", server.url)

@@ -12,17 +12,17 @@ import pytest
 from pipelines.stream import RunStream
 from tests.kit.reminders import HOUR, LINES, SPACE, TEN, track
 from tests.kit.streams import At, message, run
-from transforms.catalogs import FollowedLogs
-from transforms.flows import control, outputs
-from transforms.run_flows import BehindError, Settings
-from transforms.sources.pubsub import Received
+from transforms.beam.run_flows import BehindError, Settings
+from transforms.flows.protocol import control_records, outputs
+from transforms.hosting.catalogs import FollowedLogs
+from transforms.sources.pubsub.beam_source import Received
 
 
-def grow(path: Path, until: int, *records: control.ControlRecord) -> None:
+def grow(path: Path, until: int, *records: control_records.ControlRecord) -> None:
     """Append as the controller does: first the records, then the instant."""
     with path.open("ab") as file:
         for record in records:
-            file.write(control.encode_line(record) + b"\n")
+            file.write(control_records.encode_line(record) + b"\n")
     path.with_name(path.name + ".complete").write_text(str(until))
 
 
@@ -50,7 +50,7 @@ def found(log: Path, settings: Settings) -> list[outputs.AnyOutput]:
 
 def test_a_worker_waits_for_the_log(log: Path) -> None:
     """What the log does not yet cover waits; a record in it is then obeyed (section 7)."""
-    stop = control.Stop(sequence=99, effective_at=TEN + 1, flow="remind")
+    stop = control_records.Stop(sequence=99, effective_at=TEN + 1, flow="remind")
     controller = threading.Timer(0.5, grow, (log, TEN + 9 * HOUR, stop))
     controller.start()
 

@@ -12,15 +12,16 @@ import pytest
 
 from tests.kit.reminders import HOUR, LINES, LOGS, MINUTE, SLACK, SPACE, TEN
 from tests.kit.streams import At, Collected, Step, counted, run
-from transforms.catalogs import read_once
-from transforms.decode import decode_json
-from transforms.flows import codec, outputs, signals
-from transforms.flows.outputs import DeadLetter
-from transforms.flows.reasons import FAILING
-from transforms.flows.signals import Event, Signal, Time
-from transforms.flows.step import Done, fold
-from transforms.messages import to_envelope
-from transforms.run_flows import Key, RunFlows, Settings
+from transforms.beam.run_flows import Key, RunFlows, Settings
+from transforms.flows.engine.step import Done, fold
+from transforms.flows.protocol import outputs, signals
+from transforms.flows.protocol.outputs import DeadLetter
+from transforms.flows.protocol.reason_codes import FAILING
+from transforms.flows.protocol.signals import Event, Signal, Time
+from transforms.flows.state import codec
+from transforms.hosting.catalogs import read_once
+from transforms.wire.decode import decode_json
+from transforms.wire.messages import to_envelope
 
 LATER = TEN + 3 * HOUR
 END = TEN + 5 * HOUR

@@ -16,12 +16,12 @@ from tests.kit.crowds import Crowd, Key, fold_all
 from tests.kit.faulty import BAD, LEASE_MS, Left, name_of, rig
 from tests.kit.pubsub_faults import Faults
 from tests.kit.redis_server import RedisServer
-from transforms.flows import outputs
-from transforms.flows.outputs import Emitted, FlowState
-from transforms.flows.signals import Signal
-from transforms.messages import to_event, to_message
+from transforms.flows.protocol import outputs
+from transforms.flows.protocol.outputs import Emitted, FlowState
+from transforms.flows.protocol.signals import Signal
 from transforms.sinks.pubsub import KINDS
-from transforms.sources.pubsub_hand import Delivery
+from transforms.sources.pubsub.leases import Delivery
+from transforms.wire.messages import to_event, to_message
 
 pytestmark = pytest.mark.slow
 

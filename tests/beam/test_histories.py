@@ -11,13 +11,13 @@ import pytest
 
 from tests.kit.simulate import PER_WORLD, make
 from tests.kit.streams import At, run
-from transforms.catalogs import FixedLogs
-from transforms.flows import control, outputs, signals
-from transforms.flows.accounting import accounted
-from transforms.flows.signals import Command, Signal, Time
-from transforms.flows.step import Done, step
-from transforms.run_flows import Key, RunFlows, Settings
-from transforms.sandbox import answer
+from transforms.beam.run_flows import Key, RunFlows, Settings
+from transforms.flows.engine.messages.cost import accounted
+from transforms.flows.engine.step import Done, step
+from transforms.flows.protocol import control_records, outputs, signals
+from transforms.flows.protocol.signals import Command, Signal, Time
+from transforms.hosting.catalogs import FixedLogs
+from transforms.hosting.sandbox import answer
 
 COUNT = int(os.environ.get("BEAM_HISTORIES", "200"))
 AT_ONCE = 200
@@ -80,7 +80,10 @@ def test_random_histories_on_beam(first: int) -> None:
     """
     played = [Streamed(seed) for seed in range(first, min(COUNT, first + AT_ONCE))]
     end = max(s.history.until for s in played) + 10_000
-    logs = {s.space: tuple(control.encode_line(r) for r in s.history.world.records) for s in played}
+    logs = {
+        s.space: tuple(control_records.encode_line(r) for r in s.history.world.records)
+        for s in played
+    }
     flows = RunFlows(FixedLogs(logs), Settings(until=end, clock=At()))
 
     found = run(

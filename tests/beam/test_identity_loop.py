@@ -13,16 +13,23 @@ from apache_beam.utils.timestamp import Timestamp
 from tests.kit.pubsub_servers import World, running
 from tests.kit.reminders import DAY, HOUR, LINES, LOGS, MINUTE, SPACE, TEN
 from tests.kit.streams import At, Step, message, run
-from transforms.catalogs import read_once
-from transforms.flows import outputs, signals
-from transforms.flows.identity import looped
-from transforms.flows.signals import Command, Event, Forwarded, Handover, ProfileChange, Signal
-from transforms.flows.step import Done, step
-from transforms.messages import to_signal
-from transforms.run_flows import Decided, Key, RunFlows, Settings
-from transforms.sinks.bundles import Publish
+from transforms.beam.bundles import Publish
+from transforms.beam.run_flows import Decided, Key, RunFlows, Settings
+from transforms.flows.engine.identity.handover import looped
+from transforms.flows.engine.step import Done, step
+from transforms.flows.protocol import outputs, signals
+from transforms.flows.protocol.signals import (
+    Command,
+    Event,
+    Forwarded,
+    Handover,
+    ProfileChange,
+    Signal,
+)
+from transforms.hosting.catalogs import read_once
+from transforms.hosting.receive import Receive
 from transforms.sinks.pubsub import LOOPED
-from transforms.sources.receive import Receive
+from transforms.wire.messages import to_signal
 
 CATALOG = read_once(LINES).catalog
 

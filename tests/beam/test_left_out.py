@@ -14,12 +14,12 @@ from pipelines.stream_options import Sinks
 from tests.kit.pubsub_servers import World, running
 from tests.kit.reminders import HOUR, LOGS, SPACE, TEN, track
 from tests.kit.streams import At, message, run
-from transforms.flows import outputs
-from transforms.flows.outputs import Communication, DeadLetter
-from transforms.messages import from_message
-from transforms.run_flows import Decided, Settings
+from transforms.beam.run_flows import Decided, Settings
+from transforms.flows.protocol import outputs
+from transforms.flows.protocol.outputs import Communication, DeadLetter
 from transforms.sinks.folders import parts_of
-from transforms.sources.pubsub import Received
+from transforms.sources.pubsub.beam_source import Received
+from transforms.wire.messages import from_message
 
 VISITOR = "\N{TEAPOT}" * 256
 """Within the bounds of an event; as a user's key it has more bytes than an ordering key may."""

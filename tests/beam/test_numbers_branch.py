@@ -10,13 +10,13 @@ from typing import Any
 import apache_beam as beam
 import duckdb
 
-from pipelines.counting import PACE
 from pipelines.stream import build
 from pipelines.stream_options import Sinks
 from tests.kit.reminders import DAY, HOUR, LOGS, MINUTE, SPACE, TEN, track
 from tests.kit.streams import At, Elapse, Step, message, run
-from transforms.run_flows import Settings
-from transforms.sources.pubsub import Received
+from transforms.beam.run_flows import Settings
+from transforms.beam.window_counts import PACE
+from transforms.sources.pubsub.beam_source import Received
 
 SEEN: dict[str, list[tuple[Any, ...]]] = {}
 QUERY = """

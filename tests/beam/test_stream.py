@@ -19,19 +19,19 @@ from tests.kit.pubsub_server import PubSubServer
 from tests.kit.pubsub_servers import World
 from tests.kit.redis_server import RedisServer
 from tests.kit.reminders import HOUR, LINES, LOGS, MINUTE, SLACK, SPACE, TEN, track
-from transforms.catalogs import read_once
-from transforms.flows import outputs, signals
-from transforms.flows.signals import Event, Time
-from transforms.flows.step import Done, fold
-from transforms.messages import from_message
+from transforms.beam.run_flows import Settings
+from transforms.flows.engine.step import Done, fold
+from transforms.flows.protocol import outputs, signals
+from transforms.flows.protocol.signals import Event, Time
+from transforms.hosting.catalogs import read_once
 from transforms.metrics import Counts, add
 from transforms.metrics import rows as numbers_of
-from transforms.records import to_row
-from transforms.run_flows import Settings
-from transforms.sinks.parts import listed
+from transforms.sinks.part_files import listed
 from transforms.sinks.redis import open_states
-from transforms.sources.pubsub import Received
-from transforms.sources.pubsub_hand import Settings as Subscription
+from transforms.sources.pubsub.beam_source import Received
+from transforms.sources.pubsub.leases import Settings as Subscription
+from transforms.wire.messages import from_message
+from transforms.wire.rows import to_row
 
 USERS = 12
 END = TEN + 3 * HOUR

@@ -11,10 +11,10 @@ import pytest
 from pipelines.stream_options import TO_TABLES
 from tests.kit.stream_demo import SPACE, UNTIL, clear, control_log, demo, purchases
 from tests.packaging.repository import ROOT
-from transforms.catalogs import FollowedLogs
-from transforms.flows import outputs
-from transforms.flows.signals import Time
-from transforms.flows.step import Done, fold
+from transforms.flows.engine.step import Done, fold
+from transforms.flows.protocol import outputs
+from transforms.flows.protocol.signals import Time
+from transforms.hosting.catalogs import FollowedLogs
 
 USERS = 25
 

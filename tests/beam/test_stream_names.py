@@ -10,7 +10,7 @@ from pipelines.stream import build
 from pipelines.stream_options import Sinks, control_of, topics_of
 from tests.kit.reminders import LOGS, SPACE
 from tests.kit.streams import options
-from transforms.sources.pubsub import Received
+from transforms.sources.pubsub.beam_source import Received
 
 GOLDEN = Path(__file__).parent / "stream_names.txt"
 OF_BEAM = (

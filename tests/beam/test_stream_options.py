@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pipelines.stream_options import StreamOptions, stream_options, subscription_of
-from transforms.flows.catalog import NEVER
-from transforms.sources.pubsub_hand import Delivery, Hand, Settings
+from transforms.flows.catalog.epochs import NEVER
+from transforms.sources.pubsub.leases import Delivery, Hand, Settings
 
 HOUR = 3_600_000
 TOPIC = ["--subscription", "projects/p/subscriptions/s"]

@@ -14,15 +14,15 @@ from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Timestamp
 
 from towpath.scenario_files import ENDING, folder
-from transforms.catalogs import FixedLogs, read_once
-from transforms.flows import control, outputs, signals
-from transforms.flows.accounting import accounted
-from transforms.flows.catalog import NEVER
-from transforms.flows.scenario import read_stories
-from transforms.flows.scenario_play import log_of, play
-from transforms.flows.step import Done, step
-from transforms.run_flows import Decided, Key, RunFlows, Settings
-from transforms.sandbox import answer
+from transforms.beam.run_flows import Decided, Key, RunFlows, Settings
+from transforms.flows.catalog.epochs import NEVER
+from transforms.flows.engine.messages.cost import accounted
+from transforms.flows.engine.step import Done, step
+from transforms.flows.protocol import control_records, outputs, signals
+from transforms.hosting.catalogs import FixedLogs, read_once
+from transforms.hosting.sandbox import answer
+from transforms.scenarios.grammar import read_stories
+from transforms.scenarios.player import log_of, play
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 CODER = TupleCoder((TupleCoder((StrUtf8Coder(), StrUtf8Coder())), BytesCoder()))
@@ -84,7 +84,7 @@ def stories() -> list[Played]:
             log = log_of(read, story, beside.project, beside.texts)
             turns = play(read, story, log, answer)
             name = f"{path.relative_to(SCENARIOS)}:{story.line + 1}"
-            lines = tuple(control.encode_line(record) for record in log)
+            lines = tuple(control_records.encode_line(record) for record in log)
             given = [signal for turn in turns for signal in turn.signals]
             for user in dict.fromkeys(signal.user for signal in given):
                 mine = [signal for signal in given if signal.user == user]

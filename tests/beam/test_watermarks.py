@@ -9,12 +9,12 @@ from __future__ import annotations
 from pipelines.stream import RunStream
 from tests.kit.reminders import DAY, HOUR, LOGS, MINUTE, SLACK, SPACE, TEN, track
 from tests.kit.streams import At, Step, counted, message, run
-from transforms.flows import outputs
-from transforms.run_flows import Settings
-from transforms.sources.pubsub import Received
-from transforms.sources.pubsub_client import receipt
-from transforms.sources.pubsub_hand import Delivery, Hand
-from transforms.sources.pubsub_hand import Settings as Subscription
+from transforms.beam.run_flows import Settings
+from transforms.flows.protocol import outputs
+from transforms.sources.pubsub.beam_source import Received
+from transforms.sources.pubsub.client import receipt
+from transforms.sources.pubsub.leases import Delivery, Hand
+from transforms.sources.pubsub.leases import Settings as Subscription
 
 SECOND = 1000
 NEVER_IDLE = 10**12

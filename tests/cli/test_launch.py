@@ -8,12 +8,12 @@ import msgspec
 import pytest
 
 from towpath.cli.main import main
-from transforms.decode import decode_json
-from transforms.flows.load import load_project
-from transforms.flows.outputs import Done, Rejection, Transition
-from transforms.flows.publish import catalog_of, records_of
-from transforms.flows.signals import Enter
-from transforms.flows.step import fold
+from transforms.flows.catalog.control_log import catalog_of, records_of
+from transforms.flows.engine.step import fold
+from transforms.flows.protocol.outputs import Done, Rejection, Transition
+from transforms.flows.protocol.signals import Enter
+from transforms.flows.reading.project import load_project
+from transforms.wire.decode import decode_json
 
 FLOW = "flow: invited\nenter: [{people: true}]\nsteps: {over: {end: told}}\n"
 SPACE = "space: test\nzone: Europe/Berlin\naudiences: {vip: static}\n"

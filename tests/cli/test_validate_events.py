@@ -12,7 +12,7 @@ import pytest
 import schemas
 from towpath.cli.main import main
 from towpath.cli.validate_events import HELPS
-from transforms.flows.reasons import RECORDS
+from transforms.flows.protocol.reason_codes import RECORDS
 
 GOOD = {
     "type": "track", "messageId": "m1", "userId": "kim", "timestamp": "2026-03-01T09:00:00Z",

@@ -8,7 +8,7 @@ from collections import Counter
 
 from tests.packaging.repository import ROOT
 from towpath.lift import Arm, Lift, lift
-from transforms.flows.ids import draw
+from transforms.flows.state.ids import draw
 
 PURCHASES = ROOT / "towpath" / "sample_data" / "cdnow_purchases.csv.gz"
 SPACES = 40

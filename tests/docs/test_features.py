@@ -11,7 +11,7 @@ import pytest
 from docs.generating import features
 from docs.generating.features import Row, rows
 from tests.packaging.repository import ROOT
-from transforms.flows.scenario import read_stories
+from transforms.scenarios.grammar import read_stories
 
 NUMBERS = {"L": 16, "B": 10, "J": 15, "C": 24, "I": 32, "P": 26}
 ROWS = rows()

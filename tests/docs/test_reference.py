@@ -11,13 +11,14 @@ from docs.generating import flow_texts, problems, records, space, trigger_texts
 from docs.generating.flow import merged
 from schemas import OUTPUTS
 from tests.packaging.repository import ROOT
-from transforms.flows import reasons
-from transforms.flows.json_schema import flow_schema, space_schema
-from transforms.flows.load import load_flow, load_space
-from transforms.flows.load.read_steps import VERBS
-from transforms.flows.load.read_triggers import TRIGGERS
-from transforms.flows.templates import load_template
-from transforms.sources.mapping import load_mapping
+from transforms.authoring.json_schema import flow_schema, space_schema
+from transforms.flows.protocol import reason_codes
+from transforms.flows.reading.flow import load_flow
+from transforms.flows.reading.space import load_space
+from transforms.flows.reading.steps import VERBS
+from transforms.flows.reading.triggers import TRIGGERS
+from transforms.flows.templates.message_template import load_template
+from transforms.wire.mapping import load_mapping
 
 SPACE = """
 channels: {log: {address: user}, email: {address: email}, sms: {address: phone}}
@@ -133,8 +134,8 @@ def test_every_output_has_a_place() -> None:
 
 def test_every_reason_is_given_by_something() -> None:
     """A reason code that nothing gives, in the core or in what is around it, is not on the list."""
-    around = reasons.FAILING | reasons.RECORDS
-    for folder, codes in ((CORE, reasons.REASONS.keys() - around.keys()), (HOST, around)):
+    around = reason_codes.FAILING | reason_codes.RECORDS
+    for folder, codes in ((CORE, reason_codes.REASONS.keys() - around.keys()), (HOST, around)):
         sources = [p.read_text() for p in folder.rglob("*.py") if p.name != "reasons.py"]
         assert [r for r in codes if not any(f'"{r}"' in text for text in sources)] == []
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from transforms.flows.expressions import ast, reads
-from transforms.flows.expressions.operators import COMPARISONS, PARTS, SPANS, TESTS
-from transforms.flows.series import add
-from transforms.flows.stored import Series
-from transforms.flows.times import DAY, instant, iso, parse_delay, utc, zone
-from transforms.flows.view import FlowFacts, View
+from transforms.flows.clock.delays import parse_delay
+from transforms.flows.clock.zones import DAY, instant, iso, utc, zone
+from transforms.flows.expressions.reads import reads
+from transforms.flows.expressions.syntax import ast
+from transforms.flows.expressions.syntax.operators import COMPARISONS, PARTS, SPANS, TESTS
+from transforms.flows.expressions.view import FlowFacts, View
+from transforms.flows.state.series import add
+from transforms.flows.state.stored import Series
 
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Africa/Cairo", "America/St_Johns"]
 HOUR = 3_600_000

@@ -4,27 +4,78 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from transforms.flows import expressions, model, times, windows
-from transforms.flows.plan import keyword
-from transforms.flows.templates import load_template
+from transforms.flows.catalog.compiled import keyword
+from transforms.flows.clock import windows
+from transforms.flows.clock.delays import Delay, longest, parse_delay, parse_period
+from transforms.flows.clock.schedules import parse_moment
+from transforms.flows.clock.zones import DAY
+from transforms.flows.definitions.flow import ExitAudience, ExitEvent, ExitWhen, Schedule
+from transforms.flows.definitions.space import (
+    Agent,
+    Audience,
+    Campaign,
+    Channel,
+    Connection,
+    Destination,
+    Group,
+    Number,
+    Space,
+    Topic,
+)
+from transforms.flows.definitions.triggers import (
+    Limit,
+    OnAudience,
+    OnCall,
+    OnCombination,
+    OnCommunication,
+    OnDate,
+    OnEnter,
+    OnEvent,
+    OnFlow,
+    OnInbound,
+    OnIncoming,
+    OnParticipant,
+    OnPeople,
+    OnProfile,
+    OnSchedule,
+    OnTag,
+    Reenter,
+)
+from transforms.flows.definitions.verbs import (
+    CallApi,
+    CallWebhook,
+    CancelAll,
+    ChangeAudience,
+    EmitEvent,
+    Enroll,
+    EventMatch,
+    ExportFields,
+    Leave,
+    Promote,
+    Update,
+    Wait,
+    WaitWindow,
+)
+from transforms.flows.expressions.syntax.parse import parse
+from transforms.flows.templates.message_template import load_template
 
 CHANNELS = ("email", "sms")
-SPACE = model.Space(
+SPACE = Space(
     channels=(
-        model.Channel("email", "email"),
-        model.Channel("sms", "phone", parts="gsm", tracks=("clicks",)),
+        Channel("email", "email"),
+        Channel("sms", "phone", parts="gsm", tracks=("clicks",)),
     ),
-    agents=(model.Agent("desk", "email"), model.Agent("line", "sms")),
-    numbers=(model.Number("4711", ("sms",), ("sms",)), model.Number("Shop, 2", ("sms",), ())),
-    topics=(model.Topic("marketing"), model.Topic("news", opt_in=True)),
+    agents=(Agent("desk", "email"), Agent("line", "sms")),
+    numbers=(Number("4711", ("sms",), ("sms",)), Number("Shop, 2", ("sms",), ())),
+    topics=(Topic("marketing"), Topic("news", opt_in=True)),
     audiences=(
-        model.Audience("vip", expressions.parse("user.total >= 200")),
-        model.Audience("testers"),
+        Audience("vip", parse("user.total >= 200")),
+        Audience("testers"),
     ),
-    groups=(model.Group("lane"),),
-    campaigns=(model.Campaign("winter", (("size", "number"),), ("new", "done")),),
-    connections=(model.Connection("bureau", "https://api.example.com"),),
-    destinations=(model.Destination("crm", "topic", "leads"),),
+    groups=(Group("lane"),),
+    campaigns=(Campaign("winter", (("size", "number"),), ("new", "done")),),
+    connections=(Connection("bureau", "https://api.example.com"),),
+    destinations=(Destination("crm", "topic", "leads"),),
 )
 TEMPLATES = {name: load_template(name, "Hello").value for name in ("welcome", "offer")}
 
@@ -36,18 +87,14 @@ names = st.from_regex(r"[a-z][a-z0-9_]{0,9}", fullmatch=True)
 keys = st.sampled_from(["n", "first name", "no", "a: b", "Über"]) | names
 zones = st.none() | st.sampled_from(["Europe/Berlin", "UTC"])
 
-delays = st.sampled_from(["30m", "12h", "2d", "1w", "1mo", "2 days at 09:00"]).map(
-    times.parse_delay
-)
+delays = st.sampled_from(["30m", "12h", "2d", "1w", "1mo", "2 days at 09:00"]).map(parse_delay)
 moments = st.sampled_from(
     ["09:00", "daily at 10:00", "mon-fri 09:00", "2026-12-24 09:00", "user.trial_end - 3d at 09:00"]
-).map(times.parse_moment)
+).map(parse_moment)
 dates = st.sampled_from(
     ["user.birthday", "user.birthday - 3d at 09:00", "anniversary of user.birthday at 10:00"]
-).map(times.parse_moment)
-recurring = st.sampled_from(["mon 09:00", "daily at 10:00", "2026-12-24 09:00"]).map(
-    times.parse_moment
-)
+).map(parse_moment)
+recurring = st.sampled_from(["mon 09:00", "daily at 10:00", "2026-12-24 09:00"]).map(parse_moment)
 window = st.sampled_from(["09:00-18:00", "mon-fri 09:00-18:00, sat 10:00-14:00"]).map(
     windows.parse_window
 )
@@ -62,29 +109,29 @@ conditions = st.sampled_from(
         "visit.count >= 3 and visit.last more than 1d ago",
         'user.comment contains "a sentence that is long enough to need more than one line of text"',
     ]
-).map(expressions.parse)
+).map(parse)
 values = st.sampled_from(
     ["user.total", "entry.cart_id", '"warm"', "12", "true", "user.total * 0.1", '["a", "b"]']
-).map(expressions.parse)
-numbers = st.sampled_from(["user.total", "12", "user.total * 0.1"]).map(expressions.parse)
+).map(parse)
+numbers = st.sampled_from(["user.total", "12", "user.total * 0.1"]).map(parse)
 optional_condition = st.none() | conditions
 named = st.dictionaries(keys, values, max_size=3).map(lambda found: tuple(found.items()))
 
-_PLANS = st.sampled_from(['"free"', "12", "user.former_plan"]).map(expressions.parse)
+_PLANS = st.sampled_from(['"free"', "12", "user.former_plan"]).map(parse)
 
 limits = st.builds(
-    model.Limit,
+    Limit,
     st.integers(1, 9),
-    st.sampled_from(["7d", "day", "month"]).map(times.parse_period),
+    st.sampled_from(["7d", "day", "month"]).map(parse_period),
 )
-reenter = st.just(model.Reenter(allowed=False)) | st.builds(
-    model.Reenter,
+reenter = st.just(Reenter(allowed=False)) | st.builds(
+    Reenter,
     st.just(True),
     st.none() | delays,
     st.lists(limits, max_size=2).map(tuple),
 )
 again = st.none() | reenter
-matches = st.builds(model.EventMatch, texts, optional_condition)
+matches = st.builds(EventMatch, texts, optional_condition)
 
 keywords = st.lists(texts, max_size=3, unique_by=keyword).map(
     lambda found: tuple(word.strip() for word in found)
@@ -92,24 +139,24 @@ keywords = st.lists(texts, max_size=3, unique_by=keyword).map(
 places = st.sampled_from([("4711", None), ("Shop, 2", "sms"), (None, "sms")])
 heard = st.none() | st.sampled_from(
     ["message.as_number > 3", 'message.text contains "a" and user.age > 1', "not message.call"]
-).map(expressions.parse)
+).map(parse)
 
 triggers = st.one_of(
     st.builds(
-        lambda words, to, *more: model.OnInbound(words, *to, *more), keywords, places, heard, again
+        lambda words, to, *more: OnInbound(words, *to, *more), keywords, places, heard, again
     ),
-    st.builds(model.OnCall, st.just("4711"), st.none() | st.just("sms"), heard, again),
-    st.builds(model.OnIncoming, st.just("sms"), heard, again),
-    st.builds(model.OnEvent, matches, again),
+    st.builds(OnCall, st.just("4711"), st.none() | st.just("sms"), heard, again),
+    st.builds(OnIncoming, st.just("sms"), heard, again),
+    st.builds(OnEvent, matches, again),
     st.builds(
-        model.OnCombination,
+        OnCombination,
         st.sampled_from(["all", "any", "sequence", "without"]),
         st.lists(matches, min_size=2, max_size=3).map(tuple),
         delays,
         again,
     ),
     st.builds(
-        model.OnProfile,
+        OnProfile,
         names,
         st.none() | _PLANS,
         st.none() | _PLANS,
@@ -117,29 +164,27 @@ triggers = st.one_of(
         optional_condition,
         again,
     ),
-    st.builds(model.OnAudience, st.just("vip"), st.sampled_from(["entered", "left"]), again),
-    st.builds(model.OnDate, dates, st.booleans(), optional_condition, again),
-    st.builds(model.OnSchedule, recurring, st.just("vip"), again),
-    st.builds(model.OnEnter, optional_condition, again),
-    st.builds(model.OnFlow, names, optional_condition, again),
-    st.builds(model.OnTag, texts, st.sampled_from(["added", "removed"]), again),
-    st.builds(
-        model.OnCommunication, st.sampled_from(["updated", "ended"]), optional_condition, again
-    ),
+    st.builds(OnAudience, st.just("vip"), st.sampled_from(["entered", "left"]), again),
+    st.builds(OnDate, dates, st.booleans(), optional_condition, again),
+    st.builds(OnSchedule, recurring, st.just("vip"), again),
+    st.builds(OnEnter, optional_condition, again),
+    st.builds(OnFlow, names, optional_condition, again),
+    st.builds(OnTag, texts, st.sampled_from(["added", "removed"]), again),
+    st.builds(OnCommunication, st.sampled_from(["updated", "ended"]), optional_condition, again),
 )
 launched = st.sampled_from(["member", "launch"])
 predefined = st.one_of(
-    st.builds(model.OnAudience, st.just("vip"), launched, again),
-    st.builds(model.OnTag, texts, launched, again),
-    st.builds(model.OnPeople, again),
+    st.builds(OnAudience, st.just("vip"), launched, again),
+    st.builds(OnTag, texts, launched, again),
+    st.builds(OnPeople, again),
 )
 _JOINED = st.none() | st.sampled_from(
     ["participant.size > 3", 'participant.status == "new"', "participant.size is not set"]
-).map(expressions.parse)
+).map(parse)
 joined = st.one_of(
-    st.builds(model.OnParticipant, st.just("created"), st.none(), st.booleans(), _JOINED, again),
+    st.builds(OnParticipant, st.just("created"), st.none(), st.booleans(), _JOINED, again),
     st.builds(
-        model.OnParticipant,
+        OnParticipant,
         st.just("updated"),
         st.none() | st.sampled_from(["size", "status"]),
         st.just(False),
@@ -148,12 +193,12 @@ joined = st.one_of(
     ),
 )
 exits = st.one_of(
-    st.builds(model.ExitEvent, matches),
-    st.builds(model.ExitWhen, conditions),
-    st.builds(model.ExitAudience, st.just("vip")),
+    st.builds(ExitEvent, matches),
+    st.builds(ExitWhen, conditions),
+    st.builds(ExitAudience, st.just("vip")),
 )
 schedules = st.builds(
-    model.Schedule,
+    Schedule,
     st.none() | st.just("2026-01-01T00:00"),
     st.none() | st.just("2026-12-31"),
     st.sampled_from(["drain", "stop"]),
@@ -172,18 +217,18 @@ _HEADERS = st.dictionaries(
 ).map(lambda found: tuple(found.items()))
 
 updates = st.builds(
-    model.Update,
+    Update,
     _UPDATES,
     st.lists(_TARGETS, max_size=2).map(tuple),
     _INCREMENTS,
     _UPDATES,
     _TAGS,
     _TAGS,
-).filter(lambda verb: verb != model.Update())
+).filter(lambda verb: verb != Update())
 effects = st.one_of(
     updates,
     st.builds(
-        model.CallWebhook,
+        CallWebhook,
         st.just("https://example.com/hook"),
         st.sampled_from(["POST", "PUT"]),
         st.none(),
@@ -191,18 +236,18 @@ effects = st.one_of(
         st.none() | st.sampled_from(sorted(TEMPLATES)),
         named,
     ),
-    st.builds(model.ExportFields, st.just("crm"), named),
-    st.builds(model.ChangeAudience, st.just("testers"), st.booleans()),
-    st.builds(model.EmitEvent, texts, named),
-    st.builds(model.Enroll, names, named),
-    st.builds(model.CancelAll),
-    st.builds(model.Leave, st.lists(names, min_size=1, max_size=3).map(tuple)),
+    st.builds(ExportFields, st.just("crm"), named),
+    st.builds(ChangeAudience, st.just("testers"), st.booleans()),
+    st.builds(EmitEvent, texts, named),
+    st.builds(Enroll, names, named),
+    st.builds(CancelAll),
+    st.builds(Leave, st.lists(names, min_size=1, max_size=3).map(tuple)),
 )
 plain = st.one_of(
     effects,
-    st.builds(model.Wait, delays),
-    st.builds(model.WaitWindow, window),
-    st.builds(model.Promote, texts, texts, st.none() | delays, optional_condition),
+    st.builds(Wait, delays),
+    st.builds(WaitWindow, window),
+    st.builds(Promote, texts, texts, st.none() | delays, optional_condition),
 )
 
 
@@ -216,15 +261,15 @@ _STORES = st.dictionaries(names, st.sampled_from(["a", "a.b[0].c-d"]), max_size=
 )
 
 
-def _month(delay: model.Delay) -> bool:
-    return times.longest(delay) <= 30 * times.DAY
+def _month(delay: Delay) -> bool:
+    return longest(delay) <= 30 * DAY
 
 
 @st.composite
-def _call(draw: st.DrawFn, to: st.SearchStrategy[str]) -> model.CallApi:
+def _call(draw: st.DrawFn, to: st.SearchStrategy[str]) -> CallApi:
     after = draw(st.none() | delays.filter(_month))
     connection = draw(st.none() | st.just("bureau"))
-    return model.CallApi(
+    return CallApi(
         url=draw(st.sampled_from(["/", "/x?y=#1"])) if connection else "https://example.com/hook",
         method=draw(st.sampled_from(["GET", "POST"])),
         connection=connection,

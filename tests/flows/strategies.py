@@ -41,18 +41,53 @@ from tests.flows.part_strategies import (
     window,
     zones,
 )
-from transforms.flows import expressions, model, times
-from transforms.flows.plan import keyword
+from transforms.flows.catalog.compiled import keyword
+from transforms.flows.clock.delays import Delay, longest
+from transforms.flows.clock.zones import DAY
+from transforms.flows.definitions.flow import Flow, Goal, Schedule
+from transforms.flows.definitions.triggers import (
+    OnCall,
+    OnEvent,
+    OnInbound,
+    OnIncoming,
+    Reenter,
+    Trigger,
+)
+from transforms.flows.definitions.verbs import (
+    Branch,
+    CallApi,
+    CaseAudience,
+    CaseCall,
+    CaseEvent,
+    CaseInbound,
+    CaseStatus,
+    CaseWhen,
+    End,
+    If,
+    IfCase,
+    Keywords,
+    MatchMessage,
+    RunCode,
+    Send,
+    Split,
+    Step,
+    Verb,
+    WaitFor,
+    WaitUntil,
+    WaitVisit,
+    Winning,
+)
+from transforms.flows.expressions.syntax.parse import parse
 
 __all__ = ["SPACE", "TEMPLATES", "flows"]
 
 
 @st.composite
-def flows(draw: st.DrawFn) -> model.Flow:
+def flows(draw: st.DrawFn) -> Flow:
     """Draw a flow of up to eight steps, each of which can be reached."""
     goals = draw(
         st.lists(
-            st.builds(model.Goal, names, matches, delays.filter(_short), st.none() | numbers),
+            st.builds(Goal, names, matches, delays.filter(_short), st.none() | numbers),
             max_size=2,
             unique_by=lambda goal: goal.name,
         )
@@ -64,7 +99,7 @@ def flows(draw: st.DrawFn) -> model.Flow:
     exit_names = draw(st.lists(names.filter(lambda n: n not in taken), max_size=2, unique=True))
     enter = tuple(draw(st.lists(ways, min_size=1, max_size=3).filter(_any_entry)))
     enter += tuple(draw(st.lists(predefined, max_size=1)))
-    return model.Flow(
+    return Flow(
         id=draw(names),
         enter=enter,
         steps=steps,
@@ -72,12 +107,12 @@ def flows(draw: st.DrawFn) -> model.Flow:
         priority=draw(st.integers(-5, 5)),
         zone=draw(zones),
         schedule=draw(
-            schedules | st.just(model.Schedule(indefinitely=True)) if _lasts(enter) else schedules
+            schedules | st.just(Schedule(indefinitely=True)) if _lasts(enter) else schedules
         ),
         holdout=draw(st.integers(0, 100)),
         key=draw(st.none() | values),
         simultaneous=draw(st.booleans()),
-        reenter=draw(reenter | st.just(model.Reenter())),
+        reenter=draw(reenter | st.just(Reenter())),
         exit=tuple(draw(st.lists(exits, max_size=2))),
         goals=tuple(goals),
         exit_on_goal=bool(goals) and draw(st.booleans()),
@@ -87,32 +122,32 @@ def flows(draw: st.DrawFn) -> model.Flow:
     )
 
 
-def _any_entry(found: list[model.Trigger]) -> bool:
+def _any_entry(found: list[Trigger]) -> bool:
     """Tell whether the entry may have any fields: those of what users send are known."""
-    sent = (model.OnInbound, model.OnCall, model.OnIncoming)
+    sent = (OnInbound, OnCall, OnIncoming)
     return not all(isinstance(trigger, sent) for trigger in found)
 
 
-def _lasts(enter: tuple[model.Trigger, ...]) -> bool:
+def _lasts(enter: tuple[Trigger, ...]) -> bool:
     """Tell whether a flow may run indefinitely: an event, at least, lets users in at any time."""
-    return any(isinstance(trigger, model.OnEvent) for trigger in enter)
+    return any(isinstance(trigger, OnEvent) for trigger in enter)
 
 
-def _short(delay: model.Delay) -> bool:
-    return times.longest(delay) < 100 * times.DAY
+def _short(delay: Delay) -> bool:
+    return longest(delay) < 100 * DAY
 
 
-def _chain(found: list[str], verbs: list[model.Verb]) -> tuple[model.Step, ...]:
+def _chain(found: list[str], verbs: list[Verb]) -> tuple[Step, ...]:
     return tuple(
-        model.Step(name, verb, then) for name, verb, then in zip_longest(found, verbs, found[1:])
+        Step(name, verb, then) for name, verb, then in zip_longest(found, verbs, found[1:])
     )
 
 
 @st.composite
-def _steps(draw: st.DrawFn) -> tuple[model.Step, ...]:
+def _steps(draw: st.DrawFn) -> tuple[Step, ...]:
     found = draw(st.lists(names, min_size=1, max_size=8, unique=True))
     wanted = set(found[1:])
-    steps: list[model.Step] = []
+    steps: list[Step] = []
     for number, name in enumerate(found):
         step = draw(_step(name, found[number + 1 :], wanted, [s.name for s in steps if _sends(s)]))
         wanted -= {step.then, *_branches(step.verb)}
@@ -120,27 +155,27 @@ def _steps(draw: st.DrawFn) -> tuple[model.Step, ...]:
     return tuple(steps)
 
 
-def _sends(step: model.Step) -> bool:
-    return isinstance(step.verb, model.Send)
+def _sends(step: Step) -> bool:
+    return isinstance(step.verb, Send)
 
 
-def _branches(verb: model.Verb) -> set[str | None]:
+def _branches(verb: Verb) -> set[str | None]:
     match verb:
-        case model.If(cases, otherwise) | model.MatchMessage(cases, otherwise):
+        case If(cases, otherwise) | MatchMessage(cases, otherwise):
             return {*(case.then for case in cases), otherwise}
-        case model.Split(branches):
+        case Split(branches):
             return {branch.then for branch in branches}
-        case model.WaitFor(cases=cases, timeout_then=late):
+        case WaitFor(cases=cases, timeout_then=late):
             return {*(case.then for case in cases), late}
-        case model.WaitUntil(missing=missing):
+        case WaitUntil(missing=missing):
             return {missing}
-        case model.WaitVisit(gone=gone):
+        case WaitVisit(gone=gone):
             return {gone}
-        case model.Send(branches=reasons):
+        case Send(branches=reasons):
             return {to for _, to in reasons}
-        case model.CallApi(timeout_then=late, error=failed):
+        case CallApi(timeout_then=late, error=failed):
             return {late, failed}
-        case model.RunCode(error=failed):
+        case RunCode(error=failed):
             return {failed}
         case _:
             return set()
@@ -149,10 +184,10 @@ def _branches(verb: model.Verb) -> set[str | None]:
 @st.composite
 def _step(
     draw: st.DrawFn, name: str, later: list[str], wanted: set[str], senders: list[str]
-) -> model.Step:
+) -> Step:
     """Draw a step that leads to the next one, unless an earlier one does so."""
     if not later:
-        return model.Step(name, draw(plain | st.builds(model.End, names)))
+        return Step(name, draw(plain | st.builds(End, names)))
     free = later[0] not in wanted
     to = st.sampled_from(later)
     first = draw(to) if free else later[0]
@@ -160,101 +195,99 @@ def _step(
     kinds += ["end"] if free else []
     match draw(st.sampled_from(kinds)):
         case "plain":
-            return model.Step(name, draw(plain), first)
+            return Step(name, draw(plain), first)
         case "until":
             past = draw(st.sampled_from(["go", "exit"]))
-            return model.Step(
-                name, model.WaitUntil(draw(moments), past, draw(st.none() | to)), first
-            )
+            return Step(name, WaitUntil(draw(moments), past, draw(st.none() | to)), first)
         case "visit":
             exact = draw(delays.filter(lambda delay: delay.ms))
-            return model.Step(name, model.WaitVisit(exact, draw(st.none() | to)), first)
+            return Step(name, WaitVisit(exact, draw(st.none() | to)), first)
         case "for":
-            return model.Step(name, draw(_wait_for(first, to, name, senders)))
+            return Step(name, draw(_wait_for(first, to, name, senders)))
         case "if":
-            ways = draw(st.lists(st.builds(model.IfCase, conditions, to), min_size=1, max_size=3))
-            return model.Step(name, model.If(tuple(ways), first))
+            ways = draw(st.lists(st.builds(IfCase, conditions, to), min_size=1, max_size=3))
+            return Step(name, If(tuple(ways), first))
         case "match":
             words = draw(st.lists(texts, min_size=1, max_size=3, unique_by=keyword))
-            found = [model.Keywords((word.strip(),), draw(to)) for word in words]
-            found += [model.Keywords((), draw(to))] if draw(st.booleans()) else []
-            return model.Step(name, model.MatchMessage(tuple(found), first))
+            found = [Keywords((word.strip(),), draw(to)) for word in words]
+            found += [Keywords((), draw(to))] if draw(st.booleans()) else []
+            return Step(name, MatchMessage(tuple(found), first))
         case "split":
-            return model.Step(name, draw(_split(first, to)))
+            return Step(name, draw(_split(first, to)))
         case "send":
-            return model.Step(name, draw(_send(to)), first)
+            return Step(name, draw(_send(to)), first)
         case "call":
-            return model.Step(name, draw(_call(to)), first)
+            return Step(name, draw(_call(to)), first)
         case "code":
             failed, source = draw(st.none() | to), draw(st.sampled_from(CODES))
-            return model.Step(name, model.RunCode(source, draw(_INPUTS), failed), first)
+            return Step(name, RunCode(source, draw(_INPUTS), failed), first)
         case _:
-            return model.Step(name, model.End(draw(names)))
+            return Step(name, End(draw(names)))
 
 
 @st.composite
 def _wait_for(
     draw: st.DrawFn, first: str, to: st.SearchStrategy[str], itself: str, senders: list[str]
-) -> model.WaitFor:
+) -> WaitFor:
     timeout = draw(st.none() | delays)
     kinds = [
-        st.builds(model.CaseEvent, matches, to | st.just(itself)),
-        st.builds(model.CaseWhen, conditions, to),
-        st.builds(model.CaseAudience, st.just("vip"), st.sampled_from(["entered", "left"]), to),
+        st.builds(CaseEvent, matches, to | st.just(itself)),
+        st.builds(CaseWhen, conditions, to),
+        st.builds(CaseAudience, st.just("vip"), st.sampled_from(["entered", "left"]), to),
     ]
     kinds += [
         st.builds(
-            lambda words, place, *more: model.CaseInbound(words, *place, *more),
+            lambda words, place, *more: CaseInbound(words, *place, *more),
             keywords,
             places,
             heard,
             to,
         ),
-        st.builds(model.CaseCall, st.none() | st.just("4711"), st.just("sms"), heard, to),
+        st.builds(CaseCall, st.none() | st.just("4711"), st.just("sms"), heard, to),
     ]
     if senders:
         status = st.sampled_from(["opened", "clicked"])
-        asked = optional_condition | st.just(expressions.parse("communication.duration > 3"))
-        kinds.append(st.builds(model.CaseStatus, status, st.sampled_from(senders), to, asked))
+        asked = optional_condition | st.just(parse("communication.duration > 3"))
+        kinds.append(st.builds(CaseStatus, status, st.sampled_from(senders), to, asked))
     cases = draw(st.lists(st.one_of(kinds), max_size=2))
     restart = timeout is not None and draw(st.booleans())
     if restart:
-        heard_again = [model.CaseInbound(("go on",), "4711"), model.CaseCall(channel="sms")]
-        cases.append(draw(st.builds(model.CaseEvent, matches) | st.sampled_from(heard_again)))
+        heard_again = [CaseInbound(("go on",), "4711"), CaseCall(channel="sms")]
+        cases.append(draw(st.builds(CaseEvent, matches) | st.sampled_from(heard_again)))
     if timeout is None or not cases:
-        cases.append(model.CaseEvent(draw(matches), first))
+        cases.append(CaseEvent(draw(matches), first))
     rank = timeout is not None and draw(st.booleans())
-    return model.WaitFor(tuple(cases), timeout, first if timeout else None, rank, restart)
+    return WaitFor(tuple(cases), timeout, first if timeout else None, rank, restart)
 
 
 @st.composite
-def _split(draw: st.DrawFn, first: str, to: st.SearchStrategy[str]) -> model.Split:
+def _split(draw: st.DrawFn, first: str, to: st.SearchStrategy[str]) -> Split:
     labels = draw(st.lists(names, min_size=1, max_size=4, unique=True))
     shares = [100 // len(labels)] * len(labels)
     shares[0] += 100 - sum(shares)
     held = draw(st.booleans()) and len(labels) > 1
     ways = [first, *(draw(to) for _ in labels[1:])]
-    branches = [model.Branch(n, s, False, w) for n, s, w in zip(labels, shares, ways, strict=True)]
+    branches = [Branch(n, s, False, w) for n, s, w in zip(labels, shares, ways, strict=True)]
     if held:
-        branches[-1] = model.Branch(labels[-1], shares[-1], True, draw(st.none() | to))
+        branches[-1] = Branch(labels[-1], shares[-1], True, draw(st.none() | to))
     won = st.builds(
-        model.Winning, st.sampled_from(("opened", "clicked")), st.integers(1, 999), st.just(90)
+        Winning, st.sampled_from(("opened", "clicked")), st.integers(1, 999), st.just(90)
     )
     best = draw(st.none() | won)
     if best is not None and draw(st.booleans()):
         branches[0] = msgspec.structs.replace(branches[0], rest=True, holdout=False)
-    return model.Split(tuple(branches), draw(st.booleans()), best)
+    return Split(tuple(branches), draw(st.booleans()), best)
 
 
 @st.composite
-def _send(draw: st.DrawFn, to: st.SearchStrategy[str]) -> model.Send:
+def _send(draw: st.DrawFn, to: st.SearchStrategy[str]) -> Send:
     reasons = ("no_consent", "no_address", "expired", "capped")
     chosen = draw(st.sets(st.sampled_from(reasons), max_size=2))
     failover = tuple(draw(st.lists(st.sampled_from(CHANNELS), max_size=1)))
     channel = draw(st.sampled_from(CHANNELS))
     known = {"email": ("email", "desk"), "sms": ("sms", "line")}
     fitting = [known[name] for name in dict.fromkeys((channel, *failover))]
-    return model.Send(
+    return Send(
         channel=channel,
         template=draw(st.sampled_from(sorted(TEMPLATES))),
         data=draw(named),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from transforms.flows.accounting import accounted
-from transforms.flows.outputs import AnyOutput, Communication
-from transforms.flows.publish import catalog_of, records_of
-from transforms.flows.signals import Event, ProfileChange
-from transforms.flows.step import Done, fold
+from transforms.flows.catalog.control_log import catalog_of, records_of
+from transforms.flows.engine.messages.cost import accounted
+from transforms.flows.engine.step import Done, fold
+from transforms.flows.protocol.outputs import AnyOutput, Communication
+from transforms.flows.protocol.signals import Event, ProfileChange
 
 FLOW = """
 flow: telling

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from transforms.flows.ages import UNKNOWN, ages_of, stamp, told
+from transforms.flows.state.trait_times import UNKNOWN, ages_of, stamp, told
 
 NOW = 1_770_000_000_000
 

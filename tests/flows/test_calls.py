@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from transforms import sandbox
-from transforms.flows import outputs as out
-from transforms.flows.catalog import Catalog
-from transforms.flows.publish import catalog_of, records_of
-from transforms.flows.reasons import REASONS
-from transforms.flows.signals import CallResult, Event, Signal, Time
-from transforms.flows.step import Done, step
+from transforms.flows.catalog.control_log import catalog_of, records_of
+from transforms.flows.catalog.epochs import Catalog
+from transforms.flows.engine.step import Done, step
+from transforms.flows.protocol import outputs as out
+from transforms.flows.protocol.reason_codes import REASONS
+from transforms.flows.protocol.signals import CallResult, Event, Signal, Time
+from transforms.hosting import sandbox
 
 START = 1_772_352_000_000
 MINUTE = 60_000

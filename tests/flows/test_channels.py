@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from transforms.flows import model
-from transforms.flows.channels import KINDS, agent_of, tracking_of
-from transforms.flows.load import load_space
+from transforms.flows.definitions.channels import KINDS, agent_of, tracking_of
+from transforms.flows.definitions.space import Channel
+from transforms.flows.definitions.verbs import Send
+from transforms.flows.reading.space import load_space
 
 TWELVE = "email sms mms push in_app voice whatsapp telegram viber messenger line web".split()
 
 
-def channel(text: str, agents: str = "") -> model.Channel:
+def channel(text: str, agents: str = "") -> Channel:
     """Read the one channel of a space."""
     found = load_space("space.yaml", f"channels: {{{text}}}\nagents: {{{agents}}}")
     assert found.value is not None
@@ -44,8 +45,8 @@ def test_what_is_said_goes_before_the_kind() -> None:
 def test_who_sends_and_what_is_tracked() -> None:
     """C15, I31: the step goes before the channel; what a channel cannot tell of is left out."""
     sms = channel("sms: {agent: desk, track: [clicks], links: short}", "desk: {channel: sms}")
-    plain, bare = model.Send("sms", "t"), model.Send("sms", "t", track=(), links="whole")
-    both = model.Send("email", "t", agents=(("sms", "line"),), track=("opens", "clicks"))
+    plain, bare = Send("sms", "t"), Send("sms", "t", track=(), links="whole")
+    both = Send("email", "t", agents=(("sms", "line"),), track=("opens", "clicks"))
 
     assert (agent_of(plain, "sms", sms), agent_of(both, "sms", sms)) == ("desk", "line")
     assert tracking_of(plain, sms) == {"clicks": True, "links": "short"}

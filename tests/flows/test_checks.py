@@ -8,13 +8,14 @@ from __future__ import annotations
 import pytest
 
 from tests.flows.test_load import SPACE, TEMPLATES
-from transforms.flows import model
-from transforms.flows.load import load_flow, load_space
+from transforms.flows.definitions.space import Space, Template
+from transforms.flows.reading.flow import load_flow
+from transforms.flows.reading.space import load_space
 
 SEND = "{send: log, template: hello"
 
 
-def codes(steps: str, head: str = "enter: [{event: A}]", space: model.Space = SPACE) -> list[str]:
+def codes(steps: str, head: str = "enter: [{event: A}]", space: Space = SPACE) -> list[str]:
     """Load a flow of these steps; give the codes of its problems in order of their places."""
     text = f"flow: t\n{head}\nsteps:\n{steps}"
     return [problem.code for problem in load_flow("t.yaml", text, space, TEMPLATES).problems]
@@ -210,7 +211,7 @@ def test_declared_names_are_checked(head: str, found: list[str]) -> None:
 def test_template_data() -> None:
     """What a template reads must be in the step's data, the entry, the session or the traits."""
     read = (("data", "a"), ("entry", "total", "x"), ("session", "n"), ("user", "plan"), ("now",))
-    templates = {"hello": model.Template("hello", "1", (("body", ""),), read)}
+    templates = {"hello": Template("hello", "1", (("body", ""),), read)}
 
     def found(step: str, more: str = "") -> list[str]:
         text = f"flow: t\nenter: [{{event: Bought}}]\nsteps:\n  a: {step}\n{more}"

@@ -5,14 +5,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from transforms.flows import codec
-from transforms.flows.ages import told
-from transforms.flows.ids import session_id, short
-from transforms.flows.memory import remember
-from transforms.flows.series import add
-from transforms.flows.shelf import look_through, shelve, take_down
-from transforms.flows.state import Session, State, closed
-from transforms.flows.stored import (
+from transforms.flows.state import codec
+from transforms.flows.state.dedupe import remember
+from transforms.flows.state.ids import session_id, short
+from transforms.flows.state.sent_archive import look_through, shelve, take_down
+from transforms.flows.state.series import add
+from transforms.flows.state.stored import (
     Communication,
     Halt,
     History,
@@ -29,6 +27,8 @@ from transforms.flows.stored import (
     StoredState,
     Visit,
 )
+from transforms.flows.state.trait_times import told
+from transforms.flows.state.working import Session, State, closed
 
 GOLDEN = Path(__file__).parent / "golden_states"
 DAY = 86_400_000

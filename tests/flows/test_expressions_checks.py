@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given, settings
 
 from tests.flows.expression_strategies import conditions
-from transforms.flows.expressions import Scope, check, parse
-from transforms.flows.expressions.ast import Expr
-from transforms.flows.expressions.operators import ALL, OPERATORS, operators_for
-from transforms.flows.expressions.writing import write
+from transforms.flows.expressions.checking import check
+from transforms.flows.expressions.scope import Scope
+from transforms.flows.expressions.syntax.ast import Expr
+from transforms.flows.expressions.syntax.operators import ALL, OPERATORS, operators_for
+from transforms.flows.expressions.syntax.parse import parse
+from transforms.flows.expressions.syntax.write import write
 
 # Strategies for a whole language have long names.
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")

@@ -6,14 +6,17 @@ import pytest
 from hypothesis import given, settings
 
 from tests.flows.expression_strategies import conditions, outside, situations, values, view
-from transforms.flows.expressions import compile_condition, compile_value, parse, reads
-from transforms.flows.expressions.ast import Expr
-from transforms.flows.expressions.operators import COMPARISONS, RANGES, SPANS, TESTS
-from transforms.flows.expressions.writing import write
-from transforms.flows.series import add
-from transforms.flows.stored import Series
-from transforms.flows.times import DAY, instant, parse_delay, utc, zone
-from transforms.flows.view import FlowFacts
+from transforms.flows.clock.delays import parse_delay
+from transforms.flows.clock.zones import DAY, instant, utc, zone
+from transforms.flows.expressions.evaluation.compile import compile_condition, compile_value
+from transforms.flows.expressions.reads import reads
+from transforms.flows.expressions.syntax.ast import Expr
+from transforms.flows.expressions.syntax.operators import COMPARISONS, RANGES, SPANS, TESTS
+from transforms.flows.expressions.syntax.parse import parse
+from transforms.flows.expressions.syntax.write import write
+from transforms.flows.expressions.view import FlowFacts
+from transforms.flows.state.series import add
+from transforms.flows.state.stored import Series
 
 # Strategies for a whole language have long names.
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")

@@ -7,9 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.flows.expression_strategies import conditions, values
-from transforms.flows.expressions import ExpressionError, ast, parse
-from transforms.flows.expressions.operators import OPERATORS
-from transforms.flows.expressions.writing import write
+from transforms.flows.expressions.syntax import ast
+from transforms.flows.expressions.syntax.operators import OPERATORS
+from transforms.flows.expressions.syntax.parse import parse
+from transforms.flows.expressions.syntax.problems import ExpressionError
+from transforms.flows.expressions.syntax.write import write
 
 # Strategies for a whole language have long names.
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")

@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.flows.expression_strategies import HOUR, moving, series_for, situations, view
-from transforms.flows.expressions import compile_condition, parse
-from transforms.flows.expressions.ast import Expr
-from transforms.flows.expressions.writing import write
-from transforms.flows.times import DAY, instant, iso, utc, zone
+from transforms.flows.clock.zones import DAY, instant, iso, utc, zone
+from transforms.flows.expressions.evaluation.compile import compile_condition
+from transforms.flows.expressions.syntax.ast import Expr
+from transforms.flows.expressions.syntax.parse import parse
+from transforms.flows.expressions.syntax.write import write
 
 FAR = 60 * DAY
 

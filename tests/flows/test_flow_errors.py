@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from transforms.flows.load import load_project, show
-from transforms.flows.load.problems import Loaded, Problem
-from transforms.flows.load.read_space import load_space
-from transforms.flows.templates import load_template
+from transforms.flows.diagnostics import Loaded, Problem, show
+from transforms.flows.reading.project import load_project
+from transforms.flows.reading.space import load_space
+from transforms.flows.templates.message_template import load_template
 
 FOLDER = Path(__file__).parent.parent / "flow_errors"
 TEMPLATES = {f"messages/{path.name}": path.read_text() for path in FOLDER.glob("messages/*.liquid")}

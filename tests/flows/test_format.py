@@ -11,10 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.flows.strategies import SPACE, TEMPLATES, flows
-from transforms.flows import model
-from transforms.flows.format import canonical, format_flow
-from transforms.flows.format_yaml import text_of
-from transforms.flows.load import headline, load_flow, load_project
+from transforms.authoring.format import canonical, format_flow
+from transforms.authoring.format_yaml import text_of
+from transforms.flows.definitions.flow import Flow
+from transforms.flows.definitions.verbs import End, Step
+from transforms.flows.diagnostics import headline
+from transforms.flows.reading.flow import load_flow
+from transforms.flows.reading.project import load_project
 
 ROOT = Path(__file__).parents[2]
 
@@ -195,12 +198,12 @@ def test_any_text_can_be_written(text, key, flow):
 def test_long_texts_are_folded_and_read_back():
     """A condition longer than a line is folded over several, and stays the same condition."""
     long = " and ".join(f'user.trait_{n} == "value {n}"' for n in range(8))
-    flow = model.Flow(
+    flow = Flow(
         id="f",
         enter=read(
             "flow: f\nenter: [{event: E, where: " + f"'{long}'" + "}]\nsteps: {a: {end: x}}\n", "f"
         ).enter,
-        steps=(model.Step("a", model.End("x")),),
+        steps=(Step("a", End("x")),),
     )
     text = canonical(flow)
 

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.flows.strategies import SPACE, TEMPLATES, flows
-from transforms.flows.graph import END, Edge, Graph, Node, graph_of
-from transforms.flows.graph_layout import Link, place
-from transforms.flows.graph_mermaid import to_mermaid
-from transforms.flows.graph_svg import to_svg
-from transforms.flows.graph_type import measure, wrap
-from transforms.flows.load import load_flow
+from transforms.authoring.graph import END, Edge, Graph, Node, graph_of
+from transforms.authoring.graph_layout import Link, place
+from transforms.authoring.graph_mermaid import to_mermaid
+from transforms.authoring.graph_svg import to_svg
+from transforms.authoring.graph_text_width import measure, wrap
+from transforms.flows.reading.flow import load_flow
 
 SVG = "{http://www.w3.org/2000/svg}"
 CART = """

@@ -6,16 +6,18 @@ import pytest
 
 from towpath.control_log import InvalidLines, check, read_log, with_flows
 from towpath.space_merging import merged
-from transforms.flows import outputs as out
-from transforms.flows.catalog import Catalog
-from transforms.flows.codec import decode
-from transforms.flows.control import encode_line
-from transforms.flows.inbound import MESSAGE_BOUND, number_in
-from transforms.flows.load import headline, load_project, load_space
-from transforms.flows.plan import keyword
-from transforms.flows.publish import catalog_of, records_of
-from transforms.flows.signals import Inbound
-from transforms.flows.step import Behind, Done, step, unheard
+from transforms.flows.catalog.compiled import keyword
+from transforms.flows.catalog.control_log import catalog_of, records_of
+from transforms.flows.catalog.epochs import Catalog
+from transforms.flows.diagnostics import headline
+from transforms.flows.engine.messages.inbound import MESSAGE_BOUND, number_in
+from transforms.flows.engine.step import Behind, Done, step, unheard
+from transforms.flows.protocol import outputs as out
+from transforms.flows.protocol.control_records import encode_line
+from transforms.flows.protocol.signals import Inbound
+from transforms.flows.reading.project import load_project
+from transforms.flows.reading.space import load_space
+from transforms.flows.state.codec import decode
 
 START = 1_770_000_000_000
 SPACE = """\

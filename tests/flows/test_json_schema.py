@@ -12,11 +12,13 @@ import yaml
 from hypothesis import given, settings
 
 from tests.flows.strategies import flows
-from transforms.flows import model
-from transforms.flows.format import canonical
-from transforms.flows.json_schema import SCHEMAS, flow_schema, space_schema
-from transforms.flows.load.read_steps import VERBS
-from transforms.flows.load.read_triggers import TRIGGERS
+from transforms.authoring.format import canonical
+from transforms.authoring.json_schema import SCHEMAS, flow_schema, space_schema
+from transforms.flows.definitions.flow import ExitRule
+from transforms.flows.definitions.triggers import Trigger
+from transforms.flows.definitions.verbs import Case, Verb
+from transforms.flows.reading.steps import VERBS
+from transforms.flows.reading.triggers import TRIGGERS
 
 ROOT = Path(__file__).parents[2]
 FLOW = jsonschema.Draft202012Validator(flow_schema())
@@ -118,7 +120,7 @@ def test_the_schema_covers_the_closed_unions():
         for part in ("step", "trigger", "exit", "case")
         for option in parts[part]["anyOf"]
     }
-    for union in (model.Verb, model.Trigger, model.ExitRule, model.Case):
+    for union in (Verb, Trigger, ExitRule, Case):
         for kind in get_args(union):
             first = re.sub(r"\s*\([A-Z]\d.*?\)", "", kind.__doc__ or "").replace("``", "`")
 

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from transforms.flows import model
-from transforms.flows.load import load_flow, load_goals, load_project, load_space
+from transforms.flows.definitions.flow import Flow, Schedule
+from transforms.flows.definitions.space import Channel, Template, Topic
+from transforms.flows.definitions.triggers import OnEvent, Reenter
+from transforms.flows.definitions.verbs import (
+    Branch,
+    ChangeAudience,
+    EventMatch,
+    Split,
+    Update,
+    Verb,
+)
+from transforms.flows.reading.flow import load_flow, load_goals
+from transforms.flows.reading.project import load_project
+from transforms.flows.reading.space import load_space
 
 SPACE = load_space(
     "space.yaml",
@@ -24,10 +36,10 @@ destinations: {crm: {http: /leads, connection: bureau}, lake: {store: "gs://b/x"
 ).value
 assert SPACE is not None
 
-TEMPLATES = {"hello": model.Template("hello", "1", (("body", "Hello"),), ())}
+TEMPLATES = {"hello": Template("hello", "1", (("body", "Hello"),), ())}
 
 
-def flow(steps: str, head: str = "enter: [{event: A}]") -> model.Flow:
+def flow(steps: str, head: str = "enter: [{event: A}]") -> Flow:
     """Load a flow of these steps that has no problem."""
     loaded = load_flow("t.yaml", f"flow: t\n{head}\nsteps:\n{steps}", SPACE, TEMPLATES)
     assert loaded.problems == ()
@@ -35,7 +47,7 @@ def flow(steps: str, head: str = "enter: [{event: A}]") -> model.Flow:
     return loaded.value
 
 
-def verb(text: str, rest: str = "") -> model.Verb:
+def verb(text: str, rest: str = "") -> Verb:
     """Load one step called ``a``; ``rest`` holds further steps, ``b`` is the last."""
     return flow(f"  a: {text}\n{rest}  b: {{end: over}}\n").steps[0].verb
 
@@ -43,8 +55,8 @@ def verb(text: str, rest: str = "") -> model.Verb:
 def test_the_space() -> None:
     """A space file becomes a space, names and settings in the order written."""
     assert (SPACE.name, SPACE.zone, SPACE.slack) == ("shop", "Europe/Berlin", 10_000)
-    assert SPACE.channels[2] == model.Channel("log", "user")
-    assert SPACE.topics == (model.Topic("marketing"), model.Topic("sms_offers", opt_in=True))
+    assert SPACE.channels[2] == Channel("log", "user")
+    assert SPACE.topics == (Topic("marketing"), Topic("sms_offers", opt_in=True))
     assert SPACE.caps[0].limit.most == 3
     assert [(a.name, a.when is None) for a in SPACE.audiences] == [
         ("vip", False),
@@ -57,7 +69,7 @@ def test_scalars_stay_what_they_are() -> None:
     loaded = flow("  no: {end: done}\n", "enter: [{event: 1234}]\nabout: yes")
 
     assert loaded.about == "yes"
-    assert loaded.enter == (model.OnEvent(model.EventMatch("1234")),)
+    assert loaded.enter == (OnEvent(EventMatch("1234")),)
     assert loaded.steps[0].name == "no"
 
 
@@ -81,7 +93,7 @@ enter:
         "OnEvent", "OnCombination", "OnCombination", "OnCombination", "OnProfile",
         "OnDate", "OnSchedule", "OnAudience", "OnEnter",
     ]  # fmt: skip
-    assert read[0].reenter == model.Reenter(allowed=False)
+    assert read[0].reenter == Reenter(allowed=False)
     assert [t.how for t in read[1:4]] == ["all", "sequence", "without"]
     assert [part.event for part in read[3].parts] == ["A", "B"]
     assert read[4].after.text == '"pro"'
@@ -109,7 +121,7 @@ on_exit:
     read = flow("  a: {end: done}\n", head)
 
     assert (read.priority, read.zone, read.holdout) == (5, "Asia/Tokyo", 10)
-    assert read.schedule == model.Schedule("2026-01-01T00:00", "2026-12-31", "stop")
+    assert read.schedule == Schedule("2026-01-01T00:00", "2026-12-31", "stop")
     assert read.simultaneous
     assert read.exit_on_goal
     assert [limit.most for limit in read.reenter.limits] == [2, 1]
@@ -182,8 +194,8 @@ def test_effects() -> None:
         ("user.stage", '"warm"'), ("session.n", "1"),
     ]  # fmt: skip
     assert (update.unset, update.tag, update.untag) == (("user.a",), ("a",), ("b",))
-    assert verb("{tag: [late]}") == model.Update(tag=("late",))
-    assert verb("{remove_from: vip_list}") == model.ChangeAudience("vip_list", add=False)
+    assert verb("{tag: [late]}") == Update(tag=("late",))
+    assert verb("{remove_from: vip_list}") == ChangeAudience("vip_list", add=False)
     assert verb("{emit: Reminder Sent, with: {n: entry.items}}").event == "Reminder Sent"
 
 
@@ -233,11 +245,11 @@ def test_split() -> None:
         "  c: {wait: 1d, then: b}\n",
     )
 
-    assert read == model.Split(
+    assert read == Split(
         (
-            model.Branch("x", 60, then="b"),
-            model.Branch("y", 30, then="c"),
-            model.Branch("no", 10, holdout=True),
+            Branch("x", 60, then="b"),
+            Branch("y", 30, then="c"),
+            Branch("no", 10, holdout=True),
         ),
         redraw=True,
     )

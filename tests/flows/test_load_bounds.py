@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.flows.test_load import SPACE, TEMPLATES
-from transforms.flows.load import Problem, load_flow, load_space, show
-from transforms.flows.load.nodes import Scalar, compose
-from transforms.flows.load.places import offsets
-from transforms.flows.load.problems import Report, Source
+from transforms.flows.diagnostics import Problem, Report, Source, show
+from transforms.flows.reading.flow import load_flow
+from transforms.flows.reading.nodes import Scalar, compose
+from transforms.flows.reading.places import offsets
+from transforms.flows.reading.space import load_space
 
 GOOD = """flow: t
 about: "A \\u00e4 flow"

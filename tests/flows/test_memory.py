@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from transforms.flows.ids import draw, hashed, short
-from transforms.flows.memory import ENTRY, ROOM, WEEK, forgotten, joined, remember, seen
+from transforms.flows.state.dedupe import ENTRY, ROOM, WEEK, forgotten, joined, remember, seen
+from transforms.flows.state.ids import draw, hashed, short
 
 NOW = 1_770_000_000_000
 

@@ -6,16 +6,24 @@ from typing import Any
 
 import pytest
 
-from transforms.flows import control
-from transforms.flows import outputs as out
-from transforms.flows.catalog import Catalog
-from transforms.flows.codec import decode
-from transforms.flows.format import canonical
-from transforms.flows.load import load_flow, load_project, load_space
-from transforms.flows.person import Person, person_of
-from transforms.flows.publish import catalog_of, records_of
-from transforms.flows.signals import CommunicationUpdate, Enter, Event, ProfileChange, Signal
-from transforms.flows.step import Done, step
+from transforms.authoring.format import canonical
+from transforms.flows.catalog.control_log import catalog_of, records_of
+from transforms.flows.catalog.epochs import Catalog
+from transforms.flows.engine.profile.profile_view import Person, person_of
+from transforms.flows.engine.step import Done, step
+from transforms.flows.protocol import control_records
+from transforms.flows.protocol import outputs as out
+from transforms.flows.protocol.signals import (
+    CommunicationUpdate,
+    Enter,
+    Event,
+    ProfileChange,
+    Signal,
+)
+from transforms.flows.reading.flow import load_flow
+from transforms.flows.reading.project import load_project
+from transforms.flows.reading.space import load_space
+from transforms.flows.state.codec import decode
 
 SPACE = """\
 space: test
@@ -128,7 +136,7 @@ def test_goals_of_a_record_read_the_participant() -> None:
     """R24: goals that a record sets for a flow of a campaign are checked against its fields."""
     records = records_of({"hello": FLOW}, SPACE, {"hello": {"note": NOTE}})
     goal = "bought: {event: Bought, where: event.size == participant.size, within: 9d}"
-    records.append(control.SetGoals(sequence=9, effective_at=1, flow="hello", text=goal))
+    records.append(control_records.SetGoals(sequence=9, effective_at=1, flow="hello", text=goal))
     bought = Event(id="b", user="ann", time=START + 9, name="Bought", properties={"size": 3})
     _, outputs = run(catalog_of(records), upload(1, size=3), bought)
 
@@ -139,7 +147,7 @@ def test_a_campaign_that_is_dropped_takes_no_uploads() -> None:
     """A version keeps its campaign and sees its participants; the space decides who is uploaded."""
     records = records_of({"hello": FLOW}, SPACE, {"hello": {"note": NOTE}})
     fewer = SPACE.split("campaigns:", maxsplit=1)[0]
-    records.append(control.SetSpace(sequence=9, effective_at=START + 5, text=fewer))
+    records.append(control_records.SetSpace(sequence=9, effective_at=START + 5, text=fewer))
     state, outputs = run(catalog_of(records), upload(1, size=3), upload(9, size=4))
 
     assert reasons(outputs) == ["unknown_campaign"]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.flows.model import Channel
-from transforms.flows.parts import cost_of, sms_parts, with_short_links
+from transforms.flows.definitions.space import Channel
+from transforms.flows.templates.sms_segments import cost_of, sms_parts, with_short_links
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.flows.series import (
+from transforms.flows.state.series import (
     KEPT,
     Series,
     add,

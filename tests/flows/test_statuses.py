@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from transforms.flows.catalog import Catalog
-from transforms.flows.codec import decode
-from transforms.flows.outputs import AnyOutput, Communication, Message, Rejection, Transition
-from transforms.flows.publish import catalog_of, records_of
-from transforms.flows.signals import CommunicationUpdate, Event, Signal, Time
-from transforms.flows.step import Done, step
+from transforms.flows.catalog.control_log import catalog_of, records_of
+from transforms.flows.catalog.epochs import Catalog
+from transforms.flows.engine.step import Done, step
+from transforms.flows.protocol.outputs import (
+    AnyOutput,
+    Communication,
+    Message,
+    Rejection,
+    Transition,
+)
+from transforms.flows.protocol.signals import CommunicationUpdate, Event, Signal, Time
+from transforms.flows.state.codec import decode
 
 SPACE = "{space: test, channels: {log: {address: user}}}"
 NOTES = {"note": "Hello"}

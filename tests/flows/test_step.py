@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from transforms.flows.catalog import Catalog
-from transforms.flows.control import (
+from transforms.flows.catalog.control_log import InvalidLog, catalog_of, records_of
+from transforms.flows.catalog.epochs import Catalog
+from transforms.flows.engine.step import Behind, Done, fold, step
+from transforms.flows.engine.timers import next_due
+from transforms.flows.protocol.control_records import (
     ControlRecord,
     Kill,
     Publish,
@@ -13,12 +16,9 @@ from transforms.flows.control import (
     Stop,
     Winner,
 )
-from transforms.flows.due import next_due
-from transforms.flows.publish import InvalidLog, catalog_of, records_of
-from transforms.flows.signals import Command, Event, Time
-from transforms.flows.state import State
-from transforms.flows.step import Behind, Done, fold, step
-from transforms.flows.stored import Communication
+from transforms.flows.protocol.signals import Command, Event, Time
+from transforms.flows.state.stored import Communication
+from transforms.flows.state.working import State
 
 FLOW = """\
 flow: hello

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from transforms.flows.model import Template
-from transforms.flows.templates import TemplateError, load_template, render
+from transforms.flows.definitions.space import Template
+from transforms.flows.templates.message_template import TemplateError, load_template, render
 
 NOON = 1_767_268_800_000
 """2026-01-01 12:00 UTC."""

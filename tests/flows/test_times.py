@@ -8,31 +8,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.flows import times
-from transforms.flows.times import (
-    DAY,
+from transforms.flows.clock.delays import (
     TimeSyntaxError,
-    after,
+    longest,
+    longest_period,
+    parse_clock,
+    parse_delay,
+    parse_period,
+)
+from transforms.flows.clock.elapsing import after, before, period_start
+from transforms.flows.clock.schedules import next_occurrence, parse_moment, resolve
+from transforms.flows.clock.zones import (
+    DAY,
     at_local,
-    before,
     instant,
     iso,
     local,
     local_day,
     local_midnight,
-    longest,
-    longest_period,
     moment_of,
     next_midnight,
-    next_occurrence,
-    parse_clock,
-    parse_delay,
-    parse_moment,
-    parse_period,
-    period_start,
-    resolve,
     utc,
     zone,
+    zone_names,
 )
 
 BERLIN, NEW_YORK, CAIRO = zone("Europe/Berlin"), zone("America/New_York"), zone("Africa/Cairo")
@@ -125,10 +123,10 @@ def test_zones(name, fallback, expected):
 def test_zones_come_from_tzdata(monkeypatch):
     """No zone is read from the operating system: all are there without its paths."""
     monkeypatch.setattr("zoneinfo.TZPATH", ())
-    found = [zone(name) for name in sorted(times.zone_names())]
+    found = [zone(name) for name in sorted(zone_names())]
 
     assert len(found) > 500
-    assert {where.key for where in found} == times.zone_names()
+    assert {where.key for where in found} == zone_names()
 
 
 @given(instants, zones)

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.flows.catalog import NEVER, Catalog
-from transforms.flows.codec import decode
-from transforms.flows.control import Publish, SetGoals, Start, Winner
-from transforms.flows.outputs import Transition
-from transforms.flows.publish import InvalidLog, catalog_of, records_of
-from transforms.flows.signals import Event, Time
-from transforms.flows.step import Done, fold, unheard
-from transforms.flows.stored import Presence
+from transforms.flows.catalog.control_log import InvalidLog, catalog_of, records_of
+from transforms.flows.catalog.epochs import NEVER, Catalog
+from transforms.flows.engine.step import Done, fold, unheard
+from transforms.flows.protocol.control_records import Publish, SetGoals, Start, Winner
+from transforms.flows.protocol.outputs import Transition
+from transforms.flows.protocol.signals import Event, Time
+from transforms.flows.state.codec import decode
+from transforms.flows.state.stored import Presence
 
 START = 1_770_000_000_000
 MINUTE = 60_000

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.flows.times import DAY, TimeSyntaxError, instant, iso, utc, zone
-from transforms.flows.windows import closing, is_open, opening, parse_window
+from transforms.flows.clock.delays import TimeSyntaxError
+from transforms.flows.clock.windows import closing, is_open, opening, parse_window
+from transforms.flows.clock.zones import DAY, instant, iso, utc, zone
 
 BERLIN = zone("Europe/Berlin")
 ZONES = [utc(), BERLIN, zone("America/New_York"), zone("Africa/Cairo"), zone("America/Sao_Paulo")]

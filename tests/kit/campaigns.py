@@ -6,7 +6,7 @@ import random
 import re
 from typing import Any
 
-from transforms.flows.signals import Enter
+from transforms.flows.protocol.signals import Enter
 
 SPACE = (
     "campaigns:",

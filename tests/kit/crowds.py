@@ -15,16 +15,16 @@ import msgspec
 from tests.kit.histories import History, history
 from tests.kit.simulate import PER_WORLD
 from tests.kit.worlds import DAY, MINUTE, STARTS, world
-from transforms.catalogs import FixedLogs
-from transforms.decode import decode_json
-from transforms.flows import control, outputs
-from transforms.flows.accounting import accounted
-from transforms.flows.catalog import NEVER
-from transforms.flows.signals import Command, Event, Signal, Time
-from transforms.flows.step import Done, fold
-from transforms.messages import to_envelope
-from transforms.sandbox import answer
-from transforms.sources.raw import Bad
+from transforms.flows.catalog.epochs import NEVER
+from transforms.flows.engine.messages.cost import accounted
+from transforms.flows.engine.step import Done, fold
+from transforms.flows.protocol import control_records, outputs
+from transforms.flows.protocol.signals import Command, Event, Signal, Time
+from transforms.hosting.catalogs import FixedLogs
+from transforms.hosting.sandbox import answer
+from transforms.wire.decode import decode_json
+from transforms.wire.messages import to_envelope
+from transforms.wire.raw import Bad
 
 LENGTH = 12
 """Signals of a user, at most; those after five days are left out."""
@@ -93,7 +93,10 @@ class Crowd:
             _wake(key, self.end) for key in self.histories
         ]
         self.logs = FixedLogs(
-            {f"w{w}": tuple(map(control.encode_line, world(w).records)) for w in self.worlds}
+            {
+                f"w{w}": tuple(map(control_records.encode_line, world(w).records))
+                for w in self.worlds
+            }
         )
 
     def pieces(self) -> Iterator[list[Published]]:

@@ -16,9 +16,9 @@ import msgspec
 from tests.kit.clock import ManualClock
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.streams import Step
-from transforms.sources.pubsub import Received
-from transforms.sources.pubsub_hand import Delivery, Mark, Settings
-from transforms.sources.pubsub_reader import PubSubReader
+from transforms.sources.pubsub.beam_source import Received
+from transforms.sources.pubsub.leases import Delivery, Mark, Settings
+from transforms.sources.pubsub.reader import PubSubReader
 
 QUIET_MS = 700
 PIECE = 5 * 86_400_000

@@ -28,17 +28,17 @@ from tests.kit.crowds import SLACK, People, Published
 from tests.kit.pubsub_faults import Faults
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.pubsub_servers import World
-from transforms.flows import outputs
-from transforms.records import from_row
-from transforms.run_flows import Settings
+from transforms.beam.run_flows import Settings
+from transforms.flows.protocol import outputs
 from transforms.sinks import parquet
 from transforms.sinks.folders import folder_of
-from transforms.sinks.parts import listed
+from transforms.sinks.part_files import listed
 from transforms.sinks.pubsub import LOOPED
-from transforms.sources.pubsub import Received
-from transforms.sources.pubsub_hand import Delivery
-from transforms.sources.pubsub_hand import Settings as Subscription
-from transforms.sources.pubsub_reader import PubSubReader
+from transforms.sources.pubsub.beam_source import Received
+from transforms.sources.pubsub.leases import Delivery
+from transforms.sources.pubsub.leases import Settings as Subscription
+from transforms.sources.pubsub.reader import PubSubReader
+from transforms.wire.rows import from_row
 
 GRAIN = 4 * 3_600_000
 """What the watermark moves by: each move costs the runner a bundle of every step."""

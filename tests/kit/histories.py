@@ -11,11 +11,10 @@ import msgspec
 from tests.kit import campaigns
 from tests.kit.orders import breaks, brought, order
 from tests.kit.worlds import DAY, EVENTS, HOUR, MINUTE, ZONES, World
-from transforms.flows import outputs as out
-from transforms.flows.catalog import Catalog
-from transforms.flows.codec import decode
-from transforms.flows.marks import MONTH
-from transforms.flows.signals import (
+from transforms.flows.catalog.epochs import Catalog
+from transforms.flows.engine.step import Done, step
+from transforms.flows.protocol import outputs as out
+from transforms.flows.protocol.signals import (
     AudienceChange,
     CallResult,
     Command,
@@ -27,8 +26,9 @@ from transforms.flows.signals import (
     Signal,
     Time,
 )
-from transforms.flows.step import Done, step
-from transforms.sandbox import answer
+from transforms.flows.state.codec import decode
+from transforms.flows.state.tombstones import MONTH
+from transforms.hosting.sandbox import answer
 
 GAPS = (0, 0, 1, 1000, MINUTE, 10 * MINUTE, HOUR, 3 * HOUR, 9 * HOUR, DAY, 2 * DAY)
 STATUSES = ("delivered", "opened", "clicked", "failed", "bounced", "unsubscribed")

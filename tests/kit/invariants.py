@@ -10,10 +10,10 @@ import msgspec
 
 from tests.kit.histories import Handled, History
 from tests.kit.message_invariants import caps, consent, messages, quiet
-from transforms.flows import control
-from transforms.flows import outputs as out
-from transforms.flows.codec import decode
-from transforms.flows.signals import Command, Enter, Event, Inbound
+from transforms.flows.protocol import control_records
+from transforms.flows.protocol import outputs as out
+from transforms.flows.protocol.signals import Command, Enter, Event, Inbound
+from transforms.flows.state.codec import decode
 
 BOUND = 256 * 1024
 AGENTS = {"email": ("desk",), "sms": ("line", None), "log": (None,)}
@@ -125,7 +125,7 @@ def _stands_still(way: list[out.Transition]) -> bool:
 def _paused(history: History) -> Iterator[str]:
     """In a paused flow nothing is entered, no step but those of on_exit runs, nothing leaves."""
     records = sorted(history.world.records, key=lambda r: (r.effective_at, r.sequence))
-    ending = {r.flow for r in records if isinstance(r, control.SetSchedule) and r.end}
+    ending = {r.flow for r in records if isinstance(r, control_records.SetSchedule) and r.end}
     ending |= {name[:-5] for name, text in history.world.files.items() if "\nschedule: " in text}
     for output in history.outputs:
         if isinstance(output, out.Transition | out.Message) and output.flow not in ending:
@@ -134,13 +134,13 @@ def _paused(history: History) -> Iterator[str]:
                 if record.effective_at >= output.at or getattr(record, "flow", "") != output.flow:
                     continue
                 match record:
-                    case control.Pause() if not over and since is None:
+                    case control_records.Pause() if not over and since is None:
                         since = record.effective_at
-                    case control.Resume():
+                    case control_records.Resume():
                         since = None
-                    case control.Stop() | control.Archive():
+                    case control_records.Stop() | control_records.Archive():
                         since, over = None, True
-                    case control.Start():
+                    case control_records.Start():
                         over = False
             moved = isinstance(output, out.Message) or output.what in ("entered", "reached")
             later = any(r.effective_at == output.at for r in records)
@@ -151,7 +151,7 @@ def _paused(history: History) -> Iterator[str]:
 def _killed(history: History) -> Iterator[str]:
     """While a kill switch is on, nothing leaves that it is for."""
     records = sorted(history.world.records, key=lambda r: (r.effective_at, r.sequence))
-    kills = [record for record in records if isinstance(record, control.Kill)]
+    kills = [record for record in records if isinstance(record, control_records.Kill)]
     for output in history.outputs if kills else ():
         leaves = isinstance(output, out.Call) and output.kind == "api"
         if leaves or isinstance(output, out.Message | out.Webhook | out.Export):
@@ -199,7 +199,7 @@ def _exclusive(history: History) -> Iterator[str]:
     """Of a group that lets in one, and keeps its first versions, the user is in one flow."""
     files = history.world.files
     group = {name[:-5] for name, text in files.items() if "\ngroup: lane\n" in text}
-    if any(isinstance(r, control.Publish) and r.version > 1 for r in history.world.records):
+    if any(isinstance(r, control_records.Publish) and r.version > 1 for r in history.world.records):
         return
     live: dict[str, str] = {}
     for output in history.outputs if len(group) > 1 else ():
@@ -237,7 +237,7 @@ def _launched(history: History) -> Iterator[str]:
 
 def _texts(history: History) -> Iterator[str]:
     yield from history.world.files.values()
-    yield from (r.text for r in history.world.records if isinstance(r, control.Publish))
+    yield from (r.text for r in history.world.records if isinstance(r, control_records.Publish))
 
 
 def _gone(history: History) -> Iterator[str]:

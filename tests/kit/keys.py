@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from collections import deque
 
-from transforms.flows import outputs as out
-from transforms.flows.catalog import Catalog
-from transforms.flows.identity import looped
-from transforms.flows.signals import Signal, Time
-from transforms.flows.step import Done, step
-from transforms.sandbox import answer
+from transforms.flows.catalog.epochs import Catalog
+from transforms.flows.engine.identity.handover import looped
+from transforms.flows.engine.step import Done, step
+from transforms.flows.protocol import outputs as out
+from transforms.flows.protocol.signals import Signal, Time
+from transforms.hosting.sandbox import answer
 
 MOST = 5_000
 

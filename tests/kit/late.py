@@ -18,13 +18,13 @@ import msgspec
 
 from tests.kit.simulate import PER_WORLD, make
 from tests.kit.streams import At, Step, run
-from transforms.catalogs import FixedLogs
-from transforms.flows import control, outputs, signals
-from transforms.flows.accounting import accounted
-from transforms.flows.signals import Command, Signal, Time
-from transforms.flows.step import Done, fold
-from transforms.run_flows import Key, RunFlows, Settings
-from transforms.sandbox import answer
+from transforms.beam.run_flows import Key, RunFlows, Settings
+from transforms.flows.engine.messages.cost import accounted
+from transforms.flows.engine.step import Done, fold
+from transforms.flows.protocol import control_records, outputs, signals
+from transforms.flows.protocol.signals import Command, Signal, Time
+from transforms.hosting.catalogs import FixedLogs
+from transforms.hosting.sandbox import answer
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 DELAYS = {"nothing": 0, "a minute": MINUTE, "an hour": HOUR, "a day": DAY}
@@ -80,7 +80,7 @@ def on_beam(played: dict[int, list[Arrival]], end: int) -> dict[str, list[bytes]
         wake = Command(what="wake", id="end", user=f"u{seed}", time=end - slack)
         steps += [end, [(((found[0].space, wake.user), signals.encode(wake)), end)]]
     logs = {
-        found[0].space: tuple(control.encode_line(r) for r in make(seed).world.records)
+        found[0].space: tuple(control_records.encode_line(r) for r in make(seed).world.records)
         for seed, found in played.items()
     }
     flows = RunFlows(FixedLogs(logs), Settings(until=end, clock=At()))

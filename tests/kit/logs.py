@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from transforms.flows import control
-from transforms.flows.publish import InvalidLog, catalog_of
+from transforms.flows.catalog.control_log import InvalidLog, catalog_of
+from transforms.flows.protocol import control_records
 
 DAY = 86_400_000
 NOTE = "Hello {{ user.name }}, {{ entry.k }}\n"
@@ -23,14 +23,14 @@ GOALS = (
 )
 
 
-def followed(log: list[control.ControlRecord]) -> list[control.ControlRecord]:
+def followed(log: list[control_records.ControlRecord]) -> list[control_records.ControlRecord]:
     """Take no sessions along where the log would be refused for it."""
     try:
         catalog_of(log)
     except InvalidLog:
         return [
             msgspec.structs.replace(r, migrate=False, successors={})
-            if isinstance(r, control.Publish)
+            if isinstance(r, control_records.Publish)
             else r
             for r in log
         ]
@@ -38,16 +38,16 @@ def followed(log: list[control.ControlRecord]) -> list[control.ControlRecord]:
 
 
 def winners(
-    rng: random.Random, log: list[control.ControlRecord], files: dict[str, str], start: int
-) -> Iterator[control.ControlRecord]:
+    rng: random.Random, log: list[control_records.ControlRecord], files: dict[str, str], start: int
+) -> Iterator[control_records.ControlRecord]:
     """Declare winners of splits, in flows that keep their first version."""
-    later = {r.flow for r in log if isinstance(r, control.Publish) and r.version > 1}
+    later = {r.flow for r in log if isinstance(r, control_records.Publish) and r.version > 1}
     for name, text in sorted(files.items()):
         flow = name.removesuffix(".yaml")
         for step in re.findall(r"^  (s\d+): {split: {one:", text, re.MULTILINE):
             if flow not in later and rng.random() < 0.3:
                 at, branch = start + rng.randrange(10 * DAY), rng.choice(("one", "two"))
-                yield control.Winner(
+                yield control_records.Winner(
                     sequence=len(log), effective_at=at, flow=flow, step=step, branch=branch
                 )
 
@@ -67,10 +67,12 @@ def _wall(at: int) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%dT%H:%M")
 
 
-def _schedule(rng: random.Random, at: int, head: dict[str, Any]) -> control.SetSchedule:
+def _schedule(rng: random.Random, at: int, head: dict[str, Any]) -> control_records.SetSchedule:
     start = _wall(at + rng.randrange(-DAY, 2 * DAY)) if rng.random() < 0.5 else None
     end = _wall(at + rng.randrange(2 * DAY, 9 * DAY)) if rng.random() < 0.7 else None
-    return control.SetSchedule(start=start, end=end, at_end=rng.choice(("drain", "stop")), **head)
+    return control_records.SetSchedule(
+        start=start, end=end, at_end=rng.choice(("drain", "stop")), **head
+    )
 
 
 def other_space(rng: random.Random, text: str) -> str:
@@ -90,7 +92,7 @@ def other_space(rng: random.Random, text: str) -> str:
 
 def record(
     rng: random.Random, at: int, sequence: int, flow: str, version: int, text: str
-) -> control.ControlRecord:
+) -> control_records.ControlRecord:
     """Make one record about a flow; a publication brings ``text``."""
     head = {"sequence": sequence, "effective_at": at, "flow": flow}
     kinds = (
@@ -99,31 +101,35 @@ def record(
     kinds += " resume resume kill kill goals schedule archive"
     match rng.choice(kinds.split()):
         case "pause":
-            return control.Pause(resume=rng.choice(("fire", "fire", "shift", "skip")), **head)
+            return control_records.Pause(
+                resume=rng.choice(("fire", "fire", "shift", "skip")), **head
+            )
         case "kill":
             some = {"flow": rng.choice((None, flow)), "channel": rng.choice((None, "email"))}
-            return control.Kill(off=rng.random() < 0.5, **(head | some))
+            return control_records.Kill(off=rng.random() < 0.5, **(head | some))
         case "goals":
-            return control.SetGoals(text=rng.choice(GOALS), **head)
+            return control_records.SetGoals(text=rng.choice(GOALS), **head)
         case "resume":
-            return control.Resume(**head)
+            return control_records.Resume(**head)
         case "drain":
-            return control.Drain(**head)
+            return control_records.Drain(**head)
         case "stop":
-            return control.Stop(reason=rng.choice(("stopped", "launch_over", "idle")), **head)
+            return control_records.Stop(
+                reason=rng.choice(("stopped", "launch_over", "idle")), **head
+            )
         case "priority":
-            return control.SetPriority(priority=rng.randrange(9), **head)
+            return control_records.SetPriority(priority=rng.randrange(9), **head)
         case "start":
-            return control.Start(**head)
+            return control_records.Start(**head)
         case "archive":
-            return control.Archive(**head)
+            return control_records.Archive(**head)
         case "schedule":
             return _schedule(rng, at, head)
         case _:
             templates = {"note": NOTE}
             migrate = rng.random() < 0.5
             successors = rng.choice(({}, {"s0": "over"}, {"s0": "over", "s1": "over"}))
-            return control.Publish(
+            return control_records.Publish(
                 version=version,
                 text=text,
                 templates=templates,

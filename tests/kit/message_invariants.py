@@ -9,8 +9,8 @@ from importlib import resources
 from zoneinfo import ZoneInfo
 
 from tests.kit.histories import Handled, History
-from transforms.flows import outputs as out
-from transforms.flows.signals import ProfileChange
+from transforms.flows.protocol import outputs as out
+from transforms.flows.protocol.signals import ProfileChange
 
 BOUND = 256 * 1024
 AGENTS = {"email": ("desk",), "sms": ("line", None), "log": (None,)}

@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -31,11 +32,14 @@ SECONDS = 120
 
 
 class Edit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A change of one file: the text ``find``, which occurs once in it, becomes ``put``."""
+    """A change of one file: the text ``find``, which occurs once in it, becomes ``put``.
 
-    file: str
+    Without ``file`` it is the one file of the code that holds the text.
+    """
+
     find: str
     put: str
+    file: str = ""
 
 
 class Mutant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,13 +97,29 @@ def changed(mutant: Mutant) -> dict[str, str]:
     """Make the changed texts, by path; ValueError if a text to find is not there just once."""
     texts: dict[str, str] = {}
     for edit in mutant.edits:
-        text = texts.get(edit.file) or (ROOT / edit.file).read_text(encoding="utf-8")
+        file = edit.file or _file_of(mutant, edit)
+        text = texts.get(file) or (ROOT / file).read_text(encoding="utf-8")
         times = text.count(edit.find)
         if times != 1:
-            said = f"{mutant.row}: this occurs {times} times in {edit.file}:\n{edit.find}"
+            said = f"{mutant.row}: this occurs {times} times in {file}:\n{edit.find}"
             raise ValueError(said)
-        texts[edit.file] = text.replace(edit.find, edit.put)
+        texts[file] = text.replace(edit.find, edit.put)
     return texts
+
+
+@cache
+def _sources() -> dict[str, str]:
+    """Read the code that mutants change."""
+    paths = sorted((ROOT / "transforms").rglob("*.py"))
+    return {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+
+
+def _file_of(mutant: Mutant, edit: Edit) -> str:
+    """Find the one file that holds the text of an edit."""
+    found = [file for file, text in _sources().items() if edit.find in text]
+    if len(found) != 1:
+        raise ValueError(f"{mutant.row}: this occurs in {len(found)} files {found}:\n{edit.find}")
+    return found[0]
 
 
 def run(mutant: Mutant, known: Sequence[Row]) -> Ran:

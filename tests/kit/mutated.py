@@ -84,7 +84,7 @@ def play(asked: Asked) -> Played:
     sys.meta_path.insert(0, _Finder(asked.texts))
     try:
         from towpath import scenario_files  # noqa: F401
-        from transforms.flows import scenario_play  # noqa: F401
+        from transforms.scenarios import player as scenario_play  # noqa: F401
     except Exception as error:
         return Played(broken=f"cannot be imported: {_said(error)}")
     differs = {}
@@ -127,10 +127,10 @@ def _seen(path: str, texts: dict[str, str], room: Path) -> Path:
 def _differences(path: Path, titles: list[str]) -> Iterator[tuple[str, str]]:
     """Play the scenarios of one file that have these titles; give those that differ."""
     from towpath.scenario_files import folder
-    from transforms import sandbox
-    from transforms.flows.control import encode_line
-    from transforms.flows.scenario import read_stories
-    from transforms.flows.scenario_play import Player, catalog_for, log_of
+    from transforms.flows.protocol.control_records import encode_line
+    from transforms.hosting import sandbox
+    from transforms.scenarios.grammar import read_stories
+    from transforms.scenarios.player import Player, catalog_for, log_of
 
     beside, read = folder(path.parent), read_stories(path.name, path.read_text(encoding="utf-8"))
     stories: Any = read.value

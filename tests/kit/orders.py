@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from transforms.flows import outputs as out
-from transforms.flows.codec import decode
-from transforms.flows.signals import Command, Event, ProfileChange
-from transforms.flows.step import Done, step
+from transforms.flows.engine.step import Done, step
+from transforms.flows.protocol import outputs as out
+from transforms.flows.protocol.signals import Command, Event, ProfileChange
+from transforms.flows.state.codec import decode
 
 Base = dict[str, Any]
 

@@ -17,10 +17,10 @@ import msgspec
 from tests.kit.histories import handling, history
 from tests.kit.keys import Keys
 from tests.kit.worlds import DAY, World
-from transforms.flows import outputs as out
-from transforms.flows import signals
-from transforms.flows.codec import decode
-from transforms.flows.signals import (
+from transforms.flows.engine.step import Done, fold
+from transforms.flows.protocol import outputs as out
+from transforms.flows.protocol import signals
+from transforms.flows.protocol.signals import (
     Command,
     Forwarded,
     Handover,
@@ -28,8 +28,8 @@ from transforms.flows.signals import (
     Signal,
     Time,
 )
-from transforms.flows.step import Done, fold
-from transforms.sandbox import answer
+from transforms.flows.state.codec import decode
+from transforms.hosting.sandbox import answer
 
 KEYS = ("kim", "lee", "anon:1", "anon:2", "anon:3")
 BOUND = 256 * 1024

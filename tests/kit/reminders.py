@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from transforms.catalogs import FixedLogs
-from transforms.flows import control
-from transforms.flows.load import load_project
-from transforms.flows.publish import records_of
+from transforms.flows.catalog.control_log import records_of
+from transforms.flows.protocol import control_records
+from transforms.flows.reading.project import load_project
+from transforms.hosting.catalogs import FixedLogs
 
 SPACE = "shop"
 SLACK = 10_000
@@ -49,7 +49,7 @@ def log_lines() -> tuple[bytes, ...]:
         project.space_text,
         {"remind": project.template_texts("remind")},
     )
-    return tuple(control.encode_line(record) for record in records)
+    return tuple(control_records.encode_line(record) for record in records)
 
 
 LINES = log_lines()

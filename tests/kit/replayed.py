@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pipelines.folding import fold_user
-from pipelines.job import Job
-from pipelines.ordering import in_order, own_time
+from pipelines.replay.fold import fold_user
+from pipelines.replay.job import Job
+from pipelines.replay.order import in_order, own_time
 from tests.kit.histories import History
-from transforms.flows import outputs as out
-from transforms.flows.accounting import accounted
-from transforms.flows.signals import Signal, Time
-from transforms.flows.step import Done, step
-from transforms.sandbox import answer
+from transforms.flows.engine.messages.cost import accounted
+from transforms.flows.engine.step import Done, step
+from transforms.flows.protocol import outputs as out
+from transforms.flows.protocol.signals import Signal, Time
+from transforms.hosting.sandbox import answer
 
 
 def unlike(clean: History) -> Iterator[str]:

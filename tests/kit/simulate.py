@@ -26,10 +26,10 @@ from tests.kit.invariants import violations
 from tests.kit.persons import KEYS, differences, person, wrong
 from tests.kit.replayed import unlike
 from tests.kit.worlds import DAY, world
-from transforms.flows import outputs as out
-from transforms.flows.catalog import NEVER
-from transforms.flows.codec import decode
-from transforms.flows.signals import (
+from transforms.flows.catalog.epochs import NEVER
+from transforms.flows.engine.step import Behind, Done, fold
+from transforms.flows.protocol import outputs as out
+from transforms.flows.protocol.signals import (
     AudienceChange,
     Command,
     Enter,
@@ -38,8 +38,8 @@ from transforms.flows.signals import (
     Signal,
     Time,
 )
-from transforms.flows.step import Behind, Done, fold
-from transforms.sandbox import answer
+from transforms.flows.state.codec import decode
+from transforms.hosting.sandbox import answer
 
 PER_WORLD = 8
 """Histories that share their flows: loading those takes longer than running a history."""

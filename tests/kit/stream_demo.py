@@ -34,19 +34,19 @@ from tests.kit import bundle_runner, drained, streams
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.redis_server import RedisServer
 from towpath.cli import common
-from transforms.catalogs import FollowedLogs
-from transforms.decode import decode
-from transforms.flows import control, outputs
-from transforms.flows.publish import records_of
-from transforms.flows.signals import Event
-from transforms.messages import from_message
-from transforms.run_flows import Settings
-from transforms.sinks.parts import parts_of
+from transforms.beam.run_flows import Settings
+from transforms.flows.catalog.control_log import records_of
+from transforms.flows.protocol import control_records, outputs
+from transforms.flows.protocol.signals import Event
+from transforms.hosting.catalogs import FollowedLogs
+from transforms.sinks.part_files import parts_of
 from transforms.sinks.redis import State, open_states
 from transforms.sources import read
-from transforms.sources.mapping import load_mapping
-from transforms.sources.pubsub import Received
-from transforms.sources.pubsub_hand import Settings as Subscription
+from transforms.sources.pubsub.beam_source import Received
+from transforms.sources.pubsub.leases import Settings as Subscription
+from transforms.wire.decode import decode
+from transforms.wire.mapping import load_mapping
+from transforms.wire.messages import from_message
 
 FLOWS = Path("flow_defs")
 EVENTS = Path("towpath/sample_data/cdnow_purchases.csv.gz")
@@ -110,7 +110,7 @@ def control_lines() -> tuple[bytes, ...]:
         f"{project.space_text}\nslack: {SLACK // 1000}s\n",
         {flow: project.template_texts(flow) for flow in ids},
     )
-    return tuple(control.encode_line(record) for record in records)
+    return tuple(control_records.encode_line(record) for record in records)
 
 
 def control_log(out: Path) -> Path:

@@ -26,12 +26,12 @@ from pipelines.stream_options import Sinks, stream_options
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.pubsub_servers import World
 from tests.kit.reminders import FILES, SPACE, track
-from transforms.catalogs import FixedLogs
-from transforms.flows import control
-from transforms.flows.load import load_project
-from transforms.flows.publish import records_of
-from transforms.sources.pubsub import read_pubsub
-from transforms.sources.pubsub_hand import Settings as Subscription
+from transforms.flows.catalog.control_log import records_of
+from transforms.flows.protocol import control_records
+from transforms.flows.reading.project import load_project
+from transforms.hosting.catalogs import FixedLogs
+from transforms.sources.pubsub.beam_source import read_pubsub
+from transforms.sources.pubsub.leases import Settings as Subscription
 
 PRISM = "github.com/apache/beam/sdks/v2/go/cmd/prism@v2.77.0"
 USERS = 50
@@ -74,7 +74,7 @@ def logs() -> FixedLogs:
         project.space_text,
         {"remind": project.template_texts("remind")},
     )
-    return FixedLogs({SPACE: tuple(control.encode_line(record) for record in records)})
+    return FixedLogs({SPACE: tuple(control_records.encode_line(record) for record in records)})
 
 
 def job(asked: Asked) -> None:

@@ -18,9 +18,9 @@ from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Timestamp
 
 from tests.kit import bundle_runner
-from transforms.flows.catalog import NEVER
-from transforms.run_flows import Decided
-from transforms.sources.pubsub import Received
+from transforms.beam.run_flows import Decided
+from transforms.flows.catalog.epochs import NEVER
+from transforms.sources.pubsub.beam_source import Received
 
 KEPT: list[tuple[tuple[str, str], bytes]] = []
 

@@ -21,10 +21,11 @@ from tests.kit.world_steps import (
     messages,
     steps,
 )
-from transforms.flows import control
-from transforms.flows.catalog import NEVER, Catalog
-from transforms.flows.load import headline, load_project
-from transforms.flows.publish import catalog_of, records_of
+from transforms.flows.catalog.control_log import catalog_of, records_of
+from transforms.flows.catalog.epochs import NEVER, Catalog
+from transforms.flows.diagnostics import headline
+from transforms.flows.protocol import control_records
+from transforms.flows.reading.project import load_project
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 STARTS = (
@@ -54,7 +55,7 @@ class World(msgspec.Struct, frozen=True):
 
     seed: int
     start: int
-    records: tuple[control.ControlRecord, ...]
+    records: tuple[control_records.ControlRecord, ...]
     caps: tuple[tuple[int, str, str | None, str | None], ...]
     quiet: str | None
     zone: str
@@ -91,7 +92,7 @@ def _catalog(seed: int, count: int) -> Catalog:
 
 def _log(
     rng: random.Random, files: dict[str, str], count: int, start: int
-) -> list[control.ControlRecord]:
+) -> list[control_records.ControlRecord]:
     project = load_project(files)
     wrong = [headline(p) for p in project.problems if p.severity == "error"]
     assert not wrong, "\n".join([*wrong, *files.values()])
@@ -106,7 +107,7 @@ def _log(
         text = rng.choice((text, _changed(rng, files[f"{flow}.yaml"])))
         if rng.random() < 0.1:
             space = other_space(rng, project.space_text)
-            log.append(control.SetSpace(sequence=len(log), effective_at=at, text=space))
+            log.append(control_records.SetSpace(sequence=len(log), effective_at=at, text=space))
         else:
             log.append(record(rng, at, len(log), flow, 2 + number, text))
     return followed(log + list(winners(rng, log, files, start)))

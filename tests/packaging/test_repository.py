@@ -11,7 +11,7 @@ import pytest
 
 from tests.packaging.repository import ROOT, files, texts
 
-LONGEST = 400
+LONGEST = 500
 
 MACHINE_PATH = re.compile(r"(?<![\w.$}\"'-])/(?:work|farm|root|home|tmp|Users|mnt|opt)/[\w.]")
 REGISTRY = re.compile(
@@ -34,8 +34,8 @@ CORE = [path for path in PYTHON if path.is_relative_to("transforms/flows")]
 
 CORE_MAY_IMPORT = {"msgspec", "re2", "tzdata"}
 READERS_MAY_IMPORT = {"yaml", "liquid"}
-READERS = ("load", "format", "checks", "template")
-"""How the names of those parts of the core begin that turn text into values and back."""
+READERS = ("reading", "templates")
+"""The packages of the core that turn text into values and back."""
 
 
 def test_no_path_of_a_machine() -> None:
@@ -49,7 +49,7 @@ def test_no_registry_host() -> None:
 
 
 def test_files_are_short() -> None:
-    """A Python file has one reason to be opened: at most 400 lines."""
+    """A Python file has one reason to be opened: at most 500 lines."""
     lines = {path: len((ROOT / path).read_text().splitlines()) for path in PYTHON}
 
     assert {str(path): n for path, n in lines.items() if n > LONGEST} == {}
@@ -80,7 +80,7 @@ def _imported(path: Path) -> set[str]:
 def test_core_imports_only_what_is_pure(path: Path) -> None:
     """The core imports itself, the standard library, msgspec, re2, tzdata; readers YAML, Liquid."""
     allowed = CORE_MAY_IMPORT | sys.stdlib_module_names
-    if path.parts[2].startswith(READERS):
+    if path.parts[2] in READERS:
         allowed |= READERS_MAY_IMPORT
     foreign = {
         name

@@ -90,8 +90,9 @@ def test_wheel_holds_nothing_else(wheel: Path) -> None:
 def test_every_module_imports_with_the_base_dependencies(python: Path) -> None:
     """The core and the command line import without Beam and without any other extra."""
     walk = (
-        "import importlib, pkgutil, sys, towpath, transforms.flows\n"
-        "for top in (towpath, transforms.flows):\n"
+        "import importlib, pkgutil, sys, towpath\n"
+        "from transforms import authoring, flows, scenarios\n"
+        "for top in (towpath, flows, scenarios, authoring):\n"
         "    for found in pkgutil.walk_packages(top.__path__, top.__name__ + '.'):\n"
         "        importlib.import_module(found.name)\n"
         "assert 'apache_beam' not in sys.modules\n"

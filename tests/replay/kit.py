@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 import schemas
 from towpath.cli.main import main
-from transforms.sinks.parts import listed
+from transforms.sinks.part_files import listed
 
 HERE = Path(__file__).parent
 WELCOME = str(HERE / "flows" / "welcome.yaml")

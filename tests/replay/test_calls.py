@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.recount import recount
+from pipelines.replay.recount import recount
 from tests.replay import kit
 from towpath.tables import Tables
 

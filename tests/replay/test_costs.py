@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.replay import kit
 from tests.replay.kit import START, Record
 from transforms import metrics
-from transforms.records import from_row
+from transforms.wire.rows import from_row
 
 FOLDER = Path(__file__).parents[1] / "scenarios" / "channels"
 PEOPLE = {

@@ -8,20 +8,20 @@ from typing import Any
 
 import pytest
 
-from pipelines.folding import fold_user
-from pipelines.identities import key_at
-from pipelines.job import Job
+from pipelines.replay.fold import fold_user
+from pipelines.replay.identities import key_at
+from pipelines.replay.job import Job
 from tests.replay import kit
 from tests.replay.kit import DAY, START, Record, track
 from towpath.request import _own_records
-from transforms.decode import decode_json
-from transforms.flows import outputs as out
-from transforms.flows.identity import looped
-from transforms.flows.publish import catalog_of
-from transforms.flows.signals import Command, Event, Signal, Time
-from transforms.flows.step import Done, fold, step
-from transforms.messages import to_envelope
-from transforms.sources.raw import Bad
+from transforms.flows.catalog.control_log import catalog_of
+from transforms.flows.engine.identity.handover import looped
+from transforms.flows.engine.step import Done, fold, step
+from transforms.flows.protocol import outputs as out
+from transforms.flows.protocol.signals import Command, Event, Signal, Time
+from transforms.wire.decode import decode_json
+from transforms.wire.messages import to_envelope
+from transforms.wire.raw import Bad
 
 HOUR = 3_600_000
 

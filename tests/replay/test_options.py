@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.assuming import assumed
+from pipelines.replay.assumptions import assumed
 from tests.replay import kit
 from tests.replay.kit import DAY, START
 from towpath.rates import load_rates
 from towpath.size import Size, size_of
-from transforms.flows.outputs import Message
+from transforms.flows.protocol.outputs import Message
 
 FEW = ["--shards", 1]
 BEGIN = '{"is":"start","sequence":1,"effective_at":1,"flow":"welcome"}\n'

@@ -8,21 +8,21 @@ from random import Random
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.bucket import run_bucket
-from pipelines.buckets import BUCKETS, Batch, Tally, encode
-from pipelines.hashes import part_of
-from pipelines.job import Job, Slice, catalog
-from pipelines.reading import read_slice, slices
+from pipelines.replay.bucket import run_bucket
+from pipelines.replay.buckets import BUCKETS, Batch, Tally, encode
+from pipelines.replay.hashes import part_of
+from pipelines.replay.job import Job, Slice, catalog
+from pipelines.replay.read import read_slice, slices
 from tests.replay import kit
 from tests.replay.kit import DAY, START, track
 from towpath.request import _own_records
 from towpath.shards import replay_in_shards
-from transforms.flows.outputs import AnyOutput
-from transforms.flows.signals import Event, Time
-from transforms.flows.step import Done, fold
-from transforms.flows.times import instant, utc
-from transforms.records import name_of, to_row
-from transforms.sources.mapping import load_mapping
+from transforms.flows.clock.zones import instant, utc
+from transforms.flows.engine.step import Done, fold
+from transforms.flows.protocol.outputs import AnyOutput
+from transforms.flows.protocol.signals import Event, Time
+from transforms.wire.mapping import load_mapping
+from transforms.wire.rows import name_of, to_row
 
 
 @pytest.mark.parametrize("shards", [1, 40])

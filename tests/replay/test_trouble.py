@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import replay as replays
-from pipelines.results import begin_run
+from pipelines.replay import beam_replay as replays
+from pipelines.replay.results import begin_run
 from tests.replay import kit
 from tests.replay.kit import START
 

@@ -14,8 +14,8 @@ import pytest
 from tests.replay import kit
 from tests.replay.kit import DAY, START, Done
 from transforms import metrics
-from transforms.records import from_row
-from transforms.sinks.parts import listed
+from transforms.sinks.part_files import listed
+from transforms.wire.rows import from_row
 
 Whole = tuple[Done, Path]
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.replay.kit import towpath
 from tests.sample import oracle, rows
-from transforms.sources.mapped import numbered, row_hash
+from transforms.wire.mapped import numbered, row_hash
 
 ROOT = Path(__file__).parents[2]
 FLOWS = [ROOT / "flow_defs" / f"{name}.yaml" for name in ("second_purchase", "vip", "win_back")]

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from tests.sample.rows import NotUnique, facts
-from transforms.flows import outputs
+from transforms.flows.protocol import outputs
 
 SESSION = {"user": "u", "at": 5, "flow": "f", "version": 1, "session": "s"}
 

@@ -22,7 +22,7 @@ from schemas import evolution, wire
 from schemas.evolution import problems, released, versions
 from tests.packaging.repository import ROOT
 from tests.schemas.test_wire import KINDS
-from transforms.records import _field
+from transforms.wire.rows import _field
 
 Schema = dict[str, Any]
 PAIRS = [(version, name) for version in versions() for name in released(version)]

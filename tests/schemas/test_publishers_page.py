@@ -10,12 +10,12 @@ import pytest
 from schemas import wire
 from tests.docs.blocks import File, Other, blocks
 from tests.packaging.repository import ROOT
-from transforms.decode import MAX_LINE
-from transforms.flows import signals
-from transforms.messages import to_signal
-from transforms.sources.envelope import KINDS
-from transforms.sources.raw import Bad
-from transforms.sources.values import MAX_BYTES, MAX_DEPTH
+from transforms.flows.protocol import signals
+from transforms.wire.decode import MAX_LINE
+from transforms.wire.envelope import KINDS
+from transforms.wire.messages import to_signal
+from transforms.wire.raw import Bad
+from transforms.wire.values import MAX_BYTES, MAX_DEPTH
 
 PAGE = ROOT / "docs" / "how-to" / "publish-events.md"
 BLOCKS = list(blocks(PAGE))

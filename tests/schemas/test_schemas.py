@@ -12,10 +12,10 @@ import pyarrow as pa
 import pytest
 
 import schemas
-from transforms import records
-from transforms.flows.outputs import AnyOutput, FlowState, ProfileUpdate, Transition
-from transforms.flows.signals import Event, decode, encode
+from transforms.flows.protocol.outputs import AnyOutput, FlowState, ProfileUpdate, Transition
+from transforms.flows.protocol.signals import Event, decode, encode
 from transforms.metrics import FlowMetric
+from transforms.wire import rows
 
 METRIC = FlowMetric("day", 0, "f", None, "refusals", "entry_limit", 2.0)
 FITS = {
@@ -51,12 +51,12 @@ def test_every_output_has_a_schema_and_the_other_way_round() -> None:
 @pytest.mark.parametrize("name", [*schemas.OUTPUTS, *schemas.METRICS])
 def test_a_schema_has_the_fields_of_its_struct(name: str) -> None:
     """Names, order, types, what may be null and what it is by default are the same in both."""
-    hints = get_type_hints(records.TYPES[name])
-    structure = msgspec.structs.fields(records.TYPES[name])
+    hints = get_type_hints(rows.TYPES[name])
+    structure = msgspec.structs.fields(rows.TYPES[name])
     expected = [
         (field.name, _base(hints[field.name]), _optional(hints[field.name])) for field in structure
     ]
-    found = records.fields(name)
+    found = rows.fields(name)
 
     assert [(field.name, field.optional) for field in found] == [
         (field, optional) for field, _, optional in expected
@@ -114,25 +114,25 @@ def test_an_unknown_schema_names_those_that_exist() -> None:
 
 def test_maps_are_canonical_text() -> None:
     """The order in which a map was filled does not show in its row (R4)."""
-    row = records.to_row(PROFILE)
+    row = rows.to_row(PROFILE)
 
     assert row["set"] == '{"a":{"c":[1.5,"é"],"d":null},"b":1}'
     assert row["tag"] == ["x", "y"]
-    assert list(row) == [field.name for field in records.fields("profile_update")]
+    assert list(row) == [field.name for field in rows.fields("profile_update")]
 
 
-@pytest.mark.parametrize("output", [PROFILE, STATE, METRIC], ids=records.name_of)
-def test_an_output_survives_avro_and_arrow(output: records.Record) -> None:
+@pytest.mark.parametrize("output", [PROFILE, STATE, METRIC], ids=rows.name_of)
+def test_an_output_survives_avro_and_arrow(output: rows.Record) -> None:
     """What is written to Avro or Arrow and read again is the same output."""
-    name, row = records.name_of(output), records.to_row(output)
+    name, row = rows.name_of(output), rows.to_row(output)
     file = io.BytesIO()
     fastavro.writer(file, schemas.load(name), [row])
     file.seek(0)
-    table = pa.Table.from_pylist([row], records.arrow_schema(name))
+    table = pa.Table.from_pylist([row], rows.arrow_schema(name))
 
-    assert records.from_row(name, row) == output
-    assert records.from_row(name, next(iter(fastavro.reader(file)))) == output
-    assert records.from_row(name, table.to_pylist()[0]) == output
+    assert rows.from_row(name, row) == output
+    assert rows.from_row(name, next(iter(fastavro.reader(file)))) == output
+    assert rows.from_row(name, table.to_pylist()[0]) == output
 
 
 @pytest.mark.parametrize(
@@ -147,17 +147,17 @@ def test_an_output_survives_avro_and_arrow(output: records.Record) -> None:
 )
 def test_a_row_that_does_not_fit_is_told_apart(change: dict[str, Any], says: str) -> None:
     """The reason names the field and never shows its value."""
-    row = records.to_row(STATE)
+    row = rows.to_row(STATE)
 
-    assert records.problem("flow_state", row) is None
-    assert records.problem("flow_state", row | change) == says
+    assert rows.problem("flow_state", row) is None
+    assert rows.problem("flow_state", row | change) == says
 
 
 def test_a_list_of_texts_holds_texts() -> None:
     """A list with anything else in it does not fit."""
-    row = records.to_row(PROFILE) | {"unset": ["size", 7]}
+    row = rows.to_row(PROFILE) | {"unset": ["size", 7]}
 
-    assert records.problem("profile_update", row) == "unset is not of type strings"
+    assert rows.problem("profile_update", row) == "unset is not of type strings"
 
 
 def test_optional_fields_may_be_null() -> None:
@@ -167,7 +167,7 @@ def test_optional_fields_may_be_null() -> None:
         what="reached", key="", visit=1, cause="c",
     )  # fmt: skip
 
-    assert records.problem("transition", records.to_row(moved)) is None
+    assert rows.problem("transition", rows.to_row(moved)) is None
 
 
 def test_signals_survive_their_wire() -> None:

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 import schemas
 from schemas import wire
 from schemas.wire import WireError
-from transforms import messages
-from transforms.flows import control, signals
-from transforms.flows.outputs import AnyOutput, Emitted, HandoverOut
-from transforms.flows.reasons import RECORDS
-from transforms.records import canonical, fields, from_row
-from transforms.sources.raw import Bad
+from transforms.flows.protocol import control_records, signals
+from transforms.flows.protocol.outputs import AnyOutput, Emitted, HandoverOut
+from transforms.flows.protocol.reason_codes import RECORDS
+from transforms.wire import messages
+from transforms.wire.raw import Bad
+from transforms.wire.rows import canonical, fields, from_row
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 LONG = st.integers(-(2**63), 2**63 - 1)
@@ -220,7 +220,7 @@ def test_readers_pass_over_what_they_do_not_know() -> None:
 
 
 CONTROL = [
-    control.Publish(
+    control_records.Publish(
         sequence=1,
         effective_at=2,
         flow="f",
@@ -229,16 +229,16 @@ CONTROL = [
         templates={"a": "b"},
         migrate=True,
     ),
-    control.Pause(sequence=2, effective_at=3, flow="f", resume="shift"),
-    control.Kill(sequence=3, effective_at=4, channel="sms"),
-    control.SetSpace(sequence=4, effective_at=5, text="zone: UTC\n"),
+    control_records.Pause(sequence=2, effective_at=3, flow="f", resume="shift"),
+    control_records.Kill(sequence=3, effective_at=4, channel="sms"),
+    control_records.SetSpace(sequence=4, effective_at=5, text="zone: UTC\n"),
 ]
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("record", CONTROL, ids=lambda record: record.__struct_config__.tag)
 def test_a_control_record_survives_the_wire(
-    record: control.ControlRecord, encoding: wire.Encoding
+    record: control_records.ControlRecord, encoding: wire.Encoding
 ) -> None:
     """A record of the control log is the same after a table, a topic or a file."""
     body = wire.encode("control_record", messages.control_row(record), encoding)

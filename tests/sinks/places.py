@@ -14,13 +14,13 @@ from google.cloud import pubsub_v1
 
 from tests.kit.pubsub_servers import World, running
 from tests.kit.redis_server import RedisServer
-from transforms.flows.outputs import AnyOutput, FlowState, ProfileUpdate
-from transforms.messages import from_message
-from transforms.records import from_row
+from transforms.flows.protocol.outputs import AnyOutput, FlowState, ProfileUpdate
 from transforms.sinks import files, parquet
 from transforms.sinks.folders import Format, folder_of
-from transforms.sinks.parts import listed
+from transforms.sinks.part_files import listed
 from transforms.sinks.redis import open_states
+from transforms.wire.messages import from_message
+from transforms.wire.rows import from_row
 
 MINUTE = 60_000
 Seen = dict[tuple[str, str], AnyOutput]

@@ -10,12 +10,12 @@ import pytest
 from tests.kit.pubsub_servers import World, running
 from tests.kit.redis_server import RedisServer
 from tests.kit.streams import counters
-from transforms.flows import outputs
-from transforms.flows.outputs import AnyOutput, DeadLetter, FlowState, ProfileUpdate
-from transforms.messages import from_message
-from transforms.run_flows import Decided
-from transforms.sinks.bundles import Publish, WriteStates
+from transforms.beam.bundles import Publish, WriteStates
+from transforms.beam.run_flows import Decided
+from transforms.flows.protocol import outputs
+from transforms.flows.protocol.outputs import AnyOutput, DeadLetter, FlowState, ProfileUpdate
 from transforms.sinks.redis import open_states
+from transforms.wire.messages import from_message
 
 
 @pytest.fixture

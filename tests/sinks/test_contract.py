@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.sinks.places import Place, place, servers
-from transforms.flows.outputs import AnyOutput
+from transforms.flows.protocol.outputs import AnyOutput
 from transforms.metrics import FlowMetric
 from transforms.sinks import SINKS, open_sink
 from transforms.sinks.checked import BadRow, Wrote

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from transforms.flows.outputs import Conversion, HandoverOut, ProfileUpdate
-from transforms.records import from_row
+from transforms.flows.protocol.outputs import Conversion, HandoverOut, ProfileUpdate
 from transforms.sinks import files, open_sink, parquet
 from transforms.sinks.folders import Folder, Format
-from transforms.sinks.parts import MANIFEST, listed, prune
+from transforms.sinks.part_files import MANIFEST, listed, prune
+from transforms.wire.rows import from_row
 
 MINUTE = 60_000
 FORMATS: dict[str, Format] = {"parquet": parquet, "files": files}

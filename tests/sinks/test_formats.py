@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 import transforms.sinks
-from transforms.flows.outputs import ProfileUpdate
+from transforms.flows.protocol.outputs import ProfileUpdate
 from transforms.metrics import FlowMetric
-from transforms.records import Row, from_row, to_row
 from transforms.sinks import files, parquet
 from transforms.sinks.folders import Format
-from transforms.sinks.parts import Written, finish, listed, prune
+from transforms.sinks.part_files import Written, finish, listed, prune
+from transforms.wire.rows import Row, from_row, to_row
 
 DAY, HOUR = 86_400_000, 3_600_000
 

@@ -11,9 +11,8 @@ import pipelines.stream_options
 from tests.kit.pubsub_faults import Faults
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.pubsub_servers import SERVERS, World, running, texts
-from transforms.flows.outputs import Emitted, Message
-from transforms.flows.signals import Event
-from transforms.messages import from_message, to_signal
+from transforms.flows.protocol.outputs import Emitted, Message
+from transforms.flows.protocol.signals import Event
 from transforms.sinks.checked import BadRow
 from transforms.sinks.pubsub import (
     MAX_DATA,
@@ -24,6 +23,7 @@ from transforms.sinks.pubsub import (
     Topics,
     topics_of,
 )
+from transforms.wire.messages import from_message, to_signal
 
 
 @pytest.fixture(scope="module", params=SERVERS)

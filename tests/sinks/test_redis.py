@@ -15,7 +15,7 @@ from tests.docs.blocks import Other, blocks
 from tests.kit.redis_server import SERVERS, RedisServer
 from tests.packaging.repository import ROOT
 from transforms import redis_client
-from transforms.flows.outputs import Erased, FlowState
+from transforms.flows.protocol.outputs import Erased, FlowState
 from transforms.sinks.checked import Wrote
 from transforms.sinks.redis import BATCH, FlowStates, _newest, open_states, state_key
 

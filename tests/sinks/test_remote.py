@@ -16,15 +16,24 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.transforms.window import FixedWindows, TimestampedValue
 
-from pipelines.counting import CountWindows
-from transforms.flows import outputs
-from transforms.flows.outputs import ProfileUpdate, Rejection
-from transforms.records import to_row
+from transforms.beam.window_counts import CountWindows
+from transforms.flows.protocol import outputs
+from transforms.flows.protocol.outputs import ProfileUpdate, Rejection
 from transforms.sinks import open_sink, parquet
 from transforms.sinks.folders import Folder, Table, folder_of
-from transforms.sinks.parts import ADDED, Part, Place, Written, add_parts, finish, listed, parts_of
+from transforms.sinks.part_files import (
+    ADDED,
+    Part,
+    Place,
+    Written,
+    add_parts,
+    finish,
+    listed,
+    parts_of,
+)
 from transforms.sinks.remote import Remote, place_of
 from transforms.sinks.windows import WriteManifest, WriteRows
+from transforms.wire.rows import to_row
 
 STORE = "TOWPATH_STORE"
 """Names one more store to run these tests on, ``gs://bucket/folder`` for instance."""

@@ -15,8 +15,8 @@ import fastavro
 import pyarrow as pa
 import pytest
 
-from transforms.sources import avro
-from transforms.sources.raw import Bad, Limits, Raw
+from transforms.sources.files import avro
+from transforms.wire.raw import Bad, Limits, Raw
 
 SYNC = b"0123456789abcdef"
 ID = {"name": "id", "type": "string"}

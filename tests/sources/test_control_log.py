@@ -9,14 +9,19 @@ from pathlib import Path
 import pytest
 
 from tests.kit.redis_server import SERVERS, RedisServer
-from transforms.control_redis import RedisLog, SecondWriterError, open_log
-from transforms.flows.catalog import NEVER
-from transforms.flows.control import ControlRecord, Drain, Publish, Start, encode_line
-from transforms.flows.signals import Event
-from transforms.flows.step import Behind, step
-from transforms.follow_control import ControlFollower
+from transforms.flows.catalog.epochs import NEVER
+from transforms.flows.engine.step import Behind, step
+from transforms.flows.protocol.control_records import (
+    ControlRecord,
+    Drain,
+    Publish,
+    Start,
+    encode_line,
+)
+from transforms.flows.protocol.signals import Event
+from transforms.hosting.control_follower import ControlFollower
 from transforms.redis_client import connect
-from transforms.sources.control_log import (
+from transforms.sources.control_log.log import (
     NOTHING,
     ControlLog,
     LogError,
@@ -25,6 +30,7 @@ from transforms.sources.control_log import (
     log_of,
     object_log,
 )
+from transforms.sources.control_log.redis import RedisLog, SecondWriterError, open_log
 
 FLOW = "flow: welcome\nenter: [{event: Signed Up}]\nsteps: {a: {wait: 1h}}\n"
 RECORDS: list[ControlRecord] = [

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from transforms.flows.load.problems import headline
-from transforms.sources.mapping import (
-    Mapping,
-    Property,
-    TimeColumn,
-    column_names,
-    load_mapping,
-)
+from transforms.flows.diagnostics import headline
+from transforms.wire.mapping import Mapping, Property, TimeColumn, column_names, load_mapping
 
 WHOLE = """\
 user: customer_id

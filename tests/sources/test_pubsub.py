@@ -14,9 +14,9 @@ from tests.kit.clock import ManualClock
 from tests.kit.pubsub_faults import Faults
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.pubsub_servers import SERVERS, World, running
-from transforms.sources.pubsub import PubSubSource, read_pubsub
-from transforms.sources.pubsub_hand import Settings
-from transforms.sources.pubsub_reader import PubSubReader
+from transforms.sources.pubsub.beam_source import PubSubSource, read_pubsub
+from transforms.sources.pubsub.leases import Settings
+from transforms.sources.pubsub.reader import PubSubReader
 
 LEASE = 10_000
 NAME = "projects/project/subscriptions/flows"

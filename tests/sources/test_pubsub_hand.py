@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.sources.pubsub_client import receipt
-from transforms.sources.pubsub_hand import EARLIEST, Delivery, Hand, Settings
+from transforms.sources.pubsub.client import receipt
+from transforms.sources.pubsub.leases import EARLIEST, Delivery, Hand, Settings
 
 NOON = 1_700_000_000_000
 SECOND = 1000

@@ -17,12 +17,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import schemas
-from transforms.decode import decode, has_no_id
-from transforms.flows.signals import Event
+from transforms.flows.protocol.signals import Event
 from transforms.sources import SOURCES, read
-from transforms.sources.mapped import numbered, row_hash
-from transforms.sources.mapping import Mapping, Property, TimeColumn
-from transforms.sources.raw import Bad, Limits, Raw
+from transforms.wire.decode import decode, has_no_id
+from transforms.wire.mapped import numbered, row_hash
+from transforms.wire.mapping import Mapping, Property, TimeColumn
+from transforms.wire.raw import Bad, Limits, Raw
 
 MAPPING = Mapping(
     user="who",

@@ -7,7 +7,7 @@ import shlex
 import sys
 
 from towpath.cli import common
-from transforms.flows.load import to_json
+from transforms.flows.diagnostics import to_json
 
 HELP = "check flows with their space and templates; shows every problem at its place"
 EXAMPLE = "towpath check flow_defs"

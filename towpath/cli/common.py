@@ -10,8 +10,9 @@ from typing import Any, TextIO
 
 import msgspec
 
-from transforms import sandbox
-from transforms.flows.load import Problem, Project, load_project, show
+from transforms.flows.diagnostics import Problem, show
+from transforms.flows.reading.project import Project, load_project
+from transforms.hosting import sandbox
 
 STYLES = {
     "red": "31",

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from pipelines.results import ACCOUNT, Account, Unfinished, account
+from pipelines.replay.results import ACCOUNT, Account, Unfinished, account
 from towpath.cli import common
 from towpath.history import History, history_of
 from towpath.history_text import to_text

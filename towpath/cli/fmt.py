@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from towpath.cli import common
-from transforms.flows.format import format_flow
+from transforms.authoring.format import format_flow
 
 HELP = "write flows in their one canonical form; keeps comments and the order of steps"
 EXAMPLE = "towpath fmt flow_defs --check"

@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 
 from towpath.cli import common
-from transforms.flows.graph import Graph, graph_of
-from transforms.flows.graph_mermaid import to_mermaid
-from transforms.flows.graph_svg import to_svg
-from transforms.flows.model import Flow
+from transforms.authoring.graph import Graph, graph_of
+from transforms.authoring.graph_mermaid import to_mermaid
+from transforms.authoring.graph_svg import to_svg
+from transforms.flows.definitions.flow import Flow
 
 HELP = "draw a flow as a picture (SVG), as Mermaid text, or as JSON"
 EXAMPLE = "towpath graph flow_defs/win_back.yaml --out win_back.svg"

@@ -13,13 +13,14 @@ from typing import Any
 import msgspec
 
 from towpath.cli import common
-from transforms.decode import decode_json
-from transforms.flows import model
-from transforms.flows.ids import hashed
-from transforms.flows.signals import Data, Enter
-from transforms.flows.times import instant, zone
-from transforms.messages import to_envelope
-from transforms.sources.raw import Bad
+from transforms.flows.clock.zones import instant, zone
+from transforms.flows.definitions.flow import Flow
+from transforms.flows.definitions.triggers import LAUNCHED, OnAudience, OnEnter, OnPeople, OnTag
+from transforms.flows.protocol.signals import Data, Enter
+from transforms.flows.state.ids import hashed
+from transforms.wire.decode import decode_json
+from transforms.wire.messages import to_envelope
+from transforms.wire.raw import Bad
 
 HELP = "write the entries of a launch, one for each of the people of a list"
 EXAMPLE = "towpath launch flow_defs/invited.yaml people.txt --launch spring_2026 > entries.jsonl"
@@ -76,15 +77,15 @@ def run(args: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
-def _audience(path: str, flow: model.Flow) -> str | None:
+def _audience(path: str, flow: Flow) -> str | None:
     """Return the predefined audience that members enter by; refuse a flow that takes no launch."""
     for trigger in flow.enter:
         match trigger:
-            case model.OnAudience(audience=audience, when=when) if when in model.LAUNCHED:
+            case OnAudience(audience=audience, when=when) if when in LAUNCHED:
                 return audience
-            case model.OnTag(when=when) if when in model.LAUNCHED:
+            case OnTag(when=when) if when in LAUNCHED:
                 return None
-            case model.OnPeople() | model.OnEnter():
+            case OnPeople() | OnEnter():
                 return None
             case _:
                 pass

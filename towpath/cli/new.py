@@ -9,8 +9,8 @@ from pathlib import Path
 from towpath import flow_templates, unpacking
 from towpath.cli import common
 from towpath.flow_templates import BLANK
-from transforms.flows.load.problems import suggest
-from transforms.flows.load.values import NAME
+from transforms.flows.diagnostics import suggest
+from transforms.flows.reading.values import NAME
 
 HELP = "begin a flow, blank or from a template; without a template, list them"
 EXAMPLE = "towpath new --template welcome_drip --into my_flows"

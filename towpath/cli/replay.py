@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from pipelines.job import Job
-from pipelines.progress import PROGRESS
-from pipelines.results import Account
+from pipelines.replay.job import Job
+from pipelines.replay.progress import PROGRESS
+from pipelines.replay.results import Account
 from towpath.cli import common
 from towpath.funnel import Report, report_of
 from towpath.funnel_text import to_text
@@ -115,8 +115,8 @@ def _in_shards(job: Job, shards: int) -> Account:
 def _on_beam(job: Job, words: list[str], size: Size) -> Account:
     try:
         logging.disable(logging.WARNING)  # Beam warns of Google's libraries, which nobody asked for
-        from pipelines.options import is_local, options_of
-        from pipelines.replay import replay
+        from pipelines.replay.beam_replay import replay
+        from pipelines.replay.options import is_local, options_of
     except ImportError as error:
         raise common.UserError(
             f"Beam is not installed ({error}); pip install 'towpath[local]', or add --shards 16"

@@ -12,15 +12,16 @@ import msgspec
 from towpath.cli import common
 from towpath.person_text import to_text
 from towpath.scenario_files import folder
-from transforms import sandbox
-from transforms.flows import control
-from transforms.flows.load import Project, show
-from transforms.flows.outputs import Communication, DeadLetter, Rejection, Transition
-from transforms.flows.person import person_of
-from transforms.flows.publish import catalog_of
-from transforms.flows.reasons import REASONS
-from transforms.flows.scenario import DEFAULT_USER, Input, Stories, Story, read_stories
-from transforms.flows.scenario_play import Player, Turn, Unplayable, log_of, silent
+from transforms.flows.catalog.control_log import catalog_of
+from transforms.flows.diagnostics import show
+from transforms.flows.engine.profile.profile_view import person_of
+from transforms.flows.protocol import control_records
+from transforms.flows.protocol.outputs import Communication, DeadLetter, Rejection, Transition
+from transforms.flows.protocol.reason_codes import REASONS
+from transforms.flows.reading.project import Project
+from transforms.hosting import sandbox
+from transforms.scenarios.grammar import DEFAULT_USER, Input, Stories, Story, read_stories
+from transforms.scenarios.player import Player, Turn, Unplayable, log_of, silent
 
 HELP = "type what happens to one user, and read what the flow says to it"
 EXAMPLE = (
@@ -107,7 +108,7 @@ class _Simulation:
         self.flow, self.user, self.project, self.texts = flow, args.user, project, texts
         self.name: str = args.timeline or "standard input"
         self.lines: list[str] = []
-        self.records: tuple[control.ControlRecord, ...] = ()
+        self.records: tuple[control_records.ControlRecord, ...] = ()
         self.player: Player | None = None
 
     def take(self, line: str) -> tuple[Turn | None, str]:

@@ -12,10 +12,10 @@ import msgspec
 
 from towpath.cli import common
 from towpath.scenario_files import ENDING, folder
-from transforms import sandbox
-from transforms.flows.load import Problem, show
-from transforms.flows.scenario import read_stories
-from transforms.flows.scenario_play import Unplayable, told
+from transforms.flows.diagnostics import Problem, show
+from transforms.hosting import sandbox
+from transforms.scenarios.grammar import read_stories
+from transforms.scenarios.player import Unplayable, told
 
 HELP = "play the scenarios beside the flows, and compare word for word"
 EXAMPLE = "towpath test flow_defs"

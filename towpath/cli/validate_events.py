@@ -16,10 +16,10 @@ import msgspec
 from towpath.cli import common
 from towpath.request import mapping_of
 from transforms import sources
-from transforms.decode import decode
-from transforms.flows.signals import Signal
-from transforms.sources.mapping import Mapping
-from transforms.sources.raw import Bad, Raw
+from transforms.flows.protocol.signals import Signal
+from transforms.wire.decode import decode
+from transforms.wire.mapping import Mapping
+from transforms.wire.raw import Bad, Raw
 
 HELP = "check files of events against what is read; shows every record that would be refused"
 EXAMPLE = "towpath validate-events events.jsonl"

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from transforms.flows.load.problems import suggest
-from transforms.records import Record
+from transforms.flows.diagnostics import suggest
 from transforms.sinks.checked import Wrote
+from transforms.wire.rows import Record
 
 
 class Sink(Protocol):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from transforms.records import Record, canonical, from_row, name_of, problem, to_row
+from transforms.wire.rows import Record, canonical, from_row, name_of, problem, to_row
 
 MAX_BAD = 100
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from transforms.records import Row, fields
-from transforms.sinks.parts import By, Place, Written, write_parts
+from transforms.sinks.part_files import By, Place, Written, write_parts
+from transforms.wire.rows import Row, fields
 
 
 def write(

@@ -18,10 +18,10 @@ from typing import Protocol
 from urllib.parse import quote
 
 import schemas
-from transforms.records import Record, Row, canonical, from_row, name_of, to_row
 from transforms.sinks.checked import Refused, Wrote, fitting
-from transforms.sinks.parts import By, Part, Place, Written, finish, parts_of
+from transforms.sinks.part_files import By, Part, Place, Written, finish, parts_of
 from transforms.sinks.remote import Remote, place_of
+from transforms.wire.rows import Record, Row, canonical, from_row, name_of, to_row
 
 WINDOW = 600
 """Seconds of a file, unless others are asked for."""

@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from transforms.records import Row, arrow_schema
-from transforms.sinks.parts import By, Place, Written, write_parts
+from transforms.sinks.part_files import By, Place, Written, write_parts
+from transforms.wire.rows import Row, arrow_schema
 
 
 def write(

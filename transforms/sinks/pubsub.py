@@ -17,11 +17,11 @@ from google.pubsub_v1 import types
 from google.pubsub_v1.services.publisher import PublisherClient
 
 from schemas.wire import Encoding
-from transforms.flows.outputs import AnyOutput, Emitted, ForwardedOut, HandoverOut
-from transforms.messages import LONGEST_NAME, TopicMessage, to_event, to_message
+from transforms.flows.protocol.outputs import AnyOutput, Emitted, ForwardedOut, HandoverOut
 from transforms.metrics import Metric
-from transforms.records import Record, name_of
 from transforms.sinks.checked import Refused, Wrote, fitting
+from transforms.wire.messages import LONGEST_NAME, TopicMessage, to_event, to_message
+from transforms.wire.rows import Record, name_of
 
 KINDS = (
     "message",

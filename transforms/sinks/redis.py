@@ -12,10 +12,10 @@ from itertools import islice
 import msgspec
 import redis
 
-from transforms.flows.outputs import Data, Erased, FlowState
-from transforms.records import Record, canonical, name_of
+from transforms.flows.protocol.outputs import Data, Erased, FlowState
 from transforms.redis_client import Call, Script, connect, key_of, patiently
 from transforms.sinks.checked import Refused, Wrote, fitting
+from transforms.wire.rows import Record, canonical, name_of
 
 BATCH = 500
 DAY = 86_400_000

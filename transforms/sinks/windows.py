@@ -16,13 +16,13 @@ import msgspec
 from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 
-from transforms.flows import outputs
-from transforms.letters import BAD
-from transforms.records import to_row
+from transforms.beam.bundles import left_out
+from transforms.flows.protocol import outputs
+from transforms.hosting.dead_letters import BAD
 from transforms.sinks import parquet
-from transforms.sinks.bundles import left_out
 from transforms.sinks.folders import Table, folder_of, shard_of
-from transforms.sinks.parts import Part, add_parts
+from transforms.sinks.part_files import Part, add_parts
+from transforms.wire.rows import to_row
 
 _part = msgspec.msgpack.Decoder(Part).decode
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from transforms.flows.load.problems import printable, suggest
-from transforms.sources import avro, csv_rows, json_lines, parquet
-from transforms.sources.mapping import Mapping, column_names
-from transforms.sources.raw import DEFAULT, Bad, Limits, Raw
+from transforms.flows.diagnostics import printable, suggest
+from transforms.sources.files import avro, csv_rows, json_lines, parquet
+from transforms.wire.mapping import Mapping, column_names
+from transforms.wire.raw import DEFAULT, Bad, Limits, Raw
 
 ENVELOPE = {"type", "messageId"}
 

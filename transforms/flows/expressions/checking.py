@@ -10,7 +10,9 @@ from typing import Literal
 
 import msgspec
 
-from transforms.flows.expressions.ast import (
+from transforms.flows.clock.zones import instant, utc
+from transforms.flows.expressions.scope import Scope
+from transforms.flows.expressions.syntax.ast import (
     And,
     Arithmetic,
     Between,
@@ -36,13 +38,11 @@ from transforms.flows.expressions.ast import (
     children,
     walk,
 )
-from transforms.flows.expressions.operators import DATE, OPERATORS, PARTS, operators_for
-from transforms.flows.expressions.problems import ExprProblem
-from transforms.flows.expressions.scope import Scope
-from transforms.flows.expressions.suggestions import close
-from transforms.flows.expressions.typing_rules import Kinds, declared, kinds_of
-from transforms.flows.expressions.writing import quote, write
-from transforms.flows.times import instant, utc
+from transforms.flows.expressions.syntax.operators import DATE, OPERATORS, PARTS, operators_for
+from transforms.flows.expressions.syntax.problems import ExprProblem
+from transforms.flows.expressions.syntax.suggestions import close
+from transforms.flows.expressions.syntax.write import quote, write
+from transforms.flows.expressions.types import Kinds, declared, kinds_of
 
 Wants = Literal["condition", "value", "number", "text", "date"]
 

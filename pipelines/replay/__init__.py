@@ -1,0 +1,1 @@
+"""The replay: reads recorded events, runs them through the core, writes tables."""

@@ -1,0 +1,76 @@
+"""The replay as a Beam batch pipeline: read, spread over buckets, fold, write, account.
+
+Everything between is a few large elements, so Beam costs next to nothing an event. Paths must
+be reachable by all workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines.replay import job as jobs
+from pipelines.replay import results
+from pipelines.replay.bucket import few_collections, run_bucket
+from pipelines.replay.job import Job, Slice
+from pipelines.replay.options import is_local
+from pipelines.replay.read import read_slice, slices
+from pipelines.replay.results import Account, Result, begin_run, finish_run, shape_of
+from transforms.flows.catalog.epochs import Catalog
+
+READERS = 16
+
+
+class _WithJob(beam.DoFn):
+    """A step of the replay: the job travels as bytes, the catalog is made where it is used."""
+
+    def __init__(self, job: bytes) -> None:
+        self._bytes = job
+
+    def setup(self) -> None:
+        self.job: Job = jobs.decode(self._bytes)
+        self.catalog: Catalog = jobs.catalog(self.job)
+
+
+class Read(_WithJob):
+    """A slice of a file into batches, keyed by bucket."""
+
+    def process(self, element: Slice) -> Iterator[tuple[int, bytes]]:
+        yield from read_slice(self.job, self.catalog, element)
+
+
+class Fold(_WithJob):
+    """A bucket's batches into its files; what comes out is its account."""
+
+    def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[tuple[int, bytes]]:
+        bucket, blobs = element
+        yield 0, results.encode(run_bucket(self.job, self.catalog, bucket, [blobs]))
+
+
+class Finish(_WithJob):
+    """The accounts of all buckets into that of the run."""
+
+    def process(self, element: tuple[int, Iterable[bytes]]) -> None:
+        found: list[Result] = [results.decode(blob) for blob in element[1]]
+        finish_run(self.job, found, shape_of(self.catalog))
+
+
+def replay(job: Job, options: PipelineOptions) -> Account:
+    """Run the pipeline to its end, and give the account of the run."""
+    sent = jobs.encode(job)
+    begin_run(job)
+    with few_collections(), beam.Pipeline(options=options) as pipeline:
+        (
+            pipeline
+            | "Files" >> beam.Create(slices(job, 1 if is_local(options) else READERS))
+            | "Spread files" >> beam.Reshuffle()
+            | "Read and decode" >> beam.ParDo(Read(sent)).with_output_types(tuple[int, bytes])
+            | "Group by bucket" >> beam.GroupByKey()
+            | "Fold and write" >> beam.ParDo(Fold(sent)).with_output_types(tuple[int, bytes])
+            | "Group accounts" >> beam.GroupByKey()
+            | "Write the account" >> beam.ParDo(Finish(sent))
+        )
+    return results.account(Path(job.out))

@@ -1,0 +1,64 @@
+"""One bucket through the core: every user's signals folded, outputs handed on in order.
+
+Rows leave ordered by the hash of the user, the user, and the order decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from pipelines.replay.assumptions import fold_assuming
+from pipelines.replay.buckets import Batch
+from pipelines.replay.job import Job
+from pipelines.replay.order import by_user, in_order
+from pipelines.replay.progress import PROGRESS
+from transforms.flows.catalog.epochs import Catalog
+from transforms.flows.engine.messages.cost import accounted
+from transforms.flows.engine.step import Behind, decided
+from transforms.flows.protocol.outputs import AnyOutput, Erased
+from transforms.flows.protocol.signals import Event, Signal, Time
+from transforms.hosting.sandbox import answer
+from transforms.wire.raw import Bad, dead_letter
+
+TICK: Final = 500
+
+
+def fold_bucket(job: Job, catalog: Catalog, batch: Batch) -> Iterator[tuple[AnyOutput, ...]]:
+    """Yield the outputs of each user of the bucket."""
+    users = by_user(batch)
+    batch.signals, batch.places = [], []
+    for count, (user, placed) in enumerate(users, start=1):
+        yield fold_user(job, catalog, user, in_order(placed, job.audit))
+        placed.clear()
+        if count % TICK == 0:
+            PROGRESS.add("users", TICK)
+    PROGRESS.add("users", len(users) % TICK)
+
+
+def fold_user(job: Job, catalog: Catalog, user: str, found: list[Signal]) -> tuple[AnyOutput, ...]:
+    """Fold one user's signals, ending with ``Time(until)`` (R3)."""
+    if job.rates is not None:
+        outputs = fold_assuming(catalog, job.rates, user, found, job.until)
+    else:
+        ended = decided(catalog, (*found, Time(user=user, at=job.until)), answer)
+        assert not isinstance(ended, Behind), "the log of a replay is complete"
+        outputs = ended
+    if not all(isinstance(signal, Event) for signal in found):  # events erase nobody
+        outputs = without_erased(outputs)
+    return accounted(catalog, outputs)
+
+
+def without_erased(outputs: tuple[AnyOutput, ...]) -> tuple[AnyOutput, ...]:
+    """Leave out what was before a user's erasure: a replay must not bring it back (R32).
+
+    The core alone knows which orders erase: not one that comes twice or is older than a mark.
+    """
+    last = max((n for n, output in enumerate(outputs) if isinstance(output, Erased)), default=0)
+    return outputs[last:]
+
+
+def letters(found: list[Bad], until: int) -> Iterator[AnyOutput]:
+    """Yield a dead letter for each bad record, in the order of their places."""
+    for bad in sorted(found, key=lambda bad: (bad.file, bad.line, bad.reason, bad.detail)):
+        yield dead_letter(bad, until)

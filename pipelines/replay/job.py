@@ -1,0 +1,46 @@
+"""What a replay is asked to do: a value that travels to every worker."""
+
+from __future__ import annotations
+
+import msgspec
+
+from transforms.flows.catalog.control_log import catalog_of
+from transforms.flows.catalog.epochs import Catalog
+from transforms.flows.protocol.control_records import ControlRecord
+from transforms.wire.mapping import Mapping
+
+Rates = dict[str, dict[str, int]]
+
+
+class Job(msgspec.Struct, frozen=True, gc=False):
+    """One replay; ``until`` is ms UTC, ``rates`` are in hundredths of a percent by channel.
+    ``moves`` say when keys became others (R8); an audit goes by the handovers of its log.
+
+    ``out`` and ``events`` are paths that every worker must be able to reach.
+    """
+
+    records: tuple[ControlRecord, ...]
+    events: tuple[str, ...]
+    until: int
+    out: str
+    mapping: Mapping | None = None
+    audit: bool = False
+    rates: Rates | None = None
+    moves: dict[str, list[tuple[int, str]]] = {}
+
+
+class Slice(msgspec.Struct, frozen=True, gc=False):
+    """Every ``of``-th record of a file of the job, from the ``nth``, both counted from 0."""
+
+    file: int
+    nth: int = 0
+    of: int = 1
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(Job).decode
+
+
+def catalog(job: Job) -> Catalog:
+    """Make the catalog; the same records give the same one on every worker."""
+    return catalog_of(job.records)

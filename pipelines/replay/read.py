@@ -1,0 +1,114 @@
+"""From files to batches: read, decode, drop what no flow reads, spread over parts of the users.
+
+A large file is read by several readers, each of which decodes every n-th record; so any
+format and packing can be divided, and the place of a record does not depend on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from pipelines.replay.buckets import BUCKETS, Tally, empty, encode
+from pipelines.replay.hashes import part_of
+from pipelines.replay.identities import resolved
+from pipelines.replay.job import Job, Slice
+from pipelines.replay.progress import PROGRESS
+from transforms.flows.catalog.epochs import Catalog
+from transforms.flows.engine.step import unheard
+from transforms.flows.protocol.signals import Signal, Time
+from transforms.sources import read
+from transforms.wire.decode import decode, has_no_id
+from transforms.wire.raw import Bad, Raw
+
+HELD: Final = 32_000
+LARGE: Final = 16 * 1024 * 1024
+TICK: Final = 5_000
+FILE_BITS: Final = 40
+
+
+def read_slice(
+    job: Job, catalog: Catalog, part: Slice, parts: int = BUCKETS
+) -> Iterator[tuple[int, bytes]]:
+    """Yield batches with the number of the part of the users that each is for."""
+    path = job.events[part.file]
+    spread, counted = _Spread(parts), 0
+    for row, raw in enumerate(read(Path(path), job.mapping)):
+        if row % part.of != part.nth:
+            continue
+        counted += 1
+        if counted % TICK == 0:
+            PROGRESS.add("read", TICK)
+        found = raw if isinstance(raw, Bad) else decode(raw, job.mapping)
+        full = None
+        if isinstance(found, Bad):
+            full = spread.bad(found)
+        elif unheard(catalog, found):
+            spread.tally.unread += 1
+        elif _known_at(found) >= job.until:
+            spread.tally.after += 1
+        elif (whose := found if job.audit else resolved(job.moves, found)) is None:
+            spread.tally.unread += 1
+        else:
+            assert isinstance(raw, Raw)
+            place = part.file << FILE_BITS | row
+            full = spread.add(whose, place << 1 | has_no_id(raw, job.mapping))
+        if full is not None:
+            yield full
+    spread.tally.read += counted
+    PROGRESS.add("read", counted % TICK)
+    yield from spread.rest()
+
+
+def _known_at(signal: Signal) -> int:
+    """Say when it could be known: so an audit and a back-test end with the same signals."""
+    assert not isinstance(signal, Time)
+    received = signal.received
+    return signal.time if received is None else received
+
+
+class _Spread:
+    """The batches being filled."""
+
+    def __init__(self, parts: int) -> None:
+        self.parts = parts
+        self.full = max(1, HELD // parts)
+        self.batches = [empty() for _ in range(parts)]
+        self.tally = Tally()
+
+    def add(self, signal: Signal, place: int) -> tuple[int, bytes] | None:
+        """Put a signal into its batch; give the batch if that is full."""
+        number = part_of(signal.user, self.parts)
+        batch = self.batches[number]
+        signals = batch.signals
+        signals.append(signal)
+        batch.places.append(place)
+        return self._take(number) if len(signals) >= self.full else None
+
+    def bad(self, bad: Bad) -> tuple[int, bytes] | None:
+        """Put a bad record into the first batch; give that if it is full."""
+        self.tally.bad += 1
+        self.batches[0].bad.append(bad)
+        return self._take(0) if len(self.batches[0].bad) >= self.full else None
+
+    def rest(self) -> Iterator[tuple[int, bytes]]:
+        self.batches[0].tally.add(self.tally)
+        for number in range(self.parts):
+            if number == 0 or self.batches[number].signals:
+                yield self._take(number)
+
+    def _take(self, number: int) -> tuple[int, bytes]:
+        blob = encode(self.batches[number])
+        self.batches[number] = empty()
+        return number, blob
+
+
+def slices(job: Job, readers: int) -> list[Slice]:
+    """Divide the input: by file, and large files further if there are several readers."""
+    found = []
+    for number, path in enumerate(job.events):
+        size = Path(path).stat().st_size if Path(path).is_file() else 0
+        of = min(readers, 1 + size // LARGE)
+        found += [Slice(number, nth, of) for nth in range(of)]
+    return found

@@ -1,0 +1,166 @@
+"""The numbers of steps and flows, counted from the tables by SQL (R25).
+
+The same numbers as ``transforms.metrics`` counts row by row, which a test holds against it;
+here a hundred million rows must not pass through Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.replay.tables import GROUP, part_of, writer
+from transforms import metrics
+from transforms.sinks.part_files import Part, listed
+from transforms.wire.rows import arrow_schema
+
+FILE = "part-0.parquet"
+LARGEST = 10.0**30
+
+# Each part: which rows, about which step (null: the flow as a whole), named what, split by
+# what, and how much of it; ``unit`` is what one of it is counted in.
+PARTS: dict[str, tuple[str, ...]] = {
+    "transition": (
+        "select instant, flow, version, null, apart || 'entries', '', n from transition where what = 'entered'",
+        "select instant, flow, version, step, apart || 'arrivals', '', n from transition where what = 'reached'",
+        """select instant, flow, version, step, apart || 'first_arrivals', '', firsts
+           from transition where what = 'reached'""",
+        "select instant, flow, version, step, apart || 'left', '', n from transition where what = 'left'",
+        """select instant, flow, version, step, apart || 'time_in_step', '', spent
+           from transition where what = 'left' and spent is not null""",
+        """select instant, flow, version, null, apart || 'exits',
+                  coalesce(nullif(reason, ''), 'completed'), n
+           from transition where what = 'ended'""",
+    ),
+    "communication": (
+        """select instant, flow, version, step, 'suppressed', reason, 1 from communication
+           where status in ('skipped', 'expired', 'canceled') and reason is not null""",
+        """select instant, flow, version, step, status, '', 1 from communication
+           where not (status in ('skipped', 'expired', 'canceled') and reason is not null)
+             and status not in ('planned', 'active')""",
+        """select instant, flow, version, unnest([step, null]), 'parts', '', parts
+           from communication where parts is not null""",
+        """select instant, flow, version, unnest([step, null]), 'cost', '', money(cost)
+           from communication where cost is not null""",
+        """select instant, flow, version, unnest([step, null]), 'reported_cost', '',
+                  money(reported_cost) from communication where reported_cost is not null""",
+    ),
+    "message": (
+        """select instant, flow, version, unnest([step, null]), 'messages', '', n
+           from (select instant // 60000 * 60000 as instant, flow, version, step,
+                        count(*) as n from message group by all)""",
+    ),
+    "call": (
+        "select instant, flow, version, step, 'calls', kind, 1 from call",
+        """select instant, flow, version, unnest([step, null]), 'messages', '', 1 from call
+           where kind = 'api'""",
+    ),
+    "conversion": (
+        "select instant, flow, version, null, apart || 'goals', goal, 1 from conversion",
+        "select instant, flow, version, null, apart || 'revenue', goal, worth from conversion",
+        """select instant, flow, version, unnest(places), apart || 'conversions', goal, 1
+           from conversion""",
+        """select instant, flow, version, unnest(places), apart || 'revenue', goal, worth
+           from conversion""",
+    ),
+    "rejection": (
+        "select instant, coalesce(flow, ''), null, null, 'refusals', reason, 1 from rejection",
+    ),
+}
+APART = "case when silent then 'holdout_' else '' end as apart"
+# The values go through Python, once each.
+WORTH = f", {APART}, list_distinct(steps) as places, money(coalesce(value, 0)) as worth"
+# Instants are whole ms here, never negative: date_trunc of one with a zone takes five times as
+# long.
+# Most rows are moves: they are read once, and counted by minute before all else.
+MOVES = """
+    select epoch_ms("at") // 60000 * 60000 as instant, flow, version, step, what,
+           case when what = 'ended' then reason end as reason,
+           {apart}, count(*) as n,
+           count(*) filter (first_arrival) as firsts,
+           sum(epoch_ms("at") - epoch_ms(since)) as spent
+    from read_parquet({files}, hive_partitioning = false) group by all"""
+RECIPIENTS = """
+    select {window} as win, instant // {size} * {size} as start, flow, version, null as step,
+           'recipients' as metric, '' as reason, count(distinct user) as total
+    from message group by all"""
+MINUTES = """
+    create temp table minutes as
+    select instant // 60000 * 60000 as minute, flow, version, step, metric, reason,
+           sum(amount) as total
+    from ({moments}) group by all"""
+SUMS = """
+    select {window} as win, minute // {size} * {size} as start, flow, version, step, metric,
+           reason, sum(total) as total
+    from minutes group by all"""
+ROWS = """
+    select win as window, start, flow, {version} as version, {step} metric, reason,
+           case when metric in ({money}) then total::double / {unit} else total::double end as value
+    from totals where {which} and total <> 0
+    order by {order}"""
+
+
+def recount(out: Path) -> dict[str, Part]:
+    """Write ``step_metric`` and ``flow_metric`` from the tables below ``out``; give the files."""
+    with duckdb.connect() as database:
+        database.execute("set TimeZone = 'UTC'; set preserve_insertion_order = false")
+        database.create_function("money", _money, ["DOUBLE"], "HUGEINT")
+        parts = list(_parts(database, out))
+        if not parts:
+            return {}
+        database.execute(MINUTES.format(moments=" union all ".join(parts)))
+        named = [(f"'{window}'", size) for window, size in metrics.WINDOWS.items()]
+        windows = [SUMS.format(window=window, size=size) for window, size in named]
+        if listed("message", out):
+            windows += [RECIPIENTS.format(window=window, size=size) for window, size in named]
+        database.execute(f"create temp table totals as {' union all '.join(windows)}")
+        return {kind: _write(database, kind, out) for kind in ("step_metric", "flow_metric")}
+
+
+def _money(value: float) -> int:
+    return metrics.money(max(-LARGEST, min(LARGEST, value)))
+
+
+def _parts(database: duckdb.DuckDBPyConnection, out: Path) -> Iterator[str]:
+    """Open the tables there are; yield what is counted in each."""
+    for kind, selects in PARTS.items():
+        paths = [str(path) for path in listed(kind, out)]
+        if not paths:
+            continue
+        files = ", ".join(f"'{str(path).replace(chr(39), chr(39) * 2)}'" for path in paths)
+        if kind == "transition":
+            moves = MOVES.format(files=f"[{files}]", apart=APART)
+            database.execute(f"create temp table transition as {moves}")
+        else:
+            made, more = ("table", WORTH) if kind == "conversion" else ("view", "")
+            database.execute(
+                f'create temp {made} {kind} as select *, epoch_ms("at") as instant{more} '
+                f"from read_parquet([{files}], hive_partitioning = false)"
+            )
+        for select in selects:
+            columns = "(instant, flow, version, step, metric, reason, amount)"
+            yield f"select * from ({select}) as moment{columns}"
+
+
+def _write(database: duckdb.DuckDBPyConnection, kind: str, out: Path) -> Part:
+    step = kind == "step_metric"
+    query = ROWS.format(
+        version="coalesce(version, 0)" if step else "version",
+        step="step," if step else "",
+        which="step is not null" if step else "step is null",
+        money=", ".join(f"'{name}'" for name in sorted(metrics.MONEY)),
+        unit=metrics.UNIT,
+        order=f"start, win, flow, version nulls first, {'step, ' if step else ''}metric, reason",
+    )
+    schema: pa.Schema = arrow_schema(kind)
+    path = out / kind / FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partly = path.with_name(f".{path.name}")
+    table = database.sql(query).to_arrow_table().cast(schema, safe=False)
+    with writer(partly, kind) as file:
+        file.write_table(table, row_group_size=GROUP)
+    partly.replace(path)
+    return part_of(path, FILE, len(table))

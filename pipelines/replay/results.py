@@ -1,0 +1,167 @@
+"""What a replay leaves beside its rows: manifests, numbers, and the account of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from pipelines.replay.buckets import Tally
+from pipelines.replay.job import Job
+from pipelines.replay.recount import recount
+from schemas import METRICS, OUTPUTS
+from transforms.flows.catalog.compiled import Node, Plan
+from transforms.flows.catalog.epochs import Catalog
+from transforms.flows.definitions.verbs import Send
+from transforms.sinks.part_files import Part, Written, finish, prune, write_whole
+
+ACCOUNT = "replay.json"
+RUNNING = {"state": "running"}
+
+
+class Unfinished(Exception):
+    """The replay that began to write here came to no end: its files are a mixture."""
+
+
+class Result(msgspec.Struct, frozen=True, gc=False):
+    """What one bucket gave: its files by kind, its tally."""
+
+    bucket: int
+    users: int
+    parts: dict[str, Part]
+    tally: Tally
+
+
+class Shape(msgspec.Struct, frozen=True, gc=False):
+    """What the flows of a run look like: the names of steps and goals of each, in order.
+
+    ``ahead`` lists, for each step of a flow, the send steps that may come after it.
+    """
+
+    space: str
+    steps: dict[str, list[str]]
+    goals: dict[str, list[str]]
+    ahead: dict[str, dict[str, list[str]]]
+
+
+class Account(msgspec.Struct, frozen=True, gc=False):
+    """The run as a whole, kept as ``replay.json`` beside the tables; ``rates`` were assumed."""
+
+    until: int
+    audit: bool
+    events: tuple[str, ...]
+    shape: Shape
+    users: int
+    read: int
+    bad: int
+    unread: int
+    after: int
+    rows: dict[str, int]
+    rates: dict[str, dict[str, int]] | None = None
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(Result).decode
+
+
+def begin_run(job: Job) -> None:
+    """Mark the results as unfinished, before the first of their files is replaced."""
+    write_whole(Path(job.out) / ACCOUNT, msgspec.json.encode(RUNNING) + b"\n")
+
+
+def finish_run(job: Job, results: Iterable[Result], shape: Shape) -> Account:
+    """Write manifests, numbers and, last of all, the account; remove files of an earlier run."""
+    found = sorted(results, key=lambda result: result.bucket)
+    out = Path(job.out)
+    parts: dict[str, list[Part]] = {kind: [] for kind in (*OUTPUTS, *METRICS)}
+    for result in found:
+        for kind, part in result.parts.items():
+            parts[kind].append(part)
+    for kind in OUTPUTS:
+        _close(kind, parts[kind], out)
+    parts |= {kind: [part] for kind, part in recount(out).items()}
+    for kind in METRICS:
+        _close(kind, parts[kind], out)
+    account = _account(job, found, parts, shape)
+    write_whole(out / ACCOUNT, msgspec.json.format(msgspec.json.encode(account)) + b"\n")
+    return account
+
+
+def _close(kind: str, parts: list[Part], out: Path) -> None:
+    if parts or (out / kind).is_dir():
+        finish(kind, out, [Written(tuple(parts))])
+        prune(kind, out)
+
+
+def shape_of(catalog: Catalog) -> Shape:
+    """Describe every flow: its newest version, then what only earlier ones had."""
+    steps: dict[str, dict[str, None]] = {flow: {} for flow in catalog.ids}
+    goals: dict[str, dict[str, None]] = {flow: {} for flow in catalog.ids}
+    ahead: dict[str, dict[str, list[str]]] = {flow: {} for flow in catalog.ids}
+    for _, plan in sorted(catalog.plans.items(), reverse=True):
+        flow = plan.flow
+        names = [step.name for step in (*flow.steps, *flow.on_exit)]
+        steps[flow.id] |= dict.fromkeys(n for n in names if n not in steps[flow.id])
+        goals[flow.id] |= dict.fromkeys(g.name for g in flow.goals)
+        ahead[flow.id] = _ahead(plan) | ahead[flow.id]
+    for number, aims in ((n, aims) for era in catalog.eras for n, aims in era.aims.items()):
+        goals[catalog.ids[number]] |= dict.fromkeys(t.goal.name for t in aims.targets)
+    return Shape(
+        catalog.eras[-1].space.name,
+        {flow: list(found) for flow, found in steps.items()},
+        {flow: list(found) for flow, found in goals.items()},
+        ahead,
+    )
+
+
+def _ahead(plan: Plan) -> dict[str, list[str]]:
+    """List the send steps that may come after each step, in the order of the file."""
+    found = {}
+    for node in plan.nodes.values():
+        seen, queue = set[int](), [*_next(node)]
+        while queue:
+            number = queue.pop()
+            if number not in seen and number in plan.nodes:
+                seen.add(number)
+                queue += _next(plan.nodes[number])
+        later = [n for n in plan.nodes.values() if n.number in seen]
+        found[node.name] = [n.name for n in later if isinstance(n.verb, Send)]
+    return found
+
+
+def _next(node: Node) -> tuple[int, ...]:
+    return (node.then, *node.targets, *node.named.values())
+
+
+def _account(
+    job: Job, results: list[Result], parts: dict[str, list[Part]], shape: Shape
+) -> Account:
+    tally = Tally()
+    for result in results:
+        tally.add(result.tally)
+    return Account(
+        until=job.until,
+        audit=job.audit,
+        events=job.events,
+        shape=shape,
+        users=sum(result.users for result in results),
+        read=tally.read,
+        bad=tally.bad,
+        unread=tally.unread,
+        after=tally.after,
+        rows={kind: sum(p.rows for p in found) for kind, found in parts.items() if found},
+        rates=job.rates,
+    )
+
+
+def account(out: Path) -> Account:
+    """Read the account of a run.
+
+    FileNotFoundError if there is none, Unfinished if the run did not end, msgspec.MsgspecError
+    if it is damaged.
+    """
+    data = (out / ACCOUNT).read_bytes()
+    if msgspec.json.decode(data) == RUNNING:
+        raise Unfinished
+    return msgspec.json.decode(data, type=Account)

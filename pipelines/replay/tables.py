@@ -1,0 +1,177 @@
+"""Outputs as Parquet, one file a kind and bucket: columns at a time, in bounded memory.
+
+Row groups are cut by the number of rows, so the bytes depend on the rows and their order
+alone. A file appears whole or not at all, and replaces the one of an earlier run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from msgspec.structs import astuple
+
+from transforms.sinks.part_files import Part
+from transforms.wire.rows import TYPES, arrow_schema, canonical, fields
+
+GROUP: Final = 65_536
+CHUNK: Final = 2_048  # so few are still in the processor's cache when they are read again
+UNLIKE: Final = {"id", "user", "session", "communication", "cause", "address", "flows", "data"}
+EMPTY: Final = canonical({}).decode()
+UNEQUAL: Final = ("double", "json")
+Values = tuple[Any, ...]
+Column = Callable[[Values], pa.Array]
+
+
+class Tables:
+    """The tables of one bucket, opened as outputs of a kind come."""
+
+    def __init__(self, folder: Path, bucket: int) -> None:
+        self._folder = folder
+        self._place = f"bucket={bucket:02}/part-0.parquet"
+        self._open: dict[str, _Table] = {}
+        self._by_type: dict[type, _Table] = {}
+
+    def write(self, outputs: Iterable[msgspec.Struct]) -> None:
+        """Add rows, each to the table of its kind."""
+        by_type = self._by_type
+        for output in outputs:
+            table = by_type.get(type(output))
+            if table is None:
+                table = self._table(type(output))
+            rows = table.rows
+            rows.append(astuple(output))
+            if len(rows) >= CHUNK:
+                table.flush()
+
+    def _table(self, kind: type[msgspec.Struct]) -> _Table:
+        name = str(kind.__struct_config__.tag)
+        found = _Table(name, self._folder / name, self._place)
+        self._open[name] = self._by_type[kind] = found
+        return found
+
+    def close(self) -> dict[str, Part]:
+        """Finish every table; give the file of each kind."""
+        return {name: table.close() for name, table in sorted(self._open.items())}
+
+    def discard(self) -> None:
+        """Drop what was begun, when the rest cannot be had."""
+        for table in self._open.values():
+            table.discard()
+
+
+class _Table:
+    """One file being written."""
+
+    def __init__(self, kind: str, folder: Path, place: str) -> None:
+        self.rows: list[Values] = []
+        self._kind, self._place = kind, place
+        self._path = folder / place
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._partly = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        self._writer = writer(self._partly, kind)
+        self._count = 0
+        self._chunks: list[pa.RecordBatch] = []
+
+    def flush(self) -> None:
+        """Turn the rows into columns, and write them once there are enough for a group."""
+        if self.rows:
+            self._count += len(self.rows)
+            self._chunks.append(to_batch(self._kind, self.rows))
+            self.rows.clear()
+            if self._count % GROUP == 0:
+                self._write()
+
+    def _write(self) -> None:
+        if self._chunks:
+            table = pa.Table.from_batches(self._chunks)
+            self._chunks.clear()
+            self._writer.write_table(table, row_group_size=GROUP)
+
+    def close(self) -> Part:
+        self.flush()
+        self._write()
+        self._writer.close()
+        self._partly.replace(self._path)
+        return part_of(self._path, self._place, self._count)
+
+    def discard(self) -> None:
+        self._writer.close()
+        self._partly.unlink(missing_ok=True)
+
+
+def writer(path: Path, kind: str) -> pq.ParquetWriter:
+    """Open a file for rows of a kind.
+
+    Ids get no dictionary, since hardly two are equal; the least and the greatest value of a group
+    are noted of times and numbers alone, by which queries skip groups.
+    """
+    named = [field.name for field in fields(kind) if field.name not in UNLIKE]
+    ranged = [field.name for field in fields(kind) if field.kind in ("time", "long", "double")]
+    return pq.ParquetWriter(
+        path,
+        arrow_schema(kind),
+        compression="zstd",
+        store_schema=False,
+        use_dictionary=named,
+        write_statistics=ranged,
+    )
+
+
+def part_of(path: Path, place: str, rows: int) -> Part:
+    """Describe a finished file for the manifest."""
+    digest = blake2b(digest_size=16)
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return Part(place, rows, path.stat().st_size, digest.hexdigest())
+
+
+def to_batch(kind: str, rows: list[Values]) -> pa.RecordBatch:
+    """Turn the values of outputs of one kind into columns of its schema."""
+    taken = list(zip(*rows, strict=True))
+    arrays = [_array(taken[place], field, make) for place, field, make in _columns(kind)]
+    return pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(kind))
+
+
+def _array(values: Values, kind: str, make: Column) -> pa.Array:
+    """Make a column; many hold one value in all rows of a chunk, which is seen and made faster."""
+    first = values[0]
+    # Equal numbers with a fraction may differ, 0.0 and -0.0, and so may maps that hold them.
+    exact = first is None or first == {} or kind not in UNEQUAL
+    if exact and values[-1] is first and values.count(first) == len(values):
+        return pa.repeat(make((first,))[0], len(values))
+    return make(values)
+
+
+@cache
+def _columns(kind: str) -> tuple[tuple[int, str, Column], ...]:
+    """Return of each column where a row has its value, its kind, and what makes it."""
+    schema, own = arrow_schema(kind), TYPES[kind].__struct_fields__
+    return tuple(
+        (own.index(field.name), field.kind, _column(field.kind, schema.field(field.name).type))
+        for field in fields(kind)
+    )
+
+
+def _column(kind: str, arrow: pa.DataType) -> Column:
+    """Return what makes a column of its values."""
+    if kind == "json":
+        return lambda values: pa.array([_json(value) for value in values], arrow)
+    if kind == "double":
+        # Whole numbers are numbers, too; Arrow would refuse those beyond 53 bits.
+        return lambda values: pa.array(
+            [None if value is None else float(value) for value in values], arrow
+        )
+    return lambda values: pa.array(values, arrow)
+
+
+def _json(value: Any) -> str:
+    return EMPTY if value.__class__ is dict and not value else canonical(value).decode()

@@ -1,0 +1,1 @@
+"""The core on Apache Beam: DoFns and bundles, no flow logic."""

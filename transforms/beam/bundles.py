@@ -1,0 +1,136 @@
+"""Outputs to topics and flow states to Redis, a bundle at a time; a bundle ends when they are out.
+
+A bundle that fails is done again by the runner, with the same ids and bytes (R31). Each step
+takes the outputs that are for it, and gives dead letters for those that its sink left out; a
+dead letter that is itself left out is only counted.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.timestamp import Timestamp
+from apache_beam.utils.windowed_value import WindowedValue
+
+from schemas.wire import Encoding
+from transforms.beam.run_flows import Decided
+from transforms.flows.protocol import outputs
+from transforms.flows.protocol.outputs import AnyOutput, DeadLetter
+from transforms.hosting import dead_letters
+from transforms.sinks.checked import BadRow
+from transforms.sinks.pubsub import Publisher, Topics
+from transforms.sinks.redis import BATCH, FlowStates, open_states
+from transforms.wire.messages import kind_of
+
+STATES = ("flow_state", "erased")
+
+
+def left_out(
+    sink: str, found: Iterable[tuple[str, AnyOutput]], bad: Iterable[BadRow]
+) -> Iterator[Decided]:
+    """Make the dead letters of what a sink left out."""
+    why = {row.id: row.detail for row in bad}
+    for space, output in found:
+        if output.id in why and not isinstance(output, DeadLetter):
+            letter = dead_letters.of_output(space, output, sink, why[output.id])
+            yield (space, letter.user), [outputs.encode(letter)]
+
+
+@beam.typehints.with_input_types(Decided)
+@beam.typehints.with_output_types(Decided)
+class Publish(beam.DoFn):
+    """Publish outputs to the topic of their kind, if it has one, in order by user."""
+
+    def __init__(self, topics: Mapping[str, str], encoding: Encoding = "json") -> None:
+        self._topics = dict(topics)
+        self._encoding = encoding
+        self._publisher: Publisher | None = None
+        self._sink: Topics | None = None
+        self._bad = Metrics.counter("topics", "bad")
+
+    def start_bundle(self) -> None:
+        self._publisher = _take()
+        self._sink = Topics(self._topics, self._encoding, self._publisher)
+
+    def process(self, element: Decided) -> Iterator[Decided]:
+        (space, _), encoded = element
+        assert self._sink is not None
+        found = [(space, outputs.decode(one)) for one in encoded if kind_of(one) in self._topics]
+        wrote = self._sink.write(found)
+        if wrote.bad_rows:
+            self._bad.inc(wrote.bad_rows)
+            yield from left_out("topics", found, wrote.bad)
+
+    def finish_bundle(self) -> None:
+        assert self._sink is not None
+        assert self._publisher is not None
+        self._sink.flush()
+        # Only one that holds nothing back: what a failed bundle left must not leave with another.
+        _idle().append(self._publisher)
+        self._publisher = self._sink = None
+
+
+_IDLE: dict[str | None, list[Publisher]] = {}
+
+
+def _idle() -> list[Publisher]:
+    """List the connected publishers between bundles: some runners set a DoFn up for each one."""
+    return _IDLE.setdefault(os.environ.get("PUBSUB_EMULATOR_HOST"), [])
+
+
+def _take() -> Publisher:
+    try:
+        return _idle().pop()
+    except IndexError:
+        publisher = Publisher()
+        publisher.setup()
+        return publisher
+
+
+@beam.typehints.with_input_types(Decided)
+@beam.typehints.with_output_types(Decided)
+class WriteStates(beam.DoFn):
+    """Write flow states to Redis in batches; each is absolute and guarded by its sequence."""
+
+    def __init__(self, url: str, ttl: int | None = None) -> None:
+        self._url = url
+        self._ttl = ttl
+        self._batch: list[tuple[str, AnyOutput]] = []
+        self._at: Timestamp | None = None
+        self._bad = Metrics.counter("states", "bad")
+
+    def start_bundle(self) -> None:
+        self._batch = []
+
+    def process(
+        self, element: Decided, at: Timestamp = beam.DoFn.TimestampParam
+    ) -> Iterator[Decided]:
+        (space, _), encoded = element
+        self._batch += [(space, outputs.decode(one)) for one in encoded if kind_of(one) in STATES]
+        self._at = at
+        if len(self._batch) >= BATCH:
+            yield from self._flush()
+
+    def finish_bundle(self) -> Iterator[Any]:
+        for letter in self._flush():
+            yield WindowedValue(letter, self._at, (GlobalWindow(),))
+
+    def _flush(self) -> list[Decided]:
+        batch, self._batch = self._batch, []
+        wrote = _states(self._url, self._ttl).write(batch)
+        if not wrote.bad_rows:
+            return []
+        self._bad.inc(wrote.bad_rows)
+        return list(left_out("redis", batch, wrote.bad))
+
+
+@cache
+def _states(url: str, ttl: int | None) -> FlowStates:
+    """Connect once in a process; the client may be shared by threads."""
+    return open_states(url, ttl)

@@ -1,0 +1,126 @@
+"""Windowed numbers about steps and flows: a branch of its own, by the time of the rows (R25).
+
+Each window's numbers are absolute. They come while it fills, when the watermark has passed its
+end, and again, whole, for rows that come later: the file of the window is replaced. Nothing
+here waits for an alarm of a user: alarms are in the future, the windows are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.transforms import trigger
+from apache_beam.transforms.window import FixedWindows, TimestampedValue
+from apache_beam.utils.timestamp import Duration, Timestamp
+
+from transforms import metrics
+from transforms.beam.run_flows import Key
+from transforms.flows.protocol import outputs
+from transforms.metrics import Counts, Metric, Window
+from transforms.sinks import parquet
+from transforms.sinks.folders import folder_of
+from transforms.sinks.part_files import add_parts
+from transforms.wire.rows import name_of, to_row
+
+COUNTED = ("transition", "communication", "message", "call", "conversion", "rejection")
+"""The kinds of rows that numbers are counted from."""
+
+LATENESS = 7 * 86_400
+PACE = 60
+"""Seconds between two updates of a window, of those that fill and of those that are over."""
+FILES: dict[Window, tuple[Window, ...]] = {"hour": ("minute", "hour"), "day": ("day",)}
+"""The numbers that a file of a window holds: a file a minute would be too many."""
+FIRST = 0
+
+
+def at_own_time(element: tuple[Key, bytes]) -> TimestampedValue:
+    """Put a row at its own time, under its space."""
+    (space, _), encoded = element
+    at = max(FIRST, outputs.decode(encoded).at)
+    return TimestampedValue((space, encoded), Timestamp(micros=at * 1000))
+
+
+class Count(beam.CombineFn):
+    """Counts rows; exact, whatever the order and however the rows are divided."""
+
+    def create_accumulator(self) -> Counts:
+        return Counts({}, {})
+
+    def add_input(self, counts: Counts, row: bytes) -> Counts:
+        return metrics.add(counts, outputs.decode(row))
+
+    def merge_accumulators(self, parts: Iterable[Counts]) -> Counts:
+        merged = Counts({}, {})
+        for part in parts:
+            merged = metrics.merge(merged, part)
+        return merged
+
+    def extract_output(self, counts: Counts) -> Counts:
+        return counts
+
+
+class WriteMetrics(beam.DoFn):
+    """Write the numbers of one window, in place of what an earlier pane wrote."""
+
+    def __init__(self, out: str, window: Window) -> None:
+        self._out = out
+        self._window = window
+
+    def process(self, element: tuple[str, Counts], window: Any = beam.DoFn.WindowParam) -> None:
+        space, counts = element
+        shard = f"{self._window}-{window.start.micros // 1000}"
+        folder = folder_of(self._out, space)
+        found: dict[str, list[Metric]] = {}
+        for row in metrics.rows(counts):
+            if row.window in FILES[self._window]:
+                found.setdefault(name_of(row), []).append(row)
+        for kind, rows in found.items():
+            written = parquet.write(kind, map(to_row, rows), folder, shard=shard)
+            add_parts(kind, folder, written.parts)
+
+
+class CountWindows(beam.PTransform):
+    """Count rows in windows of a minute, an hour and a day, and write the numbers as tables.
+
+    ``lateness`` in seconds: what comes later after the end of its window is not counted any more
+    (a recount from the raw rows does).
+    """
+
+    def __init__(self, out: str, lateness: int = LATENESS, pace: int | None = PACE) -> None:
+        super().__init__()
+        self._out = out
+        self._lateness = lateness
+        self._pace = pace
+
+    def expand(self, rows: Any) -> None:
+        placed = rows | "At the time of the row" >> beam.Map(at_own_time).with_output_types(
+            tuple[str, bytes]
+        )
+        for window in FILES:
+            _ = (
+                placed
+                | f"Windows by {window}" >> self._into(metrics.WINDOWS[window] // 1000)
+                | f"Count by {window}" >> beam.CombinePerKey(Count())
+                | f"Write numbers by {window}" >> beam.ParDo(WriteMetrics(self._out, window))
+            )
+
+    def _into(self, size: int) -> beam.PTransform:
+        return beam.WindowInto(
+            FixedWindows(size),
+            trigger=paced(self._pace, early=True),
+            accumulation_mode=trigger.AccumulationMode.ACCUMULATING,
+            allowed_lateness=Duration(self._lateness),
+        )
+
+
+def paced(pace: int | None, *, early: bool) -> Any:
+    """Make a trigger: at the end of a window, then with what is late, every so many seconds.
+
+    Without a pace whatever is late leaves at once, and nothing early.
+    """
+    if pace is None:
+        return trigger.AfterWatermark(late=trigger.AfterCount(1))
+    again = trigger.AfterProcessingTime(pace)
+    return trigger.AfterWatermark(early=again if early else None, late=again)

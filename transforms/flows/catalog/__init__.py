@@ -1,0 +1,1 @@
+"""Compiled flows, and what the control log says as of any instant."""

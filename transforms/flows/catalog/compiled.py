@@ -1,0 +1,183 @@
+"""A published version of a flow, compiled once: closures, targets by number, what it reads.
+
+Steps keep the numbers that the catalog gave their names, so a state can refer to them. These
+are data classes, not structs, because compiled they are read many times faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, final
+
+from transforms.flows.definitions.flow import Flow, Goal
+from transforms.flows.definitions.space import Template
+from transforms.flows.definitions.triggers import Reenter, Trigger
+from transforms.flows.definitions.verbs import Verb
+from transforms.flows.expressions.evaluation.condition import Condition
+from transforms.flows.expressions.reads import Aggregate, Reads
+from transforms.flows.expressions.view import View
+
+END: Final = -1
+ON_EXIT: Final = "on_exit."
+
+NOTHING: Final = Reads()
+
+Values = tuple[tuple[str, Callable[[View], Any]], ...]
+
+
+@final
+@dataclass(frozen=True)
+class Matcher:
+    """An event by name with its compiled condition."""
+
+    event: str
+    where: Callable[[View], bool] | None
+
+    def test(self, view: View) -> bool:
+        """Tell whether the event at hand matches."""
+        return view.event_name == self.event and (self.where is None or self.where(view))
+
+
+def keyword(text: str) -> str:
+    """Return a text as keywords are compared: trimmed and without case (R13)."""
+    return text.strip().casefold()
+
+
+@final
+@dataclass(frozen=True)
+class Ear:
+    """What a trigger or a case hears of messages and calls: no ``words`` means any.
+
+    ``call`` None: messages and calls alike.
+    """
+
+    words: frozenset[str] = frozenset()
+    call: bool | None = False
+    number: str | None = None
+    channel: str | None = None
+    where: Callable[[View], bool] | None = None
+
+
+@final
+@dataclass(frozen=True)
+class Node:
+    """A compiled step.
+
+    ``targets`` and ``conditions`` stand beside the verb's cases or branches, ``named``
+    maps the other ports (``timeout``, ``missing``, reasons) to steps. ``awaited`` are the
+    events that a wait waits for, ``levels`` its cases that may be true at its beginning,
+    ``timed`` the conditions that time alone may change (R18). ``ears`` stand beside the cases
+    that hear what users send. ``plain``: a send step that names no agent and no tracking.
+    """
+
+    number: int
+    name: str
+    verb: Verb
+    then: int
+    targets: tuple[int, ...] = ()
+    conditions: tuple[Condition | None, ...] = ()
+    matchers: tuple[Matcher | None, ...] = ()
+    named: dict[str, int] = field(default_factory=dict)
+    values: tuple[Values, ...] = ()
+    path: Callable[[View], Any] | None = None
+    awaited: frozenset[str] = frozenset()
+    levels: tuple[int, ...] = ()
+    timed: tuple[Condition, ...] = ()
+    reads: Reads = NOTHING
+    ears: tuple[Ear | None, ...] = ()
+    plain: bool = True
+
+
+@final
+@dataclass(frozen=True)
+class Start:
+    """A compiled trigger: its matchers and condition, and the events that it listens to.
+
+    ``kind`` names it where a session's first row says why it started.
+    """
+
+    trigger: Trigger
+    number: int
+    reenter: Reenter
+    kind: str
+    matchers: tuple[Matcher, ...] = ()
+    where: Callable[[View], bool] | None = None
+    before: Callable[[View], Any] | None = None
+    after: Callable[[View], Any] | None = None
+    path: Callable[[View], Any] | None = None
+    events: frozenset[str] = frozenset()
+    reads: Reads = NOTHING
+    ear: Ear | None = None
+
+
+@final
+@dataclass(frozen=True)
+class Target:
+    """A compiled goal."""
+
+    goal: Goal
+    matcher: Matcher
+    value: Callable[[View], Any] | None
+
+
+@final
+@dataclass(frozen=True)
+class Aims:
+    """Compiled goals, and what sessions that are over keep for them (R24).
+
+    ``fields`` and ``variables`` are what they read of a session, ``window`` is the longest
+    time within which one counts, ``events`` are the names that they count.
+    """
+
+    targets: tuple[Target, ...] = ()
+    fields: frozenset[str] = frozenset()
+    variables: frozenset[str] = frozenset()
+    window: int = 0
+    events: frozenset[str] = frozenset()
+    aggregates: tuple[Aggregate, ...] = ()
+    visits: bool = False
+
+
+@final
+@dataclass(frozen=True)
+class Plan:
+    """A compiled version of a flow; ``id`` and ``zone`` are the flow's.
+
+    ``entry_fields`` are the trigger's fields that a session keeps, ``aims`` its goals, unless
+    the control log says others. ``history`` is how long
+    entries must be remembered, None for ever. ``asked`` are the send steps whose messages
+    waits and conditions look at; ``watches`` says that a session of it must be judged again
+    where its user moved in a flow, or a message changed. ``reads_last`` says that something
+    reads the newest message of the session, ``listens`` that it hears what users send,
+    ``visits`` that something of it reads visits.
+    """
+
+    flow: Flow
+    id: str
+    zone: str | None
+    number: int
+    version: int
+    nodes: dict[int, Node]
+    numbers: dict[str, int]
+    first: int
+    on_exit: int
+    starts: tuple[Start, ...]
+    exit_matchers: tuple[Matcher, ...]
+    exit_conditions: tuple[Condition, ...]
+    exit_timed: tuple[Condition, ...]
+    exit_audiences: frozenset[str]
+    aims: Aims
+    key: Callable[[View], Any] | None
+    templates: dict[str, Template]
+    entry_fields: frozenset[str]
+    history: int | None
+    events: frozenset[str]
+    aggregates: tuple[Aggregate, ...]
+    reads_communications: bool
+    reads_last: bool
+    asked: frozenset[int]
+    watches: bool
+    campaign: str | None = None
+    listens: bool = False
+    visits: bool = False

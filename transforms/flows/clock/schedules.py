@@ -1,0 +1,213 @@
+"""When: a time of day, a weekday, a date, or a date of the user's data with an offset.
+
+``09:00``, ``daily at 09:00``, ``mon-fri 09:00``, ``2026-12-24 09:00``, ``user.trial_ends - 3d``,
+``anniversary of user.birthday - 3d at 09:00``. All in the user's zone (section 4, wait until).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from transforms.flows.clock.delays import (
+    Delay,
+    TimeSyntaxError,
+    clock_text,
+    longest,
+    parse_clock,
+    parse_delay,
+)
+from transforms.flows.clock.elapsing import after, before
+from transforms.flows.clock.zones import (
+    DAY,
+    anniversary,
+    instant,
+    local_clock,
+    local_day,
+    moment_of,
+    utc,
+)
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+ROOTS = (
+    "user",
+    "entry",
+    "event",
+    "session",
+    "participant",
+    "communication",
+    "communications",
+    "message",
+)
+
+_DATE = re.compile(r"(\d{4}-\d\d-\d\d)(?: (?:at )?(\d{1,2}:\d\d))?", re.ASCII)
+_CLOCK = re.compile(r"(?:daily at )?\d{1,2}:\d\d", re.ASCII)
+_WEEKLY = re.compile(r"([a-z]{3}(?:-[a-z]{3})?(?:,\s?[a-z]{3}(?:-[a-z]{3})?)*) (\d{1,2}:\d\d)")
+_PATH = re.compile(
+    r"(anniversary of )?([a-z]+(?:\.[\w$]+|\[\"[^\"\\]+\"\])+)(?: ?([+-]) ?(\d.*?))?(?: at (\d{1,2}:\d\d))?"
+)
+_HELP = "write for example 09:00, mon-fri 09:00, 2026-12-24 09:00 or user.trial_ends - 3d at 09:00"
+
+
+class Moment(msgspec.Struct, frozen=True, gc=False):
+    """When something is due.
+
+    ``kind`` weekly recurs on ``days`` (Monday is 0) at the minute ``at``; date is the day ``date``
+    at ``at``; path is the value of the expression ``path``, moved by ``offset`` forward or
+    (``sign`` -1) back, on that day ``at`` a minute; with ``yearly`` each anniversary of it.
+    """
+
+    text: str
+    kind: Literal["weekly", "date", "path"]
+    days: tuple[int, ...] = ()
+    at: int | None = None
+    date: str = ""
+    path: str = ""
+    sign: int = 1
+    offset: Delay | None = None
+    yearly: bool = False
+
+
+def parse_days(text: str) -> tuple[int, ...]:
+    """Read weekdays: ``mon``, ``mon-fri``, ``fri-mon``; several with commas. Monday is 0."""
+    found: set[int] = set()
+    for part in text.replace(" ", "").split(","):
+        ends = part.split("-")
+        if len(ends) > 2 or any(end not in WEEKDAYS for end in ends):
+            raise TimeSyntaxError(f'"{part}" is not a weekday; write for example mon or mon-fri')
+        first, last = WEEKDAYS.index(ends[0]), WEEKDAYS.index(ends[-1])
+        found.update((first + n) % 7 for n in range((last - first) % 7 + 1))
+    return tuple(sorted(found))
+
+
+def parse_moment(text: str) -> Moment:
+    """Read a moment; the error's text tells what to write."""
+    words = " ".join(text.split())
+    if _CLOCK.fullmatch(words):
+        at = _at(words.removeprefix("daily at "))
+        prefix = "daily at " if words.startswith("daily") else ""
+        return Moment(prefix + clock_text(at), "weekly", tuple(range(7)), at)
+    if match := _WEEKLY.fullmatch(words):
+        at = _at(match[2])
+        days = match[1].replace(" ", "")
+        return Moment(f"{days} {clock_text(at)}", "weekly", parse_days(days), at)
+    if match := _DATE.fullmatch(words):
+        return _dated(match[1], match[2])
+    match = _PATH.fullmatch(words)
+    if match is None:
+        raise TimeSyntaxError(f'"{text}" is not a moment; {_HELP}')
+    return _pathed(match)
+
+
+def _at(text: str) -> int:
+    at = parse_clock(text)
+    if at == 1440:
+        raise TimeSyntaxError('"24:00" can only end a window; write 00:00')
+    return at
+
+
+def _dated(day: str, clock: str | None) -> Moment:
+    if instant(day, utc()) is None:
+        raise TimeSyntaxError(f'"{day}" is not a date; write for example 2026-12-24')
+    if clock is None:
+        return Moment(day, "date", at=0, date=day)
+    at = _at(clock)
+    return Moment(f"{day} {clock_text(at)}", "date", at=at, date=day)
+
+
+def _pathed(match: re.Match[str]) -> Moment:
+    prefix, path, sign, length, clock = match.groups()
+    root = re.split(r"[.\[]", path, maxsplit=1)[0]
+    if root not in ROOTS:
+        raise TimeSyntaxError(
+            f'"{root}" has no dates; a date comes from {", ".join(f"{name}." for name in ROOTS)}'
+        )
+    at = None if clock is None else _at(clock)
+    offset = None if length is None else parse_delay(length)
+    if offset is not None and at is not None and offset.ms % DAY:
+        raise TimeSyntaxError(
+            f'"{length} at {clock}" is not a number of days; write for example 3d at {clock}'
+        )
+    text = (prefix or "") + path
+    if offset is not None:
+        text += f" {sign} {offset.text}"
+    if at is not None:
+        text += f" at {clock_text(at)}"
+    turn = -1 if sign == "-" else 1
+    return Moment(text, "path", (), at, "", path, turn, offset, prefix is not None)
+
+
+def recurring(moment: Moment) -> bool:
+    """Tell whether a moment comes again and again."""
+    return moment.kind == "weekly" or moment.yearly
+
+
+def resolve(
+    moment: Moment, now: int, zone: ZoneInfo, value: object = None, *, yearly: bool = False
+) -> int | None:
+    """Return when a moment is due, in the past too; of a recurring one, the first from ``now`` on.
+
+    ``value`` is what ``path`` gave. None if it is missing or no date. With ``yearly`` the
+    anniversaries of the value count, as ``anniversary of`` says.
+    """
+    match moment.kind:
+        case "weekly":
+            return _weekly(moment, now, zone)
+        case "date":
+            return local_clock(date.fromisoformat(moment.date), moment.at or 0, zone)
+        case "path":
+            t = moment_of(value, zone)
+            if t is None:
+                return None
+            if yearly or moment.yearly:
+                return _yearly(moment, t, now, zone)
+            return _moved(moment, t, _whole(value), zone)
+
+
+def next_occurrence(
+    moment: Moment, later_than: int, zone: ZoneInfo, value: object = None, *, yearly: bool = False
+) -> int | None:
+    """Return the first occurrence strictly later than an instant; None if there is none."""
+    t = resolve(moment, later_than + 1, zone, value, yearly=yearly)
+    return t if t is not None and t > later_than else None
+
+
+def _weekly(moment: Moment, now: int, zone: ZoneInfo) -> int:
+    today = local_day(now, zone)
+    for ahead in range(9):
+        day = today + timedelta(days=ahead)
+        if day.weekday() in moment.days:
+            t = local_clock(day, moment.at or 0, zone)
+            if t >= now:
+                return t
+    raise AssertionError("a weekday comes within eight days")
+
+
+def _yearly(moment: Moment, t: int, now: int, zone: ZoneInfo) -> int | None:
+    born = local_day(t, zone)
+    minute = (t - local_clock(born, 0, zone)) // 60_000
+    year = local_day(now, zone).year
+    spread = 1 if moment.offset is None else 2 + longest(moment.offset) // (365 * DAY)
+    for candidate in range(max(born.year, year - spread), max(born.year, year) + spread + 1):
+        day = anniversary(born, candidate)
+        due = _moved(moment, local_clock(day, min(minute, 1439), zone), not minute, zone)
+        if due >= now:
+            return due
+    return None
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, str) and len(value) == 10
+
+
+def _moved(moment: Moment, t: int, whole_day: bool, zone: ZoneInfo) -> int:
+    offset = moment.offset
+    if offset is not None:
+        if offset.ms and offset.ms % DAY == 0 and (whole_day or moment.at is not None):
+            offset = Delay(offset.text, days=offset.ms // DAY)
+        t = after(offset, t, zone) if moment.sign > 0 else before(offset, t, zone)
+    return t if moment.at is None else local_clock(local_day(t, zone), moment.at, zone)

@@ -1,0 +1,72 @@
+"""Two flows for one word of a number, or for its calls: only one of them can own it (I8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import combinations
+
+import msgspec
+
+from transforms.flows.catalog.compiled import keyword
+from transforms.flows.definitions.flow import Flow
+from transforms.flows.definitions.space import Space
+from transforms.flows.definitions.triggers import OnCall, OnInbound, Trigger
+
+Exact = OnInbound | OnCall
+
+
+class Claim(msgspec.Struct, frozen=True, gc=False):
+    """What a trigger, the ``number``-th of a flow, has for itself."""
+
+    flow: str
+    number: int
+    trigger: Exact
+
+
+class Clash(msgspec.Struct, frozen=True, gc=False):
+    """Two claims to the same thing, and what that is in words."""
+
+    one: Claim
+    other: Claim
+    what: str
+
+
+def clashes(flows: Iterable[Flow], space: Space) -> Iterator[Clash]:
+    """Find what more than one of these flows would own."""
+    found: dict[str | None, list[Claim]] = {}
+    for flow in flows:
+        for number, trigger in enumerate(flow.enter):
+            for word in _words(trigger):
+                assert isinstance(trigger, Exact)
+                found.setdefault(word, []).append(Claim(flow.id, number, trigger))
+    for word, claims in found.items():
+        for one, other in combinations(claims, 2):
+            place = _shared(one.trigger, other.trigger, space)
+            if one.flow != other.flow and place is not None:
+                what = f"calls of {place}" if word is None else f'keyword "{word}" on {place}'
+                yield Clash(one, other, what)
+
+
+def _words(trigger: Trigger) -> Iterator[str | None]:
+    """Give the words that a trigger owns, None for calls; any words are nobody's own."""
+    match trigger:
+        case OnInbound(keywords=keywords):
+            yield from dict.fromkeys(map(keyword, keywords))
+        case OnCall():
+            yield None
+        case _:
+            pass
+
+
+def _shared(one: Exact, other: Exact, space: Space) -> str | None:
+    """Name the number or the channel that two triggers both hear, if there is one."""
+    if None not in (one.number, other.number) and one.number != other.number:
+        return None
+    if None not in (one.channel, other.channel) and one.channel != other.channel:
+        return None
+    number, channel = one.number or other.number, one.channel or other.channel
+    if number is None:
+        return channel
+    known = next((n for n in space.numbers if n.name == number), None)
+    heard = () if known is None else (*known.messages, *known.calls)
+    return number if channel is None or channel in heard else None

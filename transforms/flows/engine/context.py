@@ -1,0 +1,370 @@
+"""One user's open state, and what is decided until it is closed.
+
+The rest of the core works on a run; it opens a blob, and only what it gives back leaves.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from transforms.flows.catalog.compiled import Aims, Node, Plan
+from transforms.flows.catalog.epochs import Catalog, Era
+from transforms.flows.clock.zones import utc, zone
+from transforms.flows.expressions.view import FlowFacts, View
+from transforms.flows.protocol.outputs import AnyOutput, Call, Rejection, Transition
+from transforms.flows.protocol.signals import CallResult, Raised, Signal
+from transforms.flows.state.ids import draw, hashed
+from transforms.flows.state.working import Session, State
+
+Data = dict[str, Any]
+OUTSIDE: Final = FlowFacts(False, None, 0)
+NOTHING: Final[Data] = {}
+NOBODY: Final[frozenset[str]] = frozenset()
+_UNKNOWN: Final = object()
+
+
+def _nowhere(flow: str) -> FlowFacts:
+    return OUTSIDE
+
+
+class Run:
+    """The working copy of one user.
+
+    ``actor`` is the session whose step is being done, ``walked`` how many steps each did.
+    ``told`` is what triggers read of the message whose status is at hand. ``claimer`` is the
+    session that takes what the user sent, by its case ``claimed``; ``message`` is what an entry
+    by it begins with. ``answer`` is the host's sandbox, if it has one.
+    """
+
+    __slots__ = (
+        "_arranged",
+        "_base",
+        "_counts",
+        "_fallback",
+        "_looked",
+        "_order",
+        "_standing",
+        "_timezone",
+        "_zone",
+        "_zoned",
+        "actor",
+        "ancestors",
+        "answer",
+        "catalog",
+        "cause",
+        "causes",
+        "claimed",
+        "claimer",
+        "depth",
+        "dirty",
+        "era",
+        "fresh",
+        "message",
+        "outputs",
+        "plans",
+        "queue",
+        "space",
+        "state",
+        "steps",
+        "told",
+        "user",
+        "view",
+        "walked",
+    )
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        user: str,
+        state: State,
+        answer: Callable[[Call, str], CallResult] | None = None,
+    ) -> None:
+        self.catalog = catalog
+        self.answer = answer
+        self.plans = catalog.plans
+        self.user = user
+        self.state = state
+        self.era: Era = catalog.eras[-1]
+        self.space = self.era.space.name
+        self.outputs: list[AnyOutput] = []
+        self.queue: deque[Raised] = deque()
+        self.ancestors: dict[str, frozenset[str]] = {}
+        self.causes: frozenset[str] = NOBODY
+        self.cause = ""
+        self.depth = 0
+        self.steps = 0
+        self.actor = ""
+        self.walked: dict[str, int] = {}
+        self.dirty = False
+        self.fresh = False
+        self.told: Data = {}
+        self.claimer = ""
+        self.claimed = -1
+        self.message: Data = {}
+        self._counts = 0
+        self._base = ""
+        self._timezone: object = _UNKNOWN
+        self._fallback: str | None = None
+        self._looked: Session | None = None
+        self._standing = ""
+        self._zone = utc()
+        self._zoned: object = _UNKNOWN
+        self._arranged: list[Session] | None = None
+        self._order: list[Session] = []
+        self.view = View(
+            zone=self._zone,
+            traits=state.traits,
+            tags=state.tags,
+            audiences=state.audiences,
+            series=state.series,
+            flows=self.facts,
+        )
+        self.view.presence = state.presence
+
+    def close(self) -> None:
+        """Let go of the view, which refers back: so the run is freed at once."""
+        self.view.flows = _nowhere
+
+    def renew(self, state: State) -> None:
+        """Go on with another state of this user."""
+        self.state = state
+        view = self.view
+        view.traits, view.tags = state.traits, state.tags
+        view.audiences, view.series = state.audiences, state.series
+        view.presence, view.participant = state.presence, {}
+        self._timezone, self._arranged = _UNKNOWN, None
+        self.queue.clear()
+        self.dirty = self.fresh = False
+        self.forget_look()
+
+    def begin(self, cause: str, t: int, origin: str = "") -> None:
+        """Start on one signal or due thing; ids come from its ``origin``, else from the cause."""
+        self.cause = cause
+        era = self.catalog.at(t)
+        if era is not self.era:
+            self.era, self._zoned, self._arranged = era, _UNKNOWN, None
+        self.ancestors.clear()
+        self.causes = NOBODY
+        self.actor = ""
+        self.walked.clear()
+        self.depth = self.steps = self._counts = 0
+        self._base = hashed(self.space, self.user, origin) if origin else ""
+        view = self.view
+        view.event, view.event_name, view.communication = None, "", None
+        self._looked = None
+
+    def plan_of(self, session: Session) -> Plan:
+        """Return the version that a session is pinned to (R27)."""
+        return self.plans[session.flow, session.version]
+
+    def aims_of(self, plan: Plan) -> Aims:
+        """Return what a flow's sessions are counted for: what a record says, else the version (R24)."""
+        aims = self.era.aims
+        return aims.get(plan.number, plan.aims) if aims else plan.aims
+
+    def session_id(self, session: Session) -> str:
+        """Return the permanent id of the session's next output (R30)."""
+        count = session.count + 1
+        session.count = count
+        return f"{session.id}-{count}"
+
+    def standing_id(self) -> str:
+        """Return what the ids of this user's flow states begin with, hashed once a run."""
+        if not self._standing:
+            self._standing = hashed(self.space, self.user, "flow_state")
+        return self._standing
+
+    def other_id(self) -> str:
+        """Return the next permanent id of what belongs to no session: cause and number (R30)."""
+        self._counts += 1
+        if not self._base:
+            self._base = hashed(self.space, self.user, self.cause)
+        return f"{self._base}-{self._counts}"
+
+    def reject(
+        self,
+        reason: str,
+        t: int,
+        flow: str | None = None,
+        detail: str = "",
+        step: str | None = None,
+    ) -> None:
+        """Say that something was refused (R7)."""
+        self.outputs.append(
+            Rejection(
+                id=self.other_id(),
+                user=self.user,
+                at=t,
+                reason=reason,
+                cause=self.cause,
+                flow=flow,
+                step=step,
+                detail=detail,
+            )
+        )
+
+    def raise_(
+        self, signal: Signal, changed: Data | None = None, applied: bool = True, flow: str = ""
+    ) -> None:
+        """Queue a signal that the present one raised."""
+        depth = self.depth + 1
+        raised = Raised(signal, depth, self.causes, changed or {}, applied, self.actor, flow)
+        self.queue.append(raised)
+
+    def move(
+        self,
+        what: str,
+        plan: Plan,
+        session: Session,
+        step: str,
+        t: int,
+        *,
+        reason: str | None = None,
+        variant: str | None = None,
+        until: int | None = None,
+        since: int | None = None,
+        first: bool = False,
+    ) -> None:
+        """Write one row of a session's way."""
+        name, count = session.id, session.count + 1
+        session.count = count
+        self.outputs.append(
+            # By place: naming seventeen fields takes five times as long.
+            Transition(
+                f"{name}-{count}",
+                self.user,
+                t,
+                plan.id,
+                plan.version,
+                name,
+                step,
+                what,
+                session.key,
+                session.visits.get(session.step, 0),
+                self.cause,
+                reason,
+                variant,
+                until,
+                since,
+                first,
+                session.silent,
+            )
+        )
+
+    def in_order(self) -> list[Session]:
+        """Return the live sessions by priority of their flows, start and id (section 3).
+
+        The list is one of its own, and stays as it is while sessions start and end.
+        """
+        sessions = self.state.sessions
+        if sessions is not self._arranged:
+            self._arranged = self._order = sessions
+            if len(sessions) > 1:
+                flows = self.era.by_number
+                self._order = sorted(
+                    sessions, key=lambda s: (-flows[s.flow].priority, s.started, s.id)
+                )
+        return self._order
+
+    def zone_of(self, plan: Plan | None) -> ZoneInfo:
+        """Return the user's zone, else the flow's, else the space's (R16)."""
+        if plan is self._zoned:
+            return self._zone
+        self._zoned = plan
+        fallback = (plan.zone if plan is not None else None) or self.era.space.zone
+        timezone = self.state.traits.get("timezone")
+        if timezone is not self._timezone or fallback is not self._fallback:
+            self._timezone, self._fallback = timezone, fallback
+            self._zone = zone(timezone, fallback)
+        return self._zone
+
+    def look(self, t: int, plan: Plan | None = None, session: Session | None = None) -> View:
+        """Return what an expression of this session, or of none, reads now.
+
+        A second look at the same session and instant costs nothing: what is reachable from the
+        state changes in place, and who replaces it calls ``forget_look``.
+        """
+        view = self.view
+        if t == view.now and session is not None and session is self._looked:
+            return view
+        self._looked = None
+        view.now = t
+        view.zone = self.zone_of(plan)
+        if self.era.campaigns:
+            view.participant = self.participant_of(plan)
+        if session is not None and plan is not None:
+            view.entry, view.variables = session.entry, session.variables
+            view.message = session.message or NOTHING
+            view.session_id, view.session_started = session.id, session.started
+            if plan.reads_communications:
+                view.communications = found = self._communications(plan, session)
+                if plan.reads_last:
+                    view.communication = _newest(plan, session, found)
+            else:
+                self._looked = session
+        else:
+            view.entry, view.variables, view.session_id, view.session_started = {}, {}, "", 0
+            view.message = NOTHING
+        return view
+
+    def participant_of(self, plan: Plan | None) -> Data:
+        """Return the user in a flow's campaign: nothing of other campaigns (C3)."""
+        if plan is None or plan.campaign is None:
+            return {}
+        found = self.state.participants.get(plan.campaign)
+        return {} if found is None else found.data
+
+    def forget_look(self) -> None:
+        """Make the next look anew: what a session holds, or the user's zone, has changed."""
+        self._looked, self._zoned = None, _UNKNOWN
+
+    def _communications(self, plan: Plan, session: Session) -> dict[str, Data]:
+        by_id = {c.id: c for c in self.state.communications}
+        found: dict[str, Data] = {}
+        for number, name in session.sent.items():
+            node, sent = plan.nodes.get(number), by_id.get(name)
+            if node is not None and sent is not None:
+                facts = {"status": sent.status, "channel": sent.channel}
+                found[node.name] = sent.facts.get("data", {}) | sent.facts | facts
+        return found
+
+    def facts(self, flow: str) -> FlowFacts:
+        """Return where the user stands in a flow.
+
+        What is silent has no effect outside of itself: only its own conditions see it (R19).
+        """
+        number = self.catalog.numbers.get(flow)
+        if number is None:
+            return OUTSIDE
+        history, own = self.state.histories.get(number), self.view.session_id
+        times = history.times if history is not None else 0
+        for session in self.state.sessions:
+            if session.flow == number and (not session.silent or session.id == own):
+                node = self.plan_of(session).nodes.get(session.step)
+                return FlowFacts(True, node.name if node else None, times or 1)
+        held_out = times and self.held_out(self.era.by_number[number].plan)
+        return FlowFacts(False, None, 0 if held_out else times)
+
+    def held_out(self, plan: Plan) -> bool:
+        """Tell whether the user is in the holdout of a flow, always the same one (R19)."""
+        share = plan.flow.holdout * 100
+        return bool(share) and draw(self.space, plan.id, self.user, "holdout") < share
+
+
+def _newest(plan: Plan, session: Session, found: dict[str, Data]) -> Data | None:
+    """Return the facts of the message that the session made last, if it is remembered (C5)."""
+    if not session.sent:
+        return None
+    last = max(session.sent, key=lambda number: int(session.sent[number].rpartition("-")[2]))
+    node = plan.nodes.get(last)
+    if node is None or node.name not in found:
+        return None
+    return found[node.name] | {"name": node.name}
+
+
+def node_of(plan: Plan, session: Session) -> Node:
+    """Return the step that a session stands at."""
+    return plan.nodes[session.step]

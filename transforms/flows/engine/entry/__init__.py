@@ -1,0 +1,1 @@
+"""How sessions start: triggers, the entry decision, dates, launches, groups."""

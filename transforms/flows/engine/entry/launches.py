@@ -1,0 +1,98 @@
+"""Launches: a predefined audience enters when its flow starts, or as a launcher names it (I2, R22).
+
+Members, the holders of a tag or people of a list; a launch enters nobody twice, however late it
+is tried again: the flow's history of the user keeps its id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from transforms.flows.catalog.compiled import Plan, Start
+from transforms.flows.catalog.epochs import FlowView
+from transforms.flows.definitions.triggers import (
+    LAUNCHED,
+    OnAudience,
+    OnEnter,
+    OnFlow,
+    OnPeople,
+    OnTag,
+)
+from transforms.flows.engine.context import Run
+from transforms.flows.protocol.signals import Enter
+from transforms.flows.state.ids import hashed, short
+from transforms.flows.state.stored import History
+
+MOST_LAUNCHES: Final = 1_000
+Joining = dict[tuple[str, bool], tuple[tuple[FlowView, Start], ...]]
+
+
+def joining(views: Iterable[FlowView]) -> Joining:
+    """Map an audience, entered or left, to the first trigger of each flow on it."""
+    found: dict[tuple[str, bool], list[tuple[FlowView, Start]]] = {}
+    for view in views:
+        for start in reversed(view.plan.starts):
+            trigger = start.trigger
+            if isinstance(trigger, OnAudience) and trigger.when != "launch":
+                starts = found.setdefault((trigger.audience, trigger.when != "left"), [])
+                others = [s for s in starts if s[0] is not view]
+                starts[:] = [*others, (view, start)]
+    return {key: tuple(starts) for key, starts in found.items()}
+
+
+def launch_id(space: str, flow: str, at: int) -> str:
+    """Return the id of the launch that the start of a flow at an instant is (R30)."""
+    return hashed(space, flow, "launch", str(at))
+
+
+def belongs(run: Run, start: Start) -> bool:
+    """Tell whether the user belongs to a predefined audience that is known here."""
+    match start.trigger:
+        case OnAudience(audience=audience, when=when):
+            return when in LAUNCHED and audience in run.state.audiences
+        case OnTag(tag=tag, when=when):
+            return when in LAUNCHED and tag in run.state.tags
+        case _:
+            return False
+
+
+def takes(start: Start, signal: Enter, source: str) -> bool:
+    """Tell whether a trigger takes an entry from outside, of a launch, or from a flow (C12)."""
+    match start.trigger:
+        case OnFlow(flow=flow):
+            return flow == source
+        case OnEnter():
+            return True
+        case OnPeople():
+            return signal.launch is not None
+        case OnAudience(audience=audience, when=when):
+            return signal.launch is not None and when in LAUNCHED and audience == signal.member_of
+        case OnTag(when=when):
+            return signal.launch is not None and when in LAUNCHED and signal.member_of is None
+        case _:
+            return False
+
+
+def refusal(run: Run, plan: Plan, start: Start, signal: Enter) -> str | None:
+    """Return why a launch enters nobody here: it did already, or the user does not belong to it."""
+    audience = signal.member_of
+    if signal.launch is not None:
+        reason = repeated(run, plan, signal.launch)
+        if reason is not None:
+            return reason
+        if isinstance(start.trigger, OnTag) and not belongs(run, start):
+            return "not_member"
+    return "not_member" if audience is not None and audience not in run.state.audiences else None
+
+
+def repeated(run: Run, plan: Plan, launch: str) -> str | None:
+    """Note a launch of a flow for this user; return why it cannot be noted, if so (R22)."""
+    history = run.state.histories.setdefault(plan.number, History())
+    known, launches = short(launch), history.launches or []
+    if known in launches:
+        return "launched"
+    if len(launches) >= MOST_LAUNCHES:
+        return "too_many_entries"
+    history.launches = [*launches, known]
+    return None

@@ -1,0 +1,43 @@
+"""How participants start sessions: those created, and those of which a field changed (C7, C8).
+
+The flow whose entry or step changed the participant does not enter by that, the others do.
+"""
+
+from __future__ import annotations
+
+from transforms.flows.catalog.epochs import FlowView
+from transforms.flows.definitions.triggers import OnParticipant
+from transforms.flows.engine.context import Data, Run
+from transforms.flows.engine.entry.decision import try_enter
+from transforms.flows.engine.profile.participants import CREATED, field_key
+from transforms.flows.protocol.signals import Enter
+
+
+def enter_by_participant(run: Run, signal: Enter, changed: Data, t: int, source: str) -> None:
+    """Let a created or changed participant enter flows of its campaign, each by one trigger.
+
+    ``source`` is the flow that changed it, and stays out.
+    """
+    for view in run.era.joined:
+        if view.plan.campaign == signal.flow and view.plan.id != source:
+            _enter(run, view, signal, changed, t)
+
+
+def _enter(run: Run, view: FlowView, signal: Enter, changed: Data, t: int) -> None:
+    for start in view.plan.starts:
+        trigger = start.trigger
+        if not isinstance(trigger, OnParticipant) or not _is_for(trigger, signal, changed):
+            continue
+        look = run.look(t, view.plan)
+        look.entry = signal.data
+        if start.where is None or start.where(look):
+            try_enter(run, view, start, signal.id, signal.data, t, key=signal.key)
+            return
+
+
+def _is_for(trigger: OnParticipant, signal: Enter, changed: Data) -> bool:
+    if trigger.when == "created":
+        return CREATED in changed or (trigger.always and signal.operation == "upload")
+    if CREATED in changed or not changed:
+        return False
+    return trigger.field is None or field_key(trigger.field) in changed

@@ -1,0 +1,38 @@
+"""Where a user stands: the live sessions in their order, and the row that says so (L11)."""
+
+from __future__ import annotations
+
+from transforms.flows.engine.context import Data, Run, node_of
+from transforms.flows.protocol.outputs import FlowState
+
+
+def say_state(run: Run, t: int) -> None:
+    """Write where the user stands in every flow, and what each slot shows (L11).
+
+    Silent sessions are left out: nobody outside may treat their users differently (R19).
+    """
+    state = run.state
+    state.sequence += 1
+    flows: list[Data] = []
+    promotions: dict[str, Data] = {}
+    for session in run.in_order():
+        if session.silent:
+            continue
+        plan = run.plan_of(session)
+        flows.append(
+            {
+                "flow": plan.id,
+                "version": plan.version,
+                "session": session.id,
+                "key": session.key,
+                "step": node_of(plan, session).name,
+                "since": session.since,
+                "started": session.started,
+            }
+        )
+        for shown in session.promotions:
+            promotions.setdefault(
+                shown.slot, {"shows": shown.shows, "flow": plan.id, "until": shown.until}
+            )
+    name = f"{run.standing_id()}-{state.sequence}"
+    run.outputs.append(FlowState(name, run.user, t, state.sequence, flows, promotions))

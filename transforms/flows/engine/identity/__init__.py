@@ -1,0 +1,1 @@
+"""Handover and merge of keys, erasure, and the transfer of whole states."""

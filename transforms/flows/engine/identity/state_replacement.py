@@ -1,0 +1,37 @@
+"""What a state that takes another's place must not say again: no id is of two things (R5, R30)."""
+
+from __future__ import annotations
+
+from transforms.flows.state.dedupe import joined
+from transforms.flows.state.sent_archive import look_through
+from transforms.flows.state.stored import Communication
+from transforms.flows.state.working import Session, State
+
+
+def sessions_of(state: State) -> list[Session]:
+    """List the sessions that are known, those that have ended among them."""
+    return [*state.sessions, *state.ended]
+
+
+def left(state: State) -> dict[str, Communication]:
+    """Return the messages that have left, by their ids."""
+    found = (*look_through(state), *state.communications)
+    return {c.id: c for c in found if c.status != "planned" or "attempt" in c.facts}
+
+
+def go_on(
+    state: State, before: State, sessions: list[Session], messages: dict[str, Communication], t: int
+) -> None:
+    """Let an imported state go on behind what was said here, by the state it replaces.
+
+    ``sessions`` and ``messages`` are those that were known here, as they are at the end. Sessions
+    number their outputs on from there; one that is not known here, or not any more, does so from
+    the instant, where nothing was numbered before. A message that left stays as it is, and does
+    not leave again. Signals that were seen here have been seen.
+    """
+    counts = {session.id: session.count for session in sessions}
+    for session in sessions_of(state):
+        session.count = max(session.count, counts.get(session.id, t))
+    state.communications = [messages.get(c.id, c) for c in state.communications]
+    dropped = max(before.dropped, state.dropped)
+    state.memory, state.dropped = joined(before.memory, state.memory, dropped)

@@ -1,0 +1,1 @@
+"""Pausing, holding and migrating sessions."""

@@ -1,0 +1,1 @@
+"""Communications: planning, send policy, statuses, inbound messages, cost."""

@@ -1,0 +1,78 @@
+"""What results report of a message: bounded, digits read by the agent's menu, cost told once (C5)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from transforms.flows.catalog.compiled import Node, Plan
+from transforms.flows.definitions.channels import choice_of
+from transforms.flows.definitions.verbs import Send
+from transforms.flows.engine.context import Data, Run
+from transforms.flows.protocol.signals import CommunicationUpdate
+from transforms.flows.state.codec import encoded_size
+from transforms.flows.state.series import LARGEST, SCALE
+from transforms.flows.state.stored import Communication
+from transforms.flows.state.working import Session
+
+DATA_BOUND: Final = 4 * 1024
+
+
+def note(
+    run: Run, plan: Plan, node: Node, found: Communication, change: CommunicationUpdate, t: int
+) -> tuple[Data, float | None]:
+    """Remember the data of a status, up to 4 KB in all.
+
+    Return what was taken, and by how much it raises the cost that results report.
+    """
+    if not change.data:
+        return {}, None
+    data = change.data
+    if "digits" in data:
+        data = data | _read(run, node, found, data["digits"])
+    before: Data = found.facts.get("data", {})
+    joined = before | data
+    if encoded_size(joined) > DATA_BOUND:
+        run.reject("value_too_large", t, plan.id, "communication", node.name)
+        return {}, None
+    found.facts = found.facts | {"data": joined}
+    return data, _raised(before.get("cost"), data["cost"]) if "cost" in data else None
+
+
+def fits(run: Run, plan: Plan, session: Session, node: Node, index: int, step: str, t: int) -> bool:
+    """Tell whether a message's results are those that a case of a wait asks for (C5)."""
+    matcher = node.matchers[index]
+    if matcher is None or matcher.where is None:
+        return True
+    view = run.look(t, plan, session)
+    view.communication = view.communications.get(step)
+    found = matcher.where(view)
+    run.forget_look()
+    return found
+
+
+def _read(run: Run, node: Node, found: Communication, digits: object) -> Data:
+    """Say what digits mean; as a text, whatever the provider makes of them."""
+    verb = node.verb
+    assert isinstance(verb, Send)
+    if isinstance(digits, int) and not isinstance(digits, bool):
+        digits = str(digits)
+    known = run.era.channels.get(found.channel)
+    choice = choice_of(run.era.space, verb, found.channel, known, digits)
+    return {"digits": digits} if choice is None else {"digits": digits, "choice": choice}
+
+
+def _raised(before: object, now: object) -> float | None:
+    """Return by how much a cost has grown, exact to four decimals; None if it has not."""
+    units = _units(now)
+    if units is None:
+        return None
+    more = units - (_units(before) or 0)
+    return more / SCALE if more else None
+
+
+def _units(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    if not abs(value) <= LARGEST:
+        return None
+    return round(float(value) * SCALE)

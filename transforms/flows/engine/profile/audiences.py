@@ -1,0 +1,162 @@
+"""What is known of a user: profile, consent, aggregates, and the audiences computed from them.
+
+Conditions take effect on an edge: an audience is entered or left when its truth changes (R18).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from transforms.flows.catalog.epochs import ComputedAudience, Counted
+from transforms.flows.engine.context import Data, Run
+from transforms.flows.protocol.outputs import AudienceUpdate
+from transforms.flows.protocol.signals import AudienceChange, Event, ProfileChange
+from transforms.flows.state import trait_times
+from transforms.flows.state.codec import encoded_size
+from transforms.flows.state.series import add
+from transforms.flows.state.stored import Series
+
+PROFILE_BOUND: Final = 64 * 1024
+MOST_AUDIENCES: Final = 500
+LISTS_BOUND: Final = 16 * 1024
+
+
+def count_event(run: Run, event: Event, own: int, t: int) -> None:
+    """Feed the aggregates that read this event, at its own time."""
+    counted = run.era.counted.get(event.name)
+    if not counted:
+        return
+    view = run.look(t)
+    for item in counted:
+        if item.matcher.where is None or item.matcher.where(view):
+            _add(run, item, own)
+
+
+def _add(run: Run, item: Counted, own: int) -> None:
+    value: Any = None
+    if item.value is not None:
+        value = item.value(run.view)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return
+    series = run.state.series.get(item.aggregate.key)
+    if series is None:
+        series = run.state.series[item.aggregate.key] = Series()
+    add(series, own, value, item.horizon)
+
+
+def change_profile(run: Run, change: ProfileChange, t: int) -> Data | None:
+    """Set and unset traits, tags and consent; return the changed traits' values before.
+
+    A profile over 64 KB is refused whole (section 9): then only consent is taken, which is
+    never lost, and None is returned.
+    """
+    state = run.state
+    traits = state.traits
+    if change.consent:
+        _take_consent(run, change.consent, t)
+    if change.set or change.tag:
+        more = encoded_size(change.set) + encoded_size(change.tag)
+        if encoded_size(traits) + encoded_size(state.tags) + more > PROFILE_BOUND:
+            run.reject("value_too_large", t, detail="profile")
+            return None
+    changed: Data = {}
+    before = list(traits)
+    for name, value in change.set.items():
+        if value is None:
+            continue
+        if name not in traits or traits[name] != value or type(traits[name]) is not type(value):
+            changed[name] = traits.get(name)
+            traits[name] = value
+    for name in (*change.unset, *(n for n, v in change.set.items() if v is None)):
+        if name in traits:
+            changed[name] = traits.pop(name)
+    if change.set or changed:
+        state.ages = trait_times.told(state.ages, before, traits, change.set, t)
+    run.forget_look()
+    if run.era.tagged:
+        changed |= _changed_tags(state.tags, change)
+    change_tags(run, change.tag, change.untag)
+    return changed
+
+
+def tag_key(tag: str) -> str:
+    """Return the name under which a changed tag stands beside changed traits."""
+    return f"\0tag {tag}"
+
+
+def _changed_tags(tags: list[str], change: ProfileChange) -> Data:
+    """Return whether the tags that will change were there before; both at once is a removal."""
+    now = {*tags, *change.tag}.difference(change.untag)
+    names = dict.fromkeys((*change.tag, *change.untag))
+    return {tag_key(n): n in tags for n in names if (n in tags) != (n in now)}
+
+
+def _take_consent(run: Run, change: dict[str, bool], t: int) -> None:
+    joined = run.state.consent | change
+    if encoded_size(joined) > LISTS_BOUND:
+        run.reject("value_too_large", t, detail="consent")
+    else:
+        run.state.consent = joined
+
+
+def change_tags(run: Run, tag: Iterable[str], untag: Iterable[str]) -> None:
+    """Add and remove tags."""
+    tags = run.state.tags
+    for name in tag:
+        if name not in tags:
+            tags.append(name)
+    for name in untag:
+        if name in tags:
+            tags.remove(name)
+
+
+def set_member(run: Run, audience: str, entered: bool, t: int) -> bool:
+    """Note a membership; tell whether that changed it."""
+    members = run.state.audiences
+    if entered == (audience in members):
+        return False
+    if entered:
+        members[audience] = t
+    else:
+        del members[audience]
+    return True
+
+
+def compute(run: Run, t: int, audiences: Iterable[ComputedAudience]) -> None:
+    """Judge computed audiences anew, and raise what changed."""
+    run.look(t)
+    for audience in audiences:
+        _judge(run, audience, t)
+
+
+def _judge(run: Run, audience: ComputedAudience, t: int) -> None:
+    condition, name = audience.condition, audience.name
+    inside = condition.test(run.view)
+    if condition.timed:
+        check = condition.next_change(run.view)
+        if check is None:
+            run.state.checks.pop(name, None)
+        else:
+            run.state.checks[name] = check
+    if set_member(run, name, inside, t):
+        announce(run, name, inside, t)
+
+
+def announce(
+    run: Run, audience: str, entered: bool, t: int, flow: str | None = None, step: str | None = None
+) -> None:
+    """Tell flows and the outside that the user entered or left an audience that the core owns."""
+    name = run.other_id()
+    run.outputs.append(AudienceUpdate(name, run.user, t, audience, entered, flow, step))
+    run.raise_(AudienceChange(id=name, user=run.user, time=t, audience=audience, entered=entered))
+
+
+def forget_audiences(run: Run, t: int) -> None:
+    """Let the user leave the audiences that are no longer computed, and drop their checks."""
+    known = {audience.name for audience in run.era.audiences}
+    for audience in run.catalog.at(t - 1).audiences:
+        if audience.name not in known and set_member(run, audience.name, False, t):
+            announce(run, audience.name, False, t)
+    for name in [name for name in run.state.checks if name not in known]:
+        del run.state.checks[name]

@@ -1,0 +1,225 @@
+"""Participants: what a campaign knows of a user, apart from the profile (R21, C3).
+
+One is created by its first upload or entry, and changed by uploads, entries and steps. Each
+change leaves as a row with all that the participant is, and is told to the campaign's flows.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from transforms.flows.catalog.compiled import Node, Plan
+from transforms.flows.clock.zones import moment_of, utc
+from transforms.flows.definitions.space import Campaign
+from transforms.flows.engine.context import Data, Run
+from transforms.flows.protocol import outputs as out
+from transforms.flows.protocol.signals import Enter
+from transforms.flows.state.codec import encoded_size
+from transforms.flows.state.limits import fits
+from transforms.flows.state.stored import Participant
+from transforms.flows.state.working import Session
+
+STATUS: Final = "status"
+CREATED: Final = "\0created"
+PARTICIPANT_BOUND: Final = 32 * 1024
+MOST_PARTICIPANTS: Final = 100
+
+
+def field_key(field: str) -> str:
+    """Return the name under which a changed field stands beside changed traits."""
+    return f"\0field {field}"
+
+
+def receive(run: Run, signal: Enter, t: int) -> Data | None:
+    """Take in the participant of an upload or an entry; return what changed, None if refused.
+
+    An upload is itself what the campaign's flows hear; an entry into a flow tells the others.
+    """
+    if signal.operation == "upload":
+        if signal.flow not in run.era.campaigns:
+            run.reject("unknown_campaign", t, detail=signal.flow)
+            return None
+        return change(run, signal.flow, signal.participant, t, run.other_id())
+    if signal.operation is not None:
+        run.reject("unsupported", t, detail=signal.operation)
+        return None
+    view = run.era.by_id.get(signal.flow)
+    campaign = view.plan.campaign if view is not None else None
+    if view is not None and campaign is None:
+        run.reject("unknown_campaign", t, signal.flow)
+    elif campaign is not None:
+        _change_and_tell(run, campaign, signal.participant, t, run.other_id(), signal.flow)
+    return {}
+
+
+def join(run: Run, plan: Plan, campaign: str, t: int) -> None:
+    """Make whoever enters a flow of a campaign a participant of it (C3)."""
+    if campaign not in run.state.participants:
+        _change_and_tell(run, campaign, {}, t, run.other_id(), plan.id)
+
+
+def write(
+    run: Run,
+    plan: Plan,
+    session: Session,
+    node: Node,
+    given: Data,
+    unset: tuple[str, ...],
+    t: int,
+) -> None:
+    """Change the participant by a step; the campaign's other flows hear of it (C17, R11)."""
+    if plan.campaign is None:
+        return
+    gone = dict.fromkeys(unset)
+    name = run.session_id(session)
+    _change_and_tell(run, plan.campaign, gone | given, t, name, plan.id, node.name)
+
+
+def _change_and_tell(
+    run: Run, campaign: str, given: Data, t: int, name: str, flow: str, step: str | None = None
+) -> None:
+    changed = change(run, campaign, given, t, name, flow, step)
+    if changed:
+        what = "created" if CREATED in changed else "updated"
+        data = {key: value for key, value in given.items() if field_key(key) in changed}
+        told = Enter(
+            id=name, user=run.user, time=t, flow=campaign, participant=data, operation=what
+        )
+        run.raise_(told, changed, flow=flow)
+
+
+def change(
+    run: Run,
+    campaign: str,
+    given: Data,
+    t: int,
+    name: str,
+    flow: str | None = None,
+    step: str | None = None,
+) -> Data | None:
+    """Create a participant or set its fields; a missing value takes one away.
+
+    Return the changed fields' values before, None if refused for a bound. What does not fit the
+    campaign is refused alone, with its reason; the rest goes on.
+    """
+    participants = run.state.participants
+    declared = run.era.campaigns.get(campaign)
+    fitting = _fitting(run, declared, given, t, flow, step) if declared is not None else given
+    found = participants.get(campaign)
+    changed: Data = {}
+    if found is None:
+        changed[CREATED] = None
+        if declared is not None and declared.statuses:
+            fitting = {STATUS: declared.statuses[0]} | fitting
+        if len(participants) >= MOST_PARTICIPANTS:
+            run.reject("too_many_participants", t, flow, campaign, step)
+            return None
+    before = {} if found is None else found.data
+    joined = {key: value for key, value in (before | fitting).items() if value is not None}
+    size = encoded_size(joined)
+    if size > PARTICIPANT_BOUND or not fits(run.state, size - encoded_size(before)):
+        run.reject("value_too_large", t, flow, "participant", step)
+        return None
+    for key in fitting:
+        if _differ(before.get(key), joined.get(key)):
+            changed[field_key(key)] = before.get(key)
+    if changed:
+        participants[campaign] = Participant(joined, t if found is None else found.created, t)
+        run.forget_look()
+        _say(run, campaign, joined, changed, t, name, flow if step else None, step)
+    return changed
+
+
+def adopt(run: Run, campaign: str, found: Participant, t: int) -> None:
+    """Take over a participant that two keys had in part; it is told outside, and starts nothing."""
+    known = run.state.participants.get(campaign)
+    before = {} if known is None else known.data
+    changed: Data = {} if known is not None else {CREATED: None}
+    for key in before | found.data:
+        if _differ(before.get(key), found.data.get(key)):
+            changed[field_key(key)] = before.get(key)
+    run.state.participants[campaign] = found
+    if changed:
+        _say(run, campaign, found.data, changed, t, run.other_id(), None, None)
+
+
+def _differ(one: Any, other: Any) -> bool:
+    return type(one) is not type(other) or bool(one != other)
+
+
+def _say(
+    run: Run,
+    campaign: str,
+    data: Data,
+    changed: Data,
+    t: int,
+    name: str,
+    flow: str | None,
+    step: str | None,
+) -> None:
+    fields = {key: data[key] for key in sorted(data) if key != STATUS}
+    prefix = field_key("")
+    status = data.get(STATUS)
+    run.outputs.append(
+        out.ParticipantUpdate(
+            id=name,
+            user=run.user,
+            at=t,
+            campaign=campaign,
+            what="created" if CREATED in changed else "updated",
+            status=status if isinstance(status, str) else None,
+            fields=fields,
+            changed=tuple(k.removeprefix(prefix) for k in changed if k != CREATED),
+            cause=run.cause,
+            flow=flow,
+            step=step,
+        )
+    )
+
+
+def _fitting(
+    run: Run,
+    declared: Campaign,
+    given: Data,
+    t: int,
+    flow: str | None,
+    step: str | None,
+) -> Data:
+    """Leave out what the campaign does not declare, and say so."""
+    types = dict(declared.fields)
+    found: Data = {}
+    for key, value in given.items():
+        reason = _unfit(declared, types, key, value)
+        if reason is None:
+            found[key] = value
+        else:
+            run.reject(reason, t, flow, f"{declared.name}: {key}", step)
+    return found
+
+
+def _unfit(declared: Campaign, types: dict[str, str], key: str, value: Any) -> str | None:
+    if key == STATUS:
+        if not isinstance(value, str):
+            return "wrong_type"
+        return "unknown_status" if declared.statuses and value not in declared.statuses else None
+    if not types:
+        return None
+    if key not in types:
+        return "unknown_field"
+    return None if value is None or _is_of(types[key], value) else "wrong_type"
+
+
+def _is_of(kind: str, value: Any) -> bool:
+    match kind:
+        case "text":
+            return isinstance(value, str)
+        case "number":
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        case "boolean":
+            return isinstance(value, bool)
+        case "list":
+            return isinstance(value, list | tuple)
+        case "time":
+            return not isinstance(value, bool) and moment_of(value, utc()) is not None
+        case _:
+            return True

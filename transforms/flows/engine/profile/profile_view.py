@@ -1,0 +1,141 @@
+"""All that is known of one user, as a query over the state: the 360 view (C24).
+
+It decides nothing and changes nothing; flows and steps appear by name. Times are ms UTC.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from transforms.flows.catalog.epochs import Catalog
+from transforms.flows.engine.profile.participants import STATUS
+from transforms.flows.state import stored, working
+from transforms.flows.state.codec import decode
+from transforms.flows.state.sent_archive import look_through
+
+Data = dict[str, Any]
+
+
+class Part(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Base of the parts of a view."""
+
+
+class Participant(Part, frozen=True, gc=False, kw_only=True):
+    """The user in one campaign (C3)."""
+
+    campaign: str
+    status: str | None
+    fields: Data
+    created: int
+    changed: int
+
+
+class Session(Part, frozen=True, gc=False, kw_only=True):
+    """A live session; ``until`` is when its wait ends, ``halted`` says that it stands still."""
+
+    session: str
+    flow: str
+    version: int
+    campaign: str | None
+    key: str
+    step: str
+    started: int
+    since: int
+    until: int | None
+    halted: bool
+
+
+class Communication(Part, frozen=True, gc=False, kw_only=True):
+    """A message: ``times`` are by status, ``results`` what was reported of it (C5)."""
+
+    communication: str
+    flow: str
+    campaign: str | None
+    step: str
+    channel: str
+    status: str
+    changed: int
+    due: int | None
+    times: dict[str, int]
+    results: Data
+
+
+class Person(Part, frozen=True, gc=False, kw_only=True, tag_field="is", tag="person"):
+    """One user: the customer's fields, and what campaigns and flows know; newest messages first."""
+
+    user: str
+    clock: int | None = None
+    customer: Data = {}
+    tags: tuple[str, ...] = ()
+    consent: dict[str, bool] = {}
+    audiences: dict[str, int] = {}
+    participants: tuple[Participant, ...] = ()
+    sessions: tuple[Session, ...] = ()
+    communications: tuple[Communication, ...] = ()
+
+
+def person_of(catalog: Catalog, user: str, blob: bytes | None) -> Person:
+    """Return the view of a user; of one who is not known, an empty one."""
+    if blob is None:
+        return Person(user=user)
+    known = decode(blob)
+    sent = sorted(
+        [*known.communications, *look_through(known)], key=lambda c: (-c.changed, -c.started, c.id)
+    )
+    return Person(
+        user=user,
+        clock=known.clock,
+        customer=known.traits,
+        tags=tuple(known.tags),
+        consent=known.consent,
+        audiences=known.audiences,
+        participants=tuple(_participant(name, p) for name, p in sorted(known.participants.items())),
+        sessions=tuple(_session(catalog, session) for session in known.sessions),
+        communications=tuple(_communication(catalog, one) for one in sent),
+    )
+
+
+def _participant(campaign: str, found: stored.Participant) -> Participant:
+    fields = {name: value for name, value in found.data.items() if name != STATUS}
+    return Participant(
+        campaign=campaign,
+        status=found.data.get(STATUS),
+        fields=fields,
+        created=found.created,
+        changed=found.changed,
+    )
+
+
+def _session(catalog: Catalog, session: working.Session) -> Session:
+    plan = catalog.plans[session.flow, session.version]
+    return Session(
+        session=session.id,
+        flow=plan.id,
+        version=session.version,
+        campaign=plan.campaign,
+        key=session.key,
+        step=plan.nodes[session.step].name,
+        started=session.started,
+        since=session.since,
+        until=session.due,
+        halted=session.halt is not None,
+    )
+
+
+def _communication(catalog: Catalog, sent: stored.Communication) -> Communication:
+    plan = catalog.plans[sent.flow, sent.version]
+    facts = sent.facts
+    return Communication(
+        communication=sent.id,
+        flow=plan.id,
+        campaign=plan.campaign,
+        step=plan.nodes[sent.step].name,
+        channel=sent.channel,
+        status=sent.status,
+        changed=sent.changed,
+        due=sent.due if sent.status == "planned" else None,
+        times={name: t for name, t in facts.items() if name not in ("data", "attempt")},
+        results=facts.get("data", {}),
+    )

@@ -1,0 +1,1 @@
+"""What each step does when a session reaches it, and what ends its wait."""

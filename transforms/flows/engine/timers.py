@@ -1,0 +1,94 @@
+"""What is due for a user, and when: the one order in which things fire (R1)."""
+
+from __future__ import annotations
+
+from typing import Final, assert_never
+
+from transforms.flows.catalog.epochs import Catalog, FlowView
+from transforms.flows.state.stored import Communication, Identity, Pending
+from transforms.flows.state.tombstones import forgets_at
+from transforms.flows.state.working import Session, State
+
+AUDIENCE: Final = 1  # a control record comes before both
+FLOW: Final = 2
+LAST: Final = 1 << 62
+
+
+Owed = Session | Communication | Pending | Identity | str | None
+"""What is due: None for a control record, a text for a computed audience."""
+
+Order = tuple[int, int, int, str, int]
+"""Sorts what is due at one instant; the numbers in ids sort as numbers."""
+
+
+def soonest(state: State) -> int | None:
+    """Return the earliest instant at which something of this user is due, control aside."""
+    at, found = _first(state, LAST - 1)
+    return at if found else None
+
+
+def next_due(catalog: Catalog, state: State, until: int) -> tuple[int, Owed] | None:
+    """Return when the first thing is due at or before ``until``, and what, in the order of R1."""
+    at, found = _first(state, until)
+    effect = catalog.next_effect(state.absorbed, until)
+    if effect is not None and (effect.at <= at or not found):
+        return effect.at, None
+    if len(found) < 2:
+        return (at, found[0]) if found else None
+    flows = catalog.at(at).by_number
+    return at, min(found, key=lambda due: _order(flows, due))
+
+
+def _first(state: State, until: int) -> tuple[int, list[Owed]]:
+    """Return the earliest instant up to ``until`` at which things are due, and all of these."""
+    at = until
+    found: list[Owed] = []
+    for session in state.sessions:
+        due = _due_of(session)
+        if due <= at:
+            at, found = due, [*found, session] if due == at else [session]
+    for sent in state.communications:
+        planned = sent.due
+        if planned is not None and planned <= at and not sent.stays:
+            at, found = planned, [*found, sent] if planned == at else [sent]
+    for pending in state.pending:
+        fires = pending.due
+        if fires is not None and fires <= at:
+            at, found = fires, [*found, pending] if fires == at else [pending]
+    for audience, check in state.checks.items():
+        if check <= at:
+            at, found = check, [*found, audience] if check == at else [audience]
+    identity = state.identity
+    forgets = None if identity is None else forgets_at(identity)
+    if forgets is not None and forgets <= at:
+        at, found = forgets, [*found, identity] if forgets == at else [identity]
+    return at, found
+
+
+def _due_of(session: Session) -> int:
+    """Return when a session is due: its wait, its conditions, or what it shows; else LAST."""
+    due, check = session.due, session.check
+    first = LAST if due is None else due
+    if check is not None and check < first:
+        first = check
+    for shown in session.promotions:
+        first = min(first, shown.until or LAST, shown.check or LAST)
+    return first
+
+
+def _order(flows: dict[int, FlowView], due: Owed) -> Order:
+    match due:
+        case Session():
+            return FLOW, -flows[due.flow].priority, due.started, due.id, 0
+        case Communication():
+            owner, _, number = due.id.rpartition("-")
+            return FLOW, -flows[due.flow].priority, due.started, owner, int(number)
+        case Pending():
+            view = flows[due.flow]
+            return FLOW, -view.priority, LAST, view.plan.id, due.trigger
+        case str():
+            return AUDIENCE, 0, 0, due, 0
+        case Identity() | None:
+            return AUDIENCE, 0, 0, "", 0
+        case _:
+            assert_never(due)

@@ -1,0 +1,1 @@
+"""Expressions as closures: compiled once, evaluated on a view of the user."""

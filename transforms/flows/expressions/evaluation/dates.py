@@ -1,0 +1,149 @@
+"""Operators on dates: when each holds, as half-open stretches of time (R2, R18).
+
+A stretch [start, end) is all that a test and its next instant of change need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from transforms.flows.clock.delays import Delay
+from transforms.flows.clock.elapsing import add_months, after, before
+from transforms.flows.clock.zones import (
+    DAY,
+    EARLIEST,
+    LATEST,
+    anniversary,
+    local,
+    local_day,
+    local_midnight,
+)
+
+Stretch = tuple[int, int]
+Stretches = Callable[[int, int, ZoneInfo], tuple[Stretch, ...]]
+"""From (date, now, zone) to the stretches around now in which the operator holds."""
+
+HOUR: Final = 3_600_000
+_ONE_DAY: Final = timedelta(days=1)
+_FIRST: Final = EARLIEST - 1000 * 366 * DAY
+_LAST: Final = LATEST + 1000 * 366 * DAY
+
+
+def stretches(op: str, delay: Delay | None) -> Stretches:
+    """Return the stretches in which an operator without or with a duration holds."""
+    match op:
+        case "is today" | "on":
+            return _today
+        case "is anniversary":
+            return _anniversaries(0, 0)
+    if delay is None:
+        raise ValueError(f"{op} takes a duration")
+    match op:
+        case "within last _":
+            return lambda t, now, zone: ((t, after(delay, t, zone)),)
+        case "within next _":
+            return lambda t, now, zone: ((before(delay, t, zone), t),)
+        case "more than _ ago":
+            return lambda t, now, zone: ((after(delay, t, zone), _LAST),)
+        case "more than _ ahead":
+            return lambda t, now, zone: ((_FIRST, before(delay, t, zone)),)
+        case "exactly _ ago":
+            return _exactly(delay, 1)
+        case "exactly _ ahead":
+            return _exactly(delay, -1)
+        case "is anniversary within last _":
+            return _anniversaries(0, delay.ms // DAY)
+        case "is anniversary within next _":
+            return _anniversaries(delay.ms // DAY, 0)
+    raise ValueError(f"{op} is no operator on dates")
+
+
+def holds(found: Stretches, t: int, now: int, zone: ZoneInfo) -> bool:
+    """Tell whether an operator holds now."""
+    return any(start <= now < end for start, end in found(t, now, zone))
+
+
+def next_edge(found: Stretches, t: int, now: int, zone: ZoneInfo) -> int | None:
+    """Return the next instant at which it begins or ends to hold."""
+    first = _LAST
+    for stretch in found(t, now, zone):
+        for edge in stretch:
+            if now < edge < first:
+                first = edge
+    return first if first < _LAST else None
+
+
+def day_of(day: date, zone: ZoneInfo) -> Stretch:
+    """Return a local day as a stretch."""
+    return local_midnight(day, zone), local_midnight(day + _ONE_DAY, zone)
+
+
+def _today(t: int, now: int, zone: ZoneInfo) -> tuple[Stretch, ...]:
+    return (day_of(local_day(t, zone), zone),)
+
+
+def _exactly(delay: Delay, sign: int) -> Stretches:
+    days = timedelta(days=sign * (delay.ms // DAY))
+
+    def found(t: int, now: int, zone: ZoneInfo) -> tuple[Stretch, ...]:
+        return (day_of(add_months(local_day(t, zone), sign * delay.months) + days, zone),)
+
+    return found
+
+
+def _anniversaries(ahead: int, back: int) -> Stretches:
+    early, late = timedelta(days=ahead), timedelta(days=back)
+
+    def found(t: int, now: int, zone: ZoneInfo) -> tuple[Stretch, ...]:
+        born = local_day(t, zone)
+        this = local_day(now, zone).year
+        days = [anniversary(born, year) for year in range(this - 2, this + 3)]
+        return tuple((day_of(d - early, zone)[0], day_of(d + late, zone)[1]) for d in days)
+
+    return found
+
+
+def part_of(part: str, t: int, zone: ZoneInfo) -> int | str:
+    """Return the year, month, day, weekday or hour of an instant."""
+    if part == "hour":
+        return local(t, zone).hour
+    day = local_day(t, zone)
+    match part:
+        case "year":
+            return day.year
+        case "month":
+            return day.month
+        case "day":
+            return day.day
+        case _:
+            return ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[day.weekday()]
+
+
+def next_part(part: str, now: int, zone: ZoneInfo) -> int:
+    """Return when a part of now changes next, or earlier."""
+    if part == "hour":
+        return _next_hour(now, zone)
+    day = local_day(now, zone)
+    if part == "year":
+        return local_midnight(date(day.year + 1, 1, 1), zone)
+    if part == "month":
+        return local_midnight(add_months(day.replace(day=1), 1), zone)
+    return local_midnight(day + _ONE_DAY, zone)
+
+
+def _next_hour(now: int, zone: ZoneInfo) -> int:
+    wall = local(now, zone)
+    left = HOUR - ((wall.minute * 60 + wall.second) * 1000 + wall.microsecond // 1000)
+    low, high = now, now + left
+    if local(high, zone).utcoffset() == wall.utcoffset():
+        return high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if local(middle, zone).utcoffset() == wall.utcoffset():
+            low = middle
+        else:
+            high = middle
+    return high

@@ -1,0 +1,231 @@
+"""Values to closures: what ``compile_value`` returns; None means missing (R17)."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from math import isfinite
+from typing import Any, Final, assert_never
+
+from transforms.flows.clock.delays import Delay
+from transforms.flows.clock.elapsing import after
+from transforms.flows.clock.zones import moment_of
+from transforms.flows.expressions.evaluation import dates
+from transforms.flows.expressions.evaluation.names import (
+    Getter,
+    fact_getter,
+    flow_getter,
+    member_getter,
+    path_getter,
+    tag_getter,
+)
+from transforms.flows.expressions.reads import series_key
+from transforms.flows.expressions.syntax.ast import (
+    Arithmetic,
+    Calculated,
+    Fact,
+    Flag,
+    FlowFact,
+    Items,
+    Member,
+    Now,
+    Number,
+    Part,
+    Path,
+    Tagged,
+    Text,
+    Value,
+)
+from transforms.flows.expressions.view import View
+from transforms.flows.state import series as histories
+from transforms.flows.state.limits import LARGEST
+from transforms.flows.state.stored import Series
+
+_SIGNS: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+}
+_READERS: Final[dict[str, Callable[[Series, int | None], float | None]]] = {
+    "count": histories.counted,
+    "sum": histories.total,
+    "min": histories.minimum,
+    "max": histories.maximum,
+    "average": histories.average,
+    "first": lambda series, since: (
+        series.first if since is None else histories.oldest(series, since)
+    ),
+    "last": lambda series, since: series.last if since is None else histories.newest(series, since),
+}
+
+
+def literal(node: Value) -> Any:
+    """Return the plain value of a literal, None of anything else."""
+    match node:
+        case Text(value) | Number(value) | Flag(value):
+            return value
+        case Items(items):
+            return [item.value for item in items]
+        case _:
+            return None
+
+
+def value_of(node: Value) -> Getter:
+    """Compile a value."""
+    match node:
+        case Text() | Number() | Flag() | Items():
+            constant = literal(node)
+            return lambda view: constant
+        case Now():
+            return lambda view: view.now
+        case Path():
+            return path_getter(node)
+        case Fact():
+            return fact_getter(node)
+        case FlowFact():
+            return flow_getter(node)
+        case Member():
+            return member_getter(node)
+        case Tagged():
+            return tag_getter(node)
+        case Part():
+            return _part(node)
+        case Arithmetic():
+            return _arithmetic(node)
+        case Calculated():
+            return _calculated(node)
+        case _:
+            assert_never(node)
+
+
+def date_of(node: Value) -> Callable[[View], int | None]:
+    """Compile a value that is read as a date; None if it is missing or none, which is counted."""
+    get = value_of(node)
+    if _is_instant(node):
+        return get
+
+    def date(view: View) -> int | None:
+        value = get(view)
+        if value is None:
+            return None
+        t = moment_of(value, view.zone)
+        if t is None:
+            view.mismatches += 1
+        return t
+
+    return date
+
+
+def _is_instant(node: Value) -> bool:
+    match node:
+        case Now() | Fact("event.time" | "session.started" | "visit.started" | "visit.last"):
+            return True
+        case Member(since=since):
+            return since
+        case Calculated(function):
+            return function in ("first", "last")
+        case _:
+            return False
+
+
+def _part(node: Part) -> Getter:
+    if node.part == "length":
+        get = value_of(node.of)
+
+        def length(view: View) -> int | None:
+            value = get(view)
+            if isinstance(value, (str, list, tuple)):
+                return len(value)
+            view.mismatches += value is not None
+            return None
+
+        return length
+    part, date = node.part, date_of(node.of)
+
+    def date_part(view: View) -> int | str | None:
+        t = date(view)
+        return None if t is None else dates.part_of(part, t, view.zone)
+
+    return date_part
+
+
+def _arithmetic(node: Arithmetic) -> Getter:
+    left, right = value_of(node.left), value_of(node.right)
+    apply = _SIGNS[node.op]
+
+    def calculate(view: View) -> float | None:
+        a, b = left(view), right(view)
+        if a is None or b is None:
+            return None
+        if a.__class__ in (int, float) and b.__class__ in (int, float):
+            try:
+                result: float = apply(a, b)
+                if isfinite(result) and abs(result) <= LARGEST:
+                    return result
+            except (ZeroDivisionError, OverflowError):
+                pass
+        view.mismatches += 1
+        return None
+
+    return calculate
+
+
+def _calculated(node: Calculated) -> Getter:
+    key, read, since = series_key(node), _READERS[node.function], node.since
+    missing = 0 if node.function in ("count", "sum") else None
+    width = since.ms if isinstance(since, Delay) else 0
+
+    def start(view: View) -> int | None:
+        if width:
+            return view.now - width
+        return None if since is None else view.session_started
+
+    def calculated(view: View) -> float | None:
+        series = view.series.get(key)
+        return missing if series is None else read(series, start(view))
+
+    return calculated
+
+
+def value_change(node: Value) -> Callable[[View], int | None] | None:
+    """Compile when a value may change next by time alone; None if never (R18)."""
+    match node:
+        case Calculated(since=since) if isinstance(since, Delay):
+            return _expiry(node, since)
+        case Part(part, Now()):
+            return lambda view: dates.next_part(part, view.now, view.zone)
+        case Part(of=of):
+            return value_change(of)
+        case Arithmetic(_, left, right):
+            return earliest(value_change(left), value_change(right))
+        case _:
+            return None
+
+
+def _expiry(node: Calculated, since: Delay) -> Callable[[View], int | None]:
+    key, newest = series_key(node), node.function == "last"
+
+    def expiry(view: View) -> int | None:
+        series = view.series.get(key)
+        if series is None:
+            return None
+        start = view.now - since.ms
+        t = (histories.newest if newest else histories.oldest)(series, start)
+        return None if t is None else after(since, t, view.zone)
+
+    return expiry
+
+
+def earliest(
+    *changes: Callable[[View], int | None] | None,
+) -> Callable[[View], int | None] | None:
+    """Join instants of change: the earliest counts."""
+    found = tuple(change for change in changes if change is not None)
+    if len(found) < 2:
+        return found[0] if found else None
+
+    def change(view: View) -> int | None:
+        return min((t for each in found if (t := each(view)) is not None), default=None)
+
+    return change

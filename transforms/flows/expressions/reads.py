@@ -1,0 +1,162 @@
+"""What an expression reads: so that hosts keep, feed and wake for exactly that (R18)."""
+
+from __future__ import annotations
+
+import json
+from hashlib import blake2b
+from typing import Literal
+
+import msgspec
+
+from transforms.flows.clock.delays import Delay
+from transforms.flows.clock.zones import DAY
+from transforms.flows.expressions.syntax.ast import (
+    Calculated,
+    Compare,
+    Expr,
+    Fact,
+    FlowFact,
+    Member,
+    Node,
+    Now,
+    Part,
+    Path,
+    Span,
+    Tagged,
+    Test,
+    children,
+    walk,
+)
+from transforms.flows.expressions.syntax.operators import MOVING
+from transforms.flows.expressions.syntax.write import write
+
+SINCE_ENTRY = 400 * DAY
+"""How long entries are kept for ``since entry``: the longest wait."""
+
+Function = Literal["count", "sum", "min", "max", "average", "first", "last"]
+
+
+class Aggregate(msgspec.Struct, frozen=True, gc=False):
+    """A series to keep, under ``key`` in ``view.series``.
+
+    Every event called ``event`` for which ``where`` holds is added, with ``value`` if there is
+    one. ``horizon`` is for how many ms entries are read one by one; 0 for all time only.
+    ``since`` is the window, "entry" or None.
+    """
+
+    event: str
+    where: Expr | None
+    value: Expr | None
+    since: Delay | Literal["entry"] | None
+    key: str
+    horizon: int
+
+
+class Reads(msgspec.Struct, frozen=True, gc=False):
+    """The names that an expression reads; of paths the first part.
+
+    ``communications`` are send steps, ``communication`` the fields of the one at hand, ``message``
+    those of what a user sent, ``facts`` are ``event.time``, ``session.id``, ``visit.count`` and the
+    like, and ``now``.
+    ``timed``: its result can change by time alone.
+    """
+
+    aggregates: tuple[Aggregate, ...] = ()
+    traits: frozenset[str] = frozenset()
+    entry_fields: frozenset[str] = frozenset()
+    event_fields: frozenset[str] = frozenset()
+    variables: frozenset[str] = frozenset()
+    participant_fields: frozenset[str] = frozenset()
+    audiences: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+    communications: frozenset[str] = frozenset()
+    communication: frozenset[str] = frozenset()
+    flows: frozenset[str] = frozenset()
+    facts: frozenset[str] = frozenset()
+    timed: bool = False
+    message: frozenset[str] = frozenset()
+
+
+def series_key(node: Calculated) -> str:
+    """Return the permanent key of an aggregate's series: a hash of event, where and value.
+
+    Aggregates that differ only in function or period share a series.
+    """
+    parts = [node.event, *(write(part) if part else None for part in (node.where, node.value))]
+    return blake2b(json.dumps(parts).encode(), digest_size=4).hexdigest()
+
+
+def aggregate(node: Calculated) -> Aggregate:
+    """Return what must be kept for an aggregate."""
+    horizon = 0
+    if isinstance(node.since, Delay):
+        horizon = node.since.ms
+    elif node.since is not None:
+        horizon = SINCE_ENTRY
+    where, value = (
+        None if part is None else Expr(write(part), part) for part in (node.where, node.value)
+    )
+    return Aggregate(node.event, where, value, node.since, series_key(node), horizon)
+
+
+def reads(expr: Expr) -> Reads:
+    """List what an expression reads."""
+    found: dict[str, set[str]] = {}
+    aggregates: dict[Aggregate, None] = {}
+    _collect(expr.root, found, aggregates)
+    return Reads(
+        aggregates=tuple(aggregates),
+        **{name: frozenset(names) for name, names in found.items()},
+        timed=isinstance(expr.root, Now) or any(moves(node) for node in walk(expr.root)),
+    )
+
+
+_FIELDS = {
+    "event": "event_fields",
+    "entry": "entry_fields",
+    "user": "traits",
+    "participant": "participant_fields",
+    "session": "variables",
+    "communication": "communication",
+    "communications": "communications",
+    "message": "message",
+}
+
+
+def _collect(node: Node, found: dict[str, set[str]], aggregates: dict[Aggregate, None]) -> None:
+    match node:
+        case Calculated():
+            # What its condition reads is the counted event, not the one at hand.
+            aggregates[aggregate(node)] = None
+            if node.since == "entry":
+                found.setdefault("facts", set()).add("session.started")
+            return
+        case Path(root, path) if root in _FIELDS and path:
+            found.setdefault(_FIELDS[root], set()).add(str(path[0]))
+        case Member(audience):
+            found.setdefault("audiences", set()).add(audience)
+        case Tagged(tag):
+            found.setdefault("tags", set()).add(tag)
+        case FlowFact(flow):
+            found.setdefault("flows", set()).add(flow)
+        case Fact(name):
+            found.setdefault("facts", set()).add(name)
+        case Now():
+            found.setdefault("facts", set()).add("now")
+    for child in children(node):
+        _collect(child, found, aggregates)
+
+
+def moves(node: Node) -> bool:
+    """Tell whether a node's own value can change by time alone, its children's aside."""
+    match node:
+        case Test(op) | Span(op):
+            return op in MOVING
+        case Calculated(since=since):
+            return isinstance(since, Delay)
+        case Compare(_, left, right):
+            return isinstance(left, Now) or isinstance(right, Now)
+        case Part(_, of):
+            return isinstance(of, Now)
+        case _:
+            return False

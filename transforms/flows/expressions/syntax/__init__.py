@@ -1,0 +1,1 @@
+"""Expressions as text and as nodes: lexer, parser, writer, operators."""

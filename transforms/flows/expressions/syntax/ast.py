@@ -1,0 +1,250 @@
+"""What an expression is: a closed union of frozen nodes; equal text means equal nodes.
+
+Values stand for data, conditions are true or false; a bare value is true if it is ``true``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+
+from transforms.flows.clock.delays import Delay
+
+Root = Literal[
+    "event",
+    "entry",
+    "user",
+    "participant",
+    "session",
+    "communication",
+    "communications",
+    "message",
+    "item",
+]
+Segment = str | int
+
+
+class Term(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Base of all nodes."""
+
+
+class Text(Term, frozen=True, gc=False):
+    """``"Berlin"``; where a date is wanted, an ISO date or date-time."""
+
+    value: str
+
+
+class Number(Term, frozen=True, gc=False):
+    """``12`` or ``0.5``."""
+
+    value: int | float
+
+
+class Flag(Term, frozen=True, gc=False):
+    """``true`` or ``false``."""
+
+    value: bool
+
+
+class Items(Term, frozen=True, gc=False):
+    """``["a", "b"]``."""
+
+    items: tuple[Text | Number | Flag, ...]
+
+
+class Now(Term, frozen=True, gc=False):
+    """``now``: the handling time."""
+
+
+class Path(Term, frozen=True, gc=False):
+    """``user.address.city``, ``event["Order Id"]``, ``event.products[0]``, ``item.price``."""
+
+    root: Root
+    path: tuple[Segment, ...]
+
+
+class Fact(Term, frozen=True, gc=False):
+    """What is known without data: ``event.time``, ``session.id``, ``visit.count`` and so on."""
+
+    name: Literal[
+        "event.time",
+        "session.id",
+        "session.started",
+        "visit.count",
+        "visit.started",
+        "visit.last",
+        "visit.events",
+    ]
+
+
+class FlowFact(Term, frozen=True, gc=False):
+    """``flow.welcome.in``, ``.step`` or ``.times``: where this user stands in a flow."""
+
+    flow: str
+    fact: Literal["in", "step", "times"]
+
+
+class Member(Term, frozen=True, gc=False):
+    """``audience.vip``, or ``audience.vip.since``: the instant of joining."""
+
+    audience: str
+    since: bool = False
+
+
+class Tagged(Term, frozen=True, gc=False):
+    """``tag.vip``."""
+
+    tag: str
+
+
+class Part(Term, frozen=True, gc=False):
+    """``length of`` a list or text; ``month of`` a date, in the user's zone."""
+
+    part: str
+    of: Value
+
+
+class Arithmetic(Term, frozen=True, gc=False):
+    """``event.total * 0.1``."""
+
+    op: Literal["+", "-", "*", "/"]
+    left: Value
+    right: Value
+
+
+class Calculated(Term, frozen=True, gc=False):
+    """``count(event "Order Completed" where event.total > 10 within last 90d)``.
+
+    ``since`` is None over all time, "entry", or the length of the window.
+    """
+
+    function: Literal["count", "sum", "min", "max", "average", "first", "last"]
+    event: str
+    value: Value | None = None
+    where: Node | None = None
+    since: Delay | Literal["entry"] | None = None
+
+
+class Compare(Term, frozen=True, gc=False):
+    """``event.total >= 20`` and all other operators with a value on both sides."""
+
+    op: str
+    left: Value
+    right: Value
+
+
+class Between(Term, frozen=True, gc=False):
+    """``event.total between 10 and 20``, both ends included."""
+
+    op: Literal["between", "not between"]
+    of: Value
+    low: Value
+    high: Value
+
+
+class Test(Term, frozen=True, gc=False):
+    """``user.phone is set`` and all other operators with nothing on the right."""
+
+    op: str
+    of: Value
+
+
+class Span(Term, frozen=True, gc=False):
+    """``user.last_seen within last 30d`` and all other operators with a duration."""
+
+    op: str
+    of: Value
+    delay: Delay
+
+
+class Quantified(Term, frozen=True, gc=False):
+    """``any(event.products where item.price > 10)``; ``all`` of an empty list is false."""
+
+    which: Literal["any", "all"]
+    of: Value
+    where: Node
+
+
+class Not(Term, frozen=True, gc=False):
+    """``not x``: the opposite of the result (R17)."""
+
+    of: Node
+
+
+class And(Term, frozen=True, gc=False):
+    """``x and y and z``."""
+
+    terms: tuple[Node, ...]
+
+
+class Or(Term, frozen=True, gc=False):
+    """``x or y or z``."""
+
+    terms: tuple[Node, ...]
+
+
+Value = (
+    Text
+    | Number
+    | Flag
+    | Items
+    | Now
+    | Path
+    | Fact
+    | FlowFact
+    | Member
+    | Tagged
+    | Part
+    | Arithmetic
+    | Calculated
+)
+Decision = Compare | Between | Test | Span | Quantified | Not | And | Or
+Node = Value | Decision
+
+
+class Expr(msgspec.Struct, frozen=True, gc=False, eq=False):
+    """An expression: its canonical text and its root.
+
+    ``spans`` are (offset, length) of every node in the text as written, in the order of
+    ``walk``; they take no part in comparison.
+    """
+
+    text: str
+    root: Node
+    spans: tuple[tuple[int, int], ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Expr) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """Return the nodes directly below."""
+    match node:
+        case Items(items):
+            return items
+        case Part(of=of) | Test(of=of) | Span(of=of) | Not(of):
+            return (of,)
+        case Arithmetic(_, left, right) | Compare(_, left, right):
+            return (left, right)
+        case Calculated(value=value, where=where):
+            return tuple(found for found in (value, where) if found is not None)
+        case Between(_, of, low, high):
+            return (of, low, high)
+        case Quantified(_, of, where):
+            return (of, where)
+        case And(terms) | Or(terms):
+            return terms
+        case _:
+            return ()
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """Yield a node and all below it, parents first, left to right."""
+    yield node
+    for child in children(node):
+        yield from walk(child)

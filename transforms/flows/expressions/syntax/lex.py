@@ -1,0 +1,123 @@
+r"""Text to tokens. In quotes ``\" \' \\ \n \t`` are escapes; any other backslash is itself."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+import msgspec
+
+from transforms.flows.expressions.syntax.problems import ExprProblem
+
+MOST_CHARACTERS = 4096
+MOST_DIGITS = 15
+
+Kind = Literal["text", "number", "duration", "word", "sign", "end"]
+
+_TOKEN = re.compile(
+    r"""(?P<space>\s+)
+      | (?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
+      | (?P<duration>[0-9]+(?:mo|[smhdwy])(?![\w$]))
+      | (?P<number>[0-9]+(?:\.[0-9]+)?(?![\w$]))
+      | (?P<equals>i==|i!=)
+      | (?P<word>(?:[^\W\d]|\$)[\w$]*)
+      | (?P<sign>==|!=|<=|>=|<|>|[-+*/()\[\],.])""",
+    re.VERBOSE | re.DOTALL,
+)
+_LETTER = re.compile("i")
+_ESCAPE = re.compile(r"\\([\"'\\nt])", re.DOTALL)
+_WRONG = {
+    "=": "==",
+    "===": "==",
+    "<>": "!=",
+    "&&": "and",
+    "&": "and",
+    "||": "or",
+    "|": "or",
+    "!": "not",
+}
+_BAD = re.compile(r"===|=|<>|&&?|\|\|?|“[^”]*”?|[0-9][\w.$]*|.", re.DOTALL)
+
+
+class Token(msgspec.Struct, frozen=True, gc=False):
+    """A token; ``value`` is what it stands for: the text without quotes, the word itself."""
+
+    kind: Kind
+    value: str
+    offset: int
+    length: int
+
+    def says(self, *values: str) -> bool:
+        """Tell whether this is one of these words or signs, and not a text in quotes."""
+        return self.kind in ("word", "sign") and self.value in values
+
+    @property
+    def end(self) -> int:
+        return self.offset + self.length
+
+
+def tokens(text: str) -> tuple[list[Token], list[ExprProblem]]:
+    """Cut a text into tokens; in place of what is none stands what was probably meant."""
+    found: list[Token] = []
+    problems: list[ExprProblem] = []
+    at = 0
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is not None and match.lastgroup == "equals" and found and found[-1].says("."):
+            match = _LETTER.match(text, at)
+        if match is None:
+            problem, meant = _wrong(text, at)
+            problems.append(problem)
+            if meant is not None:
+                found.append(meant)
+            at += problem.length
+            continue
+        if match.lastgroup != "space":
+            found.append(_token(match))
+        at = match.end()
+    found.append(Token("end", "", len(text), 0))
+    return found, problems
+
+
+def _token(match: re.Match[str]) -> Token:
+    raw, offset = match[0], match.start()
+    match match.lastgroup:
+        case "text":
+            return Token("text", unquote(raw), offset, len(raw))
+        case "duration":
+            return Token("duration", raw, offset, len(raw))
+        case "number":
+            return Token("number", raw, offset, len(raw))
+        case "word" | None:
+            return Token("word", raw, offset, len(raw))
+        case _:
+            return Token("sign", raw, offset, len(raw))
+
+
+def unquote(raw: str) -> str:
+    """Return the text that stands in quotes."""
+    return _ESCAPE.sub(lambda found: {"n": "\n", "t": "\t"}.get(found[1], found[1]), raw[1:-1])
+
+
+def _wrong(text: str, at: int) -> tuple[ExprProblem, Token | None]:
+    if text[at] in "\"'":
+        message = f"the text that begins with {text[at]} has no end"
+        rest = len(text) - at
+        return ExprProblem(at, rest, message, "unclosed-text"), Token("text", text[at:], at, rest)
+    match = _BAD.match(text, at)
+    bad = match[0] if match else text[at]
+    if bad[0] == "“":
+        meant = f'"{bad[1:-1]}"'
+        problem = ExprProblem(
+            at, len(bad), "a text stands in straight quotes", "unknown-sign", meant
+        )
+        return problem, Token("text", bad[1:-1], at, len(bad))
+    if bad[0].isdigit():
+        message = f'"{bad}" is neither a number nor a duration'
+        return ExprProblem(at, len(bad), message, "bad-number"), Token("number", "0", at, len(bad))
+    message = f'"{bad}" does not belong in an expression'
+    sign = _WRONG.get(bad)
+    problem = ExprProblem(at, len(bad), message, "unknown-sign", sign)
+    if sign is None:
+        return problem, None
+    return problem, Token("word" if sign.isalpha() else "sign", sign, at, len(bad))

@@ -1,0 +1,114 @@
+"""The types that a value may have, as far as declarations tell; None is any."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from transforms.flows.expressions.scope import Scope, Types
+from transforms.flows.expressions.syntax.ast import (
+    Arithmetic,
+    Calculated,
+    Fact,
+    Flag,
+    FlowFact,
+    Items,
+    Member,
+    Now,
+    Number,
+    Part,
+    Path,
+    Tagged,
+    Text,
+    Value,
+)
+from transforms.flows.expressions.syntax.operators import ALL, FUNCTIONS, PARTS
+
+Kinds = frozenset[str] | None
+
+_COMMUNICATION: Types = {
+    "status": "text",
+    "channel": "text",
+    "sent_at": "date",
+    "reply": "text",
+    "digits": "text",
+    "choice": "text",
+    "duration": "number",
+    "cost": "number",
+}
+MESSAGE: Types = {
+    "text": "text",
+    "as_number": "number",
+    "number": "text",
+    "channel": "text",
+    "call": "boolean",
+    "communication": "text",
+}
+"""What is known of a message or a call of the user."""
+
+
+def kinds_of(node: Value, scope: Scope) -> Kinds:
+    """Return the types that a value may have."""
+    match node:
+        case Text():
+            return frozenset(("text",))
+        case Number() | Arithmetic():
+            return frozenset(("number",))
+        case Flag() | Tagged():
+            return frozenset(("boolean",))
+        case Items():
+            return frozenset(("list",))
+        case Now():
+            return frozenset(("date",))
+        case Fact(name):
+            number = name in ("visit.count", "visit.events")
+            other = "text" if name == "session.id" else "date"
+            return frozenset(("number" if number else other,))
+        case FlowFact(_, fact):
+            return frozenset(({"in": "boolean", "step": "text", "times": "number"}[fact],))
+        case Member(_, since):
+            return frozenset(("date" if since else "boolean",))
+        case Part(part):
+            return frozenset((PARTS[part][1],))
+        case Calculated(function):
+            return frozenset((FUNCTIONS[function][0],))
+        case Path():
+            return _path(node, scope)
+        case _:
+            assert_never(node)
+
+
+def _path(node: Path, scope: Scope) -> Kinds:
+    path = node.path[1:] if node.root == "communications" else node.path
+    name = ".".join(str(segment) for segment in path)
+    found: set[str] = set()
+    for types in declared(node, scope):
+        kind = types.get(name)
+        if kind not in ALL:
+            return None
+        found.add(kind)
+    return frozenset(found) or None
+
+
+def declared(node: Path, scope: Scope) -> tuple[Types, ...]:
+    """Return the declarations that a name is looked up in; none if nothing is declared."""
+    match node.root:
+        case "event":
+            types = [scope.events[name] for name in scope.event_names if name in scope.events]
+            return tuple(types) if len(types) == len(scope.event_names) else ()
+        case "entry":
+            one = scope.entry
+        case "user":
+            one = scope.traits
+        case "participant":
+            one = scope.participant
+        case "session":
+            one = scope.variables
+        case "communication" | "communications":
+            one = _COMMUNICATION
+        case "message":
+            one = MESSAGE
+        case "item":
+            one = None
+        case _:
+            assert_never(node.root)
+    return () if one is None else (one,)

@@ -1,0 +1,146 @@
+"""Requests, from nodes: a webhook that is sent, and a call whose answer is awaited (J9, P24).
+
+Secrets stand in none of them: a connection of the space refers to them by ``env:NAME``.
+"""
+
+from __future__ import annotations
+
+import re
+
+from transforms.flows.definitions.verbs import CallApi, CallWebhook, Verb
+from transforms.flows.reading.fields import Fields
+from transforms.flows.reading.nodes import Mapping, Node, Scalar, describe
+from transforms.flows.reading.values import NAME, Reading
+from transforms.flows.reading.waits import read_timeout
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+MAX_TIMEOUT_DAYS = 30
+STATUS = "status"
+"""What every answer has: the HTTP status."""
+
+_HTTPS = re.compile(r"https://[^\s/?#]+\S*")
+_PATH = re.compile(r"/(?!/)\S*")
+_HEADER = re.compile(r"[A-Za-z0-9-]+")
+_JSON_PATH = re.compile(r"[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*|\[\d{1,4}\])*", re.ASCII)
+_WITHIN = re.compile(
+    r"https?://[^/?#]*@"
+    r"|[?&]((?:\w+[_-])?(?:api|access|auth)?[_-]?(?:key|token|secret)|passw\w*|pwd|auth|sig|signature)=",
+    re.IGNORECASE,
+)
+_SECRET = re.compile(
+    r"authori[sz]|authenticat|token|secret|passw|api-?key|cookie|signature|credential",
+    re.IGNORECASE,
+)
+_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
+
+Headers = tuple[tuple[str, str], ...]
+
+
+def read_webhook(reading: Reading, found: Fields) -> Verb | None:
+    """Read a request that is sent, whatever comes of it."""
+    url, method, connection, headers = _request(reading, found, "webhook")
+    template = found.read("template", reading.text)
+    data = found.read("data", reading.named)
+    if url is None:
+        return None
+    return CallWebhook(url, method, connection, headers, template, data or ())
+
+
+def read_call(reading: Reading, found: Fields) -> Verb | None:
+    """Read a request with what is taken from its answer, and the ways without one."""
+    url, method, connection, headers = _request(reading, found, "call")
+    template = found.read("template", reading.text)
+    data = found.read("data", reading.named)
+    store = found.read("store", lambda node: _stored(reading, node))
+    after, then = read_timeout(reading, found, MAX_TIMEOUT_DAYS)
+    error = found.read("error", reading.step)
+    if url is None:
+        return None
+    return CallApi(
+        url, method, connection, headers, template, data or (), store or (), after, then, error
+    )
+
+
+def _request(
+    reading: Reading, found: Fields, verb: str
+) -> tuple[str | None, str, str | None, Headers]:
+    url = found.need(verb, reading.text)
+    connection = found.read("connection", reading.connection)
+    node = found.get(verb)
+    if url is not None and node is not None:
+        check_address(reading, node, url, within="connection" in found)
+    method = found.read("method", lambda inner: reading.one_of(inner, METHODS))
+    headers = found.read("headers", lambda inner: read_headers(reading, inner))
+    return url, method or "POST", connection, headers or ()
+
+
+def check_address(
+    reading: Reading,
+    node: Node,
+    url: str,
+    *,
+    within: bool,
+    known: str = "write an https:// address, or name a connection",
+) -> None:
+    """Report what is no https address or, ``within`` a connection, no path; and secrets in it.
+
+    A connection's secrets go to its own address only, so no other one may stand beside it.
+    """
+    if within and not _PATH.fullmatch(url):
+        said = f'"{url}" is not a path of the connection, which has the address'
+        reading.problem(node, "invalid-address", said, "write a path that begins with /")
+    elif not within and not _HTTPS.fullmatch(url):
+        reading.problem(node, "invalid-address", f'"{url}" is not an https address', known)
+    if (secret := _WITHIN.search(url)) is not None:
+        what = f'"{secret[1]}"' if secret[1] else "a user or password"
+        known = "a connection of the space holds what requests are signed with, as env:NAME"
+        reading.problem(node, "secret-in-address", f"the address holds {what}", known)
+
+
+def read_headers(reading: Reading, node: Node, *, secrets: bool = False) -> Headers:
+    """Read headers; where ``secrets`` are allowed they are references, ``env:NAME``."""
+    if not isinstance(node, Mapping):
+        said = f"{describe(node)} where a map of headers is expected"
+        reading.problem(node, "wrong-kind", said)
+        return ()
+    for key, value in node.items:
+        text = value.text if isinstance(value, Scalar) else ""
+        if not _HEADER.fullmatch(key.text) or not text.isprintable():
+            known = "names are letters, digits and -, values stand on one line"
+            reading.problem(key, "invalid-header", f'"{key.text}" is no header', known)
+        elif not secrets and (_SECRET.search(key.text) or _REFERENCE.fullmatch(text)):
+            known = "put it into a connection of the space, as env:NAME"
+            said = f'header "{key.text}" carries a secret, which no step may'
+            reading.problem(key, "plain-secret", said, known)
+        elif secrets and _SECRET.search(key.text):
+            read_secret(reading, value, f'header "{key.text}"')
+    read = [(key.text, reading.text(value)) for key, value in node.items]
+    return tuple((name, value) for name, value in read if value is not None)
+
+
+def read_secret(reading: Reading, node: Node, what: str) -> str | None:
+    """Read a reference to a secret, ``env:NAME``; the secret itself is refused, and not repeated."""
+    text = reading.text(node)
+    if text is None or _REFERENCE.fullmatch(text):
+        return text
+    known = "write env:NAME, the environment variable that holds it where requests are sent"
+    reading.problem(node, "plain-secret", f"{what} is written out: secrets stand in no file", known)
+    return None
+
+
+def _stored(reading: Reading, node: Node) -> tuple[tuple[str, str], ...]:
+    if not isinstance(node, Mapping):
+        reading.problem(node, "wrong-kind", f"{describe(node)} where a map of names is expected")
+        return ()
+    found = []
+    for key, value in node.items:
+        path = reading.text(value)
+        if key.text == STATUS or not NAME.fullmatch(key.text):
+            why = "the HTTP status has it already" if key.text == STATUS else "write small letters"
+            reading.problem(key, "invalid-name", f'"{key.text}" is not a name to store under', why)
+        elif path is not None and not _JSON_PATH.fullmatch(path):
+            known = "write for example customer.limits[0].amount"
+            reading.problem(value, "invalid-path", f'"{path}" is no path in JSON', known)
+        elif path is not None:
+            found.append((key.text, path))
+    return tuple(found)

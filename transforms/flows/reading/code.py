@@ -1,0 +1,184 @@
+"""The source of a code step: one function ``run``, in a small part of Python (C19, J13).
+
+What is refused here would read a clock, draw a chance, or reach out of the sandbox; the sandbox
+refuses the same once more when it runs.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Iterator
+
+import msgspec
+
+from transforms.flows.definitions.verbs import RunCode, Verb
+from transforms.flows.diagnostics import Refusal, quoted, suggest
+from transforms.flows.reading.fields import Fields
+from transforms.flows.reading.nodes import Mapping, Node, Scalar
+from transforms.flows.reading.places import offsets
+from transforms.flows.reading.values import Reading
+
+MAX_CODE = 16 * 1024
+ENTRY = "run"
+
+FORBIDDEN_NAMES = frozenset(
+    "open input eval exec compile globals locals vars dir id hash print breakpoint help".split()
+)
+"""Names that reach out, or whose answer is not the same everywhere."""
+
+FORBIDDEN: dict[type[ast.AST], str] = {
+    ast.Import: "imports something",
+    ast.ImportFrom: "imports something",
+    ast.ClassDef: "defines a class",
+    ast.AsyncFunctionDef: "is asynchronous",
+    ast.Await: "is asynchronous",
+    ast.AsyncFor: "is asynchronous",
+    ast.AsyncWith: "is asynchronous",
+    ast.Yield: "is a generator",
+    ast.YieldFrom: "is a generator",
+    ast.With: "opens something",
+    ast.Global: "changes what other functions see",
+    ast.Nonlocal: "changes what other functions see",
+    ast.Delete: "deletes something",
+}
+
+
+MAY_STAND: tuple[type[ast.AST], ...] = (ast.Assign, ast.AnnAssign, *FORBIDDEN)
+"""What may stand beside functions, and what is told already."""
+
+
+def read_code(reading: Reading, found: Fields) -> Verb | None:
+    """Read ``code`` with its inputs, and the way for a failure."""
+    source = found.need("code", reading.text)
+    node = found.get("code")
+    inputs = found.read("with", reading.named) or ()
+    error = found.read("error", reading.step)
+    if source is None or not isinstance(node, Scalar):
+        return None
+    names = [key.text for key, _ in _items(found.get("with"))]
+    wrong = list(_wrong(source, names))
+    for refusal in wrong:
+        _report(reading, node, "invalid-code", refusal)
+    if wrong:
+        return None
+    if reading.judge is not None and (refused := reading.judge(source)) is not None:
+        _report(reading, node, "code-sandbox", refused)
+    return RunCode(source.strip("\n").rstrip() + "\n", inputs, error)
+
+
+def _items(node: Node | None) -> tuple[tuple[Scalar, Node], ...]:
+    return node.items if isinstance(node, Mapping) else ()
+
+
+def _report(reading: Reading, node: Scalar, code: str, refusal: Refusal) -> None:
+    lines = node.text.split("\n")
+    row = min(max(refusal.line, 1), len(lines)) - 1
+    start = sum(len(line) + 1 for line in lines[:row])
+    start += min(max(refusal.column, 0), max(0, len(lines[row]) - 1))
+    places = offsets(reading.report.source.text, node)
+    last = len(places) - 1
+    begin, end = places[min(start, last)], places[min(start + refusal.length, last)]
+    reading.problem((begin, max(end, begin + 1)), code, refusal.message, refusal.help)
+
+
+def _wrong(source: str, inputs: list[str]) -> Iterator[Refusal]:
+    """Give everything that is wrong."""
+    if len(source) > MAX_CODE:
+        yield Refusal(1, 0, f"the code is larger than {MAX_CODE // 1024} KiB")
+        return
+    tree = _parsed(source)
+    if isinstance(tree, Refusal):
+        yield tree
+        return
+    lines = [line.encode() for line in source.split("\n")]
+    for refusal in (*_forbidden(tree), *_shape(tree, inputs)):
+        yield _in_letters(refusal, lines)
+
+
+def _in_letters(refusal: Refusal, lines: list[bytes]) -> Refusal:
+    """Count in letters what Python's parser counts in bytes."""
+    line = lines[min(refusal.line, len(lines)) - 1]
+    before = line[: refusal.column].decode(errors="ignore")
+    inside = line[refusal.column :][: refusal.length].decode(errors="ignore")
+    return msgspec.structs.replace(refusal, column=len(before), length=max(1, len(inside)))
+
+
+def _parsed(source: str) -> ast.Module | Refusal:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(source, feature_version=(3, 11))
+    except SyntaxError as error:
+        line, column = error.lineno or 1, (error.offset or 1) - 1
+        return Refusal(line, column, f"this is no Python: {error.msg}")
+    except (ValueError, RecursionError, MemoryError):
+        return Refusal(1, 0, "this is no Python that can be read")
+
+
+def _forbidden(tree: ast.Module) -> Iterator[Refusal]:
+    for node in ast.walk(tree):
+        why = FORBIDDEN.get(type(node))
+        name = _name_of(node)
+        if (name in FORBIDDEN_NAMES and not isinstance(node, ast.Attribute)) or name.startswith(
+            "__"
+        ):
+            why = f'uses "{name}"'
+        if why is not None:
+            known = "it may only compute with what `with` gives it"
+            yield _at(node, f"the code {why}, which no step may", known)
+
+
+def _name_of(node: ast.AST) -> str:
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name):
+            return name
+        case ast.FunctionDef(name=name):
+            return name
+        case _:
+            return ""
+
+
+def _shape(tree: ast.Module, inputs: list[str]) -> Iterator[Refusal]:
+    """Hold the functions against what the step gives."""
+    runs = None
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            runs = node if node.name == ENTRY else runs
+            yield from (_at(d, "a function has no decorators here") for d in node.decorator_list)
+        elif not isinstance(node, MAY_STAND) and not _words(node):
+            yield _at(node, "only functions and constants may stand here")
+    if runs is None:
+        known = f"write for example def {ENTRY}({', '.join(inputs)}):"
+        yield Refusal(1, 0, f'the code has no function "{ENTRY}"', known)
+        return
+    yield from _parameters(runs, inputs)
+
+
+def _words(node: ast.stmt) -> bool:
+    """Tell whether a statement is a text, which says what the code is for."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _parameters(function: ast.FunctionDef, inputs: list[str]) -> Iterator[Refusal]:
+    given = function.args
+    several = given.vararg or given.kwarg
+    if several is not None or given.posonlyargs:
+        yield _at(several or given.posonlyargs[0], f'"{ENTRY}" takes each input by its name')
+        return
+    takes = [arg.arg for arg in (*given.args, *given.kwonlyargs)]
+    for arg in (*given.args, *given.kwonlyargs):
+        if arg.arg not in inputs:
+            known = suggest(arg.arg, set(inputs) - set(takes))
+            known = known if known.startswith("did") else f"add it to with: {{{arg.arg}: …}}"
+            yield _at(arg, f'"{arg.arg}" is none of the inputs of the step', known)
+    left = [name for name in inputs if name not in takes]
+    if left:
+        yield _at(function, f'"{ENTRY}" does not take {quoted(left)}', "add it to its parameters")
+
+
+def _at(node: ast.AST, message: str, known: str = "") -> Refusal:
+    line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
+    same = getattr(node, "end_lineno", line) == line
+    end = getattr(node, "end_col_offset", None) if same else None
+    return Refusal(line, column, message, known, max(1, (end or column + 1) - column))

@@ -1,0 +1,104 @@
+"""Connections and destinations of a space: where requests and exports go (J9, J14, L4, L10)."""
+
+from __future__ import annotations
+
+import re
+
+from transforms.flows.definitions.space import Auth, Connection, Destination
+from transforms.flows.diagnostics import quoted
+from transforms.flows.reading.calls import check_address, read_headers, read_secret
+from transforms.flows.reading.fields import Fields, fields
+from transforms.flows.reading.nodes import Node, Scalar
+from transforms.flows.reading.values import Reading
+
+AUTHS = ("bearer", "basic", "header", "signed")
+KINDS = ("http", "file", "store", "topic", "table")
+FORMATS = ("parquet", "jsonl", "csv", "avro")
+WITH_FORMAT = ("file", "store")
+
+_FOLDER = re.compile(r"(?!/)(?!.*(^|/)\.\.(/|$))[\w./{}-]+", re.ASCII)
+_STORE = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/]+(/\S*)?")
+_PLACE = re.compile(r"[\w./-]+", re.ASCII)
+
+
+def read_connection(reading: Reading, key: Scalar, node: Node) -> Connection | None:
+    """Read where an interface is, and what its requests carry."""
+    found = fields(reading, node, f'connection "{key.text}"')
+    if found is None:
+        return None
+    reading.name(key, "a connection")
+    url = found.need("url", reading.text)
+    at = found.get("url")
+    if url is not None and at is not None:
+        check_address(reading, at, url, within=False, known="write an https:// address")
+    headers = found.read("headers", lambda inner: read_headers(reading, inner, secrets=True))
+    auth = found.read("auth", lambda inner: _auth(reading, inner))
+    found.close()
+    return Connection(key.text, url or "", headers or (), auth)
+
+
+def _auth(reading: Reading, node: Node) -> Auth | None:
+    found = fields(reading, node, "auth")
+    if found is None:
+        return None
+    kind = _one(reading, found, AUTHS)
+    auth = None if kind is None else _auth_of(reading, found, kind)
+    found.close()
+    return auth
+
+
+def _auth_of(reading: Reading, found: Fields, kind: str) -> Auth | None:
+    named = {"basic": "password", "header": "value"}.get(kind)
+    name = None if named is None else found.need(kind, reading.text)
+    key = named or kind
+    secret = found.need(key, lambda inner: read_secret(reading, inner, f'"{key}"'))
+    return None if secret is None else Auth(kind, secret, name)  # type: ignore[arg-type]
+
+
+def read_destination(reading: Reading, key: Scalar, node: Node) -> Destination | None:
+    """Read where the records of a destination go: its kind is the key of its address."""
+    found = fields(reading, node, f'destination "{key.text}"')
+    if found is None:
+        return None
+    reading.name(key, "a destination")
+    kind = _one(reading, found, KINDS)
+    address = None if kind is None else found.read(kind, reading.text)
+    connection = found.read("connection", reading.connection) if kind == "http" else None
+    formats = (
+        found.read("format", lambda n: reading.one_of(n, FORMATS)) if kind in WITH_FORMAT else None
+    )
+    if kind is not None and address is not None:
+        _check(reading, found, kind, address)
+    found.close()
+    if kind is None or address is None:
+        return None
+    return Destination(key.text, kind, address, connection, formats)  # type: ignore[arg-type]
+
+
+def _one(reading: Reading, found: Fields, kinds: tuple[str, ...]) -> str | None:
+    """Find the one key that says of which kind something is."""
+    present = [kind for kind in kinds if kind in found]
+    if len(present) == 1:
+        return present[0]
+    for kind in present:
+        found.get(kind)
+    said = f"{found.what} {'has several' if present else 'needs one'} of {quoted(kinds)}"
+    reading.problem(found.lead, "two-kinds" if present else "missing-key", said)
+    return None
+
+
+def _check(reading: Reading, found: Fields, kind: str, address: str) -> None:
+    node = found.get(kind)
+    assert node is not None
+    match kind:
+        case "http":
+            check_address(reading, node, address, within="connection" in found)
+            return
+        case "file":
+            fine, known = _FOLDER.fullmatch(address), "write a folder of the host, as exports/leads"
+        case "store":
+            fine, known = _STORE.fullmatch(address), "write for example gs://bucket/folder"
+        case _:
+            fine, known = _PLACE.fullmatch(address), "write the name that its system knows it by"
+    if not fine:
+        reading.problem(node, "invalid-address", f'"{address}" is no place for a {kind}', known)

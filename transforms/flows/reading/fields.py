@@ -1,0 +1,75 @@
+"""The keys of one mapping, each read by asking for it; what nobody asked for is a problem.
+
+So the readers themselves are the list of what may be written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from transforms.flows.diagnostics import suggest
+from transforms.flows.reading.nodes import ALIAS, CUT, Mapping, Node, Scalar, describe
+from transforms.flows.reading.values import NAME, Reading
+
+T = TypeVar("T")
+
+
+class Fields:
+    """The keys of one mapping, each read by asking for it."""
+
+    def __init__(self, reading: Reading, node: Mapping, what: str) -> None:
+        self.reading = reading
+        self.node = node
+        self.what = what
+        self.known: dict[str, None] = {}
+
+    def __contains__(self, key: str) -> bool:
+        return self.node.get(key) is not None
+
+    def get(self, key: str) -> Node | None:
+        """Find a key's value; the key counts as known from now on."""
+        self.known[key] = None
+        return self.node.get(key)
+
+    def read(self, key: str, reader: Callable[[Node], T | None]) -> T | None:
+        """Read a key's value if the key is there."""
+        node = self.get(key)
+        return None if node is None else reader(node)
+
+    def need(self, key: str, reader: Callable[[Node], T | None]) -> T | None:
+        """Read a key's value; that it is missing is a problem."""
+        if self.get(key) is None:
+            self.reading.problem(self.lead, "missing-key", f'{self.what} needs "{key}"')
+        return self.read(key, reader)
+
+    def flag(self, key: str) -> bool:
+        """Read a flag that is false if it is not there."""
+        return bool(self.read(key, self.reading.flag))
+
+    @property
+    def lead(self) -> tuple[int, int]:
+        """Where the mapping begins: its first key."""
+        if self.node.items:
+            return self.node.items[0][0].span
+        return self.node.span
+
+    def close(self, also: Iterable[str] = ()) -> None:
+        """Report the keys that nobody asked for; ``also`` are known to others."""
+        known = {**self.known, **dict.fromkeys(also)}
+        for key, value in self.node.items:
+            if key.text in known:
+                continue
+            said = f'{self.what} has no "{key.text}"'
+            cut = isinstance(value, Scalar) and not value.text and not NAME.fullmatch(key.text)
+            self.reading.problem(key, "unknown-key", said, CUT if cut else suggest(key.text, known))
+
+
+def fields(reading: Reading, node: Node, what: str) -> Fields | None:
+    """Open a mapping for reading, or report that it is none."""
+    if isinstance(node, Mapping):
+        return Fields(reading, node, what)
+    if isinstance(node, Scalar) and node.style == ALIAS:
+        return None
+    reading.problem(node, "wrong-kind", f"{what} is {describe(node)}, not a map of keys")
+    return None

@@ -1,0 +1,189 @@
+"""The names that a file may use: those of its space, and those of the flow itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+
+from transforms.flows.definitions.space import Number, Space
+from transforms.flows.expressions.scope import Scope
+from transforms.flows.expressions.types import MESSAGE
+from transforms.flows.reading import nodes
+
+Types = dict[str, str]
+Root = Literal["event", "entry", "session", "participant", "communication", "message"]
+
+SENT = ("inbound", "call", "incoming")
+"""Keys of triggers on what users send."""
+
+OWN_TRAITS = {"id": "text", "timezone": "text"}
+"""Traits that the product itself reads, so that nobody has to declare them (R16)."""
+
+IN_SESSION: frozenset[Root] = frozenset(("entry", "session", "communication", "message"))
+
+STATUS = "status"
+"""What every participant has beside the fields of its campaign (R21)."""
+
+
+class Known(msgspec.Struct, frozen=True, gc=False):
+    """Names by kind; types by property and trait. ``entry`` None: its fields are not known.
+
+    ``flows`` None: the other flows are not known. ``agents`` have their channels, ``tracks``
+    are what each channel can tell of its messages. ``campaign`` is that of the flow;
+    ``participant`` None: the fields of its participants are not known.
+    """
+
+    channels: frozenset[str] = frozenset()
+    topics: frozenset[str] = frozenset()
+    audiences: frozenset[str] = frozenset()
+    computed: frozenset[str] = frozenset()
+    events: dict[str, Types] = {}
+    traits: Types = {}
+    entry: Types | None = None
+    session: frozenset[str] = frozenset()
+    steps: frozenset[str] = frozenset()
+    senders: frozenset[str] = frozenset()
+    hand: frozenset[Root] = frozenset()
+    flows: frozenset[str] | None = None
+    agents: dict[str, str] = {}
+    tracks: dict[str, tuple[str, ...]] = {}
+    numbers: dict[str, Number] = {}
+    groups: frozenset[str] = frozenset()
+    campaigns: frozenset[str] = frozenset()
+    campaign: str | None = None
+    participant: Types | None = None
+    statuses: frozenset[str] = frozenset()
+    connections: frozenset[str] = frozenset()
+    destinations: frozenset[str] = frozenset()
+
+    def at_hand(self, *roots: Root) -> Known:
+        """Give the names for a place where only these roots can be read."""
+        return msgspec.structs.replace(self, hand=frozenset(roots))
+
+    def of_campaign(self, space: Space, name: str | None) -> Known:
+        """Add the names of a flow's campaign: there, the participant is at hand everywhere."""
+        declared = next((c for c in space.campaigns if c.name == name), None)
+        if declared is None:
+            return msgspec.structs.replace(self, campaign=name)
+        typed = {**_kinds(declared.fields), STATUS: "text"} if declared.fields else None
+        listed = frozenset(declared.statuses)
+        return msgspec.structs.replace(self, campaign=name, participant=typed, statuses=listed)
+
+    def scope(self, event: str | None = None) -> Scope:
+        """Give what an expression may read; ``event`` is the event at hand, if any."""
+        return Scope(
+            at_hand=self.hand | self._more(event),
+            event_names=() if event is None else (event,),
+            events=self.events,
+            entry=self.entry,
+            traits={**OWN_TRAITS, **self.traits} if self.traits else None,
+            participant=self.participant,
+            variables=dict.fromkeys(self.session, "any"),
+            audiences=self.audiences,
+            steps=self.senders,
+            statuses=self.statuses or None,
+        )
+
+    def _more(self, event: str | None) -> set[Root]:
+        found: set[Root] = set() if event is None else {"event"}
+        return found if self.campaign is None else {*found, "participant"}
+
+    def within(self, steps: frozenset[str]) -> Known:
+        """Give the names for a section whose steps are these."""
+        return msgspec.structs.replace(self, steps=steps)
+
+
+def of_space(space: Space) -> Known:
+    """Give the names that a space declares."""
+    return Known(
+        channels=frozenset(channel.name for channel in space.channels),
+        topics=frozenset(topic.name for topic in space.topics),
+        audiences=frozenset(audience.name for audience in space.audiences),
+        computed=frozenset(a.name for a in space.audiences if a.when is not None),
+        events={name: _kinds(types) for name, types in space.events},
+        traits=_kinds(space.traits),
+        agents={agent.name: agent.channel for agent in space.agents},
+        tracks={channel.name: channel.tracks for channel in space.channels},
+        numbers={number.name: number for number in space.numbers},
+        groups=frozenset(group.name for group in space.groups),
+        campaigns=frozenset(campaign.name for campaign in space.campaigns),
+        connections=frozenset(connection.name for connection in space.connections),
+        destinations=frozenset(destination.name for destination in space.destinations),
+    )
+
+
+def _kinds(types: tuple[tuple[str, str], ...]) -> Types:
+    """Name types as expressions do: what a file calls a time is a date."""
+    return {name: "date" if kind == "time" else kind for name, kind in types}
+
+
+def of_flow(space: Known, root: nodes.Mapping) -> Known:
+    """Add the names that a flow's file holds, before it is read."""
+    steps = root.get("steps")
+    on_exit = root.get("on_exit")
+    both = [*_keys(steps), *_keys(on_exit)]
+    return msgspec.structs.replace(
+        space,
+        entry=_entry(space, root.get("enter")),
+        session=frozenset(name for key, step in both for name in _variables(key, step)),
+        steps=frozenset(name for name, _ in _keys(steps)),
+        senders=frozenset(name for name, step in both if _sends(step)),
+        hand=IN_SESSION,
+    )
+
+
+def _keys(node: nodes.Node | None) -> Iterator[tuple[str, nodes.Mapping]]:
+    if isinstance(node, nodes.Mapping):
+        for key, value in node.items:
+            yield key.text, value if isinstance(value, nodes.Mapping) else nodes.Mapping(0, 0, ())
+
+
+def _sends(step: nodes.Mapping) -> bool:
+    """Tell whether a step sends a message; one whose verb is misspelt may."""
+    return step.get("send") is not None or (
+        step.get("template") is not None
+        and step.get("webhook") is None
+        and step.get("call") is None
+    )
+
+
+def _variables(key: str, step: nodes.Mapping) -> Iterator[str]:
+    """Give the session's variables that a step sets; an answer has the name of its step."""
+    if step.get("code") is not None or step.get("call") is not None:
+        yield key
+    for verb in ("update", "increment", "append"):
+        for name, _ in _keys(step.get(verb)):
+            if name.startswith("session."):
+                yield name.removeprefix("session.")
+
+
+def _entry(space: Known, node: nodes.Node | None) -> Types | None:
+    """Give the entry's fields if every trigger is a declared event, or what a user sends."""
+    found: Types = {}
+    for trigger in node.items if isinstance(node, nodes.Sequence) else ():
+        if isinstance(trigger, nodes.Mapping) and any(map(trigger.get, SENT)):
+            for field, kind in MESSAGE.items():
+                found[field] = kind if found.get(field, kind) == kind else "any"
+            continue
+        names = list(_events(trigger))
+        if not names or any(name not in space.events for name in names):
+            return None
+        for name in names:
+            for field, kind in space.events[name].items():
+                found[field] = kind if found.get(field, kind) == kind else "any"
+    return found if node is not None else None
+
+
+def _events(trigger: nodes.Node) -> Iterator[str]:
+    if not isinstance(trigger, nodes.Mapping):
+        return
+    parts: list[nodes.Node] = [trigger]
+    for how in ("all", "any", "sequence"):
+        several = trigger.get(how)
+        parts += several.items if isinstance(several, nodes.Sequence) else ()
+    for part in parts:
+        event = part.get("event") if isinstance(part, nodes.Mapping) else None
+        if isinstance(event, nodes.Scalar):
+            yield event.text

@@ -1,0 +1,220 @@
+"""YAML composed into located nodes, by hand and within bounds: nothing is resolved or shared.
+
+Every scalar stays the text that it is, so ``09:00`` is no number and ``no`` is no boolean.
+Aliases, anchors, tags, duplicate keys and keys that are no texts are problems.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+import yaml
+
+from transforms.flows.diagnostics import Report
+
+MAX_CHARACTERS = 256 * 1024
+MAX_DEPTH = 30
+MAX_NODES = 20_000
+
+ALIAS = "*"
+"""The style of what stands for an alias: reported already, and nothing more is said of it."""
+
+_NOT_TEXT = re.compile(
+    r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?|true|false|null|~|", re.IGNORECASE
+)
+
+_HINTS = (
+    ("'\\t'", "tab", "a tab cannot indent YAML", "use spaces"),
+    (
+        "mapping values are not allowed",
+        "yaml-syntax",
+        "a second colon on one line",
+        "put a text that holds a colon and a space into quotes",
+    ),
+    (
+        "expected ',' or '}'",
+        "yaml-syntax",
+        "this does not fit between { and }",
+        "put an expression that holds [ ], { } or a comma into quotes",
+    ),
+    (
+        "expected ',' or ']'",
+        "yaml-syntax",
+        "this does not fit between [ and ]",
+        "put an expression that holds [ ], { } or a comma into quotes",
+    ),
+    (
+        "expected <block end>",
+        "yaml-syntax",
+        "this does not fit the lines above it",
+        "indent it as they are; an expression that begins with a quote goes into quotes whole",
+    ),
+    (
+        "could not find expected ':'",
+        "yaml-syntax",
+        "a key without a colon",
+        "write a colon and a space after each key",
+    ),
+)
+
+
+CUT = "a comma within { } ends a value: put the whole expression in quotes"
+
+
+class Node(msgspec.Struct, frozen=True, gc=False):
+    """Base of all nodes: where the node begins and ends in the source."""
+
+    start: int
+    end: int
+
+    @property
+    def span(self) -> tuple[int, int]:
+        return self.start, self.end
+
+
+class Scalar(Node, frozen=True, gc=False):
+    """A text; ``style`` is empty for a plain one, else its first sign."""
+
+    text: str
+    style: str
+
+
+class Mapping(Node, frozen=True, gc=False):
+    """Keys with their values, in the order written, each key once."""
+
+    items: tuple[tuple[Scalar, Node], ...]
+
+    def get(self, key: str) -> Node | None:
+        """Find the value of a key."""
+        return next((value for name, value in self.items if name.text == key), None)
+
+    def key(self, key: str) -> Scalar | None:
+        """Find a key itself."""
+        return next((name for name, _ in self.items if name.text == key), None)
+
+
+class Sequence(Node, frozen=True, gc=False):
+    """Nodes in the order written."""
+
+    items: tuple[Node, ...]
+
+
+def describe(node: Node) -> str:
+    """Name the kind of a node as a person would."""
+    if isinstance(node, Scalar):
+        return f'"{node.text}"' if node.text else "nothing"
+    return "a map" if isinstance(node, Mapping) else "a list"
+
+
+class _Stop(Exception):  # an end, not an error: its problem is reported
+    """The source cannot be read on."""
+
+
+def compose(report: Report, most: int = MAX_CHARACTERS) -> Node | None:
+    """Read the source of ``report``, of at most so many characters; None if it cannot be read."""
+    text = report.source.text
+    if len(text) > most:
+        report.add((0, 1), "too-large", f"the file is larger than {most // 1024} KiB")
+        return None
+    try:
+        return _Composer(report).document()
+    except _Stop:
+        return None
+    except yaml.MarkedYAMLError as error:
+        _syntax(report, error)
+    except yaml.reader.ReaderError as error:
+        place = (error.position, error.position + 1)
+        report.add(place, "yaml-syntax", "a control character, which YAML does not allow")
+    return None
+
+
+def _syntax(report: Report, error: yaml.MarkedYAMLError) -> None:
+    mark = error.problem_mark or error.context_mark
+    at = min(mark.index, len(report.source.text)) if mark else 0
+    said = error.problem or "this is not YAML"
+    for part, code, message, help_ in _HINTS:
+        if part in said:
+            report.add((at, at + 1), code, message, help_)
+            return
+    context = f" ({error.context})" if error.context else ""
+    report.add((at, at + 1), "yaml-syntax", f"this is not YAML: {said}{context}")
+
+
+class _Composer:
+    """Builds nodes from the parser's events, counting as it goes."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.events: Iterator[yaml.Event] = yaml.parse(report.source.text, Loader=yaml.SafeLoader)
+        self.count = 0
+
+    def document(self) -> Node | None:
+        next(self.events)
+        if isinstance(next(self.events), yaml.StreamEndEvent):
+            self.report.add((0, 1), "empty-file", "the file is empty")
+            return None
+        root = self.node(next(self.events), 1)
+        next(self.events)
+        after = next(self.events)
+        if not isinstance(after, yaml.StreamEndEvent):
+            self.report.add(_span(after), "two-documents", "a second document in one file")
+        return root
+
+    def node(self, event: yaml.Event, depth: int) -> Node:
+        self.count += 1
+        if self.count > MAX_NODES:
+            self.stop(event, "too-many-nodes", f"the file has more than {MAX_NODES:,} values")
+        if depth > MAX_DEPTH:
+            self.stop(event, "too-deep", f"values are nested deeper than {MAX_DEPTH}")
+        self.refuse_sharing(event)
+        if isinstance(event, yaml.MappingStartEvent):
+            return self.mapping(event, depth)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self.sequence(event, depth)
+        start, end = _span(event)
+        if isinstance(event, yaml.ScalarEvent):
+            return Scalar(start, end, event.value, event.style or "")
+        return Scalar(start, end, "", ALIAS)
+
+    def sequence(self, event: yaml.Event, depth: int) -> Sequence:
+        items = []
+        while not isinstance(item := next(self.events), yaml.SequenceEndEvent):
+            items.append(self.node(item, depth + 1))
+        return Sequence(_span(event)[0], _span(item)[1], tuple(items))
+
+    def mapping(self, event: yaml.Event, depth: int) -> Mapping:
+        items: dict[str, tuple[Scalar, Node]] = {}
+        while not isinstance(item := next(self.events), yaml.MappingEndEvent):
+            key = self.node(item, depth + 1)
+            value = self.node(next(self.events), depth + 1)
+            if not isinstance(key, Scalar) or (not key.style and _NOT_TEXT.fullmatch(key.text)):
+                known = CUT if value.start == value.end else "put it in quotes"
+                self.report.add(key.span, "key-not-text", "a key must be a text", known)
+            elif key.text in items:
+                first = self.report.source.place(items[key.text][0].start)[0]
+                said = f'key "{key.text}" stands twice; the first is on line {first}'
+                self.report.add(key.span, "duplicate-key", said)
+            else:
+                items[key.text] = (key, value)
+        return Mapping(_span(event)[0], _span(item)[1], tuple(items.values()))
+
+    def refuse_sharing(self, event: yaml.Event) -> None:
+        if isinstance(event, yaml.AliasEvent):
+            said = f'alias "*{event.anchor}": each value is written where it is used'
+            self.report.add(_span(event), "alias", said)
+        elif anchor := getattr(event, "anchor", None):
+            said = f'anchor "&{anchor}": each value is written where it is used'
+            self.report.add(_span(event), "anchor", said)
+        if getattr(event, "tag", None):
+            self.report.add(_span(event), "yaml-tag", "a YAML tag, which flows do not use")
+
+    def stop(self, event: yaml.Event, code: str, message: str) -> None:
+        self.report.add(_span(event), code, message)
+        raise _Stop
+
+
+def _span(event: yaml.Event) -> tuple[int, int]:
+    start, end = event.start_mark, event.end_mark
+    return (start.index if start else 0), (end.index if end else 0)

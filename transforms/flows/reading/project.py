@@ -1,0 +1,109 @@
+"""A project: the files of one folder, given as texts, loaded and checked together.
+
+``space.yaml`` is the space, ``messages/NAME.liquid`` a template, every other ``NAME.yaml`` a flow.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from transforms.flows.definitions.flow import Flow
+from transforms.flows.definitions.space import Space, Template
+from transforms.flows.definitions.verbs import CallApi, CallWebhook, Send
+from transforms.flows.diagnostics import Judge, Problem
+from transforms.flows.reading.checks.keyword_owners import owned_twice
+from transforms.flows.reading.flow import load_flow
+from transforms.flows.reading.space import load_space_partly
+from transforms.flows.templates import message_template as templates
+
+SPACE = "space.yaml"
+_TEMPLATE = re.compile(r"(?:.*[/\\])?messages[/\\]([^/\\]+)\.liquid")
+_YAML = re.compile(r"(?:.*[/\\])?([^/\\]+)\.ya?ml")
+
+
+class Project(msgspec.Struct, frozen=True, gc=False):
+    """What a folder holds; ``flows`` are those without errors, ``paths`` tells their files.
+
+    The texts are kept, so that control records can be made from them.
+    """
+
+    space: Space
+    flows: tuple[Flow, ...]
+    templates: Mapping[str, Template]
+    problems: tuple[Problem, ...]
+    files: Mapping[str, str]
+    paths: Mapping[str, str]
+    flow_files: tuple[str, ...]
+
+    @property
+    def errors(self) -> int:
+        return sum(1 for problem in self.problems if problem.severity == "error")
+
+    @property
+    def space_text(self) -> str | None:
+        """The text of the space's file, if there is one."""
+        return next((t for path, t in self.files.items() if _base(path) == SPACE), None)
+
+    def flow_text(self, flow: str) -> str:
+        """Return the text of a flow's file."""
+        return self.files[self.paths[flow]]
+
+    def template_texts(self, flow: str) -> dict[str, str]:
+        """Return the texts of the templates that a flow sends, by name."""
+        wanted = next(f for f in self.flows if f.id == flow)
+        names = sorted(_templates_of(wanted) & set(self.templates))
+        return {name: self.files[self.paths[f"messages/{name}"]] for name in names}
+
+
+def load_project(files: Mapping[str, str], judge: Judge | None = None) -> Project:
+    """Load the files of one folder: a path with its text each, in any order.
+
+    ``judge`` is the sandbox that is to run the code in them.
+    """
+    found, problems = dict[str, Template](), list[Problem]()
+    broken: dict[str, Template] = {}
+    paths: dict[str, str] = {}
+    for path, text in sorted(files.items()):
+        if match := _TEMPLATE.fullmatch(path):
+            loaded = templates.load_template(match[1], text, path)
+            problems += loaded.problems
+            paths[f"messages/{match[1]}"] = path
+            if loaded.value is not None:
+                found[match[1]] = loaded.value
+            else:
+                broken[match[1]] = Template(match[1], "", (), ())
+    space = Space()
+    for path, text in files.items():
+        if _base(path) == SPACE:
+            readable, read = load_space_partly(path, text)
+            problems += read.problems
+            space = readable or space
+    flows = list[Flow]()
+    flow_files = [p for p in sorted(files) if _YAML.fullmatch(p) and _base(p) != SPACE]
+    stems = frozenset(match[1] for path in flow_files if (match := _YAML.fullmatch(path)))
+    for path in flow_files:
+        flow = load_flow(path, files[path], space, {**found, **broken}, stems, judge)
+        problems += flow.problems
+        if flow.value is not None and flow.value.id in paths:
+            said = f'flow "{flow.value.id}" stands in {paths[flow.value.id]} too'
+            problems.append(Problem(path, 1, 1, 1, "duplicate-flow", said))
+        elif flow.value is not None:
+            flows.append(flow.value)
+            paths[flow.value.id] = path
+    problems += owned_twice(flows, space, paths, files)
+    return Project(
+        space, tuple(flows), found, tuple(problems), dict(files), paths, tuple(flow_files)
+    )
+
+
+def _base(path: str) -> str:
+    return re.split(r"[/\\]", path)[-1]
+
+
+def _templates_of(flow: Flow) -> set[str]:
+    verbs = [step.verb for step in (*flow.steps, *flow.on_exit)]
+    sending = [v for v in verbs if isinstance(v, Send | CallWebhook | CallApi)]
+    return {verb.template for verb in sending if verb.template}

@@ -1,0 +1,156 @@
+"""The space's file: channels, agents, topics, caps, quiet hours, declared types and audiences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from transforms.flows.definitions.space import Audience, Cap, Group, Space, Topic
+from transforms.flows.diagnostics import Loaded, Report, Source
+from transforms.flows.reading import channels
+from transforms.flows.reading.campaigns import TYPES, campaign
+from transforms.flows.reading.connections import read_connection, read_destination
+from transforms.flows.reading.fields import Fields, fields
+from transforms.flows.reading.inbound import read_number
+from transforms.flows.reading.names import Known, of_space
+from transforms.flows.reading.nodes import Mapping, Node, Scalar, compose, describe
+from transforms.flows.reading.values import Reading
+
+T = TypeVar("T")
+
+Types = tuple[tuple[str, str], ...]
+
+
+def load_space(path: str, text: str) -> Loaded[Space]:
+    """Read a space from the text of its file."""
+    return load_space_partly(path, text)[1]
+
+
+def load_space_partly(path: str, text: str) -> tuple[Space | None, Loaded[Space]]:
+    """Read a space; give also what could be read of one with errors, to check flows against."""
+    report = Report(Source(path, text))
+    node = compose(report)
+    reading = Reading(report, Known())
+    found = fields(reading, node, "the space") if node is not None else None
+    space = None if found is None else _space(reading, found)
+    return space, report.done(space)
+
+
+def _space(reading: Reading, found: Fields) -> Space:
+    declared = Space(
+        name=found.read("space", lambda node: reading.name(node, "a space")) or "default",
+        zone=found.read("zone", reading.zone) or "UTC",
+        slack=found.read("slack", lambda node: _slack(reading, node)) or 0,
+        channels=_each(reading, found.get("channels"), "channels", channels.channel),
+        topics=_each(reading, found.get("topics"), "topics", _topic),
+        quiet_hours=found.read("quiet_hours", reading.window),
+        events=_each(reading, found.get("events"), "events", _event),
+        traits=_each(reading, found.get("traits"), "traits", _type),
+        groups=_each(reading, found.get("groups"), "groups", _group),
+        campaigns=_each(reading, found.get("campaigns"), "campaigns", campaign),
+    )
+    inner = Reading(reading.report, of_space(declared))
+    numbers = _each(inner, found.get("numbers"), "numbers", read_number)
+    connections = _each(reading, found.get("connections"), "connections", read_connection)
+    declared = msgspec.structs.replace(declared, numbers=numbers, connections=connections)
+    inner = Reading(reading.report, of_space(declared))
+    destinations = _each(inner, found.get("destinations"), "destinations", read_destination)
+    audiences = found.get("audiences")
+    names = {k.text for k, _ in audiences.items} if isinstance(audiences, Mapping) else set()
+    known = msgspec.structs.replace(of_space(declared), audiences=frozenset(names))
+    reading = Reading(reading.report, known)
+    agents = _each(reading, found.get("agents"), "agents", channels.agent)
+    on = {agent.name: agent.channel for agent in agents}
+    channels.own_agents(reading, found.get("channels"), on)
+    caps = found.read("caps", lambda node: reading.many(node, lambda cap: _cap(reading, cap)))
+    computed = _each(reading, audiences, "audiences", _audience)
+    found.close()
+    return msgspec.structs.replace(
+        declared,
+        audiences=computed,
+        caps=caps or (),
+        agents=agents,
+        destinations=destinations,
+    )
+
+
+def _each(
+    reading: Reading,
+    node: Node | None,
+    what: str,
+    read: Callable[[Reading, Scalar, Node], T | None],
+) -> tuple[T, ...]:
+    """Read every entry of a map."""
+    if node is None:
+        return ()
+    if not isinstance(node, Mapping):
+        said = f"{what} is {describe(node)}, not a map of names"
+        reading.problem(node, "wrong-kind", said)
+        return ()
+    made = [read(reading, key, value) for key, value in node.items]
+    return tuple(value for value in made if value is not None)
+
+
+def _slack(reading: Reading, node: Node) -> int | None:
+    delay = reading.delay(node, most=1)
+    if delay is not None and not delay.ms:
+        known = "write for example 10s"
+        reading.problem(node, "invalid-duration", f"{delay.text} is not exact", known)
+    return None if delay is None else delay.ms
+
+
+def _topic(reading: Reading, key: Scalar, node: Node) -> Topic | None:
+    found = fields(reading, node, f'topic "{key.text}"')
+    if found is None:
+        return None
+    reading.name(key, "a topic")
+    opt_in = found.flag("opt_in")
+    found.close()
+    return Topic(key.text, opt_in)
+
+
+def _group(reading: Reading, key: Scalar, node: Node) -> Group | None:
+    found = fields(reading, node, f'group "{key.text}"')
+    if found is None:
+        return None
+    reading.name(key, "a group")
+    most = found.read("at_once", lambda inner: _at_least_one(reading, inner))
+    limits = found.read("limit", lambda inner: reading.many(inner, reading.limit)) or ()
+    found.close()
+    return Group(key.text, most or (None if limits else 1), limits)
+
+
+def _at_least_one(reading: Reading, node: Node) -> int | None:
+    number = reading.whole(node)
+    if number is None or number > 0:
+        return number
+    reading.problem(node, "wrong-kind", f"{number} where 1 or more is expected")
+    return None
+
+
+def _event(reading: Reading, key: Scalar, node: Node) -> tuple[str, Types]:
+    return key.text, _each(reading, node, f'event "{key.text}"', _type)
+
+
+def _type(reading: Reading, key: Scalar, node: Node) -> tuple[str, str]:
+    return key.text, reading.one_of(node, TYPES) or "any"
+
+
+def _audience(reading: Reading, key: Scalar, node: Node) -> Audience | None:
+    reading.name(key, "an audience")
+    if isinstance(node, Scalar) and node.text == "static":
+        return Audience(key.text)
+    return Audience(key.text, reading.condition(node))
+
+
+def _cap(reading: Reading, node: Node) -> Cap | None:
+    found = fields(reading, node, "a cap")
+    if found is None:
+        return None
+    limit = found.need("limit", reading.limit)
+    channel = found.read("channel", reading.channel)
+    topic = found.read("topic", reading.topic)
+    found.close()
+    return None if limit is None else Cap(limit, channel, topic)

@@ -1,0 +1,340 @@
+"""Single values read from nodes: each reader gives the value, or reports and gives None."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Literal, TypeVar
+
+from transforms.flows.clock import windows
+from transforms.flows.clock.delays import Delay, TimeSyntaxError, longest, parse_delay, parse_period
+from transforms.flows.clock.schedules import Moment, parse_moment
+from transforms.flows.clock.windows import Window
+from transforms.flows.clock.zones import DAY, instant, utc, zone_names
+from transforms.flows.definitions.triggers import Limit
+from transforms.flows.definitions.verbs import Named
+from transforms.flows.diagnostics import Judge, Report, suggest
+from transforms.flows.expressions.checking import check
+from transforms.flows.expressions.syntax.ast import Expr
+from transforms.flows.expressions.syntax.parse import parse
+from transforms.flows.expressions.syntax.problems import ExpressionError, ExprProblem
+from transforms.flows.reading.names import OWN_TRAITS, Known
+from transforms.flows.reading.nodes import ALIAS, Mapping, Node, Scalar, Sequence, describe
+from transforms.flows.reading.places import offsets
+
+T = TypeVar("T")
+Wants = Literal["condition", "value", "number", "text", "date"]
+
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+_LIMIT = re.compile(r"\s*(\d{1,6})\s+per\s+(\S.*?)\s*")
+_PERCENT = re.compile(r"\s*(\d{1,3})\s*%\s*")
+_WHOLE = re.compile(r"[-+]?\d{1,15}")
+
+
+def _bare(text: str) -> str:
+    """Help where a text was written without the quotes of an expression."""
+    return f"did you mean the text '\"{text}\"'?" if NAME.fullmatch(text) else ""
+
+
+def _meant(suggestion: str | None) -> str:
+    if suggestion is None:
+        return ""
+    shown = suggestion if suggestion.startswith('"') else f'"{suggestion}"'
+    return f"did you mean {shown}?"
+
+
+class Reading:
+    """What all readers of one file need: its report and what expressions may name."""
+
+    def __init__(self, report: Report, known: Known, judge: Judge | None = None) -> None:
+        self.report = report
+        self.known = known
+        self.judge = judge
+
+    def problem(
+        self,
+        node: Node | tuple[int, int],
+        code: str,
+        message: str,
+        help: str = "",  # noqa: A002
+    ) -> None:
+        """Report a problem at a node."""
+        span = node.span if isinstance(node, Node) else node
+        self.report.add(span, code, message, help)
+
+    def warn(self, node: Node, code: str, message: str, help: str = "") -> None:  # noqa: A002
+        """Report what is allowed but probably not meant."""
+        self.report.add(node.span, code, message, help, "warning")
+
+    # --- scalars ---------------------------------------------------------------
+
+    def text(self, node: Node) -> str | None:
+        """Read a text that is not empty."""
+        if isinstance(node, Scalar) and node.text.strip():
+            return node.text
+        if isinstance(node, Scalar) and node.style == ALIAS:
+            return None
+        found = "nothing" if isinstance(node, Scalar) else describe(node)
+        self.problem(node, "wrong-kind", f"{found} where a text is expected")
+        return None
+
+    def name(self, node: Node, what: str) -> str | None:
+        """Read a name such as ``abandoned_cart``."""
+        text = self.text(node)
+        if text is None or NAME.fullmatch(text):
+            return text
+        meant = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+        known = f'did you mean "{meant}"?' if NAME.fullmatch(meant) else ""
+        said = f'"{text}" is not a name for {what}: small letters, digits and _'
+        self.problem(node, "invalid-name", said, known)
+        return None
+
+    def flag(self, node: Node) -> bool | None:
+        """Read ``true`` or ``false``."""
+        if isinstance(node, Scalar) and not node.style and node.text in ("true", "false"):
+            return node.text == "true"
+        said = f"{describe(node)} where true or false is expected"
+        self.problem(node, "wrong-kind", said)
+        return None
+
+    def whole(self, node: Node) -> int | None:
+        """Read a whole number."""
+        if isinstance(node, Scalar) and not node.style and _WHOLE.fullmatch(node.text):
+            return int(node.text)
+        self.problem(node, "wrong-kind", f"{describe(node)} where a whole number is expected")
+        return None
+
+    def percent(self, node: Node) -> int | None:
+        """Read a whole percentage such as ``10%``."""
+        text = self.text(node)
+        if text is None:
+            return None
+        found = _PERCENT.fullmatch(text)
+        if found and int(found[1]) <= 100:
+            return int(found[1])
+        known = "write a whole number from 0% to 100%, for example 10%"
+        self.problem(node, "invalid-percentage", f'"{text}" is not a percentage', known)
+        return None
+
+    def one_of(self, node: Node, options: Iterable[str]) -> str | None:
+        """Read one of the options."""
+        text = self.text(node)
+        if text is None or text in options:
+            return text
+        said = f'"{text}" is not possible here'
+        self.problem(node, "unknown-option", said, suggest(text, options))
+        return None
+
+    def step(self, node: Node) -> str | None:
+        """Read the name of a step to go on with."""
+        name = self.text(node)
+        if name is not None and name not in self.known.steps:
+            meant = suggest(name, self.known.steps)
+            self.problem(node, "unknown-step", f'there is no step "{name}"', meant)
+        return name
+
+    # --- names of the space ---------------------------------------------------------
+
+    def _listed(self, node: Node, kind: str, names: Iterable[str], home: str) -> str | None:
+        name = self.text(node)
+        if name is not None and name not in names:
+            meant = suggest(name, names) or f"add it to {home} in space.yaml"
+            self.problem(node, f"unknown-{kind}", f'there is no {kind} "{name}"', meant)
+        return name
+
+    def channel(self, node: Node) -> str | None:
+        """Read the name of a channel of the space."""
+        return self._listed(node, "channel", self.known.channels, "channels")
+
+    def topic(self, node: Node) -> str | None:
+        """Read the name of a topic of the space."""
+        return self._listed(node, "topic", self.known.topics, "topics")
+
+    def number(self, node: Node) -> str | None:
+        """Read a number, or a sender's name, of the space."""
+        return self._listed(node, "number", self.known.numbers, "numbers")
+
+    def connection(self, node: Node) -> str | None:
+        """Read the name of a connection of the space."""
+        return self._listed(node, "connection", self.known.connections, "connections")
+
+    def destination(self, node: Node) -> str | None:
+        """Read the name of a destination of the space."""
+        return self._listed(node, "destination", self.known.destinations, "destinations")
+
+    def audience(self, node: Node) -> str | None:
+        """Read the name of an audience of the space."""
+        return self._listed(node, "audience", self.known.audiences, "audiences")
+
+    def group(self, node: Node) -> str | None:
+        """Read the name of a group of the space."""
+        return self._listed(node, "group", self.known.groups, "groups")
+
+    def campaign(self, node: Node) -> str | None:
+        """Read the name of a campaign of the space."""
+        return self._listed(node, "campaign", self.known.campaigns, "campaigns")
+
+    def flow(self, node: Node) -> str | None:
+        """Read the name of another flow, which stands beside this one where those are known."""
+        name = self.name(node, "a flow")
+        known = self.known.flows
+        if name is not None and known is not None and name not in known:
+            self.problem(node, "unknown-flow", f'there is no flow "{name}"', suggest(name, known))
+        return name
+
+    def event(self, node: Node) -> str | None:
+        """Read the name of an event.
+
+        Where events are declared, one that is not is a warning, but an error if it is nearly
+        the name of one that is.
+        """
+        name = self.text(node)
+        if name is None or not self.known.events or name in self.known.events:
+            return name
+        meant = suggest(name, self.known.events)
+        said = f'event "{name}" is not declared in space.yaml'
+        if meant.startswith("did"):
+            self.problem(node, "unknown-event", said, meant)
+        else:
+            self.warn(node, "unknown-event", said, meant)
+        return name
+
+    def trait(self, node: Node) -> str | None:
+        """Read the name of a trait, without ``user.``."""
+        name = self.text(node)
+        if name is not None and name.startswith("user."):
+            said = "a trait is named here without user."
+            self.problem(node, "invalid-trait", said, f'write "{name.removeprefix("user.")}"')
+        elif name is not None:
+            self.check_trait(node, name)
+        return name
+
+    def check_trait(self, node: Node, name: str) -> None:
+        """Report a trait that is not declared where others are."""
+        traits = {**OWN_TRAITS, **self.known.traits}
+        if self.known.traits and name.split(".", maxsplit=1)[0] not in traits:
+            said = f'trait "{name}" is not declared in space.yaml'
+            self.problem(node, "unknown-trait", said, suggest(name, self.known.traits))
+
+    # --- times -------------------------------------------------------------------
+
+    def _time(self, node: Node, code: str, read: Callable[[str], T]) -> T | None:
+        text = self.text(node)
+        if text is None:
+            return None
+        try:
+            return read(text)
+        except TimeSyntaxError as error:
+            message, _, known = str(error).partition("; ")
+            self.problem(node, code, message, known)
+            return None
+
+    def delay(self, node: Node, most: int | None = None) -> Delay | None:
+        """Read a duration, of at most ``most`` days."""
+        delay = self._time(node, "invalid-duration", parse_delay)
+        if delay and most and (delay.ms or longest(delay) - 2 * DAY) > most * DAY:
+            self.problem(node, "too-long", f"{delay.text} is longer than {most} days")
+            return None
+        return delay
+
+    def window(self, node: Node) -> Window | None:
+        """Read days and hours."""
+        return self._time(node, "invalid-window", windows.parse_window)
+
+    def moment(self, node: Node) -> Moment | None:
+        """Read a moment, and check the path that it reads."""
+        moment = self._time(node, "invalid-moment", parse_moment)
+        if moment and moment.path and isinstance(node, Scalar):
+            at = max(0, node.text.find(moment.path))
+            self._expression(node, moment.path, at, None, "date")
+        return moment
+
+    def limit(self, node: Node) -> Limit | None:
+        """Read a limit such as ``2 per 7d``."""
+        text = self.text(node)
+        if text is None:
+            return None
+        found = _LIMIT.fullmatch(text)
+        if found is None or not int(found[1]):
+            known = "write for example 2 per 7d or 1 per day"
+            self.problem(node, "invalid-limit", f'"{text}" is not a limit', known)
+            return None
+        per = self._time(node, "invalid-limit", lambda _: parse_period(found[2]))
+        return None if per is None else Limit(int(found[1]), per)
+
+    def zone(self, node: Node) -> str | None:
+        """Read the name of a time zone."""
+        text = self.text(node)
+        if text is None or text in zone_names():
+            return text
+        known = suggest(text, zone_names()) or "write for example Europe/Berlin"
+        self.problem(node, "unknown-zone", f'"{text}" is not a time zone', known)
+        return None
+
+    def instant(self, node: Node) -> str | None:
+        """Read a local date or date and time, such as ``2026-12-31T18:00``; keep its text."""
+        text = self.text(node)
+        if text is None or instant(text, utc()) is not None:
+            return text
+        known = "write for example 2026-12-31 or 2026-12-31T18:00"
+        self.problem(node, "invalid-date", f'"{text}" is not a date', known)
+        return None
+
+    # --- expressions ---------------------------------------------------------------
+
+    def value(self, node: Node, event: str | None = None, wants: Wants = "value") -> Expr | None:
+        """Read an expression; ``event`` is the name of the event it judges, if one is at hand."""
+        text = self.text(node)
+        if text is None or not isinstance(node, Scalar):
+            return None
+        return self._expression(node, text, 0, event, wants)
+
+    def condition(self, node: Node, event: str | None = None) -> Expr | None:
+        """Read an expression that is true or false."""
+        return self.value(node, event, "condition")
+
+    def _expression(
+        self, node: Scalar, text: str, skip: int, event: str | None, wants: Wants
+    ) -> Expr | None:
+        places = offsets(self.report.source.text, node)[skip:]
+        expr, found = self._checked(text, event, wants)
+        for problem in found:
+            last = len(places) - 1
+            start = places[min(problem.offset, last)]
+            end = places[min(problem.offset + max(1, problem.length), last)]
+            known = _bare(text) or _meant(problem.suggestion)
+            span = (start, max(end, start + 1))
+            self.report.add(span, problem.code, problem.message, known, problem.severity)
+        return expr
+
+    def _checked(
+        self, text: str, event: str | None, wants: Wants
+    ) -> tuple[Expr | None, list[ExprProblem]]:
+        try:
+            expr = parse(text)
+        except ExpressionError as error:
+            return None, error.problems
+        return expr, check(expr, self.known.scope(event), wants)
+
+    def named(self, node: Node, wants: Wants = "value") -> Named:
+        """Read a map of names with expressions."""
+        if not isinstance(node, Mapping):
+            self.problem(node, "wrong-kind", f"{describe(node)} where a map of names is expected")
+            return ()
+        read = [(key.text, self.value(value, None, wants)) for key, value in node.items]
+        return tuple((name, value) for name, value in read if value is not None)
+
+    # --- lists ------------------------------------------------------------------------
+
+    def many(self, node: Node, read: Callable[[Node], T | None]) -> tuple[T, ...]:
+        """Read each value of a list; what is wrong is reported and left out."""
+        if not isinstance(node, Sequence):
+            said = f"{describe(node)} where a list is expected"
+            self.problem(node, "wrong-kind", said, "write [a, b] or lines that begin with - ")
+            return ()
+        read_ = [read(item) for item in node.items]
+        return tuple(value for value in read_ if value is not None)
+
+    def texts(self, node: Node) -> tuple[str, ...]:
+        """Read a list of texts."""
+        return self.many(node, self.text)

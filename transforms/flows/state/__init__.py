@@ -1,0 +1,1 @@
+"""What is remembered of one user: stored records, the working copy, and the codec between them."""

@@ -1,0 +1,65 @@
+"""The memory of seen signals: short hashes with their own times, 7 days and 2,000 of them (R5).
+
+It is one byte string, ten bytes an id: six of hash, four of own time in seconds, rounded up.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from transforms.flows.state.ids import SHORT
+
+WEEK: Final = 7 * 86_400_000
+ROOM: Final = 2_000
+ENTRY: Final = SHORT + 4
+
+
+def seen(memory: bytes, short: bytes) -> bool:
+    """Tell whether the id is remembered."""
+    at = memory.find(short)
+    while at >= 0:
+        if at % ENTRY == 0:
+            return True
+        at = memory.find(short, at + 1)
+    return False
+
+
+def _seconds(memory: bytes, index: int) -> int:
+    start = index * ENTRY + SHORT
+    return int.from_bytes(memory[start : start + 4], "big")
+
+
+def remember(memory: bytes, short: bytes, own: int, clock: int, dropped: int) -> tuple[bytes, int]:
+    """Add an id, drop the forgotten; return the memory and the newest own time dropped for room.
+
+    Ids leave in the order of their coming once they are older than 7 days before the clock.
+    """
+    limit = (clock - WEEK) // 1000
+    first = 0
+    count = len(memory) // ENTRY
+    while first < count and _seconds(memory, first) <= limit:
+        first += 1
+    while count - first >= ROOM:
+        dropped = max(dropped, _seconds(memory, first) * 1000)
+        first += 1
+    seconds = max(0, -(-own // 1000))
+    return memory[first * ENTRY :] + short + seconds.to_bytes(4, "big"), dropped
+
+
+def joined(mine: bytes, other: bytes, dropped: int) -> tuple[bytes, int]:
+    """Put two memories together, by own time; return it and the newest time dropped for room."""
+    both = mine + other
+    entries = {both[at : at + SHORT]: both[at : at + ENTRY] for at in range(0, len(both), ENTRY)}
+    order = sorted(entries.values(), key=_time)
+    for entry in order[:-ROOM]:
+        dropped = max(dropped, int.from_bytes(entry[SHORT:], "big") * 1000)
+    return b"".join(order[-ROOM:]), dropped
+
+
+def _time(entry: bytes) -> bytes:
+    return entry[SHORT:]
+
+
+def forgotten(clock: int, dropped: int) -> int:
+    """Return the instant at or before which a signal may be a duplicate nobody remembers."""
+    return max(clock - WEEK, dropped)

@@ -1,0 +1,1 @@
+"""Message templates: Liquid within bounds, and the parts of a text message."""

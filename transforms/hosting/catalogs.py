@@ -1,0 +1,138 @@
+"""The catalogs that a worker judges by: one a space, the same one in every thread of a process.
+
+What travels to a worker is where the logs are; followers are made where they are used.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Protocol
+
+import msgspec
+
+from transforms.flows.catalog.control_log import catalog_of
+from transforms.flows.catalog.epochs import Catalog
+from transforms.flows.protocol import control_records
+from transforms.hosting.control_follower import EVERY, ControlFollower
+from transforms.hosting.sandbox import require
+from transforms.sources.control_log.log import log_of
+from transforms.wire.secrets import address_of
+
+
+class Known(msgspec.Struct, frozen=True, gc=False):
+    """A catalog, and the longest slack it ever had: alarms wait that long, so none is early.
+
+    ``trouble`` says why the log could not be read the last time, None if it could.
+    """
+
+    catalog: Catalog
+    slack: int
+    trouble: str | None = None
+
+
+class Catalogs(Protocol):
+    """Where a worker finds the catalog of each space; it can be pickled."""
+
+    @property
+    def spaces(self) -> frozenset[str]:
+        """Name the spaces that there are."""
+
+    def of(self, space: str) -> Known:
+        """Return what is known of a space's log, without waiting; KeyError if there is none."""
+
+    def refreshed(self, space: str) -> Known:
+        """Read the log first, if it can grow."""
+
+
+def known(catalog: Catalog, trouble: str | None = None) -> Known:
+    """Find the longest slack of a catalog. Raises MissingSandbox for code that cannot run here."""
+    require(catalog)
+    return Known(catalog, max(era.space.slack for era in catalog.eras), trouble)
+
+
+class FixedLogs:
+    """Control logs that are complete for ever: a line of JSON a record, by space."""
+
+    def __init__(self, logs: Mapping[str, tuple[bytes, ...]]) -> None:
+        self._logs = dict(logs)
+        self._known: dict[str, Known] = {}
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"_logs": self._logs, "_known": {}}
+
+    @property
+    def spaces(self) -> frozenset[str]:
+        return frozenset(self._logs)
+
+    def of(self, space: str) -> Known:
+        found = self._known.get(space)
+        if found is None:
+            found = self._known[space] = read_once(self._logs[space])
+        return found
+
+    def refreshed(self, space: str) -> Known:
+        return self.of(space)
+
+
+@lru_cache(maxsize=256)
+def read_once(log: tuple[bytes, ...]) -> Known:
+    """Read a control log; the same one once in a process."""
+    return known(catalog_of([control_records.decode_line(line) for line in log]))
+
+
+class FollowedLogs:
+    """Control logs that grow, by space: addresses of files, objects or Redis streams, or env:NAME.
+
+    Each is followed by a thread of the process, which ends with it.
+    """
+
+    def __init__(self, addresses: Mapping[str, str], every: float = EVERY) -> None:
+        self._addresses = dict(addresses)
+        self._every = every
+
+    @property
+    def spaces(self) -> frozenset[str]:
+        return frozenset(self._addresses)
+
+    def of(self, space: str) -> Known:
+        return _FOLLOWED.of(self._addresses[space], self._every)
+
+    def refreshed(self, space: str) -> Known:
+        return _FOLLOWED.refreshed(self._addresses[space], self._every)
+
+
+class _Followed:
+    """The followers of a process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._followers: dict[str, ControlFollower] = {}
+        self._known: dict[str, Known] = {}
+
+    def of(self, address: str, every: float) -> Known:
+        follower = self._follower(address, every)
+        catalog, trouble = follower.catalog, follower.trouble
+        found = self._known.get(address)
+        if found is None or found.catalog is not catalog or found.trouble != trouble:
+            found = self._known[address] = known(catalog, trouble)
+        return found
+
+    def refreshed(self, address: str, every: float) -> Known:
+        self._follower(address, every).refresh()
+        return self.of(address, every)
+
+    def _follower(self, address: str, every: float) -> ControlFollower:
+        found = self._followers.get(address)
+        if found is not None:
+            return found
+        with self._lock:
+            if address not in self._followers:
+                follower = ControlFollower(log_of(address_of(address)), every)
+                follower.start()
+                self._followers[address] = follower
+            return self._followers[address]
+
+
+_FOLLOWED = _Followed()

@@ -1,0 +1,233 @@
+"""Code steps, run: the function that hosts give the core as ``answer`` (C19, J13).
+
+A process of its own runs the code, bounded in time, memory, depth and size, without a clock,
+chance, files or network, and forgets it after each call: so the same call has the same answer.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from transforms.flows.catalog.epochs import Catalog
+from transforms.flows.definitions.flow import Flow
+from transforms.flows.definitions.verbs import RunCode
+from transforms.flows.diagnostics import Refusal
+from transforms.flows.protocol.outputs import Call
+from transforms.flows.protocol.signals import CallResult
+from transforms.flows.state.limits import LARGEST
+
+if TYPE_CHECKING:
+    from pydantic_monty import Monty, MontyError
+
+SECONDS = 0.5
+MEGABYTES = 8
+DEEPEST_CALL = 100
+LARGEST_RESULT = 32 * 1024
+DEEPEST_RESULT = 20
+
+INSTALL = "install it with: pip install 'towpath[code]'"
+
+LIMITS = {
+    "max_feed_duration_secs": SECONDS,
+    "max_memory": MEGABYTES * 1024 * 1024,
+    "max_recursion_depth": DEEPEST_CALL,
+    "max_suspensions": 1,
+}
+POLICY = {
+    "datetime": datetime(1970, 1, 1, tzinfo=UTC),
+    "sleep": "zero",
+    "random_start": {"seed": 0},
+}
+"""What the loader refuses already cannot be told from one run to another either."""
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class MissingSandbox(RuntimeError):
+    """A flow has code, and the extra that runs it is not installed."""
+
+
+class ForkedSandbox(RuntimeError):
+    """A process was forked from one that had a sandbox, which would wait for ever there."""
+
+
+class Unfit(ValueError):
+    """A result that no state can hold."""
+
+
+@cache
+def installed() -> bool:
+    """Tell whether code can be run here."""
+    try:
+        import pydantic_monty  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def has_code(flow: Flow) -> bool:
+    """Tell whether a flow has a code step."""
+    return any(isinstance(step.verb, RunCode) for step in flow.steps)
+
+
+def require(catalog: Catalog) -> None:
+    """Raise MissingSandbox where a version of a flow has code and this process cannot run it."""
+    for plan in catalog.plans.values():
+        if has_code(plan.flow) and not installed():
+            raise MissingSandbox(f"flow {plan.id} runs code, which needs a sandbox; {INSTALL}")
+
+
+def judge(source: str) -> Refusal | None:
+    """Say why this process cannot run a source; None if it can."""
+    if not installed():
+        return Refusal(1, 0, "code needs a sandbox, which is not installed", INSTALL)
+    from pydantic_monty import MontyError, MontyRuntimeError, MontySyntaxError
+
+    try:
+        _feed(source, {})
+    except (MontySyntaxError, MontyRuntimeError) as error:
+        frame = error.traceback()[-1] if error.traceback() else None
+        line, column = (frame.line, frame.column - 1) if frame else (1, 0)
+        return Refusal(line, column, f"the sandbox cannot run this: {_first_line(error)}")
+    except MontyError as error:
+        return Refusal(1, 0, f"the sandbox cannot run this: {_first_line(error)}")
+    return None
+
+
+def answer(call: Call, source: str) -> CallResult:
+    """Run a call's code on its inputs. Raises MissingSandbox."""
+    result, error = run(source, call.inputs)
+    return CallResult(
+        id=f"{call.id}-answer",
+        user=call.user,
+        time=call.at,
+        call=call.id,
+        ok=not error,
+        result=result,
+        error=error,
+    )
+
+
+def run(source: str, inputs: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """Run a source's function; return its result, or an empty one and what went wrong."""
+    if not installed():
+        raise MissingSandbox(f"code needs a sandbox; {INSTALL}")
+    from pydantic_monty import MontyError
+
+    try:
+        found = _feed(f"{source}\nrun(**inputs)", {"inputs": inputs})
+        return _plain_map(found), ""
+    except MontyError as error:
+        return {}, _said(error, source.count("\n") + 1)
+    except Unfit as error:
+        return {}, str(error)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        return {}, "its inputs, or its result, are no data"
+
+
+def _feed(text: str, inputs: dict[str, Any]) -> Any:
+    """Run a text in a worker of this process's pool; one that has crashed is replaced, and tried again."""
+    from pydantic_monty import MontyCrashedError
+
+    try:
+        return _fed(text, inputs)
+    except MontyCrashedError:
+        return _fed(text, inputs)
+
+
+def _fed(text: str, inputs: dict[str, Any]) -> Any:
+    limits: Any = LIMITS
+    policy: Any = POLICY
+    with _pool().checkout(limits=limits, os_policy=policy) as session:
+        return session.feed_run(text, inputs=inputs, print_callback=_unheard)
+
+
+def _unheard(stream: str, text: str) -> None:
+    """Take what code prints, which nobody reads."""
+
+
+def _said(error: MontyError, lines: int) -> str:
+    """Say what went wrong, without any value: it may be of a user."""
+    from pydantic_monty import MontyRuntimeError
+
+    if not isinstance(error, MontyRuntimeError):
+        return "the sandbox gave it up"
+    kind = type(error.exception()).__name__
+    if kind == "TimeoutError":
+        return f"it took longer than {SECONDS} s"
+    if kind == "MemoryError":
+        return f"it needed more than {MEGABYTES} MB"
+    inside = [frame.line for frame in error.traceback() if frame.line <= lines]
+    return f"{kind} in line {inside[-1]}" if inside else kind
+
+
+def _first_line(error: MontyError) -> str:
+    return str(error).split("\n", 1)[0][:200]
+
+
+def _plain_map(value: object) -> dict[str, Any]:
+    """Take a result as data: maps with texts as keys, lists, texts, numbers, flags and nothing."""
+    if not isinstance(value, dict):
+        raise Unfit("its result is no map")
+    found: dict[str, Any] = _plain(value, 0)
+    if len(_encode(found)) > LARGEST_RESULT:
+        raise Unfit(f"its result is larger than {LARGEST_RESULT // 1024} KB")
+    return found
+
+
+def _plain(value: object, depth: int) -> Any:
+    if depth > DEEPEST_RESULT:
+        raise Unfit("its result is nested too deep")
+    match value:
+        case None | bool():
+            return value
+        case str():
+            return value
+        case int() if -LARGEST <= value <= LARGEST:
+            return value
+        case float() if value - value == 0:
+            return value
+        case dict():
+            if not all(isinstance(key, str) for key in value):
+                raise Unfit("its result has a key that is no text")
+            return {str(key): _plain(inner, depth + 1) for key, inner in value.items()}
+        case list() | tuple():
+            return [_plain(inner, depth + 1) for inner in value]
+        case _:
+            raise Unfit(f"its result holds a value that is no data: {type(value).__name__}")
+
+
+_LOCK = threading.Lock()
+_POOLS: dict[int, Monty] = {}
+"""The pool of this process by its id; one that was forked finds its parent's, and must not use it."""
+
+
+def _pool() -> Monty:
+    found = _POOLS.get(os.getpid())
+    if found is not None:
+        return found
+    with _LOCK:
+        if os.getpid() not in _POOLS:
+            if _POOLS:
+                raise ForkedSandbox(
+                    "code cannot run in a forked process: start it by spawn instead"
+                )
+            from pydantic_monty import Monty
+
+            pool = Monty(min_processes=1)
+            pool.__enter__()
+            _POOLS[os.getpid()] = pool
+            atexit.register(_close, os.getpid())
+        return _POOLS[os.getpid()]
+
+
+def _close(process: int) -> None:
+    if process == os.getpid():
+        _POOLS[process].__exit__(None, None, None)

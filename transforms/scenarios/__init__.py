@@ -1,0 +1,1 @@
+"""Scenario files: their grammar, their player, and the transcript of the outputs."""

@@ -1,0 +1,242 @@
+"""What can happen in a scenario: each kind of line at the margin, read into a signal or a record."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from transforms.flows.diagnostics import suggest
+from transforms.flows.protocol import control_records
+from transforms.flows.protocol.signals import (
+    AudienceChange,
+    CallResult,
+    Command,
+    CommunicationUpdate,
+    Enter,
+    Event,
+    Inbound,
+    ProfileChange,
+    Time,
+)
+from transforms.flows.reading.waits import STATUSES
+from transforms.scenarios.control_lines import CONTROLS, FLOW, OFF, how
+from transforms.scenarios.inbound_lines import sent
+from transforms.scenarios.story import Input, Reader
+from transforms.scenarios.values import Line
+
+_EVENT = re.compile(r'[^{@="]*?(?=\s*(?:\{|@|\w+=|$))')
+_WORD = re.compile(r"[^\s{]+")
+_FILE = re.compile(r"[\w./-]+\.yaml")
+_FLAG = re.compile(r"(bypass|backfill)(?!\S)")
+_FAILED = re.compile(r"failed(?!\S)")
+_MIGRATE = re.compile(r"migrate(?!\S)")
+_COMMAND = re.compile(r"(stop|hold|resume|suppress|erase|export|import)(?!\S)")
+_REPLACE = re.compile(r"replace(?!\S)")
+_ATTACHED = re.compile(r"(consent|unset|untag|tag)(?=\s*[\[{])")
+_UPSERT = re.compile(r"(profile|participant)(?=\s*{)")
+
+COMMANDS = ("stop", "hold", "resume", "suppress", "erase", "export", "import")
+WHOLE = ("erase", "export", "import")
+"""Commands that concern the user as a whole, and no flow."""
+
+
+def _options(reader: Reader, line: Line, at: int, default: str) -> dict[str, Any]:
+    """Read what may end every line: ``id=…``, ``@received +2h``, ``bypass``, ``backfill``."""
+    found: dict[str, Any] = {"id": default, "user": reader.settings.user, "time": at}
+    while not line.over:
+        if flag := line.take(_FLAG):
+            found[flag] = True
+        elif line.passes("@received"):
+            found["received"] = line.time(at, reader.settings.where)
+        elif line.passes("id="):
+            found["id"] = line.take(_WORD) or ""
+        elif line.passes("user="):
+            found["user"] = line.take(_WORD) or ""
+        else:
+            break
+    return found
+
+
+def _event(reader: Reader, line: Line, at: int, default: str) -> Input:
+    name = (line.take(_EVENT) or "").strip()
+    words = name.split()
+    # Flags are the last words of a line, so they are told from the event's name only here.
+    flags = [words.pop() for word in reversed(words) if word in ("bypass", "backfill")]
+    if not words:
+        raise line.stop("an event needs a name")
+    properties = line.mapping()
+    options = _options(reader, line, at, default) | dict.fromkeys(flags, True)
+    return Input(0, at, Event(name=" ".join(words), properties=properties, **options))
+
+
+def _profile(reader: Reader, line: Line, at: int, default: str) -> Input:
+    found: dict[str, Any] = {}
+    traits = line.mapping()
+    while word := line.take(_ATTACHED):
+        value = line.value()
+        found[word] = value if isinstance(value, dict) else tuple(map(str, value))
+    options = _options(reader, line, at, default)
+    return Input(0, at, ProfileChange(set=traits, **found, **options))
+
+
+def _identify(reader: Reader, line: Line, at: int, default: str) -> Input:
+    """Read ``identify KEY {traits}``: the key turns out to be the story's user, or ``user=``."""
+    key = line.take(_WORD)
+    if key is None:
+        raise line.stop("the key that turns out to be the user is expected here")
+    found = _profile(reader, line, at, default)
+    signal = found.signal
+    assert isinstance(signal, ProfileChange)
+    here = msgspec.structs.replace(signal, user=key, becomes=signal.user)
+    return msgspec.structs.replace(found, signal=here)
+
+
+def _audience(reader: Reader, line: Line, at: int, default: str) -> Input:
+    name, how = line.name("an audience"), line.name("entered or left")
+    if how not in ("entered", "left"):
+        raise line.stop('an audience is "entered" or "left"', at=line.at - len(how))
+    options = _options(reader, line, at, default)
+    return Input(0, at, AudienceChange(audience=name, entered=how == "entered", **options))
+
+
+def _communication(reader: Reader, line: Line, at: int, default: str) -> Input:
+    exact = line.text[line.at : line.at + 1] == '"'
+    step = str(line.value()) if exact else line.take(_WORD)
+    if step is None:
+        raise line.stop("the name of a send step, or a message's id in quotes, is expected here")
+    start = line.at
+    status = line.name("a status")
+    if status not in STATUSES:
+        known = suggest(status, STATUSES)
+        raise line.stop(f'"{status}" is not a status', "unknown-status", start, known)
+    data = line.mapping()
+    options = _options(reader, line, at, default)
+    name = step if exact else ""
+    signal = CommunicationUpdate(communication=name, status=status, data=data, **options)
+    return Input(0, at, signal, communication=None if exact else step)
+
+
+def _inbound(reader: Reader, line: Line, at: int, default: str) -> Input:
+    found, step = sent(line)
+    return Input(0, at, Inbound(**found, **_options(reader, line, at, default)), communication=step)
+
+
+def _answer(reader: Reader, line: Line, at: int, default: str) -> Input:
+    step = line.take(_WORD)
+    if step is None:
+        raise line.stop("the name of a call step is expected here")
+    failed = line.take(_FAILED)
+    error = str(line.value()) if failed and line.text[line.at : line.at + 1] == '"' else ""
+    result = line.mapping()
+    options = _options(reader, line, at, default)
+    signal = CallResult(call="", ok=not failed, result=result, error=error, **options)
+    return Input(0, at, signal, call=step)
+
+
+def _enter(reader: Reader, line: Line, at: int, default: str) -> Input:
+    flow, found = line.name("a flow"), dict[str, Any]()
+    found["data"] = line.mapping()
+    while not line.over:
+        if word := line.take(_UPSERT):
+            found[word] = line.mapping()
+        elif line.passes("key="):
+            found["key"] = line.take(_WORD) or ""
+        elif line.passes("member_of="):
+            found["member_of"] = line.take(_WORD)
+        elif line.passes("launch="):
+            found["launch"] = line.take(_WORD)
+        else:
+            break
+    return Input(0, at, Enter(flow=flow, **found, **_options(reader, line, at, default)))
+
+
+def _upload(reader: Reader, line: Line, at: int, default: str) -> Input:
+    campaign, found = line.name("a campaign"), dict[str, Any]()
+    fields = line.mapping()
+    while word := line.take(_UPSERT):
+        found[word] = line.mapping()
+    options = _options(reader, line, at, default)
+    row = {"flow": campaign, "operation": "upload", "participant": fields}
+    return Input(0, at, Enter(**(found | row), **options))
+
+
+def _time(reader: Reader, line: Line, at: int, default: str) -> Input:
+    user = line.take(_WORD) if line.passes("user=") else None
+    return Input(0, at, Time(user=user or reader.settings.user, at=at))
+
+
+def _command(reader: Reader, line: Line, at: int, default: str) -> Input:
+    what = line.take(_COMMAND)
+    if what is None:
+        raise line.stop(f"a command is one of {', '.join(COMMANDS)}, of one flow or of all")
+    off = line.take(OFF)
+    flow = None if off or what in WHOLE else line.take(FLOW)
+    data: dict[str, Any] = {"off": True} if off or line.take(OFF) else {}
+    data |= {"replace": True} if what == "import" and line.take(_REPLACE) else {}
+    if line.passes("resume="):
+        data["resume"] = how(line)
+    if line.passes("key="):
+        data["key"] = line.take(_WORD) or ""
+    options = _options(reader, line, at, default)
+    found = {"is": "command", "what": what, "flow": flow, "data": data, **options}
+    return Input(0, at, msgspec.convert(found, Command))
+
+
+def _control(reader: Reader, line: Line, at: int, default: str) -> Input:
+    start = line.at
+    what = line.name("a control record")
+    if what not in CONTROLS:
+        known = suggest(what, CONTROLS)
+        raise line.stop(f'there is no control record "{what}"', "unknown-input", start, known)
+    if what in ("publish", "space"):
+        file = line.take(_FILE)
+        if file is None:
+            raise line.stop("the name of a .yaml file is expected here")
+        record, flow = _from_file(reader, line, what, file, at), None
+    else:
+        file, flow = None, "" if what == "kill" else line.name("a flow")
+        record = CONTROLS[what](line, flow, at)
+    wake = Command(what="wake", id=default, user=reader.settings.user, time=at)
+    return Input(0, at, wake, record, file)
+
+
+def _from_file(
+    reader: Reader, line: Line, what: str, file: str, at: int
+) -> control_records.ControlRecord:
+    if what == "space":
+        return control_records.SetSpace(sequence=0, effective_at=at, text="")
+    flow = file.rpartition("/")[2].removesuffix(".yaml")
+    version = reader.versions[flow] = reader.versions.get(flow, 1) + 1
+    migrate = bool(line.take(_MIGRATE))
+    successors = {old: str(new) for old, new in line.mapping().items()}
+    return control_records.Publish(
+        sequence=0,
+        effective_at=at,
+        flow=flow,
+        version=version,
+        text="",
+        migrate=migrate,
+        successors=successors,
+    )
+
+
+Kind = Callable[[Reader, Line, int, str], Input]
+
+KINDS: dict[str, Kind] = {
+    "event": _event,
+    "profile": _profile,
+    "identify": _identify,
+    "enter": _enter,
+    "upload": _upload,
+    "audience": _audience,
+    "communication": _communication,
+    "inbound": _inbound,
+    "answer": _answer,
+    "time": _time,
+    "command": _command,
+    "control": _control,
+}
+"""Everything that can happen in a scenario."""

@@ -1,0 +1,254 @@
+"""Scenarios on the core: the control log of a story, and what is said to each of its lines."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+import msgspec
+
+from transforms.flows.catalog.control_log import InvalidLog, catalog_of, records_of
+from transforms.flows.catalog.epochs import Catalog
+from transforms.flows.diagnostics import Problem, suggest
+from transforms.flows.engine.identity.handover import looped
+from transforms.flows.engine.messages.cost import accounted
+from transforms.flows.engine.step import Answer, Behind, step
+from transforms.flows.protocol import control_records
+from transforms.flows.protocol import outputs as out
+from transforms.flows.protocol.signals import CallResult, Command, Event, Inbound, Signal, Time
+from transforms.flows.reading.project import Project
+from transforms.flows.state.codec import decode
+from transforms.flows.state.dedupe import seen
+from transforms.flows.state.ids import short
+from transforms.scenarios.grammar import Input, Settings, Stories, Story, rewritten
+from transforms.scenarios.transcript import Transcript
+
+
+class Unplayable(ValueError):
+    """A story that cannot be played; ``problem`` says why and where."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+class Turn(msgspec.Struct, frozen=True, gc=False):
+    """One line played: the signals as the core got them, what came of it, and that in words.
+
+    ``signals`` are the line's own, then what keys told each other because of it (R8).
+    """
+
+    signals: tuple[Signal, ...]
+    outputs: tuple[out.AnyOutput, ...]
+    said: list[str]
+
+
+class Player:
+    """One user of a story, and the other keys that it names.
+
+    ``catalog`` may be replaced by a later reading of the same log.
+    """
+
+    def __init__(self, catalog: Catalog, settings: Settings, answer: Answer | None = None) -> None:
+        self.catalog = catalog
+        self._host = answer
+        self._answers: dict[str, CallResult] = {}
+        self._called: dict[str, str] = {}
+        self.user = settings.user
+        self.where = settings.where
+        self._states: dict[str, bytes | None] = {}
+        self._transcript = Transcript(settings.where, ids=settings.ids)
+        self._sent: dict[str, str] = {}
+        self._wakes: dict[str, int | None] = {}
+        self._exported: out.Data = {}
+
+    def take(self, given: Input) -> Turn | None:
+        """Let one thing happen; None if it is about a message that was never made."""
+        signal = self._resolved(given)
+        if signal is None:
+            return None
+        left, taken = deque([signal]), list[Signal]()
+        outputs, said = list[out.AnyOutput](), list[str]()
+        while left:
+            taken.append(left.popleft())
+            before = self._states.get(taken[-1].user)
+            found = self._step(taken[-1], said)
+            outputs += found
+            left += filter(None, map(looped, found))
+            if not found and len(taken) == 1:
+                said.insert(0, self._nothing(before, signal) + self._at(signal.user))
+        return Turn(tuple(taken), tuple(outputs), said)
+
+    @property
+    def state(self) -> bytes | None:
+        """The state of the story's user."""
+        return self._states.get(self.user)
+
+    def _step(self, signal: Signal, said: list[str]) -> tuple[out.AnyOutput, ...]:
+        user = signal.user
+        before = self._states.get(user)
+        done = step(self.catalog, before, signal, self._answer if self._host else None)
+        assert not isinstance(done, Behind), "the log of a scenario is complete"
+        self._states[user] = done.state
+        outputs = accounted(self.catalog, done.outputs)
+        for output in outputs:
+            self._note(output)
+            said += [line + self._at(user) for line in self._lines(output)]
+        if done.wake_at != self._wakes.get(user):
+            wake = self._wakes[user] = done.wake_at
+            when = "never" if wake is None else self._transcript.clock(wake)
+            said.append(f"next {when}{self._at(user)}")
+        return outputs
+
+    def _note(self, output: out.AnyOutput) -> None:
+        """Remember what later lines may name."""
+        match output:
+            case out.Communication(step=step, flow=flow, communication=sent):
+                self._sent[step] = self._sent[f"{flow}/{step}"] = sent
+            case out.Call(step=step, flow=flow, id=call):
+                self._called[step] = self._called[f"{flow}/{step}"] = call
+            case out.StateExport(data=data):
+                self._exported = msgspec.json.decode(msgspec.json.encode(data))
+            case _:
+                pass
+
+    def _at(self, user: str) -> str:
+        return "" if user == self.user else f"  user={user}"
+
+    def _answer(self, call: out.Call, source: str) -> CallResult:
+        assert self._host is not None
+        found = self._answers[call.id] = self._host(call, source)
+        return found
+
+    def _lines(self, output: out.AnyOutput) -> list[str]:
+        """Say what left; under a call, what the sandbox answered."""
+        told = [self._transcript.line(output)]
+        if isinstance(output, out.Call) and output.id in self._answers:
+            told.append(self._transcript.answer(output, self._answers[output.id]))
+        return told
+
+    def _resolved(self, given: Input) -> Signal | None:
+        signal = given.signal
+        if isinstance(signal, Command) and signal.what == "import":
+            return msgspec.structs.replace(signal, data=signal.data | {"state": self._exported})
+        if given.call is not None and isinstance(signal, CallResult):
+            call = self._called.get(given.call)
+            return call and msgspec.structs.replace(signal, call=call)  # type: ignore[return-value]
+        if given.communication is None:
+            return given.signal
+        found = self._sent.get(given.communication)
+        return found and msgspec.structs.replace(given.signal, communication=found)  # type: ignore[return-value]
+
+    def _nothing(self, before: bytes | None, signal: Signal) -> str:
+        """Say that nothing came of a signal, and why."""
+        if isinstance(signal, Time) or (isinstance(signal, Command) and signal.what == "wake"):
+            return "nothing is due"
+        if isinstance(signal, Event) and self.catalog.read_since(signal.name) > signal.time:
+            return "nothing reads this event"
+        if isinstance(signal, Inbound) and self.catalog.listens > signal.time:
+            return "nothing reads this message" if signal.communication is None else "nothing"
+        if before is not None and seen(decode(before).memory, short(signal.id)):
+            return "nothing, seen before"
+        return "nothing"
+
+
+def log_of(
+    file: Stories, story: Story, project: Project, texts: Mapping[str, str]
+) -> tuple[control_records.ControlRecord, ...]:
+    """Return the control log of a story: its flows published and started, then its own records.
+
+    ``texts`` holds the other files that the story may publish, by their path beside it. A flow
+    that the story starts itself is only published. Raises Unplayable.
+    """
+    stem = file.path.rpartition("/")[2].removesuffix(".scenarios.txt")
+    flows = story.settings.flows
+    names = (stem,) if flows is None else flows
+    started = {g.record.flow for g in story.inputs if isinstance(g.record, control_records.Start)}
+    known = {flow.id for flow in project.flows}
+    for name in names:
+        if name not in known:
+            said = f'there is no flow "{name}" beside the scenarios'
+            raise unplayable(file, story.line, said, suggest(name, known))
+    base = records_of(
+        {name: project.flow_text(name) for name in names},
+        project.space_text,
+        {name: project.template_texts(name) for name in names},
+        story.settings.launch,
+    )
+    records = [r for r in base if not (isinstance(r, control_records.Start) and r.flow in started)]
+    for given in story.inputs:
+        if given.record is not None:
+            records.append(_record(file, given, project, texts, len(base) + len(records)))
+    return tuple(records)
+
+
+def _record(
+    file: Stories, given: Input, project: Project, texts: Mapping[str, str], sequence: int
+) -> control_records.ControlRecord:
+    record = given.record
+    assert record is not None
+    record = msgspec.structs.replace(record, sequence=sequence)
+    if given.file is None:
+        return record
+    if given.file not in texts:
+        said = f'there is no file "{given.file}" beside the scenarios'
+        raise unplayable(file, given.line, said, suggest(given.file, texts))
+    if isinstance(record, control_records.Publish):
+        known = {flow.id for flow in project.flows}
+        templates = project.template_texts(record.flow) if record.flow in known else {}
+        return msgspec.structs.replace(record, text=texts[given.file], templates=templates)
+    assert isinstance(record, control_records.SetSpace)
+    return msgspec.structs.replace(record, text=texts[given.file])
+
+
+def unplayable(file: Stories, line: int, message: str, known: str = "") -> Unplayable:
+    """Make the error that says why a line (from 0) cannot be played."""
+    width = len(file.lines[line])
+    problem = Problem(file.path, line + 1, 1, width, "scenario-log", message, known)
+    return Unplayable(problem)
+
+
+def silent(file: Stories, given: Input) -> Unplayable:
+    """Make the error for a status of a message that was never made, or an answer to no call."""
+    said = f'"{given.communication or given.call}" has sent nothing so far'
+    return unplayable(file, given.line, said)
+
+
+@lru_cache(maxsize=64)
+def catalog_for(lines: tuple[bytes, ...]) -> Catalog:
+    """Read a log; the same one once."""
+    return catalog_of([control_records.decode_line(line) for line in lines])
+
+
+def play(
+    file: Stories,
+    story: Story,
+    log: Iterable[control_records.ControlRecord],
+    answer: Answer | None = None,
+) -> list[Turn]:
+    """Play a story on the core; ``answer`` is the sandbox for its code. Raises Unplayable."""
+    try:
+        catalog = catalog_for(tuple(control_records.encode_line(record) for record in log))
+    except InvalidLog as error:
+        said = "; ".join([str(error), *(p.message for p in error.problems)])
+        raise unplayable(file, story.line, said) from None
+    player, turns = Player(catalog, story.settings, answer), list[Turn]()
+    for given in story.inputs:
+        turn = player.take(given)
+        if turn is None:
+            raise silent(file, given)
+        turns.append(turn)
+    return turns
+
+
+def told(
+    file: Stories, project: Project, texts: Mapping[str, str], answer: Answer | None = None
+) -> str:
+    """Play all stories of a file; return the file as it should be. Raises Unplayable."""
+    said: dict[int, list[str]] = {}
+    for story in file.stories:
+        turns = play(file, story, log_of(file, story, project, texts), answer)
+        for given, turn in zip(story.inputs, turns, strict=True):
+            said[given.line] = turn.said
+    return rewritten(file, said)

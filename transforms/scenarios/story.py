@@ -1,0 +1,95 @@
+"""What a scenario file holds, and what its reader knows while it reads."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from transforms.flows.clock.zones import zone
+from transforms.flows.diagnostics import Report, Source
+from transforms.flows.protocol import control_records
+from transforms.flows.protocol.signals import Signal
+
+DEFAULT_USER = "kim"
+
+
+class Settings(msgspec.Struct, frozen=True, gc=False):
+    """What the headers of a story or of its file say.
+
+    ``flows`` None means the flow of the file's own name; ``launch`` is when they were started.
+    """
+
+    flows: tuple[str, ...] | None = None
+    user: str = DEFAULT_USER
+    zone: str = "UTC"
+    launch: int = 0
+    ids: bool = False
+
+    @property
+    def where(self) -> ZoneInfo:
+        return zone(self.zone)
+
+
+class Input(msgspec.Struct, frozen=True, gc=False):
+    """One thing that happens, on a line (from 0): a signal, and the control record if it is one.
+
+    ``communication`` is the send step whose newest message a status is about, or answered,
+    ``call`` the call step whose newest call is answered.
+    """
+
+    line: int
+    at: int
+    signal: Signal
+    record: control_records.ControlRecord | None = None
+    file: str | None = None
+    communication: str | None = None
+    call: str | None = None
+
+
+class Story(msgspec.Struct, frozen=True, gc=False):
+    """One scenario: ``title`` is its first line, ``line`` where that stands, from 0."""
+
+    title: str
+    line: int
+    settings: Settings
+    inputs: tuple[Input, ...]
+
+
+class Stories(msgspec.Struct, frozen=True, gc=False):
+    """A scenario file."""
+
+    path: str
+    lines: tuple[str, ...]
+    stories: tuple[Story, ...]
+
+
+class Reader:
+    """The state of reading: the story that is open, and what the file's head says."""
+
+    def __init__(self, path: str, text: str, user: str) -> None:
+        self.report = Report(Source(path, text))
+        self.lines = text.split("\n")
+        self.starts = [0]
+        for line in self.lines:
+            self.starts.append(self.starts[-1] + len(line) + 1)
+        self.head = self.settings = Settings(user=user)
+        self.title: str | None = None
+        self.line = 0
+        self.inputs: list[Input] = []
+        self.stories: list[Story] = []
+        self.versions: dict[str, int] = {}
+
+    def close(self) -> None:
+        """Take the open story as read."""
+        if self.title is not None or self.inputs:
+            title = self.title or "a timeline"
+            story = Story(title, self.line, self.settings, tuple(self.inputs))
+            self.stories.append(story)
+        self.title, self.inputs, self.settings = None, [], self.head
+        self.versions = {}
+
+    def problem(self, number: int, column: int, code: str, message: str, known: str = "") -> None:
+        start = self.starts[number] + column
+        end = self.starts[number] + len(self.lines[number].rstrip())
+        self.report.add((start, max(start + 1, end)), code, message, known)

@@ -1,0 +1,253 @@
+"""What the core says, as text: one line an output, in the order decided, nothing left out.
+
+Sessions are numbered by flow in the order of their entry, so that no hashed id is needed:
+``cart`` is the first one of the flow, ``cart#2`` the second.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, assert_never
+from zoneinfo import ZoneInfo
+
+from transforms.flows.clock.zones import at_local, local
+from transforms.flows.protocol import outputs as out
+from transforms.flows.protocol import signals
+from transforms.flows.protocol.signals import CallResult
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
+
+
+def clock(t: int, where: ZoneInfo) -> str:
+    """Write an instant on a zone's clock, as short as it goes.
+
+    The second of two equal clock times carries its offset.
+    """
+    wall = local(t, where)
+    text = wall.strftime("%Y-%m-%d %H:%M").rjust(16, "0")
+    if t % 60_000:
+        text += wall.strftime(":%S")
+    if t % 1000:
+        text += f".{t % 1000:03}"
+    if at_local(wall.replace(tzinfo=None, fold=0), where) == t:
+        return text
+    offset = wall.strftime("%z")
+    return f"{text}{offset[:3]}:{offset[3:5]}"
+
+
+def length(ms: int) -> str:
+    """Write a length of time: ``1d2h``, ``30m``."""
+    found = ""
+    for unit, size in _UNITS:
+        count, ms = divmod(ms, size)
+        found += f"{count}{unit}" if count else ""
+    return found or "0s"
+
+
+def value(item: Any) -> str:
+    """Write a plain value as scenario files have it: ``{total: 30, plan: "pro"}``."""
+    match item:
+        case dict():
+            inner = (f"{_key(str(key))}: {value(inner)}" for key, inner in item.items())
+            return "{" + ", ".join(inner) + "}"
+        case list() | tuple():
+            return "[" + ", ".join(map(value, item)) + "]"
+        case _:
+            return json.dumps(item, ensure_ascii=False)
+
+
+def _key(name: str) -> str:
+    return name if _PLAIN.fullmatch(name) else json.dumps(name, ensure_ascii=False)
+
+
+class Transcript:
+    """Writes the outputs of one user; it remembers which session is the how-manieth."""
+
+    def __init__(self, where: ZoneInfo, *, ids: bool = False) -> None:
+        self._where = where
+        self._ids = ids
+        self._sessions: dict[str, str] = {}
+        self._counts: dict[str, int] = {}
+
+    def clock(self, t: int) -> str:
+        """Write an instant."""
+        return clock(t, self._where)
+
+    def line(self, output: out.AnyOutput) -> str:
+        """Write an output: time, kind, place, and the words that matter."""
+        kind, place, words = self._words(output)
+        told = ", ".join(word for word in words if word)
+        text = f"{self.clock(output.at)}  {kind:<9}  {place}"
+        text += f" {told}" if told else ""
+        return f"{text}  id={output.id}" if self._ids else text
+
+    def answer(self, call: out.Call, found: CallResult) -> str:
+        """Write what a sandbox answered."""
+        words = value(found.result) if found.ok else found.error
+        return f"{self.clock(call.at)}  {'answered':<9}  {self._place(call)} {words}"
+
+    def _session(self, flow: str, session: str) -> str:
+        if session not in self._sessions:
+            count = self._counts[flow] = self._counts.get(flow, 0) + 1
+            self._sessions[session] = flow if count == 1 else f"{flow}#{count}"
+        return self._sessions[session]
+
+    def _place(self, output: out.FromSession) -> str:
+        return f"{self._session(output.flow, output.session)}/{output.step}"
+
+    def _until(self, word: str, t: int | None) -> str:
+        return f"{word} {self.clock(t)}" if t is not None else ""
+
+    def _words(self, output: out.AnyOutput) -> tuple[str, str, list[str]]:
+        match output:
+            case out.Transition():
+                return self._transition(output)
+            case out.Message():
+                words = [f"{output.channel} to {output.address}", f"template {output.template}"]
+                words += [f"topic {output.topic}" if output.topic else ""]
+                words += [f"from {output.agent}" if output.agent else "", _tracked(output)]
+                words += [self._until("expires", output.expires), _data(output.data)]
+                return "message", self._place(output), words
+            case out.Communication():
+                words = [f"{output.status} by {output.channel}", output.reason or ""]
+                words += [self._until("due", output.due), output.variant or "", *_worth(output)]
+                words += [_data(output.data)]
+                return "status", self._place(output), words
+            case out.Webhook():
+                words = [f"{output.method} {output.url}"]
+                words += [f"connection {output.connection}" if output.connection else ""]
+                words += [f"template {output.template}" if output.template else ""]
+                words += [f"headers {value(output.headers)}" if output.headers else ""]
+                return "webhook", self._place(output), [*words, _data(output.data)]
+            case out.Export():
+                words = [f"to {output.destination}", "on exit" if output.on_exit else ""]
+                return "export", self._place(output), [*words, value(output.fields)]
+            case out.Conversion():
+                return self._conversion(output)
+            case out.FlowState():
+                return "state", f"{output.sequence}:", [self._standing(output)]
+            case out.ProfileUpdate() | out.AudienceUpdate() | out.Emitted():
+                return self._update(output)
+            case out.ParticipantUpdate():
+                return "participant", output.campaign, [_participant(output)]
+            case out.Rejection() | out.DeadLetter():
+                kind = "refused" if isinstance(output, out.Rejection) else "dead"
+                where = "/".join(part for part in (output.flow, output.step) if part)
+                place = f"{where}: {output.reason}" if where else output.reason
+                return kind, place, [f"({output.detail})" if output.detail else ""]
+            case out.Cancel():
+                return "cancel", output.communication, [output.reason]
+            case out.Call():
+                return "call", self._place(output), self._call(output)
+            case out.HandoverOut():
+                return "handover", f"to {output.to}", []
+            case out.ForwardedOut():
+                kind = signals.decode(output.signal).__struct_config__.tag
+                return "forwarded", f"to {output.to}", [str(kind)]
+            case out.Erased():
+                return "erased", f"{output.sequence}:", [self._until("mark until", output.until)]
+            case out.StateExport():
+                return "exported", f"{len(output.data['state'].get('sessions', ()))} sessions", []
+            case _:
+                assert_never(output)
+
+    def _transition(self, output: out.Transition) -> tuple[str, str, list[str]]:
+        session, place = self._session(output.flow, output.session), self._place(output)
+        lasted = f"after {length(output.at - output.since)}" if output.since is not None else ""
+        reason, silent = output.reason or "", "silent" if output.silent else ""
+        match output.what:
+            case "entered":
+                key = f"key {output.key}" if output.key else ""
+                version = f"version {output.version}" if output.version > 1 else ""
+                return "entered", session, [f"by {reason}", key, version, silent]
+            case "reached":
+                visit = f"visit {output.visit}" if output.visit > 1 else ""
+                return "reached", place, [visit, "first time" if output.first_arrival else ""]
+            case "waiting":
+                return "waiting", place, [self._until("until", output.until), reason]
+            case "left":
+                return "left", place, [lasted, reason, output.variant or ""]
+            case _:
+                return output.what, session, [f"at {output.step}", reason, lasted, silent]
+
+    def _call(self, output: out.Call) -> list[str]:
+        if output.kind == "code":
+            return ["code", _data(output.inputs)]
+        words = [f"{output.method} {output.target}"]
+        words += [f"connection {output.connection}" if output.connection else ""]
+        words += [f"template {output.template}" if output.template else ""]
+        words += [f"headers {value(output.headers)}" if output.headers else ""]
+        words += [_data(output.inputs), f"store {value(output.store)}" if output.store else ""]
+        return words
+
+    def _conversion(self, output: out.Conversion) -> tuple[str, str, list[str]]:
+        amount = "" if output.value is None else f"value {value(output.value)}"
+        steps = f"by {' '.join(output.steps)}"
+        variants = f"variants {' '.join(output.variants)}" if output.variants else ""
+        lasted = f"after {length(output.at - output.entered)}"
+        words = [f"goal {output.goal}", amount, lasted, steps, variants]
+        words.append("silent" if output.silent else "")
+        return "converted", self._place(output), words
+
+    def _standing(self, output: out.FlowState) -> str:
+        places = [f"{self._session(f['flow'], f['session'])}/{f['step']}" for f in output.flows]
+        text = " ".join(places) or "nowhere"
+        for slot, shown in output.promotions.items():
+            until = self._until(" until", shown["until"])
+            text += f"; {slot} shows {shown['shows']}{until}"
+        return text
+
+    def _update(
+        self, output: out.ProfileUpdate | out.AudienceUpdate | out.Emitted
+    ) -> tuple[str, str, list[str]]:
+        place = f"{output.flow}/{output.step}" if output.flow else ""
+        match output:
+            case out.Emitted(name=name, properties=properties):
+                return "emitted", place, [name, _data(properties)]
+            case out.AudienceUpdate(audience=audience, entered=entered):
+                what = f"{audience} {'entered' if entered else 'left'}"
+                return "audience", what, [f"by {place}" if place else ""]
+            case out.ProfileUpdate():
+                parts = {
+                    "set": output.set,
+                    "unset": output.unset,
+                    "tag": output.tag,
+                    "untag": output.untag,
+                    "consent": output.consent,
+                }
+                told = [f"{name} {value(part)}" for name, part in parts.items() if part]
+                return "profile", place or "by the user", told
+            case _:
+                assert_never(output)
+
+
+def _tracked(message: out.Message) -> str:
+    words = [f"{what} links" if what == "short" else what for what in _told(message.tracking)]
+    return f"tracks {' '.join(words)}" if words else ""
+
+
+def _told(tracking: dict[str, Any]) -> list[str]:
+    """Name what is tracked, and how links are written."""
+    return [what if said is True else str(said) for what, said in tracking.items()]
+
+
+def _worth(row: out.Communication) -> list[str]:
+    """Say how many parts left if not one, what they cost, and what results report."""
+    parts = f"{row.parts} parts" if row.parts is not None and row.parts > 1 else ""
+    cost = "" if row.cost is None else f"cost {row.cost:g}"
+    reported = "" if row.reported_cost is None else f"reported cost {row.reported_cost:+g}"
+    return [parts, cost, reported]
+
+
+def _participant(output: out.ParticipantUpdate) -> str:
+    """Tell what a participant is, or what of it changed."""
+    whole = output.fields | ({"status": output.status} if output.status is not None else {})
+    told = whole if output.what == "created" else {n: whole.get(n) for n in output.changed}
+    by = f" by {output.flow}/{output.step}" if output.step else ""
+    return f"{output.what} {_data(told)}".rstrip() + by
+
+
+def _data(data: dict[str, Any]) -> str:
+    return value(data) if data else ""

@@ -1,0 +1,151 @@
+"""The words of a scenario's line: times, names and values, each with its column.
+
+Values are JSON whose keys need no quotes: ``{total: 30, plan: "pro"}``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from transforms.flows.clock.zones import LATEST, instant
+
+_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+_SHIFT = re.compile(r"([+-])((?:\d{1,9}(?:ms|[smhdw]))+)(?!\S)")
+_LENGTH = re.compile(r"(\d+)(ms|[smhdw])")
+_CLOCK = re.compile(
+    r"\d{4}-\d\d-\d\d(?: \d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d)?)?(?!\S)"
+)
+_NAME = re.compile(r"[A-Za-z_][\w.-]*")
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_LITERAL = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
+_BLANK = re.compile(r"[ \t]*")
+DEEPEST = 20
+
+
+class LineError(ValueError):
+    """A line that cannot be read: at ``column`` (from 0), ``code``, message, and what would help."""
+
+    def __init__(self, column: int, code: str, message: str, known: str = "") -> None:
+        super().__init__(message)
+        self.column = column
+        self.code = code
+        self.known = known
+
+
+class Line:
+    """Reads one line from left to right."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text.rstrip()
+        self.at = 0
+
+    @property
+    def over(self) -> bool:
+        return self.at >= len(self.text)
+
+    def stop(
+        self,
+        message: str,
+        code: str = "scenario-syntax",
+        at: int | None = None,
+        known: str = "",
+    ) -> LineError:
+        """Make the error that says what is wrong here."""
+        return LineError(self.at if at is None else at, code, message, known)
+
+    def take(self, pattern: re.Pattern[str]) -> str | None:
+        """Take what matches here, and the blanks behind it."""
+        found = pattern.match(self.text, self.at)
+        if found is None:
+            return None
+        blank = _BLANK.match(self.text, found.end())
+        self.at = blank.end() if blank else found.end()
+        return found[0]
+
+    def passes(self, literal: str) -> bool:
+        """Take a literal text if it stands here."""
+        return self.take(re.compile(re.escape(literal))) is not None
+
+    def name(self, what: str) -> str:
+        """Take a name."""
+        found = self.take(_NAME)
+        if found is None:
+            raise self.stop(f"{what} is expected here")
+        return found
+
+    def time(self, previous: int | None, where: ZoneInfo) -> int:
+        """Take an instant: on the clock of the zone, or ``+2h`` after the line before."""
+        start = self.at
+        if shift := self.take(_SHIFT):
+            if previous is None:
+                said = "the first time of a scenario cannot be relative"
+                raise self.stop(said, "invalid-time", start, "write 2026-03-01 09:00")
+            parts = _LENGTH.findall(shift)
+            ms = sum(int(number) * _UNITS[unit] for number, unit in parts)
+            found = previous + (ms if shift[0] == "+" else -ms)
+            if not 0 <= found <= LATEST:
+                raise self.stop("this time is out of range", "invalid-time", start)
+            return found
+        text = self.take(_CLOCK)
+        t = instant(text, where) if text is not None else None
+        if t is None:
+            known = "write 2026-03-01 09:00, or +2h after the line before"
+            raise self.stop("a line begins with a time", "invalid-time", start, known)
+        if t < 0:
+            raise self.stop("times begin in 1970", "invalid-time", start)
+        return t
+
+    def has_value(self) -> bool:
+        """Tell whether a map stands here."""
+        return self.text[self.at : self.at + 1] == "{"
+
+    def mapping(self) -> dict[str, Any]:
+        """Take a map of values, or an empty one if none stands here."""
+        if not self.has_value():
+            return {}
+        found = self.value()
+        return found if isinstance(found, dict) else {}
+
+    def value(self, depth: int = 0) -> Any:
+        """Take a value."""
+        if depth > DEEPEST:
+            raise self.stop(f"values are at most {DEEPEST} deep")
+        if self.passes("{"):
+            return self._map(depth)
+        if self.passes("["):
+            return self._list(depth)
+        text = self.take(_STRING) or self.take(_LITERAL)
+        if text is None:
+            said = 'a value is expected here: a number, "text", true, false, null, [...] or {...}'
+            raise self.stop(said)
+        try:
+            return json.loads(text)
+        except ValueError:
+            raise self.stop(f"{text} is not a value", at=self.at - len(text)) from None
+
+    def _map(self, depth: int) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        while not self.passes("}"):
+            if found:
+                self._comma("}")
+            quoted = self.take(_STRING)
+            key = json.loads(quoted) if quoted else self.name("a name")
+            if not self.passes(":"):
+                raise self.stop(f'"{key}" needs a colon and a value')
+            found[key] = self.value(depth + 1)
+        return found
+
+    def _list(self, depth: int) -> list[Any]:
+        found: list[Any] = []
+        while not self.passes("]"):
+            if found:
+                self._comma("]")
+            found.append(self.value(depth + 1))
+        return found
+
+    def _comma(self, closing: str) -> None:
+        if not self.passes(","):
+            raise self.stop(f"a comma or {closing} is expected here")

@@ -1,0 +1,199 @@
+"""Tables as part files in folders by day: what every file sink has in common.
+
+The same rows give the same files with the same names and bytes, in whatever order they come:
+rows are sorted, equal ones written once, a part is named by its shard or its contents. A part
+appears whole or not at all. The manifest, written last, names the parts that count (R31): it is one file
+with all of them, or one for each that was added (``add_parts``), or both. Those who add write
+files of their own, so they need no lock and do not lose what others add.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from functools import cache
+from hashlib import blake2b
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+import schemas
+from transforms.sinks.checked import BadRow, Refused
+from transforms.sinks.remote import Remote
+from transforms.wire.rows import Row, canonical, problem
+
+Place = Path | Remote
+P = TypeVar("P", Path, Remote)
+
+By = Literal["day", "hour"]
+FOLDERS: dict[By, str] = {"day": "day=%Y-%m-%d", "hour": "day=%Y-%m-%d/hour=%H"}
+SIZES: dict[By, int] = {"day": 86_400_000, "hour": 3_600_000}
+MANIFEST = "_manifest.json"
+ADDED = "_manifest"
+"""A folder with more of the manifest, in files with some parts each."""
+
+
+class Part(msgspec.Struct, frozen=True, gc=False):
+    """A file written: its path below the table's folder, rows, bytes and a hash of the bytes."""
+
+    path: str
+    rows: int
+    bytes: int
+    hash: str
+
+
+class Written(msgspec.Struct, frozen=True, gc=False):
+    """What a call wrote; ``bad`` holds the first hundred of ``bad_rows`` rows left out."""
+
+    parts: tuple[Part, ...] = ()
+    rows: int = 0
+    bad_rows: int = 0
+    bad: tuple[BadRow, ...] = ()
+
+
+def write_parts(
+    kind: str,
+    rows: Iterable[Row],
+    folder: Place,
+    encode: Callable[[str, list[Row]], bytes],
+    suffix: str,
+    by: By,
+    shard: str,
+) -> Written:
+    """Write the rows of one kind below ``folder/kind``, one part a day or hour."""
+    time = schemas.load(kind)["time"]
+    sort = _sorter(kind)
+    slots: dict[int, list[Row]] = {}
+    refused = Refused()
+    for row in rows:
+        if (wrong := problem(kind, row)) is not None:
+            refused.add(row.get("id", ""), wrong)
+            continue
+        slots.setdefault(row[time] // SIZES[by], []).append(row)
+    parts: list[Part] = []
+    for slot in sorted(slots):
+        found = list(_once(sorted(slots.pop(slot), key=sort), sort))
+        place = datetime.fromtimestamp(slot * SIZES[by] / 1000, UTC).strftime(FOLDERS[by])
+        parts.append(_write(folder / kind, place, encode(kind, found), suffix, shard, len(found)))
+    return Written(tuple(parts), sum(part.rows for part in parts), refused.count, refused.bad)
+
+
+@cache
+def _sorter(kind: str) -> Callable[[Row], tuple[Any, ...]]:
+    order: list[str] = schemas.load(kind)["order"]
+    optional = {f["name"] for f in schemas.load(kind)["fields"] if isinstance(f["type"], list)}
+
+    def key(row: Row) -> tuple[Any, ...]:
+        return tuple(
+            (row[name] is not None, row[name]) if name in optional else row[name] for name in order
+        )
+
+    return key
+
+
+def _once(ordered: Iterable[Row], sort: Callable[[Row], tuple[Any, ...]]) -> Iterator[Row]:
+    """Drop rows equal in all; order by contents those that only sort alike."""
+    for _, alike in groupby(ordered, key=sort):
+        first, *others = alike
+        if others:
+            yield from dict(sorted((canonical(row), row) for row in [first, *others])).values()
+        else:
+            yield first
+
+
+def _write(table: Place, place: str, data: bytes, suffix: str, shard: str, rows: int) -> Part:
+    digest = blake2b(data, digest_size=16).hexdigest()
+    path = f"{place}/part-{shard or digest[:16]}{suffix}"
+    write_whole(table / path, data)
+    return Part(path, rows, len(data), digest)
+
+
+def write_whole(path: Place, data: bytes) -> None:
+    """Write a file under another name and rename it, so that nobody reads half of it."""
+    if isinstance(path, Remote):
+        path.write_whole(data)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".part-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def finish(kind: str, folder: P, written: Iterable[Written]) -> P:
+    """Write the manifest of a table, after all of its parts; give its path.
+
+    Only these parts count from now on: what was added before is added no more.
+    """
+    added = _added(folder / kind)
+    path = folder / kind / MANIFEST
+    write_whole(path, _manifest(kind, [part for one in written for part in one.parts]))
+    for entry in added:
+        entry.unlink(missing_ok=True)
+    return path
+
+
+def add_parts(kind: str, folder: Place, parts: Iterable[Part]) -> None:
+    """Add parts to a table's manifest; the same parts again change nothing.
+
+    A part that is written anew under its name replaces the old one. Any number of workers may
+    add at the same time, on any store.
+    """
+    found = list(parts)
+    digest = blake2b("\n".join(sorted(part.path for part in found)).encode(), digest_size=8)
+    first = min(part.path for part in found).partition("/")[0]
+    name = f"{first.rpartition('=')[2]}-{digest.hexdigest()}.json"
+    write_whole(folder / kind / ADDED / name, _manifest(kind, found))
+
+
+def _manifest(kind: str, parts: Iterable[Part]) -> bytes:
+    named = {part.path: part for part in parts}
+    manifest = {"kind": kind, "parts": [named[path] for path in sorted(named)]}
+    return msgspec.json.format(msgspec.json.encode(manifest)) + b"\n"
+
+
+def parts_of(kind: str, folder: Place) -> tuple[Part, ...]:
+    """Read the manifest of a table; no parts without one."""
+    table = folder / kind
+    files = [path for path in (table / MANIFEST, *_added(table)) if path.exists()]
+    found = [_read_manifest(path.read_bytes()).parts for path in files]
+    named = {part.path: part for parts in found for part in parts}
+    return tuple(named[path] for path in sorted(named))
+
+
+class _Manifest(msgspec.Struct):
+    parts: list[Part]
+
+
+_read_manifest = msgspec.json.Decoder(_Manifest).decode
+
+
+def _added(table: Place) -> list[Place]:
+    place = table / ADDED
+    found: Iterable[Place] = (
+        place.files() if isinstance(place, Remote) else place.glob("[!.]*.json")
+    )
+    return sorted(found, key=str)
+
+
+def listed(kind: str, folder: P) -> tuple[P, ...]:
+    """List the part files that a table's manifest names; none without a manifest."""
+    return tuple(folder / kind / part.path for part in parts_of(kind, folder))
+
+
+def prune(kind: str, folder: Path) -> tuple[Path, ...]:
+    """Remove the part files that the manifest does not name: those of an earlier, other run."""
+    named = set(listed(kind, folder))
+    stale = tuple(sorted(set((folder / kind).rglob("part-*")) - named))
+    for path in stale:
+        path.unlink()
+    return stale

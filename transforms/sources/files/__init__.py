@@ -1,0 +1,1 @@
+"""File formats of events: one module a format."""

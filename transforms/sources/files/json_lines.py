@@ -1,0 +1,23 @@
+"""JSON lines: one record a line, decoded later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from transforms.sources.files.lines import lines
+from transforms.wire.raw import Bad, Limits, Raw
+
+
+def columns(path: Path, limits: Limits) -> tuple[str, ...] | None:
+    """JSON lines have no columns: a mapping does not apply to them."""
+    return None
+
+
+def read(path: Path, limits: Limits) -> Iterator[Raw | Bad]:
+    """Read each line that is not blank."""
+    for item in lines(path, limits):
+        if isinstance(item, Bad):
+            yield item
+        elif item[1].strip():
+            yield Raw(str(path), *item)

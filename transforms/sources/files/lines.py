@@ -1,0 +1,68 @@
+"""Lines of a text file, packed with gzip or not, in bounded memory whatever the file holds."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final, cast
+
+from transforms.wire.raw import Bad, Limits
+
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+UNREADABLE: Final = (OSError, EOFError, zlib.error)
+
+
+def lines(path: Path, limits: Limits) -> Iterator[tuple[int, bytes] | Bad]:
+    """Give each line with its number from 1, its end taken off; a line too long is bad."""
+    number = 0
+    try:
+        with path.open("rb") as packed:
+            text = _unpacked(packed) if path.suffix == ".gz" else packed
+            for number, line in _numbered(text, limits.line):
+                yield (
+                    (number, line)
+                    if line is not None
+                    else Bad(str(path), number, "too_large", f"a line over {limits.line} bytes")
+                )
+                if text is not packed and _is_bomb(text.tell(), packed.tell(), limits):
+                    detail = f"unpacks to more than {limits.ratio} times its size"
+                    yield Bad(str(path), number, "too_large", detail)
+                    return
+    except UNREADABLE as error:
+        yield Bad(str(path), number + 1, "unreadable", describe(error))
+
+
+def _unpacked(packed: BinaryIO) -> BinaryIO:
+    return cast(BinaryIO, gzip.GzipFile(fileobj=packed))
+
+
+def _numbered(text: BinaryIO, limit: int) -> Iterator[tuple[int, bytes | None]]:
+    number = 0
+    while line := text.readline(limit + 1):
+        number += 1
+        if len(line) > limit and not line.endswith(b"\n"):
+            _skip(text, limit)
+            yield number, None
+        else:
+            line = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
+            yield number, line.rstrip(b"\r\n")
+
+
+def _skip(text: BinaryIO, limit: int) -> None:
+    while (rest := text.readline(limit)) and not rest.endswith(b"\n"):
+        pass
+
+
+def _is_bomb(unpacked: int, packed: int, limits: Limits) -> bool:
+    return unpacked > limits.ratio_from and unpacked > limits.ratio * packed
+
+
+def describe(error: Exception) -> str:
+    """Say what went wrong with a file, without its path and its contents."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, EOFError):
+        return "it ends too early"
+    return "it is damaged"

@@ -1,0 +1,1 @@
+"""Pub/Sub as a source: client, leases, reader, and the Beam source."""

@@ -1,0 +1,200 @@
+"""Reads a Pub/Sub subscription without Beam: fetches and extends leases behind its caller's back.
+
+Nothing is acknowledged before it was finalized. What is lost to a crash, a lost answer or an
+expired lease comes again under the same message id (R5, R31).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+
+from transforms.sources.pubsub.client import Subscriber, Unanswered, chunks
+from transforms.sources.pubsub.leases import Delivery, Hand, Mark, Settings
+
+LOG = logging.getLogger(__name__)
+LONGEST_PAUSE = 5.0
+SHORTEST_LEASE = 10
+"""What a subscription gives at least, in seconds, before our first extension."""
+
+
+def system_clock() -> int:
+    """Read the machine's clock, ms since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class PubSubReader:
+    """One reader of a subscription; ``start`` or ``advance`` first, then the current record.
+
+    With ``background=False`` it fetches, extends leases and rests only when ``poll``, ``extend``
+    and ``rest`` are called.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], int] = system_clock,
+        resume: Mark | None = None,
+        background: bool = True,
+    ) -> None:
+        self.id = uuid.uuid4().hex
+        self._settings = settings
+        self._clock = clock
+        self._subscriber = Subscriber(settings.subscription, settings.timestamp_attribute)
+        self._hand = Hand(settings, self.id)
+        if resume is not None:
+            self._hand.adopt(resume)
+        self._changed = threading.Condition()
+        self._closed = threading.Event()
+        self._current: Delivery | None = None
+        self._parked: tuple[Mark, int] | None = None
+        self._background = background
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> bool:
+        """Begin to fetch, and go to the first record if one has come."""
+        if self._background and not self._threads:
+            for work in (self._keep_fetching, self._keep_extending):
+                self._threads.append(threading.Thread(target=work, name="pubsub", daemon=True))
+                self._threads[-1].start()
+        return self.advance()
+
+    def advance(self, wait_ms: int = 0) -> bool:
+        """Go to the next record; False if none comes within ``wait_ms``."""
+        with self._changed:
+            self._parked = None
+            if wait_ms:
+                self._changed.wait_for(lambda: self._hand.waiting, wait_ms / 1000)
+            self._current = self._hand.next()
+            return self._current is not None
+
+    def get_current(self) -> Delivery:
+        """Return the record that the reader stands at."""
+        if self._current is None:
+            raise LookupError("the reader stands at no record")
+        return self._current
+
+    def get_current_timestamp(self) -> int:
+        """Return its receipt, ms."""
+        return self.get_current().timestamp
+
+    def get_watermark(self) -> int:
+        """Return the instant before which no receipt is expected any more, ms."""
+        with self._changed:
+            return self._hand.watermark(self._clock())
+
+    def get_checkpoint_mark(self) -> Mark:
+        """Close a bundle: a mark over what was handed on since the last one."""
+        with self._changed:
+            mark = self._hand.cut()
+            self._parked = mark, self._clock()
+            return mark
+
+    def goes_on_from(self, mark: Mark) -> bool:
+        """Say whether this reader stands where ``mark`` was cut; the one who asks goes on."""
+        with self._changed:
+            stands = self._parked is not None and self._parked[0] == mark
+            if stands and not self._closed.is_set():
+                self._parked = None
+                return True
+            return False
+
+    def finalize(self, mark: Mark) -> tuple[str, ...]:
+        """Take a bundle as durable; acknowledge, and return, what earlier rounds put aside.
+
+        Empty bundles are rounds too: without them the last records are never acknowledged.
+        """
+        with self._changed:
+            ready = self._hand.finalize(mark)
+        return tuple(ack_id for chunk in chunks(ready) for ack_id in self._acknowledge(chunk))
+
+    def _acknowledge(self, ack_ids: Sequence[str]) -> Sequence[str]:
+        try:
+            self._subscriber.acknowledge(ack_ids)
+        except Unanswered as error:  # they stay aside, and the next round tries again
+            LOG.warning("%s: acknowledge: %s", self._settings.subscription, error)
+            return ()
+        with self._changed:
+            self._hand.acknowledged(ack_ids)
+        return ack_ids
+
+    def poll(self, *, wait: bool = False) -> bool:
+        """Fetch once, if there is room; False if the broker did not answer."""
+        with self._changed:
+            room = self._hand.room
+        if room <= 0:
+            return True
+        asked = self._clock()
+        try:
+            deliveries = self._subscriber.pull(room, wait=wait)
+        except Unanswered as error:
+            if not self._closed.is_set():
+                LOG.warning("%s: pull: %s", self._settings.subscription, error)
+            with self._changed:
+                self._hand.unsure()
+            return False
+        with self._changed:
+            self._hand.receive(deliveries, asked)
+            self._changed.notify_all()
+        return True
+
+    def extend(self) -> None:
+        """Extend the leases that are due; one that cannot be extended only makes a duplicate."""
+        now = self._clock()
+        with self._changed:
+            leases = self._hand.leases(now)
+        for chunk in chunks(leases):
+            try:
+                self._subscriber.extend(chunk, self._settings.ack_seconds)
+            except Unanswered as error:
+                LOG.warning("%s: extend: %s", self._settings.subscription, error)
+                continue
+            with self._changed:
+                self._hand.extended(chunk, now)
+
+    def rest(self) -> bool:
+        """Give back what was fetched, if nobody goes on after the last bundle; say whether so."""
+        with self._changed:
+            if self._parked is None or self._clock() - self._parked[1] < self._settings.rest_ms:
+                return False
+            unused = self._hand.give_back()
+        self._give_back(unused)
+        return True
+
+    def _give_back(self, ack_ids: Sequence[str]) -> None:
+        for chunk in chunks(ack_ids):
+            try:
+                self._subscriber.extend(chunk, 0)
+            except Unanswered as error:
+                LOG.warning("%s: give back: %s", self._settings.subscription, error)
+
+    def close(self) -> None:
+        """Stop; what was fetched and not handed on goes back, the rest waits for its lease."""
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        with self._changed:
+            unused = self._hand.give_back()
+        self._give_back(unused)
+        self._subscriber.close()
+        for thread in self._threads:
+            thread.join(1.0)
+
+    def _keep_fetching(self) -> None:
+        pause = 0.05
+        while not self._closed.is_set():
+            if self._hand.room <= 0 or self.rest():
+                self._closed.wait(0.02)
+            elif self.poll(wait=True):
+                pause = 0.05
+            else:
+                self._closed.wait(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _keep_extending(self) -> None:
+        while not self._closed.wait(min(self._settings.ack_seconds, SHORTEST_LEASE) / 3):
+            self.extend()

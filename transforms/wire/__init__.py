@@ -1,0 +1,1 @@
+"""Records on the wire: envelope, mapping, messages, rows."""

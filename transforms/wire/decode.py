@@ -1,0 +1,291 @@
+"""Records from outside as signals, or as ``Bad`` with place and reason: never an exception.
+
+What the bounds of a type can refuse is refused while decoding; the rest is checked here. An
+own time later than the receipt passes as it is: the core marks it (R9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from datetime import datetime
+from typing import Any, Final, assert_never
+
+import msgspec
+
+from transforms.flows.protocol import signals
+from transforms.flows.protocol.signals import Signal
+from transforms.wire import envelope
+from transforms.wire.envelope import KINDS, LISTS, MAPS, AnyEnvelope, Envelope, Peek
+from transforms.wire.mapped import MARK, to_event
+from transforms.wire.mapping import Mapping
+from transforms.wire.raw import Bad, Raw
+from transforms.wire.values import (
+    FIRST,
+    LAST,
+    MAX_BYTES,
+    RefusedError,
+    bounded,
+    check_nested,
+    plain,
+    to_ms,
+)
+
+MAX_LINE: Final = 256 * 1024
+MAX_WHOLE: Final = 512 * 1024
+WHOLE: Final = ("handover", "forwarded")  # what carries a state or another record, as base64
+EARLIEST_NUMBER: Final = 10**11
+DIGITS: Final = ("number", "text")
+"""Columns of texts that a table may hold as whole numbers, as it may ids."""
+BEYOND: Final = str(2**63)[:-1]  # in what msgspec says of a number beyond 64 bits
+QUOTING: Final = ("Invalid value", "Invalid enum value")  # how msgspec begins to quote a value
+
+_decode: Final = msgspec.json.Decoder(AnyEnvelope).decode
+_peek: Final = msgspec.json.Decoder(Peek).decode
+
+
+def decode(raw: Raw, mapping: Mapping | None = None) -> Signal | Bad:
+    """Decode a record from any source; ``mapping`` is for rows that are no envelopes."""
+    if isinstance(raw.body, bytes):
+        return decode_json(raw.body, raw.file, raw.line)
+    return decode_row(raw.body, mapping, raw.file, raw.line)
+
+
+def is_unread(line: bytes, names: Container[str]) -> bool:
+    """Tell whether a JSON record is an event with a name not in ``names``: no signal (R5).
+
+    What cannot be decoded is not unread: decoding says what is wrong with it.
+    """
+    try:
+        peek = _peek(line)
+    except (ValueError, RecursionError):
+        return False
+    return peek.type == "track" and peek.event not in names
+
+
+def decode_json(line: bytes, file: str = "", number: int = 0) -> Signal | Bad:
+    """Decode a JSON record of the envelope."""
+    try:
+        if len(line) > MAX_BYTES:
+            return _large(line)
+        return _signal(_decode(line), check_nested)
+    except RefusedError as refused:
+        return Bad(file, number, refused.reason, refused.detail)
+    except (ValueError, RecursionError) as error:
+        return _bad(error, file, number)
+
+
+def _large(line: bytes) -> Signal:
+    if len(line) > MAX_LINE and (len(line) > MAX_WHOLE or _peek(line).type not in WHOLE):
+        raise RefusedError("too_large", f"a record of more than {MAX_LINE} bytes")
+    return _signal(_decode(line), bounded)
+
+
+def decode_row(
+    row: dict[str, Any], mapping: Mapping | None, file: str, number: int
+) -> Signal | Bad:
+    """Decode a row of a table: of the envelope's columns, else as the mapping says."""
+    try:
+        if _is_envelope(row):
+            return _signal(msgspec.convert(_envelope(row), AnyEnvelope, strict=False), bounded)
+        if mapping is None:
+            raise RefusedError("missing", 'it has no columns "type" and "messageId"')
+        return to_event(row, mapping)
+    except RefusedError as refused:
+        return Bad(file, number, refused.reason, refused.detail)
+    except (ValueError, RecursionError, OverflowError) as error:
+        return _bad(error, file, number)
+
+
+def has_no_id(raw: Raw, mapping: Mapping | None) -> bool:
+    """Tell whether a record is a row without an id: that of its event is its hash, to be ``numbered``."""
+    nameless = mapping is not None and mapping.id is None
+    return nameless and not isinstance(raw.body, bytes) and not _is_envelope(raw.body)
+
+
+def _is_envelope(row: dict[str, Any]) -> bool:
+    return "type" in row and "messageId" in row
+
+
+def _envelope(row: dict[str, Any]) -> dict[str, Any]:
+    given = {key: value for key, value in row.items() if value is not None and value != ""}
+    return {key: _cell(key, value) for key, value in given.items()}
+
+
+def _cell(key: str, value: Any) -> Any:
+    if key in MAPS or key in LISTS:
+        return msgspec.json.decode(value) if isinstance(value, str | bytes) else plain(value)
+    named = key.endswith("Id") or key in DIGITS
+    if named and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value
+
+
+def _bad(error: Exception, file: str, number: int) -> Bad:
+    if isinstance(error, RecursionError):
+        return Bad(file, number, "too_deep", "values nested too deeply")
+    if not isinstance(error, msgspec.ValidationError):
+        return Bad(file, number, "not_json", "it is not JSON in UTF-8")
+    said = str(error)
+    if "out of range" in said or BEYOND in said:
+        return Bad(file, number, "out_of_range", said)
+    if said.startswith(QUOTING):
+        said = _allowed(said)
+    return Bad(file, number, "missing" if "missing required" in said else "invalid", said)
+
+
+def _allowed(said: str) -> str:
+    if "$.type" in said:
+        return f'"type" is none of {", ".join(KINDS)}'
+    return f"a value that is not allowed - {said.rpartition(' - ')[2]}"
+
+
+def _signal(record: AnyEnvelope, check: Callable[[dict[str, Any]], None]) -> Signal:
+    if record.message_id[0] == MARK:
+        raise RefusedError("invalid", "messageId begins with a control character")
+    match record:
+        case envelope.Track():
+            check(record.properties)
+            return _event(record)
+        case envelope.Identify():
+            check(record.traits)
+            return _profile_change(record)
+        case envelope.Audience():
+            return signals.AudienceChange(
+                audience=record.audience, entered=record.entered, **_heard(record)
+            )
+        case envelope.Communication():
+            check(record.data)
+            return signals.CommunicationUpdate(
+                communication=record.communication,
+                status=record.status,
+                data=record.data,
+                **_heard(record),
+            )
+        case envelope.Inbound():
+            return signals.Inbound(
+                channel=record.channel,
+                number=record.number,
+                text=record.text,
+                call=record.call,
+                communication=record.communication,
+                **_heard(record),
+            )
+        case envelope.Enter():
+            for values in (record.data, record.profile, record.participant):
+                check(values)
+            return _enter(record)
+        case envelope.CallResult():
+            check(record.result)
+            return signals.CallResult(
+                call=record.call,
+                ok=record.ok,
+                result=record.result,
+                error=record.error,
+                **_heard(record),
+            )
+        case envelope.Handover():
+            return signals.Handover(source=record.source, state=record.state, **_heard(record))
+        case envelope.Forwarded():
+            return signals.Forwarded(
+                source=record.source,
+                handover=record.handover,
+                hops=record.hops,
+                signal=record.signal,
+                **_heard(record),
+            )
+        case envelope.Alias():
+            return _alias(record)
+        case envelope.Order():
+            # A state is as large as it is; the core has its own bound of it.
+            (check_nested if record.what == "import" else check)(record.data)
+            return signals.Command(
+                what=record.what, flow=record.flow, data=record.data, **_heard(record)
+            )
+        case _:
+            assert_never(record)
+
+
+def _event(record: envelope.Track) -> signals.Event:
+    # Written out, since nearly every record is an event: _heard would add half a microsecond.
+    received = record.received_at
+    return signals.Event(
+        id=record.message_id,
+        user=record.user_id or _user(record),
+        time=_instant(record.timestamp, "timestamp"),
+        received=None if received is None else _instant(received, "receivedAt"),
+        sequence=record.sequence,
+        bypass=record.bypass,
+        backfill=record.backfill,
+        name=record.event,
+        properties=record.properties,
+    )
+
+
+def _profile_change(record: envelope.Identify) -> signals.ProfileChange:
+    removed = [name for name, value in record.traits.items() if value is None]
+    heard = _heard(record)
+    if record.user_id is not None and record.anonymous_id is not None:
+        # Both are named: it is for the anonymous key, which hands over to the user's (R8).
+        heard |= {"user": f"anon:{record.anonymous_id}", "becomes": record.user_id}
+    return signals.ProfileChange(
+        set={name: value for name, value in record.traits.items() if value is not None},
+        unset=tuple(dict.fromkeys([*record.unset, *removed])),
+        tag=record.tag,
+        untag=record.untag,
+        consent=record.consent,
+        **heard,
+    )
+
+
+def _alias(record: envelope.Alias) -> signals.ProfileChange:
+    if record.user_id is None:
+        raise RefusedError("missing", "an alias needs a userId")
+    if record.previous_id is None and record.anonymous_id is None:
+        raise RefusedError("missing", "neither previousId nor anonymousId")
+    before = record.previous_id or f"anon:{record.anonymous_id}"
+    return signals.ProfileChange(becomes=record.user_id, **(_heard(record) | {"user": before}))
+
+
+def _enter(record: envelope.Enter) -> signals.Enter:
+    return signals.Enter(
+        flow=record.flow,
+        key=record.key,
+        data=record.data,
+        profile=record.profile,
+        participant=record.participant,
+        launch=record.launch,
+        member_of=record.member_of,
+        operation=record.operation,
+        **_heard(record),
+    )
+
+
+def _heard(record: Envelope) -> dict[str, Any]:
+    received = record.received_at
+    return {
+        "id": record.message_id,
+        "user": record.user_id or _user(record),
+        "time": _instant(record.timestamp, "timestamp"),
+        "received": None if received is None else _instant(received, "receivedAt"),
+        "sequence": record.sequence,
+        "bypass": record.bypass,
+        "backfill": record.backfill,
+    }
+
+
+def _user(record: Envelope) -> str:
+    if record.anonymous_id is None:
+        raise RefusedError("missing", "neither userId nor anonymousId")
+    return f"anon:{record.anonymous_id}"
+
+
+def _instant(moment: datetime | int, field: str) -> int:
+    if isinstance(moment, int):
+        if 0 <= moment < EARLIEST_NUMBER:
+            raise RefusedError("out_of_range", f"{field} is no number of milliseconds since 1970")
+        t = moment
+    else:
+        t = to_ms(moment)
+    if FIRST <= t <= LAST:
+        return t
+    raise RefusedError("out_of_range", f"{field} is not within the years 1970 to 2200")

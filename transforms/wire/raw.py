@@ -1,0 +1,54 @@
+"""What a source gives: records not yet decoded, and records that cannot be, each with its place.
+
+A bad record is a value, never an exception, and says nothing of the record's contents.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from transforms.flows.protocol.outputs import DeadLetter
+from transforms.flows.state.ids import hashed
+
+
+class Limits(msgspec.Struct, frozen=True, gc=False):
+    """Bounds against files made to exhaust a machine.
+
+    ``line`` bytes of a line, ``block`` bytes of a decompressed Avro block, ``group`` bytes
+    of a Parquet row group; ``ratio`` of unpacked to packed bytes, from ``ratio_from`` on.
+    """
+
+    line: int = 256 * 1024
+    block: int = 64 * 1024 * 1024
+    group: int = 1024 * 1024 * 1024
+    ratio: int = 200
+    ratio_from: int = 64 * 1024 * 1024
+
+
+DEFAULT = Limits()
+
+
+class Raw(msgspec.Struct, frozen=True, gc=False):
+    """A record as read: JSON text, or a row of a table; ``line`` counts lines or rows from 1."""
+
+    file: str
+    line: int
+    body: bytes | dict[str, Any]
+
+
+class Bad(msgspec.Struct, frozen=True, gc=False):
+    """A record, or the rest of a file, that could not be used; ``reason`` is in ``reasons.RECORDS``."""
+
+    file: str
+    line: int
+    reason: str
+    detail: str
+
+
+def dead_letter(bad: Bad, at: int) -> DeadLetter:
+    """Turn a bad record into a dead letter of the instant ``at``; its user is not known."""
+    cause = f"{bad.file}:{bad.line}"
+    ident = hashed("dead_letter", bad.file, str(bad.line), bad.reason)
+    return DeadLetter(id=ident, user="", at=at, reason=bad.reason, cause=cause, detail=bad.detail)
