@@ -36,7 +36,7 @@ def test_worlds_hold_the_whole_language() -> None:
     while wanted - UNSAID and seed < WORLDS:
         catalog = world(seed).catalog()
         wanted -= set(holds([plan.flow for plan in catalog.plans.values()]))
-        wanted -= set(holds([era.space for era in catalog.eras]))
+        wanted -= set(holds([epoch.space for epoch in catalog.epochs]))
         seed += 1
 
     assert sorted(wanted - UNSAID) == []

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-from transforms.flows.engine.profile.profile_view import Communication, Participant, Person, Session
+from transforms.flows.engine.profile.profile_view import (
+    Communication,
+    Participant,
+    ProfileView,
+    Session,
+)
 from transforms.scenarios.transcript import clock, value
 
 
-def to_text(person: Person, where: ZoneInfo) -> str:
+def to_text(person: ProfileView, where: ZoneInfo) -> str:
     """Write the view; times are those of a zone."""
     return "\n".join([f"person {person.user}", *(f"  {line}" for line in _lines(person, where))])
 
 
-def _lines(person: Person, where: ZoneInfo) -> Iterator[str]:
+def _lines(person: ProfileView, where: ZoneInfo) -> Iterator[str]:
     yield f"customer     {value(person.customer)}"
     if person.tags:
         yield f"tags         {', '.join(person.tags)}"

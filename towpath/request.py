@@ -69,7 +69,7 @@ def _rates(path: str | None, records: Sequence[ControlRecord]) -> Rates | None:
     if path is None:
         return None
     text = common.read_text(Path(path))
-    eras = catalog_of(records).eras
+    eras = catalog_of(records).epochs
     channels = {channel for era in eras for channel in era.channels}
     found = load_rates(text, path, channels)
     return _sound(found.value, found.problems, {path: text}, path)

@@ -15,7 +15,7 @@ from pipelines.replay.order import by_user, in_order
 from pipelines.replay.progress import PROGRESS
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.engine.messages.cost import accounted
-from transforms.flows.engine.step import Behind, decided
+from transforms.flows.engine.step import Behind, fold_outputs
 from transforms.flows.protocol.outputs import AnyOutput, Erased
 from transforms.flows.protocol.signals import Event, Signal, Time
 from transforms.hosting.sandbox import answer
@@ -41,7 +41,7 @@ def fold_user(job: Job, catalog: Catalog, user: str, found: list[Signal]) -> tup
     if job.rates is not None:
         outputs = fold_assuming(catalog, job.rates, user, found, job.until)
     else:
-        ended = decided(catalog, (*found, Time(user=user, at=job.until)), answer)
+        ended = fold_outputs(catalog, (*found, Time(user=user, at=job.until)), answer)
         assert not isinstance(ended, Behind), "the log of a replay is complete"
         outputs = ended
     if not all(isinstance(signal, Event) for signal in found):  # events erase nobody

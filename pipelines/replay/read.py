@@ -16,7 +16,7 @@ from pipelines.replay.identities import resolved
 from pipelines.replay.job import Job, Slice
 from pipelines.replay.progress import PROGRESS
 from transforms.flows.catalog.epochs import Catalog
-from transforms.flows.engine.step import unheard
+from transforms.flows.engine.step import is_unused
 from transforms.flows.protocol.signals import Signal, Time
 from transforms.sources import read
 from transforms.wire.decode import decode, has_no_id
@@ -44,7 +44,7 @@ def read_slice(
         full = None
         if isinstance(found, Bad):
             full = spread.bad(found)
-        elif unheard(catalog, found):
+        elif is_unused(catalog, found):
             spread.tally.unread += 1
         elif _known_at(found) >= job.until:
             spread.tally.after += 1

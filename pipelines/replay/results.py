@@ -11,7 +11,7 @@ from pipelines.replay.buckets import Tally
 from pipelines.replay.job import Job
 from pipelines.replay.recount import recount
 from schemas import METRICS, OUTPUTS
-from transforms.flows.catalog.compiled import Node, Plan
+from transforms.flows.catalog.compiled import CompiledStep, Plan
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.definitions.verbs import Send
 from transforms.sinks.part_files import Part, Written, finish, prune, write_whole
@@ -105,10 +105,10 @@ def shape_of(catalog: Catalog) -> Shape:
         steps[flow.id] |= dict.fromkeys(n for n in names if n not in steps[flow.id])
         goals[flow.id] |= dict.fromkeys(g.name for g in flow.goals)
         ahead[flow.id] = _ahead(plan) | ahead[flow.id]
-    for number, aims in ((n, aims) for era in catalog.eras for n, aims in era.aims.items()):
-        goals[catalog.ids[number]] |= dict.fromkeys(t.goal.name for t in aims.targets)
+    for number, aims in ((n, aims) for era in catalog.epochs for n, aims in era.goal_sets.items()):
+        goals[catalog.ids[number]] |= dict.fromkeys(t.goal.name for t in aims.goals)
     return Shape(
-        catalog.eras[-1].space.name,
+        catalog.epochs[-1].space.name,
         {flow: list(found) for flow, found in steps.items()},
         {flow: list(found) for flow, found in goals.items()},
         ahead,
@@ -118,20 +118,20 @@ def shape_of(catalog: Catalog) -> Shape:
 def _ahead(plan: Plan) -> dict[str, list[str]]:
     """List the send steps that may come after each step, in the order of the file."""
     found = {}
-    for node in plan.nodes.values():
+    for node in plan.steps.values():
         seen, queue = set[int](), [*_next(node)]
         while queue:
             number = queue.pop()
-            if number not in seen and number in plan.nodes:
+            if number not in seen and number in plan.steps:
                 seen.add(number)
-                queue += _next(plan.nodes[number])
-        later = [n for n in plan.nodes.values() if n.number in seen]
+                queue += _next(plan.steps[number])
+        later = [n for n in plan.steps.values() if n.number in seen]
         found[node.name] = [n.name for n in later if isinstance(n.verb, Send)]
     return found
 
 
-def _next(node: Node) -> tuple[int, ...]:
-    return (node.then, *node.targets, *node.named.values())
+def _next(node: CompiledStep) -> tuple[int, ...]:
+    return (node.then, *node.targets, *node.ports.values())
 
 
 def _account(

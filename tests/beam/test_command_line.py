@@ -133,7 +133,7 @@ def test_only_the_name_travels(monkeypatch: pytest.MonkeyPatch) -> None:
         logs = FollowedLogs(control_of(["env:TOWPATH_TRY"], SPACE))
         sent = pickle.dumps((logs, WriteStates("env:TOWPATH_STATES")))
 
-        assert len(logs.refreshed(SPACE).catalog.eras) > 1
+        assert len(logs.refreshed(SPACE).catalog.epochs) > 1
         assert open_states("env:TOWPATH_STATES").get_state(SPACE, "kim") is None
         assert str(server.port).encode() not in sent
 

@@ -29,7 +29,7 @@ class Streamed:
     def __init__(self, seed: int) -> None:
         self.history = make(seed)
         self.space, self.user = f"w{seed // PER_WORLD}", self.history.user
-        self.slack = max(e.space.slack for e in self.history.world.catalog().eras)
+        self.slack = max(e.space.slack for e in self.history.world.catalog().epochs)
         self.signals = list(self._received())
 
     def _received(self):

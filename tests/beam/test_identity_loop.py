@@ -15,7 +15,7 @@ from tests.kit.reminders import DAY, HOUR, LINES, LOGS, MINUTE, SPACE, TEN
 from tests.kit.streams import At, Step, message, run
 from transforms.beam.bundles import Publish
 from transforms.beam.run_flows import Decided, Key, RunFlows, Settings
-from transforms.flows.engine.identity.handover import looped
+from transforms.flows.engine.identity.handover import as_signal
 from transforms.flows.engine.step import Done, step
 from transforms.flows.protocol import outputs, signals
 from transforms.flows.protocol.signals import (
@@ -81,7 +81,7 @@ def test_a_handover_goes_through_the_events_topic(world: World) -> None:
     received = [one.message for one in world.pull_all(3)]
     back = [to_signal(one.data, one.attributes) for one in received]
 
-    assert back == [signal for signal in map(looped, told) if signal is not None]
+    assert back == [signal for signal in map(as_signal, told) if signal is not None]
     assert [type(one) for one in back] == [Handover, Forwarded, Forwarded]
     assert {one.ordering_key for one in received} == {"kim"}
     _, found = decided(None, *back)  # type: ignore[arg-type]

@@ -40,7 +40,7 @@ class Played:
     def outputs(self, end: int) -> list[bytes]:
         """Run on the core, and on until the end."""
         state, found = None, []
-        last = signals.Time(user=self.user, at=end - self.catalog.eras[-1].space.slack)
+        last = signals.Time(user=self.user, at=end - self.catalog.epochs[-1].space.slack)
         for signal in [*self.signals, last]:
             done = step(self.catalog, state, signal, answer)
             assert isinstance(done, Done)
@@ -55,7 +55,7 @@ class Played:
         an effect meanwhile, the controller wakes the user, as it does.
         """
         watermark, looked, found = 0, 0, []
-        slack = self.catalog.eras[-1].space.slack
+        slack = self.catalog.epochs[-1].space.slack
         last = signals.Time(user=self.user, at=end - slack)
         for n, signal in enumerate([*self.signals, last]):
             if not isinstance(signal, signals.Time):

@@ -8,7 +8,7 @@ import pytest
 from transforms.flows.state import codec
 from transforms.flows.state.dedupe import remember
 from transforms.flows.state.ids import session_id, short
-from transforms.flows.state.sent_archive import look_through, shelve, take_down
+from transforms.flows.state.sent_archive import archive, archived, pop
 from transforms.flows.state.series import add
 from transforms.flows.state.stored import (
     Communication,
@@ -45,10 +45,10 @@ def small() -> State:
         "plan": "pro",
         "country": "DE",
     }
-    state.ages = told(b"", [], state.traits, state.traits, NOW)
+    state.trait_ages = told(b"", [], state.traits, state.traits, NOW)
     for n in range(20):
         known = short(f"event-{n}")
-        state.memory, state.dropped = remember(state.memory, known, NOW + n, NOW + n, 0)
+        state.seen_ids, state.seen_floor = remember(state.seen_ids, known, NOW + n, NOW + n, 0)
     session = Session(session_id("session"), 0, 1, "", NOW, 2, NOW)
     session.due, session.count, session.visits = NOW + DAY, 5, {0: 1, 2: 1}
     state.sessions = [session]
@@ -65,26 +65,26 @@ def small() -> State:
 def full() -> State:
     """Return a user in whom every field of the state is used."""
     state = small()
-    state.sequence, state.dropped = 7, NOW - 9 * DAY
+    state.sequence, state.seen_floor = 7, NOW - 9 * DAY
     state.tags, state.consent = ["vip"], {"email": False, "sms:offers": True}
-    state.audiences, state.checks = {"lapsed": NOW - DAY}, {"lapsed": NOW + DAY}
+    state.audiences, state.audience_checks = {"lapsed": NOW - DAY}, {"lapsed": NOW + DAY}
     series = Series()
     add(series, NOW - DAY, 12.5, 30 * DAY)
     state.series = {"0a1b2c3d": series}
     session = state.sessions[0]
-    session.check, session.silent, session.entry = NOW + 1, True, {"cart": "c1", "value": 30}
+    session.recheck_at, session.silent, session.entry = NOW + 1, True, {"cart": "c1", "value": 30}
     session.variables, session.variants, session.sent = {"n": 1}, {4: 1}, {1: "abc-2"}
-    session.happened, session.true, session.goals = [1], [0], ["bought"]
+    session.matched_cases, session.exit_true, session.goals = [1], [0], ["bought"]
     session.promotions = [Promotion(5, "banner", "ten_off", NOW + DAY, NOW + 2)]
     session.halt = Halt(NOW, 3, "shift", 5, 2, "case_1", True)
     session.message = {"text": "YES", "number": "4711", "channel": "sms", "call": False}
-    session.ends, session.loaded = NOW + 7, [2]
+    session.visit_deadline, session.baseline = NOW + 7, [2]
     state.suppressed = [0, -1]
     state.presence = Presence(3, NOW - DAY, NOW - 1, 12)
     state.histories[0].launches = [short("spring")]
     state.ended = [Session(session_id("old"), 1, 1, "k", NOW, 0, NOW)]
     state.ended[0].ended = NOW
-    state.sends = [Sent(NOW, "email", "marketing")]
+    state.cap_sends = [Sent(NOW, "email", "marketing")]
     state.communications = [
         Communication(
             id="abc-2",
@@ -98,15 +98,15 @@ def full() -> State:
             changed=NOW,
             due=NOW + DAY,
             data={"entry": {"cart": "c1"}},
-            stays=True,
+            on_hold=True,
             key="c1",
         )
     ]
     left = Communication("abc-1", session.id, 0, 1, 1, NOW, "email", "delivered", NOW)
-    state.past = [Past(NOW, msgspec.Raw(msgspec.msgpack.encode(left)))]
+    state.sent_archive = [Past(NOW, msgspec.Raw(msgspec.msgpack.encode(left)))]
     state.pending = [Pending(0, 1, [NOW, None], None, "e1", {"cart": "c1"})]
     state.participants = {"winter": Participant({"status": "new", "size": 3}, NOW - DAY, NOW)}
-    state.ages = told(b"", [], state.traits, state.traits, NOW)
+    state.trait_ages = told(b"", [], state.traits, state.traits, NOW)
     state.identity = Identity(None, "", NOW - DAY, [b"held"], short("h1"), ["anon:a7"])
     return state
 
@@ -132,15 +132,15 @@ def test_round_trip(state: State) -> None:
 
 def test_what_was_shelved_just_now_is_written_as_ever() -> None:
     """A message on the shelf is packed by whoever encodes the state, to the same bytes."""
-    state, (past,) = full(), full().past
-    state.past = []
+    state, (past,) = full(), full().sent_archive
+    state.sent_archive = []
     sent = msgspec.msgpack.decode(past.packed, type=Communication)
-    shelve(state, sent, NOW)
+    archive(state, sent, NOW)
 
-    assert [found.id for found in look_through(state)] == [sent.id]
+    assert [found.id for found in archived(state)] == [sent.id]
     assert codec.encode(state) == codec.encode(full())
-    assert take_down(state, sent.id) == sent
-    assert not state.past
+    assert pop(state, sent.id) == sent
+    assert not state.sent_archive
 
 
 def test_size_of_a_usual_user() -> None:

@@ -11,7 +11,7 @@ from transforms.flows.catalog.control_log import catalog_of, records_of
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.diagnostics import headline
 from transforms.flows.engine.messages.inbound import MESSAGE_BOUND, number_in
-from transforms.flows.engine.step import Behind, Done, step, unheard
+from transforms.flows.engine.step import Behind, Done, is_unused, step
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.control_records import encode_line
 from transforms.flows.protocol.signals import Inbound
@@ -100,9 +100,9 @@ def test_a_message_that_nothing_reads_is_no_signal() -> None:
     """R5: without a flow that hears messages they cost nothing; one that answers is a status."""
     deaf = catalog_of(records_of({}, SPACE, {}))
 
-    assert unheard(deaf, message("hello"))
-    assert not unheard(deaf, message("hello", communication="c1"))
-    assert not unheard(catalog(), message("hello"))
+    assert is_unused(deaf, message("hello"))
+    assert not is_unused(deaf, message("hello", communication="c1"))
+    assert not is_unused(catalog(), message("hello"))
     assert step(deaf, None, message("hello")) == Done(None, (), None)
     assert step(catalog().complete(START - 1), None, message("hello")) == Behind(START)
 

@@ -83,7 +83,7 @@ def test_an_answer_on_the_way(loaded: bool) -> None:
 
     (session,) = state_of(keys).sessions
     assert session.variables["double"] == {"n": 2}
-    assert (session.call, rows(keys, "ended")) == (0, [])
+    assert (session.awaiting_call, rows(keys, "ended")) == (0, [])
 
 
 @pytest.mark.parametrize("loaded", [False, True])

@@ -9,7 +9,7 @@ import pytest
 from transforms.authoring.format import canonical
 from transforms.flows.catalog.control_log import catalog_of, records_of
 from transforms.flows.catalog.epochs import Catalog
-from transforms.flows.engine.profile.profile_view import Person, person_of
+from transforms.flows.engine.profile.profile_view import ProfileView, profile_view_of
 from transforms.flows.engine.step import Done, step
 from transforms.flows.protocol import control_records
 from transforms.flows.protocol import outputs as out
@@ -203,7 +203,7 @@ def test_the_view_of_a_user_tells_all_that_is_known() -> None:
     done = step(log, state, told)
     assert isinstance(done, Done)
 
-    found = person_of(log, "ann", done.state)
+    found = profile_view_of(log, "ann", done.state)
 
     assert (found.user, found.clock, found.customer) == ("ann", START + 5, {"city": "Köln"})
     assert (found.tags, found.consent) == (("vip",), {"log": True})
@@ -220,4 +220,4 @@ def test_the_view_of_a_user_tells_all_that_is_known() -> None:
 
 def test_the_view_of_nobody_is_empty() -> None:
     """C24: of a user who is not known there is nothing to tell."""
-    assert person_of(catalog(FLOW), "ben", None) == Person(user="ben")
+    assert profile_view_of(catalog(FLOW), "ben", None) == ProfileView(user="ben")

@@ -104,10 +104,10 @@ def test_old_messages_are_forgotten() -> None:
     user = User(catalog(chatty=CHATTY))
     for n in range(150):
         user.tell(event("Chat", n, START + n * 1000))
-    assert len(decode(user.state or b"").past) == 100
+    assert len(decode(user.state or b"").sent_archive) == 100
 
     user.tell(event("Chat", 200, START + 40 * DAY))
-    assert len(decode(user.state or b"").past) == 1
+    assert len(decode(user.state or b"").sent_archive) == 1
 
 
 def test_a_planned_message_with_a_final_status_stays() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from transforms.flows.catalog.control_log import InvalidLog, catalog_of, records_of
 from transforms.flows.catalog.epochs import NEVER, Catalog
-from transforms.flows.engine.step import Done, fold, unheard
+from transforms.flows.engine.step import Done, fold, is_unused
 from transforms.flows.protocol.control_records import Publish, SetGoals, Start, Winner
 from transforms.flows.protocol.outputs import Transition
 from transforms.flows.protocol.signals import Event, Time
@@ -38,7 +38,7 @@ def seen(n: int, at: int) -> Event:
 @pytest.mark.parametrize("catalog", [read(WAITS), read(READS), read(PLAIN, AUDIENCE)])
 def test_every_event_is_read(catalog: Catalog) -> None:
     """R5: where a wait, a condition or an audience reads visits, no event is unread."""
-    assert not unheard(catalog, seen(1, START))
+    assert not is_unused(catalog, seen(1, START))
     assert catalog.read_since("Anything") == START
 
 
@@ -47,7 +47,7 @@ def test_elsewhere_no_event_is_read() -> None:
     catalog = read(PLAIN)
     done = fold(catalog, None, (seen(1, START),))
 
-    assert unheard(catalog, seen(1, START))
+    assert is_unused(catalog, seen(1, START))
     assert catalog.read_since("Anything") == NEVER
     assert done == Done(None, (), None)
 
@@ -91,7 +91,7 @@ def test_the_rest_wins_nothing() -> None:
         Winner(sequence=9, effective_at=START, flow="f", step="test", branch=name) for name in "ab"
     ]
 
-    assert catalog_of([*records, wins[0]]).eras[-1].winners
+    assert catalog_of([*records, wins[0]]).epochs[-1].winners
     with pytest.raises(InvalidLog, match="may win"):
         catalog_of([*records, wins[1]])
 

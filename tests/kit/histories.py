@@ -156,7 +156,7 @@ def _heard(catalog: Catalog, signal: Signal, at: int) -> bool:
         case Event(name=name):
             return catalog.read_since(name) <= at
         case Inbound(communication=None):
-            return catalog.listens <= at
+            return catalog.inbound_since <= at
         case _:
             return True
 

@@ -6,7 +6,7 @@ import random
 from collections import deque
 
 from transforms.flows.catalog.epochs import Catalog
-from transforms.flows.engine.identity.handover import looped
+from transforms.flows.engine.identity.handover import as_signal
 from transforms.flows.engine.step import Done, step
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import Signal, Time
@@ -35,7 +35,7 @@ class Keys:
         self.states[signal.user], self.wakes[signal.user] = done.state, done.wake_at
         self.outputs += done.outputs
         for output in done.outputs:
-            told = looped(output)
+            told = as_signal(output)
             if told is not None:
                 way = (signal.user, told.user)
                 self.ways.setdefault(way, deque()).append(told)

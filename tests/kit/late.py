@@ -57,7 +57,7 @@ def arrivals(seed: int, delay: int) -> list[Arrival]:
 def by_the_core(seed: int, given: list[Signal], end: int) -> list[bytes]:
     """Fold the signals in this order."""
     catalog = make(seed).world.catalog()
-    slack = max(era.space.slack for era in catalog.eras)
+    slack = max(epoch.space.slack for epoch in catalog.epochs)
     done = fold(catalog, None, [*given, Time(user=f"u{seed}", at=end - slack)], answer)
     assert isinstance(done, Done)
     return sorted(outputs.encode(output) for output in accounted(catalog, done.outputs))
@@ -76,7 +76,7 @@ def on_beam(played: dict[int, list[Arrival]], end: int) -> dict[str, list[bytes]
         assert arrival.signal.received is not None
         steps += [arrival.watermark, [(element, arrival.signal.received)]]
     for seed, found in played.items():
-        slack = max(era.space.slack for era in make(seed).world.catalog().eras)
+        slack = max(epoch.space.slack for epoch in make(seed).world.catalog().epochs)
         wake = Command(what="wake", id="end", user=f"u{seed}", time=end - slack)
         steps += [end, [(((found[0].space, wake.user), signals.encode(wake)), end)]]
     logs = {

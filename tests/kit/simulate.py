@@ -133,7 +133,7 @@ class Host:
 
     def remembers(self, now: int) -> int:
         """Return since when the ids of signals are surely remembered (R5)."""
-        dropped = decode(self.state).dropped if self.state is not None else 0
+        dropped = decode(self.state).seen_floor if self.state is not None else 0
         return max(now - 6 * DAY, dropped)
 
     @property

@@ -15,7 +15,7 @@ from tests.replay import kit
 from tests.replay.kit import DAY, START, Record, track
 from towpath.request import _own_records
 from transforms.flows.catalog.control_log import catalog_of
-from transforms.flows.engine.identity.handover import looped
+from transforms.flows.engine.identity.handover import as_signal
 from transforms.flows.engine.step import Done, fold, step
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import Command, Event, Signal, Time
@@ -164,7 +164,7 @@ def test_an_audit_goes_by_handovers(tmp_path: Path) -> None:
             assert isinstance(decided, Done)
             states[log[-1].user] = decided.state
             live += decided.outputs
-            left += filter(None, map(looped, decided.outputs))
+            left += filter(None, map(as_signal, decided.outputs))
     folder = tmp_path / "audit"
     folder.mkdir()
     events = folder / "events.jsonl"

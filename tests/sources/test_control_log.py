@@ -116,11 +116,11 @@ def test_a_catalog_follows_the_log(kept: Kept) -> None:
     assert step(first, None, signal) == Behind(1_500)
     kept.complete(2_500)
     second = follower.refresh()
-    assert second.eras is first.eras
+    assert second.epochs is first.epochs
     assert step(second, None, signal).wake_at == 1_500 + 3_600_000
     kept.append([Start(sequence=3, effective_at=3_000, flow="welcome")])
     third = follower.refresh()
-    assert third.eras is not second.eras
+    assert third.epochs is not second.epochs
     assert follower.trouble is None
 
 

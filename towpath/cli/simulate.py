@@ -14,7 +14,7 @@ from towpath.person_text import to_text
 from towpath.scenario_files import folder
 from transforms.flows.catalog.control_log import catalog_of
 from transforms.flows.diagnostics import show
-from transforms.flows.engine.profile.profile_view import person_of
+from transforms.flows.engine.profile.profile_view import profile_view_of
 from transforms.flows.protocol import control_records
 from transforms.flows.protocol.outputs import Communication, DeadLetter, Rejection, Transition
 from transforms.flows.protocol.reason_codes import REASONS
@@ -176,7 +176,7 @@ def _show_person(simulation: _Simulation, *, as_json: bool) -> None:
     player = simulation.player
     if player is None:
         return
-    found = person_of(player.catalog, player.user, player.state)
+    found = profile_view_of(player.catalog, player.user, player.state)
     if as_json:
         common.print_json(found)
     else:

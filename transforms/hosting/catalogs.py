@@ -49,7 +49,7 @@ class Catalogs(Protocol):
 def known(catalog: Catalog, trouble: str | None = None) -> Known:
     """Find the longest slack of a catalog. Raises MissingSandbox for code that cannot run here."""
     require(catalog)
-    return Known(catalog, max(era.space.slack for era in catalog.eras), trouble)
+    return Known(catalog, max(epoch.space.slack for epoch in catalog.epochs), trouble)
 
 
 class FixedLogs:

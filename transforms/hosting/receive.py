@@ -16,7 +16,7 @@ from apache_beam.utils.timestamp import Timestamp
 
 from transforms.beam.run_flows import Key
 from transforms.flows.catalog.epochs import NEVER
-from transforms.flows.engine.step import unheard
+from transforms.flows.engine.step import is_unused
 from transforms.flows.protocol import outputs, signals
 from transforms.flows.protocol.signals import Command, ProfileChange, Signal, Time
 from transforms.hosting import dead_letters
@@ -67,14 +67,19 @@ class Receive(beam.DoFn):
         known = self._catalogs.of(space)
         # An event may be dropped only once no record can come that makes something read it.
         certain = known.catalog.complete_until >= receipt
-        some = known.catalog.hears_all == NEVER
-        if certain and some and _is_json(attributes) and is_unread(data, known.catalog.heard):
+        some = known.catalog.all_events_since == NEVER
+        if (
+            certain
+            and some
+            and _is_json(attributes)
+            and is_unread(data, known.catalog.events_read_since)
+        ):
             self._count["unread"].inc()
             return
         found = to_signal(data, attributes, None, message_id)
         if isinstance(found, Bad):
             yield self._dead(space, found, attributes, receipt)
-        elif certain and unheard(known.catalog, found):
+        elif certain and is_unused(known.catalog, found):
             self._count["unread"].inc()
         else:
             self._count["signals"].inc()

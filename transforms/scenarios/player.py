@@ -11,7 +11,7 @@ import msgspec
 from transforms.flows.catalog.control_log import InvalidLog, catalog_of, records_of
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.diagnostics import Problem, suggest
-from transforms.flows.engine.identity.handover import looped
+from transforms.flows.engine.identity.handover import as_signal
 from transforms.flows.engine.messages.cost import accounted
 from transforms.flows.engine.step import Answer, Behind, step
 from transforms.flows.protocol import control_records
@@ -75,7 +75,7 @@ class Player:
             before = self._states.get(taken[-1].user)
             found = self._step(taken[-1], said)
             outputs += found
-            left += filter(None, map(looped, found))
+            left += filter(None, map(as_signal, found))
             if not found and len(taken) == 1:
                 said.insert(0, self._nothing(before, signal) + self._at(signal.user))
         return Turn(tuple(taken), tuple(outputs), said)
@@ -146,9 +146,9 @@ class Player:
             return "nothing is due"
         if isinstance(signal, Event) and self.catalog.read_since(signal.name) > signal.time:
             return "nothing reads this event"
-        if isinstance(signal, Inbound) and self.catalog.listens > signal.time:
+        if isinstance(signal, Inbound) and self.catalog.inbound_since > signal.time:
             return "nothing reads this message" if signal.communication is None else "nothing"
-        if before is not None and seen(decode(before).memory, short(signal.id)):
+        if before is not None and seen(decode(before).seen_ids, short(signal.id)):
             return "nothing, seen before"
         return "nothing"
 

@@ -8,15 +8,19 @@ from typing import Any, assert_never
 from transforms.flows.catalog.compiled import (
     END,
     ON_EXIT,
-    Aims,
+    CompiledGoal,
+    CompiledStep,
+    CompiledTrigger,
+    GoalSet,
     Matcher,
-    Node,
     Plan,
-    Start,
-    Target,
     Values,
 )
-from transforms.flows.catalog.inbound_matchers import ear_of, ears_of, words_of
+from transforms.flows.catalog.inbound_matchers import (
+    case_matchers,
+    inbound_matcher,
+    keyword_matchers,
+)
 from transforms.flows.catalog.reads import (
     asked,
     merge_reads,
@@ -155,7 +159,7 @@ def expressions_of(step: Step) -> Iterator[Expr]:
             assert_never(verb)
 
 
-def _node(step: Step, prefix: str, numbers: Mapping[str, int]) -> Node:
+def _node(step: Step, prefix: str, numbers: Mapping[str, int]) -> CompiledStep:
     verb = step.verb
     number, then = numbers[prefix + step.name], _target(numbers, prefix, step.then)
     read = merge_reads(expressions_of(step))
@@ -163,13 +167,13 @@ def _node(step: Step, prefix: str, numbers: Mapping[str, int]) -> Node:
     def target(name: str | None) -> int:
         return _target(numbers, prefix, name)
 
-    def node(**more: Any) -> Node:
-        return Node(number, prefix + step.name, verb, then, reads=read, **more)
+    def node(**more: Any) -> CompiledStep:
+        return CompiledStep(number, prefix + step.name, verb, then, reads=read, **more)
 
     match verb:
         case WaitUntil():
             named = {"missing": target(verb.missing)} if verb.missing else {}
-            return node(named=named, path=_value(*_paths(verb.moment)))
+            return node(ports=named, path=_value(*_paths(verb.moment)))
         case WaitFor():
             found = [_awaited(case) for case in verb.cases]
             conditions = tuple(
@@ -184,29 +188,29 @@ def _node(step: Step, prefix: str, numbers: Mapping[str, int]) -> Node:
                     i for i, c in enumerate(verb.cases) if isinstance(c, CaseWhen | CaseStatus)
                 ),
                 timed=tuple(c for c in conditions if c is not None and c.timed),
-                named={"timeout": target(verb.timeout_then)},
-                ears=ears_of(verb.cases),
+                ports={"timeout": target(verb.timeout_then)},
+                inbound_matchers=case_matchers(verb.cases),
             )
         case WaitVisit():
-            return node(named={"gone": target(verb.gone)})
+            return node(ports={"gone": target(verb.gone)})
         case If():
             return node(
                 targets=tuple(target(case.then) for case in verb.cases),
                 conditions=tuple(compile_condition(case.when) for case in verb.cases),
-                named={"else": target(verb.otherwise)},
+                ports={"else": target(verb.otherwise)},
             )
         case MatchMessage():
             return node(
                 targets=tuple(target(case.then) for case in verb.cases),
-                named={"else": target(verb.otherwise)},
-                ears=words_of(verb),
+                ports={"else": target(verb.otherwise)},
+                inbound_matchers=keyword_matchers(verb),
             )
         case Split():
             return node(targets=tuple(target(branch.then) for branch in verb.branches))
         case Send():
             return node(
                 values=(_values(verb.data),),
-                named={reason: target(to) for reason, to in verb.branches},
+                ports={reason: target(to) for reason, to in verb.branches},
                 path=_value(*_paths(verb.at)),
                 plain=not verb.agents and verb.track is None and verb.links is None,
             )
@@ -217,10 +221,10 @@ def _node(step: Step, prefix: str, numbers: Mapping[str, int]) -> Node:
         case CallApi():
             ways = {"error": verb.error, "timeout": verb.timeout_then}
             named = {port: target(to) for port, to in ways.items() if to is not None}
-            return node(values=(_values(verb.data),), named=named)
+            return node(values=(_values(verb.data),), ports=named)
         case RunCode():
             named = {"error": target(verb.error)} if verb.error is not None else {}
-            return node(values=(_values(verb.inputs),), named=named)
+            return node(values=(_values(verb.inputs),), ports=named)
         case ExportFields():
             return node(values=(_values(verb.fields),))
         case Update():
@@ -255,17 +259,17 @@ def _value(expr: Expr | None = None) -> Callable[[View], Any] | None:
     return compile_value(expr) if expr is not None else None
 
 
-def _hears(node: Node) -> bool:
-    return isinstance(node.verb, WaitFor) and bool(node.ears)
+def _hears(node: CompiledStep) -> bool:
+    return isinstance(node.verb, WaitFor) and bool(node.inbound_matchers)
 
 
-def _start(trigger: Trigger, number: int, flow: Flow) -> Start:
+def _start(trigger: Trigger, number: int, flow: Flow) -> CompiledTrigger:
     reenter, kind = trigger.reenter or flow.reenter, str(trigger.__struct_config__.tag)
     match trigger:
         case OnEvent(match=match):
             found = matcher_of(match)
             read = merge_reads(e for e in (match.where,) if e)
-            return Start(
+            return CompiledTrigger(
                 trigger,
                 number,
                 reenter,
@@ -278,9 +282,11 @@ def _start(trigger: Trigger, number: int, flow: Flow) -> Start:
             read = merge_reads(part.where for part in parts if part.where)
             events = frozenset(part.event for part in parts)
             matchers = tuple(matcher_of(part) for part in parts)
-            return Start(trigger, number, reenter, kind, matchers, events=events, reads=read)
+            return CompiledTrigger(
+                trigger, number, reenter, kind, matchers, events=events, reads=read
+            )
         case OnProfile():
-            return Start(
+            return CompiledTrigger(
                 trigger,
                 number,
                 reenter,
@@ -294,15 +300,21 @@ def _start(trigger: Trigger, number: int, flow: Flow) -> Start:
             paths = _paths(trigger.moment)
             read = merge_reads(iter([*paths, *([trigger.where] if trigger.where else [])]))
             where, path = _test(trigger.where), _value(*paths)
-            return Start(trigger, number, reenter, kind, where=where, path=path, reads=read)
+            return CompiledTrigger(
+                trigger, number, reenter, kind, where=where, path=path, reads=read
+            )
         case OnEnter() | OnFlow() | OnCommunication() | OnParticipant():
             read = merge_reads(e for e in (trigger.where,) if e)
-            return Start(trigger, number, reenter, kind, where=_test(trigger.where), reads=read)
+            return CompiledTrigger(
+                trigger, number, reenter, kind, where=_test(trigger.where), reads=read
+            )
         case OnInbound() | OnCall() | OnIncoming():
             read = merge_reads(e for e in (trigger.where,) if e)
-            return Start(trigger, number, reenter, kind, reads=read, ear=ear_of(trigger))
+            return CompiledTrigger(
+                trigger, number, reenter, kind, reads=read, inbound=inbound_matcher(trigger)
+            )
         case OnAudience() | OnSchedule() | OnTag() | OnPeople():
-            return Start(trigger, number, reenter, kind)
+            return CompiledTrigger(trigger, number, reenter, kind)
         case _:
             assert_never(trigger)
 
@@ -324,12 +336,12 @@ def _history(flow: Flow) -> int | None:
     return longest_needed
 
 
-def compile_goals(goals: Iterable[Goal]) -> Aims:
+def compile_goals(goals: Iterable[Goal]) -> GoalSet:
     """Compile goals (R24)."""
     goals = tuple(goals)
     read = merge_reads(e for goal in goals for e in (goal.match.where, goal.value) if e)
-    return Aims(
-        tuple(Target(goal, matcher_of(goal.match), _value(goal.value)) for goal in goals),
+    return GoalSet(
+        tuple(CompiledGoal(goal, matcher_of(goal.match), _value(goal.value)) for goal in goals),
         read.entry_fields,
         read.variables,
         max((longest(goal.within) for goal in goals), default=0),
@@ -368,16 +380,16 @@ def compile_flow(
         zone=flow.zone,
         number=number,
         version=version,
-        nodes={node.number: node for node in nodes},
-        numbers=dict(numbers),
+        steps={node.number: node for node in nodes},
+        step_numbers=dict(numbers),
         first=numbers[flow.steps[0].name],
         on_exit=numbers[ON_EXIT + flow.on_exit[0].name] if flow.on_exit else END,
-        starts=starts,
+        triggers=starts,
         exit_matchers=tuple(matcher_of(m) for m in exit_events),
         exit_conditions=exit_conditions,
         exit_timed=tuple(condition for condition in exit_conditions if condition.timed),
         exit_audiences=frozenset(r.audience for r in flow.exit if isinstance(r, ExitAudience)),
-        aims=compile_goals(flow.goals),
+        goal_set=compile_goals(flow.goals),
         key=_value(flow.key),
         templates=dict(templates),
         entry_fields=frozenset().union(template_reads(templates), *(r.entry_fields for r in inner)),
@@ -386,9 +398,9 @@ def compile_flow(
         aggregates=tuple(dict.fromkeys(a for r in every for a in r.aggregates)),
         reads_communications=any(r.communications or r.communication for r in inner),
         reads_last=any(r.communication for r in inner),
-        asked=asked(flow, numbers, inner),
-        watches=watches(flow, exit_whens),
-        listens=any(s.ear for s in starts) or any(_hears(n) for n in nodes),
-        visits=visits(flow, every),
+        awaited_sends=asked(flow, numbers, inner),
+        has_state_readers=watches(flow, exit_whens),
+        reads_inbound=any(s.inbound for s in starts) or any(_hears(n) for n in nodes),
+        reads_visits=visits(flow, every),
         campaign=flow.campaign,
     )

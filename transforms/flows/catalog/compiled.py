@@ -46,7 +46,7 @@ def keyword(text: str) -> str:
 
 @final
 @dataclass(frozen=True)
-class Ear:
+class InboundMatcher:
     """What a trigger or a case hears of messages and calls: no ``words`` means any.
 
     ``call`` None: messages and calls alike.
@@ -61,13 +61,13 @@ class Ear:
 
 @final
 @dataclass(frozen=True)
-class Node:
+class CompiledStep:
     """A compiled step.
 
-    ``targets`` and ``conditions`` stand beside the verb's cases or branches, ``named``
+    ``targets`` and ``conditions`` stand beside the verb's cases or branches, ``ports``
     maps the other ports (``timeout``, ``missing``, reasons) to steps. ``awaited`` are the
     events that a wait waits for, ``levels`` its cases that may be true at its beginning,
-    ``timed`` the conditions that time alone may change (R18). ``ears`` stand beside the cases
+    ``timed`` the conditions that time alone may change (R18). ``inbound_matchers`` stand beside the cases
     that hear what users send. ``plain``: a send step that names no agent and no tracking.
     """
 
@@ -78,20 +78,20 @@ class Node:
     targets: tuple[int, ...] = ()
     conditions: tuple[Condition | None, ...] = ()
     matchers: tuple[Matcher | None, ...] = ()
-    named: dict[str, int] = field(default_factory=dict)
+    ports: dict[str, int] = field(default_factory=dict)
     values: tuple[Values, ...] = ()
     path: Callable[[View], Any] | None = None
     awaited: frozenset[str] = frozenset()
     levels: tuple[int, ...] = ()
     timed: tuple[Condition, ...] = ()
     reads: Reads = NOTHING
-    ears: tuple[Ear | None, ...] = ()
+    inbound_matchers: tuple[InboundMatcher | None, ...] = ()
     plain: bool = True
 
 
 @final
 @dataclass(frozen=True)
-class Start:
+class CompiledTrigger:
     """A compiled trigger: its matchers and condition, and the events that it listens to.
 
     ``kind`` names it where a session's first row says why it started.
@@ -108,12 +108,12 @@ class Start:
     path: Callable[[View], Any] | None = None
     events: frozenset[str] = frozenset()
     reads: Reads = NOTHING
-    ear: Ear | None = None
+    inbound: InboundMatcher | None = None
 
 
 @final
 @dataclass(frozen=True)
-class Target:
+class CompiledGoal:
     """A compiled goal."""
 
     goal: Goal
@@ -123,20 +123,20 @@ class Target:
 
 @final
 @dataclass(frozen=True)
-class Aims:
+class GoalSet:
     """Compiled goals, and what sessions that are over keep for them (R24).
 
     ``fields`` and ``variables`` are what they read of a session, ``window`` is the longest
     time within which one counts, ``events`` are the names that they count.
     """
 
-    targets: tuple[Target, ...] = ()
+    goals: tuple[CompiledGoal, ...] = ()
     fields: frozenset[str] = frozenset()
     variables: frozenset[str] = frozenset()
     window: int = 0
     events: frozenset[str] = frozenset()
     aggregates: tuple[Aggregate, ...] = ()
-    visits: bool = False
+    reads_visits: bool = False
 
 
 @final
@@ -144,13 +144,13 @@ class Aims:
 class Plan:
     """A compiled version of a flow; ``id`` and ``zone`` are the flow's.
 
-    ``entry_fields`` are the trigger's fields that a session keeps, ``aims`` its goals, unless
+    ``entry_fields`` are the trigger's fields that a session keeps, ``goal_set`` its goals, unless
     the control log says others. ``history`` is how long
-    entries must be remembered, None for ever. ``asked`` are the send steps whose messages
-    waits and conditions look at; ``watches`` says that a session of it must be judged again
+    entries must be remembered, None for ever. ``awaited_sends`` are the send steps whose messages
+    waits and conditions look at; ``has_state_readers`` says that a session of it must be judged again
     where its user moved in a flow, or a message changed. ``reads_last`` says that something
-    reads the newest message of the session, ``listens`` that it hears what users send,
-    ``visits`` that something of it reads visits.
+    reads the newest message of the session, ``reads_inbound`` that it hears what users send,
+    ``reads_visits`` that something of it reads visits.
     """
 
     flow: Flow
@@ -158,16 +158,16 @@ class Plan:
     zone: str | None
     number: int
     version: int
-    nodes: dict[int, Node]
-    numbers: dict[str, int]
+    steps: dict[int, CompiledStep]
+    step_numbers: dict[str, int]
     first: int
     on_exit: int
-    starts: tuple[Start, ...]
+    triggers: tuple[CompiledTrigger, ...]
     exit_matchers: tuple[Matcher, ...]
     exit_conditions: tuple[Condition, ...]
     exit_timed: tuple[Condition, ...]
     exit_audiences: frozenset[str]
-    aims: Aims
+    goal_set: GoalSet
     key: Callable[[View], Any] | None
     templates: dict[str, Template]
     entry_fields: frozenset[str]
@@ -176,8 +176,8 @@ class Plan:
     aggregates: tuple[Aggregate, ...]
     reads_communications: bool
     reads_last: bool
-    asked: frozenset[int]
-    watches: bool
+    awaited_sends: frozenset[int]
+    has_state_readers: bool
     campaign: str | None = None
-    listens: bool = False
-    visits: bool = False
+    reads_inbound: bool = False
+    reads_visits: bool = False

@@ -18,10 +18,10 @@ from transforms.flows.catalog.epochs import (
     NEVER,
     Catalog,
     ComputedAudience,
-    Counted,
     Effect,
-    Era,
+    Epoch,
     FlowView,
+    KeptAggregate,
 )
 from transforms.flows.catalog.flow_status import (
     NOT_RUNNING,
@@ -107,11 +107,11 @@ def _publish(log: _Log, record: control_records.Publish) -> list[Effect]:
     log.plans[number, record.version] = plan
     known = log.flows.setdefault(flow.id, Known(plan))
     known.plan = plan
-    log.hear(plan.events, at, every=plan.visits)
+    log.hear(plan.events, at, every=plan.reads_visits)
     log.hear((a.event for a in plan.aggregates), at)
     log.aggregates |= dict.fromkeys(plan.aggregates)
-    log.goals |= plan.aims.events
-    log.listens = min(log.listens, at) if plan.listens else log.listens
+    log.goals |= plan.goal_set.events
+    log.listens = min(log.listens, at) if plan.reads_inbound else log.listens
     moved = migration(known, record, log.steps[flow.id])
     known.versions.append(plan)
     return [Effect(at, "publish", number), *moved, *place(known, log.space, at)]
@@ -211,7 +211,7 @@ def _goals(log: _Log, record: control_records.SetGoals) -> list[Effect]:
         raise InvalidLog(f"the goals of {record.flow} have problems", problems)
     aims = known.aims = compile_goals(found.value)
     log.goals |= aims.events
-    log.hear((*aims.events, *(a.event for a in aims.aggregates)), at, every=aims.visits)
+    log.hear((*aims.events, *(a.event for a in aims.aggregates)), at, every=aims.reads_visits)
     log.aggregates |= dict.fromkeys(aims.aggregates)
     return [Effect(at, "other", known.plan.number)]
 
@@ -219,12 +219,12 @@ def _goals(log: _Log, record: control_records.SetGoals) -> list[Effect]:
 def _winner(log: _Log, record: control_records.Winner) -> list[Effect]:
     """Take the best branch of a split, which is none of a holdout or the rest (I28)."""
     plan = _named(log, record).plan
-    node = plan.nodes.get(plan.numbers.get(record.step, -1))
+    node = plan.steps.get(plan.step_numbers.get(record.step, -1))
     branches = node.verb.branches if node and isinstance(node.verb, Split) else ()
     if record.branch not in [b.name for b in branches if not (b.holdout or b.rest)]:
         what = f"{record.flow}/{record.step}"
         raise InvalidLog(f"{what} is no split with a branch {record.branch} that may win")
-    log.winners[plan.number, plan.numbers[record.step]] = record.branch
+    log.winners[plan.number, plan.step_numbers[record.step]] = record.branch
     return [Effect(record.effective_at, "other", plan.number)]
 
 
@@ -270,23 +270,23 @@ def _later(log: _Log, record: control_records.ControlRecord) -> Iterator[_Later]
                 yield _Later(at, record.sequence, name)
 
 
-def _counted(aggregates: Iterable[Aggregate]) -> dict[str, tuple[Counted, ...]]:
+def _counted(aggregates: Iterable[Aggregate]) -> dict[str, tuple[KeptAggregate, ...]]:
     """Join aggregates that share a series; it is kept as long as the longest of them needs."""
-    by_key: dict[str, Counted] = {}
+    by_key: dict[str, KeptAggregate] = {}
     for a in aggregates:
         old = by_key.get(a.key)
         horizon = max(a.horizon, old.horizon if old else 0)
         where = compile_condition(a.where).test if a.where else None
         value = compile_value(a.value) if a.value else None
-        by_key[a.key] = Counted(a, Matcher(a.event, where), value, horizon)
-    found: dict[str, list[Counted]] = {}
+        by_key[a.key] = KeptAggregate(a, Matcher(a.event, where), value, horizon)
+    found: dict[str, list[KeptAggregate]] = {}
     for counted in by_key.values():
         found.setdefault(counted.aggregate.event, []).append(counted)
     return {event: tuple(items) for event, items in found.items()}
 
 
 def _with_trigger(views: Iterable[FlowView], *kinds: type) -> tuple[FlowView, ...]:
-    return tuple(v for v in views if any(isinstance(s.trigger, kinds) for s in v.plan.starts))
+    return tuple(v for v in views if any(isinstance(s.trigger, kinds) for s in v.plan.triggers))
 
 
 def _any_event(read: Reads) -> bool:
@@ -297,14 +297,14 @@ def _heard_by(audience: ComputedAudience) -> frozenset[str]:
     return frozenset(aggregate.event for aggregate in audience.reads.aggregates)
 
 
-def _era(log: _Log, since: int) -> Era:
+def _epoch(log: _Log, since: int) -> Epoch:
     views = sorted(
         (view_of(k) for k in log.flows.values()),
         key=lambda view: (-view.priority, view.plan.id),
     )
     entering: dict[str, list[FlowView]] = {}
     for view in views:
-        for event in sorted(frozenset().union(*(start.events for start in view.plan.starts))):
+        for event in sorted(frozenset().union(*(start.events for start in view.plan.triggers))):
             entering.setdefault(event, []).append(view)
     space = log.space
     audiences = tuple(
@@ -313,7 +313,7 @@ def _era(log: _Log, since: int) -> Era:
         if a.when is not None
     )
     other = tuple(a for a in audiences if _any_event(a.reads))
-    return Era(
+    return Epoch(
         since=since,
         space=space,
         flows=tuple(views),
@@ -321,32 +321,32 @@ def _era(log: _Log, since: int) -> Era:
         by_id={view.plan.id: view for view in views},
         audiences=audiences,
         static_audiences=frozenset(a.name for a in space.audiences if a.when is None),
-        counted=_counted(log.aggregates),
-        entering={event: tuple(found) for event, found in entering.items()},
+        aggregates_by_event=_counted(log.aggregates),
+        by_event={event: tuple(found) for event, found in entering.items()},
         channels={channel.name: channel for channel in space.channels},
         topics={topic.name: topic for topic in space.topics},
         cap_memory=max((longest_period(cap.limit.per) for cap in space.caps), default=0),
-        dated=_with_trigger(views, OnDate, OnSchedule),
-        profiled=_with_trigger(views, OnProfile, OnTag),
-        tagged=bool(_with_trigger(views, OnTag)),
-        joining=joining(views),
-        hearing={
+        with_dates=_with_trigger(views, OnDate, OnSchedule),
+        by_trait=_with_trigger(views, OnProfile, OnTag),
+        reads_tags=bool(_with_trigger(views, OnTag)),
+        by_audience=joining(views),
+        audiences_by_event={
             event: tuple(a for a in audiences if a in other or event in _heard_by(a))
             for event in frozenset().union(*(_heard_by(a) for a in audiences))
         },
-        other=other,
-        watching=bool(other) or any(plan.watches for plan in log.plans.values()),
-        aims={k.plan.number: k.aims for k in log.flows.values() if k.aims is not None},
+        state_audiences=other,
+        has_state_readers=bool(other) or any(plan.has_state_readers for plan in log.plans.values()),
+        goal_sets={k.plan.number: k.aims for k in log.flows.values() if k.aims is not None},
         winners=dict(log.winners),
-        kills=tuple(log.kills),
+        kill_switches=tuple(log.kills),
         paused=frozenset(k.plan.number for k in log.flows.values() if k.paused),
-        told=_with_trigger(views, OnCommunication),
-        answering=_with_trigger(views, OnInbound, OnCall, OnIncoming),
-        visiting=log.hears_all < NEVER,
+        by_communication=_with_trigger(views, OnCommunication),
+        by_inbound=_with_trigger(views, OnInbound, OnCall, OnIncoming),
+        reads_visits=log.hears_all < NEVER,
         groups=groups_of(space, views),
         campaigns={campaign.name: campaign for campaign in space.campaigns},
-        joined=_with_trigger(views, OnParticipant),
-        plain=not any(c.agent or c.track or c.links == "short" for c in space.channels),
+        by_participant=_with_trigger(views, OnParticipant),
+        untracked=not any(c.agent or c.track or c.links == "short" for c in space.channels),
     )
 
 
@@ -355,7 +355,7 @@ def catalog_of(
 ) -> Catalog:
     """Read the log; raise InvalidLog for a record that cannot be followed."""
     log, effects, ordered = _Log(), list[Effect](), count()
-    eras = [_era(log, 0)]
+    epochs = [_epoch(log, 0)]
     known = tuple(sorted(records, key=lambda r: (r.effective_at, r.sequence)))
     queue: list[tuple[int, int, int, control_records.ControlRecord | _Later]] = [
         (record.effective_at, record.sequence, next(ordered), record) for record in known
@@ -369,23 +369,23 @@ def catalog_of(
             for later in _later(log, record):
                 heappush(queue, (later.effective_at, later.sequence, next(ordered), later))
         if not queue or queue[0][0] > at:
-            eras.append(_era(log, at))
+            epochs.append(_epoch(log, at))
     return Catalog(
-        eras=tuple(eras),
-        since=tuple(era.since for era in eras),
+        epochs=tuple(epochs),
+        since=tuple(epoch.since for epoch in epochs),
         effects=tuple(effects),
-        effective=tuple(effect.at for effect in effects),
+        effect_times=tuple(effect.at for effect in effects),
         plans=log.plans,
         numbers=log.numbers,
         ids=tuple(log.numbers),
-        heard=log.heard,
-        hears_all=log.hears_all,
+        events_read_since=log.heard,
+        all_events_since=log.hears_all,
         goals=frozenset(log.goals),
         complete_until=complete_until,
         records=known,
         migrations=tuple(effect for effect in effects if effect.what == "migrate"),
-        priced=any(c.price or c.parts != "one" for era in eras for c in era.space.channels),
-        listens=log.listens,
+        priced=any(c.price or c.parts != "one" for epoch in epochs for c in epoch.space.channels),
+        inbound_since=log.listens,
     )
 
 

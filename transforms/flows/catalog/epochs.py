@@ -1,6 +1,6 @@
 """A read-only view of the control log: what holds as of any instant, and until when that is known.
 
-Between two effective instants nothing changes: that is an era. A catalog is a value (R3).
+Between two effective instants nothing changes: that is an epoch. A catalog is a value (R3).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, final
 
-from transforms.flows.catalog.compiled import Aims, Matcher, Plan, Start
+from transforms.flows.catalog.compiled import CompiledTrigger, GoalSet, Matcher, Plan
 from transforms.flows.definitions.space import Campaign, Channel, Group, Space, Topic
 from transforms.flows.expressions.evaluation.condition import Condition
 from transforms.flows.expressions.reads import Aggregate, Reads
@@ -24,7 +24,7 @@ Status = Literal["draft", "scheduled", "running", "paused", "draining", "finishe
 @final
 @dataclass(frozen=True)
 class FlowView:
-    """A flow as of an era: its current version, status and priority.
+    """A flow as of an epoch: its current version, status and priority.
 
     ``refusal`` is the reason for refusing entries while it is not running (R19).
     """
@@ -47,7 +47,7 @@ class ComputedAudience:
 
 @final
 @dataclass(frozen=True)
-class Counted:
+class KeptAggregate:
     """An aggregate to keep: its compiled condition and value, and how long entries are kept."""
 
     aggregate: Aggregate
@@ -78,7 +78,7 @@ class Effect:
 
 @final
 @dataclass(frozen=True)
-class Grouped:
+class FlowGroup:
     """A group with the numbers of its flows, and for how long entries count in it (P15)."""
 
     group: Group
@@ -88,22 +88,22 @@ class Grouped:
 
 @final
 @dataclass(frozen=True)
-class Era:
-    """What holds from ``since`` until the next era.
+class Epoch:
+    """What holds from ``since`` until the next epoch.
 
-    ``flows`` are in order of priority, then id (section 3). ``entering`` maps an event's
-    name to the flows that it may start, ``counted`` to the aggregates that it feeds,
-    ``hearing`` to the audiences that it may change; ``other`` are those that any event may.
-    ``joining`` maps an audience, entered or left, to the triggers on it, ``dated`` and
-    ``profiled`` are the flows with triggers of those kinds, ``told`` those with triggers on
-    messages. ``tagged`` says that a trigger waits for a tag. ``watching``: an audience, or a
+    ``flows`` are in order of priority, then id (section 3). ``by_event`` maps an event's
+    name to the flows that it may start, ``aggregates_by_event`` to the aggregates that it feeds,
+    ``audiences_by_event`` to the audiences that it may change; ``state_audiences`` are those that any event may.
+    ``by_audience`` maps an audience, entered or left, to the triggers on it, ``with_dates`` and
+    ``by_trait`` are the flows with triggers of those kinds, ``by_communication`` those with triggers on
+    messages. ``reads_tags`` says that a trigger waits for a tag. ``has_state_readers``: an audience, or a
     session of some version, reads where users stand in flows, or what was sent to them.
-    ``paused`` are the numbers of the flows that are. ``aims`` are the goals that records set,
-    by flow (R24), ``winners`` the best branches by flow and step, ``kills`` the flow and the
-    channel, or all, of every kill switch that is on, ``answering`` the flows with triggers on
-    what users send, ``joined`` those with triggers on participants. ``visiting``: something reads
+    ``paused`` are the numbers of the flows that are. ``goal_sets`` are the goals that records set,
+    by flow (R24), ``winners`` the best branches by flow and step, ``kill_switches`` the flow and the
+    channel, or all, of every kill switch that is on, ``by_inbound`` the flows with triggers on
+    what users send, ``by_participant`` those with triggers on participants. ``reads_visits``: something reads
     visits. ``groups`` are the flows that compete, by name.
-    ``plain``: no channel names an agent, tracking or links.
+    ``untracked``: no channel names an agent, tracking or links.
     """
 
     since: int
@@ -113,72 +113,72 @@ class Era:
     by_id: dict[str, FlowView]
     audiences: tuple[ComputedAudience, ...]
     static_audiences: frozenset[str]
-    counted: dict[str, tuple[Counted, ...]]
-    entering: dict[str, tuple[FlowView, ...]]
+    aggregates_by_event: dict[str, tuple[KeptAggregate, ...]]
+    by_event: dict[str, tuple[FlowView, ...]]
     channels: dict[str, Channel]
     topics: dict[str, Topic]
     cap_memory: int
-    dated: tuple[FlowView, ...]
-    profiled: tuple[FlowView, ...]
-    joining: dict[tuple[str, bool], tuple[tuple[FlowView, Start], ...]]
-    hearing: dict[str, tuple[ComputedAudience, ...]]
-    other: tuple[ComputedAudience, ...]
-    watching: bool
-    told: tuple[FlowView, ...]
-    tagged: bool
+    with_dates: tuple[FlowView, ...]
+    by_trait: tuple[FlowView, ...]
+    by_audience: dict[tuple[str, bool], tuple[tuple[FlowView, CompiledTrigger], ...]]
+    audiences_by_event: dict[str, tuple[ComputedAudience, ...]]
+    state_audiences: tuple[ComputedAudience, ...]
+    has_state_readers: bool
+    by_communication: tuple[FlowView, ...]
+    reads_tags: bool
     paused: frozenset[int]
-    aims: dict[int, Aims]
+    goal_sets: dict[int, GoalSet]
     winners: dict[tuple[int, int], str]
-    kills: tuple[tuple[int | None, str | None], ...]
+    kill_switches: tuple[tuple[int | None, str | None], ...]
     campaigns: dict[str, Campaign] = field(default_factory=dict)
-    joined: tuple[FlowView, ...] = ()
-    answering: tuple[FlowView, ...] = ()
-    visiting: bool = False
-    groups: dict[str, Grouped] = field(default_factory=dict)
-    plain: bool = True
+    by_participant: tuple[FlowView, ...] = ()
+    by_inbound: tuple[FlowView, ...] = ()
+    reads_visits: bool = False
+    groups: dict[str, FlowGroup] = field(default_factory=dict)
+    untracked: bool = True
 
     def killed(self, flow: int, channel: str | None) -> bool:
         """Tell whether what a flow sends on a channel, or anywhere else, may not leave."""
-        return any(f in (None, flow) and c in (None, channel) for f, c in self.kills)
+        return any(f in (None, flow) and c in (None, channel) for f, c in self.kill_switches)
 
 
 @final
 @dataclass(frozen=True)
 class Catalog:
-    """The eras in order, every published version, and until when the log is complete.
+    """The epochs in order, every published version, and until when the log is complete.
 
-    The first era is from 0 and empty: before the first record nothing is defined.
-    ``heard`` maps an event's name to the instant since when a definition reads it, ``goals``
+    The first epoch is from 0 and empty: before the first record nothing is defined.
+    ``events_read_since`` maps an event's name to the instant since when a definition reads it, ``goals``
     are the names of those that a goal of some version counts, ``migrations`` the effects that
-    take sessions along. ``priced``: a channel has prices, or counts parts. ``listens`` is since
-    when some version hears what users send; since ``hears_all`` every event is read, for the
+    take sessions along. ``priced``: a channel has prices, or counts parts. ``inbound_since`` is since
+    when some version hears what users send; since ``all_events_since`` every event is read, for the
     visits (J11).
     """
 
-    eras: tuple[Era, ...]
+    epochs: tuple[Epoch, ...]
     since: tuple[int, ...]
     effects: tuple[Effect, ...]
-    effective: tuple[int, ...]
+    effect_times: tuple[int, ...]
     plans: dict[tuple[int, int], Plan]
     numbers: dict[str, int]
     ids: tuple[str, ...]
-    heard: dict[str, int]
+    events_read_since: dict[str, int]
     goals: frozenset[str]
     complete_until: int = NEVER
     records: tuple[ControlRecord, ...] = ()
     migrations: tuple[Effect, ...] = ()
     priced: bool = False
-    listens: int = NEVER
-    hears_all: int = NEVER
+    inbound_since: int = NEVER
+    all_events_since: int = NEVER
 
-    def at(self, t: int) -> Era:
-        """Return the era that holds at an instant."""
-        last = self.eras[-1]
-        return last if t >= last.since else self.eras[max(0, bisect_right(self.since, t) - 1)]
+    def at(self, t: int) -> Epoch:
+        """Return the epoch that holds at an instant."""
+        last = self.epochs[-1]
+        return last if t >= last.since else self.epochs[max(0, bisect_right(self.since, t) - 1)]
 
     def read_since(self, event: str) -> int:
         """Return the instant since when something reads an event of a name, NEVER if nothing does."""
-        return min(self.heard.get(event, NEVER), self.hears_all)
+        return min(self.events_read_since.get(event, NEVER), self.all_events_since)
 
     def complete(self, until: int) -> Catalog:
         """Return the same log, said to be complete until an instant."""
@@ -186,13 +186,15 @@ class Catalog:
 
     def next_effect(self, after: int, until: int) -> Effect | None:
         """Return the first effect later than ``after`` and not later than ``until``."""
-        if not self.effective or after >= self.effective[-1]:
+        if not self.effect_times or after >= self.effect_times[-1]:
             return None
-        at = bisect_right(self.effective, after)
-        return self.effects[at] if at < len(self.effects) and self.effective[at] <= until else None
+        at = bisect_right(self.effect_times, after)
+        return (
+            self.effects[at] if at < len(self.effects) and self.effect_times[at] <= until else None
+        )
 
     def effects_at(self, instant: int) -> tuple[Effect, ...]:
         """Return all effects of one instant, in the order of the log."""
         return self.effects[
-            bisect_right(self.effective, instant - 1) : bisect_right(self.effective, instant)
+            bisect_right(self.effect_times, instant - 1) : bisect_right(self.effect_times, instant)
         ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from transforms.flows.catalog.compiled import Aims, Plan
+from transforms.flows.catalog.compiled import GoalSet, Plan
 from transforms.flows.catalog.epochs import Effect, FlowView, Status
 from transforms.flows.clock.zones import instant, zone
 from transforms.flows.definitions.flow import Schedule
@@ -41,7 +41,7 @@ class Known(msgspec.Struct):
     priority: int | None = None
     schedule: Schedule | None = None
     paused: bool = False
-    aims: Aims | None = None
+    aims: GoalSet | None = None
     versions: list[Plan] = []
     how: str = "fire"
 

@@ -13,8 +13,8 @@ from transforms.flows.definitions.keyword_conflicts import clashes
 
 def refuse(catalog: Catalog) -> None:
     """Raise InvalidLog if two flows run at the same time that would own the same."""
-    for era in catalog.eras:
-        running = [view.plan.flow for view in era.answering if view.status == "running"]
-        for clash in clashes(running, era.space) if len(running) > 1 else ():
+    for epoch in catalog.epochs:
+        running = [view.plan.flow for view in epoch.by_inbound if view.status == "running"]
+        for clash in clashes(running, epoch.space) if len(running) > 1 else ():
             flows = f"{clash.one.flow} and {clash.other.flow}"
             raise InvalidLog(f"{flows} would both run with the {clash.what}")

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from transforms.flows.catalog.compiled import Aims, Node, Plan
-from transforms.flows.catalog.epochs import Catalog, Era
+from transforms.flows.catalog.compiled import CompiledStep, GoalSet, Plan
+from transforms.flows.catalog.epochs import Catalog, Epoch
 from transforms.flows.clock.zones import utc, zone
 from transforms.flows.expressions.view import FlowFacts, View
 from transforms.flows.protocol.outputs import AnyOutput, Call, Rejection, Transition
@@ -30,12 +30,12 @@ def _nowhere(flow: str) -> FlowFacts:
     return OUTSIDE
 
 
-class Run:
+class Context:
     """The working copy of one user.
 
-    ``actor`` is the session whose step is being done, ``walked`` how many steps each did.
-    ``told`` is what triggers read of the message whose status is at hand. ``claimer`` is the
-    session that takes what the user sent, by its case ``claimed``; ``message`` is what an entry
+    ``acting_session`` is the session whose step is being done, ``steps_walked`` how many steps each did.
+    ``status_facts`` is what triggers read of the message whose status is at hand. ``inbound_owner`` is the
+    session that takes what the user sent, by its case ``inbound_case``; ``inbound_message`` is what an entry
     by it begins with. ``answer`` is the host's sandbox, if it has one.
     """
 
@@ -50,29 +50,29 @@ class Run:
         "_timezone",
         "_zone",
         "_zoned",
-        "actor",
+        "acting_session",
         "ancestors",
         "answer",
         "catalog",
         "cause",
         "causes",
-        "claimed",
-        "claimer",
         "depth",
-        "dirty",
-        "era",
-        "fresh",
-        "message",
+        "epoch",
+        "flow_state_changed",
+        "inbound_case",
+        "inbound_message",
+        "inbound_owner",
+        "is_new_user",
         "outputs",
         "plans",
         "queue",
         "space",
         "state",
+        "status_facts",
         "steps",
-        "told",
+        "steps_walked",
         "user",
         "view",
-        "walked",
     )
 
     def __init__(
@@ -87,8 +87,8 @@ class Run:
         self.plans = catalog.plans
         self.user = user
         self.state = state
-        self.era: Era = catalog.eras[-1]
-        self.space = self.era.space.name
+        self.epoch: Epoch = catalog.epochs[-1]
+        self.space = self.epoch.space.name
         self.outputs: list[AnyOutput] = []
         self.queue: deque[Raised] = deque()
         self.ancestors: dict[str, frozenset[str]] = {}
@@ -96,14 +96,14 @@ class Run:
         self.cause = ""
         self.depth = 0
         self.steps = 0
-        self.actor = ""
-        self.walked: dict[str, int] = {}
-        self.dirty = False
-        self.fresh = False
-        self.told: Data = {}
-        self.claimer = ""
-        self.claimed = -1
-        self.message: Data = {}
+        self.acting_session = ""
+        self.steps_walked: dict[str, int] = {}
+        self.flow_state_changed = False
+        self.is_new_user = False
+        self.status_facts: Data = {}
+        self.inbound_owner = ""
+        self.inbound_case = -1
+        self.inbound_message: Data = {}
         self._counts = 0
         self._base = ""
         self._timezone: object = _UNKNOWN
@@ -128,7 +128,7 @@ class Run:
         """Let go of the view, which refers back: so the run is freed at once."""
         self.view.flows = _nowhere
 
-    def renew(self, state: State) -> None:
+    def replace_state(self, state: State) -> None:
         """Go on with another state of this user."""
         self.state = state
         view = self.view
@@ -137,19 +137,19 @@ class Run:
         view.presence, view.participant = state.presence, {}
         self._timezone, self._arranged = _UNKNOWN, None
         self.queue.clear()
-        self.dirty = self.fresh = False
-        self.forget_look()
+        self.flow_state_changed = self.is_new_user = False
+        self.invalidate_view()
 
     def begin(self, cause: str, t: int, origin: str = "") -> None:
         """Start on one signal or due thing; ids come from its ``origin``, else from the cause."""
         self.cause = cause
-        era = self.catalog.at(t)
-        if era is not self.era:
-            self.era, self._zoned, self._arranged = era, _UNKNOWN, None
+        epoch = self.catalog.at(t)
+        if epoch is not self.epoch:
+            self.epoch, self._zoned, self._arranged = epoch, _UNKNOWN, None
         self.ancestors.clear()
         self.causes = NOBODY
-        self.actor = ""
-        self.walked.clear()
+        self.acting_session = ""
+        self.steps_walked.clear()
         self.depth = self.steps = self._counts = 0
         self._base = hashed(self.space, self.user, origin) if origin else ""
         view = self.view
@@ -160,31 +160,31 @@ class Run:
         """Return the version that a session is pinned to (R27)."""
         return self.plans[session.flow, session.version]
 
-    def aims_of(self, plan: Plan) -> Aims:
+    def goals_of(self, plan: Plan) -> GoalSet:
         """Return what a flow's sessions are counted for: what a record says, else the version (R24)."""
-        aims = self.era.aims
-        return aims.get(plan.number, plan.aims) if aims else plan.aims
+        aims = self.epoch.goal_sets
+        return aims.get(plan.number, plan.goal_set) if aims else plan.goal_set
 
-    def session_id(self, session: Session) -> str:
+    def next_session_output_id(self, session: Session) -> str:
         """Return the permanent id of the session's next output (R30)."""
         count = session.count + 1
         session.count = count
         return f"{session.id}-{count}"
 
-    def standing_id(self) -> str:
+    def flow_state_id(self) -> str:
         """Return what the ids of this user's flow states begin with, hashed once a run."""
         if not self._standing:
             self._standing = hashed(self.space, self.user, "flow_state")
         return self._standing
 
-    def other_id(self) -> str:
+    def next_output_id(self) -> str:
         """Return the next permanent id of what belongs to no session: cause and number (R30)."""
         self._counts += 1
         if not self._base:
             self._base = hashed(self.space, self.user, self.cause)
         return f"{self._base}-{self._counts}"
 
-    def reject(
+    def emit_rejection(
         self,
         reason: str,
         t: int,
@@ -195,7 +195,7 @@ class Run:
         """Say that something was refused (R7)."""
         self.outputs.append(
             Rejection(
-                id=self.other_id(),
+                id=self.next_output_id(),
                 user=self.user,
                 at=t,
                 reason=reason,
@@ -206,15 +206,17 @@ class Run:
             )
         )
 
-    def raise_(
+    def enqueue(
         self, signal: Signal, changed: Data | None = None, applied: bool = True, flow: str = ""
     ) -> None:
         """Queue a signal that the present one raised."""
         depth = self.depth + 1
-        raised = Raised(signal, depth, self.causes, changed or {}, applied, self.actor, flow)
+        raised = Raised(
+            signal, depth, self.causes, changed or {}, applied, self.acting_session, flow
+        )
         self.queue.append(raised)
 
-    def move(
+    def emit_transition(
         self,
         what: str,
         plan: Plan,
@@ -254,7 +256,7 @@ class Run:
             )
         )
 
-    def in_order(self) -> list[Session]:
+    def sessions_in_order(self) -> list[Session]:
         """Return the live sessions by priority of their flows, start and id (section 3).
 
         The list is one of its own, and stays as it is while sessions start and end.
@@ -263,7 +265,7 @@ class Run:
         if sessions is not self._arranged:
             self._arranged = self._order = sessions
             if len(sessions) > 1:
-                flows = self.era.by_number
+                flows = self.epoch.by_number
                 self._order = sorted(
                     sessions, key=lambda s: (-flows[s.flow].priority, s.started, s.id)
                 )
@@ -274,18 +276,18 @@ class Run:
         if plan is self._zoned:
             return self._zone
         self._zoned = plan
-        fallback = (plan.zone if plan is not None else None) or self.era.space.zone
+        fallback = (plan.zone if plan is not None else None) or self.epoch.space.zone
         timezone = self.state.traits.get("timezone")
         if timezone is not self._timezone or fallback is not self._fallback:
             self._timezone, self._fallback = timezone, fallback
             self._zone = zone(timezone, fallback)
         return self._zone
 
-    def look(self, t: int, plan: Plan | None = None, session: Session | None = None) -> View:
+    def view_for(self, t: int, plan: Plan | None = None, session: Session | None = None) -> View:
         """Return what an expression of this session, or of none, reads now.
 
         A second look at the same session and instant costs nothing: what is reachable from the
-        state changes in place, and who replaces it calls ``forget_look``.
+        state changes in place, and who replaces it calls ``invalidate_view``.
         """
         view = self.view
         if t == view.now and session is not None and session is self._looked:
@@ -293,7 +295,7 @@ class Run:
         self._looked = None
         view.now = t
         view.zone = self.zone_of(plan)
-        if self.era.campaigns:
+        if self.epoch.campaigns:
             view.participant = self.participant_of(plan)
         if session is not None and plan is not None:
             view.entry, view.variables = session.entry, session.variables
@@ -317,7 +319,7 @@ class Run:
         found = self.state.participants.get(plan.campaign)
         return {} if found is None else found.data
 
-    def forget_look(self) -> None:
+    def invalidate_view(self) -> None:
         """Make the next look anew: what a session holds, or the user's zone, has changed."""
         self._looked, self._zoned = None, _UNKNOWN
 
@@ -325,7 +327,7 @@ class Run:
         by_id = {c.id: c for c in self.state.communications}
         found: dict[str, Data] = {}
         for number, name in session.sent.items():
-            node, sent = plan.nodes.get(number), by_id.get(name)
+            node, sent = plan.steps.get(number), by_id.get(name)
             if node is not None and sent is not None:
                 facts = {"status": sent.status, "channel": sent.channel}
                 found[node.name] = sent.facts.get("data", {}) | sent.facts | facts
@@ -343,9 +345,9 @@ class Run:
         times = history.times if history is not None else 0
         for session in self.state.sessions:
             if session.flow == number and (not session.silent or session.id == own):
-                node = self.plan_of(session).nodes.get(session.step)
+                node = self.plan_of(session).steps.get(session.step)
                 return FlowFacts(True, node.name if node else None, times or 1)
-        held_out = times and self.held_out(self.era.by_number[number].plan)
+        held_out = times and self.held_out(self.epoch.by_number[number].plan)
         return FlowFacts(False, None, 0 if held_out else times)
 
     def held_out(self, plan: Plan) -> bool:
@@ -359,12 +361,12 @@ def _newest(plan: Plan, session: Session, found: dict[str, Data]) -> Data | None
     if not session.sent:
         return None
     last = max(session.sent, key=lambda number: int(session.sent[number].rpartition("-")[2]))
-    node = plan.nodes.get(last)
+    node = plan.steps.get(last)
     if node is None or node.name not in found:
         return None
     return found[node.name] | {"name": node.name}
 
 
-def node_of(plan: Plan, session: Session) -> Node:
+def node_of(plan: Plan, session: Session) -> CompiledStep:
     """Return the step that a session stands at."""
-    return plan.nodes[session.step]
+    return plan.steps[session.step]

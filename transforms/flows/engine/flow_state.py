@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from transforms.flows.engine.context import Data, Run, node_of
+from transforms.flows.engine.context import Context, Data, node_of
 from transforms.flows.protocol.outputs import FlowState
 
 
-def say_state(run: Run, t: int) -> None:
+def emit_flow_state(ctx: Context, t: int) -> None:
     """Write where the user stands in every flow, and what each slot shows (L11).
 
     Silent sessions are left out: nobody outside may treat their users differently (R19).
     """
-    state = run.state
+    state = ctx.state
     state.sequence += 1
     flows: list[Data] = []
     promotions: dict[str, Data] = {}
-    for session in run.in_order():
+    for session in ctx.sessions_in_order():
         if session.silent:
             continue
-        plan = run.plan_of(session)
+        plan = ctx.plan_of(session)
         flows.append(
             {
                 "flow": plan.id,
@@ -34,5 +34,5 @@ def say_state(run: Run, t: int) -> None:
             promotions.setdefault(
                 shown.slot, {"shows": shown.shows, "flow": plan.id, "until": shown.until}
             )
-    name = f"{run.standing_id()}-{state.sequence}"
-    run.outputs.append(FlowState(name, run.user, t, state.sequence, flows, promotions))
+    name = f"{ctx.flow_state_id()}-{state.sequence}"
+    ctx.outputs.append(FlowState(name, ctx.user, t, state.sequence, flows, promotions))

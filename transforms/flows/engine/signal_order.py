@@ -8,28 +8,34 @@ import msgspec
 
 from transforms.flows.catalog.compiled import Plan
 from transforms.flows.catalog.epochs import Effect
-from transforms.flows.engine.context import NOBODY, Data, Run
-from transforms.flows.engine.entry.dates import arm_all, arm_changed, arm_members, carry, fire
+from transforms.flows.engine.context import NOBODY, Context, Data
+from transforms.flows.engine.entry.dates import (
+    arm_date_triggers,
+    fire_pending,
+    rearm_for_audience,
+    rearm_for_traits,
+    rebase_pending,
+)
 from transforms.flows.engine.entry.decision import drop_held, enter_by, try_enter
-from transforms.flows.engine.entry.launches import belongs, launch_id, repeated
+from transforms.flows.engine.entry.launches import is_member, launch_id, note_launch
 from transforms.flows.engine.entry.participants import enter_by_participant
-from transforms.flows.engine.flow_state import say_state
-from transforms.flows.engine.identity.erase import forget_mark
-from transforms.flows.engine.identity.user_commands import apart
+from transforms.flows.engine.flow_state import emit_flow_state
+from transforms.flows.engine.identity.erase import drop_tombstone
+from transforms.flows.engine.identity.user_commands import handle_user_command
 from transforms.flows.engine.lifecycle.migrate import migrate
 from transforms.flows.engine.lifecycle.pause import pause, resume
-from transforms.flows.engine.messages.inbound import claim, said
-from transforms.flows.engine.messages.plan import judge
-from transforms.flows.engine.messages.statuses import FINAL, cancel_flow, restay
-from transforms.flows.engine.profile.apply import apply, only_data
-from transforms.flows.engine.profile.audiences import compute, forget_audiences
+from transforms.flows.engine.messages.inbound import claim_message, message_facts
+from transforms.flows.engine.messages.plan import send_or_refuse
+from transforms.flows.engine.messages.statuses import FINAL, cancel_flow, refresh_holds
+from transforms.flows.engine.profile.apply import apply_signal, is_backfill
+from transforms.flows.engine.profile.audiences import forget_audiences, recompute
 from transforms.flows.engine.profile.goals import MOST_ENDED, count_goals, forget_ended
 from transforms.flows.engine.steps.advance import end, exit_conditions
-from transforms.flows.engine.steps.backfill import take_note
-from transforms.flows.engine.steps.call_results import over
+from transforms.flows.engine.steps.backfill import note_baseline
+from transforms.flows.engine.steps.call_results import on_due
 from transforms.flows.engine.steps.effects import end_promotions
-from transforms.flows.engine.steps.waits import look_again, react
-from transforms.flows.engine.timers import Owed, next_due
+from transforms.flows.engine.steps.waits import on_signal, recheck_conditions
+from transforms.flows.engine.timers import Due, next_due
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import (
     AudienceChange,
@@ -49,293 +55,298 @@ from transforms.flows.state.working import Session
 DEEPEST: Final = 16
 
 
-def fire_until(run: Run, until: int) -> None:
+def fire_until(ctx: Context, until: int) -> None:
     """Fire everything due at or before an instant, each at its own time (R1).
 
     Nothing more is due for nobody, of whom the mark was all that was left (R32).
     """
-    while run.state.absorbed >= 0 and (due := next_due(run.catalog, run.state, until)) is not None:
+    while (
+        ctx.state.control_applied >= 0
+        and (due := next_due(ctx.catalog, ctx.state, until)) is not None
+    ):
         t, what = due
-        _fire(run, t, what)
-        settle(run, t)
+        _fire(ctx, t, what)
+        settle(ctx, t)
 
 
-def _fire(run: Run, t: int, what: Owed) -> None:
+def _fire(ctx: Context, t: int, what: Due) -> None:
     match what:
         case str() as audience:
-            run.begin(f"{audience}@{t}", t)
-            del run.state.checks[audience]
-            compute(run, t, [a for a in run.era.audiences if a.name == audience])
+            ctx.begin(f"{audience}@{t}", t)
+            del ctx.state.audience_checks[audience]
+            recompute(ctx, t, [a for a in ctx.epoch.audiences if a.name == audience])
         case None:
-            run.begin(f"control@{t}", t)
-            effects = run.catalog.effects_at(t)
+            ctx.begin(f"control@{t}", t)
+            effects = ctx.catalog.effects_at(t)
             # Before all else, and once: what is pending has the numbers of the version before.
             for flow in dict.fromkeys(e.flow for e in effects if e.what == "publish"):
-                carry(run, run.era.by_number[flow or 0], t)
+                rebase_pending(ctx, ctx.epoch.by_number[flow or 0], t)
             for effect in effects:
-                absorb(run, effect, t)
-            run.state.absorbed = t
+                apply_effect(ctx, effect, t)
+            ctx.state.control_applied = t
         case Session() as session:
-            plan = run.plan_of(session)
-            run.begin(f"{session.id}@{t}", t)
-            run.causes = frozenset([session.id])
-            _fire_session(run, plan, session, t)
+            plan = ctx.plan_of(session)
+            ctx.begin(f"{session.id}@{t}", t)
+            ctx.causes = frozenset([session.id])
+            _fire_session(ctx, plan, session, t)
         case Communication() as sent:
-            plan = run.catalog.plans[sent.flow, sent.version]
-            run.begin(f"{sent.id}@{t}", t)
-            owner = next((s for s in run.state.sessions if s.id == sent.session), None)
-            judge(run, plan, plan.nodes[sent.step], sent, owner, t)
+            plan = ctx.catalog.plans[sent.flow, sent.version]
+            ctx.begin(f"{sent.id}@{t}", t)
+            owner = next((s for s in ctx.state.sessions if s.id == sent.session), None)
+            send_or_refuse(ctx, plan, plan.steps[sent.step], sent, owner, t)
         case Pending() as pending:
-            view = run.catalog.at(t).by_number[pending.flow]
-            start = view.plan.starts[pending.trigger]
-            run.begin(f"{view.plan.id}:{start.number}@{t}", t)
-            fire(run, view, start, t)
+            view = ctx.catalog.at(t).by_number[pending.flow]
+            start = view.plan.triggers[pending.trigger]
+            ctx.begin(f"{view.plan.id}:{start.number}@{t}", t)
+            fire_pending(ctx, view, start, t)
         case Identity():
-            forget_mark(run)
+            drop_tombstone(ctx)
         case _:
             assert_never(what)
 
 
-def _fire_session(run: Run, plan: Plan, session: Session, t: int) -> None:
-    end_promotions(run, plan, session, t)
+def _fire_session(ctx: Context, plan: Plan, session: Session, t: int) -> None:
+    end_promotions(ctx, plan, session, t)
     if session.due is not None and session.due <= t:
         # The exit rules come before the step (section 3): one may become true at this instant.
-        if not (plan.exit_conditions and exit_conditions(run, plan, session, t)):
-            over(run, plan, session, t)
-    elif session.check is not None and session.check <= t:
-        look_again(run, plan, session, t)
+        if not (plan.exit_conditions and exit_conditions(ctx, plan, session, t)):
+            on_due(ctx, plan, session, t)
+    elif session.recheck_at is not None and session.recheck_at <= t:
+        recheck_conditions(ctx, plan, session, t)
 
 
-def absorb(run: Run, effect: Effect, t: int) -> None:
+def apply_effect(ctx: Context, effect: Effect, t: int) -> None:
     """Let a control record act on this user, at its effective time."""
     match effect.what:
         case "stop":
-            for session in run.in_order():
+            for session in ctx.sessions_in_order():
                 if session.flow == effect.flow:
-                    end(run, run.plan_of(session), session, t, effect.reason, forced=True)
-            cancel_flow(run, effect.flow, effect.reason, t)
-            restay(run, t)
-            _disarm(run, effect)
+                    end(ctx, ctx.plan_of(session), session, t, effect.reason, forced=True)
+            cancel_flow(ctx, effect.flow, effect.reason, t)
+            refresh_holds(ctx, t)
+            _disarm(ctx, effect)
         case "migrate":
-            migrate(run, effect, t)
+            migrate(ctx, effect, t)
         case "pause":
-            pause(run, effect.flow, effect.reason, t)
+            pause(ctx, effect.flow, effect.reason, t)
         case "resume":
-            resume(run, effect.flow, effect.reason, t)
-            _arm(run, effect, t)
+            resume(ctx, effect.flow, effect.reason, t)
+            _arm(ctx, effect, t)
         case "drain":
-            _disarm(run, effect)
+            _disarm(ctx, effect)
         case "start" | "publish":
-            _arm(run, effect, t)
+            _arm(ctx, effect, t)
             if effect.what == "start":
-                _members(run, effect, t)
+                _members(ctx, effect, t)
         case "space":
-            forget_audiences(run, t)
-            compute(run, t, run.era.audiences)
-            drain_queue(run, t)
+            forget_audiences(ctx, t)
+            recompute(ctx, t, ctx.epoch.audiences)
+            drain_queue(ctx, t)
         case "other":
             pass
         case _:
             assert_never(effect.what)
 
 
-def _arm(run: Run, effect: Effect, t: int) -> None:
-    view = run.era.by_number[effect.flow or 0]
+def _arm(ctx: Context, effect: Effect, t: int) -> None:
+    view = ctx.epoch.by_number[effect.flow or 0]
     if view.status == "running":
         # A date of this very instant is still to fire: the record comes first (R1).
-        arm_all(run, view, t - 1)
+        arm_date_triggers(ctx, view, t - 1)
 
 
-def _disarm(run: Run, effect: Effect) -> None:
-    run.state.pending = [p for p in run.state.pending if p.flow != effect.flow]
+def _disarm(ctx: Context, effect: Effect) -> None:
+    ctx.state.pending = [p for p in ctx.state.pending if p.flow != effect.flow]
 
 
-def _members(run: Run, effect: Effect, t: int) -> None:
+def _members(ctx: Context, effect: Effect, t: int) -> None:
     """Enter who belongs to the predefined audience of a flow at its launch, once (R22)."""
-    view = run.era.by_number[effect.flow or 0]
-    for start in view.plan.starts:
-        if belongs(run, start):
-            launch = launch_id(run.space, view.plan.id, t)
-            reason = repeated(run, view.plan, launch)
+    view = ctx.epoch.by_number[effect.flow or 0]
+    for start in view.plan.triggers:
+        if is_member(ctx, start):
+            launch = launch_id(ctx.space, view.plan.id, t)
+            reason = note_launch(ctx, view.plan, launch)
             if reason is None:
-                try_enter(run, view, start, launch, {}, t)
+                try_enter(ctx, view, start, launch, {}, t)
             else:
-                run.reject(reason, t, view.plan.id)
+                ctx.emit_rejection(reason, t, view.plan.id)
             return
 
 
-def handle(run: Run, signal: Signal, own: int, t: int) -> None:
+def handle_signal(ctx: Context, signal: Signal, own: int, t: int) -> None:
     """Handle a signal whose due things have fired (steps 3 to 7)."""
-    run.begin(signal.id, t)  # type: ignore[union-attr]
-    unusual = run.state.identity is not None or type(signal) is not Event
-    if unusual and apart(run, signal, t):
+    ctx.begin(signal.id, t)  # type: ignore[union-attr]
+    unusual = ctx.state.identity is not None or type(signal) is not Event
+    if unusual and handle_user_command(ctx, signal, t):
         return
-    _one(run, Raised(signal, 0, applied=False), own, t)
-    settle(run, t, moved=not only_data(signal))
+    _one(ctx, Raised(signal, 0, applied=False), own, t)
+    settle(ctx, t, moved=not is_backfill(signal))
 
 
-def settle(run: Run, t: int, moved: bool = True) -> None:
+def settle(ctx: Context, t: int, moved: bool = True) -> None:
     """Handle what was raised, then say where the user stands."""
-    drain_queue(run, t)
-    if moved and run.era.watching:
-        _look_around(run, t)
-    if len(run.state.ended) > MOST_ENDED:
-        forget_ended(run, t)
-    if run.view.mismatches:
-        run.reject("type_mismatch", t, detail=str(run.view.mismatches))
-        run.view.mismatches = 0
-    if run.dirty:
-        run.dirty = False
-        say_state(run, t)
+    drain_queue(ctx, t)
+    if moved and ctx.epoch.has_state_readers:
+        _look_around(ctx, t)
+    if len(ctx.state.ended) > MOST_ENDED:
+        forget_ended(ctx, t)
+    if ctx.view.mismatches:
+        ctx.emit_rejection("type_mismatch", t, detail=str(ctx.view.mismatches))
+        ctx.view.mismatches = 0
+    if ctx.flow_state_changed:
+        ctx.flow_state_changed = False
+        emit_flow_state(ctx, t)
 
 
-def drain_queue(run: Run, t: int) -> None:
+def drain_queue(ctx: Context, t: int) -> None:
     """Handle raised signals first in, first out, at the same instant (step 7)."""
-    while run.queue:
-        raised = run.queue.popleft()
-        _remember(run, raised.signal, t)
+    while ctx.queue:
+        raised = ctx.queue.popleft()
+        _remember(ctx, raised.signal, t)
         if raised.depth > DEEPEST:
-            _too_deep(run, raised, t)
+            _too_deep(ctx, raised, t)
             continue
-        run.depth, run.causes, run.actor = raised.depth, raised.causes, raised.source
-        _one(run, raised, t, t)
-    run.depth, run.causes, run.actor = 0, NOBODY, ""
+        ctx.depth, ctx.causes, ctx.acting_session = raised.depth, raised.causes, raised.source
+        _one(ctx, raised, t, t)
+    ctx.depth, ctx.causes, ctx.acting_session = 0, NOBODY, ""
 
 
-def _look_around(run: Run, t: int) -> None:
+def _look_around(ctx: Context, t: int) -> None:
     """Judge what reads where the user stands, or what was sent, until nothing changes (R12).
 
     Only audiences and sessions that read such things; an unrelated event must not decide.
     """
     for _ in range(DEEPEST):
-        before = len(run.outputs)
-        compute(run, t, run.era.other)
-        for session in run.in_order():
-            plan = run.plan_of(session)
-            if plan.watches and session.ended is None:
-                end_promotions(run, plan, session, t)
-                look_again(run, plan, session, t)
-        drain_queue(run, t)
-        if len(run.outputs) == before:
+        before = len(ctx.outputs)
+        recompute(ctx, t, ctx.epoch.state_audiences)
+        for session in ctx.sessions_in_order():
+            plan = ctx.plan_of(session)
+            if plan.has_state_readers and session.ended is None:
+                end_promotions(ctx, plan, session, t)
+                recheck_conditions(ctx, plan, session, t)
+        drain_queue(ctx, t)
+        if len(ctx.outputs) == before:
             return
-    _dead_letter(run, t, "conditions that change each other")
+    _dead_letter(ctx, t, "conditions that change each other")
 
 
-def _remember(run: Run, signal: Signal, t: int) -> None:
+def _remember(ctx: Context, signal: Signal, t: int) -> None:
     """Remember a raised signal's id, so that its echo from outside changes nothing (R5)."""
-    state = run.state
+    state = ctx.state
     if type(signal) is not Time:
         known = short(signal.id)
-        state.memory, state.dropped = remember(state.memory, known, t, state.clock, state.dropped)
+        state.seen_ids, state.seen_floor = remember(
+            state.seen_ids, known, t, state.clock, state.seen_floor
+        )
 
 
-def _dead_letter(run: Run, t: int, detail: str) -> None:
-    name, reason = run.other_id(), "cascade_too_deep"
-    run.outputs.append(
-        out.DeadLetter(id=name, user=run.user, at=t, reason=reason, cause=run.cause, detail=detail)
+def _dead_letter(ctx: Context, t: int, detail: str) -> None:
+    name, reason = ctx.next_output_id(), "cascade_too_deep"
+    ctx.outputs.append(
+        out.DeadLetter(id=name, user=ctx.user, at=t, reason=reason, cause=ctx.cause, detail=detail)
     )
 
 
-def _too_deep(run: Run, raised: Raised, t: int) -> None:
+def _too_deep(ctx: Context, raised: Raised, t: int) -> None:
     """End the session that raised a signal too deep in a cascade; the signal is dropped."""
-    _dead_letter(run, t, str(raised.signal.__struct_config__.tag))
-    for session in run.in_order():
+    _dead_letter(ctx, t, str(raised.signal.__struct_config__.tag))
+    for session in ctx.sessions_in_order():
         if session.id == raised.source:
-            end(run, run.plan_of(session), session, t, "cascade_too_deep", forced=True)
+            end(ctx, ctx.plan_of(session), session, t, "cascade_too_deep", forced=True)
 
 
-def _one(run: Run, raised: Raised, own: int, t: int) -> None:
+def _one(ctx: Context, raised: Raised, own: int, t: int) -> None:
     signal = raised.signal
-    _listen(run, signal, own)
-    changed = raised.changed if raised.applied else apply(run, raised, own, t)
+    _listen(ctx, signal, own)
+    changed = raised.changed if raised.applied else apply_signal(ctx, raised, own, t)
     if raised.applied and type(signal) is CommunicationUpdate:
-        run.told = signal.data | {"ended": signal.status in FINAL}
-    if run.fresh:
-        run.fresh = False
-        compute(run, t, run.era.audiences)
-    if only_data(signal):
-        _load(run, signal, changed or {}, t)
+        ctx.status_facts = signal.data | {"ended": signal.status in FINAL}
+    if ctx.is_new_user:
+        ctx.is_new_user = False
+        recompute(ctx, t, ctx.epoch.audiences)
+    if is_backfill(signal):
+        _load(ctx, signal, changed or {}, t)
         return
     if changed is None:
         return
-    live = run.in_order()
+    live = ctx.sessions_in_order()
     claimed = None
     if type(signal) is not Event:  # the usual case is asked nothing else
-        run.claimer = raised.claimer
+        ctx.inbound_owner = raised.claimer
         if type(signal) is Inbound:
-            claimed = claim(run, signal, live, t)
-    stubs = list(run.state.ended)
+            claimed = claim_message(ctx, signal, live, t)
+    stubs = list(ctx.state.ended)
     for session in live:
         if session.promotions:
-            end_promotions(run, run.plan_of(session), session, t)
+            end_promotions(ctx, ctx.plan_of(session), session, t)
         if session.ended is not None:
             continue
         causes = raised.causes
-        run.causes = causes | {session.id} if causes else frozenset((session.id,))
-        plan = run.plan_of(session)
-        if _sees(run, session, raised):
-            react(run, plan, session, signal, t)
+        ctx.causes = causes | {session.id} if causes else frozenset((session.id,))
+        plan = ctx.plan_of(session)
+        if _sees(ctx, session, raised):
+            on_signal(ctx, plan, session, signal, t)
         else:
-            look_again(run, plan, session, t)
-    run.causes = raised.causes
+            recheck_conditions(ctx, plan, session, t)
+    ctx.causes = raised.causes
     if type(signal) is Event:
-        if signal.name in run.catalog.goals and (live or stubs):
-            count_goals(run, signal, [s for s in (*live, *stubs) if _sees(run, s, raised)], t)
-        forget_ended(run, t)
-        enter_by(run, signal, changed, t, raised.flow)
+        if signal.name in ctx.catalog.goals and (live or stubs):
+            count_goals(ctx, signal, [s for s in (*live, *stubs) if _sees(ctx, s, raised)], t)
+        forget_ended(ctx, t)
+        enter_by(ctx, signal, changed, t, raised.flow)
         return
-    _follow(run, signal, changed, t)
+    _follow(ctx, signal, changed, t)
     if type(signal) is Enter and signal.operation is not None:
-        enter_by_participant(run, signal, changed, t, raised.flow)
+        enter_by_participant(ctx, signal, changed, t, raised.flow)
     else:
-        enter_by(run, signal, changed, t, raised.flow)
+        enter_by(ctx, signal, changed, t, raised.flow)
     if type(signal) is Inbound:
         if claimed is not None:
-            try_enter(run, *claimed, signal.id, said(signal), t)
-        run.claimed, run.message = -1, {}
-    run.claimer = ""
+            try_enter(ctx, *claimed, signal.id, message_facts(signal), t)
+        ctx.inbound_case, ctx.inbound_message = -1, {}
+    ctx.inbound_owner = ""
 
 
-def _follow(run: Run, signal: Signal, changed: Data, t: int) -> None:
+def _follow(ctx: Context, signal: Signal, changed: Data, t: int) -> None:
     """Let dates to come and other audiences follow what has changed."""
     if changed:
-        arm_changed(run, changed, t)
+        rearm_for_traits(ctx, changed, t)
     if isinstance(signal, AudienceChange):
-        arm_members(run, signal.audience, t)
+        rearm_for_audience(ctx, signal.audience, t)
         name = signal.audience
-        compute(run, t, [a for a in run.era.audiences if name in a.reads.audiences])
+        recompute(ctx, t, [a for a in ctx.epoch.audiences if name in a.reads.audiences])
 
 
-def _load(run: Run, signal: Signal, changed: Data, t: int) -> None:
+def _load(ctx: Context, signal: Signal, changed: Data, t: int) -> None:
     """Take in history: what it raised is history too."""
-    _follow(run, signal, changed, t)
-    drop_held(run, changed)
-    as_history(run)
-    take_note(run, t)
+    _follow(ctx, signal, changed, t)
+    drop_held(ctx, changed)
+    mark_as_backfill(ctx)
+    note_baseline(ctx, t)
 
 
-def as_history(run: Run, kept: int = 0) -> None:
+def mark_as_backfill(ctx: Context, kept: int = 0) -> None:
     """Let what was raised be history too, but for the first that are ``kept`` (R10)."""
-    for place, raised in enumerate(list(run.queue)):
+    for place, raised in enumerate(list(ctx.queue)):
         if place < kept:
-            run.queue.append(raised)
+            ctx.queue.append(raised)
         elif not isinstance(raised.signal, Time):
             loaded = msgspec.structs.replace(raised.signal, bypass=True)
-            run.queue.append(msgspec.structs.replace(raised, signal=loaded))
-        run.queue.popleft()
+            ctx.queue.append(msgspec.structs.replace(raised, signal=loaded))
+        ctx.queue.popleft()
 
 
-def _sees(run: Run, session: Session, raised: Raised) -> bool:
+def _sees(ctx: Context, session: Session, raised: Raised) -> bool:
     """Tell whether a session sees a signal: none that it or its ancestors caused (R11)."""
     if not raised.causes:
         return True
     return session.id not in raised.causes and raised.causes.isdisjoint(
-        run.ancestors.get(session.id, frozenset())
+        ctx.ancestors.get(session.id, frozenset())
     )
 
 
-def _listen(run: Run, signal: Signal, own: int) -> None:
-    view = run.view
+def _listen(ctx: Context, signal: Signal, own: int) -> None:
+    view = ctx.view
     if type(signal) is Event:
         view.event, view.event_name, view.event_time = signal.properties, signal.name, own
         return

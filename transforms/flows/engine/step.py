@@ -14,21 +14,26 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from transforms.flows.catalog.epochs import NEVER, Catalog, Effect
-from transforms.flows.engine.context import Run
-from transforms.flows.engine.identity.erase import afresh, refused
-from transforms.flows.engine.identity.handover import arrived, opened, released, tie
+from transforms.flows.engine.context import Context
+from transforms.flows.engine.identity.erase import refused_by_tombstone, restart_from_tombstone
+from transforms.flows.engine.identity.handover import (
+    accept_handover,
+    record_merge,
+    release_held,
+    unwrap,
+)
 from transforms.flows.engine.identity.merge import merge
 from transforms.flows.engine.signal_order import (
-    absorb,
-    as_history,
+    apply_effect,
     drain_queue,
     fire_until,
-    handle,
+    handle_signal,
+    mark_as_backfill,
     settle,
 )
-from transforms.flows.engine.steps.backfill import take_note
+from transforms.flows.engine.steps.backfill import note_baseline
 from transforms.flows.engine.steps.calls import Answer
-from transforms.flows.engine.timers import soonest
+from transforms.flows.engine.timers import earliest_due
 from transforms.flows.protocol.outputs import AnyOutput, Behind, Done
 from transforms.flows.protocol.signals import (
     Command,
@@ -44,7 +49,7 @@ from transforms.flows.state.dedupe import forgotten, remember, seen
 from transforms.flows.state.ids import short
 from transforms.flows.state.working import State
 
-__all__ = ["Answer", "Behind", "Done", "advance", "decided", "fold", "step", "unheard"]
+__all__ = ["Answer", "Behind", "Done", "advance", "fold", "fold_outputs", "is_unused", "step"]
 
 
 def step(
@@ -64,60 +69,60 @@ def fold(
 
     If the control log is not complete for one of them, nothing of all is done.
     """
-    run = _run(catalog, state, signals, answer)
-    if run is None:
+    ctx = _run(catalog, state, signals, answer)
+    if ctx is None:
         return Done(state, (), _wake(state))
-    if isinstance(run, Behind):
-        return run
-    untouched = run.state.clock < 0 and run.state.identity is None
+    if isinstance(ctx, Behind):
+        return ctx
+    untouched = ctx.state.clock < 0 and ctx.state.identity is None
     return Done(
-        None if untouched else encode(run.state),
-        tuple(run.outputs),
-        None if untouched else soonest(run.state),
+        None if untouched else encode(ctx.state),
+        tuple(ctx.outputs),
+        None if untouched else earliest_due(ctx.state),
     )
 
 
-def decided(
+def fold_outputs(
     catalog: Catalog, signals: Iterable[Signal], answer: Answer | None = None
 ) -> tuple[AnyOutput, ...] | Behind:
     """Give what a new user's signals bring about, where nothing follows them: the end of a replay."""
-    run = _run(catalog, None, signals, answer)
-    if run is None or isinstance(run, Behind):
-        return run or ()
-    return tuple(run.outputs)
+    ctx = _run(catalog, None, signals, answer)
+    if ctx is None or isinstance(ctx, Behind):
+        return ctx or ()
+    return tuple(ctx.outputs)
 
 
 def _run(
     catalog: Catalog, state: bytes | None, signals: Iterable[Signal], answer: Answer | None
-) -> Run | Behind | None:
+) -> Context | Behind | None:
     """Take signals in; give the run that holds what they did, or None where nobody was touched."""
-    run: Run | None = None
+    ctx: Context | None = None
     for signal in signals:
-        if state is None and run is None and _asks(signal):
+        if state is None and ctx is None and _asks(signal):
             continue
-        if unheard(catalog, signal):
+        if is_unused(catalog, signal):
             _, at = _times(catalog, signal)
             if catalog.complete_until < at:
                 return Behind(at)
             continue
-        run = run or _open(catalog, state, signal, answer)
-        until = advance(run, signal)
+        ctx = ctx or _open(catalog, state, signal, answer)
+        until = advance(ctx, signal)
         if until is not None:
             return Behind(until)
-    if run is not None:
-        run.close()
-    return run
+    if ctx is not None:
+        ctx.close()
+    return ctx
 
 
 def _wake(state: bytes | None) -> int | None:
-    return soonest(decode(state)) if state is not None else None
+    return earliest_due(decode(state)) if state is not None else None
 
 
-def unheard(catalog: Catalog, signal: Signal) -> bool:
+def is_unused(catalog: Catalog, signal: Signal) -> bool:
     """Tell whether no definition reads an event's name, or any message: no signal then (R5)."""
     if isinstance(signal, Event):
-        return signal.name not in catalog.heard and catalog.hears_all == NEVER
-    return isinstance(signal, Inbound) and _unread(signal) and catalog.listens == NEVER
+        return signal.name not in catalog.events_read_since and catalog.all_events_since == NEVER
+    return isinstance(signal, Inbound) and _unread(signal) and catalog.inbound_since == NEVER
 
 
 def _unread(signal: Inbound) -> bool:
@@ -132,28 +137,28 @@ def _asks(signal: Signal) -> bool:
     return isinstance(signal, Time) or (isinstance(signal, Command) and signal.what == "wake")
 
 
-def _open(catalog: Catalog, state: bytes | None, signal: Signal, answer: Answer | None) -> Run:
-    opened = State(clock=-1, absorbed=-1) if state is None else decode(state)
-    return Run(catalog, signal.user, opened, answer)
+def _open(catalog: Catalog, state: bytes | None, signal: Signal, answer: Answer | None) -> Context:
+    unwrap = State(clock=-1, absorbed=-1) if state is None else decode(state)
+    return Context(catalog, signal.user, unwrap, answer)
 
 
-def advance(run: Run, signal: Signal) -> int | None:
+def advance(ctx: Context, signal: Signal) -> int | None:
     """Take one signal into an open run; return the instant the log must reach, if it is behind."""
     if isinstance(signal, Event):  # the usual case: it is asked nothing else
-        return _take(run, signal)
+        return _take(ctx, signal)
     if isinstance(signal, Time):
-        return _fire(run, signal.at)
+        return _fire(ctx, signal.at)
     if isinstance(signal, Command) and signal.what == "wake":
-        return _fire(run, signal.time)
-    return _take(run, signal)
+        return _fire(ctx, signal.time)
+    return _take(ctx, signal)
 
 
-def _fire(run: Run, until: int) -> int | None:
-    if run.state.clock < 0:
+def _fire(ctx: Context, until: int) -> int | None:
+    if ctx.state.clock < 0:
         return None
-    if run.catalog.complete_until < until:
+    if ctx.catalog.complete_until < until:
         return until
-    fire_until(run, until)
+    fire_until(ctx, until)
     return None
 
 
@@ -168,7 +173,7 @@ def _times(catalog: Catalog, signal: Signal) -> tuple[int, int]:
     return own, max(own, received - catalog.at(own).space.slack)
 
 
-def _take(run: Run, signal: Signal) -> int | None:
+def _take(ctx: Context, signal: Signal) -> int | None:
     """Take in what has happened: nothing for a duplicate (R5), else what is due by then first (R1).
 
     A duplicate fires nothing: its receipt may be later than the first one's, and a signal that
@@ -176,89 +181,89 @@ def _take(run: Run, signal: Signal) -> int | None:
     """
     if TYPE_CHECKING:
         assert not isinstance(signal, Time)
-    state, catalog = run.state, run.catalog
+    state, catalog = ctx.state, ctx.catalog
     own, at = _times(catalog, signal)
     t = max(at, state.clock)
     if catalog.complete_until < t:
         return t
     if isinstance(signal, Event):
-        if catalog.heard.get(signal.name, NEVER) > at < catalog.hears_all:
+        if catalog.events_read_since.get(signal.name, NEVER) > at < catalog.all_events_since:
             return None
     elif isinstance(signal, Inbound):
-        if _unread(signal) and catalog.listens > at:
+        if _unread(signal) and catalog.inbound_since > at:
             return None
     elif isinstance(signal, Forwarded):
-        return _take_forwarded(run, signal, t)
+        return _take_forwarded(ctx, signal, t)
     elif isinstance(signal, Handover):
-        return _take_over(run, signal, 0, own, t)
+        return _take_over(ctx, signal, 0, own, t)
     known = short(signal.id)
-    if seen(state.memory, known):
+    if seen(state.seen_ids, known):
         return None
-    if state.absorbed >= 0:
-        fire_until(run, t)
-    if run.state.identity is not None and refused(run, signal, own, t):
+    if state.control_applied >= 0:
+        fire_until(ctx, t)
+    if ctx.state.identity is not None and refused_by_tombstone(ctx, signal, own, t):
         return None
-    state = run.state
-    _begin(run, t)
-    edge = forgotten(state.clock, state.dropped) if state.clock >= 0 else -1
+    state = ctx.state
+    _begin(ctx, t)
+    edge = forgotten(state.clock, state.seen_floor) if state.clock >= 0 else -1
     if own <= edge and not signal.backfill:
         state.clock = t
-        run.begin(signal.id, t, f"{signal.id}@{t}")
-        run.reject("too_old", t)
+        ctx.begin(signal.id, t, f"{signal.id}@{t}")
+        ctx.emit_rejection("too_old", t)
         return None
     if state.identity is not None:
-        afresh(run)
-        _begin(run, t)
-        state = run.state
-    state.memory, state.dropped = remember(state.memory, known, own, t, state.dropped)
+        restart_from_tombstone(ctx)
+        _begin(ctx, t)
+        state = ctx.state
+    state.seen_ids, state.seen_floor = remember(state.seen_ids, known, own, t, state.seen_floor)
     state.clock = t
-    handle(run, signal, own, t)
-    run.fresh = False
+    handle_signal(ctx, signal, own, t)
+    ctx.is_new_user = False
     if own < signal.time:
-        run.reject("future_time", t)
+        ctx.emit_rejection("future_time", t)
     return None
 
 
-def _begin(run: Run, t: int) -> None:
+def _begin(ctx: Context, t: int) -> None:
     """Begin a state that is new: what was before the present era does not concern it."""
-    if run.state.absorbed < 0:
-        run.state.absorbed, run.fresh = min(run.catalog.at(t).since, t), True
+    if ctx.state.control_applied < 0:
+        ctx.state.control_applied, ctx.is_new_user = min(ctx.catalog.at(t).since, t), True
 
 
-def _take_forwarded(run: Run, given: Forwarded, t: int) -> int | None:
+def _take_forwarded(ctx: Context, given: Forwarded, t: int) -> int | None:
     """Take what another key passed on, once what it waits for is merged (R8)."""
-    signal = opened(run, given, t)
-    if signal is None or unheard(run.catalog, signal):
+    signal = unwrap(ctx, given, t)
+    if signal is None or is_unused(ctx.catalog, signal):
         return None
     if isinstance(signal, Handover):
-        return _take_over(run, signal, given.hops, min(signal.time, given.time), t)
-    return _take(run, signal)
+        return _take_over(ctx, signal, given.hops, min(signal.time, given.time), t)
+    return _take(ctx, signal)
 
 
-def _take_over(run: Run, given: Handover, hops: int, own: int, t: int) -> int | None:
+def _take_over(ctx: Context, given: Handover, hops: int, own: int, t: int) -> int | None:
     """Merge another key's state once, then take what waited for it (R8)."""
-    if run.state.absorbed >= 0:
-        fire_until(run, t)
-    theirs = arrived(run, given, hops, own, t)
+    if ctx.state.control_applied >= 0:
+        fire_until(ctx, t)
+    theirs = accept_handover(ctx, given, hops, own, t)
     if theirs is not None:
-        _begin(run, t)
-        run.state.clock = t
-        run.fresh = False  # all audiences are judged once the two are one
-        decisions = merge(run, theirs, given, t, _concern)
-        tie(run, given, theirs, t)
+        _begin(ctx, t)
+        ctx.state.clock = t
+        ctx.is_new_user = False  # all audiences are judged once the two are one
+        decisions = merge(ctx, theirs, given, t, _concern)
+        record_merge(ctx, given, theirs, t)
         if given.bypass:
-            as_history(run, decisions)
-            take_note(run, t)
-        settle(run, t, moved=not given.bypass)
-    for held in released(run):
-        until = _take(run, held)
+            mark_as_backfill(ctx, decisions)
+            note_baseline(ctx, t)
+        settle(ctx, t, moved=not given.bypass)
+    for held in release_held(ctx):
+        until = _take(ctx, held)
         if until is not None:
             return until
     return None
 
 
-def _concern(run: Run, effects: list[Effect], t: int) -> None:
+def _concern(ctx: Context, effects: list[Effect], t: int) -> None:
     """Let control records of one instant act, and then what they raised (R1)."""
     for effect in effects:
-        absorb(run, effect, t)
-    drain_queue(run, t)
+        apply_effect(ctx, effect, t)
+    drain_queue(ctx, t)

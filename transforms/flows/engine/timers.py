@@ -14,23 +14,23 @@ FLOW: Final = 2
 LAST: Final = 1 << 62
 
 
-Owed = Session | Communication | Pending | Identity | str | None
+Due = Session | Communication | Pending | Identity | str | None
 """What is due: None for a control record, a text for a computed audience."""
 
 Order = tuple[int, int, int, str, int]
 """Sorts what is due at one instant; the numbers in ids sort as numbers."""
 
 
-def soonest(state: State) -> int | None:
+def earliest_due(state: State) -> int | None:
     """Return the earliest instant at which something of this user is due, control aside."""
     at, found = _first(state, LAST - 1)
     return at if found else None
 
 
-def next_due(catalog: Catalog, state: State, until: int) -> tuple[int, Owed] | None:
+def next_due(catalog: Catalog, state: State, until: int) -> tuple[int, Due] | None:
     """Return when the first thing is due at or before ``until``, and what, in the order of R1."""
     at, found = _first(state, until)
-    effect = catalog.next_effect(state.absorbed, until)
+    effect = catalog.next_effect(state.control_applied, until)
     if effect is not None and (effect.at <= at or not found):
         return effect.at, None
     if len(found) < 2:
@@ -39,23 +39,23 @@ def next_due(catalog: Catalog, state: State, until: int) -> tuple[int, Owed] | N
     return at, min(found, key=lambda due: _order(flows, due))
 
 
-def _first(state: State, until: int) -> tuple[int, list[Owed]]:
+def _first(state: State, until: int) -> tuple[int, list[Due]]:
     """Return the earliest instant up to ``until`` at which things are due, and all of these."""
     at = until
-    found: list[Owed] = []
+    found: list[Due] = []
     for session in state.sessions:
         due = _due_of(session)
         if due <= at:
             at, found = due, [*found, session] if due == at else [session]
     for sent in state.communications:
         planned = sent.due
-        if planned is not None and planned <= at and not sent.stays:
+        if planned is not None and planned <= at and not sent.on_hold:
             at, found = planned, [*found, sent] if planned == at else [sent]
     for pending in state.pending:
         fires = pending.due
         if fires is not None and fires <= at:
             at, found = fires, [*found, pending] if fires == at else [pending]
-    for audience, check in state.checks.items():
+    for audience, check in state.audience_checks.items():
         if check <= at:
             at, found = check, [*found, audience] if check == at else [audience]
     identity = state.identity
@@ -67,16 +67,16 @@ def _first(state: State, until: int) -> tuple[int, list[Owed]]:
 
 def _due_of(session: Session) -> int:
     """Return when a session is due: its wait, its conditions, or what it shows; else LAST."""
-    due, check = session.due, session.check
+    due, check = session.due, session.recheck_at
     first = LAST if due is None else due
     if check is not None and check < first:
         first = check
     for shown in session.promotions:
-        first = min(first, shown.until or LAST, shown.check or LAST)
+        first = min(first, shown.until or LAST, shown.recheck_at or LAST)
     return first
 
 
-def _order(flows: dict[int, FlowView], due: Owed) -> Order:
+def _order(flows: dict[int, FlowView], due: Due) -> Order:
     match due:
         case Session():
             return FLOW, -flows[due.flow].priority, due.started, due.id, 0

@@ -51,9 +51,9 @@ def _spare(state: State) -> int:
         or state.suppressed
     ):
         return 0
-    if state.past or state.pending or state.checks or state.ended:
+    if state.sent_archive or state.pending or state.audience_checks or state.ended:
         return 4
-    if state.communications or state.sends or state.series or state.audiences:
+    if state.communications or state.cap_sends or state.series or state.audiences:
         return 8
     return 12 if state.consent or state.tags else 14
 

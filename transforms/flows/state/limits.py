@@ -22,7 +22,7 @@ PLANNED: Final = 100
 
 def fits(state: State, more: int) -> bool:
     """Tell whether ``more`` bytes of data can be held; a little always, where there is little."""
-    parts = len(state.sessions) + len(state.communications) + len(state.past)
+    parts = len(state.sessions) + len(state.communications) + len(state.sent_archive)
     if more <= SMALL and parts + len(state.participants) <= FEW:
         return True
     held = [
@@ -31,7 +31,7 @@ def fits(state: State, more: int) -> bool:
     held += [part for sent in state.communications for part in (sent.data, sent.facts)]
     held += [pending.data for pending in state.pending]
     held += [participant.data for participant in state.participants.values()]
-    shelved = sum(encoded_size(past.packed) for past in state.past)
+    shelved = sum(encoded_size(past.packed) for past in state.sent_archive)
     return more + shelved + sum(encoded_size(data) for data in held if data) <= TOGETHER
 
 

@@ -18,9 +18,9 @@ KEPT: Final = 100
 _unpack: Final = msgspec.msgpack.Decoder(Communication).decode
 
 
-def shelve(state: State, sent: Communication, t: int) -> None:
+def archive(state: State, sent: Communication, t: int) -> None:
     """Put a message on the shelf, and drop what is too old or too much."""
-    past = state.past
+    past = state.sent_archive
     # As it is: whoever encodes the state packs it, and the end of a replay encodes none.
     past.append(Past(sent.changed, cast(msgspec.Raw, sent)))
     edge = t - MONTH
@@ -28,28 +28,28 @@ def shelve(state: State, sent: Communication, t: int) -> None:
         del past[0]
 
 
-def look_through(state: State) -> list[Communication]:
+def archived(state: State) -> list[Communication]:
     """Read all messages on the shelf; they stay there."""
-    return [_unpacked(past) for past in state.past]
+    return [_unpacked(past) for past in state.sent_archive]
 
 
-def put_back(state: State, sent: Communication) -> None:
+def replace(state: State, sent: Communication) -> None:
     """Write a message anew in its place on the shelf."""
-    for place, past in enumerate(state.past):
+    for place, past in enumerate(state.sent_archive):
         if _unpacked(past).id == sent.id:
-            state.past[place] = Past(past.changed, cast(msgspec.Raw, sent))
+            state.sent_archive[place] = Past(past.changed, cast(msgspec.Raw, sent))
 
 
-def take_down(state: State, name: str) -> Communication | None:
+def pop(state: State, name: str) -> Communication | None:
     """Take the message of an id from the shelf; whoever does puts it back."""
     sought = name.encode()
-    for place, past in enumerate(state.past):
+    for place, past in enumerate(state.sent_archive):
         packed: Any = past.packed
         if type(packed) is msgspec.Raw and sought not in bytes(packed):
             continue  # without opening it
         found = _unpacked(past)
         if found.id == name:
-            del state.past[place]
+            del state.sent_archive[place]
             return found
     return None
 

@@ -38,13 +38,13 @@ class Series(Part, array_like=True, gc=False):
 
 
 class Promotion(Part, array_like=True, gc=False):
-    """What a slot shows, and until when; ``check`` is when its condition may change by time."""
+    """What a slot shows, and until when; ``recheck_at`` is when its condition may change by time."""
 
     step: int
     slot: str
     shows: str
     until: int | None = None
-    check: int | None = None
+    recheck_at: int | None = None
 
 
 class Halt(Part, array_like=True, gc=False):
@@ -67,14 +67,14 @@ class Halt(Part, array_like=True, gc=False):
 class StoredSession(Part, array_like=True, gc=False):
     """One session of a flow (B3).
 
-    ``due`` is when the current wait ends, ``check`` when a condition of it may change
+    ``due`` is when the current wait ends, ``recheck_at`` when a condition of it may change
     by time alone (R18). ``count`` numbers the outputs (R30). ``visits`` counts arrivals by
     step, ``variants`` holds the drawn branch by split, ``sent`` the newest communication
-    by send step, ``happened`` the cases of a ranked wait, ``true`` the exit conditions
+    by send step, ``matched_cases`` the cases of a ranked wait, ``exit_true`` the exit conditions
     that hold. After the end ``ended`` is set, and the session is a stub for its goals (R24).
     ``halt`` is set while it is paused or held. ``message`` is what the user sent to it last.
-    ``ends`` is set in a wait within a visit: when its time is over. ``call`` is the number of the
-    call whose answer it waits for, 0 for none. ``loaded`` holds the conditions of the wait that
+    ``visit_deadline`` is set in a wait within a visit: when its time is over. ``awaiting_call`` is the number of the
+    call whose answer it waits for, 0 for none. ``baseline`` holds the conditions of the wait that
     are true by loaded history (R10).
     """
 
@@ -86,7 +86,7 @@ class StoredSession(Part, array_like=True, gc=False):
     step: int
     since: int
     due: int | None = None
-    check: int | None = None
+    recheck_at: int | None = None
     count: int = 0
     silent: bool = False
     entry: Data = {}
@@ -94,23 +94,23 @@ class StoredSession(Part, array_like=True, gc=False):
     visits: dict[int, int] = {}
     variants: dict[int, int] = {}
     sent: dict[int, str] = {}
-    happened: list[int] = []
-    true: list[int] = []
+    matched_cases: list[int] = []
+    exit_true: list[int] = []
     goals: list[str] = []
     promotions: list[Promotion] = []
     ended: int | None = None
     halt: Halt | None = None
     message: Data | None = None
-    ends: int | None = None
-    call: int = 0
-    loaded: list[int] | None = None
+    visit_deadline: int | None = None
+    awaiting_call: int = 0
+    baseline: list[int] | None = None
 
 
 class Communication(Part, array_like=True, gc=False):
     """A communication: planned, or what its newest status is (R14).
 
     ``data`` is what was captured when it was planned; ``due`` is set while it is planned,
-    ``stays`` while it is not judged although it may be due: its flow is paused, or its session held.
+    ``on_hold`` while it is not judged although it may be due: its flow is paused, or its session held.
     ``key`` is that of the session, while it is planned.
     """
 
@@ -128,7 +128,7 @@ class Communication(Part, array_like=True, gc=False):
     silent: bool = False
     data: Data = {}
     facts: Data = {}
-    stays: bool = False
+    on_hold: bool = False
     key: str = ""
 
 
@@ -219,33 +219,33 @@ class Identity(Part, array_like=True, gc=False):
 class StoredState(Part, array_like=True, gc=False):
     """One user. What most users have comes first: empty fields at the end take no room.
 
-    ``clock`` is the time of the last thing handled, ``absorbed`` the effective time of the
-    last control record taken in, ``memory`` the ids seen, ``dropped`` the newest own time of
+    ``clock`` is the time of the last thing handled, ``control_applied`` the effective time of the
+    last control record taken in, ``seen_ids`` the ids seen, ``seen_floor`` the newest own time of
     an id dropped for lack of room (R5). ``sequence`` numbers the flow states sent out (R31).
     ``suppressed`` are the flows that a command keeps the user out of, -1 for all.
-    ``presence`` is kept where something reads visits. ``participants`` are by campaign. ``ages``
+    ``presence`` is kept where something reads visits. ``participants`` are by campaign. ``trait_ages``
     say when each trait was told last. ``identity`` is set where other keys are, or were, the same user.
     """
 
     clock: int
-    absorbed: int
+    control_applied: int
     sequence: int = 0
-    dropped: int = 0
-    memory: bytes = b""
+    seen_floor: int = 0
+    seen_ids: bytes = b""
     traits: Data = {}
-    ages: bytes = b""
+    trait_ages: bytes = b""
     histories: dict[int, History] = {}
     sessions: list[StoredSession] = []
     tags: list[str] = []
     consent: dict[str, bool] = {}
     audiences: dict[str, int] = {}
     series: dict[str, Series] = {}
-    sends: list[Sent] = []
+    cap_sends: list[Sent] = []
     communications: list[Communication] = []
     ended: list[StoredSession] = []
-    checks: dict[str, int] = {}
+    audience_checks: dict[str, int] = {}
     pending: list[Pending] = []
-    past: list[Past] = []
+    sent_archive: list[Past] = []
     suppressed: list[int] = []
     presence: Presence | None = None
     participants: dict[str, Participant] = {}

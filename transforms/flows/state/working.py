@@ -31,31 +31,31 @@ class Session:
     """One session of a flow (B3): the fields are those of ``StoredSession``."""
 
     __slots__ = (
-        "call",
-        "check",
+        "awaiting_call",
+        "baseline",
         "count",
         "due",
         "ended",
-        "ends",
         "entry",
+        "exit_true",
         "flow",
         "goals",
         "halt",
-        "happened",
         "id",
         "key",
-        "loaded",
+        "matched_cases",
         "message",
         "promotions",
+        "recheck_at",
         "sent",
         "silent",
         "since",
         "started",
         "step",
-        "true",
         "variables",
         "variants",
         "version",
+        "visit_deadline",
         "visits",
     )
 
@@ -79,7 +79,7 @@ class Session:
         self.step = step
         self.since = since
         self.due: int | None = None
-        self.check: int | None = None
+        self.recheck_at: int | None = None
         self.count: int = 0
         self.silent = silent
         self.entry: Data = {} if entry is None else entry
@@ -87,16 +87,16 @@ class Session:
         self.visits: dict[int, int] = {}
         self.variants: dict[int, int] = {}
         self.sent: dict[int, str] = {}
-        self.happened: list[int] = []
-        self.true: list[int] = []
+        self.matched_cases: list[int] = []
+        self.exit_true: list[int] = []
         self.goals: list[str] = []
         self.promotions: list[Promotion] = []
         self.ended: int | None = None
         self.halt: Halt | None = None
         self.message: Data | None = None
-        self.ends: int | None = None
-        self.call: int = 0
-        self.loaded: list[int] | None = None
+        self.visit_deadline: int | None = None
+        self.awaiting_call: int = 0
+        self.baseline: list[int] | None = None
 
 
 @final
@@ -104,28 +104,28 @@ class State:
     """One user: the fields are those of ``StoredState``."""
 
     __slots__ = (
-        "absorbed",
-        "ages",
+        "audience_checks",
         "audiences",
-        "checks",
+        "cap_sends",
         "clock",
         "communications",
         "consent",
-        "dropped",
+        "control_applied",
         "ended",
         "histories",
         "identity",
-        "memory",
         "participants",
-        "past",
         "pending",
         "presence",
-        "sends",
+        "seen_floor",
+        "seen_ids",
+        "sent_archive",
         "sequence",
         "series",
         "sessions",
         "suppressed",
         "tags",
+        "trait_ages",
         "traits",
     )
 
@@ -139,24 +139,24 @@ class State:
         identity: Identity | None = None,
     ) -> None:
         self.clock = clock
-        self.absorbed = absorbed
+        self.control_applied = absorbed
         self.sequence = sequence
-        self.dropped = dropped
-        self.memory = memory
+        self.seen_floor = dropped
+        self.seen_ids = memory
         self.traits: Data = {}
-        self.ages: bytes = b""
+        self.trait_ages: bytes = b""
         self.histories: dict[int, History] = {}
         self.sessions: list[Session] = []
         self.tags: list[str] = []
         self.consent: dict[str, bool] = {}
         self.audiences: dict[str, int] = {}
         self.series: dict[str, Series] = {}
-        self.sends: list[Sent] = []
+        self.cap_sends: list[Sent] = []
         self.communications: list[Communication] = []
         self.ended: list[Session] = []
-        self.checks: dict[str, int] = {}
+        self.audience_checks: dict[str, int] = {}
         self.pending: list[Pending] = []
-        self.past: list[Past] = []
+        self.sent_archive: list[Past] = []
         self.suppressed: list[int] = []
         self.presence: Presence | None = None
         self.participants: dict[str, Participant] = {}
@@ -165,24 +165,24 @@ class State:
 
 def opened(stored: StoredState) -> State:
     """Make the working copy of what is stored."""
-    found = State(stored.clock, stored.absorbed)
+    found = State(stored.clock, stored.control_applied)
     found.sequence = stored.sequence
-    found.dropped = stored.dropped
-    found.memory = stored.memory
+    found.seen_floor = stored.seen_floor
+    found.seen_ids = stored.seen_ids
     found.traits = stored.traits
-    found.ages = stored.ages
+    found.trait_ages = stored.trait_ages
     found.histories = stored.histories
     found.sessions = [_open(session) for session in stored.sessions]
     found.tags = stored.tags
     found.consent = stored.consent
     found.audiences = stored.audiences
     found.series = stored.series
-    found.sends = stored.sends
+    found.cap_sends = stored.cap_sends
     found.communications = stored.communications
     found.ended = [_open(session) for session in stored.ended]
-    found.checks = stored.checks
+    found.audience_checks = stored.audience_checks
     found.pending = stored.pending
-    found.past = stored.past
+    found.sent_archive = stored.sent_archive
     found.suppressed = stored.suppressed
     found.presence = stored.presence
     found.participants = stored.participants
@@ -194,24 +194,24 @@ def closed(state: State) -> StoredState:
     """Make what is stored of a working copy."""
     return StoredState(
         state.clock,
-        state.absorbed,
+        state.control_applied,
         state.sequence,
-        state.dropped,
-        state.memory,
+        state.seen_floor,
+        state.seen_ids,
         state.traits,
-        state.ages,
+        state.trait_ages,
         state.histories,
         [_close(session) for session in state.sessions],
         state.tags,
         state.consent,
         state.audiences,
         state.series,
-        state.sends,
+        state.cap_sends,
         state.communications,
         [_close(session) for session in state.ended],
-        state.checks,
+        state.audience_checks,
         state.pending,
-        state.past,
+        state.sent_archive,
         state.suppressed,
         state.presence,
         state.participants,
@@ -235,7 +235,7 @@ def _open(stored: StoredSession) -> Session:
         stored.since,
     )
     found.due = stored.due
-    found.check = stored.check
+    found.recheck_at = stored.recheck_at
     found.count = stored.count
     found.silent = stored.silent
     found.entry = stored.entry
@@ -243,16 +243,16 @@ def _open(stored: StoredSession) -> Session:
     found.visits = stored.visits
     found.variants = stored.variants
     found.sent = stored.sent
-    found.happened = stored.happened
-    found.true = stored.true
+    found.matched_cases = stored.matched_cases
+    found.exit_true = stored.exit_true
     found.goals = stored.goals
     found.promotions = stored.promotions
     found.ended = stored.ended
     found.halt = stored.halt
     found.message = stored.message
-    found.ends = stored.ends
-    found.call = stored.call
-    found.loaded = stored.loaded
+    found.visit_deadline = stored.visit_deadline
+    found.awaiting_call = stored.awaiting_call
+    found.baseline = stored.baseline
     return found
 
 
@@ -266,7 +266,7 @@ def _close(session: Session) -> StoredSession:
         session.step,
         session.since,
         session.due,
-        session.check,
+        session.recheck_at,
         session.count,
         session.silent,
         session.entry,
@@ -274,14 +274,14 @@ def _close(session: Session) -> StoredSession:
         session.visits,
         session.variants,
         session.sent,
-        session.happened,
-        session.true,
+        session.matched_cases,
+        session.exit_true,
         session.goals,
         session.promotions,
         session.ended,
         session.halt,
         session.message,
-        session.ends,
-        session.call,
-        session.loaded,
+        session.visit_deadline,
+        session.awaiting_call,
+        session.baseline,
     )

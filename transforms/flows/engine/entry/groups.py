@@ -9,21 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from transforms.flows.catalog.compiled import Plan
-from transforms.flows.catalog.epochs import FlowView, Grouped
+from transforms.flows.catalog.epochs import FlowGroup, FlowView
 from transforms.flows.clock.delays import longest_period
 from transforms.flows.clock.elapsing import period_start
 from transforms.flows.definitions.space import Space
-from transforms.flows.engine.context import Run
+from transforms.flows.engine.context import Context
 
 
-def groups_of(space: Space, views: Iterable[FlowView]) -> dict[str, Grouped]:
+def groups_of(space: Space, views: Iterable[FlowView]) -> dict[str, FlowGroup]:
     """Put the flows together that compete, as their newest versions say."""
     flows: dict[str, list[int]] = {group.name: [] for group in space.groups}
     for view in views:
         if view.plan.flow.group in flows:
             flows[view.plan.flow.group].append(view.plan.number)
     return {
-        group.name: Grouped(
+        group.name: FlowGroup(
             group,
             frozenset(flows[group.name]),
             max((longest_period(limit.per) for limit in group.limits), default=0),
@@ -32,39 +32,39 @@ def groups_of(space: Space, views: Iterable[FlowView]) -> dict[str, Grouped]:
     }
 
 
-def refusal(run: Run, plan: Plan, t: int) -> str | None:
+def refusal(ctx: Context, plan: Plan, t: int) -> str | None:
     """Return why a flow's group lets the user not in; None if it does.
 
     What is silent has no effect outside itself, so it keeps nobody out (R19).
     """
     name = plan.flow.group
-    found = run.era.groups.get(name) if name is not None else None
+    found = ctx.epoch.groups.get(name) if name is not None else None
     if found is None:
         return None
     most = found.group.at_once
     if most is not None:
-        live = {s.flow for s in run.state.sessions if s.flow in found.flows and not s.silent}
+        live = {s.flow for s in ctx.state.sessions if s.flow in found.flows and not s.silent}
         if len(live - {plan.number}) >= most:
             return "excluded"
     for limit in found.group.limits:
-        if _entries(run, found, period_start(limit.per, t, run.zone_of(plan))) >= limit.most:
+        if _entries(ctx, found, period_start(limit.per, t, ctx.zone_of(plan))) >= limit.most:
             return "group_limit"
     return None
 
 
-def _entries(run: Run, found: Grouped, since: int) -> int:
-    histories, flows = run.state.histories, run.era.by_number
+def _entries(ctx: Context, found: FlowGroup, since: int) -> int:
+    histories, flows = ctx.state.histories, ctx.epoch.by_number
     return sum(
         1
         for number in found.flows
-        if number in histories and not run.held_out(flows[number].plan)
+        if number in histories and not ctx.held_out(flows[number].plan)
         for visit in histories[number].visits
         if visit.entered > since
     )
 
 
-def memory(run: Run, plan: Plan) -> int:
+def memory(ctx: Context, plan: Plan) -> int:
     """Return for how long the entries of a flow count in its group."""
     name = plan.flow.group
-    found = run.era.groups.get(name) if name is not None else None
+    found = ctx.epoch.groups.get(name) if name is not None else None
     return found.memory if found is not None else 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from transforms.flows.catalog.compiled import Plan, Start
+from transforms.flows.catalog.compiled import CompiledTrigger, Plan
 from transforms.flows.catalog.epochs import FlowView
 from transforms.flows.definitions.triggers import (
     LAUNCHED,
@@ -19,20 +19,20 @@ from transforms.flows.definitions.triggers import (
     OnPeople,
     OnTag,
 )
-from transforms.flows.engine.context import Run
+from transforms.flows.engine.context import Context
 from transforms.flows.protocol.signals import Enter
 from transforms.flows.state.ids import hashed, short
 from transforms.flows.state.stored import History
 
 MOST_LAUNCHES: Final = 1_000
-Joining = dict[tuple[str, bool], tuple[tuple[FlowView, Start], ...]]
+Joining = dict[tuple[str, bool], tuple[tuple[FlowView, CompiledTrigger], ...]]
 
 
 def joining(views: Iterable[FlowView]) -> Joining:
     """Map an audience, entered or left, to the first trigger of each flow on it."""
-    found: dict[tuple[str, bool], list[tuple[FlowView, Start]]] = {}
+    found: dict[tuple[str, bool], list[tuple[FlowView, CompiledTrigger]]] = {}
     for view in views:
-        for start in reversed(view.plan.starts):
+        for start in reversed(view.plan.triggers):
             trigger = start.trigger
             if isinstance(trigger, OnAudience) and trigger.when != "launch":
                 starts = found.setdefault((trigger.audience, trigger.when != "left"), [])
@@ -46,18 +46,18 @@ def launch_id(space: str, flow: str, at: int) -> str:
     return hashed(space, flow, "launch", str(at))
 
 
-def belongs(run: Run, start: Start) -> bool:
+def is_member(ctx: Context, start: CompiledTrigger) -> bool:
     """Tell whether the user belongs to a predefined audience that is known here."""
     match start.trigger:
         case OnAudience(audience=audience, when=when):
-            return when in LAUNCHED and audience in run.state.audiences
+            return when in LAUNCHED and audience in ctx.state.audiences
         case OnTag(tag=tag, when=when):
-            return when in LAUNCHED and tag in run.state.tags
+            return when in LAUNCHED and tag in ctx.state.tags
         case _:
             return False
 
 
-def takes(start: Start, signal: Enter, source: str) -> bool:
+def accepts(start: CompiledTrigger, signal: Enter, source: str) -> bool:
     """Tell whether a trigger takes an entry from outside, of a launch, or from a flow (C12)."""
     match start.trigger:
         case OnFlow(flow=flow):
@@ -74,21 +74,21 @@ def takes(start: Start, signal: Enter, source: str) -> bool:
             return False
 
 
-def refusal(run: Run, plan: Plan, start: Start, signal: Enter) -> str | None:
+def refusal(ctx: Context, plan: Plan, start: CompiledTrigger, signal: Enter) -> str | None:
     """Return why a launch enters nobody here: it did already, or the user does not belong to it."""
     audience = signal.member_of
     if signal.launch is not None:
-        reason = repeated(run, plan, signal.launch)
+        reason = note_launch(ctx, plan, signal.launch)
         if reason is not None:
             return reason
-        if isinstance(start.trigger, OnTag) and not belongs(run, start):
+        if isinstance(start.trigger, OnTag) and not is_member(ctx, start):
             return "not_member"
-    return "not_member" if audience is not None and audience not in run.state.audiences else None
+    return "not_member" if audience is not None and audience not in ctx.state.audiences else None
 
 
-def repeated(run: Run, plan: Plan, launch: str) -> str | None:
+def note_launch(ctx: Context, plan: Plan, launch: str) -> str | None:
     """Note a launch of a flow for this user; return why it cannot be noted, if so (R22)."""
-    history = run.state.histories.setdefault(plan.number, History())
+    history = ctx.state.histories.setdefault(plan.number, History())
     known, launches = short(launch), history.launches or []
     if known in launches:
         return "launched"

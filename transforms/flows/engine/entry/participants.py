@@ -7,31 +7,31 @@ from __future__ import annotations
 
 from transforms.flows.catalog.epochs import FlowView
 from transforms.flows.definitions.triggers import OnParticipant
-from transforms.flows.engine.context import Data, Run
+from transforms.flows.engine.context import Context, Data
 from transforms.flows.engine.entry.decision import try_enter
 from transforms.flows.engine.profile.participants import CREATED, field_key
 from transforms.flows.protocol.signals import Enter
 
 
-def enter_by_participant(run: Run, signal: Enter, changed: Data, t: int, source: str) -> None:
+def enter_by_participant(ctx: Context, signal: Enter, changed: Data, t: int, source: str) -> None:
     """Let a created or changed participant enter flows of its campaign, each by one trigger.
 
     ``source`` is the flow that changed it, and stays out.
     """
-    for view in run.era.joined:
+    for view in ctx.epoch.by_participant:
         if view.plan.campaign == signal.flow and view.plan.id != source:
-            _enter(run, view, signal, changed, t)
+            _enter(ctx, view, signal, changed, t)
 
 
-def _enter(run: Run, view: FlowView, signal: Enter, changed: Data, t: int) -> None:
-    for start in view.plan.starts:
+def _enter(ctx: Context, view: FlowView, signal: Enter, changed: Data, t: int) -> None:
+    for start in view.plan.triggers:
         trigger = start.trigger
         if not isinstance(trigger, OnParticipant) or not _is_for(trigger, signal, changed):
             continue
-        look = run.look(t, view.plan)
+        look = ctx.view_for(t, view.plan)
         look.entry = signal.data
         if start.where is None or start.where(look):
-            try_enter(run, view, start, signal.id, signal.data, t, key=signal.key)
+            try_enter(ctx, view, start, signal.id, signal.data, t, key=signal.key)
             return
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from transforms.flows.engine.context import Run
-from transforms.flows.engine.messages.communications import put_away
+from transforms.flows.engine.context import Context
+from transforms.flows.engine.messages.communications import discard
 from transforms.flows.engine.steps.advance import end
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import (
@@ -30,80 +30,82 @@ BY: Final = "by"
 """In the data of an erasure: the key whose erasure this one follows."""
 
 
-def erase(run: Run, order: Command, t: int) -> None:
+def erase(ctx: Context, order: Command, t: int) -> None:
     """Erase the user: end sessions, drop messages, tell sinks, and the keys that were this one."""
-    state, identity = run.state, run.state.identity or Identity()
-    end_all(run, "erased", t)
+    state, identity = ctx.state, ctx.state.identity or Identity()
+    end_all_sessions(ctx, "erased", t)
     if identity.to is not None and order.data.get(BY) != identity.to:
-        _follow(run, identity.to, identity.handover, order, t)
+        _follow(ctx, identity.to, identity.handover, order, t)
     for source in identity.sources:
         if source != order.data.get(BY):
-            _follow(run, source, "", order, t)
+            _follow(ctx, source, "", order, t)
     sequence = state.sequence + 1
-    name = run.other_id()
-    run.outputs.append(out.Erased(id=name, user=run.user, at=t, sequence=sequence, until=t + MONTH))
+    name = ctx.next_output_id()
+    ctx.outputs.append(out.Erased(id=name, user=ctx.user, at=t, sequence=sequence, until=t + MONTH))
     mark = Identity(erased=t, merged=identity.merged)  # hashes, so that nothing waits for ever
-    run.renew(State(t, SEALED, sequence, memory=run.state.memory[-ENTRY:], identity=mark))
+    ctx.replace_state(State(t, SEALED, sequence, memory=ctx.state.seen_ids[-ENTRY:], identity=mark))
 
 
-def end_all(run: Run, reason: str, t: int) -> None:
+def end_all_sessions(ctx: Context, reason: str, t: int) -> None:
     """End all sessions at once, without their steps of ``on_exit``, and drop what is planned."""
-    for session in run.in_order():
+    for session in ctx.sessions_in_order():
         session.ended = t  # so that no step of on_exit runs
-        end(run, run.plan_of(session), session, t, reason, forced=True)
-    for sent in list(run.state.communications):
+        end(ctx, ctx.plan_of(session), session, t, reason, forced=True)
+    for sent in list(ctx.state.communications):
         if sent.due is not None and sent.status == "planned":
-            put_away(run, sent, None, t, "canceled", reason)
+            discard(ctx, sent, None, t, "canceled", reason)
 
 
-def _follow(run: Run, key: str, handover: str, order: Command, t: int) -> None:
+def _follow(ctx: Context, key: str, handover: str, order: Command, t: int) -> None:
     """Let the erasure concern another key of the same user too."""
-    name = run.other_id()
+    name = ctx.next_output_id()
     again = Command(
-        id=hashed(order.id, run.user, key), user=key, time=t, what="erase", data={BY: run.user}
+        id=hashed(order.id, ctx.user, key), user=key, time=t, what="erase", data={BY: ctx.user}
     )
-    run.outputs.append(
+    ctx.outputs.append(
         out.ForwardedOut(
-            id=name, user=run.user, at=t, to=key, handover=handover, signal=encode(again)
+            id=name, user=ctx.user, at=t, to=key, handover=handover, signal=encode(again)
         )
     )
 
 
-def refused(run: Run, signal: Signal, own: int, t: int) -> bool:
+def refused_by_tombstone(ctx: Context, signal: Signal, own: int, t: int) -> bool:
     """Refuse what an erasure keeps out."""
-    state, identity = run.state, run.state.identity
+    state, identity = ctx.state, ctx.state.identity
     if identity is None or identity.erased is None:
         return False
     starts = isinstance(signal, (Event, ProfileChange, Enter, Inbound))
     if own <= identity.erased or (_bare(state) and not starts):
         state.clock = t
-        run.begin(signal.id, t, f"{signal.id} erased {t}")  # type: ignore[union-attr]
-        run.reject("erased", t)
+        ctx.begin(signal.id, t, f"{signal.id} erased {t}")  # type: ignore[union-attr]
+        ctx.emit_rejection("erased", t)
         return True
     return False
 
 
-def afresh(run: Run) -> None:
+def restart_from_tombstone(ctx: Context) -> None:
     """Let what is neither refused nor too old start the user afresh, where there is but a mark."""
-    state = run.state
+    state = ctx.state
     if _bare(state):
         ties = state.identity
-        run.renew(State(state.clock, -1, state.sequence, memory=state.memory, identity=ties))
+        ctx.replace_state(
+            State(state.clock, -1, state.sequence, memory=state.seen_ids, identity=ties)
+        )
 
 
 def _bare(state: State) -> bool:
     identity = state.identity
     marked = identity is not None and identity.erased is not None and identity.to is None
-    return marked and state.absorbed == SEALED
+    return marked and state.control_applied == SEALED
 
 
-def forget_mark(run: Run) -> None:
+def drop_tombstone(ctx: Context) -> None:
     """Drop a mark whose 30 days are over: nothing is left of a user who did not come back."""
-    state, identity = run.state, run.state.identity
+    state, identity = ctx.state, ctx.state.identity
     assert identity is not None
-    if state.absorbed == SEALED and identity.to is None:
+    if state.control_applied == SEALED and identity.to is None:
         held = Identity(held=identity.held) if identity.held else None
-        run.renew(State(clock=-1, absorbed=-1, identity=held))
+        ctx.replace_state(State(clock=-1, absorbed=-1, identity=held))
         return
     identity.erased = None
     if identity == Identity():

@@ -10,9 +10,9 @@ from typing import Final
 
 import msgspec
 
-from transforms.flows.engine.context import Run
-from transforms.flows.engine.flow_state import say_state
-from transforms.flows.engine.identity.erase import BY, end_all
+from transforms.flows.engine.context import Context
+from transforms.flows.engine.flow_state import emit_flow_state
+from transforms.flows.engine.identity.erase import BY, end_all_sessions
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol import signals
 from transforms.flows.protocol.signals import Forwarded, Handover, ProfileChange, Signal, Time
@@ -29,42 +29,42 @@ MOST_KEYS: Final = 16
 HELD_BYTES: Final = 32 * 1024
 
 
-def leaves(run: Run, signal: Signal, t: int) -> bool:
+def forward_signal(ctx: Context, signal: Signal, t: int) -> bool:
     """Pass a signal on if its key has turned out to be another, or does so by it; tell whether."""
-    identity = run.state.identity
+    identity = ctx.state.identity
     marked = identity is not None and identity.to is not None
     to = signal.becomes if isinstance(signal, ProfileChange) else None
-    if to is not None and to == run.user:
+    if to is not None and to == ctx.user:
         to = None
     if to is not None and not marked and identity is not None and to in identity.sources:
-        run.reject("identity_cycle", t, detail=to)
+        ctx.emit_rejection("identity_cycle", t, detail=to)
         return False
     if to is None and not marked:
         return False
     # What is loaded as backfill may come again, and is not the same output then.
-    run.begin(signal.id, t, f"{signal.id} to {t}")  # type: ignore[union-attr]
+    ctx.begin(signal.id, t, f"{signal.id} to {t}")  # type: ignore[union-attr]
     if to is not None and (identity is None or identity.to != to):
-        _hand_over(run, to, signal.bypass or signal.backfill, t)  # type: ignore[union-attr]
-    identity = run.state.identity
+        _hand_over(ctx, to, signal.bypass or signal.backfill, t)  # type: ignore[union-attr]
+    identity = ctx.state.identity
     assert identity is not None
-    _pass_on(run, signal, t)
+    _pass_on(ctx, signal, t)
     return True
 
 
-def _hand_over(run: Run, to: str, bypass: bool, t: int) -> None:
+def _hand_over(ctx: Context, to: str, bypass: bool, t: int) -> None:
     """Leave a mark, and send what is remembered to the other key, but for the id at hand."""
-    state, name = run.state, run.other_id()
+    state, name = ctx.state, ctx.next_output_id()
     before = state.identity or Identity()
     if before.to is None:
         ties = Identity(held=before.held, merged=before.merged, sources=before.sources)
         kept = copied(state)
-        kept.memory = state.memory[:-ENTRY]
+        kept.seen_ids = state.seen_ids[:-ENTRY]
         kept.identity = None if ties == Identity() else ties
     else:
         kept = State(clock=t, absorbed=SEALED)
-    run.outputs.append(
+    ctx.outputs.append(
         out.HandoverOut(
-            id=name, user=run.user, at=t, to=to, state=codec.encode(kept), bypass=bypass
+            id=name, user=ctx.user, at=t, to=to, state=codec.encode(kept), bypass=bypass
         )
     )
     if before.to is not None:
@@ -72,23 +72,25 @@ def _hand_over(run: Run, to: str, bypass: bool, t: int) -> None:
         return
     stood = any(not session.silent for session in state.sessions)
     mark = Identity(to=to, handover=name, erased=before.erased, merged=before.merged)
-    run.renew(State(t, SEALED, state.sequence, state.dropped, state.memory, identity=mark))
+    ctx.replace_state(
+        State(t, SEALED, state.sequence, state.seen_floor, state.seen_ids, identity=mark)
+    )
     if stood:
-        say_state(run, t)
+        emit_flow_state(ctx, t)
 
 
-def _pass_on(run: Run, signal: Signal, t: int, hops: int = 1) -> None:
+def _pass_on(ctx: Context, signal: Signal, t: int, hops: int = 1) -> None:
     """Send a signal to the key that this one turned out to be."""
-    identity = run.state.identity
+    identity = ctx.state.identity
     assert identity is not None
     assert identity.to is not None
     if isinstance(signal, ProfileChange) and signal.becomes is not None:
         signal = msgspec.structs.replace(signal, becomes=None)
-    name = run.other_id()
-    run.outputs.append(
+    name = ctx.next_output_id()
+    ctx.outputs.append(
         out.ForwardedOut(
             id=name,
-            user=run.user,
+            user=ctx.user,
             at=t,
             to=identity.to,
             handover=identity.handover,
@@ -98,19 +100,19 @@ def _pass_on(run: Run, signal: Signal, t: int, hops: int = 1) -> None:
     )
 
 
-def opened(run: Run, given: Forwarded, t: int) -> Signal | None:
+def unwrap(ctx: Context, given: Forwarded, t: int) -> Signal | None:
     """Return the signal that was forwarded, if it can be handled now; else it waits or goes on."""
-    identity = run.state.identity
-    signal = _inner(run, given)
+    identity = ctx.state.identity
+    signal = _inner(ctx, given)
     if isinstance(signal, Handover):
         return signal
     if identity is not None and identity.to is not None and not _erases(signal, identity):
-        run.begin(given.id, t, f"{given.id}@{t} {identity.handover} {given.hops}")
-        _on_again(run, signal, given.hops, t)
+        ctx.begin(given.id, t, f"{given.id}@{t} {identity.handover} {given.hops}")
+        _on_again(ctx, signal, given.hops, t)
         return None
     if not _missing(identity, given):
         return signal
-    _hold(run, given, t)
+    _hold(ctx, given, t)
     return None
 
 
@@ -119,24 +121,24 @@ def _erases(signal: Signal, identity: Identity) -> bool:
     return isinstance(signal, signals.Command) and signal.data.get(BY) == identity.to
 
 
-def _on_again(run: Run, signal: Signal, hops: int, t: int) -> None:
+def _on_again(ctx: Context, signal: Signal, hops: int, t: int) -> None:
     """Pass on what was passed on to this key, but not for ever."""
     if hops < MOST_KEYS:
-        _pass_on(run, signal, t, hops + 1)
+        _pass_on(ctx, signal, t, hops + 1)
         return
-    name, why = run.other_id(), f"forwarded by {MOST_KEYS} keys"
-    run.outputs.append(
+    name, why = ctx.next_output_id(), f"forwarded by {MOST_KEYS} keys"
+    ctx.outputs.append(
         out.DeadLetter(
-            id=name, user=run.user, at=t, reason="identity_cycle", cause=run.cause, detail=why
+            id=name, user=ctx.user, at=t, reason="identity_cycle", cause=ctx.cause, detail=why
         )
     )
 
 
-def _inner(run: Run, given: Forwarded) -> Signal:
+def _inner(ctx: Context, given: Forwarded) -> Signal:
     signal = signals.decode(given.signal)
     assert not isinstance(signal, Time)
     received = signal.received if given.received is None else given.received
-    here: Signal = msgspec.structs.replace(signal, user=run.user, received=received)
+    here: Signal = msgspec.structs.replace(signal, user=ctx.user, received=received)
     return here
 
 
@@ -157,23 +159,23 @@ def _holds(merged: bytes, name: bytes) -> bool:
     return any(merged[at : at + SHORT] == name for at in range(0, len(merged), SHORT))
 
 
-def _hold(run: Run, given: Forwarded, t: int) -> None:
+def _hold(ctx: Context, given: Forwarded, t: int) -> None:
     """Keep a signal until what it waits for is merged: a hundred of them, each once."""
-    identity = run.state.identity or Identity()
+    identity = ctx.state.identity or Identity()
     encoded = signals.encode(given)
     if encoded in identity.held:
         return
     if len(identity.held) >= MOST_HELD or sum(map(len, identity.held)) + len(encoded) > HELD_BYTES:
-        run.begin(given.id, t, f"{given.id}@{t}")
-        run.reject("too_many_held", t, detail=given.source)
+        ctx.begin(given.id, t, f"{given.id}@{t}")
+        ctx.emit_rejection("too_many_held", t, detail=given.source)
         return
     identity.held = [*identity.held, encoded]
-    run.state.identity = identity
+    ctx.state.identity = identity
 
 
-def released(run: Run) -> list[Forwarded]:
+def release_held(ctx: Context) -> list[Forwarded]:
     """Take out the signals that waited for what is merged by now, in the order of arrival."""
-    identity = run.state.identity
+    identity = ctx.state.identity
     if identity is None or not identity.held:
         return []
     found, left = [], []
@@ -188,7 +190,7 @@ def released(run: Run) -> list[Forwarded]:
     return found
 
 
-def looped(output: out.AnyOutput) -> Handover | Forwarded | None:
+def as_signal(output: out.AnyOutput) -> Handover | Forwarded | None:
     """Return the signal that an output is to another key, once the events topic brings it back."""
     match output:
         case out.HandoverOut(id=name, user=user, at=at, to=to, state=state, bypass=bypass):
@@ -206,74 +208,78 @@ def looped(output: out.AnyOutput) -> Handover | Forwarded | None:
 # --- what a key does with the state of another ----------------------------------------------
 
 
-def arrived(run: Run, given: Handover, hops: int, own: int, t: int) -> State | None:
+def accept_handover(ctx: Context, given: Handover, hops: int, own: int, t: int) -> State | None:
     """Return the state to merge into this key; None if there is nothing to merge, or not here.
 
     ``hops`` counts the keys that passed it on.
     """
-    identity = run.state.identity or Identity()
-    run.begin(given.id, t, f"{given.id}@{t}")
+    identity = ctx.state.identity or Identity()
+    ctx.begin(given.id, t, f"{given.id}@{t}")
     if identity.to is not None and given.id == identity.handover:
-        _take_back(run, identity, identity.to, t)
+        _take_back(ctx, identity, identity.to, t)
     elif identity.to is not None:
         # It may come again by another way, or when the mark names another key: no same output.
-        run.begin(given.id, t, f"{given.id}@{t} {identity.handover} {hops}")
-        _on_again(run, given, hops, t)
-        _note(run, given.id, [])
+        ctx.begin(given.id, t, f"{given.id}@{t} {identity.handover} {hops}")
+        _on_again(ctx, given, hops, t)
+        _note(ctx, given.id, [])
         return None
     elif _merged(identity, given.id):
         return None
-    elif identity.erased is not None and (own <= identity.erased or run.state.absorbed == SEALED):
-        run.reject("erased", t, detail=given.source)
-        _end_theirs(run, given, "erased", t)
-        _note(run, given.id, [])
+    elif identity.erased is not None and (
+        own <= identity.erased or ctx.state.control_applied == SEALED
+    ):
+        ctx.emit_rejection("erased", t, detail=given.source)
+        _end_theirs(ctx, given, "erased", t)
+        _note(ctx, given.id, [])
         return None
     elif len(identity.merged) >= MOST_MERGED * SHORT:
-        run.reject("too_many_merged", t, detail=given.source)
-        _end_theirs(run, given, "too_many_merged", t)
+        ctx.emit_rejection("too_many_merged", t, detail=given.source)
+        _end_theirs(ctx, given, "too_many_merged", t)
         return None
     return codec.decode(given.state)
 
 
-def _end_theirs(run: Run, given: Handover, reason: str, t: int) -> None:
+def _end_theirs(ctx: Context, given: Handover, reason: str, t: int) -> None:
     """End the sessions of a state that is not taken in: none is lost without a row (R7)."""
-    mine = run.state
-    run.renew(codec.decode(given.state))
-    end_all(run, reason, t)
-    run.renew(mine)
+    mine = ctx.state
+    ctx.replace_state(codec.decode(given.state))
+    end_all_sessions(ctx, reason, t)
+    ctx.replace_state(mine)
 
 
-def _take_back(run: Run, identity: Identity, to: str, t: int) -> None:
+def _take_back(ctx: Context, identity: Identity, to: str, t: int) -> None:
     """Be a user again: the key that this one was taken for is the same one, by a longer way.
 
     What was forwarded there waits for a handover that will not come; an empty one says so.
     """
-    run.reject("identity_cycle", t, detail=to)
+    ctx.emit_rejection("identity_cycle", t, detail=to)
     void = State(t, SEALED, identity=Identity(to=to, merged=short(identity.handover)))
-    name = run.other_id()
-    run.outputs.append(
-        out.HandoverOut(id=name, user=run.user, at=t, to=to, state=codec.encode(void), bypass=True)
+    name = ctx.next_output_id()
+    ctx.outputs.append(
+        out.HandoverOut(id=name, user=ctx.user, at=t, to=to, state=codec.encode(void), bypass=True)
     )
-    state = run.state
+    state = ctx.state
     ties = Identity(erased=identity.erased, merged=identity.merged)
-    run.renew(State(state.clock, -1, state.sequence, state.dropped, state.memory, identity=ties))
+    ctx.replace_state(
+        State(state.clock, -1, state.sequence, state.seen_floor, state.seen_ids, identity=ties)
+    )
 
 
-def tie(run: Run, given: Handover, theirs: State, t: int) -> None:
+def record_merge(ctx: Context, given: Handover, theirs: State, t: int) -> None:
     """Note that a handover is merged, with all that the other key had merged and held."""
     other = theirs.identity or Identity()
     sources = [given.source] if other.to is None else []  # else nothing was handed over
-    _note(run, given.id, [*sources, *other.sources], other.merged)
-    identity = run.state.identity
+    _note(ctx, given.id, [*sources, *other.sources], other.merged)
+    identity = ctx.state.identity
     assert identity is not None
     room = MOST_HELD - len(identity.held)
     if len(other.held) > room:
-        run.reject("too_many_held", t, detail=given.source)
+        ctx.emit_rejection("too_many_held", t, detail=given.source)
     identity.held = [*identity.held, *other.held[:room]]
 
 
-def _note(run: Run, handover: str, sources: list[str], merged: bytes = b"") -> None:
-    identity = run.state.identity = run.state.identity or Identity()
+def _note(ctx: Context, handover: str, sources: list[str], merged: bytes = b"") -> None:
+    identity = ctx.state.identity = ctx.state.identity or Identity()
     for name in (
         *(merged[at : at + SHORT] for at in range(0, len(merged), SHORT)),
         short(handover),
@@ -281,5 +287,5 @@ def _note(run: Run, handover: str, sources: list[str], merged: bytes = b"") -> N
         if not _holds(identity.merged, name):
             identity.merged = (identity.merged + name)[-MOST_MERGED * SHORT :]
     known = dict.fromkeys((*identity.sources, *sources))
-    known.pop(run.user, None)
+    known.pop(ctx.user, None)
     identity.sources = list(known)[-MOST_MERGED:]

@@ -12,26 +12,26 @@ from typing import Final
 
 from transforms.flows.catalog.epochs import Effect, FlowView
 from transforms.flows.definitions.triggers import OnDate, OnSchedule
-from transforms.flows.engine.context import Data, Run, node_of
-from transforms.flows.engine.entry.dates import arm_changed, arm_members, carry
+from transforms.flows.engine.context import Context, Data, node_of
+from transforms.flows.engine.entry.dates import rearm_for_audience, rearm_for_traits, rebase_pending
 from transforms.flows.engine.entry.decision import MOST_ENTRIES, MOST_SESSIONS
-from transforms.flows.engine.messages.communications import drop, put_away
+from transforms.flows.engine.messages.communications import discard, forget
 from transforms.flows.engine.profile.audiences import (
     LISTS_BOUND,
     MOST_AUDIENCES,
     PROFILE_BOUND,
-    compute,
+    recompute,
 )
 from transforms.flows.engine.profile.goals import forget_ended
 from transforms.flows.engine.profile.participants import (
     MOST_PARTICIPANTS,
     PARTICIPANT_BOUND,
-    adopt,
     field_key,
+    replace_participant,
 )
-from transforms.flows.engine.profile.visits import wait_on
+from transforms.flows.engine.profile.visits import extend_visit_waits
 from transforms.flows.engine.steps.advance import end
-from transforms.flows.engine.steps.waits import look_again
+from transforms.flows.engine.steps.waits import recheck_conditions
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import Handover
 from transforms.flows.state import dedupe, series, trait_times
@@ -45,59 +45,61 @@ from transforms.flows.state.working import Session, State
 ON_SESSIONS: Final = frozenset(("stop", "pause", "resume", "migrate", "drain"))
 """Control records that concern sessions, and begin nothing."""
 
-Concern = Callable[[Run, list[Effect], int], None]
+Concern = Callable[[Context, list[Effect], int], None]
 """Lets control records of one instant act on what is under way, and what they raise too."""
 
 
-def merge(run: Run, theirs: State, given: Handover, t: int, concern: Concern) -> int:
+def merge(ctx: Context, theirs: State, given: Handover, t: int, concern: Concern) -> int:
     """Take another key's state into this one, at an instant that it has reached too.
 
     Return how many of the signals that this raised are decisions of sessions; what follows them
     comes of what is known now.
     """
-    handover, state = given.id, run.state
+    handover, state = given.id, ctx.state
     traits, participants = dict(state.traits), dict(state.participants)
-    run.begin(handover, t)
-    _join_profile(run, theirs, t)
+    ctx.begin(handover, t)
+    _join_profile(ctx, theirs, t)
     _join_counts(state, theirs)
-    _join_participants(run, theirs, t)
-    entered = _join_audiences(run, theirs, t)
-    run.view.presence = state.presence = _visits(state.presence, theirs.presence)
-    joined = _join_sessions(run, theirs, handover, t, concern)
-    run.begin(handover, t, f"{handover} joined")
+    _join_participants(ctx, theirs, t)
+    entered = _join_audiences(ctx, theirs, t)
+    ctx.view.presence = state.presence = _visits(state.presence, theirs.presence)
+    joined = _join_sessions(ctx, theirs, handover, t, concern)
+    ctx.begin(handover, t, f"{handover} joined")
     changed = _differences(state, traits, participants)
     since = min(theirs.clock, t)
     if changed:
-        arm_changed(run, changed, since)
+        rearm_for_traits(ctx, changed, since)
     for audience in entered:
-        arm_members(run, audience, since)
-    wait_on(run)
-    nothing_before(state, t)
+        rearm_for_audience(ctx, audience, since)
+    extend_visit_waits(ctx)
+    clamp_due_times(state, t)
     for session in joined:
         if session.ended is None:
-            plan = run.plan_of(session)
+            plan = ctx.plan_of(session)
             name = node_of(plan, session).name
-            run.move("waiting", plan, session, name, t, reason="joined", until=session.due)
-    _end_doubles(run, t)
-    _keep_bounds(run, joined, t)
-    decisions = len(run.queue)
-    run.forget_look()
-    compute(run, t, run.era.audiences)
-    for session in () if given.bypass else run.in_order():
+            ctx.emit_transition(
+                "waiting", plan, session, name, t, reason="joined", until=session.due
+            )
+    _end_doubles(ctx, t)
+    _keep_bounds(ctx, joined, t)
+    decisions = len(ctx.queue)
+    ctx.invalidate_view()
+    recompute(ctx, t, ctx.epoch.audiences)
+    for session in () if given.bypass else ctx.sessions_in_order():
         if session.ended is None:
-            look_again(run, run.plan_of(session), session, t)
-    run.dirty = run.dirty or bool(joined)
+            recheck_conditions(ctx, ctx.plan_of(session), session, t)
+    ctx.flow_state_changed = ctx.flow_state_changed or bool(joined)
     return decisions
 
 
 # --- what is known ---------------------------------------------------------------------------
 
 
-def _join_profile(run: Run, theirs: State, t: int) -> None:
+def _join_profile(ctx: Context, theirs: State, t: int) -> None:
     """Join traits, tags and consent."""
-    state = run.state
-    mine = trait_times.ages_of(state.ages, state.traits)
-    other = trait_times.ages_of(theirs.ages, theirs.traits)
+    state = ctx.state
+    mine = trait_times.ages_of(state.trait_ages, state.traits)
+    other = trait_times.ages_of(theirs.trait_ages, theirs.traits)
     room = PROFILE_BOUND - encoded_size(state.traits) - encoded_size(state.tags)
     full = False
     for name, value in theirs.traits.items():
@@ -115,15 +117,15 @@ def _join_profile(run: Run, theirs: State, t: int) -> None:
         elif tag not in state.tags:
             state.tags.append(tag)
     if full:
-        run.reject("value_too_large", t, detail="profile")
-    state.ages = trait_times.packed([mine[name] for name in state.traits])
+        ctx.emit_rejection("value_too_large", t, detail="profile")
+    state.trait_ages = trait_times.packed([mine[name] for name in state.traits])
     both = theirs.consent | state.consent
     both |= {n: False for n in both if not (theirs.consent.get(n, True) and both[n])}
     if encoded_size(both) <= LISTS_BOUND:
         state.consent = both
     else:
-        run.reject("value_too_large", t, detail="consent")
-    run.forget_look()
+        ctx.emit_rejection("value_too_large", t, detail="consent")
+    ctx.invalidate_view()
 
 
 def _differences(state: State, traits: Data, participants: dict[str, Participant]) -> Data:
@@ -140,26 +142,28 @@ def _changed(before: Data, now: Data) -> Data:
     return {n: before.get(n) for n in before | now if before.get(n) != now.get(n)}
 
 
-def _join_audiences(run: Run, theirs: State, t: int) -> list[str]:
+def _join_audiences(ctx: Context, theirs: State, t: int) -> list[str]:
     """Join memberships; they are told to others and start nothing: they began elsewhere."""
-    members, entered = run.state.audiences, []
+    members, entered = ctx.state.audiences, []
     for audience, since in theirs.audiences.items():
         if audience in members:
             members[audience] = min(since, members[audience])
         elif len(members) >= MOST_AUDIENCES:
-            run.reject("value_too_large", t, detail="audiences")
+            ctx.emit_rejection("value_too_large", t, detail="audiences")
         else:
             members[audience] = since
             entered.append(audience)
-            _tell(run, audience, t)
+            _tell(ctx, audience, t)
     return entered
 
 
-def _tell(run: Run, audience: str, t: int) -> None:
+def _tell(ctx: Context, audience: str, t: int) -> None:
     """Say that the user is a member, and remember the id: its echo changes nothing (R5)."""
-    state, name = run.state, run.other_id()
-    run.outputs.append(out.AudienceUpdate(name, run.user, t, audience, True))
-    state.memory, state.dropped = dedupe.remember(state.memory, short(name), t, t, state.dropped)
+    state, name = ctx.state, ctx.next_output_id()
+    ctx.outputs.append(out.AudienceUpdate(name, ctx.user, t, audience, True))
+    state.seen_ids, state.seen_floor = dedupe.remember(
+        state.seen_ids, short(name), t, t, state.seen_floor
+    )
 
 
 def _join_counts(state: State, theirs: State) -> None:
@@ -183,31 +187,33 @@ def _join_counts(state: State, theirs: State) -> None:
         known.reached += [step for step in history.reached if step not in known.reached]
         launches = dict.fromkeys([*(known.launches or ()), *(history.launches or ())])
         known.launches = [*launches] or None
-    state.sends = sorted(state.sends + theirs.sends, key=lambda sent: sent.at)
-    dropped = max(state.dropped, theirs.dropped)
-    state.memory, state.dropped = dedupe.joined(state.memory, theirs.memory, dropped)
-    state.past = sorted(state.past + theirs.past, key=lambda past: past.changed)[-KEPT:]
+    state.cap_sends = sorted(state.cap_sends + theirs.cap_sends, key=lambda sent: sent.at)
+    dropped = max(state.seen_floor, theirs.seen_floor)
+    state.seen_ids, state.seen_floor = dedupe.joined(state.seen_ids, theirs.seen_ids, dropped)
+    state.sent_archive = sorted(
+        state.sent_archive + theirs.sent_archive, key=lambda past: past.changed
+    )[-KEPT:]
     state.suppressed += [flow for flow in theirs.suppressed if flow not in state.suppressed]
 
 
-def _join_participants(run: Run, theirs: State, t: int) -> None:
+def _join_participants(ctx: Context, theirs: State, t: int) -> None:
     """Join what campaigns know of the user; a field is that of the participant changed last."""
-    participants = run.state.participants
+    participants = ctx.state.participants
     for campaign, other in theirs.participants.items():
         mine = participants.get(campaign)
         if mine is None and len(participants) >= MOST_PARTICIPANTS:
-            run.reject("too_many_participants", t, detail=campaign)
+            ctx.emit_rejection("too_many_participants", t, detail=campaign)
             continue
         first, last = sorted((mine or other, other), key=lambda p: (p.changed, p is mine))
         data = first.data | last.data
         if encoded_size(data) > PARTICIPANT_BOUND:
-            run.reject("value_too_large", t, detail="participant")
+            ctx.emit_rejection("value_too_large", t, detail="participant")
             data = last.data
-        if not fits(run.state, encoded_size(data) - (encoded_size(mine.data) if mine else 0)):
-            run.reject("value_too_large", t, detail="participant")
+        if not fits(ctx.state, encoded_size(data) - (encoded_size(mine.data) if mine else 0)):
+            ctx.emit_rejection("value_too_large", t, detail="participant")
             continue
         created = min(first.created, last.created)
-        adopt(run, campaign, Participant(data, created, last.changed), t)
+        replace_participant(ctx, campaign, Participant(data, created, last.changed), t)
 
 
 def _visits(mine: Presence | None, other: Presence | None) -> Presence | None:
@@ -222,16 +228,16 @@ def _visits(mine: Presence | None, other: Presence | None) -> Presence | None:
 
 
 def _join_sessions(
-    run: Run, theirs: State, handover: str, t: int, concern: Concern
+    ctx: Context, theirs: State, handover: str, t: int, concern: Concern
 ) -> list[Session]:
     """Join what is under way, once control records since have concerned it; return the sessions."""
-    state = run.state
+    state = ctx.state
     mine = state.sessions, state.communications, state.pending, state.ended
     state.sessions, state.communications = theirs.sessions, theirs.communications
     state.ended = list(theirs.ended)
-    flows = run.catalog.at(theirs.clock).by_number
+    flows = ctx.catalog.at(theirs.clock).by_number
     state.pending = [p for p in theirs.pending if not _dated(flows[p.flow], p.trigger)]
-    _catch_up(run, theirs.absorbed, handover, t, concern)
+    _catch_up(ctx, theirs.control_applied, handover, t, concern)
     joined = list(state.sessions)
     state.sessions = [*mine[0], *state.sessions]
     state.communications = [*mine[1], *state.communications]
@@ -244,53 +250,59 @@ def _join_sessions(
 
 def _dated(view: FlowView, trigger: int) -> bool:
     """Tell whether a trigger fires on dates: those are armed anew, by what is known now."""
-    return isinstance(view.plan.starts[trigger].trigger, (OnDate, OnSchedule))
+    return isinstance(view.plan.triggers[trigger].trigger, (OnDate, OnSchedule))
 
 
-def _catch_up(run: Run, since: int, handover: str, t: int, concern: Concern) -> None:
+def _catch_up(ctx: Context, since: int, handover: str, t: int, concern: Concern) -> None:
     """Let control records concern sessions that were on their way from one key to another.
 
     What these decide then is done then, before the next record (R1), as at the other key.
     """
-    catalog = run.catalog
+    catalog = ctx.catalog
     while (effect := catalog.next_effect(since, t)) is not None:
         since = effect.at
-        run.begin(f"control@{since}", since, f"{handover}@{since}")
+        ctx.begin(f"control@{since}", since, f"{handover}@{since}")
         effects = catalog.effects_at(since)
         for flow in dict.fromkeys(e.flow for e in effects if e.what == "publish"):
-            carry(run, run.era.by_number[flow or 0], since)
-        concern(run, [effect for effect in effects if effect.what in ON_SESSIONS], since)
+            rebase_pending(ctx, ctx.epoch.by_number[flow or 0], since)
+        concern(ctx, [effect for effect in effects if effect.what in ON_SESSIONS], since)
 
 
-def nothing_before(state: State, t: int) -> None:
+def clamp_due_times(state: State, t: int) -> None:
     """Let what was due on the way be due now: a user's time never runs backwards."""
     for session in state.sessions:
-        session.due, session.check = _at_least(session.due, t), _at_least(session.check, t)
+        session.due, session.recheck_at = (
+            _at_least(session.due, t),
+            _at_least(session.recheck_at, t),
+        )
         for shown in session.promotions:
-            shown.until, shown.check = _at_least(shown.until, t), _at_least(shown.check, t)
+            shown.until, shown.recheck_at = (
+                _at_least(shown.until, t),
+                _at_least(shown.recheck_at, t),
+            )
     for sent in state.communications:
-        if not sent.stays:
+        if not sent.on_hold:
             sent.due = _at_least(sent.due, t)
     for pending in state.pending:
         pending.due = _at_least(pending.due, t)
-    state.checks = {name: max(due, t) for name, due in state.checks.items()}
+    state.audience_checks = {name: max(due, t) for name, due in state.audience_checks.items()}
 
 
 def _at_least(due: int | None, t: int) -> int | None:
     return due if due is None or due > t else t
 
 
-def _end_doubles(run: Run, t: int) -> None:
+def _end_doubles(ctx: Context, t: int) -> None:
     """End the later started of two sessions of one flow and key, where only one may be (R20).
 
     A silent one goes before: it must not end what the user takes part in (R19).
     """
     first: set[tuple[int, str]] = set()
-    for session in sorted(run.state.sessions, key=lambda s: (s.silent, s.started, s.id)):
+    for session in sorted(ctx.state.sessions, key=lambda s: (s.silent, s.started, s.id)):
         place = session.flow, session.key
-        plan = run.plan_of(session)
+        plan = ctx.plan_of(session)
         if place in first and not plan.flow.simultaneous:
-            end(run, plan, session, t, "merged", forced=True)
+            end(ctx, plan, session, t, "merged", forced=True)
         first.add(place)
 
 
@@ -298,30 +310,30 @@ def _age(session: Session) -> tuple[int, str]:
     return session.started, session.id
 
 
-def _keep_bounds(run: Run, joined: list[Session], t: int) -> None:
+def _keep_bounds(ctx: Context, joined: list[Session], t: int) -> None:
     """End or cancel what came last, as far as all together is over a bound (section 9)."""
-    state = run.state
-    forget_ended(run, t)
+    state = ctx.state
+    forget_ended(ctx, t)
     for session in sorted(joined, key=_age, reverse=True):
         many = len(state.sessions) > MOST_SESSIONS
         if not many and fits(state, 0):
             break
         if session.ended is None:
             reason = "too_many_sessions" if many else "value_too_large"
-            end(run, run.plan_of(session), session, t, reason, forced=True)
+            end(ctx, ctx.plan_of(session), session, t, reason, forced=True)
     planned = [sent for sent in state.communications if sent.due is not None]
     over = len(planned) - PLANNED
     for sent in sorted(planned, key=lambda sent: (sent.due or 0, sent.id), reverse=True):
         if over > 0 or not fits(state, 0):
             over -= 1
-            _cancel(run, sent, t)
+            _cancel(ctx, sent, t)
     over = len(state.communications) - PLANNED - KEPT
     for sent in [sent for sent in state.communications if sent.due is None][: max(0, over)]:
-        drop(run, sent)
+        forget(ctx, sent)
 
 
-def _cancel(run: Run, sent: Communication, t: int) -> None:
+def _cancel(ctx: Context, sent: Communication, t: int) -> None:
     if sent.status != "planned":
         sent.due = None
         return
-    put_away(run, sent, None, t, "canceled", "too_many_planned")
+    discard(ctx, sent, None, t, "canceled", "too_many_planned")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from transforms.flows.state.dedupe import joined
-from transforms.flows.state.sent_archive import look_through
+from transforms.flows.state.sent_archive import archived
 from transforms.flows.state.stored import Communication
 from transforms.flows.state.working import Session, State
 
@@ -13,13 +13,13 @@ def sessions_of(state: State) -> list[Session]:
     return [*state.sessions, *state.ended]
 
 
-def left(state: State) -> dict[str, Communication]:
+def communications_of(state: State) -> dict[str, Communication]:
     """Return the messages that have left, by their ids."""
-    found = (*look_through(state), *state.communications)
+    found = (*archived(state), *state.communications)
     return {c.id: c for c in found if c.status != "planned" or "attempt" in c.facts}
 
 
-def go_on(
+def keep_ids_unique(
     state: State, before: State, sessions: list[Session], messages: dict[str, Communication], t: int
 ) -> None:
     """Let an imported state go on behind what was said here, by the state it replaces.
@@ -33,5 +33,5 @@ def go_on(
     for session in sessions_of(state):
         session.count = max(session.count, counts.get(session.id, t))
     state.communications = [messages.get(c.id, c) for c in state.communications]
-    dropped = max(before.dropped, state.dropped)
-    state.memory, state.dropped = joined(before.memory, state.memory, dropped)
+    dropped = max(before.seen_floor, state.seen_floor)
+    state.seen_ids, state.seen_floor = joined(before.seen_ids, state.seen_ids, dropped)

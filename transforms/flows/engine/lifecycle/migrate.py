@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from transforms.flows.catalog.compiled import END, Node, Plan
+from transforms.flows.catalog.compiled import END, CompiledStep, Plan
 from transforms.flows.catalog.epochs import Effect
 from transforms.flows.clock.delays import Delay
 from transforms.flows.clock.elapsing import after
@@ -28,129 +28,143 @@ from transforms.flows.definitions.verbs import (
     WaitVisit,
     WaitWindow,
 )
-from transforms.flows.engine.context import Run
-from transforms.flows.engine.profile.visits import changed as changed_visit
+from transforms.flows.engine.context import Context
+from transforms.flows.engine.profile.visits import rebased_due as changed_visit
 from transforms.flows.engine.steps.advance import end, exit_conditions, holds, proceed, recheck
 from transforms.flows.engine.steps.call_results import FAILED
 from transforms.flows.engine.steps.calls import API_BOUND
-from transforms.flows.engine.steps.waits import leave
+from transforms.flows.engine.steps.waits import leave_wait
 from transforms.flows.state.limits import LONGEST_WAIT
 from transforms.flows.state.stored import Promotion
 from transforms.flows.state.working import Session
 
 
-def migrate(run: Run, effect: Effect, t: int) -> None:
+def migrate(ctx: Context, effect: Effect, t: int) -> None:
     """Take a flow's sessions along, at a record's effective time; halted ones at their resume."""
-    for session in run.in_order():
+    for session in ctx.sessions_in_order():
         if session.flow == effect.flow and session.ended is None and session.halt is None:
-            take_along(run, session, effect, t)
+            migrate_session(ctx, session, effect, t)
 
 
-def missed(run: Run, session: Session, since: int, t: int) -> list[Effect]:
+def missed_migrations(ctx: Context, session: Session, since: int, t: int) -> list[Effect]:
     """Return the migrations of a session's flow since it stood still, those it has had aside."""
     found = [
         effect
-        for effect in run.catalog.migrations
+        for effect in ctx.catalog.migrations
         if effect.flow == session.flow and since <= effect.at <= t
     ]
     had = [i for i, effect in enumerate(found) if effect.version == session.version]
     return found[had[-1] + 1 :] if had else found
 
 
-def take_along(run: Run, session: Session, effect: Effect, t: int) -> None:
+def migrate_session(ctx: Context, session: Session, effect: Effect, t: int) -> None:
     """Move a session that waits to another version: at its step, or at the successor of that."""
-    old, plan = run.plan_of(session), run.plans[session.flow, effect.version]
+    old, plan = ctx.plan_of(session), ctx.plans[session.flow, effect.version]
     if old is plan:
         return
-    before, node = old.nodes[session.step], plan.nodes.get(session.step)
+    before, node = old.steps[session.step], plan.steps.get(session.step)
     if node is not None and type(node.verb) is type(before.verb):
-        _stay(run, old, plan, session, before, node, t)
+        _stay(ctx, old, plan, session, before, node, t)
         return
     target = effect.successors.get(session.step)
     if target is None:
-        end(run, old, session, t, "flow_changed", forced=True)
+        end(ctx, old, session, t, "flow_changed", forced=True)
         return
-    run.move("left", old, session, before.name, t, reason="flow_changed", since=session.since)
-    _repin(run, old, plan, session, t)
-    session.due = session.check = None
-    proceed(run, plan, session, target, t)
+    ctx.emit_transition(
+        "left", old, session, before.name, t, reason="flow_changed", since=session.since
+    )
+    _repin(ctx, old, plan, session, t)
+    session.due = session.recheck_at = None
+    proceed(ctx, plan, session, target, t)
 
 
-def go_on(
-    run: Run, session: Session, effects: Sequence[Effect], target: int, why: str | None, t: int
+def resume_decided(
+    ctx: Context, session: Session, effects: Sequence[Effect], target: int, why: str | None, t: int
 ) -> None:
     """Let a session that decided while it stood still go on, in the version it is taken to."""
-    plan = old = run.plan_of(session)
+    plan = old = ctx.plan_of(session)
     for effect in effects:
-        plan = run.plans[session.flow, effect.version]
-        if target != END and target not in plan.nodes:
+        plan = ctx.plans[session.flow, effect.version]
+        if target != END and target not in plan.steps:
             found = effect.successors.get(target)
             if found is None:
-                end(run, old, session, t, "flow_changed", forced=True)
+                end(ctx, old, session, t, "flow_changed", forced=True)
                 return
             target = found
-    run.move("left", old, session, old.nodes[session.step].name, t, reason=why, since=session.since)
-    session.halt = session.due = session.check = None
-    _repin(run, old, plan, session, t)
+    ctx.emit_transition(
+        "left", old, session, old.steps[session.step].name, t, reason=why, since=session.since
+    )
+    session.halt = session.due = session.recheck_at = None
+    _repin(ctx, old, plan, session, t)
     # An end without a step to go to is written at the step where the session stood.
-    if target == END and session.step not in plan.nodes:
+    if target == END and session.step not in plan.steps:
         session.version = old.version
         plan = old
-    if target == END and why == FAILED and "error" not in old.nodes[session.step].named:
-        end(run, plan, session, t, FAILED)
+    if target == END and why == FAILED and "error" not in old.steps[session.step].ports:
+        end(ctx, plan, session, t, FAILED)
         return
-    proceed(run, plan, session, target, t)
+    proceed(ctx, plan, session, target, t)
 
 
 def _stay(
-    run: Run, old: Plan, plan: Plan, session: Session, before: Node, node: Node, t: int
+    ctx: Context,
+    old: Plan,
+    plan: Plan,
+    session: Session,
+    before: CompiledStep,
+    node: CompiledStep,
+    t: int,
 ) -> None:
     """Wait on at the same step, as the new version has it."""
-    _repin(run, old, plan, session, t)
-    verb, due = node.verb, _due(run, plan, session, before.verb, node, t)
+    _repin(ctx, old, plan, session, t)
+    verb, due = node.verb, _due(ctx, plan, session, before.verb, node, t)
     if isinstance(verb, WaitFor) and isinstance(before.verb, WaitFor):
-        session.happened = list(_happened(session.happened, before.verb, verb))
-        session.loaded = list(_happened(session.loaded or (), before.verb, verb)) or None
+        session.matched_cases = list(_happened(session.matched_cases, before.verb, verb))
+        session.baseline = list(_happened(session.baseline or (), before.verb, verb)) or None
     if due is None:
-        missing = node.named.get("missing")
+        missing = node.ports.get("missing")
         if missing is None:
-            end(run, plan, session, t, "missing_date")
+            end(ctx, plan, session, t, "missing_date")
         else:
-            leave(run, plan, session, missing, t)
+            leave_wait(ctx, plan, session, missing, t)
         return
     session.due = due
-    run.move("waiting", plan, session, node.name, t, reason="migrated", until=due)
+    ctx.emit_transition("waiting", plan, session, node.name, t, reason="migrated", until=due)
     if isinstance(verb, WaitFor):
         true = {
-            *session.happened,
-            *(i for i in node.levels if _is_true(run, plan, session, node, i, t)),
+            *session.matched_cases,
+            *(i for i in node.levels if _is_true(ctx, plan, session, node, i, t)),
         }
         if true and not verb.rank:
             index = min(true)
-            leave(run, plan, session, node.targets[index], t, reason=f"case_{index + 1}")
+            leave_wait(ctx, plan, session, node.targets[index], t, reason=f"case_{index + 1}")
             return
-        session.happened = sorted(true)
-    recheck(run, plan, session, t)
+        session.matched_cases = sorted(true)
+    recheck(ctx, plan, session, t)
 
 
-def _is_true(run: Run, plan: Plan, session: Session, node: Node, index: int, t: int) -> bool:
-    return index not in (session.loaded or ()) and holds(run, plan, session, node, index, t)
+def _is_true(
+    ctx: Context, plan: Plan, session: Session, node: CompiledStep, index: int, t: int
+) -> bool:
+    return index not in (session.baseline or ()) and holds(ctx, plan, session, node, index, t)
 
 
-def _due(run: Run, plan: Plan, session: Session, before: Verb, node: Node, t: int) -> int | None:
+def _due(
+    ctx: Context, plan: Plan, session: Session, before: Verb, node: CompiledStep, t: int
+) -> int | None:
     """Compute a wait that has changed anew, from its own start; what is past is due now."""
-    where, since, due = run.zone_of(plan), session.since, session.due
+    where, since, due = ctx.zone_of(plan), session.since, session.due
     match before, node.verb:
         case Wait(delay=old), Wait(delay=new) if old != new:
             due = _lasting(old, new, session, where)
         case WaitFor(timeout=old), WaitFor(timeout=new) if old != new:
             due = _lasting(old, new, session, where)
         case WaitVisit(delay=old), WaitVisit(delay=new) if old != new:
-            due = changed_visit(run, session, old, new, where)
+            due = changed_visit(ctx, session, old, new, where)
         case CallApi(timeout=old), CallApi(timeout=new) if old != new:
             due = _lasting(old, new, session, where, API_BOUND)
         case WaitUntil(moment=old), WaitUntil(moment=new) if old != new:
-            view = run.look(t, plan, session)
+            view = ctx.view_for(t, plan, session)
             due = resolve(new, since, view.zone, node.path(view) if node.path else None)
             if due is None or due > t + LONGEST_WAIT:
                 return None
@@ -195,28 +209,28 @@ def _meaning(case: Case) -> Case:
     return msgspec.structs.replace(case, then=None)
 
 
-def _repin(run: Run, old: Plan, plan: Plan, session: Session, t: int) -> None:
+def _repin(ctx: Context, old: Plan, plan: Plan, session: Session, t: int) -> None:
     """Let a session be of another version: drawn branches go by name, and exit rules begin anew."""
     session.variants = dict(_variants(old, plan, session.variants))
     session.version = plan.version
     kept = [shown for shown in session.promotions if _shown(plan, shown)]
     if len(kept) < len(session.promotions):
         session.promotions = kept
-    run.dirty = run.dirty or not session.silent
-    run.forget_look()
-    session.true = []
+    ctx.flow_state_changed = ctx.flow_state_changed or not session.silent
+    ctx.invalidate_view()
+    session.exit_true = []
     if plan.exit_conditions:
-        exit_conditions(run, plan, session, t, start=True)
+        exit_conditions(ctx, plan, session, t, start=True)
 
 
 def _shown(plan: Plan, shown: Promotion) -> bool:
-    node = plan.nodes.get(shown.step)
+    node = plan.steps.get(shown.step)
     return node is not None and isinstance(node.verb, Promote)
 
 
 def _variants(old: Plan, plan: Plan, drawn: dict[int, int]) -> Iterable[tuple[int, int]]:
     for number, index in drawn.items():
-        before, node = old.nodes[number].verb, plan.nodes.get(number)
+        before, node = old.steps[number].verb, plan.steps.get(number)
         if node is not None and isinstance(before, Split) and isinstance(node.verb, Split):
             names = [branch.name for branch in node.verb.branches]
             if before.branches[index].name in names:

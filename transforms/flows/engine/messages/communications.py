@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from transforms.flows.catalog.compiled import Node, Plan
+from transforms.flows.catalog.compiled import CompiledStep, Plan
 from transforms.flows.definitions.verbs import Send, Split
-from transforms.flows.engine.context import Data, Run
+from transforms.flows.engine.context import Context, Data
 from transforms.flows.protocol.outputs import Communication as CommunicationRow
 from transforms.flows.protocol.signals import CommunicationUpdate
-from transforms.flows.state.sent_archive import KEPT, MONTH, shelve
+from transforms.flows.state.sent_archive import KEPT, MONTH, archive
 from transforms.flows.state.stored import Communication
 from transforms.flows.state.working import Session
 
 
-def keep(run: Run, plan: Plan, sent: Communication, t: int) -> None:
+def remember(ctx: Context, plan: Plan, sent: Communication, t: int) -> None:
     """Remember a communication: planned and awaited ones always, others for 30 days, a hundred."""
-    state = run.state
-    if sent.due is None and sent.step not in plan.asked:
+    state = ctx.state
+    if sent.due is None and sent.step not in plan.awaited_sends:
         if state.communications:
-            drop(run, sent)
-        shelve(state, sent, t)
+            forget(ctx, sent)
+        archive(state, sent, t)
         return
     edge, old, others = t - MONTH, False, []
     for known in state.communications:
@@ -26,17 +26,17 @@ def keep(run: Run, plan: Plan, sent: Communication, t: int) -> None:
             old = old or known.changed <= edge
             others.append(known)
     if old or len(others) >= KEPT:
-        others = _needed(run, others, edge)
+        others = _needed(ctx, others, edge)
     others.append(sent)
     state.communications = others
 
 
-def _needed(run: Run, others: list[Communication], edge: int) -> list[Communication]:
+def _needed(ctx: Context, others: list[Communication], edge: int) -> list[Communication]:
     """Drop the oldest communications, but none that is planned or that a session may look at."""
     asked = {
         session.sent.get(number)
-        for session in run.state.sessions
-        for number in run.plan_of(session).asked
+        for session in ctx.state.sessions
+        for number in ctx.plan_of(session).awaited_sends
     }
     fixed = {c.id for c in others if c.due is not None or c.id in asked}
     others = [c for c in others if c.id in fixed or c.changed > edge]
@@ -45,46 +45,48 @@ def _needed(run: Run, others: list[Communication], edge: int) -> list[Communicat
     return [c for c in others if c.id not in gone]
 
 
-def about(plan: Plan, node: Node, sent: Communication) -> Data:
+def facts(plan: Plan, node: CompiledStep, sent: Communication) -> Data:
     """Return what triggers read of a message: ids and names, and what its results report."""
     told: Data = dict(sent.facts.get("data", {}))
     told |= {"id": sent.id, "flow": plan.id, "name": node.name}
     return told | {"channel": sent.channel, "status": sent.status}
 
 
-def tell(run: Run, plan: Plan, node: Node, sent: Communication, t: int) -> None:
+def notify_triggers(
+    ctx: Context, plan: Plan, node: CompiledStep, sent: Communication, t: int
+) -> None:
     """Raise a status that is decided here, where a trigger listens to messages (C9, C10).
 
     Nothing is raised of what a silent session made (R19).
     """
-    if run.era.told and not sent.silent:
-        data = about(plan, node, sent)
-        name = run.other_id()
+    if ctx.epoch.by_communication and not sent.silent:
+        data = facts(plan, node, sent)
+        name = ctx.next_output_id()
         change = CommunicationUpdate(
-            id=name, user=run.user, time=t, communication=sent.id, status=sent.status, data=data
+            id=name, user=ctx.user, time=t, communication=sent.id, status=sent.status, data=data
         )
-        run.raise_(change)
+        ctx.enqueue(change)
 
 
-def drop(run: Run, sent: Communication) -> None:
+def forget(ctx: Context, sent: Communication) -> None:
     """Forget a communication."""
-    run.state.communications = [c for c in run.state.communications if c.id != sent.id]
+    ctx.state.communications = [c for c in ctx.state.communications if c.id != sent.id]
 
 
-def put_away(
-    run: Run, sent: Communication, session: Session | None, t: int, status: str, reason: str
+def discard(
+    ctx: Context, sent: Communication, session: Session | None, t: int, status: str, reason: str
 ) -> None:
     """Say that what was planned does not leave, as ``skipped`` or ``canceled``, and forget it."""
-    plan = run.catalog.plans[sent.flow, sent.version]
+    plan = ctx.catalog.plans[sent.flow, sent.version]
     sent.status, sent.due, sent.changed = status, None, t
-    write(run, plan, plan.nodes[sent.step], sent, session, t, reason=reason)
-    drop(run, sent)
+    log_status(ctx, plan, plan.steps[sent.step], sent, session, t, reason=reason)
+    forget(ctx, sent)
 
 
-def write(
-    run: Run,
+def log_status(
+    ctx: Context,
     plan: Plan,
-    node: Node,
+    node: CompiledStep,
     sent: Communication,
     session: Session | None,
     t: int,
@@ -101,10 +103,10 @@ def write(
     """
     verb = node.verb
     assert isinstance(verb, Send)
-    run.outputs.append(
+    ctx.outputs.append(
         CommunicationRow(
             name or f"{sent.id}-{sent.status}-{t}",
-            run.user,
+            ctx.user,
             t,
             plan.id,
             plan.version,
@@ -116,7 +118,7 @@ def write(
             verb.template,
             reason,
             verb.topic,
-            _variant(run, session) if session and session.variants else None,
+            _variant(ctx, session) if session and session.variants else None,
             due,
             None,
             None,
@@ -126,16 +128,16 @@ def write(
     )
 
 
-def _variant(run: Run, session: Session) -> str | None:
+def _variant(ctx: Context, session: Session) -> str | None:
     """Return the branch drawn last, as the session's own version names it."""
-    return variants_of(run.plan_of(session), session)[-1]
+    return variants_of(ctx.plan_of(session), session)[-1]
 
 
 def variants_of(plan: Plan, session: Session) -> tuple[str, ...]:
     """Return the drawn branches of a session as ``step=branch``, in the order of the drawing."""
     found = []
     for number, index in session.variants.items():
-        node = plan.nodes.get(number)
+        node = plan.steps.get(number)
         if node is not None and isinstance(node.verb, Split):
             found.append(f"{node.name}={node.verb.branches[index].name}")
     return tuple(found)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from transforms.flows.catalog.compiled import Node, Plan
+from transforms.flows.catalog.compiled import CompiledStep, Plan
 from transforms.flows.definitions.channels import choice_of
 from transforms.flows.definitions.verbs import Send
-from transforms.flows.engine.context import Data, Run
+from transforms.flows.engine.context import Context, Data
 from transforms.flows.protocol.signals import CommunicationUpdate
 from transforms.flows.state.codec import encoded_size
 from transforms.flows.state.series import LARGEST, SCALE
@@ -17,8 +17,13 @@ from transforms.flows.state.working import Session
 DATA_BOUND: Final = 4 * 1024
 
 
-def note(
-    run: Run, plan: Plan, node: Node, found: Communication, change: CommunicationUpdate, t: int
+def take_report(
+    ctx: Context,
+    plan: Plan,
+    node: CompiledStep,
+    found: Communication,
+    change: CommunicationUpdate,
+    t: int,
 ) -> tuple[Data, float | None]:
     """Remember the data of a status, up to 4 KB in all.
 
@@ -28,36 +33,38 @@ def note(
         return {}, None
     data = change.data
     if "digits" in data:
-        data = data | _read(run, node, found, data["digits"])
+        data = data | _read(ctx, node, found, data["digits"])
     before: Data = found.facts.get("data", {})
     joined = before | data
     if encoded_size(joined) > DATA_BOUND:
-        run.reject("value_too_large", t, plan.id, "communication", node.name)
+        ctx.emit_rejection("value_too_large", t, plan.id, "communication", node.name)
         return {}, None
     found.facts = found.facts | {"data": joined}
     return data, _raised(before.get("cost"), data["cost"]) if "cost" in data else None
 
 
-def fits(run: Run, plan: Plan, session: Session, node: Node, index: int, step: str, t: int) -> bool:
+def fits(
+    ctx: Context, plan: Plan, session: Session, node: CompiledStep, index: int, step: str, t: int
+) -> bool:
     """Tell whether a message's results are those that a case of a wait asks for (C5)."""
     matcher = node.matchers[index]
     if matcher is None or matcher.where is None:
         return True
-    view = run.look(t, plan, session)
+    view = ctx.view_for(t, plan, session)
     view.communication = view.communications.get(step)
     found = matcher.where(view)
-    run.forget_look()
+    ctx.invalidate_view()
     return found
 
 
-def _read(run: Run, node: Node, found: Communication, digits: object) -> Data:
+def _read(ctx: Context, node: CompiledStep, found: Communication, digits: object) -> Data:
     """Say what digits mean; as a text, whatever the provider makes of them."""
     verb = node.verb
     assert isinstance(verb, Send)
     if isinstance(digits, int) and not isinstance(digits, bool):
         digits = str(digits)
-    known = run.era.channels.get(found.channel)
-    choice = choice_of(run.era.space, verb, found.channel, known, digits)
+    known = ctx.epoch.channels.get(found.channel)
+    choice = choice_of(ctx.epoch.space, verb, found.channel, known, digits)
     return {"digits": digits} if choice is None else {"digits": digits, "choice": choice}
 
 

@@ -11,12 +11,18 @@ from typing import Final
 
 import msgspec
 
-from transforms.flows.catalog.compiled import Ear, Node, Plan, Start, keyword
+from transforms.flows.catalog.compiled import (
+    CompiledStep,
+    CompiledTrigger,
+    InboundMatcher,
+    Plan,
+    keyword,
+)
 from transforms.flows.catalog.epochs import FlowView
 from transforms.flows.definitions.verbs import CaseStatus, WaitFor
-from transforms.flows.engine.context import Data, Run
+from transforms.flows.engine.context import Context, Data
 from transforms.flows.engine.messages.delivery_reports import fits
-from transforms.flows.engine.messages.statuses import take_status
+from transforms.flows.engine.messages.statuses import apply_status
 from transforms.flows.expressions.view import View
 from transforms.flows.protocol.signals import CommunicationUpdate, Inbound, Signal
 from transforms.flows.state.codec import encoded_size
@@ -43,7 +49,7 @@ def number_in(text: str) -> int | float | None:
     return float(plain) if "." in plain else int(plain)
 
 
-def said(signal: Inbound) -> Data:
+def message_facts(signal: Inbound) -> Data:
     """Return what expressions read of a message or a call, and what an entry by it begins with."""
     found: Data = {
         "text": signal.text.strip(),
@@ -57,38 +63,40 @@ def said(signal: Inbound) -> Data:
     return found if amount is None else found | {"as_number": amount}
 
 
-def reply(run: Run, signal: Inbound, t: int) -> None:
+def mark_replied(ctx: Context, signal: Inbound, t: int) -> None:
     """Let what answers a communication be its status ``replied``; waits hear of it afterwards."""
     if signal.communication is None:
         return
     data: Data = {"reply": signal.text} if signal.text else {}
     change = CommunicationUpdate(
-        id=run.other_id(),
-        user=run.user,
+        id=ctx.next_output_id(),
+        user=ctx.user,
         time=t,
         communication=signal.communication,
         status="replied",
         data=data,
     )
-    if not take_status(run, change, t):
+    if not apply_status(ctx, change, t):
         return
-    if run.era.told:
-        told = {name: value for name, value in run.told.items() if name != "ended"}
+    if ctx.epoch.by_communication:
+        told = {name: value for name, value in ctx.status_facts.items() if name != "ended"}
         change = msgspec.structs.replace(change, data=told)
-    run.raise_(change)
+    ctx.enqueue(change)
 
 
-def claim(run: Run, signal: Inbound, live: list[Session], t: int) -> tuple[FlowView, Start] | None:
+def claim_message(
+    ctx: Context, signal: Inbound, live: list[Session], t: int
+) -> tuple[FlowView, CompiledTrigger] | None:
     """Decide who gets the message: a session is noted in the run, an entry is returned (R13).
 
     The status ``replied`` that it has raised ends only a wait of the one who gets it.
     """
-    entry = _claim(run, signal, live, t)
-    owner = AN_ENTRY if entry is not None else run.claimer
+    entry = _claim(ctx, signal, live, t)
+    owner = AN_ENTRY if entry is not None else ctx.inbound_owner
     if owner and signal.communication is not None:
-        for place, raised in enumerate(run.queue):
+        for place, raised in enumerate(ctx.queue):
             if _tells(raised.signal, signal.communication):
-                run.queue[place] = msgspec.structs.replace(raised, claimer=owner)
+                ctx.queue[place] = msgspec.structs.replace(raised, claimer=owner)
     return entry
 
 
@@ -100,34 +108,36 @@ def _tells(change: Signal, communication: str) -> bool:
     )
 
 
-def _claim(run: Run, signal: Inbound, live: list[Session], t: int) -> tuple[FlowView, Start] | None:
+def _claim(
+    ctx: Context, signal: Inbound, live: list[Session], t: int
+) -> tuple[FlowView, CompiledTrigger] | None:
     """Find who gets the message, by its words and its order.
 
     Of sessions with the same right, the one goes first whose own message this one answers.
     """
-    message, word, answered = said(signal), keyword(signal.text), signal.communication
+    message, word, answered = message_facts(signal), keyword(signal.text), signal.communication
     if answered is not None:
         live = sorted(live, key=lambda session: answered not in session.sent.values())
     for strength in (EXACT, ANY):
         for session in live:
-            plan = run.plan_of(session)
-            index = _waits(run, plan, session, signal, message, word, strength, t)
+            plan = ctx.plan_of(session)
+            index = _waits(ctx, plan, session, signal, message, word, strength, t)
             if index is not None:
-                run.claimer, run.claimed = session.id, index
-                session.message = _kept(run, plan, message, t)
-                run.forget_look()
+                ctx.inbound_owner, ctx.inbound_case = session.id, index
+                session.message = _kept(ctx, plan, message, t)
+                ctx.invalidate_view()
                 return None
-        entry = _enters(run, signal, message, word, strength, t)
+        entry = _enters(ctx, signal, message, word, strength, t)
         if entry is not None:
-            run.message = _kept(run, entry[0].plan, message, t)
+            ctx.inbound_message = _kept(ctx, entry[0].plan, message, t)
             return entry
     if answered is None:
-        run.reject("no_claim", t, detail=f"{signal.channel} {signal.number}")
+        ctx.emit_rejection("no_claim", t, detail=f"{signal.channel} {signal.number}")
     return None
 
 
 def _waits(
-    run: Run,
+    ctx: Context,
     plan: Plan,
     session: Session,
     signal: Inbound,
@@ -140,49 +150,49 @@ def _waits(
 
     A silent session takes nothing from others, and one that stands still has decided once.
     """
-    node = plan.nodes[session.step]
+    node = plan.steps[session.step]
     if session.ended is not None or session.silent or not isinstance(node.verb, WaitFor):
         return None
     if session.halt is not None and session.halt.target is not None:
         return None
-    for index, ear in enumerate(node.ears):
+    for index, ear in enumerate(node.inbound_matchers):
         if ear is None or _strength(ear, signal, word) != strength:
             continue
-        if ear.where is None or _holds(ear, run.look(t, plan, session), message):
+        if ear.where is None or _holds(ear, ctx.view_for(t, plan, session), message):
             return index
     answered = signal.communication if strength == ANY else None
-    return REPLY if answered and _replied(run, plan, session, node, answered, t) else None
+    return REPLY if answered and _replied(ctx, plan, session, node, answered, t) else None
 
 
 def _replied(
-    run: Run, plan: Plan, session: Session, node: Node, communication: str, t: int
+    ctx: Context, plan: Plan, session: Session, node: CompiledStep, communication: str, t: int
 ) -> bool:
     """Tell whether a wait is for such a reply to this very message of its session."""
     verb = node.verb
     return isinstance(verb, WaitFor) and any(
         isinstance(case, CaseStatus)
         and case.status == "replied"
-        and session.sent.get(plan.numbers[case.step]) == communication
-        and fits(run, plan, session, node, index, case.step, t)
+        and session.sent.get(plan.step_numbers[case.step]) == communication
+        and fits(ctx, plan, session, node, index, case.step, t)
         for index, case in enumerate(verb.cases)
     )
 
 
 def _enters(
-    run: Run, signal: Inbound, message: Data, word: str, strength: int, t: int
-) -> tuple[FlowView, Start] | None:
+    ctx: Context, signal: Inbound, message: Data, word: str, strength: int, t: int
+) -> tuple[FlowView, CompiledTrigger] | None:
     """Return the first trigger of a running flow that takes the message with this strength."""
-    for view in run.era.answering:
-        for start in view.plan.starts if view.status == "running" else ():
-            ear = start.ear
+    for view in ctx.epoch.by_inbound:
+        for start in view.plan.triggers if view.status == "running" else ():
+            ear = start.inbound
             if ear is None or _strength(ear, signal, word) != strength:
                 continue
-            if ear.where is None or _holds(ear, run.look(t, view.plan), message):
+            if ear.where is None or _holds(ear, ctx.view_for(t, view.plan), message):
                 return view, start
     return None
 
 
-def _strength(ear: Ear, signal: Inbound, word: str) -> int:
+def _strength(ear: InboundMatcher, signal: Inbound, word: str) -> int:
     """Tell how well a message fits: by its exact words, by any, or not at all (0)."""
     if ear.number is not None and ear.number != signal.number:
         return 0
@@ -197,31 +207,31 @@ def _strength(ear: Ear, signal: Inbound, word: str) -> int:
     return EXACT if word in ear.words else 0
 
 
-def _holds(ear: Ear, view: View, message: Data) -> bool:
+def _holds(ear: InboundMatcher, view: View, message: Data) -> bool:
     before, view.message = view.message, message
     holds = ear.where is None or ear.where(view)
     view.message = before
     return holds
 
 
-def _kept(run: Run, plan: Plan, message: Data, t: int) -> Data:
+def _kept(ctx: Context, plan: Plan, message: Data, t: int) -> Data:
     """Return what a session remembers of a message; a text over its bound is left out."""
     size = encoded_size(message)
-    if size <= MESSAGE_BOUND and has_room(run.state, size):
+    if size <= MESSAGE_BOUND and has_room(ctx.state, size):
         return message
-    run.reject("value_too_large", t, plan.id, "message")
+    ctx.emit_rejection("value_too_large", t, plan.id, "message")
     return {"call": message["call"]}
 
 
-def matched(node: Node, session: Session) -> int:
+def branch_by_keyword(node: CompiledStep, session: Session) -> int:
     """Return where a session goes on by the words of its last message, exact before any (I7)."""
     message = session.message or {}
     if message:
         word = keyword(message.get("text", ""))
-        for index, ear in enumerate(node.ears):
+        for index, ear in enumerate(node.inbound_matchers):
             if ear is not None and word in ear.words:
                 return node.targets[index]
-        for index, ear in enumerate(node.ears):
+        for index, ear in enumerate(node.inbound_matchers):
             if ear is not None and not ear.words:
                 return node.targets[index]
-    return node.named["else"]
+    return node.ports["else"]

@@ -5,59 +5,59 @@ from __future__ import annotations
 from typing import Final
 
 from transforms.flows.catalog.compiled import Plan
-from transforms.flows.catalog.epochs import Era
+from transforms.flows.catalog.epochs import Epoch
 from transforms.flows.clock.elapsing import period_start
 from transforms.flows.clock.windows import closing, is_open, opening
 from transforms.flows.definitions.verbs import Send
-from transforms.flows.engine.context import Run
+from transforms.flows.engine.context import Context
 from transforms.flows.state.stored import Communication
 
 TRIES: Final = 64
 
 
-def refusal(run: Run, verb: Send, sent: Communication, t: int) -> tuple[str | None, str, str]:
+def refusal(ctx: Context, verb: Send, sent: Communication, t: int) -> tuple[str | None, str, str]:
     """Return why a message may not leave, or None, with the channel it takes and the address."""
     if sent.silent:
         return "holdout", verb.channel, ""
-    consent = run.state.consent
-    era = run.era
-    if not allowed(consent, era, verb.channel, verb.topic):
+    consent = ctx.state.consent
+    epoch = ctx.epoch
+    if not allowed(consent, epoch, verb.channel, verb.topic):
         return "no_consent", verb.channel, ""
     for channel in (verb.channel, *verb.failover):
-        address = address_of(run, era, channel)
-        if address and allowed(consent, era, channel, verb.topic):
+        address = address_of(ctx, epoch, channel)
+        if address and allowed(consent, epoch, channel, verb.topic):
             late = sent.expires is not None and t >= sent.expires
             return ("expired" if late else None), channel, address
     return "no_address", verb.channel, ""
 
 
-def allowed(consent: dict[str, bool], era: Era, channel: str, topic: str | None) -> bool:
+def allowed(consent: dict[str, bool], epoch: Epoch, channel: str, topic: str | None) -> bool:
     """Tell whether the user takes messages of a topic on a channel."""
     if not consent.get(channel, True):
         return False
     if topic is None:
         return True
-    default = not (topic in era.topics and era.topics[topic].opt_in)
+    default = not (topic in epoch.topics and epoch.topics[topic].opt_in)
     return consent.get(f"{channel}:{topic}", consent.get(topic, default))
 
 
-def address_of(run: Run, era: Era, channel: str) -> str:
+def address_of(ctx: Context, epoch: Epoch, channel: str) -> str:
     """Return the user's address on a channel, empty where there is none."""
-    known = era.channels.get(channel)
+    known = epoch.channels.get(channel)
     if known is None:
         return ""
     if known.address == "user":
-        return run.user
-    value = run.state.traits.get(known.address)
+        return ctx.user
+    value = ctx.state.traits.get(known.address)
     return value.strip() if isinstance(value, str) else ""
 
 
-def opening_of(run: Run, plan: Plan, verb: Send, t: int) -> int | None:
+def opening_of(ctx: Context, plan: Plan, verb: Send, t: int) -> int | None:
     """Return the next instant at which the window is open and quiet hours are over."""
-    quiet, window = run.era.space.quiet_hours, verb.window
+    quiet, window = ctx.epoch.space.quiet_hours, verb.window
     if quiet is None and window is None:
         return t
-    where, at = run.zone_of(plan), t
+    where, at = ctx.zone_of(plan), t
     for _ in range(TRIES):
         before = at
         if window is not None:
@@ -72,17 +72,17 @@ def opening_of(run: Run, plan: Plan, verb: Send, t: int) -> int | None:
     return None
 
 
-def capped(run: Run, plan: Plan, channel: str, topic: str | None, t: int) -> bool:
+def capped(ctx: Context, plan: Plan, channel: str, topic: str | None, t: int) -> bool:
     """Tell whether a cap over all flows of the user is reached (R2, R14)."""
     where = None
-    for cap in run.era.space.caps:
+    for cap in ctx.epoch.space.caps:
         if cap.channel not in (None, channel) or cap.topic not in (None, topic):
             continue
-        where = where or run.zone_of(plan)
+        where = where or ctx.zone_of(plan)
         start = period_start(cap.limit.per, t, where)
         count = sum(
             1
-            for sent in run.state.sends
+            for sent in ctx.state.cap_sends
             if sent.at > start
             and cap.channel in (None, sent.channel)
             and cap.topic in (None, sent.topic)
@@ -92,7 +92,7 @@ def capped(run: Run, plan: Plan, channel: str, topic: str | None, t: int) -> boo
     return False
 
 
-def reachable(run: Run, channel: str, topic: str | None) -> bool:
+def reachable(ctx: Context, channel: str, topic: str | None) -> bool:
     """Tell whether the user has an address on a channel, and takes such messages there."""
-    known = address_of(run, run.era, channel)
-    return bool(known) and allowed(run.state.consent, run.era, channel, topic)
+    known = address_of(ctx, ctx.epoch, channel)
+    return bool(known) and allowed(ctx.state.consent, ctx.epoch, channel, topic)

@@ -6,7 +6,7 @@ from typing import Any
 
 from transforms.flows.catalog.compiled import Plan
 from transforms.flows.definitions.space import Template
-from transforms.flows.engine.context import Data, Run
+from transforms.flows.engine.context import Context, Data
 from transforms.flows.expressions.view import View
 from transforms.flows.state.working import Session
 
@@ -39,13 +39,13 @@ def captured(plan: Plan, session: Session, template: Template | None, data: Data
     return roots
 
 
-def add_user(run: Run, plan: Plan, template: Template | None, roots: Data) -> None:
+def add_user(ctx: Context, plan: Plan, template: Template | None, roots: Data) -> None:
     """Add what a template reads of the user, as it is when the message or request leaves."""
     for path in template.reads if template is not None else ():
         if path[0] == "user":
-            _pick(roots, run.state.traits, path)
+            _pick(roots, ctx.state.traits, path)
         elif path[0] == "participant":
-            _pick(roots, run.participant_of(plan), path)
+            _pick(roots, ctx.participant_of(plan), path)
 
 
 def _pick(into: Data, source: Data, path: tuple[str, ...]) -> None:

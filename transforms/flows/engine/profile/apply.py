@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from transforms.flows.engine.context import Data, Run
-from transforms.flows.engine.lifecycle.pause import command
-from transforms.flows.engine.messages.inbound import reply
-from transforms.flows.engine.messages.statuses import take_status
+from transforms.flows.engine.context import Context, Data
+from transforms.flows.engine.lifecycle.pause import apply_command
+from transforms.flows.engine.messages.inbound import mark_replied
+from transforms.flows.engine.messages.statuses import apply_status
 from transforms.flows.engine.profile.audiences import (
     MOST_AUDIENCES,
     change_profile,
-    compute,
     count_event,
+    recompute,
     set_member,
 )
 from transforms.flows.engine.profile.participants import receive
-from transforms.flows.engine.profile.visits import note as note_visit
-from transforms.flows.engine.steps.call_results import take_answer
+from transforms.flows.engine.profile.visits import count_visit as note_visit
+from transforms.flows.engine.steps.call_results import apply_call_result
 from transforms.flows.protocol.signals import (
     AudienceChange,
     CallResult,
@@ -35,56 +35,56 @@ from transforms.flows.protocol.signals import (
 )
 
 
-def only_data(signal: Signal) -> bool:
+def is_backfill(signal: Signal) -> bool:
     """Tell whether the signal is history to load: it starts, advances and sends nothing (R10)."""
     return type(signal) is not Time and (signal.bypass or signal.backfill)
 
 
-def apply(run: Run, raised: Raised, own: int, t: int) -> Data | None:
+def apply_signal(ctx: Context, raised: Raised, own: int, t: int) -> Data | None:
     """Update what is known (step 3); return the changed traits' values before, None if refused."""
     signal = raised.signal
     match signal:
         case Event():
-            era = run.era
-            if era.visiting:
-                note_visit(run, raised, t)
-            count_event(run, signal, own, t)
-            if era.audiences:
-                compute(run, t, era.hearing.get(signal.name, era.other))
+            epoch = ctx.epoch
+            if epoch.reads_visits:
+                note_visit(ctx, raised, t)
+            count_event(ctx, signal, own, t)
+            if epoch.audiences:
+                recompute(ctx, t, epoch.audiences_by_event.get(signal.name, epoch.state_audiences))
             return {}
         case ProfileChange():
-            changed = change_profile(run, signal, t)
-            compute(run, t, run.era.audiences)
+            changed = change_profile(ctx, signal, t)
+            recompute(ctx, t, ctx.epoch.audiences)
             return changed
         case AudienceChange(audience=audience, entered=entered):
-            if any(a.name == audience for a in run.era.audiences):
-                run.reject("computed_audience", t, detail=audience)
+            if any(a.name == audience for a in ctx.epoch.audiences):
+                ctx.emit_rejection("computed_audience", t, detail=audience)
                 return None
-            if entered and len(run.state.audiences) >= MOST_AUDIENCES:
-                run.reject("value_too_large", t, detail="audiences")
+            if entered and len(ctx.state.audiences) >= MOST_AUDIENCES:
+                ctx.emit_rejection("value_too_large", t, detail="audiences")
                 return None
-            if not set_member(run, audience, entered, t):
+            if not set_member(ctx, audience, entered, t):
                 return None
-            compute(run, t, run.era.audiences)
+            recompute(ctx, t, ctx.epoch.audiences)
             return {}
         case CommunicationUpdate():
-            return {} if take_status(run, signal, t) else None
+            return {} if apply_status(ctx, signal, t) else None
         case Enter():
-            return _apply_enter(run, signal, t)
+            return _apply_enter(ctx, signal, t)
         case Command(what="stop" | "hold" | "resume" | "suppress"):
-            if only_data(signal):
-                run.reject("loaded_order", t, signal.flow)
+            if is_backfill(signal):
+                ctx.emit_rejection("loaded_order", t, signal.flow)
             else:
-                command(run, signal, t, raised.source if raised.flow else None)
+                apply_command(ctx, signal, t, raised.source if raised.flow else None)
             return None
         case Inbound():
-            reply(run, signal, t)
+            mark_replied(ctx, signal, t)
             return {}
         case CallResult():
-            if only_data(signal):
-                run.reject("loaded_order", t, detail=signal.call)
+            if is_backfill(signal):
+                ctx.emit_rejection("loaded_order", t, detail=signal.call)
             else:
-                take_answer(run, signal, t)
+                apply_call_result(ctx, signal, t)
             return None
         case Time() | Command() | Handover() | Forwarded():
             return None
@@ -92,12 +92,12 @@ def apply(run: Run, raised: Raised, own: int, t: int) -> Data | None:
             assert_never(signal)
 
 
-def _apply_enter(run: Run, signal: Enter, t: int) -> Data | None:
+def _apply_enter(ctx: Context, signal: Enter, t: int) -> Data | None:
     """Create or update the profile and the participant that come with an entry (I9, R21)."""
     if signal.profile:
-        change = ProfileChange(id=run.other_id(), user=run.user, time=t, set=signal.profile)
-        changed: Data | None = change_profile(run, change, t)
-        compute(run, t, run.era.audiences)
+        change = ProfileChange(id=ctx.next_output_id(), user=ctx.user, time=t, set=signal.profile)
+        changed: Data | None = change_profile(ctx, change, t)
+        recompute(ctx, t, ctx.epoch.audiences)
         if changed:
-            run.raise_(change, changed)
-    return receive(run, signal, t) if signal.participant or signal.operation is not None else {}
+            ctx.enqueue(change, changed)
+    return receive(ctx, signal, t) if signal.participant or signal.operation is not None else {}

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from transforms.flows.catalog.epochs import ComputedAudience, Counted
-from transforms.flows.engine.context import Data, Run
+from transforms.flows.catalog.epochs import ComputedAudience, KeptAggregate
+from transforms.flows.engine.context import Context, Data
 from transforms.flows.protocol.outputs import AudienceUpdate
 from transforms.flows.protocol.signals import AudienceChange, Event, ProfileChange
 from transforms.flows.state import trait_times
@@ -22,43 +22,43 @@ MOST_AUDIENCES: Final = 500
 LISTS_BOUND: Final = 16 * 1024
 
 
-def count_event(run: Run, event: Event, own: int, t: int) -> None:
+def count_event(ctx: Context, event: Event, own: int, t: int) -> None:
     """Feed the aggregates that read this event, at its own time."""
-    counted = run.era.counted.get(event.name)
+    counted = ctx.epoch.aggregates_by_event.get(event.name)
     if not counted:
         return
-    view = run.look(t)
+    view = ctx.view_for(t)
     for item in counted:
         if item.matcher.where is None or item.matcher.where(view):
-            _add(run, item, own)
+            _add(ctx, item, own)
 
 
-def _add(run: Run, item: Counted, own: int) -> None:
+def _add(ctx: Context, item: KeptAggregate, own: int) -> None:
     value: Any = None
     if item.value is not None:
-        value = item.value(run.view)
+        value = item.value(ctx.view)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return
-    series = run.state.series.get(item.aggregate.key)
+    series = ctx.state.series.get(item.aggregate.key)
     if series is None:
-        series = run.state.series[item.aggregate.key] = Series()
+        series = ctx.state.series[item.aggregate.key] = Series()
     add(series, own, value, item.horizon)
 
 
-def change_profile(run: Run, change: ProfileChange, t: int) -> Data | None:
+def change_profile(ctx: Context, change: ProfileChange, t: int) -> Data | None:
     """Set and unset traits, tags and consent; return the changed traits' values before.
 
     A profile over 64 KB is refused whole (section 9): then only consent is taken, which is
     never lost, and None is returned.
     """
-    state = run.state
+    state = ctx.state
     traits = state.traits
     if change.consent:
-        _take_consent(run, change.consent, t)
+        _take_consent(ctx, change.consent, t)
     if change.set or change.tag:
         more = encoded_size(change.set) + encoded_size(change.tag)
         if encoded_size(traits) + encoded_size(state.tags) + more > PROFILE_BOUND:
-            run.reject("value_too_large", t, detail="profile")
+            ctx.emit_rejection("value_too_large", t, detail="profile")
             return None
     changed: Data = {}
     before = list(traits)
@@ -72,11 +72,11 @@ def change_profile(run: Run, change: ProfileChange, t: int) -> Data | None:
         if name in traits:
             changed[name] = traits.pop(name)
     if change.set or changed:
-        state.ages = trait_times.told(state.ages, before, traits, change.set, t)
-    run.forget_look()
-    if run.era.tagged:
+        state.trait_ages = trait_times.told(state.trait_ages, before, traits, change.set, t)
+    ctx.invalidate_view()
+    if ctx.epoch.reads_tags:
         changed |= _changed_tags(state.tags, change)
-    change_tags(run, change.tag, change.untag)
+    change_tags(ctx, change.tag, change.untag)
     return changed
 
 
@@ -92,17 +92,17 @@ def _changed_tags(tags: list[str], change: ProfileChange) -> Data:
     return {tag_key(n): n in tags for n in names if (n in tags) != (n in now)}
 
 
-def _take_consent(run: Run, change: dict[str, bool], t: int) -> None:
-    joined = run.state.consent | change
+def _take_consent(ctx: Context, change: dict[str, bool], t: int) -> None:
+    joined = ctx.state.consent | change
     if encoded_size(joined) > LISTS_BOUND:
-        run.reject("value_too_large", t, detail="consent")
+        ctx.emit_rejection("value_too_large", t, detail="consent")
     else:
-        run.state.consent = joined
+        ctx.state.consent = joined
 
 
-def change_tags(run: Run, tag: Iterable[str], untag: Iterable[str]) -> None:
+def change_tags(ctx: Context, tag: Iterable[str], untag: Iterable[str]) -> None:
     """Add and remove tags."""
-    tags = run.state.tags
+    tags = ctx.state.tags
     for name in tag:
         if name not in tags:
             tags.append(name)
@@ -111,9 +111,9 @@ def change_tags(run: Run, tag: Iterable[str], untag: Iterable[str]) -> None:
             tags.remove(name)
 
 
-def set_member(run: Run, audience: str, entered: bool, t: int) -> bool:
+def set_member(ctx: Context, audience: str, entered: bool, t: int) -> bool:
     """Note a membership; tell whether that changed it."""
-    members = run.state.audiences
+    members = ctx.state.audiences
     if entered == (audience in members):
         return False
     if entered:
@@ -123,40 +123,45 @@ def set_member(run: Run, audience: str, entered: bool, t: int) -> bool:
     return True
 
 
-def compute(run: Run, t: int, audiences: Iterable[ComputedAudience]) -> None:
+def recompute(ctx: Context, t: int, audiences: Iterable[ComputedAudience]) -> None:
     """Judge computed audiences anew, and raise what changed."""
-    run.look(t)
+    ctx.view_for(t)
     for audience in audiences:
-        _judge(run, audience, t)
+        _judge(ctx, audience, t)
 
 
-def _judge(run: Run, audience: ComputedAudience, t: int) -> None:
+def _judge(ctx: Context, audience: ComputedAudience, t: int) -> None:
     condition, name = audience.condition, audience.name
-    inside = condition.test(run.view)
+    inside = condition.test(ctx.view)
     if condition.timed:
-        check = condition.next_change(run.view)
+        check = condition.next_change(ctx.view)
         if check is None:
-            run.state.checks.pop(name, None)
+            ctx.state.audience_checks.pop(name, None)
         else:
-            run.state.checks[name] = check
-    if set_member(run, name, inside, t):
-        announce(run, name, inside, t)
+            ctx.state.audience_checks[name] = check
+    if set_member(ctx, name, inside, t):
+        emit_membership(ctx, name, inside, t)
 
 
-def announce(
-    run: Run, audience: str, entered: bool, t: int, flow: str | None = None, step: str | None = None
+def emit_membership(
+    ctx: Context,
+    audience: str,
+    entered: bool,
+    t: int,
+    flow: str | None = None,
+    step: str | None = None,
 ) -> None:
     """Tell flows and the outside that the user entered or left an audience that the core owns."""
-    name = run.other_id()
-    run.outputs.append(AudienceUpdate(name, run.user, t, audience, entered, flow, step))
-    run.raise_(AudienceChange(id=name, user=run.user, time=t, audience=audience, entered=entered))
+    name = ctx.next_output_id()
+    ctx.outputs.append(AudienceUpdate(name, ctx.user, t, audience, entered, flow, step))
+    ctx.enqueue(AudienceChange(id=name, user=ctx.user, time=t, audience=audience, entered=entered))
 
 
-def forget_audiences(run: Run, t: int) -> None:
+def forget_audiences(ctx: Context, t: int) -> None:
     """Let the user leave the audiences that are no longer computed, and drop their checks."""
-    known = {audience.name for audience in run.era.audiences}
-    for audience in run.catalog.at(t - 1).audiences:
-        if audience.name not in known and set_member(run, audience.name, False, t):
-            announce(run, audience.name, False, t)
-    for name in [name for name in run.state.checks if name not in known]:
-        del run.state.checks[name]
+    known = {audience.name for audience in ctx.epoch.audiences}
+    for audience in ctx.catalog.at(t - 1).audiences:
+        if audience.name not in known and set_member(ctx, audience.name, False, t):
+            emit_membership(ctx, audience.name, False, t)
+    for name in [name for name in ctx.state.audience_checks if name not in known]:
+        del ctx.state.audience_checks[name]

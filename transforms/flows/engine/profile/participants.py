@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from transforms.flows.catalog.compiled import Node, Plan
+from transforms.flows.catalog.compiled import CompiledStep, Plan
 from transforms.flows.clock.zones import moment_of, utc
 from transforms.flows.definitions.space import Campaign
-from transforms.flows.engine.context import Data, Run
+from transforms.flows.engine.context import Context, Data
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import Enter
 from transforms.flows.state.codec import encoded_size
@@ -30,39 +30,39 @@ def field_key(field: str) -> str:
     return f"\0field {field}"
 
 
-def receive(run: Run, signal: Enter, t: int) -> Data | None:
+def receive(ctx: Context, signal: Enter, t: int) -> Data | None:
     """Take in the participant of an upload or an entry; return what changed, None if refused.
 
     An upload is itself what the campaign's flows hear; an entry into a flow tells the others.
     """
     if signal.operation == "upload":
-        if signal.flow not in run.era.campaigns:
-            run.reject("unknown_campaign", t, detail=signal.flow)
+        if signal.flow not in ctx.epoch.campaigns:
+            ctx.emit_rejection("unknown_campaign", t, detail=signal.flow)
             return None
-        return change(run, signal.flow, signal.participant, t, run.other_id())
+        return change(ctx, signal.flow, signal.participant, t, ctx.next_output_id())
     if signal.operation is not None:
-        run.reject("unsupported", t, detail=signal.operation)
+        ctx.emit_rejection("unsupported", t, detail=signal.operation)
         return None
-    view = run.era.by_id.get(signal.flow)
+    view = ctx.epoch.by_id.get(signal.flow)
     campaign = view.plan.campaign if view is not None else None
     if view is not None and campaign is None:
-        run.reject("unknown_campaign", t, signal.flow)
+        ctx.emit_rejection("unknown_campaign", t, signal.flow)
     elif campaign is not None:
-        _change_and_tell(run, campaign, signal.participant, t, run.other_id(), signal.flow)
+        _change_and_tell(ctx, campaign, signal.participant, t, ctx.next_output_id(), signal.flow)
     return {}
 
 
-def join(run: Run, plan: Plan, campaign: str, t: int) -> None:
+def ensure_participant(ctx: Context, plan: Plan, campaign: str, t: int) -> None:
     """Make whoever enters a flow of a campaign a participant of it (C3)."""
-    if campaign not in run.state.participants:
-        _change_and_tell(run, campaign, {}, t, run.other_id(), plan.id)
+    if campaign not in ctx.state.participants:
+        _change_and_tell(ctx, campaign, {}, t, ctx.next_output_id(), plan.id)
 
 
-def write(
-    run: Run,
+def update_fields(
+    ctx: Context,
     plan: Plan,
     session: Session,
-    node: Node,
+    node: CompiledStep,
     given: Data,
     unset: tuple[str, ...],
     t: int,
@@ -71,25 +71,25 @@ def write(
     if plan.campaign is None:
         return
     gone = dict.fromkeys(unset)
-    name = run.session_id(session)
-    _change_and_tell(run, plan.campaign, gone | given, t, name, plan.id, node.name)
+    name = ctx.next_session_output_id(session)
+    _change_and_tell(ctx, plan.campaign, gone | given, t, name, plan.id, node.name)
 
 
 def _change_and_tell(
-    run: Run, campaign: str, given: Data, t: int, name: str, flow: str, step: str | None = None
+    ctx: Context, campaign: str, given: Data, t: int, name: str, flow: str, step: str | None = None
 ) -> None:
-    changed = change(run, campaign, given, t, name, flow, step)
+    changed = change(ctx, campaign, given, t, name, flow, step)
     if changed:
         what = "created" if CREATED in changed else "updated"
         data = {key: value for key, value in given.items() if field_key(key) in changed}
         told = Enter(
-            id=name, user=run.user, time=t, flow=campaign, participant=data, operation=what
+            id=name, user=ctx.user, time=t, flow=campaign, participant=data, operation=what
         )
-        run.raise_(told, changed, flow=flow)
+        ctx.enqueue(told, changed, flow=flow)
 
 
 def change(
-    run: Run,
+    ctx: Context,
     campaign: str,
     given: Data,
     t: int,
@@ -102,9 +102,9 @@ def change(
     Return the changed fields' values before, None if refused for a bound. What does not fit the
     campaign is refused alone, with its reason; the rest goes on.
     """
-    participants = run.state.participants
-    declared = run.era.campaigns.get(campaign)
-    fitting = _fitting(run, declared, given, t, flow, step) if declared is not None else given
+    participants = ctx.state.participants
+    declared = ctx.epoch.campaigns.get(campaign)
+    fitting = _fitting(ctx, declared, given, t, flow, step) if declared is not None else given
     found = participants.get(campaign)
     changed: Data = {}
     if found is None:
@@ -112,35 +112,35 @@ def change(
         if declared is not None and declared.statuses:
             fitting = {STATUS: declared.statuses[0]} | fitting
         if len(participants) >= MOST_PARTICIPANTS:
-            run.reject("too_many_participants", t, flow, campaign, step)
+            ctx.emit_rejection("too_many_participants", t, flow, campaign, step)
             return None
     before = {} if found is None else found.data
     joined = {key: value for key, value in (before | fitting).items() if value is not None}
     size = encoded_size(joined)
-    if size > PARTICIPANT_BOUND or not fits(run.state, size - encoded_size(before)):
-        run.reject("value_too_large", t, flow, "participant", step)
+    if size > PARTICIPANT_BOUND or not fits(ctx.state, size - encoded_size(before)):
+        ctx.emit_rejection("value_too_large", t, flow, "participant", step)
         return None
     for key in fitting:
         if _differ(before.get(key), joined.get(key)):
             changed[field_key(key)] = before.get(key)
     if changed:
         participants[campaign] = Participant(joined, t if found is None else found.created, t)
-        run.forget_look()
-        _say(run, campaign, joined, changed, t, name, flow if step else None, step)
+        ctx.invalidate_view()
+        _say(ctx, campaign, joined, changed, t, name, flow if step else None, step)
     return changed
 
 
-def adopt(run: Run, campaign: str, found: Participant, t: int) -> None:
+def replace_participant(ctx: Context, campaign: str, found: Participant, t: int) -> None:
     """Take over a participant that two keys had in part; it is told outside, and starts nothing."""
-    known = run.state.participants.get(campaign)
+    known = ctx.state.participants.get(campaign)
     before = {} if known is None else known.data
     changed: Data = {} if known is not None else {CREATED: None}
     for key in before | found.data:
         if _differ(before.get(key), found.data.get(key)):
             changed[field_key(key)] = before.get(key)
-    run.state.participants[campaign] = found
+    ctx.state.participants[campaign] = found
     if changed:
-        _say(run, campaign, found.data, changed, t, run.other_id(), None, None)
+        _say(ctx, campaign, found.data, changed, t, ctx.next_output_id(), None, None)
 
 
 def _differ(one: Any, other: Any) -> bool:
@@ -148,7 +148,7 @@ def _differ(one: Any, other: Any) -> bool:
 
 
 def _say(
-    run: Run,
+    ctx: Context,
     campaign: str,
     data: Data,
     changed: Data,
@@ -160,17 +160,17 @@ def _say(
     fields = {key: data[key] for key in sorted(data) if key != STATUS}
     prefix = field_key("")
     status = data.get(STATUS)
-    run.outputs.append(
+    ctx.outputs.append(
         out.ParticipantUpdate(
             id=name,
-            user=run.user,
+            user=ctx.user,
             at=t,
             campaign=campaign,
             what="created" if CREATED in changed else "updated",
             status=status if isinstance(status, str) else None,
             fields=fields,
             changed=tuple(k.removeprefix(prefix) for k in changed if k != CREATED),
-            cause=run.cause,
+            cause=ctx.cause,
             flow=flow,
             step=step,
         )
@@ -178,7 +178,7 @@ def _say(
 
 
 def _fitting(
-    run: Run,
+    ctx: Context,
     declared: Campaign,
     given: Data,
     t: int,
@@ -193,7 +193,7 @@ def _fitting(
         if reason is None:
             found[key] = value
         else:
-            run.reject(reason, t, flow, f"{declared.name}: {key}", step)
+            ctx.emit_rejection(reason, t, flow, f"{declared.name}: {key}", step)
     return found
 
 

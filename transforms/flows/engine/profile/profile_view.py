@@ -13,7 +13,7 @@ from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.engine.profile.participants import STATUS
 from transforms.flows.state import stored, working
 from transforms.flows.state.codec import decode
-from transforms.flows.state.sent_archive import look_through
+from transforms.flows.state.sent_archive import archived
 
 Data = dict[str, Any]
 
@@ -62,7 +62,7 @@ class Communication(Part, frozen=True, gc=False, kw_only=True):
     results: Data
 
 
-class Person(Part, frozen=True, gc=False, kw_only=True, tag_field="is", tag="person"):
+class ProfileView(Part, frozen=True, gc=False, kw_only=True, tag_field="is", tag="person"):
     """One user: the customer's fields, and what campaigns and flows know; newest messages first."""
 
     user: str
@@ -76,15 +76,15 @@ class Person(Part, frozen=True, gc=False, kw_only=True, tag_field="is", tag="per
     communications: tuple[Communication, ...] = ()
 
 
-def person_of(catalog: Catalog, user: str, blob: bytes | None) -> Person:
+def profile_view_of(catalog: Catalog, user: str, blob: bytes | None) -> ProfileView:
     """Return the view of a user; of one who is not known, an empty one."""
     if blob is None:
-        return Person(user=user)
+        return ProfileView(user=user)
     known = decode(blob)
     sent = sorted(
-        [*known.communications, *look_through(known)], key=lambda c: (-c.changed, -c.started, c.id)
+        [*known.communications, *archived(known)], key=lambda c: (-c.changed, -c.started, c.id)
     )
-    return Person(
+    return ProfileView(
         user=user,
         clock=known.clock,
         customer=known.traits,
@@ -116,7 +116,7 @@ def _session(catalog: Catalog, session: working.Session) -> Session:
         version=session.version,
         campaign=plan.campaign,
         key=session.key,
-        step=plan.nodes[session.step].name,
+        step=plan.steps[session.step].name,
         started=session.started,
         since=session.since,
         until=session.due,
@@ -131,7 +131,7 @@ def _communication(catalog: Catalog, sent: stored.Communication) -> Communicatio
         communication=sent.id,
         flow=plan.id,
         campaign=plan.campaign,
-        step=plan.nodes[sent.step].name,
+        step=plan.steps[sent.step].name,
         channel=sent.channel,
         status=sent.status,
         changed=sent.changed,

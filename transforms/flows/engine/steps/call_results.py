@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from transforms.flows.catalog.compiled import END, Node, Plan
+from transforms.flows.catalog.compiled import END, CompiledStep, Plan
 from transforms.flows.definitions.verbs import CallApi, RunCode
-from transforms.flows.engine.context import Run, node_of
+from transforms.flows.engine.context import Context, node_of
 from transforms.flows.engine.steps.advance import end, exit_conditions
-from transforms.flows.engine.steps.calls import keep
-from transforms.flows.engine.steps.waits import leave, wait_over
+from transforms.flows.engine.steps.calls import store_result
+from transforms.flows.engine.steps.waits import leave_wait, on_wait_due
 from transforms.flows.protocol.signals import CallResult
 from transforms.flows.state.limits import LARGEST
 from transforms.flows.state.working import Session
@@ -25,29 +25,29 @@ LONGEST_ERROR: Final = 200
 DEEPEST: Final = 20
 
 
-def take_answer(run: Run, signal: CallResult, t: int) -> None:
+def apply_call_result(ctx: Context, signal: CallResult, t: int) -> None:
     """Let the session that waits for an answer go on with it."""
-    session = _asker(run, signal.call)
+    session = _asker(ctx, signal.call)
     if session is None:
-        run.reject("unknown_call", t, detail=signal.call)
+        ctx.emit_rejection("unknown_call", t, detail=signal.call)
         return
-    session.call = 0
-    plan = run.plan_of(session)
+    session.awaiting_call = 0
+    plan = ctx.plan_of(session)
     node = node_of(plan, session)
     error = "" if signal.ok else (signal.error or "it failed")[:LONGEST_ERROR]
-    if not _plain(signal.result, 0) or not keep(run, session, node, signal.result, error):
+    if not _plain(signal.result, 0) or not store_result(ctx, session, node, signal.result, error):
         error = TOO_LARGE
-        keep(run, session, node, {}, error)
+        store_result(ctx, session, node, {}, error)
     if error:
-        fail(run, plan, session, node, error, t)
-    elif not _exits(run, plan, session, t):
-        leave(run, plan, session, node.then, t)
+        fail_call(ctx, plan, session, node, error, t)
+    elif not _exits(ctx, plan, session, t):
+        leave_wait(ctx, plan, session, node.then, t)
 
 
-def _asker(run: Run, call: str) -> Session | None:
+def _asker(ctx: Context, call: str) -> Session | None:
     owner, _, number = call.rpartition("-")
-    for session in run.state.sessions:
-        if session.call and session.id == owner and str(session.call) == number:
+    for session in ctx.state.sessions:
+        if session.awaiting_call and session.id == owner and str(session.awaiting_call) == number:
             return session
     return None
 
@@ -65,39 +65,41 @@ def _plain(value: object, depth: int) -> bool:
             return True
 
 
-def over(run: Run, plan: Plan, session: Session, t: int) -> None:
+def on_due(ctx: Context, plan: Plan, session: Session, t: int) -> None:
     """Go on from a wait whose time has come: that for an answer, too, has its own way."""
     node = node_of(plan, session)
     if type(node.verb) is not CallApi and type(node.verb) is not RunCode:
-        wait_over(run, plan, session, t)
+        on_wait_due(ctx, plan, session, t)
         return
     if session.halt is not None:
         session.halt.overdue = True
-    session.call = 0
-    keep(run, session, node, {}, NO_ANSWER)
-    late = node.named.get("timeout")
+    session.awaiting_call = 0
+    store_result(ctx, session, node, {}, NO_ANSWER)
+    late = node.ports.get("timeout")
     if late is None:
-        fail(run, plan, session, node, NO_ANSWER, t)
-    elif not _exits(run, plan, session, t):
-        leave(run, plan, session, late, t, reason="timeout")
+        fail_call(ctx, plan, session, node, NO_ANSWER, t)
+    elif not _exits(ctx, plan, session, t):
+        leave_wait(ctx, plan, session, late, t, reason="timeout")
 
 
-def fail(run: Run, plan: Plan, session: Session, node: Node, error: str, t: int) -> None:
+def fail_call(
+    ctx: Context, plan: Plan, session: Session, node: CompiledStep, error: str, t: int
+) -> None:
     """Say what went wrong (R7), and take the way for it; without one the session ends.
 
     One that is halted only decides so, and ends at its resume (R26).
     """
     if not session.silent:
-        run.reject(FAILED, t, plan.id, error, node.name)
-    if _exits(run, plan, session, t):
+        ctx.emit_rejection(FAILED, t, plan.id, error, node.name)
+    if _exits(ctx, plan, session, t):
         return
-    target = node.named.get("error")
+    target = node.ports.get("error")
     if target is None and session.halt is None:
-        end(run, plan, session, t, FAILED)
+        end(ctx, plan, session, t, FAILED)
     else:
-        leave(run, plan, session, END if target is None else target, t, reason=FAILED)
+        leave_wait(ctx, plan, session, END if target is None else target, t, reason=FAILED)
 
 
-def _exits(run: Run, plan: Plan, session: Session, t: int) -> bool:
+def _exits(ctx: Context, plan: Plan, session: Session, t: int) -> bool:
     """Hold what the answer says against the exit conditions: they come before the step."""
-    return bool(plan.exit_conditions) and exit_conditions(run, plan, session, t)
+    return bool(plan.exit_conditions) and exit_conditions(ctx, plan, session, t)

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from transforms.flows.catalog.compiled import Node, Plan
+from transforms.flows.catalog.compiled import CompiledStep, Plan
 from transforms.flows.clock.elapsing import after
 from transforms.flows.definitions.verbs import CallApi, RunCode
-from transforms.flows.engine.context import Data, Run
+from transforms.flows.engine.context import Context, Data
 from transforms.flows.engine.messages.template_data import values_of
 from transforms.flows.engine.steps.effects import VARIABLES_BOUND, with_template, withheld
 from transforms.flows.protocol import outputs as out
@@ -35,15 +35,17 @@ API_BOUND: Final = 3_600_000
 KILLED: Final = "the kill switch is on"
 
 
-def run_code(run: Run, plan: Plan, session: Session, node: Node, verb: RunCode, t: int) -> None:
+def run_code(
+    ctx: Context, plan: Plan, session: Session, node: CompiledStep, verb: RunCode, t: int
+) -> None:
     """Ask for a function's result; also in a silent session, since it has no effect (R19)."""
-    view = run.look(t, plan, session)
+    view = ctx.view_for(t, plan, session)
     inputs = {name: value(view) for name, value in node.values[0]}
-    name = run.session_id(session)
-    session.call, session.due = session.count, t + CODE_BOUND
+    name = ctx.next_session_output_id(session)
+    session.awaiting_call, session.due = session.count, t + CODE_BOUND
     call = out.Call(
         id=name,
-        user=run.user,
+        user=ctx.user,
         at=t,
         flow=plan.id,
         version=plan.version,
@@ -54,32 +56,34 @@ def run_code(run: Run, plan: Plan, session: Session, node: Node, verb: RunCode, 
         inputs=inputs,
         expires=session.due,
     )
-    run.outputs.append(call)
-    if run.answer is not None:
-        run.raise_(run.answer(call, verb.source), applied=False)
+    ctx.outputs.append(call)
+    if ctx.answer is not None:
+        ctx.enqueue(ctx.answer(call, verb.source), applied=False)
 
 
-def call_api(run: Run, plan: Plan, session: Session, node: Node, verb: CallApi, t: int) -> bool:
+def call_api(
+    ctx: Context, plan: Plan, session: Session, node: CompiledStep, verb: CallApi, t: int
+) -> bool:
     """Ask for a request, and wait; tell whether the session does: not where the switch is on.
 
     A silent session asks for nothing, and waits as long (R19).
     """
-    silent = withheld(run, plan, session, node, t)
-    if not silent and run.era.kills and run.era.killed(plan.number, None):
-        keep(run, session, node, {}, KILLED)
+    silent = withheld(ctx, plan, session, node, t)
+    if not silent and ctx.epoch.kill_switches and ctx.epoch.killed(plan.number, None):
+        store_result(ctx, session, node, {}, KILLED)
         return False
-    due = after(verb.timeout, t, run.zone_of(plan)) if verb.timeout else t + API_BOUND
+    due = after(verb.timeout, t, ctx.zone_of(plan)) if verb.timeout else t + API_BOUND
     session.due = due
     if silent:
         return True
     template = plan.templates.get(verb.template) if verb.template else None
-    data = values_of(node.values[0], run.look(t, plan, session))
-    name = run.session_id(session)
-    session.call = session.count
-    run.outputs.append(
+    data = values_of(node.values[0], ctx.view_for(t, plan, session))
+    name = ctx.next_session_output_id(session)
+    session.awaiting_call = session.count
+    ctx.outputs.append(
         out.Call(
             id=name,
-            user=run.user,
+            user=ctx.user,
             at=t,
             flow=plan.id,
             version=plan.version,
@@ -87,7 +91,7 @@ def call_api(run: Run, plan: Plan, session: Session, node: Node, verb: CallApi, 
             step=node.name,
             kind="api",
             target=verb.url,
-            inputs=with_template(run, plan, session, template, data),
+            inputs=with_template(ctx, plan, session, template, data),
             method=verb.method,
             connection=verb.connection,
             headers=dict(verb.headers),
@@ -100,14 +104,16 @@ def call_api(run: Run, plan: Plan, session: Session, node: Node, verb: CallApi, 
     return True
 
 
-def keep(run: Run, session: Session, node: Node, result: Data, error: str) -> bool:
+def store_result(
+    ctx: Context, session: Session, node: CompiledStep, result: Data, error: str
+) -> bool:
     """Put an answer into the variable that has the step's name; tell whether it fits (section 9)."""
     found = result | {"error": error} if error else result
     joined = session.variables | {node.name: found}
     size = encoded_size(joined)
     more = size - encoded_size(session.variables)
-    if size > VARIABLES_BOUND or (more > 0 and not fits(run.state, more)):
+    if size > VARIABLES_BOUND or (more > 0 and not fits(ctx.state, more)):
         return False
     session.variables = joined
-    run.forget_look()
+    ctx.invalidate_view()
     return True
