@@ -60,13 +60,13 @@ TOP_LEVEL = ["towpath", "transforms", "pipelines", "schemas"]
 # Structs stay out of these modules: compiled, they would lose their options.
 HOT = {
     "transforms/flows/clock": "zones",
-    "transforms/flows/state": "codec dedupe ids limits sent_archive series tombstones trait_times working",
+    "transforms/flows/state": "codec dedupe ids limits sent_archive series tombstones trait_times",
     "transforms/flows/expressions": "view",
     "transforms/flows/expressions/evaluation": "changes compile condition conditions dates names "
     "relations values",
     "transforms/flows/definitions": "channels",
     "transforms/flows/catalog": "compiled epochs inbound_matchers",
-    "transforms/flows/engine": "context flow_state signal_order step timers",
+    "transforms/flows/engine": "context flow_state limits signal_order step timers working",
     "transforms/flows/engine/entry": "dates decision groups launches participants",
     "transforms/flows/engine/identity": "erase handover merge state_replacement state_transfer "
     "user_commands",

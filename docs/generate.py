@@ -1,4 +1,4 @@
-"""Writes the reference pages from the code: ``python -m docs.generate``, or ``make docs``.
+"""Writes what is generated from the code: ``python -m docs.generate``, or ``make docs``.
 
 A test compares the pages with the code, so they cannot say what is no longer so.
 """
@@ -20,6 +20,7 @@ from docs.generating import (
     space,
     templates,
     times,
+    working_copy,
 )
 
 FOLDER = Path(__file__).parent / "reference"
@@ -38,6 +39,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "scenarios.md": scenarios.page,
     "commands.md": commands.page,
     "../features.md": features.page,
+    "../../transforms/flows/engine/working.py": working_copy.page,
 }
 """Every generated page by its file, from the folder of the reference."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from transforms.flows.catalog.control_log import catalog_of, records_of
 from transforms.flows.engine.step import Done, step
+from transforms.flows.engine.working import decode
 from transforms.flows.protocol.outputs import Communication
 from transforms.flows.protocol.signals import (
     AudienceChange,
@@ -13,7 +14,6 @@ from transforms.flows.protocol.signals import (
     Signal,
     Time,
 )
-from transforms.flows.state.codec import decode
 
 FLOW = """
 flow: many

@@ -13,10 +13,9 @@ from tests.kit.worlds import DAY, world
 from transforms.flows.catalog.control_log import catalog_of, records_of
 from transforms.flows.engine.identity.state_data import from_data, to_data
 from transforms.flows.engine.step import Done, fold, step
+from transforms.flows.engine.working import decode, stored
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import Command, Event, Signal, Time
-from transforms.flows.state.codec import decode
-from transforms.flows.state.working import closed
 
 
 def ran(catalog: Any, state: bytes | None, *given: Signal) -> tuple[bytes | None, list[bytes]]:
@@ -56,7 +55,7 @@ def test_every_state_is_readable(seed: int) -> None:
     state = decode(clean.state)
     data = to_data(state)
 
-    assert closed(from_data(msgspec.json.decode(msgspec.json.encode(data)))) == closed(state)
+    assert stored(from_data(msgspec.json.decode(msgspec.json.encode(data)))) == stored(state)
     assert data["clock"] == state.clock
     assert [s["id"] for s in data.get("sessions", [])] == [s.id for s in state.sessions]
 

@@ -12,7 +12,9 @@ from tests.kit.keys import Keys
 from tests.kit.persons import Person, differences, person, wrong
 from tests.kit.worlds import HOUR, world
 from transforms.flows.catalog.control_log import catalog_of, records_of
+from transforms.flows.engine.identity.erase import bare_state
 from transforms.flows.engine.step import Done, fold
+from transforms.flows.engine.working import decode, encode, stored
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.control_records import Stop
 from transforms.flows.protocol.signals import (
@@ -25,10 +27,7 @@ from transforms.flows.protocol.signals import (
     Signal,
     Time,
 )
-from transforms.flows.state import codec
-from transforms.flows.state.codec import decode
 from transforms.flows.state.stored import Identity, StoredState
-from transforms.flows.state.working import State, closed
 
 BOUND = 256 * 1024
 WORLDS = 60
@@ -124,7 +123,7 @@ def test_the_handover_may_come_at_any_place(place: int, twice: bool) -> None:
             keys.give(signal)
         blob = keys.states["kim"]
         assert blob is not None
-        return [out.encode(output) for output in keys.outputs], closed(decode(blob))
+        return [out.encode(output) for output in keys.outputs], stored(decode(blob))
 
     order = [*told[1 : place + 1], told[0], *told[place + 1 :]]
     assert run(order + order * twice) == run(told)
@@ -170,7 +169,7 @@ def test_nothing_goes_round_for_ever() -> None:
     keys = Keys(CATALOG)
     for key, other in (("kim", "lee"), ("lee", "kim")):
         mark = Identity(to=other, handover="lost")
-        keys.states[key] = codec.encode(State(clock=START, absorbed=1 << 53, identity=mark))
+        keys.states[key] = encode(bare_state(START, 1 << 53, mark))
     keys.give(cart("c", "kim", 0))
     keys.give(handed_over([], [])[0])
     keys.deliver(random.Random(1))
@@ -242,7 +241,7 @@ def test_a_handover_is_merged_once() -> None:
     again = msgspec.structs.replace(told[0], received=START + HOUR // 2)  # type: ignore[arg-type]
 
     assert keys.give(again) == ()
-    assert closed(decode(keys.states["kim"] or b"")) == closed(decode(before or b""))
+    assert stored(decode(keys.states["kim"] or b"")) == stored(decode(before or b""))
 
 
 def test_an_unread_event_is_not_forwarded() -> None:

@@ -14,11 +14,11 @@ from tests.kit.reminders import HOUR, LINES, LOGS, MINUTE, SLACK, SPACE, TEN
 from tests.kit.streams import At, Collected, Step, counted, run
 from transforms.beam.run_flows import Key, RunFlows, Settings
 from transforms.flows.engine.step import Done, fold
+from transforms.flows.engine.working import decode, encode
 from transforms.flows.protocol import outputs, signals
 from transforms.flows.protocol.outputs import DeadLetter
 from transforms.flows.protocol.reason_codes import FAILING
 from transforms.flows.protocol.signals import Event, Signal, Time
-from transforms.flows.state import codec
 from transforms.hosting.catalogs import read_once
 from transforms.wire.decode import decode_json
 from transforms.wire.messages import to_envelope
@@ -45,9 +45,9 @@ def empty(_blob: bytes) -> bytes:
 
 def in_a_lost_version(blob: bytes) -> bytes:
     """Let a session be of a version of its flow that is in no log: a defect of whoever wrote it."""
-    state = codec.decode(blob)
+    state = decode(blob)
     state.sessions[0].version = 9
-    return codec.encode(state)
+    return encode(state)
 
 
 BREAKING: dict[str, Callable[[bytes], bytes]] = {

@@ -12,12 +12,12 @@ from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.diagnostics import headline
 from transforms.flows.engine.messages.inbound import MESSAGE_BOUND, number_in
 from transforms.flows.engine.step import Behind, Done, is_unused, step
+from transforms.flows.engine.working import decode
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.control_records import encode_line
 from transforms.flows.protocol.signals import Inbound
 from transforms.flows.reading.project import load_project
 from transforms.flows.reading.space import load_space
-from transforms.flows.state.codec import decode
 
 START = 1_770_000_000_000
 SPACE = """\

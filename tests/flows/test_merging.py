@@ -8,11 +8,10 @@ import pytest
 from tests.kit.keys import Keys
 from tests.kit.worlds import HOUR
 from transforms.flows.catalog.control_log import catalog_of, records_of
+from transforms.flows.engine.working import State, decode
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.control_records import Pause, Record, Resume, Stop
 from transforms.flows.protocol.signals import Enter, Event, Handover, ProfileChange
-from transforms.flows.state.codec import decode
-from transforms.flows.state.working import State
 
 START = 1_772_323_200_000
 SPACE = "space: shop\nchannels:\n  log: {address: user}\n"

@@ -11,6 +11,7 @@ from transforms.flows.catalog.control_log import catalog_of, records_of
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.engine.profile.profile_view import ProfileView, profile_view_of
 from transforms.flows.engine.step import Done, step
+from transforms.flows.engine.working import decode
 from transforms.flows.protocol import control_records
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import (
@@ -23,7 +24,6 @@ from transforms.flows.protocol.signals import (
 from transforms.flows.reading.flow import load_flow
 from transforms.flows.reading.project import load_project
 from transforms.flows.reading.space import load_space
-from transforms.flows.state.codec import decode
 
 SPACE = """\
 space: test

@@ -5,6 +5,7 @@ from __future__ import annotations
 from transforms.flows.catalog.control_log import catalog_of, records_of
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.engine.step import Done, step
+from transforms.flows.engine.working import decode
 from transforms.flows.protocol.outputs import (
     AnyOutput,
     Communication,
@@ -13,7 +14,6 @@ from transforms.flows.protocol.outputs import (
     Transition,
 )
 from transforms.flows.protocol.signals import CommunicationUpdate, Event, Signal, Time
-from transforms.flows.state.codec import decode
 
 SPACE = "{space: test, channels: {log: {address: user}}}"
 NOTES = {"note": "Hello"}

@@ -6,6 +6,7 @@ from transforms.flows.catalog.control_log import InvalidLog, catalog_of, records
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.engine.step import Behind, Done, fold, step
 from transforms.flows.engine.timers import next_due
+from transforms.flows.engine.working import State
 from transforms.flows.protocol.control_records import (
     ControlRecord,
     Kill,
@@ -18,7 +19,6 @@ from transforms.flows.protocol.control_records import (
 )
 from transforms.flows.protocol.signals import Command, Event, Time
 from transforms.flows.state.stored import Communication
-from transforms.flows.state.working import State
 
 FLOW = """\
 flow: hello
@@ -166,7 +166,7 @@ def test_numbers_in_ids_sort_as_numbers() -> None:
         Communication(f"x-{n}", "x", 0, 1, 0, START, "log", "planned", START, due=START + 1)
         for n in (10, 2)
     ]
-    state = State(clock=START, absorbed=START)
+    state = State(clock=START, control_applied=START)
     state.communications = sent
     found = next_due(catalog(), state, START + 1)
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from transforms.flows.catalog.control_log import InvalidLog, catalog_of, records_of
 from transforms.flows.catalog.epochs import NEVER, Catalog
 from transforms.flows.engine.step import Done, fold, is_unused
+from transforms.flows.engine.working import decode
 from transforms.flows.protocol.control_records import Publish, SetGoals, Start, Winner
 from transforms.flows.protocol.outputs import Transition
 from transforms.flows.protocol.signals import Event, Time
-from transforms.flows.state.codec import decode
 from transforms.flows.state.stored import Presence
 
 START = 1_770_000_000_000

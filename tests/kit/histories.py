@@ -13,6 +13,7 @@ from tests.kit.orders import breaks, brought, order
 from tests.kit.worlds import DAY, EVENTS, HOUR, MINUTE, ZONES, World
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.engine.step import Done, step
+from transforms.flows.engine.working import decode
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import (
     AudienceChange,
@@ -26,7 +27,6 @@ from transforms.flows.protocol.signals import (
     Signal,
     Time,
 )
-from transforms.flows.state.codec import decode
 from transforms.flows.state.tombstones import MONTH
 from transforms.hosting.sandbox import answer
 

@@ -10,10 +10,10 @@ import msgspec
 
 from tests.kit.histories import Handled, History
 from tests.kit.message_invariants import caps, consent, messages, quiet
+from transforms.flows.engine.working import decode
 from transforms.flows.protocol import control_records
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import Command, Enter, Event, Inbound
-from transforms.flows.state.codec import decode
 
 BOUND = 256 * 1024
 AGENTS = {"email": ("desk",), "sms": ("line", None), "log": (None,)}

@@ -6,9 +6,9 @@ import random
 from typing import Any
 
 from transforms.flows.engine.step import Done, step
+from transforms.flows.engine.working import decode
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import Command, Event, ProfileChange
-from transforms.flows.state.codec import decode
 
 Base = dict[str, Any]
 

@@ -18,6 +18,7 @@ from tests.kit.histories import handling, history
 from tests.kit.keys import Keys
 from tests.kit.worlds import DAY, World
 from transforms.flows.engine.step import Done, fold
+from transforms.flows.engine.working import decode
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol import signals
 from transforms.flows.protocol.signals import (
@@ -28,7 +29,6 @@ from transforms.flows.protocol.signals import (
     Signal,
     Time,
 )
-from transforms.flows.state.codec import decode
 from transforms.hosting.sandbox import answer
 
 KEYS = ("kim", "lee", "anon:1", "anon:2", "anon:3")

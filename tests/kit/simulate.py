@@ -28,6 +28,7 @@ from tests.kit.replayed import unlike
 from tests.kit.worlds import DAY, world
 from transforms.flows.catalog.epochs import NEVER
 from transforms.flows.engine.step import Behind, Done, fold
+from transforms.flows.engine.working import decode
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import (
     AudienceChange,
@@ -38,7 +39,6 @@ from transforms.flows.protocol.signals import (
     Signal,
     Time,
 )
-from transforms.flows.state.codec import decode
 from transforms.hosting.sandbox import answer
 
 PER_WORLD = 8

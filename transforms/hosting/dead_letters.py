@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from traceback import walk_tb
 
+from transforms.flows.engine.working import decode
 from transforms.flows.protocol.outputs import AnyOutput, DeadLetter
 from transforms.flows.protocol.signals import Signal, Time
-from transforms.flows.state import codec
 from transforms.flows.state.ids import hashed
 from transforms.wire.messages import LONGEST_NAME, to_envelope
 from transforms.wire.raw import Bad
@@ -66,7 +66,7 @@ def state_problem(state: bytes | None) -> str | None:
     if state is None:
         return None
     try:
-        codec.decode(state)
+        decode(state)
     except Exception:
         version = state[0] if state else "none"
         return f"a blob of {len(state)} bytes, version {version}"

@@ -14,11 +14,11 @@ from transforms.flows.diagnostics import Problem, suggest
 from transforms.flows.engine.identity.handover import as_signal
 from transforms.flows.engine.messages.cost import accounted
 from transforms.flows.engine.step import Answer, Behind, step
+from transforms.flows.engine.working import decode
 from transforms.flows.protocol import control_records
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import CallResult, Command, Event, Inbound, Signal, Time
 from transforms.flows.reading.project import Project
-from transforms.flows.state.codec import decode
 from transforms.flows.state.dedupe import seen
 from transforms.flows.state.ids import short
 from transforms.scenarios.grammar import Input, Settings, Stories, Story, rewritten

@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 from transforms.flows.catalog.compiled import CompiledStep, GoalSet, Plan
 from transforms.flows.catalog.epochs import Catalog, Epoch
 from transforms.flows.clock.zones import utc, zone
+from transforms.flows.engine.working import Session, State
 from transforms.flows.expressions.view import FlowFacts, View
 from transforms.flows.protocol.outputs import AnyOutput, Call, Rejection, Transition
 from transforms.flows.protocol.signals import CallResult, Raised, Signal
 from transforms.flows.state.ids import draw, hashed
-from transforms.flows.state.working import Session, State
 
 Data = dict[str, Any]
 OUTSIDE: Final = FlowFacts(False, None, 0)
@@ -123,6 +123,15 @@ class Context:
             flows=self.facts,
         )
         self.view.presence = state.presence
+        self.attach_plans(state)
+
+    def attach_plans(self, state: State) -> None:
+        """Give each session of a state the flow version that it is pinned to (R27)."""
+        plans = self.plans
+        for session in state.sessions:
+            session.plan = plans[session.flow, session.version]
+        for session in state.ended:
+            session.plan = plans[session.flow, session.version]
 
     def close(self) -> None:
         """Let go of the view, which refers back: so the run is freed at once."""
@@ -131,6 +140,7 @@ class Context:
     def replace_state(self, state: State) -> None:
         """Go on with another state of this user."""
         self.state = state
+        self.attach_plans(state)
         view = self.view
         view.traits, view.tags = state.traits, state.tags
         view.audiences, view.series = state.audiences, state.series

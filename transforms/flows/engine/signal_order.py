@@ -36,6 +36,7 @@ from transforms.flows.engine.steps.call_results import on_due
 from transforms.flows.engine.steps.effects import end_promotions
 from transforms.flows.engine.steps.waits import on_signal, recheck_conditions
 from transforms.flows.engine.timers import Due, next_due
+from transforms.flows.engine.working import Session
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import (
     AudienceChange,
@@ -50,7 +51,6 @@ from transforms.flows.protocol.signals import (
 from transforms.flows.state.dedupe import remember
 from transforms.flows.state.ids import short
 from transforms.flows.state.stored import Communication, Identity, Pending
-from transforms.flows.state.working import Session
 
 DEEPEST: Final = 16
 

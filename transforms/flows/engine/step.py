@@ -34,6 +34,7 @@ from transforms.flows.engine.signal_order import (
 from transforms.flows.engine.steps.backfill import note_baseline
 from transforms.flows.engine.steps.calls import Answer
 from transforms.flows.engine.timers import earliest_due
+from transforms.flows.engine.working import State, decode, encode
 from transforms.flows.protocol.outputs import AnyOutput, Behind, Done
 from transforms.flows.protocol.signals import (
     Command,
@@ -44,10 +45,8 @@ from transforms.flows.protocol.signals import (
     Signal,
     Time,
 )
-from transforms.flows.state.codec import decode, encode
 from transforms.flows.state.dedupe import forgotten, remember, seen
 from transforms.flows.state.ids import short
-from transforms.flows.state.working import State
 
 __all__ = ["Answer", "Behind", "Done", "advance", "fold", "fold_outputs", "is_unused", "step"]
 
@@ -138,7 +137,7 @@ def _asks(signal: Signal) -> bool:
 
 
 def _open(catalog: Catalog, state: bytes | None, signal: Signal, answer: Answer | None) -> Context:
-    unwrap = State(clock=-1, absorbed=-1) if state is None else decode(state)
+    unwrap = State(-1, -1) if state is None else decode(state)
     return Context(catalog, signal.user, unwrap, answer)
 
 

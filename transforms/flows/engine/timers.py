@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final, assert_never
 
 from transforms.flows.catalog.epochs import Catalog, FlowView
+from transforms.flows.engine.working import Session, State
 from transforms.flows.state.stored import Communication, Identity, Pending
 from transforms.flows.state.tombstones import forgets_at
-from transforms.flows.state.working import Session, State
 
 AUDIENCE: Final = 1  # a control record comes before both
 FLOW: Final = 2

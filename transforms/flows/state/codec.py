@@ -1,24 +1,19 @@
 """The state as one blob: a version byte, then msgpack, without the empty fields at its end.
 
-A released version stays readable for ever: its reader is in READERS, its golden blobs in the tests.
+A released version stays readable for good: its reader is in READERS, its golden blobs in the tests.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from transforms.flows.state.stored import StoredState
-from transforms.flows.state.working import State, closed, opened
 
 VERSION: Final = b"\x01"
 ENDLESS: Final = 1 << 40
-SMALL: Final = 800
-"""A state of more bytes is written as it is: a few less would take longer than they are worth."""
-
-FIELDS: Final = len(StoredState.__struct_fields__)
 
 
 class UnknownVersion(ValueError):
@@ -31,39 +26,32 @@ _decode_1: Final = msgspec.msgpack.Decoder(StoredState).decode
 READERS: Final[dict[int, Callable[[memoryview], StoredState]]] = {1: _decode_1}
 
 
-def encode(state: State) -> bytes:
-    """Write a state as a blob."""
-    whole = _encode(closed(state))
-    if len(whole) > SMALL:
-        return VERSION + whole
-    spare = _spare(state)
-    kept = FIELDS - spare
-    head = bytes((0x90 | kept,)) if kept < 16 else bytes((0xDC, 0, kept))
-    return VERSION + head + whole[3 : len(whole) - spare]
+def pack(row: list[Any]) -> bytes:
+    """Write the fields of a state as a blob."""
+    return VERSION + _encode(row)
 
 
-def _spare(state: State) -> int:
-    """Count the empty fields at the end: each of them is one byte of msgpack."""
-    if (
-        state.identity is not None
-        or state.participants
-        or state.presence is not None
-        or state.suppressed
-    ):
-        return 0
-    if state.sent_archive or state.pending or state.audience_checks or state.ended:
-        return 4
-    if state.communications or state.cap_sends or state.series or state.audiences:
-        return 8
-    return 12 if state.consent or state.tags else 14
-
-
-def decode(blob: bytes) -> State:
-    """Read a blob of any released version."""
+def unpack(blob: bytes) -> StoredState:
+    """Read a blob of any released version; raise UnknownVersion for a newer one."""
     reader = READERS.get(blob[0]) if blob else None
     if reader is None:
         raise UnknownVersion(f"state version {blob[0] if blob else 'none'} is not known")
-    return opened(reader(memoryview(blob)[1:]))
+    return reader(memoryview(blob)[1:])
+
+
+def trim(row: list[Any], defaults: str) -> None:
+    """Drop the fields at the end of a row that are at their defaults.
+
+    ``defaults`` has a letter a field: ``r`` is required, ``n`` is None by default, ``e`` is zero
+    or empty by default.
+    """
+    last = len(row)
+    while last:
+        value, default = row[last - 1], defaults[last - 1]
+        if default == "r" or (value is not None if default == "n" else value):
+            break
+        last -= 1
+    del row[last:]
 
 
 def encoded_size(value: object) -> int:

@@ -1,40 +1,9 @@
-"""What all sessions, planned messages and participants of a user may hold together (section 9).
-
-One over its bound is refused with a reason; the rest goes on.
-"""
+"""Bounds that hold for single values (section 9)."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from transforms.flows.state.codec import encoded_size
-from transforms.flows.state.working import State
-
 LONGEST_WAIT: Final = 400 * 86_400_000
 LARGEST: Final = 2**63 - 1
 """What a wire holds."""
-
-TOGETHER: Final = 128 * 1024
-SMALL: Final = 1024
-FEW: Final = 20
-PLANNED: Final = 100
-
-
-def fits(state: State, more: int) -> bool:
-    """Tell whether ``more`` bytes of data can be held; a little always, where there is little."""
-    parts = len(state.sessions) + len(state.communications) + len(state.sent_archive)
-    if more <= SMALL and parts + len(state.participants) <= FEW:
-        return True
-    held = [
-        part for s in (*state.sessions, *state.ended) for part in (s.entry, s.variables, s.message)
-    ]
-    held += [part for sent in state.communications for part in (sent.data, sent.facts)]
-    held += [pending.data for pending in state.pending]
-    held += [participant.data for participant in state.participants.values()]
-    shelved = sum(encoded_size(past.packed) for past in state.sent_archive)
-    return more + shelved + sum(encoded_size(data) for data in held if data) <= TOGETHER
-
-
-def full(state: State) -> bool:
-    """Tell whether as many messages are planned as may be."""
-    return sum(1 for sent in state.communications if sent.due is not None) >= PLANNED

@@ -1,6 +1,6 @@
-"""Messages that left and that no session looks at: bytes once stored, so that they cost little.
+"""Messages that left and that no session waits for: packed bytes, so that they cost little.
 
-A hundred of them for 30 days (section 9); only a status from outside takes one down.
+A hundred of them for 30 days (section 9); only a status from outside unpacks one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from typing import Any, Final, cast
 import msgspec
 
 from transforms.flows.state.stored import Communication, Past
-from transforms.flows.state.working import State
 
 MONTH: Final = 30 * 86_400_000
 KEPT: Final = 100
@@ -18,39 +17,38 @@ KEPT: Final = 100
 _unpack: Final = msgspec.msgpack.Decoder(Communication).decode
 
 
-def archive(state: State, sent: Communication, t: int) -> None:
-    """Put a message on the shelf, and drop what is too old or too much."""
-    past = state.sent_archive
-    # As it is: whoever encodes the state packs it, and the end of a replay encodes none.
+def archive(past: list[Past], sent: Communication, t: int) -> None:
+    """Add a message, and drop what is too old or too much."""
+    # As it is: the codec packs it with the state, and the end of a replay encodes none.
     past.append(Past(sent.changed, cast(msgspec.Raw, sent)))
     edge = t - MONTH
     while len(past) > KEPT or past[0].changed <= edge:
         del past[0]
 
 
-def archived(state: State) -> list[Communication]:
-    """Read all messages on the shelf; they stay there."""
-    return [_unpacked(past) for past in state.sent_archive]
+def archived(past: list[Past]) -> list[Communication]:
+    """Return all messages; they stay in the archive."""
+    return [_unpacked(one) for one in past]
 
 
-def replace(state: State, sent: Communication) -> None:
-    """Write a message anew in its place on the shelf."""
-    for place, past in enumerate(state.sent_archive):
-        if _unpacked(past).id == sent.id:
-            state.sent_archive[place] = Past(past.changed, cast(msgspec.Raw, sent))
+def replace(past: list[Past], sent: Communication) -> None:
+    """Write a message anew in its place."""
+    for place, one in enumerate(past):
+        if _unpacked(one).id == sent.id:
+            past[place] = Past(one.changed, cast(msgspec.Raw, sent))
 
 
-def pop(state: State, name: str) -> Communication | None:
-    """Take the message of an id from the shelf; whoever does puts it back."""
+def pop(past: list[Past], name: str) -> Communication | None:
+    """Take the message of an id out of the archive; the caller archives it again."""
     sought = name.encode()
-    for place, past in enumerate(state.sent_archive):
-        packed: Any = past.packed
+    for place, one in enumerate(past):
+        packed: Any = one.packed
         if type(packed) is msgspec.Raw and sought not in bytes(packed):
-            continue  # without opening it
-        found = _unpacked(past)
-        if found.id == name:
-            del state.sent_archive[place]
-            return found
+            continue  # without unpacking it
+        sent = _unpacked(one)
+        if sent.id == name:
+            del past[place]
+            return sent
     return None
 
 

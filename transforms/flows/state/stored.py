@@ -76,6 +76,8 @@ class StoredSession(Part, array_like=True, gc=False):
     ``visit_deadline`` is set in a wait within a visit: when its time is over. ``awaiting_call`` is the number of the
     call whose answer it waits for, 0 for none. ``baseline`` holds the conditions of the wait that
     are true by loaded history (R10).
+    ``wait_data`` is what the step that the session waits at remembers; the step gives its meaning,
+    and it is empty at every other step.
     """
 
     id: str
@@ -104,6 +106,7 @@ class StoredSession(Part, array_like=True, gc=False):
     visit_deadline: int | None = None
     awaiting_call: int = 0
     baseline: list[int] | None = None
+    wait_data: Any = None
 
 
 class Communication(Part, array_like=True, gc=False):

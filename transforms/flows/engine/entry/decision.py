@@ -22,9 +22,11 @@ from transforms.flows.engine.entry.groups import memory
 from transforms.flows.engine.entry.groups import refusal as by_group
 from transforms.flows.engine.entry.launches import accepts, refusal
 from transforms.flows.engine.lifecycle.pause import suppressed
+from transforms.flows.engine.limits import fits
 from transforms.flows.engine.profile.audiences import tag_key
 from transforms.flows.engine.profile.participants import ensure_participant
 from transforms.flows.engine.steps.advance import exit_conditions, proceed
+from transforms.flows.engine.working import Session
 from transforms.flows.protocol.signals import (
     AudienceChange,
     CommunicationUpdate,
@@ -35,9 +37,7 @@ from transforms.flows.protocol.signals import (
 )
 from transforms.flows.state.codec import encoded_size
 from transforms.flows.state.ids import hashed, key_text, session_id
-from transforms.flows.state.limits import fits
 from transforms.flows.state.stored import History, Pending, Visit
-from transforms.flows.state.working import Session
 
 MOST_SESSIONS: Final = 100
 MOST_ENTRIES: Final = 1_000
@@ -299,9 +299,10 @@ def try_enter(
         t,
         plan.first,
         t,
-        ctx.held_out(plan),
-        kept_fields(ctx, plan, data),
     )
+    session.plan = plan
+    session.silent = ctx.held_out(plan)
+    session.entry = kept_fields(ctx, plan, data)
     if ctx.inbound_message:
         session.message = ctx.inbound_message
     ctx.ancestors[session.id] = ctx.causes

@@ -10,6 +10,7 @@ from typing import Final
 from transforms.flows.engine.context import Context
 from transforms.flows.engine.messages.communications import discard
 from transforms.flows.engine.steps.advance import end
+from transforms.flows.engine.working import State
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import (
     Command,
@@ -24,7 +25,6 @@ from transforms.flows.state.dedupe import ENTRY
 from transforms.flows.state.ids import hashed
 from transforms.flows.state.stored import Identity
 from transforms.flows.state.tombstones import MONTH, SEALED
-from transforms.flows.state.working import State
 
 BY: Final = "by"
 """In the data of an erasure: the key whose erasure this one follows."""
@@ -43,7 +43,7 @@ def erase(ctx: Context, order: Command, t: int) -> None:
     name = ctx.next_output_id()
     ctx.outputs.append(out.Erased(id=name, user=ctx.user, at=t, sequence=sequence, until=t + MONTH))
     mark = Identity(erased=t, merged=identity.merged)  # hashes, so that nothing waits for ever
-    ctx.replace_state(State(t, SEALED, sequence, memory=ctx.state.seen_ids[-ENTRY:], identity=mark))
+    ctx.replace_state(bare_state(t, SEALED, mark, sequence, seen_ids=ctx.state.seen_ids[-ENTRY:]))
 
 
 def end_all_sessions(ctx: Context, reason: str, t: int) -> None:
@@ -89,7 +89,7 @@ def restart_from_tombstone(ctx: Context) -> None:
     if _bare(state):
         ties = state.identity
         ctx.replace_state(
-            State(state.clock, -1, state.sequence, memory=state.seen_ids, identity=ties)
+            bare_state(state.clock, -1, ties, state.sequence, seen_ids=state.seen_ids)
         )
 
 
@@ -99,13 +99,28 @@ def _bare(state: State) -> bool:
     return marked and state.control_applied == SEALED
 
 
+def bare_state(
+    clock: int,
+    control_applied: int,
+    identity: Identity | None,
+    sequence: int = 0,
+    seen_floor: int = 0,
+    seen_ids: bytes = b"",
+) -> State:
+    """Make a state that holds nothing of the user but what ties it to the past."""
+    state = State(clock, control_applied)
+    state.identity, state.sequence = identity, sequence
+    state.seen_floor, state.seen_ids = seen_floor, seen_ids
+    return state
+
+
 def drop_tombstone(ctx: Context) -> None:
     """Drop a mark whose 30 days are over: nothing is left of a user who did not come back."""
     state, identity = ctx.state, ctx.state.identity
     assert identity is not None
     if state.control_applied == SEALED and identity.to is None:
         held = Identity(held=identity.held) if identity.held else None
-        ctx.replace_state(State(clock=-1, absorbed=-1, identity=held))
+        ctx.replace_state(bare_state(-1, -1, held))
         return
     identity.erased = None
     if identity == Identity():

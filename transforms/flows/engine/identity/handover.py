@@ -12,16 +12,15 @@ import msgspec
 
 from transforms.flows.engine.context import Context
 from transforms.flows.engine.flow_state import emit_flow_state
-from transforms.flows.engine.identity.erase import BY, end_all_sessions
+from transforms.flows.engine.identity.erase import BY, bare_state, end_all_sessions
+from transforms.flows.engine.working import State, decode, encode
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol import signals
 from transforms.flows.protocol.signals import Forwarded, Handover, ProfileChange, Signal, Time
-from transforms.flows.state import codec
 from transforms.flows.state.dedupe import ENTRY
 from transforms.flows.state.ids import SHORT, short
 from transforms.flows.state.stored import Identity
 from transforms.flows.state.tombstones import SEALED
-from transforms.flows.state.working import State, copied
 
 MOST_HELD: Final = 100
 MOST_MERGED: Final = 200
@@ -57,24 +56,20 @@ def _hand_over(ctx: Context, to: str, bypass: bool, t: int) -> None:
     before = state.identity or Identity()
     if before.to is None:
         ties = Identity(held=before.held, merged=before.merged, sources=before.sources)
-        kept = copied(state)
+        kept = decode(encode(state))
         kept.seen_ids = state.seen_ids[:-ENTRY]
         kept.identity = None if ties == Identity() else ties
     else:
-        kept = State(clock=t, absorbed=SEALED)
+        kept = State(t, SEALED)
     ctx.outputs.append(
-        out.HandoverOut(
-            id=name, user=ctx.user, at=t, to=to, state=codec.encode(kept), bypass=bypass
-        )
+        out.HandoverOut(id=name, user=ctx.user, at=t, to=to, state=encode(kept), bypass=bypass)
     )
     if before.to is not None:
         before.to, before.handover = to, name
         return
     stood = any(not session.silent for session in state.sessions)
     mark = Identity(to=to, handover=name, erased=before.erased, merged=before.merged)
-    ctx.replace_state(
-        State(t, SEALED, state.sequence, state.seen_floor, state.seen_ids, identity=mark)
-    )
+    ctx.replace_state(bare_state(t, SEALED, mark, state.sequence, state.seen_floor, state.seen_ids))
     if stood:
         emit_flow_state(ctx, t)
 
@@ -236,13 +231,15 @@ def accept_handover(ctx: Context, given: Handover, hops: int, own: int, t: int) 
         ctx.emit_rejection("too_many_merged", t, detail=given.source)
         _end_theirs(ctx, given, "too_many_merged", t)
         return None
-    return codec.decode(given.state)
+    theirs = decode(given.state)
+    ctx.attach_plans(theirs)
+    return theirs
 
 
 def _end_theirs(ctx: Context, given: Handover, reason: str, t: int) -> None:
     """End the sessions of a state that is not taken in: none is lost without a row (R7)."""
     mine = ctx.state
-    ctx.replace_state(codec.decode(given.state))
+    ctx.replace_state(decode(given.state))
     end_all_sessions(ctx, reason, t)
     ctx.replace_state(mine)
 
@@ -253,15 +250,15 @@ def _take_back(ctx: Context, identity: Identity, to: str, t: int) -> None:
     What was forwarded there waits for a handover that will not come; an empty one says so.
     """
     ctx.emit_rejection("identity_cycle", t, detail=to)
-    void = State(t, SEALED, identity=Identity(to=to, merged=short(identity.handover)))
+    void = bare_state(t, SEALED, Identity(to=to, merged=short(identity.handover)))
     name = ctx.next_output_id()
     ctx.outputs.append(
-        out.HandoverOut(id=name, user=ctx.user, at=t, to=to, state=codec.encode(void), bypass=True)
+        out.HandoverOut(id=name, user=ctx.user, at=t, to=to, state=encode(void), bypass=True)
     )
     state = ctx.state
     ties = Identity(erased=identity.erased, merged=identity.merged)
     ctx.replace_state(
-        State(state.clock, -1, state.sequence, state.seen_floor, state.seen_ids, identity=ties)
+        bare_state(state.clock, -1, ties, state.sequence, state.seen_floor, state.seen_ids)
     )
 
 

@@ -15,6 +15,7 @@ from transforms.flows.definitions.triggers import OnDate, OnSchedule
 from transforms.flows.engine.context import Context, Data, node_of
 from transforms.flows.engine.entry.dates import rearm_for_audience, rearm_for_traits, rebase_pending
 from transforms.flows.engine.entry.decision import MOST_ENTRIES, MOST_SESSIONS
+from transforms.flows.engine.limits import PLANNED, fits
 from transforms.flows.engine.messages.communications import discard, forget
 from transforms.flows.engine.profile.audiences import (
     LISTS_BOUND,
@@ -32,15 +33,14 @@ from transforms.flows.engine.profile.participants import (
 from transforms.flows.engine.profile.visits import extend_visit_waits
 from transforms.flows.engine.steps.advance import end
 from transforms.flows.engine.steps.waits import recheck_conditions
+from transforms.flows.engine.working import Session, State
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import Handover
 from transforms.flows.state import dedupe, series, trait_times
 from transforms.flows.state.codec import encoded_size
 from transforms.flows.state.ids import short
-from transforms.flows.state.limits import PLANNED, fits
 from transforms.flows.state.sent_archive import KEPT
 from transforms.flows.state.stored import Communication, Participant, Presence
-from transforms.flows.state.working import Session, State
 
 ON_SESSIONS: Final = frozenset(("stop", "pause", "resume", "migrate", "drain"))
 """Control records that concern sessions, and begin nothing."""

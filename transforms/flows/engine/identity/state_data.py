@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+from transforms.flows.engine.working import State, open_state, stored
 from transforms.flows.state.stored import Communication, Data, Part, StoredState
-from transforms.flows.state.working import State, closed, opened
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(Communication).decode
@@ -21,13 +21,15 @@ _unpack = msgspec.msgpack.Decoder(Communication).decode
 
 def to_data(state: State) -> Data:
     """Write a state as JSON has it."""
-    found: Data = _plain(closed(state))
+    found: Data = _plain(stored(state))
     return found
 
 
 def from_data(data: Data) -> State:
     """Read a state; raises ValueError or msgspec.ValidationError for what is none."""
-    return opened(msgspec.convert(_shaped(_type_of(StoredState), data), StoredState, str_keys=True))
+    return open_state(
+        msgspec.convert(_shaped(_type_of(StoredState), data), StoredState, str_keys=True)
+    )
 
 
 def _plain(value: Any) -> Any:

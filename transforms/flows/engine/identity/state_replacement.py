@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from transforms.flows.engine.working import Session, State
 from transforms.flows.state.dedupe import joined
 from transforms.flows.state.sent_archive import archived
 from transforms.flows.state.stored import Communication
-from transforms.flows.state.working import Session, State
 
 
 def sessions_of(state: State) -> list[Session]:
@@ -15,7 +15,7 @@ def sessions_of(state: State) -> list[Session]:
 
 def communications_of(state: State) -> dict[str, Communication]:
     """Return the messages that have left, by their ids."""
-    found = (*archived(state), *state.communications)
+    found = (*archived(state.sent_archive), *state.communications)
     return {c.id: c for c in found if c.status != "planned" or "attempt" in c.facts}
 
 

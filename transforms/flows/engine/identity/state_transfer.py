@@ -16,6 +16,7 @@ from transforms.flows.engine.identity.state_replacement import (
     keep_ids_unique,
     sessions_of,
 )
+from transforms.flows.engine.working import Session, State, state_row
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import Command
 from transforms.flows.state.codec import encoded_size
@@ -23,7 +24,6 @@ from transforms.flows.state.dedupe import remember, seen
 from transforms.flows.state.ids import short
 from transforms.flows.state.sent_archive import archived
 from transforms.flows.state.stored import Communication, Identity
-from transforms.flows.state.working import Session, State, closed
 
 FORMAT: Final = 1
 LARGEST: Final = 256 * 1024
@@ -56,7 +56,7 @@ def import_state(ctx: Context, order: Command, t: int) -> None:
     except (ValueError, TypeError, msgspec.ValidationError):
         ctx.emit_rejection("invalid_state", t)
         return
-    if data.get("format") != FORMAT or encoded_size(closed(state)) > LARGEST:
+    if data.get("format") != FORMAT or encoded_size(state_row(state)) > LARGEST:
         ctx.emit_rejection("invalid_state", t)
     elif not _belongs(ctx, state, data):
         ctx.emit_rejection("other_log", t)
@@ -90,7 +90,7 @@ def _put_in(ctx: Context, state: State, order: Command, t: int) -> None:
 
 
 def _standing(state: State) -> list[Session | Communication]:
-    return [*state.sessions, *state.ended, *state.communications, *archived(state)]
+    return [*state.sessions, *state.ended, *state.communications, *archived(state.sent_archive)]
 
 
 def _flows(state: State) -> set[int]:

@@ -6,8 +6,8 @@ from transforms.flows.engine.context import Context
 from transforms.flows.engine.identity.erase import erase
 from transforms.flows.engine.identity.handover import forward_signal
 from transforms.flows.engine.identity.state_transfer import export_state, import_state
+from transforms.flows.engine.working import State
 from transforms.flows.protocol.signals import Command, ProfileChange, Signal
-from transforms.flows.state.working import State
 
 
 def handle_user_command(ctx: Context, signal: Signal, t: int) -> bool:
@@ -28,5 +28,5 @@ def handle_user_command(ctx: Context, signal: Signal, t: int) -> bool:
     else:
         import_state(ctx, signal, t)
     if ctx.is_new_user:  # nobody is known by being asked for
-        ctx.replace_state(State(clock=-1, absorbed=-1))
+        ctx.replace_state(State(-1, -1))
     return True

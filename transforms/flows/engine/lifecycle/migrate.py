@@ -34,9 +34,9 @@ from transforms.flows.engine.steps.advance import end, exit_conditions, holds, p
 from transforms.flows.engine.steps.call_results import FAILED
 from transforms.flows.engine.steps.calls import API_BOUND
 from transforms.flows.engine.steps.waits import leave_wait
+from transforms.flows.engine.working import Session
 from transforms.flows.state.limits import LONGEST_WAIT
 from transforms.flows.state.stored import Promotion
-from transforms.flows.state.working import Session
 
 
 def migrate(ctx: Context, effect: Effect, t: int) -> None:
@@ -98,7 +98,7 @@ def resume_decided(
     _repin(ctx, old, plan, session, t)
     # An end without a step to go to is written at the step where the session stood.
     if target == END and session.step not in plan.steps:
-        session.version = old.version
+        session.version, session.plan = old.version, old
         plan = old
     if target == END and why == FAILED and "error" not in old.steps[session.step].ports:
         end(ctx, plan, session, t, FAILED)
@@ -212,7 +212,7 @@ def _meaning(case: Case) -> Case:
 def _repin(ctx: Context, old: Plan, plan: Plan, session: Session, t: int) -> None:
     """Let a session be of another version: drawn branches go by name, and exit rules begin anew."""
     session.variants = dict(_variants(old, plan, session.variants))
-    session.version = plan.version
+    session.version, session.plan = plan.version, plan
     kept = [shown for shown in session.promotions if _shown(plan, shown)]
     if len(kept) < len(session.promotions):
         session.promotions = kept

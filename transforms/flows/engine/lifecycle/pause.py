@@ -15,10 +15,10 @@ from transforms.flows.engine.lifecycle.migrate import (
 from transforms.flows.engine.messages.statuses import cancel_key, refresh_holds, skip_overdue
 from transforms.flows.engine.profile import visits
 from transforms.flows.engine.steps.advance import end
+from transforms.flows.engine.working import Session
 from transforms.flows.protocol.signals import Command
 from transforms.flows.state.ids import key_text
 from transforms.flows.state.stored import Halt
-from transforms.flows.state.working import Session
 
 PAUSED, HELD = 1, 2
 WHY = {PAUSED: "paused", HELD: "held"}

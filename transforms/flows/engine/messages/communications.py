@@ -5,11 +5,11 @@ from __future__ import annotations
 from transforms.flows.catalog.compiled import CompiledStep, Plan
 from transforms.flows.definitions.verbs import Send, Split
 from transforms.flows.engine.context import Context, Data
+from transforms.flows.engine.working import Session
 from transforms.flows.protocol.outputs import Communication as CommunicationRow
 from transforms.flows.protocol.signals import CommunicationUpdate
 from transforms.flows.state.sent_archive import KEPT, MONTH, archive
 from transforms.flows.state.stored import Communication
-from transforms.flows.state.working import Session
 
 
 def remember(ctx: Context, plan: Plan, sent: Communication, t: int) -> None:
@@ -18,7 +18,7 @@ def remember(ctx: Context, plan: Plan, sent: Communication, t: int) -> None:
     if sent.due is None and sent.step not in plan.awaited_sends:
         if state.communications:
             forget(ctx, sent)
-        archive(state, sent, t)
+        archive(state.sent_archive, sent, t)
         return
     edge, old, others = t - MONTH, False, []
     for known in state.communications:

@@ -8,11 +8,11 @@ from transforms.flows.catalog.compiled import CompiledStep, Plan
 from transforms.flows.definitions.channels import choice_of
 from transforms.flows.definitions.verbs import Send
 from transforms.flows.engine.context import Context, Data
+from transforms.flows.engine.working import Session
 from transforms.flows.protocol.signals import CommunicationUpdate
 from transforms.flows.state.codec import encoded_size
 from transforms.flows.state.series import LARGEST, SCALE
 from transforms.flows.state.stored import Communication
-from transforms.flows.state.working import Session
 
 DATA_BOUND: Final = 4 * 1024
 

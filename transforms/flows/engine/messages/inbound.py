@@ -21,13 +21,13 @@ from transforms.flows.catalog.compiled import (
 from transforms.flows.catalog.epochs import FlowView
 from transforms.flows.definitions.verbs import CaseStatus, WaitFor
 from transforms.flows.engine.context import Context, Data
+from transforms.flows.engine.limits import fits as has_room
 from transforms.flows.engine.messages.delivery_reports import fits
 from transforms.flows.engine.messages.statuses import apply_status
+from transforms.flows.engine.working import Session
 from transforms.flows.expressions.view import View
 from transforms.flows.protocol.signals import CommunicationUpdate, Inbound, Signal
 from transforms.flows.state.codec import encoded_size
-from transforms.flows.state.limits import fits as has_room
-from transforms.flows.state.working import Session
 
 MESSAGE_BOUND: Final = 4 * 1024
 ANY: Final = 1

@@ -8,6 +8,7 @@ from transforms.flows.clock.schedules import resolve
 from transforms.flows.definitions.channels import agent_of, tracking_of
 from transforms.flows.definitions.verbs import Send
 from transforms.flows.engine.context import NOTHING, Context
+from transforms.flows.engine.limits import fits, full
 from transforms.flows.engine.messages.communications import (
     discard,
     log_status,
@@ -22,11 +23,11 @@ from transforms.flows.engine.messages.send_policy import (
     refusal,
 )
 from transforms.flows.engine.messages.template_data import add_user, captured, values_of
+from transforms.flows.engine.working import Session
 from transforms.flows.protocol.outputs import Message
 from transforms.flows.state.codec import encoded_size
-from transforms.flows.state.limits import LONGEST_WAIT, fits, full
+from transforms.flows.state.limits import LONGEST_WAIT
 from transforms.flows.state.stored import Communication, Sent
-from transforms.flows.state.working import Session
 
 
 def plan_send(ctx: Context, plan: Plan, session: Session, node: CompiledStep, t: int) -> str | None:

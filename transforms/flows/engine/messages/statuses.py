@@ -19,11 +19,11 @@ from transforms.flows.engine.messages.communications import (
 )
 from transforms.flows.engine.messages.delivery_reports import take_report
 from transforms.flows.engine.messages.plan import fail_over
+from transforms.flows.engine.working import Session
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import CommunicationUpdate, ProfileChange
 from transforms.flows.state.sent_archive import archive, archived, pop, replace
 from transforms.flows.state.stored import Communication
-from transforms.flows.state.working import Session
 
 FAILED: Final = frozenset(("failed", "bounced"))
 FINAL: Final = frozenset(
@@ -44,7 +44,7 @@ def apply_status(ctx: Context, change: CommunicationUpdate, t: int) -> bool:
     """
     name = change.communication
     found = next((c for c in ctx.state.communications if c.id == name), None)
-    past = pop(ctx.state, name) if found is None else None
+    past = pop(ctx.state.sent_archive, name) if found is None else None
     found = found or past
     if found is None:
         ctx.emit_rejection("unknown_communication", t, detail=change.communication)
@@ -84,7 +84,7 @@ def apply_status(ctx: Context, change: CommunicationUpdate, t: int) -> bool:
     if fails:
         found.data = {}
     if past is not None:
-        archive(ctx.state, past, t)
+        archive(ctx.state.sent_archive, past, t)
     return True
 
 
@@ -160,10 +160,10 @@ def cancel_all(ctx: Context, plan: Plan, session: Session, t: int) -> None:
             if sent.status == "planned":
                 forget(ctx, sent)
             _call_off(ctx, sent, session, t)
-    for sent in archived(state):
+    for sent in archived(state.sent_archive):
         if sent.flow in flows and _open(sent):
             _call_off(ctx, sent, session, t)
-            replace(state, sent)
+            replace(state.sent_archive, sent)
 
 
 def _together(ctx: Context, plan: Plan) -> tuple[int, ...]:

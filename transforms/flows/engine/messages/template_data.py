@@ -7,8 +7,8 @@ from typing import Any
 from transforms.flows.catalog.compiled import Plan
 from transforms.flows.definitions.space import Template
 from transforms.flows.engine.context import Context, Data
+from transforms.flows.engine.working import Session
 from transforms.flows.expressions.view import View
-from transforms.flows.state.working import Session
 
 
 def values_of(values: tuple[tuple[str, Any], ...], view: View) -> Data:

@@ -9,10 +9,10 @@ from transforms.flows.clock.elapsing import after
 from transforms.flows.engine.context import Context
 from transforms.flows.engine.messages.communications import variants_of
 from transforms.flows.engine.steps.advance import end
+from transforms.flows.engine.working import Session
 from transforms.flows.protocol.outputs import Conversion
 from transforms.flows.protocol.signals import Event
 from transforms.flows.state.limits import LARGEST
-from transforms.flows.state.working import Session
 
 MOST_ENDED: Final = 200
 

@@ -12,12 +12,12 @@ from transforms.flows.catalog.compiled import CompiledStep, Plan
 from transforms.flows.clock.zones import moment_of, utc
 from transforms.flows.definitions.space import Campaign
 from transforms.flows.engine.context import Context, Data
+from transforms.flows.engine.limits import fits
+from transforms.flows.engine.working import Session
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import Enter
 from transforms.flows.state.codec import encoded_size
-from transforms.flows.state.limits import fits
 from transforms.flows.state.stored import Participant
-from transforms.flows.state.working import Session
 
 STATUS: Final = "status"
 CREATED: Final = "\0created"

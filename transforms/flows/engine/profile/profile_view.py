@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 
 from transforms.flows.catalog.epochs import Catalog
+from transforms.flows.engine import working
 from transforms.flows.engine.profile.participants import STATUS
-from transforms.flows.state import stored, working
-from transforms.flows.state.codec import decode
+from transforms.flows.engine.working import decode
+from transforms.flows.state import stored
 from transforms.flows.state.sent_archive import archived
 
 Data = dict[str, Any]
@@ -82,7 +83,8 @@ def profile_view_of(catalog: Catalog, user: str, blob: bytes | None) -> ProfileV
         return ProfileView(user=user)
     known = decode(blob)
     sent = sorted(
-        [*known.communications, *archived(known)], key=lambda c: (-c.changed, -c.started, c.id)
+        [*known.communications, *archived(known.sent_archive)],
+        key=lambda c: (-c.changed, -c.started, c.id),
     )
     return ProfileView(
         user=user,

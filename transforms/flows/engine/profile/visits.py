@@ -14,9 +14,9 @@ from transforms.flows.clock.delays import Delay
 from transforms.flows.clock.elapsing import after
 from transforms.flows.definitions.verbs import WaitVisit
 from transforms.flows.engine.context import Context, node_of
+from transforms.flows.engine.working import Session
 from transforms.flows.protocol.signals import Event, Raised
 from transforms.flows.state.stored import Presence
-from transforms.flows.state.working import Session
 
 GAP: Final = 30 * 60_000
 """After an event at *e* the visit lasts during ``[e, e + 30m)`` (R2)."""

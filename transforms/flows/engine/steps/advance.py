@@ -57,10 +57,10 @@ from transforms.flows.engine.steps.effects import (
     withheld,
 )
 from transforms.flows.engine.steps.enrolling import enroll, leave_flows
+from transforms.flows.engine.working import Session
 from transforms.flows.protocol.outputs import DeadLetter
 from transforms.flows.state.ids import draw
 from transforms.flows.state.limits import LONGEST_WAIT
-from transforms.flows.state.working import Session
 
 PARKED: Final = -2
 ENDED: Final = -3

@@ -14,9 +14,9 @@ from transforms.flows.engine.context import Context, node_of
 from transforms.flows.engine.steps.advance import end, exit_conditions
 from transforms.flows.engine.steps.calls import store_result
 from transforms.flows.engine.steps.waits import leave_wait, on_wait_due
+from transforms.flows.engine.working import Session
 from transforms.flows.protocol.signals import CallResult
 from transforms.flows.state.limits import LARGEST
-from transforms.flows.state.working import Session
 
 FAILED: Final = "call_failed"
 NO_ANSWER: Final = "no answer in time"

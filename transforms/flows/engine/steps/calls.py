@@ -14,14 +14,14 @@ from transforms.flows.catalog.compiled import CompiledStep, Plan
 from transforms.flows.clock.elapsing import after
 from transforms.flows.definitions.verbs import CallApi, RunCode
 from transforms.flows.engine.context import Context, Data
+from transforms.flows.engine.limits import fits
 from transforms.flows.engine.messages.template_data import values_of
 from transforms.flows.engine.steps.effects import VARIABLES_BOUND, with_template, withheld
+from transforms.flows.engine.working import Session
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import CallResult
 from transforms.flows.state.codec import encoded_size
 from transforms.flows.state.ids import short
-from transforms.flows.state.limits import fits
-from transforms.flows.state.working import Session
 
 Answer = Callable[[out.Call, str], CallResult]
 """A host's sandbox: it runs a function on a call's inputs, always to the same result."""

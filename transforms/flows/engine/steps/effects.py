@@ -13,15 +13,16 @@ from transforms.flows.clock.elapsing import after
 from transforms.flows.definitions.space import Template
 from transforms.flows.definitions.verbs import CallWebhook, EmitEvent, ExportFields, Promote, Update
 from transforms.flows.engine.context import Context, Data
+from transforms.flows.engine.limits import fits
 from transforms.flows.engine.messages.template_data import add_user, captured, values_of
 from transforms.flows.engine.profile.audiences import change_profile, recompute
 from transforms.flows.engine.profile.participants import update_fields
+from transforms.flows.engine.working import Session
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import Event, ProfileChange
 from transforms.flows.state.codec import encoded_size
-from transforms.flows.state.limits import LARGEST, fits
+from transforms.flows.state.limits import LARGEST
 from transforms.flows.state.stored import Promotion
-from transforms.flows.state.working import Session
 
 VARIABLES_BOUND: Final = 32 * 1024
 FIELD: Final = "participant."

@@ -11,8 +11,8 @@ from transforms.flows.definitions.verbs import Enroll, Leave
 from transforms.flows.engine.context import Context
 from transforms.flows.engine.messages.template_data import values_of
 from transforms.flows.engine.steps.effects import withheld
+from transforms.flows.engine.working import Session
 from transforms.flows.protocol.signals import Command, Enter
-from transforms.flows.state.working import Session
 
 
 def enroll(

@@ -18,6 +18,7 @@ from transforms.flows.engine.messages.delivery_reports import fits
 from transforms.flows.engine.profile.visits import lasted
 from transforms.flows.engine.steps.advance import end, exit_conditions, holds, proceed, recheck
 from transforms.flows.engine.steps.backfill import in_baseline
+from transforms.flows.engine.working import Session
 from transforms.flows.protocol.signals import (
     AudienceChange,
     CommunicationUpdate,
@@ -25,7 +26,6 @@ from transforms.flows.protocol.signals import (
     Inbound,
     Signal,
 )
-from transforms.flows.state.working import Session
 
 
 def on_signal(ctx: Context, plan: Plan, session: Session, signal: Signal, t: int) -> None:
