@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from transforms.flows.catalog.compiled import CompiledStep, GoalSet, Plan
+from transforms.flows.catalog.compiled import GoalSet, Plan
 from transforms.flows.catalog.epochs import Catalog, Epoch
 from transforms.flows.clock.zones import utc, zone
 from transforms.flows.engine.working import Session, State
@@ -63,6 +63,7 @@ class Context:
         "inbound_message",
         "inbound_owner",
         "is_new_user",
+        "now",
         "outputs",
         "plans",
         "queue",
@@ -94,6 +95,7 @@ class Context:
         self.ancestors: dict[str, frozenset[str]] = {}
         self.causes: frozenset[str] = NOBODY
         self.cause = ""
+        self.now = -1
         self.depth = 0
         self.steps = 0
         self.acting_session = ""
@@ -152,7 +154,7 @@ class Context:
 
     def begin(self, cause: str, t: int, origin: str = "") -> None:
         """Start on one signal or due thing; ids come from its ``origin``, else from the cause."""
-        self.cause = cause
+        self.cause, self.now = cause, t
         epoch = self.catalog.at(t)
         if epoch is not self.epoch:
             self.epoch, self._zoned, self._arranged = epoch, _UNKNOWN, None
@@ -165,10 +167,6 @@ class Context:
         view = self.view
         view.event, view.event_name, view.communication = None, "", None
         self._looked = None
-
-    def plan_of(self, session: Session) -> Plan:
-        """Return the version that a session is pinned to (R27)."""
-        return self.plans[session.flow, session.version]
 
     def goals_of(self, plan: Plan) -> GoalSet:
         """Return what a flow's sessions are counted for: what a record says, else the version (R24)."""
@@ -197,7 +195,6 @@ class Context:
     def emit_rejection(
         self,
         reason: str,
-        t: int,
         flow: str | None = None,
         detail: str = "",
         step: str | None = None,
@@ -207,7 +204,7 @@ class Context:
             Rejection(
                 id=self.next_output_id(),
                 user=self.user,
-                at=t,
+                at=self.now,
                 reason=reason,
                 cause=self.cause,
                 flow=flow,
@@ -229,10 +226,7 @@ class Context:
     def emit_transition(
         self,
         what: str,
-        plan: Plan,
         session: Session,
-        step: str,
-        t: int,
         *,
         reason: str | None = None,
         variant: str | None = None,
@@ -240,19 +234,19 @@ class Context:
         since: int | None = None,
         first: bool = False,
     ) -> None:
-        """Write one row of a session's way."""
-        name, count = session.id, session.count + 1
+        """Write one row about a session, at the step that it is at (R25)."""
+        name, count, plan = session.id, session.count + 1, session.plan
         session.count = count
         self.outputs.append(
             # By place: naming seventeen fields takes five times as long.
             Transition(
                 f"{name}-{count}",
                 self.user,
-                t,
+                self.now,
                 plan.id,
                 plan.version,
                 name,
-                step,
+                session.node.name,
                 what,
                 session.key,
                 session.visits.get(session.step, 0),
@@ -293,33 +287,42 @@ class Context:
             self._zone = zone(timezone, fallback)
         return self._zone
 
-    def view_for(self, t: int, plan: Plan | None = None, session: Session | None = None) -> View:
-        """Return what an expression of this session, or of none, reads now.
+    def view_for(self, plan: Plan | None = None) -> View:
+        """Return what an expression reads now that belongs to no session: of a flow, or of none."""
+        view = self._view_at(plan)
+        view.entry, view.variables, view.session_id, view.session_started = {}, {}, "", 0
+        view.message = NOTHING
+        return view
 
-        A second look at the same session and instant costs nothing: what is reachable from the
-        state changes in place, and who replaces it calls ``invalidate_view``.
+    def view_of(self, session: Session) -> View:
+        """Return what an expression of a session reads now.
+
+        A second call for the same session and instant costs nothing: what the state holds changes
+        in place, and code that replaces it calls ``invalidate_view``.
         """
         view = self.view
-        if t == view.now and session is not None and session is self._looked:
+        if session is self._looked and self.now == view.now:
             return view
+        plan = session.plan
+        self._view_at(plan)
+        view.entry, view.variables = session.entry, session.variables
+        view.message = session.message or NOTHING
+        view.session_id, view.session_started = session.id, session.started
+        if plan.reads_communications:
+            view.communications = found = self._communications(session)
+            if plan.reads_last:
+                view.communication = _newest(session, found)
+        else:
+            self._looked = session
+        return view
+
+    def _view_at(self, plan: Plan | None) -> View:
+        view = self.view
         self._looked = None
-        view.now = t
+        view.now = self.now
         view.zone = self.zone_of(plan)
         if self.epoch.campaigns:
             view.participant = self.participant_of(plan)
-        if session is not None and plan is not None:
-            view.entry, view.variables = session.entry, session.variables
-            view.message = session.message or NOTHING
-            view.session_id, view.session_started = session.id, session.started
-            if plan.reads_communications:
-                view.communications = found = self._communications(plan, session)
-                if plan.reads_last:
-                    view.communication = _newest(plan, session, found)
-            else:
-                self._looked = session
-        else:
-            view.entry, view.variables, view.session_id, view.session_started = {}, {}, "", 0
-            view.message = NOTHING
         return view
 
     def participant_of(self, plan: Plan | None) -> Data:
@@ -333,11 +336,12 @@ class Context:
         """Make the next look anew: what a session holds, or the user's zone, has changed."""
         self._looked, self._zoned = None, _UNKNOWN
 
-    def _communications(self, plan: Plan, session: Session) -> dict[str, Data]:
+    def _communications(self, session: Session) -> dict[str, Data]:
+        steps = session.plan.steps
         by_id = {c.id: c for c in self.state.communications}
         found: dict[str, Data] = {}
         for number, name in session.sent.items():
-            node, sent = plan.steps.get(number), by_id.get(name)
+            node, sent = steps.get(number), by_id.get(name)
             if node is not None and sent is not None:
                 facts = {"status": sent.status, "channel": sent.channel}
                 found[node.name] = sent.facts.get("data", {}) | sent.facts | facts
@@ -355,7 +359,7 @@ class Context:
         times = history.times if history is not None else 0
         for session in self.state.sessions:
             if session.flow == number and (not session.silent or session.id == own):
-                node = self.plan_of(session).steps.get(session.step)
+                node = session.plan.steps.get(session.step)
                 return FlowFacts(True, node.name if node else None, times or 1)
         held_out = times and self.held_out(self.epoch.by_number[number].plan)
         return FlowFacts(False, None, 0 if held_out else times)
@@ -366,17 +370,12 @@ class Context:
         return bool(share) and draw(self.space, plan.id, self.user, "holdout") < share
 
 
-def _newest(plan: Plan, session: Session, found: dict[str, Data]) -> Data | None:
+def _newest(session: Session, found: dict[str, Data]) -> Data | None:
     """Return the facts of the message that the session made last, if it is remembered (C5)."""
     if not session.sent:
         return None
     last = max(session.sent, key=lambda number: int(session.sent[number].rpartition("-")[2]))
-    node = plan.steps.get(last)
+    node = session.plan.steps.get(last)
     if node is None or node.name not in found:
         return None
     return found[node.name] | {"name": node.name}
-
-
-def node_of(plan: Plan, session: Session) -> CompiledStep:
-    """Return the step that a session stands at."""
-    return plan.steps[session.step]

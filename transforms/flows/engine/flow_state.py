@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from transforms.flows.engine.context import Context, Data, node_of
+from transforms.flows.engine.context import Context, Data
 from transforms.flows.protocol.outputs import FlowState
 
 
-def emit_flow_state(ctx: Context, t: int) -> None:
+def emit_flow_state(ctx: Context) -> None:
     """Write where the user stands in every flow, and what each slot shows (L11).
 
     Silent sessions are left out: nobody outside may treat their users differently (R19).
@@ -18,14 +18,14 @@ def emit_flow_state(ctx: Context, t: int) -> None:
     for session in ctx.sessions_in_order():
         if session.silent:
             continue
-        plan = ctx.plan_of(session)
+        plan = session.plan
         flows.append(
             {
                 "flow": plan.id,
                 "version": plan.version,
                 "session": session.id,
                 "key": session.key,
-                "step": node_of(plan, session).name,
+                "step": session.node.name,
                 "since": session.since,
                 "started": session.started,
             }
@@ -35,4 +35,4 @@ def emit_flow_state(ctx: Context, t: int) -> None:
                 shown.slot, {"shows": shown.shows, "flow": plan.id, "until": shown.until}
             )
     name = f"{ctx.flow_state_id()}-{state.sequence}"
-    ctx.outputs.append(FlowState(name, ctx.user, t, state.sequence, flows, promotions))
+    ctx.outputs.append(FlowState(name, ctx.user, ctx.now, state.sequence, flows, promotions))

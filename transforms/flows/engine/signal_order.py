@@ -6,7 +6,6 @@ from typing import Final, assert_never
 
 import msgspec
 
-from transforms.flows.catalog.compiled import Plan
 from transforms.flows.catalog.epochs import Effect
 from transforms.flows.engine.context import NOBODY, Context, Data
 from transforms.flows.engine.entry.dates import (
@@ -66,7 +65,7 @@ def fire_until(ctx: Context, until: int) -> None:
     ):
         t, what = due
         _fire(ctx, t, what)
-        settle(ctx, t)
+        settle(ctx)
 
 
 def _fire(ctx: Context, t: int, what: Due) -> None:
@@ -74,26 +73,26 @@ def _fire(ctx: Context, t: int, what: Due) -> None:
         case str() as audience:
             ctx.begin(f"{audience}@{t}", t)
             del ctx.state.audience_checks[audience]
-            recompute(ctx, t, [a for a in ctx.epoch.audiences if a.name == audience])
+            recompute(ctx, [a for a in ctx.epoch.audiences if a.name == audience])
         case None:
             ctx.begin(f"control@{t}", t)
             effects = ctx.catalog.effects_at(t)
             # Before all else, and once: what is pending has the numbers of the version before.
             for flow in dict.fromkeys(e.flow for e in effects if e.what == "publish"):
-                rebase_pending(ctx, ctx.epoch.by_number[flow or 0], t)
+                rebase_pending(ctx, ctx.epoch.by_number[flow or 0])
             for effect in effects:
-                apply_effect(ctx, effect, t)
+                apply_effect(ctx, effect)
             ctx.state.control_applied = t
         case Session() as session:
-            plan = ctx.plan_of(session)
+            plan = session.plan
             ctx.begin(f"{session.id}@{t}", t)
             ctx.causes = frozenset([session.id])
-            _fire_session(ctx, plan, session, t)
+            _fire_session(ctx, session)
         case Communication() as sent:
             plan = ctx.catalog.plans[sent.flow, sent.version]
             ctx.begin(f"{sent.id}@{t}", t)
             owner = next((s for s in ctx.state.sessions if s.id == sent.session), None)
-            send_or_refuse(ctx, plan, plan.steps[sent.step], sent, owner, t)
+            send_or_refuse(ctx, plan, plan.steps[sent.step], sent, owner)
         case Pending() as pending:
             view = ctx.catalog.at(t).by_number[pending.flow]
             start = view.plan.triggers[pending.trigger]
@@ -105,71 +104,71 @@ def _fire(ctx: Context, t: int, what: Due) -> None:
             assert_never(what)
 
 
-def _fire_session(ctx: Context, plan: Plan, session: Session, t: int) -> None:
-    end_promotions(ctx, plan, session, t)
-    if session.due is not None and session.due <= t:
+def _fire_session(ctx: Context, session: Session) -> None:
+    end_promotions(ctx, session)
+    if session.due is not None and session.due <= ctx.now:
         # The exit rules come before the step (section 3): one may become true at this instant.
-        if not (plan.exit_conditions and exit_conditions(ctx, plan, session, t)):
-            on_due(ctx, plan, session, t)
-    elif session.recheck_at is not None and session.recheck_at <= t:
-        recheck_conditions(ctx, plan, session, t)
+        if not (session.plan.exit_conditions and exit_conditions(ctx, session)):
+            on_due(ctx, session)
+    elif session.recheck_at is not None and session.recheck_at <= ctx.now:
+        recheck_conditions(ctx, session)
 
 
-def apply_effect(ctx: Context, effect: Effect, t: int) -> None:
+def apply_effect(ctx: Context, effect: Effect) -> None:
     """Let a control record act on this user, at its effective time."""
     match effect.what:
         case "stop":
             for session in ctx.sessions_in_order():
                 if session.flow == effect.flow:
-                    end(ctx, ctx.plan_of(session), session, t, effect.reason, forced=True)
-            cancel_flow(ctx, effect.flow, effect.reason, t)
-            refresh_holds(ctx, t)
+                    end(ctx, session, effect.reason, forced=True)
+            cancel_flow(ctx, effect.flow, effect.reason)
+            refresh_holds(ctx)
             _disarm(ctx, effect)
         case "migrate":
-            migrate(ctx, effect, t)
+            migrate(ctx, effect)
         case "pause":
-            pause(ctx, effect.flow, effect.reason, t)
+            pause(ctx, effect.flow, effect.reason)
         case "resume":
-            resume(ctx, effect.flow, effect.reason, t)
-            _arm(ctx, effect, t)
+            resume(ctx, effect.flow, effect.reason)
+            _arm(ctx, effect)
         case "drain":
             _disarm(ctx, effect)
         case "start" | "publish":
-            _arm(ctx, effect, t)
+            _arm(ctx, effect)
             if effect.what == "start":
-                _members(ctx, effect, t)
+                _members(ctx, effect)
         case "space":
-            forget_audiences(ctx, t)
-            recompute(ctx, t, ctx.epoch.audiences)
-            drain_queue(ctx, t)
+            forget_audiences(ctx)
+            recompute(ctx, ctx.epoch.audiences)
+            drain_queue(ctx)
         case "other":
             pass
         case _:
             assert_never(effect.what)
 
 
-def _arm(ctx: Context, effect: Effect, t: int) -> None:
+def _arm(ctx: Context, effect: Effect) -> None:
     view = ctx.epoch.by_number[effect.flow or 0]
     if view.status == "running":
         # A date of this very instant is still to fire: the record comes first (R1).
-        arm_date_triggers(ctx, view, t - 1)
+        arm_date_triggers(ctx, view, ctx.now - 1)
 
 
 def _disarm(ctx: Context, effect: Effect) -> None:
     ctx.state.pending = [p for p in ctx.state.pending if p.flow != effect.flow]
 
 
-def _members(ctx: Context, effect: Effect, t: int) -> None:
+def _members(ctx: Context, effect: Effect) -> None:
     """Enter who belongs to the predefined audience of a flow at its launch, once (R22)."""
     view = ctx.epoch.by_number[effect.flow or 0]
     for start in view.plan.triggers:
         if is_member(ctx, start):
-            launch = launch_id(ctx.space, view.plan.id, t)
+            launch = launch_id(ctx.space, view.plan.id, ctx.now)
             reason = note_launch(ctx, view.plan, launch)
             if reason is None:
-                try_enter(ctx, view, start, launch, {}, t)
+                try_enter(ctx, view, start, launch, {})
             else:
-                ctx.emit_rejection(reason, t, view.plan.id)
+                ctx.emit_rejection(reason, view.plan.id)
             return
 
 
@@ -177,95 +176,97 @@ def handle_signal(ctx: Context, signal: Signal, own: int, t: int) -> None:
     """Handle a signal whose due things have fired (steps 3 to 7)."""
     ctx.begin(signal.id, t)  # type: ignore[union-attr]
     unusual = ctx.state.identity is not None or type(signal) is not Event
-    if unusual and handle_user_command(ctx, signal, t):
+    if unusual and handle_user_command(ctx, signal):
         return
-    _one(ctx, Raised(signal, 0, applied=False), own, t)
-    settle(ctx, t, moved=not is_backfill(signal))
+    _one(ctx, Raised(signal, 0, applied=False), own)
+    settle(ctx, moved=not is_backfill(signal))
 
 
-def settle(ctx: Context, t: int, moved: bool = True) -> None:
+def settle(ctx: Context, moved: bool = True) -> None:
     """Handle what was raised, then say where the user stands."""
-    drain_queue(ctx, t)
+    drain_queue(ctx)
     if moved and ctx.epoch.has_state_readers:
-        _look_around(ctx, t)
+        _look_around(ctx)
     if len(ctx.state.ended) > MOST_ENDED:
-        forget_ended(ctx, t)
+        forget_ended(ctx)
     if ctx.view.mismatches:
-        ctx.emit_rejection("type_mismatch", t, detail=str(ctx.view.mismatches))
+        ctx.emit_rejection("type_mismatch", detail=str(ctx.view.mismatches))
         ctx.view.mismatches = 0
     if ctx.flow_state_changed:
         ctx.flow_state_changed = False
-        emit_flow_state(ctx, t)
+        emit_flow_state(ctx)
 
 
-def drain_queue(ctx: Context, t: int) -> None:
+def drain_queue(ctx: Context) -> None:
     """Handle raised signals first in, first out, at the same instant (step 7)."""
     while ctx.queue:
         raised = ctx.queue.popleft()
-        _remember(ctx, raised.signal, t)
+        _remember(ctx, raised.signal)
         if raised.depth > DEEPEST:
-            _too_deep(ctx, raised, t)
+            _too_deep(ctx, raised)
             continue
         ctx.depth, ctx.causes, ctx.acting_session = raised.depth, raised.causes, raised.source
-        _one(ctx, raised, t, t)
+        _one(ctx, raised, ctx.now)
     ctx.depth, ctx.causes, ctx.acting_session = 0, NOBODY, ""
 
 
-def _look_around(ctx: Context, t: int) -> None:
+def _look_around(ctx: Context) -> None:
     """Judge what reads where the user stands, or what was sent, until nothing changes (R12).
 
     Only audiences and sessions that read such things; an unrelated event must not decide.
     """
     for _ in range(DEEPEST):
         before = len(ctx.outputs)
-        recompute(ctx, t, ctx.epoch.state_audiences)
+        recompute(ctx, ctx.epoch.state_audiences)
         for session in ctx.sessions_in_order():
-            plan = ctx.plan_of(session)
+            plan = session.plan
             if plan.has_state_readers and session.ended is None:
-                end_promotions(ctx, plan, session, t)
-                recheck_conditions(ctx, plan, session, t)
-        drain_queue(ctx, t)
+                end_promotions(ctx, session)
+                recheck_conditions(ctx, session)
+        drain_queue(ctx)
         if len(ctx.outputs) == before:
             return
-    _dead_letter(ctx, t, "conditions that change each other")
+    _dead_letter(ctx, "conditions that change each other")
 
 
-def _remember(ctx: Context, signal: Signal, t: int) -> None:
+def _remember(ctx: Context, signal: Signal) -> None:
     """Remember a raised signal's id, so that its echo from outside changes nothing (R5)."""
     state = ctx.state
     if type(signal) is not Time:
         known = short(signal.id)
         state.seen_ids, state.seen_floor = remember(
-            state.seen_ids, known, t, state.clock, state.seen_floor
+            state.seen_ids, known, ctx.now, state.clock, state.seen_floor
         )
 
 
-def _dead_letter(ctx: Context, t: int, detail: str) -> None:
+def _dead_letter(ctx: Context, detail: str) -> None:
     name, reason = ctx.next_output_id(), "cascade_too_deep"
     ctx.outputs.append(
-        out.DeadLetter(id=name, user=ctx.user, at=t, reason=reason, cause=ctx.cause, detail=detail)
+        out.DeadLetter(
+            id=name, user=ctx.user, at=ctx.now, reason=reason, cause=ctx.cause, detail=detail
+        )
     )
 
 
-def _too_deep(ctx: Context, raised: Raised, t: int) -> None:
+def _too_deep(ctx: Context, raised: Raised) -> None:
     """End the session that raised a signal too deep in a cascade; the signal is dropped."""
-    _dead_letter(ctx, t, str(raised.signal.__struct_config__.tag))
+    _dead_letter(ctx, str(raised.signal.__struct_config__.tag))
     for session in ctx.sessions_in_order():
         if session.id == raised.source:
-            end(ctx, ctx.plan_of(session), session, t, "cascade_too_deep", forced=True)
+            end(ctx, session, "cascade_too_deep", forced=True)
 
 
-def _one(ctx: Context, raised: Raised, own: int, t: int) -> None:
+def _one(ctx: Context, raised: Raised, own: int) -> None:
     signal = raised.signal
     _listen(ctx, signal, own)
-    changed = raised.changed if raised.applied else apply_signal(ctx, raised, own, t)
+    changed = raised.changed if raised.applied else apply_signal(ctx, raised, own)
     if raised.applied and type(signal) is CommunicationUpdate:
         ctx.status_facts = signal.data | {"ended": signal.status in FINAL}
     if ctx.is_new_user:
         ctx.is_new_user = False
-        recompute(ctx, t, ctx.epoch.audiences)
+        recompute(ctx, ctx.epoch.audiences)
     if is_backfill(signal):
-        _load(ctx, signal, changed or {}, t)
+        _load(ctx, signal, changed or {})
         return
     if changed is None:
         return
@@ -274,55 +275,54 @@ def _one(ctx: Context, raised: Raised, own: int, t: int) -> None:
     if type(signal) is not Event:  # the usual case is asked nothing else
         ctx.inbound_owner = raised.claimer
         if type(signal) is Inbound:
-            claimed = claim_message(ctx, signal, live, t)
+            claimed = claim_message(ctx, signal, live)
     stubs = list(ctx.state.ended)
     for session in live:
         if session.promotions:
-            end_promotions(ctx, ctx.plan_of(session), session, t)
+            end_promotions(ctx, session)
         if session.ended is not None:
             continue
         causes = raised.causes
         ctx.causes = causes | {session.id} if causes else frozenset((session.id,))
-        plan = ctx.plan_of(session)
         if _sees(ctx, session, raised):
-            on_signal(ctx, plan, session, signal, t)
+            on_signal(ctx, session, signal)
         else:
-            recheck_conditions(ctx, plan, session, t)
+            recheck_conditions(ctx, session)
     ctx.causes = raised.causes
     if type(signal) is Event:
         if signal.name in ctx.catalog.goals and (live or stubs):
-            count_goals(ctx, signal, [s for s in (*live, *stubs) if _sees(ctx, s, raised)], t)
-        forget_ended(ctx, t)
-        enter_by(ctx, signal, changed, t, raised.flow)
+            count_goals(ctx, signal, [s for s in (*live, *stubs) if _sees(ctx, s, raised)])
+        forget_ended(ctx)
+        enter_by(ctx, signal, changed, raised.flow)
         return
-    _follow(ctx, signal, changed, t)
+    _follow(ctx, signal, changed)
     if type(signal) is Enter and signal.operation is not None:
-        enter_by_participant(ctx, signal, changed, t, raised.flow)
+        enter_by_participant(ctx, signal, changed, raised.flow)
     else:
-        enter_by(ctx, signal, changed, t, raised.flow)
+        enter_by(ctx, signal, changed, raised.flow)
     if type(signal) is Inbound:
         if claimed is not None:
-            try_enter(ctx, *claimed, signal.id, message_facts(signal), t)
+            try_enter(ctx, *claimed, signal.id, message_facts(signal))
         ctx.inbound_case, ctx.inbound_message = -1, {}
     ctx.inbound_owner = ""
 
 
-def _follow(ctx: Context, signal: Signal, changed: Data, t: int) -> None:
+def _follow(ctx: Context, signal: Signal, changed: Data) -> None:
     """Let dates to come and other audiences follow what has changed."""
     if changed:
-        rearm_for_traits(ctx, changed, t)
+        rearm_for_traits(ctx, changed, ctx.now)
     if isinstance(signal, AudienceChange):
-        rearm_for_audience(ctx, signal.audience, t)
+        rearm_for_audience(ctx, signal.audience, ctx.now)
         name = signal.audience
-        recompute(ctx, t, [a for a in ctx.epoch.audiences if name in a.reads.audiences])
+        recompute(ctx, [a for a in ctx.epoch.audiences if name in a.reads.audiences])
 
 
-def _load(ctx: Context, signal: Signal, changed: Data, t: int) -> None:
+def _load(ctx: Context, signal: Signal, changed: Data) -> None:
     """Take in history: what it raised is history too."""
-    _follow(ctx, signal, changed, t)
+    _follow(ctx, signal, changed)
     drop_held(ctx, changed)
     mark_as_backfill(ctx)
-    note_baseline(ctx, t)
+    note_baseline(ctx)
 
 
 def mark_as_backfill(ctx: Context, kept: int = 0) -> None:

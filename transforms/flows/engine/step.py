@@ -208,7 +208,7 @@ def _take(ctx: Context, signal: Signal) -> int | None:
     if own <= edge and not signal.backfill:
         state.clock = t
         ctx.begin(signal.id, t, f"{signal.id}@{t}")
-        ctx.emit_rejection("too_old", t)
+        ctx.emit_rejection("too_old")
         return None
     if state.identity is not None:
         restart_from_tombstone(ctx)
@@ -219,7 +219,7 @@ def _take(ctx: Context, signal: Signal) -> int | None:
     handle_signal(ctx, signal, own, t)
     ctx.is_new_user = False
     if own < signal.time:
-        ctx.emit_rejection("future_time", t)
+        ctx.emit_rejection("future_time")
     return None
 
 
@@ -249,11 +249,11 @@ def _take_over(ctx: Context, given: Handover, hops: int, own: int, t: int) -> in
         ctx.state.clock = t
         ctx.is_new_user = False  # all audiences are judged once the two are one
         decisions = merge(ctx, theirs, given, t, _concern)
-        record_merge(ctx, given, theirs, t)
+        record_merge(ctx, given, theirs)
         if given.bypass:
             mark_as_backfill(ctx, decisions)
-            note_baseline(ctx, t)
-        settle(ctx, t, moved=not given.bypass)
+            note_baseline(ctx)
+        settle(ctx, moved=not given.bypass)
     for held in release_held(ctx):
         until = _take(ctx, held)
         if until is not None:
@@ -261,8 +261,8 @@ def _take_over(ctx: Context, given: Handover, hops: int, own: int, t: int) -> in
     return None
 
 
-def _concern(ctx: Context, effects: list[Effect], t: int) -> None:
+def _concern(ctx: Context, effects: list[Effect]) -> None:
     """Let control records of one instant act, and then what they raised (R1)."""
     for effect in effects:
-        apply_effect(ctx, effect, t)
-    drain_queue(ctx, t)
+        apply_effect(ctx, effect)
+    drain_queue(ctx)

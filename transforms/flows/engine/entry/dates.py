@@ -26,19 +26,19 @@ from transforms.flows.state.ids import short
 from transforms.flows.state.stored import Pending
 
 
-def arm_date_triggers(ctx: Context, view: FlowView, t: int) -> None:
+def arm_date_triggers(ctx: Context, view: FlowView, since: int) -> None:
     """Arm every dated trigger of a flow for this user, from an instant on."""
     for start in view.plan.triggers:
-        arm_date_trigger(ctx, view, start, t)
+        arm_date_trigger(ctx, view, start, since)
 
 
-def rebase_pending(ctx: Context, view: FlowView, t: int) -> None:
+def rebase_pending(ctx: Context, view: FlowView) -> None:
     """Take what is pending along to a new version: triggers that it still has, by their meaning.
 
     To be called once for a flow and instant, however many versions of it were published then.
     """
     number = view.plan.number
-    before = ctx.catalog.at(t - 1).by_number.get(number)
+    before = ctx.catalog.at(ctx.now - 1).by_number.get(number)
     now = {start.trigger: start.number for start in view.plan.triggers}
     kept = []
     for pending in ctx.state.pending:
@@ -52,14 +52,14 @@ def rebase_pending(ctx: Context, view: FlowView, t: int) -> None:
     ctx.state.pending = kept
 
 
-def rearm_for_traits(ctx: Context, changed: dict[str, Any], t: int) -> None:
+def rearm_for_traits(ctx: Context, changed: dict[str, Any], since: int) -> None:
     """Arm anew the date triggers that read a changed trait, and move all to a changed zone."""
     for view in ctx.epoch.with_dates:
         for start in view.plan.triggers:
             if isinstance(start.trigger, OnDate) and _reads(start, changed):
-                arm_date_trigger(ctx, view, start, t)
+                arm_date_trigger(ctx, view, start, since)
             elif "timezone" in changed:
-                _move(ctx, view, start, changed["timezone"], t)
+                _move(ctx, view, start, changed["timezone"], since)
 
 
 def _reads(start: CompiledTrigger, changed: dict[str, Any]) -> bool:
@@ -71,7 +71,7 @@ def _reads(start: CompiledTrigger, changed: dict[str, Any]) -> bool:
     return bool(fields) and any(field_key(field) in changed for field in fields)
 
 
-def _move(ctx: Context, view: FlowView, start: CompiledTrigger, before: Any, t: int) -> None:
+def _move(ctx: Context, view: FlowView, start: CompiledTrigger, before: Any, after: int) -> None:
     """Move what is to come to the same day on the user's new clock: never lost, never twice."""
     pending, trigger = pending_of(ctx, view, start), start.trigger
     dated = isinstance(trigger, (OnDate, OnSchedule))
@@ -80,46 +80,46 @@ def _move(ctx: Context, view: FlowView, start: CompiledTrigger, before: Any, t: 
     old = zone(before, view.plan.zone or ctx.epoch.space.zone)
     since = local_midnight(local_day(pending.due, old), ctx.zone_of(view.plan)) - 1
     due = _next(ctx, view, start, since)
-    if due is not None and due > t and abs(due - pending.due) <= 2 * DAY:
+    if due is not None and due > after and abs(due - pending.due) <= 2 * DAY:
         set_pending(ctx, Pending(pending.flow, pending.trigger, [], due), view, start)
 
 
-def rearm_for_audience(ctx: Context, audience: str, t: int) -> None:
+def rearm_for_audience(ctx: Context, audience: str, since: int) -> None:
     """Arm or disarm the schedules over an audience that the user entered or left."""
     for view in ctx.epoch.with_dates:
         for start in view.plan.triggers:
             if isinstance(start.trigger, OnSchedule) and start.trigger.audience == audience:
-                arm_date_trigger(ctx, view, start, t)
+                arm_date_trigger(ctx, view, start, since)
 
 
-def arm_date_trigger(ctx: Context, view: FlowView, start: CompiledTrigger, t: int) -> None:
-    """Set the next due instant of a dated trigger, strictly after ``t``, or none."""
+def arm_date_trigger(ctx: Context, view: FlowView, start: CompiledTrigger, since: int) -> None:
+    """Set the next due instant of a dated trigger, strictly after ``since``, or none."""
     if not isinstance(start.trigger, (OnDate, OnSchedule)):
         return
-    due = _next(ctx, view, start, t)
+    due = _next(ctx, view, start, since)
     live = due is not None and view.status == "running"
     pending = Pending(view.plan.number, start.number, [], due) if live else None
     set_pending(ctx, pending, view, start)
 
 
-def _next(ctx: Context, view: FlowView, start: CompiledTrigger, t: int) -> int | None:
-    """Return the first instant later than ``t`` at which a dated trigger fires."""
+def _next(ctx: Context, view: FlowView, start: CompiledTrigger, since: int) -> int | None:
+    """Return the first instant later than ``since`` at which a dated trigger fires."""
     match start.trigger:
         case OnDate() as trigger:
-            return _next_date(ctx, view, start, trigger, t)
+            return _next_date(ctx, view, start, trigger, since)
         case OnSchedule(moment=moment, audience=audience):
             member = audience in ctx.state.audiences
-            return next_occurrence(moment, t, ctx.zone_of(view.plan)) if member else None
+            return next_occurrence(moment, since, ctx.zone_of(view.plan)) if member else None
         case _:
             return None
 
 
 def _next_date(
-    ctx: Context, view: FlowView, start: CompiledTrigger, trigger: OnDate, t: int
+    ctx: Context, view: FlowView, start: CompiledTrigger, trigger: OnDate, since: int
 ) -> int | None:
-    look = ctx.view_for(t, view.plan)
+    look = ctx.view_for(view.plan)
     value = start.path(look) if start.path is not None else None
-    return next_occurrence(trigger.moment, t, look.zone, value, yearly=trigger.yearly)
+    return next_occurrence(trigger.moment, since, look.zone, value, yearly=trigger.yearly)
 
 
 def fire_pending(ctx: Context, view: FlowView, start: CompiledTrigger, due: int) -> None:
@@ -131,7 +131,7 @@ def fire_pending(ctx: Context, view: FlowView, start: CompiledTrigger, due: int)
     trigger = start.trigger
     match trigger:
         case OnDate():
-            if start.where is None or start.where(ctx.view_for(due, view.plan)):
+            if start.where is None or start.where(ctx.view_for(view.plan)):
                 _enter_once(ctx, view, start, {}, due)
             if trigger.yearly or trigger.moment.yearly:
                 arm_date_trigger(ctx, view, start, due)
@@ -142,7 +142,7 @@ def fire_pending(ctx: Context, view: FlowView, start: CompiledTrigger, due: int)
         case OnCombination():
             _enter_once(ctx, view, start, pending.data, due)
         case OnProfile():
-            if still_held(ctx, view, start, trigger, due):
+            if still_held(ctx, view, start, trigger):
                 _enter_once(ctx, view, start, {}, due)
         case _:
             pass
@@ -158,4 +158,4 @@ def _enter_once(ctx: Context, view: FlowView, start: CompiledTrigger, data: Data
         state.seen_ids, state.seen_floor = remember(
             state.seen_ids, known, due, state.clock, state.seen_floor
         )
-    try_enter(ctx, view, start, name, data, due)
+    try_enter(ctx, view, start, name, data)

@@ -44,7 +44,7 @@ MOST_ENTRIES: Final = 1_000
 ENTRY_BOUND: Final = 32 * 1024
 
 
-def enter_by(ctx: Context, signal: Signal, changed: Data, t: int, source: str = "") -> None:
+def enter_by(ctx: Context, signal: Signal, changed: Data, source: str = "") -> None:
     """Let one signal start sessions, flows in order of priority, then id.
 
     ``source`` is the flow that enrolls the user in another.
@@ -52,36 +52,36 @@ def enter_by(ctx: Context, signal: Signal, changed: Data, t: int, source: str = 
     match signal:
         case Event(name=name):
             for view in ctx.epoch.by_event.get(name, ()):
-                _by_event(ctx, view, signal, t)
+                _by_event(ctx, view, signal)
         case AudienceChange(audience=audience, entered=entered):
             for view, start in ctx.epoch.by_audience.get((audience, entered), ()):
-                try_enter(ctx, view, start, signal.id, {}, t)
+                try_enter(ctx, view, start, signal.id, {})
         case ProfileChange():
             if changed:
                 for view in ctx.epoch.by_trait:
-                    _by_profile(ctx, view, changed, signal.id, t)
+                    _by_profile(ctx, view, changed, signal.id)
         case Enter():
-            _by_enter(ctx, signal, source, t)
+            _by_enter(ctx, signal, source)
         case CommunicationUpdate():
             for view in ctx.epoch.by_communication:
-                _by_communication(ctx, view, signal.id, t)
+                _by_communication(ctx, view, signal.id)
         case _:
             pass
 
 
-def _by_event(ctx: Context, view: FlowView, event: Event, t: int) -> None:
+def _by_event(ctx: Context, view: FlowView, event: Event) -> None:
     entered = False
     for start in view.plan.triggers:
         if event.name not in start.events:
             continue
         trigger = start.trigger
         if type(trigger) is OnCombination:
-            whole = view.status == "running" and combine(ctx, view, start, trigger, event, t)
+            whole = view.status == "running" and combine(ctx, view, start, trigger, event)
             if whole and not entered:
-                try_enter(ctx, view, start, event.id, event.properties, t)
+                try_enter(ctx, view, start, event.id, event.properties)
             entered = entered or whole
-        elif not entered and start.matchers[0].test(ctx.view_for(t, view.plan)):
-            try_enter(ctx, view, start, event.id, event.properties, t)
+        elif not entered and start.matchers[0].test(ctx.view_for(view.plan)):
+            try_enter(ctx, view, start, event.id, event.properties)
             entered = True
 
 
@@ -107,13 +107,12 @@ def combine(
     start: CompiledTrigger,
     trigger: OnCombination,
     event: Event,
-    t: int,
 ) -> bool:
     """Take an event into a combination; tell whether that completes it (I4).
 
     An event at *e* counts during ``[e, e + within)`` (R2), and for one part of a sequence.
     """
-    look = ctx.view_for(t, view.plan)
+    look = ctx.view_for(view.plan)
     hits = [i for i, matcher in enumerate(start.matchers) if matcher.test(look)]
     if not hits:
         return False
@@ -121,14 +120,16 @@ def combine(
         return True
     pending = pending_of(ctx, view, start) or Pending(view.plan.number, start.number)
     if trigger.how == "without":
-        _without(ctx, view, start, trigger, pending, hits, event, t)
+        _without(ctx, view, start, trigger, pending, hits, event)
         return False
     times = list(pending.times) or [None] * len(start.matchers)
     zone = look.zone
-    times = [at if at is not None and t < after(trigger.within, at, zone) else None for at in times]
+    times = [
+        at if at is not None and ctx.now < after(trigger.within, at, zone) else None for at in times
+    ]
     for i in reversed(hits):
         if trigger.how == "all" or i == 0:
-            times[i] = t
+            times[i] = ctx.now
         elif times[i - 1] is not None:
             times[i] = times[i - 1]
     whole = times[-1] is not None if trigger.how == "sequence" else None not in times
@@ -145,7 +146,6 @@ def _without(
     pending: Pending,
     hits: list[int],
     event: Event,
-    t: int,
 ) -> None:
     if any(hit > 0 for hit in hits):
         set_pending(ctx, None, view, start)
@@ -154,35 +154,35 @@ def _without(
         return
     reason = _too_large(ctx, view.plan, event.properties)
     if reason is not None:
-        ctx.emit_rejection(reason, t, view.plan.id)
+        ctx.emit_rejection(reason, view.plan.id)
     else:
-        pending.due = after(trigger.within, t, ctx.zone_of(view.plan))
+        pending.due = after(trigger.within, ctx.now, ctx.zone_of(view.plan))
         pending.cause = event.id
         pending.data = kept_fields(ctx, view.plan, event.properties)
         set_pending(ctx, pending, view, start)
 
 
-def _by_profile(ctx: Context, view: FlowView, changed: Data, cause: str, t: int) -> None:
+def _by_profile(ctx: Context, view: FlowView, changed: Data, cause: str) -> None:
     entered = False
     for start in view.plan.triggers:
         trigger = start.trigger
         if isinstance(trigger, OnTag):
             before, later = changed.get(tag_key(trigger.tag)), trigger.when != "launch"
             if before is (trigger.when == "removed") and later and not entered:
-                try_enter(ctx, view, start, cause, {}, t)
+                try_enter(ctx, view, start, cause, {})
                 entered = True
             continue
         if not isinstance(trigger, OnProfile) or trigger.trait not in changed:
             continue
-        matches = _change_matches(ctx, view, start, trigger, changed[trigger.trait], t)
+        matches = _change_matches(ctx, view, start, trigger, changed[trigger.trait])
         if trigger.held is not None:
             pending = None
             if matches and view.status == "running":
-                due = after(trigger.held, t, ctx.zone_of(view.plan))
+                due = after(trigger.held, ctx.now, ctx.zone_of(view.plan))
                 pending = Pending(view.plan.number, start.number, [], due, cause)
             set_pending(ctx, pending, view, start)
         elif matches and not entered:
-            try_enter(ctx, view, start, cause, {}, t)
+            try_enter(ctx, view, start, cause, {})
             entered = True
 
 
@@ -195,40 +195,38 @@ def drop_held(ctx: Context, changed: Data) -> None:
                 set_pending(ctx, None, view, start)
 
 
-def still_held(
-    ctx: Context, view: FlowView, start: CompiledTrigger, trigger: OnProfile, t: int
-) -> bool:
+def still_held(ctx: Context, view: FlowView, start: CompiledTrigger, trigger: OnProfile) -> bool:
     """Tell whether a held change holds when its time has come."""
-    look = ctx.view_for(t, view.plan)
+    look = ctx.view_for(view.plan)
     if start.after is not None and ctx.state.traits.get(trigger.trait) != start.after(look):
         return False
     return start.where is None or start.where(look)
 
 
 def _change_matches(
-    ctx: Context, view: FlowView, start: CompiledTrigger, trigger: OnProfile, before: Any, t: int
+    ctx: Context, view: FlowView, start: CompiledTrigger, trigger: OnProfile, before: Any
 ) -> bool:
-    look = ctx.view_for(t, view.plan)
+    look = ctx.view_for(view.plan)
     if start.before is not None and before != start.before(look):
         return False
-    return still_held(ctx, view, start, trigger, t)
+    return still_held(ctx, view, start, trigger)
 
 
-def _by_enter(ctx: Context, signal: Enter, source: str, t: int) -> None:
+def _by_enter(ctx: Context, signal: Enter, source: str) -> None:
     view = ctx.epoch.by_id.get(signal.flow)
     starts = [s for s in view.plan.triggers if accepts(s, signal, source)] if view else []
     for start in starts:
         if view is not None:
-            look = ctx.view_for(t, view.plan)
+            look = ctx.view_for(view.plan)
             look.entry = signal.data
             if start.where is None or start.where(look):
-                _launched(ctx, view, start, signal, t)
+                _launched(ctx, view, start, signal)
                 return
     if not starts:
-        ctx.emit_rejection("unknown_flow", t, signal.flow)
+        ctx.emit_rejection("unknown_flow", signal.flow)
 
 
-def _by_communication(ctx: Context, view: FlowView, cause: str, t: int) -> None:
+def _by_communication(ctx: Context, view: FlowView, cause: str) -> None:
     """Enter by the first trigger that takes the status at hand; its data is the entry's."""
     told = ctx.status_facts
     for start in view.plan.triggers:
@@ -237,19 +235,19 @@ def _by_communication(ctx: Context, view: FlowView, cause: str, t: int) -> None:
             continue
         if trigger.when == "ended" and not told["ended"]:
             continue
-        look = ctx.view_for(t, view.plan)
+        look = ctx.view_for(view.plan)
         look.communication = told
         if start.where is None or start.where(look):
-            try_enter(ctx, view, start, cause, told, t)
+            try_enter(ctx, view, start, cause, told)
             return
 
 
-def _launched(ctx: Context, view: FlowView, start: CompiledTrigger, signal: Enter, t: int) -> None:
+def _launched(ctx: Context, view: FlowView, start: CompiledTrigger, signal: Enter) -> None:
     reason = refusal(ctx, view.plan, start, signal)
     if reason is not None:
-        ctx.emit_rejection(reason, t, signal.flow)
+        ctx.emit_rejection(reason, signal.flow)
     else:
-        try_enter(ctx, view, start, signal.id, signal.data, t, key=signal.key)
+        try_enter(ctx, view, start, signal.id, signal.data, key=signal.key)
 
 
 def kept_fields(ctx: Context, plan: Plan, data: Data) -> Data:
@@ -266,39 +264,39 @@ def try_enter(
     start: CompiledTrigger,
     origin: str,
     data: Data,
-    t: int,
     key: str = "",
 ) -> bool:
     """Start a session unless something forbids it, in the order of R19; tell whether it did."""
+    now = ctx.now
     plan = view.plan
     flow = plan.id
     if view.status != "running":
-        ctx.emit_rejection(view.refusal, t, flow)
+        ctx.emit_rejection(view.refusal, flow)
         return False
     if ctx.state.suppressed and suppressed(ctx, plan.number):
-        ctx.emit_rejection("suppressed", t, flow)
+        ctx.emit_rejection("suppressed", flow)
         return False
-    found = _key(ctx, plan, data, key, t)
+    found = _key(ctx, plan, data, key)
     if found is None:
-        ctx.emit_rejection("invalid_key", t, flow)
+        ctx.emit_rejection("invalid_key", flow)
         return False
-    key, reason = found, _forbidden(ctx, plan, start, found, data, t)
+    key, reason = found, _forbidden(ctx, plan, start, found, data)
     if reason is not None:
-        ctx.emit_rejection(reason, t, flow, key)
+        ctx.emit_rejection(reason, flow, key)
         return False
     history = ctx.state.histories.get(plan.number)
     if history is None:
         history = ctx.state.histories[plan.number] = History()
     history.times += 1
-    history.visits = [*_still_needed(ctx, plan, history, t), Visit(t, None, key)]
+    history.visits = [*_still_needed(ctx, plan, history), Visit(now, None, key)]
     session = Session(
         session_id(ctx.space, flow, ctx.user, key, origin),
         plan.number,
         plan.version,
         key,
-        t,
+        now,
         plan.first,
-        t,
+        now,
     )
     session.plan = plan
     session.silent = ctx.held_out(plan)
@@ -307,36 +305,33 @@ def try_enter(
         session.message = ctx.inbound_message
     ctx.ancestors[session.id] = ctx.causes
     if plan.campaign is not None and not session.silent:
-        ensure_participant(ctx, plan, plan.campaign, t)
+        ensure_participant(ctx, plan, plan.campaign)
     ctx.state.sessions = [*ctx.state.sessions, session]
     ctx.emit_transition(
         "entered",
-        plan,
         session,
-        plan.steps[plan.first].name,
-        t,
         reason=start.kind,
     )
     if plan.exit_conditions:
-        exit_conditions(ctx, plan, session, t, start=True)
-    proceed(ctx, plan, session, plan.first, t)
+        exit_conditions(ctx, session, start=True)
+    proceed(ctx, session, plan.first)
     return True
 
 
-def _key(ctx: Context, plan: Plan, data: Data, given: str, t: int) -> str | None:
+def _key(ctx: Context, plan: Plan, data: Data, given: str) -> str | None:
     """Return the key that a session of the flow is one for (R20), None if it has no value.
 
     A flow without ``key:`` has one live session, whatever key is given.
     """
     if plan.key is None or given:
         return given if plan.key is not None else ""
-    look = ctx.view_for(t, plan)
+    look = ctx.view_for(plan)
     look.entry = data
     return key_text(plan.key(look))
 
 
 def _forbidden(
-    ctx: Context, plan: Plan, start: CompiledTrigger, key: str, data: Data, t: int
+    ctx: Context, plan: Plan, start: CompiledTrigger, key: str, data: Data
 ) -> str | None:
     state = ctx.state
     if not plan.flow.simultaneous and any(
@@ -345,12 +340,12 @@ def _forbidden(
         return "already_in_flow"
     history = state.histories.get(plan.number)
     if history is not None:
-        reason = _too_soon(ctx, plan, start.reenter, history, key, t)
+        reason = _too_soon(ctx, plan, start.reenter, history, key)
         if reason is not None:
             return reason
-        if len(_still_needed(ctx, plan, history, t)) >= MOST_ENTRIES:
+        if len(_still_needed(ctx, plan, history)) >= MOST_ENTRIES:
             return "too_many_entries"
-    reason = by_group(ctx, plan, t)
+    reason = by_group(ctx, plan)
     if reason is not None:
         return reason
     if len(state.sessions) >= MOST_SESSIONS:
@@ -365,9 +360,7 @@ def _too_large(ctx: Context, plan: Plan, data: Data) -> str | None:
     return None if size <= ENTRY_BOUND and fits(ctx.state, size) else "value_too_large"
 
 
-def _too_soon(
-    ctx: Context, plan: Plan, reenter: Reenter, history: History, key: str, t: int
-) -> str | None:
+def _too_soon(ctx: Context, plan: Plan, reenter: Reenter, history: History, key: str) -> str | None:
     """Judge re-entry, the delay after the last exit and the entry limits (I13-I17, R2).
 
     Re-entry and delay are judged for the key, limits for the user.
@@ -378,20 +371,20 @@ def _too_soon(
     zone = ctx.zone_of(plan)
     if reenter.after is not None:
         exits = [v.entered + v.took for v in mine if v.took is not None]
-        if exits and t < after(reenter.after, max(exits), zone):
+        if exits and ctx.now < after(reenter.after, max(exits), zone):
             return "reentry_delay"
     for limit in reenter.limits:
-        start = period_start(limit.per, t, zone)
+        start = period_start(limit.per, ctx.now, zone)
         if sum(1 for visit in history.visits if visit.entered > start) >= limit.most:
             return "entry_limit"
     return None
 
 
-def _still_needed(ctx: Context, plan: Plan, history: History, t: int) -> list[Visit]:
+def _still_needed(ctx: Context, plan: Plan, history: History) -> list[Visit]:
     """Drop the entries that no limit needs any more."""
     if plan.history is None:
         return history.visits
-    edge = t - max(plan.history, memory(ctx, plan))
+    edge = ctx.now - max(plan.history, memory(ctx, plan))
     return [v for v in history.visits if v.took is None or v.entered + v.took > edge]
 
 

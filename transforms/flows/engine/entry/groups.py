@@ -32,7 +32,7 @@ def groups_of(space: Space, views: Iterable[FlowView]) -> dict[str, FlowGroup]:
     }
 
 
-def refusal(ctx: Context, plan: Plan, t: int) -> str | None:
+def refusal(ctx: Context, plan: Plan) -> str | None:
     """Return why a flow's group lets the user not in; None if it does.
 
     What is silent has no effect outside itself, so it keeps nobody out (R19).
@@ -47,7 +47,7 @@ def refusal(ctx: Context, plan: Plan, t: int) -> str | None:
         if len(live - {plan.number}) >= most:
             return "excluded"
     for limit in found.group.limits:
-        if _entries(ctx, found, period_start(limit.per, t, ctx.zone_of(plan))) >= limit.most:
+        if _entries(ctx, found, period_start(limit.per, ctx.now, ctx.zone_of(plan))) >= limit.most:
             return "group_limit"
     return None
 

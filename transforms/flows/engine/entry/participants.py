@@ -13,25 +13,25 @@ from transforms.flows.engine.profile.participants import CREATED, field_key
 from transforms.flows.protocol.signals import Enter
 
 
-def enter_by_participant(ctx: Context, signal: Enter, changed: Data, t: int, source: str) -> None:
+def enter_by_participant(ctx: Context, signal: Enter, changed: Data, source: str) -> None:
     """Let a created or changed participant enter flows of its campaign, each by one trigger.
 
     ``source`` is the flow that changed it, and stays out.
     """
     for view in ctx.epoch.by_participant:
         if view.plan.campaign == signal.flow and view.plan.id != source:
-            _enter(ctx, view, signal, changed, t)
+            _enter(ctx, view, signal, changed)
 
 
-def _enter(ctx: Context, view: FlowView, signal: Enter, changed: Data, t: int) -> None:
+def _enter(ctx: Context, view: FlowView, signal: Enter, changed: Data) -> None:
     for start in view.plan.triggers:
         trigger = start.trigger
         if not isinstance(trigger, OnParticipant) or not _is_for(trigger, signal, changed):
             continue
-        look = ctx.view_for(t, view.plan)
+        look = ctx.view_for(view.plan)
         look.entry = signal.data
         if start.where is None or start.where(look):
-            try_enter(ctx, view, start, signal.id, signal.data, t, key=signal.key)
+            try_enter(ctx, view, start, signal.id, signal.data, key=signal.key)
             return
 
 

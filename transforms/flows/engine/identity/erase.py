@@ -30,41 +30,48 @@ BY: Final = "by"
 """In the data of an erasure: the key whose erasure this one follows."""
 
 
-def erase(ctx: Context, order: Command, t: int) -> None:
+def erase(ctx: Context, order: Command) -> None:
     """Erase the user: end sessions, drop messages, tell sinks, and the keys that were this one."""
+    now = ctx.now
     state, identity = ctx.state, ctx.state.identity or Identity()
-    end_all_sessions(ctx, "erased", t)
+    end_all_sessions(ctx, "erased")
     if identity.to is not None and order.data.get(BY) != identity.to:
-        _follow(ctx, identity.to, identity.handover, order, t)
+        _follow(ctx, identity.to, identity.handover, order)
     for source in identity.sources:
         if source != order.data.get(BY):
-            _follow(ctx, source, "", order, t)
+            _follow(ctx, source, "", order)
     sequence = state.sequence + 1
     name = ctx.next_output_id()
-    ctx.outputs.append(out.Erased(id=name, user=ctx.user, at=t, sequence=sequence, until=t + MONTH))
-    mark = Identity(erased=t, merged=identity.merged)  # hashes, so that nothing waits for ever
-    ctx.replace_state(bare_state(t, SEALED, mark, sequence, seen_ids=ctx.state.seen_ids[-ENTRY:]))
+    ctx.outputs.append(
+        out.Erased(id=name, user=ctx.user, at=now, sequence=sequence, until=now + MONTH)
+    )
+    mark = Identity(erased=now, merged=identity.merged)  # hashes, so that nothing waits for ever
+    ctx.replace_state(bare_state(now, SEALED, mark, sequence, seen_ids=ctx.state.seen_ids[-ENTRY:]))
 
 
-def end_all_sessions(ctx: Context, reason: str, t: int) -> None:
+def end_all_sessions(ctx: Context, reason: str) -> None:
     """End all sessions at once, without their steps of ``on_exit``, and drop what is planned."""
     for session in ctx.sessions_in_order():
-        session.ended = t  # so that no step of on_exit runs
-        end(ctx, ctx.plan_of(session), session, t, reason, forced=True)
+        session.ended = ctx.now  # so that no step of on_exit runs
+        end(ctx, session, reason, forced=True)
     for sent in list(ctx.state.communications):
         if sent.due is not None and sent.status == "planned":
-            discard(ctx, sent, None, t, "canceled", reason)
+            discard(ctx, sent, None, "canceled", reason)
 
 
-def _follow(ctx: Context, key: str, handover: str, order: Command, t: int) -> None:
+def _follow(ctx: Context, key: str, handover: str, order: Command) -> None:
     """Let the erasure concern another key of the same user too."""
     name = ctx.next_output_id()
     again = Command(
-        id=hashed(order.id, ctx.user, key), user=key, time=t, what="erase", data={BY: ctx.user}
+        id=hashed(order.id, ctx.user, key),
+        user=key,
+        time=ctx.now,
+        what="erase",
+        data={BY: ctx.user},
     )
     ctx.outputs.append(
         out.ForwardedOut(
-            id=name, user=ctx.user, at=t, to=key, handover=handover, signal=encode(again)
+            id=name, user=ctx.user, at=ctx.now, to=key, handover=handover, signal=encode(again)
         )
     )
 
@@ -78,7 +85,7 @@ def refused_by_tombstone(ctx: Context, signal: Signal, own: int, t: int) -> bool
     if own <= identity.erased or (_bare(state) and not starts):
         state.clock = t
         ctx.begin(signal.id, t, f"{signal.id} erased {t}")  # type: ignore[union-attr]
-        ctx.emit_rejection("erased", t)
+        ctx.emit_rejection("erased")
         return True
     return False
 

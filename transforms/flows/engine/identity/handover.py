@@ -28,7 +28,7 @@ MOST_KEYS: Final = 16
 HELD_BYTES: Final = 32 * 1024
 
 
-def forward_signal(ctx: Context, signal: Signal, t: int) -> bool:
+def forward_signal(ctx: Context, signal: Signal) -> bool:
     """Pass a signal on if its key has turned out to be another, or does so by it; tell whether."""
     identity = ctx.state.identity
     marked = identity is not None and identity.to is not None
@@ -36,22 +36,23 @@ def forward_signal(ctx: Context, signal: Signal, t: int) -> bool:
     if to is not None and to == ctx.user:
         to = None
     if to is not None and not marked and identity is not None and to in identity.sources:
-        ctx.emit_rejection("identity_cycle", t, detail=to)
+        ctx.emit_rejection("identity_cycle", detail=to)
         return False
     if to is None and not marked:
         return False
     # What is loaded as backfill may come again, and is not the same output then.
-    ctx.begin(signal.id, t, f"{signal.id} to {t}")  # type: ignore[union-attr]
+    ctx.begin(signal.id, ctx.now, f"{signal.id} to {ctx.now}")  # type: ignore[union-attr]
     if to is not None and (identity is None or identity.to != to):
-        _hand_over(ctx, to, signal.bypass or signal.backfill, t)  # type: ignore[union-attr]
+        _hand_over(ctx, to, signal.bypass or signal.backfill)  # type: ignore[union-attr]
     identity = ctx.state.identity
     assert identity is not None
-    _pass_on(ctx, signal, t)
+    _pass_on(ctx, signal)
     return True
 
 
-def _hand_over(ctx: Context, to: str, bypass: bool, t: int) -> None:
+def _hand_over(ctx: Context, to: str, bypass: bool) -> None:
     """Leave a mark, and send what is remembered to the other key, but for the id at hand."""
+    now = ctx.now
     state, name = ctx.state, ctx.next_output_id()
     before = state.identity or Identity()
     if before.to is None:
@@ -60,21 +61,23 @@ def _hand_over(ctx: Context, to: str, bypass: bool, t: int) -> None:
         kept.seen_ids = state.seen_ids[:-ENTRY]
         kept.identity = None if ties == Identity() else ties
     else:
-        kept = State(t, SEALED)
+        kept = State(now, SEALED)
     ctx.outputs.append(
-        out.HandoverOut(id=name, user=ctx.user, at=t, to=to, state=encode(kept), bypass=bypass)
+        out.HandoverOut(id=name, user=ctx.user, at=now, to=to, state=encode(kept), bypass=bypass)
     )
     if before.to is not None:
         before.to, before.handover = to, name
         return
     stood = any(not session.silent for session in state.sessions)
     mark = Identity(to=to, handover=name, erased=before.erased, merged=before.merged)
-    ctx.replace_state(bare_state(t, SEALED, mark, state.sequence, state.seen_floor, state.seen_ids))
+    ctx.replace_state(
+        bare_state(now, SEALED, mark, state.sequence, state.seen_floor, state.seen_ids)
+    )
     if stood:
-        emit_flow_state(ctx, t)
+        emit_flow_state(ctx)
 
 
-def _pass_on(ctx: Context, signal: Signal, t: int, hops: int = 1) -> None:
+def _pass_on(ctx: Context, signal: Signal, hops: int = 1) -> None:
     """Send a signal to the key that this one turned out to be."""
     identity = ctx.state.identity
     assert identity is not None
@@ -86,7 +89,7 @@ def _pass_on(ctx: Context, signal: Signal, t: int, hops: int = 1) -> None:
         out.ForwardedOut(
             id=name,
             user=ctx.user,
-            at=t,
+            at=ctx.now,
             to=identity.to,
             handover=identity.handover,
             signal=signals.encode(signal),
@@ -103,7 +106,7 @@ def unwrap(ctx: Context, given: Forwarded, t: int) -> Signal | None:
         return signal
     if identity is not None and identity.to is not None and not _erases(signal, identity):
         ctx.begin(given.id, t, f"{given.id}@{t} {identity.handover} {given.hops}")
-        _on_again(ctx, signal, given.hops, t)
+        _on_again(ctx, signal, given.hops)
         return None
     if not _missing(identity, given):
         return signal
@@ -116,15 +119,15 @@ def _erases(signal: Signal, identity: Identity) -> bool:
     return isinstance(signal, signals.Command) and signal.data.get(BY) == identity.to
 
 
-def _on_again(ctx: Context, signal: Signal, hops: int, t: int) -> None:
+def _on_again(ctx: Context, signal: Signal, hops: int) -> None:
     """Pass on what was passed on to this key, but not for ever."""
     if hops < MOST_KEYS:
-        _pass_on(ctx, signal, t, hops + 1)
+        _pass_on(ctx, signal, hops + 1)
         return
     name, why = ctx.next_output_id(), f"forwarded by {MOST_KEYS} keys"
     ctx.outputs.append(
         out.DeadLetter(
-            id=name, user=ctx.user, at=t, reason="identity_cycle", cause=ctx.cause, detail=why
+            id=name, user=ctx.user, at=ctx.now, reason="identity_cycle", cause=ctx.cause, detail=why
         )
     )
 
@@ -162,7 +165,7 @@ def _hold(ctx: Context, given: Forwarded, t: int) -> None:
         return
     if len(identity.held) >= MOST_HELD or sum(map(len, identity.held)) + len(encoded) > HELD_BYTES:
         ctx.begin(given.id, t, f"{given.id}@{t}")
-        ctx.emit_rejection("too_many_held", t, detail=given.source)
+        ctx.emit_rejection("too_many_held", detail=given.source)
         return
     identity.held = [*identity.held, encoded]
     ctx.state.identity = identity
@@ -211,11 +214,11 @@ def accept_handover(ctx: Context, given: Handover, hops: int, own: int, t: int) 
     identity = ctx.state.identity or Identity()
     ctx.begin(given.id, t, f"{given.id}@{t}")
     if identity.to is not None and given.id == identity.handover:
-        _take_back(ctx, identity, identity.to, t)
+        _take_back(ctx, identity, identity.to)
     elif identity.to is not None:
         # It may come again by another way, or when the mark names another key: no same output.
         ctx.begin(given.id, t, f"{given.id}@{t} {identity.handover} {hops}")
-        _on_again(ctx, given, hops, t)
+        _on_again(ctx, given, hops)
         _note(ctx, given.id, [])
         return None
     elif _merged(identity, given.id):
@@ -223,37 +226,37 @@ def accept_handover(ctx: Context, given: Handover, hops: int, own: int, t: int) 
     elif identity.erased is not None and (
         own <= identity.erased or ctx.state.control_applied == SEALED
     ):
-        ctx.emit_rejection("erased", t, detail=given.source)
-        _end_theirs(ctx, given, "erased", t)
+        ctx.emit_rejection("erased", detail=given.source)
+        _end_theirs(ctx, given, "erased")
         _note(ctx, given.id, [])
         return None
     elif len(identity.merged) >= MOST_MERGED * SHORT:
-        ctx.emit_rejection("too_many_merged", t, detail=given.source)
-        _end_theirs(ctx, given, "too_many_merged", t)
+        ctx.emit_rejection("too_many_merged", detail=given.source)
+        _end_theirs(ctx, given, "too_many_merged")
         return None
     theirs = decode(given.state)
     ctx.attach_plans(theirs)
     return theirs
 
 
-def _end_theirs(ctx: Context, given: Handover, reason: str, t: int) -> None:
+def _end_theirs(ctx: Context, given: Handover, reason: str) -> None:
     """End the sessions of a state that is not taken in: none is lost without a row (R7)."""
     mine = ctx.state
     ctx.replace_state(decode(given.state))
-    end_all_sessions(ctx, reason, t)
+    end_all_sessions(ctx, reason)
     ctx.replace_state(mine)
 
 
-def _take_back(ctx: Context, identity: Identity, to: str, t: int) -> None:
+def _take_back(ctx: Context, identity: Identity, to: str) -> None:
     """Be a user again: the key that this one was taken for is the same one, by a longer way.
 
     What was forwarded there waits for a handover that will not come; an empty one says so.
     """
-    ctx.emit_rejection("identity_cycle", t, detail=to)
-    void = bare_state(t, SEALED, Identity(to=to, merged=short(identity.handover)))
+    ctx.emit_rejection("identity_cycle", detail=to)
+    void = bare_state(ctx.now, SEALED, Identity(to=to, merged=short(identity.handover)))
     name = ctx.next_output_id()
     ctx.outputs.append(
-        out.HandoverOut(id=name, user=ctx.user, at=t, to=to, state=encode(void), bypass=True)
+        out.HandoverOut(id=name, user=ctx.user, at=ctx.now, to=to, state=encode(void), bypass=True)
     )
     state = ctx.state
     ties = Identity(erased=identity.erased, merged=identity.merged)
@@ -262,7 +265,7 @@ def _take_back(ctx: Context, identity: Identity, to: str, t: int) -> None:
     )
 
 
-def record_merge(ctx: Context, given: Handover, theirs: State, t: int) -> None:
+def record_merge(ctx: Context, given: Handover, theirs: State) -> None:
     """Note that a handover is merged, with all that the other key had merged and held."""
     other = theirs.identity or Identity()
     sources = [given.source] if other.to is None else []  # else nothing was handed over
@@ -271,7 +274,7 @@ def record_merge(ctx: Context, given: Handover, theirs: State, t: int) -> None:
     assert identity is not None
     room = MOST_HELD - len(identity.held)
     if len(other.held) > room:
-        ctx.emit_rejection("too_many_held", t, detail=given.source)
+        ctx.emit_rejection("too_many_held", detail=given.source)
     identity.held = [*identity.held, *other.held[:room]]
 
 

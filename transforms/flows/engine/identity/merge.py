@@ -12,7 +12,7 @@ from typing import Final
 
 from transforms.flows.catalog.epochs import Effect, FlowView
 from transforms.flows.definitions.triggers import OnDate, OnSchedule
-from transforms.flows.engine.context import Context, Data, node_of
+from transforms.flows.engine.context import Context, Data
 from transforms.flows.engine.entry.dates import rearm_for_audience, rearm_for_traits, rebase_pending
 from transforms.flows.engine.entry.decision import MOST_ENTRIES, MOST_SESSIONS
 from transforms.flows.engine.limits import PLANNED, fits
@@ -45,7 +45,7 @@ from transforms.flows.state.stored import Communication, Participant, Presence
 ON_SESSIONS: Final = frozenset(("stop", "pause", "resume", "migrate", "drain"))
 """Control records that concern sessions, and begin nothing."""
 
-Concern = Callable[[Context, list[Effect], int], None]
+Concern = Callable[[Context, list[Effect]], None]
 """Lets control records of one instant act on what is under way, and what they raise too."""
 
 
@@ -58,10 +58,10 @@ def merge(ctx: Context, theirs: State, given: Handover, t: int, concern: Concern
     handover, state = given.id, ctx.state
     traits, participants = dict(state.traits), dict(state.participants)
     ctx.begin(handover, t)
-    _join_profile(ctx, theirs, t)
+    _join_profile(ctx, theirs)
     _join_counts(state, theirs)
-    _join_participants(ctx, theirs, t)
-    entered = _join_audiences(ctx, theirs, t)
+    _join_participants(ctx, theirs)
+    entered = _join_audiences(ctx, theirs)
     ctx.view.presence = state.presence = _visits(state.presence, theirs.presence)
     joined = _join_sessions(ctx, theirs, handover, t, concern)
     ctx.begin(handover, t, f"{handover} joined")
@@ -75,19 +75,15 @@ def merge(ctx: Context, theirs: State, given: Handover, t: int, concern: Concern
     clamp_due_times(state, t)
     for session in joined:
         if session.ended is None:
-            plan = ctx.plan_of(session)
-            name = node_of(plan, session).name
-            ctx.emit_transition(
-                "waiting", plan, session, name, t, reason="joined", until=session.due
-            )
-    _end_doubles(ctx, t)
-    _keep_bounds(ctx, joined, t)
+            ctx.emit_transition("waiting", session, reason="joined", until=session.due)
+    _end_doubles(ctx)
+    _keep_bounds(ctx, joined)
     decisions = len(ctx.queue)
     ctx.invalidate_view()
-    recompute(ctx, t, ctx.epoch.audiences)
+    recompute(ctx, ctx.epoch.audiences)
     for session in () if given.bypass else ctx.sessions_in_order():
         if session.ended is None:
-            recheck_conditions(ctx, ctx.plan_of(session), session, t)
+            recheck_conditions(ctx, session)
     ctx.flow_state_changed = ctx.flow_state_changed or bool(joined)
     return decisions
 
@@ -95,7 +91,7 @@ def merge(ctx: Context, theirs: State, given: Handover, t: int, concern: Concern
 # --- what is known ---------------------------------------------------------------------------
 
 
-def _join_profile(ctx: Context, theirs: State, t: int) -> None:
+def _join_profile(ctx: Context, theirs: State) -> None:
     """Join traits, tags and consent."""
     state = ctx.state
     mine = trait_times.ages_of(state.trait_ages, state.traits)
@@ -117,14 +113,14 @@ def _join_profile(ctx: Context, theirs: State, t: int) -> None:
         elif tag not in state.tags:
             state.tags.append(tag)
     if full:
-        ctx.emit_rejection("value_too_large", t, detail="profile")
+        ctx.emit_rejection("value_too_large", detail="profile")
     state.trait_ages = trait_times.packed([mine[name] for name in state.traits])
     both = theirs.consent | state.consent
     both |= {n: False for n in both if not (theirs.consent.get(n, True) and both[n])}
     if encoded_size(both) <= LISTS_BOUND:
         state.consent = both
     else:
-        ctx.emit_rejection("value_too_large", t, detail="consent")
+        ctx.emit_rejection("value_too_large", detail="consent")
     ctx.invalidate_view()
 
 
@@ -142,27 +138,28 @@ def _changed(before: Data, now: Data) -> Data:
     return {n: before.get(n) for n in before | now if before.get(n) != now.get(n)}
 
 
-def _join_audiences(ctx: Context, theirs: State, t: int) -> list[str]:
+def _join_audiences(ctx: Context, theirs: State) -> list[str]:
     """Join memberships; they are told to others and start nothing: they began elsewhere."""
     members, entered = ctx.state.audiences, []
     for audience, since in theirs.audiences.items():
         if audience in members:
             members[audience] = min(since, members[audience])
         elif len(members) >= MOST_AUDIENCES:
-            ctx.emit_rejection("value_too_large", t, detail="audiences")
+            ctx.emit_rejection("value_too_large", detail="audiences")
         else:
             members[audience] = since
             entered.append(audience)
-            _tell(ctx, audience, t)
+            _tell(ctx, audience)
     return entered
 
 
-def _tell(ctx: Context, audience: str, t: int) -> None:
+def _tell(ctx: Context, audience: str) -> None:
     """Say that the user is a member, and remember the id: its echo changes nothing (R5)."""
+    now = ctx.now
     state, name = ctx.state, ctx.next_output_id()
-    ctx.outputs.append(out.AudienceUpdate(name, ctx.user, t, audience, True))
+    ctx.outputs.append(out.AudienceUpdate(name, ctx.user, now, audience, True))
     state.seen_ids, state.seen_floor = dedupe.remember(
-        state.seen_ids, short(name), t, t, state.seen_floor
+        state.seen_ids, short(name), now, now, state.seen_floor
     )
 
 
@@ -196,24 +193,24 @@ def _join_counts(state: State, theirs: State) -> None:
     state.suppressed += [flow for flow in theirs.suppressed if flow not in state.suppressed]
 
 
-def _join_participants(ctx: Context, theirs: State, t: int) -> None:
+def _join_participants(ctx: Context, theirs: State) -> None:
     """Join what campaigns know of the user; a field is that of the participant changed last."""
     participants = ctx.state.participants
     for campaign, other in theirs.participants.items():
         mine = participants.get(campaign)
         if mine is None and len(participants) >= MOST_PARTICIPANTS:
-            ctx.emit_rejection("too_many_participants", t, detail=campaign)
+            ctx.emit_rejection("too_many_participants", detail=campaign)
             continue
         first, last = sorted((mine or other, other), key=lambda p: (p.changed, p is mine))
         data = first.data | last.data
         if encoded_size(data) > PARTICIPANT_BOUND:
-            ctx.emit_rejection("value_too_large", t, detail="participant")
+            ctx.emit_rejection("value_too_large", detail="participant")
             data = last.data
         if not fits(ctx.state, encoded_size(data) - (encoded_size(mine.data) if mine else 0)):
-            ctx.emit_rejection("value_too_large", t, detail="participant")
+            ctx.emit_rejection("value_too_large", detail="participant")
             continue
         created = min(first.created, last.created)
-        replace_participant(ctx, campaign, Participant(data, created, last.changed), t)
+        replace_participant(ctx, campaign, Participant(data, created, last.changed))
 
 
 def _visits(mine: Presence | None, other: Presence | None) -> Presence | None:
@@ -264,8 +261,8 @@ def _catch_up(ctx: Context, since: int, handover: str, t: int, concern: Concern)
         ctx.begin(f"control@{since}", since, f"{handover}@{since}")
         effects = catalog.effects_at(since)
         for flow in dict.fromkeys(e.flow for e in effects if e.what == "publish"):
-            rebase_pending(ctx, ctx.epoch.by_number[flow or 0], since)
-        concern(ctx, [effect for effect in effects if effect.what in ON_SESSIONS], since)
+            rebase_pending(ctx, ctx.epoch.by_number[flow or 0])
+        concern(ctx, [effect for effect in effects if effect.what in ON_SESSIONS])
 
 
 def clamp_due_times(state: State, t: int) -> None:
@@ -292,7 +289,7 @@ def _at_least(due: int | None, t: int) -> int | None:
     return due if due is None or due > t else t
 
 
-def _end_doubles(ctx: Context, t: int) -> None:
+def _end_doubles(ctx: Context) -> None:
     """End the later started of two sessions of one flow and key, where only one may be (R20).
 
     A silent one goes before: it must not end what the user takes part in (R19).
@@ -300,9 +297,9 @@ def _end_doubles(ctx: Context, t: int) -> None:
     first: set[tuple[int, str]] = set()
     for session in sorted(ctx.state.sessions, key=lambda s: (s.silent, s.started, s.id)):
         place = session.flow, session.key
-        plan = ctx.plan_of(session)
+        plan = session.plan
         if place in first and not plan.flow.simultaneous:
-            end(ctx, plan, session, t, "merged", forced=True)
+            end(ctx, session, "merged", forced=True)
         first.add(place)
 
 
@@ -310,30 +307,30 @@ def _age(session: Session) -> tuple[int, str]:
     return session.started, session.id
 
 
-def _keep_bounds(ctx: Context, joined: list[Session], t: int) -> None:
+def _keep_bounds(ctx: Context, joined: list[Session]) -> None:
     """End or cancel what came last, as far as all together is over a bound (section 9)."""
     state = ctx.state
-    forget_ended(ctx, t)
+    forget_ended(ctx)
     for session in sorted(joined, key=_age, reverse=True):
         many = len(state.sessions) > MOST_SESSIONS
         if not many and fits(state, 0):
             break
         if session.ended is None:
             reason = "too_many_sessions" if many else "value_too_large"
-            end(ctx, ctx.plan_of(session), session, t, reason, forced=True)
+            end(ctx, session, reason, forced=True)
     planned = [sent for sent in state.communications if sent.due is not None]
     over = len(planned) - PLANNED
     for sent in sorted(planned, key=lambda sent: (sent.due or 0, sent.id), reverse=True):
         if over > 0 or not fits(state, 0):
             over -= 1
-            _cancel(ctx, sent, t)
+            _cancel(ctx, sent)
     over = len(state.communications) - PLANNED - KEPT
     for sent in [sent for sent in state.communications if sent.due is None][: max(0, over)]:
         forget(ctx, sent)
 
 
-def _cancel(ctx: Context, sent: Communication, t: int) -> None:
+def _cancel(ctx: Context, sent: Communication) -> None:
     if sent.status != "planned":
         sent.due = None
         return
-    discard(ctx, sent, None, t, "canceled", "too_many_planned")
+    discard(ctx, sent, None, "canceled", "too_many_planned")

@@ -29,47 +29,50 @@ FORMAT: Final = 1
 LARGEST: Final = 256 * 1024
 
 
-def export_state(ctx: Context, t: int) -> None:
+def export_state(ctx: Context) -> None:
     """Tell all that is remembered, as it is after this order."""
     numbers = sorted(_flows(ctx.state))
     data = {
         "format": FORMAT,
         "space": ctx.space,
         "user": ctx.user,
-        "at": t,
+        "at": ctx.now,
         "flows": {str(number): ctx.catalog.ids[number] for number in numbers},
         "steps": _steps(ctx, _standing(ctx.state)),
         "state": to_data(ctx.state),
     }
-    ctx.outputs.append(out.StateExport(id=ctx.next_output_id(), user=ctx.user, at=t, data=data))
+    ctx.outputs.append(
+        out.StateExport(id=ctx.next_output_id(), user=ctx.user, at=ctx.now, data=data)
+    )
 
 
-def import_state(ctx: Context, order: Command, t: int) -> None:
+def import_state(ctx: Context, order: Command) -> None:
     """Put an exported state in a new user's place, or with ``replace`` in anybody's."""
     if not ctx.is_new_user and order.data.get("replace") is not True:
-        ctx.emit_rejection("user_exists", t)
+        ctx.emit_rejection("user_exists")
         return
     given = order.data.get("state")
     data = given if isinstance(given, dict) else {}
     try:
         state = from_data(data.get("state", {}))
     except (ValueError, TypeError, msgspec.ValidationError):
-        ctx.emit_rejection("invalid_state", t)
+        ctx.emit_rejection("invalid_state")
         return
     if data.get("format") != FORMAT or encoded_size(state_row(state)) > LARGEST:
-        ctx.emit_rejection("invalid_state", t)
+        ctx.emit_rejection("invalid_state")
     elif not _belongs(ctx, state, data):
-        ctx.emit_rejection("other_log", t)
+        ctx.emit_rejection("other_log")
     else:
-        _put_in(ctx, state, order, t)
+        _put_in(ctx, state, order)
 
 
-def _put_in(ctx: Context, state: State, order: Command, t: int) -> None:
+def _put_in(ctx: Context, state: State, order: Command) -> None:
+    now = ctx.now
     before = ctx.state
     sessions, messages = sessions_of(before), communications_of(before)
-    end_all_sessions(ctx, "replaced", t)
+    end_all_sessions(ctx, "replaced")
     if not ctx.is_new_user:
-        keep_ids_unique(state, before, sessions, messages, t)
+        keep_ids_unique(state, before, sessions, messages, now)
     told = before.sequence > 0
     state.sequence = max(state.sequence, before.sequence + told)
     if before.identity is not None and before.identity.erased is not None:
@@ -77,13 +80,15 @@ def _put_in(ctx: Context, state: State, order: Command, t: int) -> None:
         state.identity.erased = before.identity.erased
     known = short(order.id)
     if not seen(state.seen_ids, known):
-        state.seen_ids, state.seen_floor = remember(state.seen_ids, known, t, t, state.seen_floor)
-    state.clock = max(state.clock, t)
+        state.seen_ids, state.seen_floor = remember(
+            state.seen_ids, known, now, now, state.seen_floor
+        )
+    state.clock = max(state.clock, now)
     clamp_due_times(state, state.clock)
     ctx.replace_state(state)
     if state.sequence:
         state.sequence -= 1
-        emit_flow_state(ctx, t)
+        emit_flow_state(ctx)
 
 
 # --- what a state is about -------------------------------------------------------------------

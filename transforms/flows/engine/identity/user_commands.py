@@ -10,23 +10,23 @@ from transforms.flows.engine.working import State
 from transforms.flows.protocol.signals import Command, ProfileChange, Signal
 
 
-def handle_user_command(ctx: Context, signal: Signal, t: int) -> bool:
+def handle_user_command(ctx: Context, signal: Signal) -> bool:
     """Handle what is not for flows; tell whether it was such."""
     if isinstance(signal, ProfileChange) and signal.becomes is None:
-        return ctx.state.identity is not None and forward_signal(ctx, signal, t)
+        return ctx.state.identity is not None and forward_signal(ctx, signal)
     if isinstance(signal, Command) and signal.what == "erase":
-        erase(ctx, signal, t)
+        erase(ctx, signal)
         return True
-    if forward_signal(ctx, signal, t):
+    if forward_signal(ctx, signal):
         return True
     if not isinstance(signal, Command) or signal.what not in ("export", "import"):
         return False
     if ctx.is_new_user:
-        ctx.begin(signal.id, t, f"{signal.id} of {t}")
+        ctx.begin(signal.id, ctx.now, f"{signal.id} of {ctx.now}")
     if signal.what == "export":
-        export_state(ctx, t)
+        export_state(ctx)
     else:
-        import_state(ctx, signal, t)
+        import_state(ctx, signal)
     if ctx.is_new_user:  # nobody is known by being asked for
         ctx.replace_state(State(-1, -1))
     return True

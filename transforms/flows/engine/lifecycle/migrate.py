@@ -39,71 +39,67 @@ from transforms.flows.state.limits import LONGEST_WAIT
 from transforms.flows.state.stored import Promotion
 
 
-def migrate(ctx: Context, effect: Effect, t: int) -> None:
+def migrate(ctx: Context, effect: Effect) -> None:
     """Take a flow's sessions along, at a record's effective time; halted ones at their resume."""
     for session in ctx.sessions_in_order():
         if session.flow == effect.flow and session.ended is None and session.halt is None:
-            migrate_session(ctx, session, effect, t)
+            migrate_session(ctx, session, effect)
 
 
-def missed_migrations(ctx: Context, session: Session, since: int, t: int) -> list[Effect]:
+def missed_migrations(ctx: Context, session: Session, since: int) -> list[Effect]:
     """Return the migrations of a session's flow since it stood still, those it has had aside."""
     found = [
         effect
         for effect in ctx.catalog.migrations
-        if effect.flow == session.flow and since <= effect.at <= t
+        if effect.flow == session.flow and since <= effect.at <= ctx.now
     ]
     had = [i for i, effect in enumerate(found) if effect.version == session.version]
     return found[had[-1] + 1 :] if had else found
 
 
-def migrate_session(ctx: Context, session: Session, effect: Effect, t: int) -> None:
+def migrate_session(ctx: Context, session: Session, effect: Effect) -> None:
     """Move a session that waits to another version: at its step, or at the successor of that."""
-    old, plan = ctx.plan_of(session), ctx.plans[session.flow, effect.version]
+    old, plan = session.plan, ctx.plans[session.flow, effect.version]
     if old is plan:
         return
     before, node = old.steps[session.step], plan.steps.get(session.step)
     if node is not None and type(node.verb) is type(before.verb):
-        _stay(ctx, old, plan, session, before, node, t)
+        _stay(ctx, old, plan, session, before, node)
         return
     target = effect.successors.get(session.step)
     if target is None:
-        end(ctx, old, session, t, "flow_changed", forced=True)
+        end(ctx, session, "flow_changed", forced=True)
         return
-    ctx.emit_transition(
-        "left", old, session, before.name, t, reason="flow_changed", since=session.since
-    )
-    _repin(ctx, old, plan, session, t)
+    ctx.emit_transition("left", session, reason="flow_changed", since=session.since)
+    _repin(ctx, old, plan, session)
     session.due = session.recheck_at = None
-    proceed(ctx, plan, session, target, t)
+    proceed(ctx, session, target)
 
 
 def resume_decided(
-    ctx: Context, session: Session, effects: Sequence[Effect], target: int, why: str | None, t: int
+    ctx: Context, session: Session, effects: Sequence[Effect], target: int, why: str | None
 ) -> None:
     """Let a session that decided while it stood still go on, in the version it is taken to."""
-    plan = old = ctx.plan_of(session)
+    plan = old = session.plan
     for effect in effects:
         plan = ctx.plans[session.flow, effect.version]
         if target != END and target not in plan.steps:
             found = effect.successors.get(target)
             if found is None:
-                end(ctx, old, session, t, "flow_changed", forced=True)
+                end(ctx, session, "flow_changed", forced=True)
                 return
             target = found
-    ctx.emit_transition(
-        "left", old, session, old.steps[session.step].name, t, reason=why, since=session.since
-    )
+    ctx.emit_transition("left", session, reason=why, since=session.since)
     session.halt = session.due = session.recheck_at = None
-    _repin(ctx, old, plan, session, t)
+    _repin(ctx, old, plan, session)
     # An end without a step to go to is written at the step where the session stood.
     if target == END and session.step not in plan.steps:
         session.version, session.plan = old.version, old
         plan = old
     if target == END and why == FAILED and "error" not in old.steps[session.step].ports:
-        end(ctx, plan, session, t, FAILED)
+        end(ctx, session, FAILED)
         return
-    proceed(ctx, plan, session, target, t)
+    proceed(ctx, session, target)
 
 
 def _stay(
@@ -113,46 +109,44 @@ def _stay(
     session: Session,
     before: CompiledStep,
     node: CompiledStep,
-    t: int,
 ) -> None:
     """Wait on at the same step, as the new version has it."""
-    _repin(ctx, old, plan, session, t)
-    verb, due = node.verb, _due(ctx, plan, session, before.verb, node, t)
+    _repin(ctx, old, plan, session)
+    verb, due = node.verb, _due(ctx, plan, session, before.verb, node)
     if isinstance(verb, WaitFor) and isinstance(before.verb, WaitFor):
         session.matched_cases = list(_happened(session.matched_cases, before.verb, verb))
         session.baseline = list(_happened(session.baseline or (), before.verb, verb)) or None
     if due is None:
         missing = node.ports.get("missing")
         if missing is None:
-            end(ctx, plan, session, t, "missing_date")
+            end(ctx, session, "missing_date")
         else:
-            leave_wait(ctx, plan, session, missing, t)
+            leave_wait(ctx, session, missing)
         return
     session.due = due
-    ctx.emit_transition("waiting", plan, session, node.name, t, reason="migrated", until=due)
+    ctx.emit_transition("waiting", session, reason="migrated", until=due)
     if isinstance(verb, WaitFor):
         true = {
             *session.matched_cases,
-            *(i for i in node.levels if _is_true(ctx, plan, session, node, i, t)),
+            *(i for i in node.levels if _is_true(ctx, plan, session, node, i)),
         }
         if true and not verb.rank:
             index = min(true)
-            leave_wait(ctx, plan, session, node.targets[index], t, reason=f"case_{index + 1}")
+            leave_wait(ctx, session, node.targets[index], reason=f"case_{index + 1}")
             return
         session.matched_cases = sorted(true)
-    recheck(ctx, plan, session, t)
+    recheck(ctx, session)
 
 
-def _is_true(
-    ctx: Context, plan: Plan, session: Session, node: CompiledStep, index: int, t: int
-) -> bool:
-    return index not in (session.baseline or ()) and holds(ctx, plan, session, node, index, t)
+def _is_true(ctx: Context, plan: Plan, session: Session, node: CompiledStep, index: int) -> bool:
+    return index not in (session.baseline or ()) and holds(ctx, session, index)
 
 
 def _due(
-    ctx: Context, plan: Plan, session: Session, before: Verb, node: CompiledStep, t: int
+    ctx: Context, plan: Plan, session: Session, before: Verb, node: CompiledStep
 ) -> int | None:
     """Compute a wait that has changed anew, from its own start; what is past is due now."""
+    now = ctx.now
     where, since, due = ctx.zone_of(plan), session.since, session.due
     match before, node.verb:
         case Wait(delay=old), Wait(delay=new) if old != new:
@@ -164,15 +158,15 @@ def _due(
         case CallApi(timeout=old), CallApi(timeout=new) if old != new:
             due = _lasting(old, new, session, where, API_BOUND)
         case WaitUntil(moment=old), WaitUntil(moment=new) if old != new:
-            view = ctx.view_for(t, plan, session)
+            view = ctx.view_of(session)
             due = resolve(new, since, view.zone, node.path(view) if node.path else None)
-            if due is None or due > t + LONGEST_WAIT:
+            if due is None or due > now + LONGEST_WAIT:
                 return None
         case WaitWindow(window=old), WaitWindow(window=new) if old != new:
-            due = opening(new, t, where)
+            due = opening(new, now, where)
         case _:
             pass
-    return due if due is None else max(due, t)
+    return due if due is None else max(due, now)
 
 
 def _lasting(
@@ -209,7 +203,7 @@ def _meaning(case: Case) -> Case:
     return msgspec.structs.replace(case, then=None)
 
 
-def _repin(ctx: Context, old: Plan, plan: Plan, session: Session, t: int) -> None:
+def _repin(ctx: Context, old: Plan, plan: Plan, session: Session) -> None:
     """Let a session be of another version: drawn branches go by name, and exit rules begin anew."""
     session.variants = dict(_variants(old, plan, session.variants))
     session.version, session.plan = plan.version, plan
@@ -220,7 +214,7 @@ def _repin(ctx: Context, old: Plan, plan: Plan, session: Session, t: int) -> Non
     ctx.invalidate_view()
     session.exit_true = []
     if plan.exit_conditions:
-        exit_conditions(ctx, plan, session, t, start=True)
+        exit_conditions(ctx, session, start=True)
 
 
 def _shown(plan: Plan, shown: Promotion) -> bool:

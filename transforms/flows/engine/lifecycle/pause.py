@@ -6,7 +6,7 @@ No step of theirs runs, but they decide: what ends a wait is noted, and done at 
 from __future__ import annotations
 
 from transforms.flows.definitions.verbs import CallApi, Wait, WaitFor, WaitVisit
-from transforms.flows.engine.context import Context, node_of
+from transforms.flows.engine.context import Context
 from transforms.flows.engine.lifecycle.migrate import (
     migrate_session,
     missed_migrations,
@@ -26,26 +26,26 @@ RESUMES = ("fire", "shift", "skip")
 EVERY_FLOW = -1
 
 
-def pause(ctx: Context, flow: int | None, how: str, t: int) -> None:
+def pause(ctx: Context, flow: int | None, how: str) -> None:
     """Let the sessions of a flow stand still, and its planned messages stay (R14)."""
     for session in ctx.sessions_in_order():
         if session.flow == flow:
-            _halt(ctx, session, PAUSED, how, t)
-    refresh_holds(ctx, t)
+            _halt(ctx, session, PAUSED, how)
+    refresh_holds(ctx)
 
 
-def resume(ctx: Context, flow: int | None, how: str, t: int) -> None:
+def resume(ctx: Context, flow: int | None, how: str) -> None:
     """Let a flow's sessions go on from what was decided."""
     if how == "skip":
         live = {session.id for session in ctx.state.sessions}
-        skip_overdue(ctx, lambda sent: sent.flow == flow and sent.session not in live, t)
+        skip_overdue(ctx, lambda sent: sent.flow == flow and sent.session not in live)
     for session in ctx.sessions_in_order():
         if session.flow == flow:
-            _go_on(ctx, session, PAUSED, t)
-    refresh_holds(ctx, t)
+            _go_on(ctx, session, PAUSED)
+    refresh_holds(ctx)
 
 
-def apply_command(ctx: Context, order: Command, t: int, by: str | None = None) -> None:
+def apply_command(ctx: Context, order: Command, by: str | None = None) -> None:
     """Hold, resume or stop a user's sessions of one flow or of all, or suppress entries.
 
     A stop cancels what they have planned, also those that are over (P22). ``key`` in the data
@@ -54,7 +54,7 @@ def apply_command(ctx: Context, order: Command, t: int, by: str | None = None) -
     """
     number = None if order.flow is None else ctx.catalog.numbers.get(order.flow)
     if order.flow is not None and number is None:
-        ctx.emit_rejection("unknown_flow", t, order.flow)
+        ctx.emit_rejection("unknown_flow", order.flow)
         return
     if order.what == "suppress":
         _suppress(ctx, EVERY_FLOW if number is None else number, order)
@@ -68,15 +68,15 @@ def apply_command(ctx: Context, order: Command, t: int, by: str | None = None) -
         match order.what:
             case "hold":
                 how = order.data.get("resume")
-                _halt(ctx, session, HELD, how if how in RESUMES else RESUMES[0], t)
+                _halt(ctx, session, HELD, how if how in RESUMES else RESUMES[0])
             case "resume":
-                _go_on(ctx, session, HELD, t)
+                _go_on(ctx, session, HELD)
             case _:
                 reason = "stopped" if by is None else "unenrolled"
-                end(ctx, ctx.plan_of(session), session, t, reason, forced=True)
+                end(ctx, session, reason, forced=True)
     if order.what == "stop" and by is None:
-        cancel_key(ctx, number, key, t)
-    refresh_holds(ctx, t)
+        cancel_key(ctx, number, key)
+    refresh_holds(ctx)
 
 
 def _suppress(ctx: Context, flow: int, order: Command) -> None:
@@ -90,48 +90,48 @@ def suppressed(ctx: Context, flow: int) -> bool:
     return flow in ctx.state.suppressed or EVERY_FLOW in ctx.state.suppressed
 
 
-def _halt(ctx: Context, session: Session, by: int, how: str, t: int) -> None:
+def _halt(ctx: Context, session: Session, by: int, how: str) -> None:
     """Let a session stand still; of two reasons the first says what the resume does."""
-    plan, halt = ctx.plan_of(session), session.halt
-    node = node_of(plan, session)
+    halt = session.halt
+    node = session.node
     if halt is None:
-        halt = session.halt = Halt(t, by, how)
+        halt = session.halt = Halt(ctx.now, by, how)
         # A date or a window stays where it is; only lengths of time are extended.
         if how == "shift" and isinstance(node.verb, (Wait, WaitFor, CallApi)):
-            halt.left = None if session.due is None else session.due - t
+            halt.left = None if session.due is None else session.due - ctx.now
             session.due = None
         elif how == "shift" and isinstance(node.verb, WaitVisit):
-            halt.left = visits.hold_visit_wait(ctx, session, t)
+            halt.left = visits.hold_visit_wait(ctx, session)
     elif halt.by & by:
         return
     halt.by |= by
-    ctx.emit_transition("waiting", plan, session, node.name, t, reason=WHY[by], until=session.due)
+    ctx.emit_transition("waiting", session, reason=WHY[by], until=session.due)
 
 
-def _go_on(ctx: Context, session: Session, by: int, t: int) -> None:
+def _go_on(ctx: Context, session: Session, by: int) -> None:
     """Take one reason to stand still away; with the last, go on from what was decided."""
-    plan, halt = ctx.plan_of(session), session.halt
+    halt = session.halt
     if halt is None or session.ended is not None or not halt.by & by:
         return
     halt.by &= ~by
     if halt.by:
         return
     if halt.how == "skip":
-        skip_overdue(ctx, lambda sent: sent.session == session.id, t)
+        skip_overdue(ctx, lambda sent: sent.session == session.id)
         if halt.overdue:
-            end(ctx, plan, session, t, "overdue", forced=True)
+            end(ctx, session, "overdue", forced=True)
             return
-    versions = missed_migrations(ctx, session, halt.since, t)
+    versions = missed_migrations(ctx, session, halt.since)
     if halt.target is not None:
-        resume_decided(ctx, session, versions, halt.target, halt.why, t)
+        resume_decided(ctx, session, versions, halt.target, halt.why)
         return
     session.halt = None
-    node = node_of(plan, session)
+    node = session.node
     if halt.left is not None and isinstance(node.verb, WaitVisit):
-        visits.resume_visit_wait(ctx, session, halt.left, t)
+        visits.resume_visit_wait(ctx, session, halt.left)
     elif halt.left is not None:
-        session.due = t + halt.left
-    ctx.emit_transition("waiting", plan, session, node.name, t, reason="resumed", until=session.due)
+        session.due = ctx.now + halt.left
+    ctx.emit_transition("waiting", session, reason="resumed", until=session.due)
     for effect in versions:
         if session.ended is None:
-            migrate_session(ctx, session, effect, t)
+            migrate_session(ctx, session, effect)

@@ -12,15 +12,15 @@ from transforms.flows.state.sent_archive import KEPT, MONTH, archive
 from transforms.flows.state.stored import Communication
 
 
-def remember(ctx: Context, plan: Plan, sent: Communication, t: int) -> None:
+def remember(ctx: Context, plan: Plan, sent: Communication) -> None:
     """Remember a communication: planned and awaited ones always, others for 30 days, a hundred."""
     state = ctx.state
     if sent.due is None and sent.step not in plan.awaited_sends:
         if state.communications:
             forget(ctx, sent)
-        archive(state.sent_archive, sent, t)
+        archive(state.sent_archive, sent, ctx.now)
         return
-    edge, old, others = t - MONTH, False, []
+    edge, old, others = ctx.now - MONTH, False, []
     for known in state.communications:
         if known is not sent:
             old = old or known.changed <= edge
@@ -36,7 +36,7 @@ def _needed(ctx: Context, others: list[Communication], edge: int) -> list[Commun
     asked = {
         session.sent.get(number)
         for session in ctx.state.sessions
-        for number in ctx.plan_of(session).awaited_sends
+        for number in session.plan.awaited_sends
     }
     fixed = {c.id for c in others if c.due is not None or c.id in asked}
     others = [c for c in others if c.id in fixed or c.changed > edge]
@@ -52,9 +52,7 @@ def facts(plan: Plan, node: CompiledStep, sent: Communication) -> Data:
     return told | {"channel": sent.channel, "status": sent.status}
 
 
-def notify_triggers(
-    ctx: Context, plan: Plan, node: CompiledStep, sent: Communication, t: int
-) -> None:
+def notify_triggers(ctx: Context, plan: Plan, node: CompiledStep, sent: Communication) -> None:
     """Raise a status that is decided here, where a trigger listens to messages (C9, C10).
 
     Nothing is raised of what a silent session made (R19).
@@ -63,7 +61,12 @@ def notify_triggers(
         data = facts(plan, node, sent)
         name = ctx.next_output_id()
         change = CommunicationUpdate(
-            id=name, user=ctx.user, time=t, communication=sent.id, status=sent.status, data=data
+            id=name,
+            user=ctx.user,
+            time=ctx.now,
+            communication=sent.id,
+            status=sent.status,
+            data=data,
         )
         ctx.enqueue(change)
 
@@ -74,12 +77,12 @@ def forget(ctx: Context, sent: Communication) -> None:
 
 
 def discard(
-    ctx: Context, sent: Communication, session: Session | None, t: int, status: str, reason: str
+    ctx: Context, sent: Communication, session: Session | None, status: str, reason: str
 ) -> None:
     """Say that what was planned does not leave, as ``skipped`` or ``canceled``, and forget it."""
     plan = ctx.catalog.plans[sent.flow, sent.version]
-    sent.status, sent.due, sent.changed = status, None, t
-    log_status(ctx, plan, plan.steps[sent.step], sent, session, t, reason=reason)
+    sent.status, sent.due, sent.changed = status, None, ctx.now
+    log_status(ctx, plan, plan.steps[sent.step], sent, session, reason=reason)
     forget(ctx, sent)
 
 
@@ -89,7 +92,6 @@ def log_status(
     node: CompiledStep,
     sent: Communication,
     session: Session | None,
-    t: int,
     *,
     reason: str | None = None,
     due: int | None = None,
@@ -105,9 +107,9 @@ def log_status(
     assert isinstance(verb, Send)
     ctx.outputs.append(
         CommunicationRow(
-            name or f"{sent.id}-{sent.status}-{t}",
+            name or f"{sent.id}-{sent.status}-{ctx.now}",
             ctx.user,
-            t,
+            ctx.now,
             plan.id,
             plan.version,
             sent.session,
@@ -130,7 +132,7 @@ def log_status(
 
 def _variant(ctx: Context, session: Session) -> str | None:
     """Return the branch drawn last, as the session's own version names it."""
-    return variants_of(ctx.plan_of(session), session)[-1]
+    return variants_of(session.plan, session)[-1]
 
 
 def variants_of(plan: Plan, session: Session) -> tuple[str, ...]:

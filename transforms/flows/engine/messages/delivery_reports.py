@@ -23,7 +23,6 @@ def take_report(
     node: CompiledStep,
     found: Communication,
     change: CommunicationUpdate,
-    t: int,
 ) -> tuple[Data, float | None]:
     """Remember the data of a status, up to 4 KB in all.
 
@@ -37,20 +36,19 @@ def take_report(
     before: Data = found.facts.get("data", {})
     joined = before | data
     if encoded_size(joined) > DATA_BOUND:
-        ctx.emit_rejection("value_too_large", t, plan.id, "communication", node.name)
+        ctx.emit_rejection("value_too_large", plan.id, "communication", node.name)
         return {}, None
     found.facts = found.facts | {"data": joined}
     return data, _raised(before.get("cost"), data["cost"]) if "cost" in data else None
 
 
-def fits(
-    ctx: Context, plan: Plan, session: Session, node: CompiledStep, index: int, step: str, t: int
-) -> bool:
+def fits(ctx: Context, session: Session, index: int, step: str) -> bool:
     """Tell whether a message's results are those that a case of a wait asks for (C5)."""
+    node = session.node
     matcher = node.matchers[index]
     if matcher is None or matcher.where is None:
         return True
-    view = ctx.view_for(t, plan, session)
+    view = ctx.view_of(session)
     view.communication = view.communications.get(step)
     found = matcher.where(view)
     ctx.invalidate_view()

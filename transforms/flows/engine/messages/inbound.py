@@ -63,7 +63,7 @@ def message_facts(signal: Inbound) -> Data:
     return found if amount is None else found | {"as_number": amount}
 
 
-def mark_replied(ctx: Context, signal: Inbound, t: int) -> None:
+def mark_replied(ctx: Context, signal: Inbound) -> None:
     """Let what answers a communication be its status ``replied``; waits hear of it afterwards."""
     if signal.communication is None:
         return
@@ -71,12 +71,12 @@ def mark_replied(ctx: Context, signal: Inbound, t: int) -> None:
     change = CommunicationUpdate(
         id=ctx.next_output_id(),
         user=ctx.user,
-        time=t,
+        time=ctx.now,
         communication=signal.communication,
         status="replied",
         data=data,
     )
-    if not apply_status(ctx, change, t):
+    if not apply_status(ctx, change):
         return
     if ctx.epoch.by_communication:
         told = {name: value for name, value in ctx.status_facts.items() if name != "ended"}
@@ -85,13 +85,13 @@ def mark_replied(ctx: Context, signal: Inbound, t: int) -> None:
 
 
 def claim_message(
-    ctx: Context, signal: Inbound, live: list[Session], t: int
+    ctx: Context, signal: Inbound, live: list[Session]
 ) -> tuple[FlowView, CompiledTrigger] | None:
     """Decide who gets the message: a session is noted in the run, an entry is returned (R13).
 
     The status ``replied`` that it has raised ends only a wait of the one who gets it.
     """
-    entry = _claim(ctx, signal, live, t)
+    entry = _claim(ctx, signal, live)
     owner = AN_ENTRY if entry is not None else ctx.inbound_owner
     if owner and signal.communication is not None:
         for place, raised in enumerate(ctx.queue):
@@ -109,7 +109,7 @@ def _tells(change: Signal, communication: str) -> bool:
 
 
 def _claim(
-    ctx: Context, signal: Inbound, live: list[Session], t: int
+    ctx: Context, signal: Inbound, live: list[Session]
 ) -> tuple[FlowView, CompiledTrigger] | None:
     """Find who gets the message, by its words and its order.
 
@@ -120,37 +120,35 @@ def _claim(
         live = sorted(live, key=lambda session: answered not in session.sent.values())
     for strength in (EXACT, ANY):
         for session in live:
-            plan = ctx.plan_of(session)
-            index = _waits(ctx, plan, session, signal, message, word, strength, t)
+            plan = session.plan
+            index = _waits(ctx, session, signal, message, word, strength)
             if index is not None:
                 ctx.inbound_owner, ctx.inbound_case = session.id, index
-                session.message = _kept(ctx, plan, message, t)
+                session.message = _kept(ctx, plan, message)
                 ctx.invalidate_view()
                 return None
-        entry = _enters(ctx, signal, message, word, strength, t)
+        entry = _enters(ctx, signal, message, word, strength)
         if entry is not None:
-            ctx.inbound_message = _kept(ctx, entry[0].plan, message, t)
+            ctx.inbound_message = _kept(ctx, entry[0].plan, message)
             return entry
     if answered is None:
-        ctx.emit_rejection("no_claim", t, detail=f"{signal.channel} {signal.number}")
+        ctx.emit_rejection("no_claim", detail=f"{signal.channel} {signal.number}")
     return None
 
 
 def _waits(
     ctx: Context,
-    plan: Plan,
     session: Session,
     signal: Inbound,
     message: Data,
     word: str,
     strength: int,
-    t: int,
 ) -> int | None:
     """Return the first case of a session's wait that takes the message with this strength.
 
     A silent session takes nothing from others, and one that stands still has decided once.
     """
-    node = plan.steps[session.step]
+    node = session.plan.steps[session.step]
     if session.ended is not None or session.silent or not isinstance(node.verb, WaitFor):
         return None
     if session.halt is not None and session.halt.target is not None:
@@ -158,28 +156,27 @@ def _waits(
     for index, ear in enumerate(node.inbound_matchers):
         if ear is None or _strength(ear, signal, word) != strength:
             continue
-        if ear.where is None or _holds(ear, ctx.view_for(t, plan, session), message):
+        if ear.where is None or _holds(ear, ctx.view_of(session), message):
             return index
     answered = signal.communication if strength == ANY else None
-    return REPLY if answered and _replied(ctx, plan, session, node, answered, t) else None
+    return REPLY if answered and _replied(ctx, session, answered) else None
 
 
-def _replied(
-    ctx: Context, plan: Plan, session: Session, node: CompiledStep, communication: str, t: int
-) -> bool:
+def _replied(ctx: Context, session: Session, communication: str) -> bool:
     """Tell whether a wait is for such a reply to this very message of its session."""
+    node = session.node
     verb = node.verb
     return isinstance(verb, WaitFor) and any(
         isinstance(case, CaseStatus)
         and case.status == "replied"
-        and session.sent.get(plan.step_numbers[case.step]) == communication
-        and fits(ctx, plan, session, node, index, case.step, t)
+        and session.sent.get(session.plan.step_numbers[case.step]) == communication
+        and fits(ctx, session, index, case.step)
         for index, case in enumerate(verb.cases)
     )
 
 
 def _enters(
-    ctx: Context, signal: Inbound, message: Data, word: str, strength: int, t: int
+    ctx: Context, signal: Inbound, message: Data, word: str, strength: int
 ) -> tuple[FlowView, CompiledTrigger] | None:
     """Return the first trigger of a running flow that takes the message with this strength."""
     for view in ctx.epoch.by_inbound:
@@ -187,7 +184,7 @@ def _enters(
             ear = start.inbound
             if ear is None or _strength(ear, signal, word) != strength:
                 continue
-            if ear.where is None or _holds(ear, ctx.view_for(t, view.plan), message):
+            if ear.where is None or _holds(ear, ctx.view_for(view.plan), message):
                 return view, start
     return None
 
@@ -214,12 +211,12 @@ def _holds(ear: InboundMatcher, view: View, message: Data) -> bool:
     return holds
 
 
-def _kept(ctx: Context, plan: Plan, message: Data, t: int) -> Data:
+def _kept(ctx: Context, plan: Plan, message: Data) -> Data:
     """Return what a session remembers of a message; a text over its bound is left out."""
     size = encoded_size(message)
     if size <= MESSAGE_BOUND and has_room(ctx.state, size):
         return message
-    ctx.emit_rejection("value_too_large", t, plan.id, "message")
+    ctx.emit_rejection("value_too_large", plan.id, "message")
     return {"call": message["call"]}
 
 

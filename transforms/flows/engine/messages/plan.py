@@ -30,16 +30,19 @@ from transforms.flows.state.limits import LONGEST_WAIT
 from transforms.flows.state.stored import Communication, Sent
 
 
-def plan_send(ctx: Context, plan: Plan, session: Session, node: CompiledStep, t: int) -> str | None:
+def plan_send(ctx: Context, session: Session) -> str | None:
     """Make the communication of a send step; return the reason if it was refused at once."""
+    node = session.node
+    plan = session.plan
+    now = ctx.now
     verb = node.verb
     assert isinstance(verb, Send)
-    view = ctx.view_for(t, plan, session)
-    due: int | None = t
+    view = ctx.view_of(session)
+    due: int | None = now
     if verb.at is not None:
-        due = resolve(verb.at, t, view.zone, node.path(view) if node.path else None)
-    refused = "missing_date" if due is None else "too_far" if due > t + LONGEST_WAIT else None
-    due = t if due is None else max(t, due)
+        due = resolve(verb.at, now, view.zone, node.path(view) if node.path else None)
+    refused = "missing_date" if due is None else "too_far" if due > now + LONGEST_WAIT else None
+    due = now if due is None else max(now, due)
     given = values_of(node.values[0], view) if node.values[0] else NOTHING
     name = ctx.next_session_output_id(session)
     sent = Communication(
@@ -51,7 +54,7 @@ def plan_send(ctx: Context, plan: Plan, session: Session, node: CompiledStep, t:
         session.started,
         verb.channel,
         "planned",
-        t,
+        now,
         due,
         after(verb.validity, due, view.zone) if verb.validity else None,
         session.silent,
@@ -59,18 +62,18 @@ def plan_send(ctx: Context, plan: Plan, session: Session, node: CompiledStep, t:
     )
     session.sent[node.number] = name
     if refused is not None:
-        return _skip(ctx, plan, node, sent, session, refused, t)
+        return _skip(ctx, plan, node, sent, session, refused)
     # Only the steps of on_exit run in a paused flow; what they send is judged at the resume.
     sent.on_hold = bool(ctx.epoch.paused) and plan.number in ctx.epoch.paused
-    later = due > t or sent.on_hold
+    later = due > now or sent.on_hold
     if later and not _room(ctx, sent):
-        return _skip(ctx, plan, node, sent, session, "too_many_planned", t)
+        return _skip(ctx, plan, node, sent, session, "too_many_planned")
     if later:
         sent.key = session.key
-        log_status(ctx, plan, node, sent, session, t, due=due)
-        remember(ctx, plan, sent, t)
+        log_status(ctx, plan, node, sent, session, due=due)
+        remember(ctx, plan, sent)
         return None
-    return send_or_refuse(ctx, plan, node, sent, session, t)
+    return send_or_refuse(ctx, plan, node, sent, session)
 
 
 def send_or_refuse(
@@ -79,33 +82,33 @@ def send_or_refuse(
     node: CompiledStep,
     sent: Communication,
     session: Session | None,
-    t: int,
 ) -> str | None:
     """Decide a due communication: it leaves, waits for an opening, or is refused for a reason."""
+    now = ctx.now
     verb = node.verb
     assert isinstance(verb, Send)
     if sent.status != "planned" or "attempt" in sent.facts:
-        _again(ctx, plan, node, sent, session, t)
+        _again(ctx, plan, node, sent, session)
         return None
-    refused, channel, address = refusal(ctx, verb, sent, t)
+    refused, channel, address = refusal(ctx, verb, sent)
     if refused is None:
-        opens = opening_of(ctx, plan, verb, t)
+        opens = opening_of(ctx, plan, verb)
         if opens is None or (sent.expires is not None and opens >= sent.expires):
             refused = "expired"
-        elif opens > t and not _room(ctx, sent):
+        elif opens > now and not _room(ctx, sent):
             refused = "too_many_planned"
-        elif opens > t:
-            sent.due, sent.changed = opens, t
-            log_status(ctx, plan, node, sent, session, t, due=opens)
-            remember(ctx, plan, sent, t)
+        elif opens > now:
+            sent.due, sent.changed = opens, now
+            log_status(ctx, plan, node, sent, session, due=opens)
+            remember(ctx, plan, sent)
             return None
-        elif ctx.epoch.cap_memory and capped(ctx, plan, channel, verb.topic, t):
+        elif ctx.epoch.cap_memory and capped(ctx, plan, channel, verb.topic):
             refused = "capped"
         elif ctx.epoch.kill_switches and ctx.epoch.killed(plan.number, channel):
             refused = "killed"
     if refused is not None:
-        return _skip(ctx, plan, node, sent, session, refused, t)
-    _leave(ctx, plan, node, sent, session, channel, address, t)
+        return _skip(ctx, plan, node, sent, session, refused)
+    _leave(ctx, plan, node, sent, session, channel, address)
     return None
 
 
@@ -115,37 +118,37 @@ def fail_over(
     node: CompiledStep,
     sent: Communication,
     session: Session | None,
-    t: int,
 ) -> bool:
     """Start the next channel of a message that failed, or is not delivered in time (R15, I30).
 
     Tell whether there is one: with an address, consent, time and no cap that forbids it.
     """
+    now = ctx.now
     verb = node.verb
     assert isinstance(verb, Send)
     order = _order_of(verb)
     first = order.index(sent.channel) + (sent.status != "planned")
     found = [c for c in order[first:] if reachable(ctx, c, verb.topic)]
-    opens = opening_of(ctx, plan, verb, t)
+    opens = opening_of(ctx, plan, verb)
     if not found or opens is None or (sent.expires is not None and opens >= sent.expires):
         return False
-    if opens <= t and ctx.epoch.cap_memory and capped(ctx, plan, found[0], verb.topic, t):
-        ctx.emit_rejection("capped", t, plan.id, found[0], node.name)
+    if opens <= now and ctx.epoch.cap_memory and capped(ctx, plan, found[0], verb.topic):
+        ctx.emit_rejection("capped", plan.id, found[0], node.name)
         return False
     if ctx.epoch.kill_switches and ctx.epoch.killed(plan.number, found[0]):
-        ctx.emit_rejection("killed", t, plan.id, found[0], node.name)
+        ctx.emit_rejection("killed", plan.id, found[0], node.name)
         return False
     attempt = sent.facts.get("attempt", 1) + (sent.status != "planned")
     sent.facts = {"attempt": attempt}
     sent.on_hold = plan.number in ctx.epoch.paused or (
         session is not None and session.halt is not None
     )
-    if opens > t or sent.on_hold:
-        sent.channel, sent.status, sent.due, sent.changed = found[0], "planned", opens, t
-        log_status(ctx, plan, node, sent, session, t, due=opens, reason="failover")
-        remember(ctx, plan, sent, t)
+    if opens > now or sent.on_hold:
+        sent.channel, sent.status, sent.due, sent.changed = found[0], "planned", opens, now
+        log_status(ctx, plan, node, sent, session, due=opens, reason="failover")
+        remember(ctx, plan, sent)
     else:
-        _leave(ctx, plan, node, sent, session, found[0], address_of(ctx, ctx.epoch, found[0]), t)
+        _leave(ctx, plan, node, sent, session, found[0], address_of(ctx, ctx.epoch, found[0]))
     return True
 
 
@@ -159,18 +162,17 @@ def _again(
     node: CompiledStep,
     sent: Communication,
     session: Session | None,
-    t: int,
 ) -> None:
     """Go on with a message that left once: it is not delivered in time, or its window opens."""
     planned = sent.status == "planned"
     sent.due = None
-    if fail_over(ctx, plan, node, sent, session, t):
+    if fail_over(ctx, plan, node, sent, session):
         return
     if planned:
-        sent.status, sent.changed, sent.data = "failed", t, {}
-        log_status(ctx, plan, node, sent, session, t, reason="no_next_channel")
-        notify_triggers(ctx, plan, node, sent, t)
-    remember(ctx, plan, sent, t)
+        sent.status, sent.changed, sent.data = "failed", ctx.now, {}
+        log_status(ctx, plan, node, sent, session, reason="no_next_channel")
+        notify_triggers(ctx, plan, node, sent)
+    remember(ctx, plan, sent)
 
 
 def _room(ctx: Context, sent: Communication) -> bool:
@@ -187,11 +189,10 @@ def _skip(
     sent: Communication,
     session: Session | None,
     reason: str,
-    t: int,
 ) -> str:
     """Say that a communication does not leave, and why; forget it."""
-    discard(ctx, sent, session, t, "skipped", reason)
-    notify_triggers(ctx, plan, node, sent, t)
+    discard(ctx, sent, session, "skipped", reason)
+    notify_triggers(ctx, plan, node, sent)
     return reason
 
 
@@ -203,27 +204,27 @@ def _leave(
     session: Session | None,
     channel: str,
     address: str,
-    t: int,
 ) -> None:
+    now = ctx.now
     verb = node.verb
     assert isinstance(verb, Send)
     template = plan.templates.get(verb.template)
     data = {key: dict(v) if isinstance(v, dict) else v for key, v in sent.data.items()}
     add_user(ctx, plan, template, data)
-    sent.channel, sent.status, sent.changed, sent.due = channel, "active", t, None
+    sent.channel, sent.status, sent.changed, sent.due = channel, "active", now, None
     attempt = sent.facts.get("attempt", 1)
     again = channel != _order_of(verb)[-1] if verb.failover else False
     sent.data = sent.data if again else {}
-    sent.facts = {"sent_at": t} if attempt == 1 else {"sent_at": t, "attempt": attempt}
+    sent.facts = {"sent_at": now} if attempt == 1 else {"sent_at": now, "attempt": attempt}
     if again and verb.failover_after is not None:
-        sent.due = after(verb.failover_after, t, ctx.zone_of(plan))
+        sent.due = after(verb.failover_after, now, ctx.zone_of(plan))
     plain = node.plain and ctx.epoch.untracked
     known = None if plain else ctx.epoch.channels.get(channel)
     ctx.outputs.append(
         Message(
             f"{sent.id}-{attempt}",
             ctx.user,
-            t,
+            now,
             plan.id,
             plan.version,
             sent.session,
@@ -241,10 +242,10 @@ def _leave(
         )
     )
     if ctx.epoch.cap_memory:
-        kept = [s for s in ctx.state.cap_sends if s.at > t - ctx.epoch.cap_memory]
-        ctx.state.cap_sends = [*kept, Sent(t, channel, verb.topic)]
+        kept = [s for s in ctx.state.cap_sends if s.at > now - ctx.epoch.cap_memory]
+        ctx.state.cap_sends = [*kept, Sent(now, channel, verb.topic)]
     reason = "failover" if attempt > 1 else None
-    name = f"{sent.id}-{sent.status}-{t}" + (f"-{attempt}" if attempt > 1 else "")
-    log_status(ctx, plan, node, sent, session, t, reason=reason, name=name)
-    remember(ctx, plan, sent, t)
-    notify_triggers(ctx, plan, node, sent, t)
+    name = f"{sent.id}-{sent.status}-{now}" + (f"-{attempt}" if attempt > 1 else "")
+    log_status(ctx, plan, node, sent, session, reason=reason, name=name)
+    remember(ctx, plan, sent)
+    notify_triggers(ctx, plan, node, sent)

@@ -15,7 +15,7 @@ from transforms.flows.state.stored import Communication
 TRIES: Final = 64
 
 
-def refusal(ctx: Context, verb: Send, sent: Communication, t: int) -> tuple[str | None, str, str]:
+def refusal(ctx: Context, verb: Send, sent: Communication) -> tuple[str | None, str, str]:
     """Return why a message may not leave, or None, with the channel it takes and the address."""
     if sent.silent:
         return "holdout", verb.channel, ""
@@ -26,7 +26,7 @@ def refusal(ctx: Context, verb: Send, sent: Communication, t: int) -> tuple[str 
     for channel in (verb.channel, *verb.failover):
         address = address_of(ctx, epoch, channel)
         if address and allowed(consent, epoch, channel, verb.topic):
-            late = sent.expires is not None and t >= sent.expires
+            late = sent.expires is not None and ctx.now >= sent.expires
             return ("expired" if late else None), channel, address
     return "no_address", verb.channel, ""
 
@@ -52,12 +52,12 @@ def address_of(ctx: Context, epoch: Epoch, channel: str) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-def opening_of(ctx: Context, plan: Plan, verb: Send, t: int) -> int | None:
+def opening_of(ctx: Context, plan: Plan, verb: Send) -> int | None:
     """Return the next instant at which the window is open and quiet hours are over."""
     quiet, window = ctx.epoch.space.quiet_hours, verb.window
     if quiet is None and window is None:
-        return t
-    where, at = ctx.zone_of(plan), t
+        return ctx.now
+    where, at = ctx.zone_of(plan), ctx.now
     for _ in range(TRIES):
         before = at
         if window is not None:
@@ -72,14 +72,14 @@ def opening_of(ctx: Context, plan: Plan, verb: Send, t: int) -> int | None:
     return None
 
 
-def capped(ctx: Context, plan: Plan, channel: str, topic: str | None, t: int) -> bool:
+def capped(ctx: Context, plan: Plan, channel: str, topic: str | None) -> bool:
     """Tell whether a cap over all flows of the user is reached (R2, R14)."""
     where = None
     for cap in ctx.epoch.space.caps:
         if cap.channel not in (None, channel) or cap.topic not in (None, topic):
             continue
         where = where or ctx.zone_of(plan)
-        start = period_start(cap.limit.per, t, where)
+        start = period_start(cap.limit.per, ctx.now, where)
         count = sum(
             1
             for sent in ctx.state.cap_sends

@@ -36,26 +36,27 @@ UNDERWAY: Final = frozenset(("active", "sent"))
 """Statuses of what the worker may still be able to take back."""
 
 
-def apply_status(ctx: Context, change: CommunicationUpdate, t: int) -> bool:
+def apply_status(ctx: Context, change: CommunicationUpdate) -> bool:
     """Take in a communication's new status; tell whether it is known.
 
     A planned one that came to a final status does not leave any more. Of one that failed and
     goes on by another channel nobody hears (R15).
     """
+    now = ctx.now
     name = change.communication
     found = next((c for c in ctx.state.communications if c.id == name), None)
     past = pop(ctx.state.sent_archive, name) if found is None else None
     found = found or past
     if found is None:
-        ctx.emit_rejection("unknown_communication", t, detail=change.communication)
+        ctx.emit_rejection("unknown_communication", detail=change.communication)
         return False
     plan = ctx.catalog.plans[found.flow, found.version]
     node = plan.steps[found.step]
     verb = node.verb
     assert isinstance(verb, Send)
     if change.status in KNOWN:
-        found.facts = found.facts | {change.status: t}
-    data, reported = take_report(ctx, plan, node, found, change, t)
+        found.facts = found.facts | {change.status: now}
+    data, reported = take_report(ctx, plan, node, found, change)
     goes_on = found.status != "planned" or "attempt" in found.facts
     loaded = change.bypass or change.backfill  # history sends nothing (R10)
     fails = (
@@ -67,37 +68,37 @@ def apply_status(ctx: Context, change: CommunicationUpdate, t: int) -> bool:
     )
     ends = change.status in FINAL and found.status not in FINAL
     if change.status == "unsubscribed":
-        _unsubscribe(ctx, found.channel, verb.topic, t)
+        _unsubscribe(ctx, found.channel, verb.topic)
     elif found.status not in FINAL:
         found.status = change.status
     if change.status in FINAL or (change.status in ARRIVED and goes_on):
         found.due, found.data = None, found.data if fails else {}
-    found.changed = t
+    found.changed = now
     if ctx.epoch.by_communication:
         ctx.status_facts = facts(plan, node, found) | {"status": change.status, "ended": ends}
     session = next((s for s in ctx.state.sessions if s.id == found.session), None)
     row = msgspec.structs.replace(found, status=change.status)
     name = ctx.next_output_id()
-    log_status(ctx, plan, node, row, session, t, data=data, name=name, reported=reported)
-    if fails and fail_over(ctx, plan, node, found, session, t):
+    log_status(ctx, plan, node, row, session, data=data, name=name, reported=reported)
+    if fails and fail_over(ctx, plan, node, found, session):
         return False
     if fails:
         found.data = {}
     if past is not None:
-        archive(ctx.state.sent_archive, past, t)
+        archive(ctx.state.sent_archive, past, now)
     return True
 
 
-def _unsubscribe(ctx: Context, channel: str, topic: str | None, t: int) -> None:
+def _unsubscribe(ctx: Context, channel: str, topic: str | None) -> None:
     """Withdraw consent for the communication's topic on its channel, or for the channel."""
     consent = {f"{channel}:{topic}" if topic else channel: False}
     ctx.state.consent.update(consent)
     name = ctx.next_output_id()
-    ctx.outputs.append(out.ProfileUpdate(id=name, user=ctx.user, at=t, consent=consent))
-    ctx.enqueue(ProfileChange(id=name, user=ctx.user, time=t, consent=consent))
+    ctx.outputs.append(out.ProfileUpdate(id=name, user=ctx.user, at=ctx.now, consent=consent))
+    ctx.enqueue(ProfileChange(id=name, user=ctx.user, time=ctx.now, consent=consent))
 
 
-def refresh_holds(ctx: Context, t: int) -> None:
+def refresh_holds(ctx: Context) -> None:
     """Let planned messages of paused flows and held sessions stay, and the others be judged (R14).
 
     What was due meanwhile is due now.
@@ -107,33 +108,38 @@ def refresh_holds(ctx: Context, t: int) -> None:
         if sent.due is not None:
             stays = sent.flow in ctx.epoch.paused or sent.session in halted
             if sent.on_hold and not stays:
-                sent.due = max(sent.due, t)
+                sent.due = max(sent.due, ctx.now)
             sent.on_hold = stays
 
 
-def skip_overdue(ctx: Context, meant: Callable[[Communication], bool], t: int) -> None:
+def skip_overdue(ctx: Context, meant: Callable[[Communication], bool]) -> None:
     """Skip planned messages that were due while they stayed: at a resume that skips (R26)."""
     for sent in ctx.state.communications:
-        late = sent.status == "planned" and sent.on_hold and sent.due is not None and sent.due < t
+        late = (
+            sent.status == "planned"
+            and sent.on_hold
+            and sent.due is not None
+            and sent.due < ctx.now
+        )
         if late and meant(sent):
             plan = ctx.catalog.plans[sent.flow, sent.version]
             node = plan.steps[sent.step]
             owner = next((s for s in ctx.state.sessions if s.id == sent.session), None)
-            discard(ctx, sent, owner, t, "skipped", "missed")
-            notify_triggers(ctx, plan, node, sent, t)
+            discard(ctx, sent, owner, "skipped", "missed")
+            notify_triggers(ctx, plan, node, sent)
 
 
-def cancel_planned(ctx: Context, session: Session, t: int) -> None:
+def cancel_planned(ctx: Context, session: Session) -> None:
     """Cancel what a session has planned, except steps that say ``keep`` (R14)."""
-    _cancel(ctx, lambda sent: sent.session == session.id, session, "session_ended", t)
+    _cancel(ctx, lambda sent: sent.session == session.id, session, "session_ended")
 
 
-def cancel_flow(ctx: Context, flow: int | None, reason: str, t: int) -> None:
+def cancel_flow(ctx: Context, flow: int | None, reason: str) -> None:
     """Cancel what all sessions of a flow have planned, also those that are over, at its stop."""
-    _cancel(ctx, lambda sent: sent.flow == flow, None, reason, t)
+    _cancel(ctx, lambda sent: sent.flow == flow, None, reason)
 
 
-def cancel_key(ctx: Context, flow: int | None, key: str | None, t: int) -> None:
+def cancel_key(ctx: Context, flow: int | None, key: str | None) -> None:
     """Cancel what sessions of a flow and a key have planned, also those that are over (P22).
 
     None means all flows, or all keys. What ``on_exit`` planned stays (R14).
@@ -145,24 +151,24 @@ def cancel_key(ctx: Context, flow: int | None, key: str | None, t: int) -> None:
         node = ctx.catalog.plans[sent.flow, sent.version].steps[sent.step]
         return not node.name.startswith(ON_EXIT)
 
-    _cancel(ctx, meant, None, "stopped", t)
+    _cancel(ctx, meant, None, "stopped")
 
 
-def cancel_all(ctx: Context, plan: Plan, session: Session, t: int) -> None:
+def cancel_all(ctx: Context, session: Session) -> None:
     """Cancel all planned and active messages of a flow to this user, by a step of it (C16).
 
     Also those of its other sessions and versions, and those that would be kept at an exit; in
     a campaign, those of all its flows.
     """
-    flows, state = _together(ctx, plan), ctx.state
+    flows, state = _together(ctx, session.plan), ctx.state
     for sent in list(state.communications):
         if sent.flow in flows and _open(sent):
             if sent.status == "planned":
                 forget(ctx, sent)
-            _call_off(ctx, sent, session, t)
+            _call_off(ctx, sent, session)
     for sent in archived(state.sent_archive):
         if sent.flow in flows and _open(sent):
-            _call_off(ctx, sent, session, t)
+            _call_off(ctx, sent, session)
             replace(state.sent_archive, sent)
 
 
@@ -177,20 +183,20 @@ def _open(sent: Communication) -> bool:
     return sent.due is not None or sent.status in UNDERWAY
 
 
-def _call_off(ctx: Context, sent: Communication, session: Session, t: int) -> None:
+def _call_off(ctx: Context, sent: Communication, session: Session) -> None:
     """Say that a message is canceled; of one that left the worker is asked to take it back."""
     plan = ctx.catalog.plans[sent.flow, sent.version]
     if sent.status != "planned":
         name = ctx.next_session_output_id(session)
         order = out.Cancel(
-            id=name, user=ctx.user, at=t, communication=sent.id, reason="canceled_by_step"
+            id=name, user=ctx.user, at=ctx.now, communication=sent.id, reason="canceled_by_step"
         )
         ctx.outputs.append(order)
-    sent.status, sent.due, sent.changed, sent.data = "canceled", None, t, {}
+    sent.status, sent.due, sent.changed, sent.data = "canceled", None, ctx.now, {}
     owner = next((s for s in ctx.state.sessions if s.id == sent.session), None)
     node = plan.steps[sent.step]
-    log_status(ctx, plan, node, sent, owner, t, reason="canceled_by_step")
-    notify_triggers(ctx, plan, node, sent, t)
+    log_status(ctx, plan, node, sent, owner, reason="canceled_by_step")
+    notify_triggers(ctx, plan, node, sent)
 
 
 def _cancel(
@@ -198,7 +204,6 @@ def _cancel(
     meant: Callable[[Communication], bool],
     session: Session | None,
     reason: str,
-    t: int,
 ) -> None:
     for sent in ctx.state.communications:
         if sent.due is None or not meant(sent):
@@ -209,5 +214,5 @@ def _cancel(
         if not node.verb.keep and sent.status != "planned":
             sent.due = None
         elif not node.verb.keep:
-            discard(ctx, sent, session, t, "canceled", reason)
-            notify_triggers(ctx, plan, node, sent, t)
+            discard(ctx, sent, session, "canceled", reason)
+            notify_triggers(ctx, plan, node, sent)

@@ -40,51 +40,51 @@ def is_backfill(signal: Signal) -> bool:
     return type(signal) is not Time and (signal.bypass or signal.backfill)
 
 
-def apply_signal(ctx: Context, raised: Raised, own: int, t: int) -> Data | None:
+def apply_signal(ctx: Context, raised: Raised, own: int) -> Data | None:
     """Update what is known (step 3); return the changed traits' values before, None if refused."""
     signal = raised.signal
     match signal:
         case Event():
             epoch = ctx.epoch
             if epoch.reads_visits:
-                note_visit(ctx, raised, t)
-            count_event(ctx, signal, own, t)
+                note_visit(ctx, raised)
+            count_event(ctx, signal, own)
             if epoch.audiences:
-                recompute(ctx, t, epoch.audiences_by_event.get(signal.name, epoch.state_audiences))
+                recompute(ctx, epoch.audiences_by_event.get(signal.name, epoch.state_audiences))
             return {}
         case ProfileChange():
-            changed = change_profile(ctx, signal, t)
-            recompute(ctx, t, ctx.epoch.audiences)
+            changed = change_profile(ctx, signal)
+            recompute(ctx, ctx.epoch.audiences)
             return changed
         case AudienceChange(audience=audience, entered=entered):
             if any(a.name == audience for a in ctx.epoch.audiences):
-                ctx.emit_rejection("computed_audience", t, detail=audience)
+                ctx.emit_rejection("computed_audience", detail=audience)
                 return None
             if entered and len(ctx.state.audiences) >= MOST_AUDIENCES:
-                ctx.emit_rejection("value_too_large", t, detail="audiences")
+                ctx.emit_rejection("value_too_large", detail="audiences")
                 return None
-            if not set_member(ctx, audience, entered, t):
+            if not set_member(ctx, audience, entered):
                 return None
-            recompute(ctx, t, ctx.epoch.audiences)
+            recompute(ctx, ctx.epoch.audiences)
             return {}
         case CommunicationUpdate():
-            return {} if apply_status(ctx, signal, t) else None
+            return {} if apply_status(ctx, signal) else None
         case Enter():
-            return _apply_enter(ctx, signal, t)
+            return _apply_enter(ctx, signal)
         case Command(what="stop" | "hold" | "resume" | "suppress"):
             if is_backfill(signal):
-                ctx.emit_rejection("loaded_order", t, signal.flow)
+                ctx.emit_rejection("loaded_order", signal.flow)
             else:
-                apply_command(ctx, signal, t, raised.source if raised.flow else None)
+                apply_command(ctx, signal, raised.source if raised.flow else None)
             return None
         case Inbound():
-            mark_replied(ctx, signal, t)
+            mark_replied(ctx, signal)
             return {}
         case CallResult():
             if is_backfill(signal):
-                ctx.emit_rejection("loaded_order", t, detail=signal.call)
+                ctx.emit_rejection("loaded_order", detail=signal.call)
             else:
-                apply_call_result(ctx, signal, t)
+                apply_call_result(ctx, signal)
             return None
         case Time() | Command() | Handover() | Forwarded():
             return None
@@ -92,12 +92,14 @@ def apply_signal(ctx: Context, raised: Raised, own: int, t: int) -> Data | None:
             assert_never(signal)
 
 
-def _apply_enter(ctx: Context, signal: Enter, t: int) -> Data | None:
+def _apply_enter(ctx: Context, signal: Enter) -> Data | None:
     """Create or update the profile and the participant that come with an entry (I9, R21)."""
     if signal.profile:
-        change = ProfileChange(id=ctx.next_output_id(), user=ctx.user, time=t, set=signal.profile)
-        changed: Data | None = change_profile(ctx, change, t)
-        recompute(ctx, t, ctx.epoch.audiences)
+        change = ProfileChange(
+            id=ctx.next_output_id(), user=ctx.user, time=ctx.now, set=signal.profile
+        )
+        changed: Data | None = change_profile(ctx, change)
+        recompute(ctx, ctx.epoch.audiences)
         if changed:
             ctx.enqueue(change, changed)
-    return receive(ctx, signal, t) if signal.participant or signal.operation is not None else {}
+    return receive(ctx, signal) if signal.participant or signal.operation is not None else {}

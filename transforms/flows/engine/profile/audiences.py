@@ -22,12 +22,12 @@ MOST_AUDIENCES: Final = 500
 LISTS_BOUND: Final = 16 * 1024
 
 
-def count_event(ctx: Context, event: Event, own: int, t: int) -> None:
+def count_event(ctx: Context, event: Event, own: int) -> None:
     """Feed the aggregates that read this event, at its own time."""
     counted = ctx.epoch.aggregates_by_event.get(event.name)
     if not counted:
         return
-    view = ctx.view_for(t)
+    view = ctx.view_for()
     for item in counted:
         if item.matcher.where is None or item.matcher.where(view):
             _add(ctx, item, own)
@@ -45,7 +45,7 @@ def _add(ctx: Context, item: KeptAggregate, own: int) -> None:
     add(series, own, value, item.horizon)
 
 
-def change_profile(ctx: Context, change: ProfileChange, t: int) -> Data | None:
+def change_profile(ctx: Context, change: ProfileChange) -> Data | None:
     """Set and unset traits, tags and consent; return the changed traits' values before.
 
     A profile over 64 KB is refused whole (section 9): then only consent is taken, which is
@@ -54,11 +54,11 @@ def change_profile(ctx: Context, change: ProfileChange, t: int) -> Data | None:
     state = ctx.state
     traits = state.traits
     if change.consent:
-        _take_consent(ctx, change.consent, t)
+        _take_consent(ctx, change.consent)
     if change.set or change.tag:
         more = encoded_size(change.set) + encoded_size(change.tag)
         if encoded_size(traits) + encoded_size(state.tags) + more > PROFILE_BOUND:
-            ctx.emit_rejection("value_too_large", t, detail="profile")
+            ctx.emit_rejection("value_too_large", detail="profile")
             return None
     changed: Data = {}
     before = list(traits)
@@ -72,7 +72,7 @@ def change_profile(ctx: Context, change: ProfileChange, t: int) -> Data | None:
         if name in traits:
             changed[name] = traits.pop(name)
     if change.set or changed:
-        state.trait_ages = trait_times.told(state.trait_ages, before, traits, change.set, t)
+        state.trait_ages = trait_times.told(state.trait_ages, before, traits, change.set, ctx.now)
     ctx.invalidate_view()
     if ctx.epoch.reads_tags:
         changed |= _changed_tags(state.tags, change)
@@ -92,10 +92,10 @@ def _changed_tags(tags: list[str], change: ProfileChange) -> Data:
     return {tag_key(n): n in tags for n in names if (n in tags) != (n in now)}
 
 
-def _take_consent(ctx: Context, change: dict[str, bool], t: int) -> None:
+def _take_consent(ctx: Context, change: dict[str, bool]) -> None:
     joined = ctx.state.consent | change
     if encoded_size(joined) > LISTS_BOUND:
-        ctx.emit_rejection("value_too_large", t, detail="consent")
+        ctx.emit_rejection("value_too_large", detail="consent")
     else:
         ctx.state.consent = joined
 
@@ -111,26 +111,26 @@ def change_tags(ctx: Context, tag: Iterable[str], untag: Iterable[str]) -> None:
             tags.remove(name)
 
 
-def set_member(ctx: Context, audience: str, entered: bool, t: int) -> bool:
+def set_member(ctx: Context, audience: str, entered: bool) -> bool:
     """Note a membership; tell whether that changed it."""
     members = ctx.state.audiences
     if entered == (audience in members):
         return False
     if entered:
-        members[audience] = t
+        members[audience] = ctx.now
     else:
         del members[audience]
     return True
 
 
-def recompute(ctx: Context, t: int, audiences: Iterable[ComputedAudience]) -> None:
+def recompute(ctx: Context, audiences: Iterable[ComputedAudience]) -> None:
     """Judge computed audiences anew, and raise what changed."""
-    ctx.view_for(t)
+    ctx.view_for()
     for audience in audiences:
-        _judge(ctx, audience, t)
+        _judge(ctx, audience)
 
 
-def _judge(ctx: Context, audience: ComputedAudience, t: int) -> None:
+def _judge(ctx: Context, audience: ComputedAudience) -> None:
     condition, name = audience.condition, audience.name
     inside = condition.test(ctx.view)
     if condition.timed:
@@ -139,29 +139,30 @@ def _judge(ctx: Context, audience: ComputedAudience, t: int) -> None:
             ctx.state.audience_checks.pop(name, None)
         else:
             ctx.state.audience_checks[name] = check
-    if set_member(ctx, name, inside, t):
-        emit_membership(ctx, name, inside, t)
+    if set_member(ctx, name, inside):
+        emit_membership(ctx, name, inside)
 
 
 def emit_membership(
     ctx: Context,
     audience: str,
     entered: bool,
-    t: int,
     flow: str | None = None,
     step: str | None = None,
 ) -> None:
     """Tell flows and the outside that the user entered or left an audience that the core owns."""
     name = ctx.next_output_id()
-    ctx.outputs.append(AudienceUpdate(name, ctx.user, t, audience, entered, flow, step))
-    ctx.enqueue(AudienceChange(id=name, user=ctx.user, time=t, audience=audience, entered=entered))
+    ctx.outputs.append(AudienceUpdate(name, ctx.user, ctx.now, audience, entered, flow, step))
+    ctx.enqueue(
+        AudienceChange(id=name, user=ctx.user, time=ctx.now, audience=audience, entered=entered)
+    )
 
 
-def forget_audiences(ctx: Context, t: int) -> None:
+def forget_audiences(ctx: Context) -> None:
     """Let the user leave the audiences that are no longer computed, and drop their checks."""
     known = {audience.name for audience in ctx.epoch.audiences}
-    for audience in ctx.catalog.at(t - 1).audiences:
-        if audience.name not in known and set_member(ctx, audience.name, False, t):
-            emit_membership(ctx, audience.name, False, t)
+    for audience in ctx.catalog.at(ctx.now - 1).audiences:
+        if audience.name not in known and set_member(ctx, audience.name, False):
+            emit_membership(ctx, audience.name, False)
     for name in [name for name in ctx.state.audience_checks if name not in known]:
         del ctx.state.audience_checks[name]

@@ -17,30 +17,29 @@ from transforms.flows.state.limits import LARGEST
 MOST_ENDED: Final = 200
 
 
-def count_goals(ctx: Context, event: Event, sessions: list[Session], t: int) -> None:
+def count_goals(ctx: Context, event: Event, sessions: list[Session]) -> None:
     """Hold an event against the goals of live and ended sessions."""
     for session in sessions:
-        plan = ctx.plan_of(session)
+        plan = session.plan
         aims = ctx.goals_of(plan)
         if event.name in aims.events:
             for target in aims.goals:
-                if _reached(ctx, plan, session, target, event, t):
-                    _convert(ctx, plan, session, target, t)
+                if _reached(ctx, session, target, event):
+                    _convert(ctx, session, target)
 
 
-def _reached(
-    ctx: Context, plan: Plan, session: Session, target: CompiledGoal, event: Event, t: int
-) -> bool:
+def _reached(ctx: Context, session: Session, target: CompiledGoal, event: Event) -> bool:
     goal = target.goal
     if event.name != target.matcher.event or goal.name in session.goals:
         return False
-    view = ctx.view_for(t, plan, session)
-    inside = t < after(goal.within, session.started, view.zone)
+    view = ctx.view_of(session)
+    inside = ctx.now < after(goal.within, session.started, view.zone)
     return inside and target.matcher.test(view)
 
 
-def _convert(ctx: Context, plan: Plan, session: Session, target: CompiledGoal, t: int) -> None:
-    value = target.value(ctx.view_for(t, plan, session)) if target.value is not None else None
+def _convert(ctx: Context, session: Session, target: CompiledGoal) -> None:
+    plan = session.plan
+    value = target.value(ctx.view_of(session)) if target.value is not None else None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= LARGEST:
         value = None
     session.goals = [*session.goals, target.goal.name]
@@ -48,7 +47,7 @@ def _convert(ctx: Context, plan: Plan, session: Session, target: CompiledGoal, t
         Conversion(
             id=ctx.next_session_output_id(session),
             user=ctx.user,
-            at=t,
+            at=ctx.now,
             flow=plan.id,
             version=plan.version,
             session=session.id,
@@ -63,7 +62,7 @@ def _convert(ctx: Context, plan: Plan, session: Session, target: CompiledGoal, t
         )
     )
     if plan.flow.exit_on_goal and session.ended is None:
-        end(ctx, plan, session, t, "goal", forced=True)
+        end(ctx, session, "goal", forced=True)
 
 
 def _name(plan: Plan, number: int) -> str:
@@ -74,17 +73,17 @@ def _name(plan: Plan, number: int) -> str:
     return next(name for name, known in plan.step_numbers.items() if known == number)
 
 
-def forget_ended(ctx: Context, t: int) -> None:
+def forget_ended(ctx: Context) -> None:
     """Drop the stubs of ended sessions whose goals are over."""
     ended = ctx.state.ended
     if ended:
-        ended = [session for session in ended if _waits_for_goals(ctx, session, t)]
+        ended = [session for session in ended if _waits_for_goals(ctx, session)]
         for session in ended[:-MOST_ENDED]:
-            ctx.emit_rejection("goals_forgotten", t, ctx.plan_of(session).flow.id)
+            ctx.emit_rejection("goals_forgotten", session.plan.flow.id)
         ctx.state.ended = ended[-MOST_ENDED:]
 
 
-def _waits_for_goals(ctx: Context, session: Session, t: int) -> bool:
-    aims = ctx.goals_of(ctx.plan_of(session))
+def _waits_for_goals(ctx: Context, session: Session) -> bool:
+    aims = ctx.goals_of(session.plan)
     open_goals = any(target.goal.name not in session.goals for target in aims.goals)
-    return open_goals and t < session.started + aims.window
+    return open_goals and ctx.now < session.started + aims.window

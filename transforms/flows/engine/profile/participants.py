@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from transforms.flows.catalog.compiled import CompiledStep, Plan
+from transforms.flows.catalog.compiled import Plan
 from transforms.flows.clock.zones import moment_of, utc
 from transforms.flows.definitions.space import Campaign
 from transforms.flows.engine.context import Context, Data
@@ -30,60 +30,59 @@ def field_key(field: str) -> str:
     return f"\0field {field}"
 
 
-def receive(ctx: Context, signal: Enter, t: int) -> Data | None:
+def receive(ctx: Context, signal: Enter) -> Data | None:
     """Take in the participant of an upload or an entry; return what changed, None if refused.
 
     An upload is itself what the campaign's flows hear; an entry into a flow tells the others.
     """
     if signal.operation == "upload":
         if signal.flow not in ctx.epoch.campaigns:
-            ctx.emit_rejection("unknown_campaign", t, detail=signal.flow)
+            ctx.emit_rejection("unknown_campaign", detail=signal.flow)
             return None
-        return change(ctx, signal.flow, signal.participant, t, ctx.next_output_id())
+        return change(ctx, signal.flow, signal.participant, ctx.next_output_id())
     if signal.operation is not None:
-        ctx.emit_rejection("unsupported", t, detail=signal.operation)
+        ctx.emit_rejection("unsupported", detail=signal.operation)
         return None
     view = ctx.epoch.by_id.get(signal.flow)
     campaign = view.plan.campaign if view is not None else None
     if view is not None and campaign is None:
-        ctx.emit_rejection("unknown_campaign", t, signal.flow)
+        ctx.emit_rejection("unknown_campaign", signal.flow)
     elif campaign is not None:
-        _change_and_tell(ctx, campaign, signal.participant, t, ctx.next_output_id(), signal.flow)
+        _change_and_tell(ctx, campaign, signal.participant, ctx.next_output_id(), signal.flow)
     return {}
 
 
-def ensure_participant(ctx: Context, plan: Plan, campaign: str, t: int) -> None:
+def ensure_participant(ctx: Context, plan: Plan, campaign: str) -> None:
     """Make whoever enters a flow of a campaign a participant of it (C3)."""
     if campaign not in ctx.state.participants:
-        _change_and_tell(ctx, campaign, {}, t, ctx.next_output_id(), plan.id)
+        _change_and_tell(ctx, campaign, {}, ctx.next_output_id(), plan.id)
 
 
 def update_fields(
     ctx: Context,
-    plan: Plan,
     session: Session,
-    node: CompiledStep,
     given: Data,
     unset: tuple[str, ...],
-    t: int,
 ) -> None:
     """Change the participant by a step; the campaign's other flows hear of it (C17, R11)."""
+    node = session.node
+    plan = session.plan
     if plan.campaign is None:
         return
     gone = dict.fromkeys(unset)
     name = ctx.next_session_output_id(session)
-    _change_and_tell(ctx, plan.campaign, gone | given, t, name, plan.id, node.name)
+    _change_and_tell(ctx, plan.campaign, gone | given, name, plan.id, node.name)
 
 
 def _change_and_tell(
-    ctx: Context, campaign: str, given: Data, t: int, name: str, flow: str, step: str | None = None
+    ctx: Context, campaign: str, given: Data, name: str, flow: str, step: str | None = None
 ) -> None:
-    changed = change(ctx, campaign, given, t, name, flow, step)
+    changed = change(ctx, campaign, given, name, flow, step)
     if changed:
         what = "created" if CREATED in changed else "updated"
         data = {key: value for key, value in given.items() if field_key(key) in changed}
         told = Enter(
-            id=name, user=ctx.user, time=t, flow=campaign, participant=data, operation=what
+            id=name, user=ctx.user, time=ctx.now, flow=campaign, participant=data, operation=what
         )
         ctx.enqueue(told, changed, flow=flow)
 
@@ -92,7 +91,6 @@ def change(
     ctx: Context,
     campaign: str,
     given: Data,
-    t: int,
     name: str,
     flow: str | None = None,
     step: str | None = None,
@@ -104,7 +102,7 @@ def change(
     """
     participants = ctx.state.participants
     declared = ctx.epoch.campaigns.get(campaign)
-    fitting = _fitting(ctx, declared, given, t, flow, step) if declared is not None else given
+    fitting = _fitting(ctx, declared, given, flow, step) if declared is not None else given
     found = participants.get(campaign)
     changed: Data = {}
     if found is None:
@@ -112,25 +110,27 @@ def change(
         if declared is not None and declared.statuses:
             fitting = {STATUS: declared.statuses[0]} | fitting
         if len(participants) >= MOST_PARTICIPANTS:
-            ctx.emit_rejection("too_many_participants", t, flow, campaign, step)
+            ctx.emit_rejection("too_many_participants", flow, campaign, step)
             return None
     before = {} if found is None else found.data
     joined = {key: value for key, value in (before | fitting).items() if value is not None}
     size = encoded_size(joined)
     if size > PARTICIPANT_BOUND or not fits(ctx.state, size - encoded_size(before)):
-        ctx.emit_rejection("value_too_large", t, flow, "participant", step)
+        ctx.emit_rejection("value_too_large", flow, "participant", step)
         return None
     for key in fitting:
         if _differ(before.get(key), joined.get(key)):
             changed[field_key(key)] = before.get(key)
     if changed:
-        participants[campaign] = Participant(joined, t if found is None else found.created, t)
+        participants[campaign] = Participant(
+            joined, ctx.now if found is None else found.created, ctx.now
+        )
         ctx.invalidate_view()
-        _say(ctx, campaign, joined, changed, t, name, flow if step else None, step)
+        _say(ctx, campaign, joined, changed, name, flow if step else None, step)
     return changed
 
 
-def replace_participant(ctx: Context, campaign: str, found: Participant, t: int) -> None:
+def replace_participant(ctx: Context, campaign: str, found: Participant) -> None:
     """Take over a participant that two keys had in part; it is told outside, and starts nothing."""
     known = ctx.state.participants.get(campaign)
     before = {} if known is None else known.data
@@ -140,7 +140,7 @@ def replace_participant(ctx: Context, campaign: str, found: Participant, t: int)
             changed[field_key(key)] = before.get(key)
     ctx.state.participants[campaign] = found
     if changed:
-        _say(ctx, campaign, found.data, changed, t, ctx.next_output_id(), None, None)
+        _say(ctx, campaign, found.data, changed, ctx.next_output_id(), None, None)
 
 
 def _differ(one: Any, other: Any) -> bool:
@@ -152,7 +152,6 @@ def _say(
     campaign: str,
     data: Data,
     changed: Data,
-    t: int,
     name: str,
     flow: str | None,
     step: str | None,
@@ -164,7 +163,7 @@ def _say(
         out.ParticipantUpdate(
             id=name,
             user=ctx.user,
-            at=t,
+            at=ctx.now,
             campaign=campaign,
             what="created" if CREATED in changed else "updated",
             status=status if isinstance(status, str) else None,
@@ -181,7 +180,6 @@ def _fitting(
     ctx: Context,
     declared: Campaign,
     given: Data,
-    t: int,
     flow: str | None,
     step: str | None,
 ) -> Data:
@@ -193,7 +191,7 @@ def _fitting(
         if reason is None:
             found[key] = value
         else:
-            ctx.emit_rejection(reason, t, flow, f"{declared.name}: {key}", step)
+            ctx.emit_rejection(reason, flow, f"{declared.name}: {key}", step)
     return found
 
 

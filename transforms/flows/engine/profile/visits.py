@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from transforms.flows.catalog.compiled import Plan
 from transforms.flows.clock.delays import Delay
 from transforms.flows.clock.elapsing import after
 from transforms.flows.definitions.verbs import WaitVisit
-from transforms.flows.engine.context import Context, node_of
+from transforms.flows.engine.context import Context
 from transforms.flows.engine.working import Session
 from transforms.flows.protocol.signals import Event, Raised
 from transforms.flows.state.stored import Presence
@@ -22,16 +21,17 @@ GAP: Final = 30 * 60_000
 """After an event at *e* the visit lasts during ``[e, e + 30m)`` (R2)."""
 
 
-def count_visit(ctx: Context, raised: Raised, t: int) -> None:
+def count_visit(ctx: Context, raised: Raised) -> None:
     """Count an event to the visit that it is in, or begin a new one; waits in it go on (J11)."""
+    now = ctx.now
     signal, seen = raised.signal, ctx.state.presence
     if raised.depth or not isinstance(signal, Event) or signal.bypass or signal.backfill:
         return
     if seen is None:
-        seen = ctx.state.presence = ctx.view.presence = Presence(0, t, t)
-    if not seen.count or t >= seen.last + GAP:
-        seen.count, seen.started, seen.events = seen.count + 1, t, 0
-    seen.last = t
+        seen = ctx.state.presence = ctx.view.presence = Presence(0, now, now)
+    if not seen.count or now >= seen.last + GAP:
+        seen.count, seen.started, seen.events = seen.count + 1, now, 0
+    seen.last = now
     seen.events += 1
     extend_visit_waits(ctx)
 
@@ -40,7 +40,7 @@ def extend_visit_waits(ctx: Context) -> None:
     """Let waits in the visit at hand last as long as it does now: after an event, or a merge (R8)."""
     end = visit_end(ctx)
     for session in ctx.state.sessions:
-        waits = isinstance(node_of(ctx.plan_of(session), session).verb, WaitVisit)
+        waits = isinstance(session.node.verb, WaitVisit)
         if waits and (session.halt is None or session.halt.target is None):
             session.due = _first(session, end)
 
@@ -51,12 +51,12 @@ def visit_end(ctx: Context) -> int:
     return seen.last + GAP if seen is not None else 0
 
 
-def begin_visit_wait(ctx: Context, plan: Plan, session: Session, delay: Delay, t: int) -> bool:
+def begin_visit_wait(ctx: Context, session: Session, delay: Delay) -> bool:
     """Begin to wait in the visit at hand; tell whether there is one."""
     end = visit_end(ctx)
-    if end <= t:
+    if end <= ctx.now:
         return False
-    session.visit_deadline = after(delay, t, ctx.zone_of(plan))
+    session.visit_deadline = after(delay, ctx.now, ctx.zone_of(session.plan))
     session.due = _first(session, end)
     return True
 
@@ -68,16 +68,16 @@ def lasted(session: Session, t: int) -> bool:
     return ends is not None and ends <= t
 
 
-def hold_visit_wait(ctx: Context, session: Session, t: int) -> int | None:
+def hold_visit_wait(ctx: Context, session: Session) -> int | None:
     """Take the rest of a wait's time out for a pause, in which the visit may still end (R26)."""
-    left = None if session.visit_deadline is None else session.visit_deadline - t
+    left = None if session.visit_deadline is None else session.visit_deadline - ctx.now
     session.visit_deadline, session.due = None, visit_end(ctx)
     return left
 
 
-def resume_visit_wait(ctx: Context, session: Session, left: int, t: int) -> None:
+def resume_visit_wait(ctx: Context, session: Session, left: int) -> None:
     """Go on with the rest of a wait's time after a pause."""
-    session.visit_deadline = t + left
+    session.visit_deadline = ctx.now + left
     session.due = _first(session, visit_end(ctx))
 
 

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from transforms.flows.definitions.verbs import WaitFor
-from transforms.flows.engine.context import Context, node_of
+from transforms.flows.engine.context import Context
 from transforms.flows.engine.steps.advance import exit_conditions, holds, recheck
 from transforms.flows.engine.working import Session
 
 
-def note_baseline(ctx: Context, t: int) -> None:
+def note_baseline(ctx: Context) -> None:
     """Note, for each live session, which conditions are true now, and when time changes them."""
     for session in ctx.sessions_in_order():
-        plan = ctx.plan_of(session)
+        plan = session.plan
         if plan.exit_conditions:
-            exit_conditions(ctx, plan, session, t, start=True)
-        node = node_of(plan, session)
+            exit_conditions(ctx, session, start=True)
+        node = session.node
         if isinstance(node.verb, WaitFor) and any(node.conditions):
             true = [
                 index
                 for index, condition in enumerate(node.conditions)
                 if condition is not None
                 and index not in session.matched_cases
-                and holds(ctx, plan, session, node, index, t)
+                and holds(ctx, session, index)
             ]
             session.baseline = true or None
-        recheck(ctx, plan, session, t)
+        recheck(ctx, session)
 
 
 def in_baseline(session: Session, index: int, true: bool) -> bool:

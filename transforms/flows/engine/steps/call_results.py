@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from transforms.flows.catalog.compiled import END, CompiledStep, Plan
+from transforms.flows.catalog.compiled import END
 from transforms.flows.definitions.verbs import CallApi, RunCode
-from transforms.flows.engine.context import Context, node_of
+from transforms.flows.engine.context import Context
 from transforms.flows.engine.steps.advance import end, exit_conditions
 from transforms.flows.engine.steps.calls import store_result
 from transforms.flows.engine.steps.waits import leave_wait, on_wait_due
@@ -25,23 +25,22 @@ LONGEST_ERROR: Final = 200
 DEEPEST: Final = 20
 
 
-def apply_call_result(ctx: Context, signal: CallResult, t: int) -> None:
+def apply_call_result(ctx: Context, signal: CallResult) -> None:
     """Let the session that waits for an answer go on with it."""
     session = _asker(ctx, signal.call)
     if session is None:
-        ctx.emit_rejection("unknown_call", t, detail=signal.call)
+        ctx.emit_rejection("unknown_call", detail=signal.call)
         return
     session.awaiting_call = 0
-    plan = ctx.plan_of(session)
-    node = node_of(plan, session)
+    node = session.node
     error = "" if signal.ok else (signal.error or "it failed")[:LONGEST_ERROR]
-    if not _plain(signal.result, 0) or not store_result(ctx, session, node, signal.result, error):
+    if not _plain(signal.result, 0) or not store_result(ctx, session, signal.result, error):
         error = TOO_LARGE
-        store_result(ctx, session, node, {}, error)
+        store_result(ctx, session, {}, error)
     if error:
-        fail_call(ctx, plan, session, node, error, t)
-    elif not _exits(ctx, plan, session, t):
-        leave_wait(ctx, plan, session, node.then, t)
+        fail_call(ctx, session, error)
+    elif not _exits(ctx, session):
+        leave_wait(ctx, session, node.then)
 
 
 def _asker(ctx: Context, call: str) -> Session | None:
@@ -65,41 +64,40 @@ def _plain(value: object, depth: int) -> bool:
             return True
 
 
-def on_due(ctx: Context, plan: Plan, session: Session, t: int) -> None:
+def on_due(ctx: Context, session: Session) -> None:
     """Go on from a wait whose time has come: that for an answer, too, has its own way."""
-    node = node_of(plan, session)
+    node = session.node
     if type(node.verb) is not CallApi and type(node.verb) is not RunCode:
-        on_wait_due(ctx, plan, session, t)
+        on_wait_due(ctx, session)
         return
     if session.halt is not None:
         session.halt.overdue = True
     session.awaiting_call = 0
-    store_result(ctx, session, node, {}, NO_ANSWER)
+    store_result(ctx, session, {}, NO_ANSWER)
     late = node.ports.get("timeout")
     if late is None:
-        fail_call(ctx, plan, session, node, NO_ANSWER, t)
-    elif not _exits(ctx, plan, session, t):
-        leave_wait(ctx, plan, session, late, t, reason="timeout")
+        fail_call(ctx, session, NO_ANSWER)
+    elif not _exits(ctx, session):
+        leave_wait(ctx, session, late, reason="timeout")
 
 
-def fail_call(
-    ctx: Context, plan: Plan, session: Session, node: CompiledStep, error: str, t: int
-) -> None:
+def fail_call(ctx: Context, session: Session, error: str) -> None:
     """Say what went wrong (R7), and take the way for it; without one the session ends.
 
     One that is halted only decides so, and ends at its resume (R26).
     """
+    node = session.node
     if not session.silent:
-        ctx.emit_rejection(FAILED, t, plan.id, error, node.name)
-    if _exits(ctx, plan, session, t):
+        ctx.emit_rejection(FAILED, session.plan.id, error, node.name)
+    if _exits(ctx, session):
         return
     target = node.ports.get("error")
     if target is None and session.halt is None:
-        end(ctx, plan, session, t, FAILED)
+        end(ctx, session, FAILED)
     else:
-        leave_wait(ctx, plan, session, END if target is None else target, t, reason=FAILED)
+        leave_wait(ctx, session, END if target is None else target, reason=FAILED)
 
 
-def _exits(ctx: Context, plan: Plan, session: Session, t: int) -> bool:
+def _exits(ctx: Context, session: Session) -> bool:
     """Hold what the answer says against the exit conditions: they come before the step."""
-    return bool(plan.exit_conditions) and exit_conditions(ctx, plan, session, t)
+    return bool(session.plan.exit_conditions) and exit_conditions(ctx, session)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from transforms.flows.catalog.compiled import CompiledStep, Plan
 from transforms.flows.clock.elapsing import after
 from transforms.flows.definitions.verbs import CallApi, RunCode
 from transforms.flows.engine.context import Context, Data
@@ -35,18 +34,18 @@ API_BOUND: Final = 3_600_000
 KILLED: Final = "the kill switch is on"
 
 
-def run_code(
-    ctx: Context, plan: Plan, session: Session, node: CompiledStep, verb: RunCode, t: int
-) -> None:
+def run_code(ctx: Context, session: Session, verb: RunCode) -> None:
     """Ask for a function's result; also in a silent session, since it has no effect (R19)."""
-    view = ctx.view_for(t, plan, session)
+    node = session.node
+    plan = session.plan
+    view = ctx.view_of(session)
     inputs = {name: value(view) for name, value in node.values[0]}
     name = ctx.next_session_output_id(session)
-    session.awaiting_call, session.due = session.count, t + CODE_BOUND
+    session.awaiting_call, session.due = session.count, ctx.now + CODE_BOUND
     call = out.Call(
         id=name,
         user=ctx.user,
-        at=t,
+        at=ctx.now,
         flow=plan.id,
         version=plan.version,
         session=session.id,
@@ -61,37 +60,38 @@ def run_code(
         ctx.enqueue(ctx.answer(call, verb.source), applied=False)
 
 
-def call_api(
-    ctx: Context, plan: Plan, session: Session, node: CompiledStep, verb: CallApi, t: int
-) -> bool:
+def call_api(ctx: Context, session: Session, verb: CallApi) -> bool:
     """Ask for a request, and wait; tell whether the session does: not where the switch is on.
 
     A silent session asks for nothing, and waits as long (R19).
     """
-    silent = withheld(ctx, plan, session, node, t)
+    node = session.node
+    plan = session.plan
+    now = ctx.now
+    silent = withheld(ctx, session)
     if not silent and ctx.epoch.kill_switches and ctx.epoch.killed(plan.number, None):
-        store_result(ctx, session, node, {}, KILLED)
+        store_result(ctx, session, {}, KILLED)
         return False
-    due = after(verb.timeout, t, ctx.zone_of(plan)) if verb.timeout else t + API_BOUND
+    due = after(verb.timeout, now, ctx.zone_of(plan)) if verb.timeout else now + API_BOUND
     session.due = due
     if silent:
         return True
     template = plan.templates.get(verb.template) if verb.template else None
-    data = values_of(node.values[0], ctx.view_for(t, plan, session))
+    data = values_of(node.values[0], ctx.view_of(session))
     name = ctx.next_session_output_id(session)
     session.awaiting_call = session.count
     ctx.outputs.append(
         out.Call(
             id=name,
             user=ctx.user,
-            at=t,
+            at=now,
             flow=plan.id,
             version=plan.version,
             session=session.id,
             step=node.name,
             kind="api",
             target=verb.url,
-            inputs=with_template(ctx, plan, session, template, data),
+            inputs=with_template(ctx, session, template, data),
             method=verb.method,
             connection=verb.connection,
             headers=dict(verb.headers),
@@ -104,10 +104,9 @@ def call_api(
     return True
 
 
-def store_result(
-    ctx: Context, session: Session, node: CompiledStep, result: Data, error: str
-) -> bool:
+def store_result(ctx: Context, session: Session, result: Data, error: str) -> bool:
     """Put an answer into the variable that has the step's name; tell whether it fits (section 9)."""
+    node = session.node
     found = result | {"error": error} if error else result
     joined = session.variables | {node.name: found}
     size = encoded_size(joined)

@@ -6,7 +6,6 @@ in the middle of its own steps. A silent session does neither (R19).
 
 from __future__ import annotations
 
-from transforms.flows.catalog.compiled import CompiledStep, Plan
 from transforms.flows.definitions.verbs import Enroll, Leave
 from transforms.flows.engine.context import Context
 from transforms.flows.engine.messages.template_data import values_of
@@ -15,25 +14,22 @@ from transforms.flows.engine.working import Session
 from transforms.flows.protocol.signals import Command, Enter
 
 
-def enroll(
-    ctx: Context, plan: Plan, session: Session, node: CompiledStep, verb: Enroll, t: int
-) -> None:
+def enroll(ctx: Context, session: Session, verb: Enroll) -> None:
     """Raise the entry into another flow, with data."""
-    if withheld(ctx, plan, session, node, t):
+    node = session.node
+    if withheld(ctx, session):
         return
-    data = values_of(node.values[0], ctx.view_for(t, plan, session))
+    data = values_of(node.values[0], ctx.view_of(session))
     name = ctx.next_session_output_id(session)
-    entry = Enter(id=name, user=ctx.user, time=t, flow=verb.flow, data=data)
-    ctx.enqueue(entry, applied=False, flow=plan.id)
+    entry = Enter(id=name, user=ctx.user, time=ctx.now, flow=verb.flow, data=data)
+    ctx.enqueue(entry, applied=False, flow=session.plan.id)
 
 
-def leave_flows(
-    ctx: Context, plan: Plan, session: Session, node: CompiledStep, verb: Leave, t: int
-) -> None:
+def leave_flows(ctx: Context, session: Session, verb: Leave) -> None:
     """Raise the end of the user's other sessions of flows."""
-    if withheld(ctx, plan, session, node, t):
+    if withheld(ctx, session):
         return
     for flow in verb.flows:
         name = ctx.next_session_output_id(session)
-        order = Command(id=name, user=ctx.user, time=t, what="stop", flow=flow)
-        ctx.enqueue(order, applied=False, flow=plan.id)
+        order = Command(id=name, user=ctx.user, time=ctx.now, what="stop", flow=flow)
+        ctx.enqueue(order, applied=False, flow=session.plan.id)
