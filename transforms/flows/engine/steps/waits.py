@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from transforms.flows.catalog.compiled import CompiledStep, Plan
 from transforms.flows.clock.elapsing import after
-from transforms.flows.definitions.verbs import (
+from transforms.flows.definitions.steps.waits import (
     CaseAudience,
     CaseCall,
     CaseEvent,
