@@ -13,7 +13,7 @@ from pipelines.replay.recount import recount
 from schemas import METRICS, OUTPUTS
 from transforms.flows.catalog.compiled import CompiledStep, Plan
 from transforms.flows.catalog.epochs import Catalog
-from transforms.flows.definitions.verbs import Send
+from transforms.flows.definitions.steps.sends import Send
 from transforms.sinks.part_files import Part, Written, finish, prune, write_whole
 
 ACCOUNT = "replay.json"

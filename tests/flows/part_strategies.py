@@ -22,6 +22,11 @@ from transforms.flows.definitions.space import (
     Space,
     Topic,
 )
+from transforms.flows.definitions.steps.calls import CallApi, CallWebhook, ExportFields
+from transforms.flows.definitions.steps.flows import Enroll, Leave
+from transforms.flows.definitions.steps.sends import CancelAll, Promote
+from transforms.flows.definitions.steps.updates import ChangeAudience, EmitEvent, Update
+from transforms.flows.definitions.steps.waits import Wait, WaitWindow
 from transforms.flows.definitions.triggers import (
     Limit,
     OnAudience,
@@ -41,21 +46,7 @@ from transforms.flows.definitions.triggers import (
     OnTag,
     Reenter,
 )
-from transforms.flows.definitions.verbs import (
-    CallApi,
-    CallWebhook,
-    CancelAll,
-    ChangeAudience,
-    EmitEvent,
-    Enroll,
-    EventMatch,
-    ExportFields,
-    Leave,
-    Promote,
-    Update,
-    Wait,
-    WaitWindow,
-)
+from transforms.flows.definitions.values import EventMatch
 from transforms.flows.expressions.syntax.parse import parse
 from transforms.flows.templates.message_template import load_template
 

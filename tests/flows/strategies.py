@@ -45,6 +45,30 @@ from transforms.flows.catalog.compiled import keyword
 from transforms.flows.clock.delays import Delay, longest
 from transforms.flows.clock.zones import DAY
 from transforms.flows.definitions.flow import Flow, Goal, Schedule
+from transforms.flows.definitions.steps.branches import (
+    Branch,
+    If,
+    IfCase,
+    Keywords,
+    MatchMessage,
+    Split,
+    Winning,
+)
+from transforms.flows.definitions.steps.calls import CallApi, RunCode
+from transforms.flows.definitions.steps.flows import End
+from transforms.flows.definitions.steps.kinds import Step, Verb
+from transforms.flows.definitions.steps.sends import Send
+from transforms.flows.definitions.steps.waits import (
+    CaseAudience,
+    CaseCall,
+    CaseEvent,
+    CaseInbound,
+    CaseStatus,
+    CaseWhen,
+    WaitFor,
+    WaitUntil,
+    WaitVisit,
+)
 from transforms.flows.definitions.triggers import (
     OnCall,
     OnEvent,
@@ -52,30 +76,6 @@ from transforms.flows.definitions.triggers import (
     OnIncoming,
     Reenter,
     Trigger,
-)
-from transforms.flows.definitions.verbs import (
-    Branch,
-    CallApi,
-    CaseAudience,
-    CaseCall,
-    CaseEvent,
-    CaseInbound,
-    CaseStatus,
-    CaseWhen,
-    End,
-    If,
-    IfCase,
-    Keywords,
-    MatchMessage,
-    RunCode,
-    Send,
-    Split,
-    Step,
-    Verb,
-    WaitFor,
-    WaitUntil,
-    WaitVisit,
-    Winning,
 )
 from transforms.flows.expressions.syntax.parse import parse
 

@@ -6,7 +6,7 @@ import pytest
 
 from transforms.flows.definitions.channels import KINDS, agent_of, tracking_of
 from transforms.flows.definitions.space import Channel
-from transforms.flows.definitions.verbs import Send
+from transforms.flows.definitions.steps.sends import Send
 from transforms.flows.reading.space import load_space
 
 TWELVE = "email sms mms push in_app voice whatsapp telegram viber messenger line web".split()

@@ -14,7 +14,8 @@ from tests.flows.strategies import SPACE, TEMPLATES, flows
 from transforms.authoring.format import canonical, format_flow
 from transforms.authoring.format_yaml import text_of
 from transforms.flows.definitions.flow import Flow
-from transforms.flows.definitions.verbs import End, Step
+from transforms.flows.definitions.steps.flows import End
+from transforms.flows.definitions.steps.kinds import Step
 from transforms.flows.diagnostics import headline
 from transforms.flows.reading.flow import load_flow
 from transforms.flows.reading.project import load_project

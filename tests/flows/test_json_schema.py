@@ -15,8 +15,9 @@ from tests.flows.strategies import flows
 from transforms.authoring.format import canonical
 from transforms.authoring.json_schema import SCHEMAS, flow_schema, space_schema
 from transforms.flows.definitions.flow import ExitRule
+from transforms.flows.definitions.steps.kinds import Verb
+from transforms.flows.definitions.steps.waits import Case
 from transforms.flows.definitions.triggers import Trigger
-from transforms.flows.definitions.verbs import Case, Verb
 from transforms.flows.reading.steps import VERBS
 from transforms.flows.reading.triggers import TRIGGERS
 

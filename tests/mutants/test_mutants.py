@@ -96,7 +96,7 @@ def test_what_was_never_sent_is_a_difference() -> None:
     """A scenario about a message that the mutant does not make fails by its transcript."""
     title = "send: a final status stays, a later one is only noted as its row"
     proof = f"tests/scenarios/steps/send.scenarios.txt::{title}"
-    ran = mutants.run(made("plan_send(ctx, plan, session, node, t)\n", "None\n", proof=proof), ())
+    ran = mutants.run(made("plan_send(ctx, session)\n", "None\n", proof=proof), ())
 
     assert ran.verdict == KILLED
     assert "+  no such message was made" in ran.played.differs[proof]

@@ -23,6 +23,26 @@ from transforms.flows.definitions.flow import (
     Goal,
 )
 from transforms.flows.definitions.step_order import written
+from transforms.flows.definitions.steps.branches import If, MatchMessage, Split, Winning
+from transforms.flows.definitions.steps.calls import CallApi, CallWebhook, ExportFields, RunCode
+from transforms.flows.definitions.steps.flows import End, Enroll, Leave
+from transforms.flows.definitions.steps.kinds import Step, Verb
+from transforms.flows.definitions.steps.sends import CancelAll, Promote, Send
+from transforms.flows.definitions.steps.updates import ChangeAudience, EmitEvent, Update
+from transforms.flows.definitions.steps.waits import (
+    Case,
+    CaseAudience,
+    CaseCall,
+    CaseEvent,
+    CaseInbound,
+    CaseStatus,
+    CaseWhen,
+    Wait,
+    WaitFor,
+    WaitUntil,
+    WaitVisit,
+    WaitWindow,
+)
 from transforms.flows.definitions.triggers import (
     OnAudience,
     OnCall,
@@ -42,41 +62,7 @@ from transforms.flows.definitions.triggers import (
     Reenter,
     Trigger,
 )
-from transforms.flows.definitions.verbs import (
-    CallApi,
-    CallWebhook,
-    CancelAll,
-    Case,
-    CaseAudience,
-    CaseCall,
-    CaseEvent,
-    CaseInbound,
-    CaseStatus,
-    CaseWhen,
-    ChangeAudience,
-    EmitEvent,
-    End,
-    Enroll,
-    EventMatch,
-    ExportFields,
-    If,
-    Leave,
-    MatchMessage,
-    Named,
-    Promote,
-    RunCode,
-    Send,
-    Split,
-    Step,
-    Update,
-    Verb,
-    Wait,
-    WaitFor,
-    WaitUntil,
-    WaitVisit,
-    WaitWindow,
-    Winning,
-)
+from transforms.flows.definitions.values import EventMatch, Named
 from transforms.flows.expressions.syntax.ast import Expr
 
 Fields = dict[str, Tree]

@@ -18,7 +18,6 @@ from transforms.authoring.json_schema_parts import PARTS, Schema, closed, map_of
 from transforms.flows.clock.delays import Delay
 from transforms.flows.clock.schedules import Moment
 from transforms.flows.clock.windows import Window
-from transforms.flows.definitions import verbs
 from transforms.flows.definitions.channels import KINDS
 from transforms.flows.definitions.flow import ExitAudience, ExitRule, Flow, Goal, Schedule
 from transforms.flows.definitions.space import (
@@ -36,6 +35,25 @@ from transforms.flows.definitions.space import (
     Space,
     Topic,
 )
+from transforms.flows.definitions.steps import branches, calls, flows, sends, updates, waits
+from transforms.flows.definitions.steps.branches import If, IfCase, Keywords, MatchMessage, Split
+from transforms.flows.definitions.steps.calls import CallApi, CallWebhook, ExportFields, RunCode
+from transforms.flows.definitions.steps.flows import End, Enroll, Leave
+from transforms.flows.definitions.steps.kinds import Step, Verb
+from transforms.flows.definitions.steps.sends import Promote, Send
+from transforms.flows.definitions.steps.updates import EmitEvent, Update
+from transforms.flows.definitions.steps.waits import (
+    CaseAudience,
+    CaseCall,
+    CaseEvent,
+    CaseInbound,
+    CaseStatus,
+    CaseWhen,
+    Wait,
+    WaitFor,
+    WaitUntil,
+    WaitWindow,
+)
 from transforms.flows.definitions.triggers import (
     Limit,
     OnCall,
@@ -52,39 +70,7 @@ from transforms.flows.definitions.triggers import (
     Reenter,
     Trigger,
 )
-from transforms.flows.definitions.verbs import (
-    CallApi,
-    CallWebhook,
-    CaseAudience,
-    CaseCall,
-    CaseEvent,
-    CaseInbound,
-    CaseStatus,
-    CaseWhen,
-    EmitEvent,
-    End,
-    Enroll,
-    EventMatch,
-    ExportFields,
-    If,
-    IfCase,
-    Keywords,
-    Leave,
-    MatchMessage,
-    Named,
-    Promote,
-    RunCode,
-    Send,
-    Split,
-    Step,
-    Update,
-    Value,
-    Verb,
-    Wait,
-    WaitFor,
-    WaitUntil,
-    WaitWindow,
-)
+from transforms.flows.definitions.values import EventMatch, Named, Value
 from transforms.flows.expressions.syntax.ast import Expr
 from transforms.flows.reading.channels import TRACKED
 from transforms.flows.reading.steps import SEND_BRANCHES
@@ -333,29 +319,29 @@ def _cases() -> Iterable[Schema]:
 def _steps() -> Iterable[Schema]:
     for verb in get_args(Verb):
         match verb:
-            case verbs.WaitFor:
+            case waits.WaitFor:
                 yield _wait_for()
-            case verbs.Split:
+            case branches.Split:
                 yield _split()
-            case verbs.ChangeAudience:
+            case updates.ChangeAudience:
                 for key in ("add_to", "remove_from"):
                     keys = {key: ref("text"), "then": ref("step_name")}
                     yield {**_described(verb), **closed(keys, (key,))}
-            case verbs.WaitVisit:
+            case waits.WaitVisit:
                 keys = {"wait": ref("in_visit"), "gone": ref("step_name")}
                 keys["then"] = ref("step_name")
                 yield {**_described(verb), **closed(keys, ("wait",))}
-            case verbs.CancelAll:
+            case sends.CancelAll:
                 keys = {"cancel": {"const": "all"}, "then": ref("step_name")}
                 yield {**_described(verb), **closed(keys, ("cancel",))}
-            case verbs.Send:
+            case sends.Send:
                 reasons = dict.fromkeys((*SEND_BRANCHES, "then"), ref("step_name"))
                 changed = {"agents": AGENTS, "track": TRACK}
                 yield _object(verb, left_out=("branches",), changed=changed, also=reasons)
-            case verbs.CallApi:
+            case calls.CallApi:
                 keys = {"timeout": _timeout(), "then": ref("step_name")}
                 yield _object(verb, left_out=("timeout", "timeout_then"), also=keys)
-            case verbs.If | verbs.End | verbs.MatchMessage:
+            case branches.If | flows.End | branches.MatchMessage:
                 yield _object(verb)
             case _:
                 yield _plain_step(verb)

@@ -17,7 +17,7 @@ import msgspec
 
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.definitions.flow import Flow
-from transforms.flows.definitions.verbs import RunCode
+from transforms.flows.definitions.steps.calls import RunCode
 from transforms.flows.diagnostics import Refusal
 from transforms.flows.protocol.outputs import Call
 from transforms.flows.protocol.signals import CallResult

@@ -33,6 +33,25 @@ from transforms.flows.clock.delays import longest, longest_period
 from transforms.flows.clock.schedules import Moment
 from transforms.flows.definitions.flow import ExitAudience, ExitEvent, ExitWhen, Flow, Goal
 from transforms.flows.definitions.space import Template
+from transforms.flows.definitions.steps.branches import If, MatchMessage, Split
+from transforms.flows.definitions.steps.calls import CallApi, CallWebhook, ExportFields, RunCode
+from transforms.flows.definitions.steps.flows import End, Enroll, Leave
+from transforms.flows.definitions.steps.kinds import Step
+from transforms.flows.definitions.steps.sends import CancelAll, Promote, Send
+from transforms.flows.definitions.steps.updates import ChangeAudience, EmitEvent, Update
+from transforms.flows.definitions.steps.waits import (
+    Case,
+    CaseCall,
+    CaseEvent,
+    CaseInbound,
+    CaseStatus,
+    CaseWhen,
+    Wait,
+    WaitFor,
+    WaitUntil,
+    WaitVisit,
+    WaitWindow,
+)
 from transforms.flows.definitions.triggers import (
     OnAudience,
     OnCall,
@@ -51,38 +70,7 @@ from transforms.flows.definitions.triggers import (
     OnTag,
     Trigger,
 )
-from transforms.flows.definitions.verbs import (
-    CallApi,
-    CallWebhook,
-    CancelAll,
-    Case,
-    CaseCall,
-    CaseEvent,
-    CaseInbound,
-    CaseStatus,
-    CaseWhen,
-    ChangeAudience,
-    EmitEvent,
-    End,
-    Enroll,
-    EventMatch,
-    ExportFields,
-    If,
-    Leave,
-    MatchMessage,
-    Named,
-    Promote,
-    RunCode,
-    Send,
-    Split,
-    Step,
-    Update,
-    Wait,
-    WaitFor,
-    WaitUntil,
-    WaitVisit,
-    WaitWindow,
-)
+from transforms.flows.definitions.values import EventMatch, Named
 from transforms.flows.expressions.evaluation.compile import compile_condition, compile_value
 from transforms.flows.expressions.syntax.ast import Expr
 from transforms.flows.expressions.syntax.parse import parse

@@ -12,8 +12,8 @@ from typing import Any, Final, final
 
 from transforms.flows.definitions.flow import Flow, Goal
 from transforms.flows.definitions.space import Template
+from transforms.flows.definitions.steps.kinds import Verb
 from transforms.flows.definitions.triggers import Reenter, Trigger
-from transforms.flows.definitions.verbs import Verb
 from transforms.flows.expressions.evaluation.condition import Condition
 from transforms.flows.expressions.reads import Aggregate, Reads
 from transforms.flows.expressions.view import View

@@ -39,6 +39,7 @@ from transforms.flows.catalog.reads import visits_in
 from transforms.flows.clock.delays import longest_period
 from transforms.flows.definitions.flow import Flow, Schedule
 from transforms.flows.definitions.space import Space, Template
+from transforms.flows.definitions.steps.branches import Split
 from transforms.flows.definitions.triggers import (
     OnCall,
     OnCommunication,
@@ -50,7 +51,6 @@ from transforms.flows.definitions.triggers import (
     OnSchedule,
     OnTag,
 )
-from transforms.flows.definitions.verbs import Split
 from transforms.flows.diagnostics import Problem
 from transforms.flows.engine.entry.groups import groups_of
 from transforms.flows.engine.entry.launches import joining

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from transforms.flows.catalog.compiled import InboundMatcher, keyword
+from transforms.flows.definitions.steps.branches import MatchMessage
+from transforms.flows.definitions.steps.waits import Case, CaseCall, CaseInbound
 from transforms.flows.definitions.triggers import OnCall, OnInbound, OnIncoming
-from transforms.flows.definitions.verbs import Case, CaseCall, CaseInbound, MatchMessage
 from transforms.flows.expressions.evaluation.compile import compile_condition
 
 

@@ -7,14 +7,8 @@ from typing import Any
 
 from transforms.flows.definitions.flow import Flow
 from transforms.flows.definitions.space import Template
-from transforms.flows.definitions.verbs import (
-    CaseStatus,
-    CaseWhen,
-    Promote,
-    Send,
-    WaitFor,
-    WaitVisit,
-)
+from transforms.flows.definitions.steps.sends import Promote, Send
+from transforms.flows.definitions.steps.waits import CaseStatus, CaseWhen, WaitFor, WaitVisit
 from transforms.flows.expressions.reads import Reads, reads
 from transforms.flows.expressions.syntax.ast import Expr
 

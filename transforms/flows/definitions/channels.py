@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from transforms.flows.definitions.space import Channel, Space
-from transforms.flows.definitions.verbs import Send
+from transforms.flows.definitions.steps.sends import Send
 
 _BOTH: Final = ("opens", "clicks")
 

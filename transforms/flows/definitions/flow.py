@@ -8,15 +8,12 @@ from __future__ import annotations
 from typing import Literal
 
 from transforms.flows.clock.delays import Delay
+from transforms.flows.definitions.steps.kinds import Step
 from transforms.flows.definitions.triggers import (
     Reenter,
     Trigger,
 )
-from transforms.flows.definitions.verbs import (
-    EventMatch,
-    Step,
-    Value,
-)
+from transforms.flows.definitions.values import EventMatch, Value
 from transforms.flows.expressions.syntax.ast import Expr
 
 # --- exit and goals ------------------------------------------------------------

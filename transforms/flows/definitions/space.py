@@ -6,7 +6,7 @@ from typing import Literal
 
 from transforms.flows.clock.windows import Window
 from transforms.flows.definitions.triggers import Limit
-from transforms.flows.definitions.verbs import Value
+from transforms.flows.definitions.values import Value
 from transforms.flows.expressions.syntax.ast import Expr
 
 

@@ -6,21 +6,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-from transforms.flows.definitions.verbs import (
-    CallApi,
+from transforms.flows.definitions.steps.branches import If, IfCase, Keywords, MatchMessage, Split
+from transforms.flows.definitions.steps.calls import CallApi, RunCode
+from transforms.flows.definitions.steps.flows import End
+from transforms.flows.definitions.steps.kinds import Step, Verb
+from transforms.flows.definitions.steps.sends import Send
+from transforms.flows.definitions.steps.waits import (
     CaseCall,
     CaseEvent,
     CaseInbound,
-    End,
-    If,
-    IfCase,
-    Keywords,
-    MatchMessage,
-    RunCode,
-    Send,
-    Split,
-    Step,
-    Verb,
     WaitFor,
     WaitUntil,
     WaitVisit,

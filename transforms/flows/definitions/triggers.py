@@ -6,7 +6,7 @@ from typing import Literal
 
 from transforms.flows.clock.delays import Delay, Period
 from transforms.flows.clock.schedules import Moment
-from transforms.flows.definitions.verbs import EventMatch, Value
+from transforms.flows.definitions.values import EventMatch, Value
 from transforms.flows.expressions.syntax.ast import Expr
 
 

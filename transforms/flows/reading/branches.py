@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from typing import TypeVar
 
-from transforms.flows.definitions.verbs import Branch, If, IfCase, Split, Verb, Winning
+from transforms.flows.definitions.steps.branches import Branch, If, IfCase, Split, Winning
+from transforms.flows.definitions.steps.kinds import Verb
 from transforms.flows.diagnostics import suggest
 from transforms.flows.reading.fields import Fields, fields
 from transforms.flows.reading.nodes import Mapping, Node, Scalar, Sequence, describe

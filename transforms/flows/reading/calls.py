@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 
-from transforms.flows.definitions.verbs import CallApi, CallWebhook, Verb
+from transforms.flows.definitions.steps.calls import CallApi, CallWebhook
+from transforms.flows.definitions.steps.kinds import Verb
 from transforms.flows.reading.fields import Fields
 from transforms.flows.reading.nodes import Mapping, Node, Scalar, describe
 from transforms.flows.reading.values import NAME, Reading

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from transforms.flows.definitions.verbs import RunCode, Verb
+from transforms.flows.definitions.steps.calls import RunCode
+from transforms.flows.definitions.steps.kinds import Verb
 from transforms.flows.diagnostics import Refusal, quoted, suggest
 from transforms.flows.reading.fields import Fields
 from transforms.flows.reading.nodes import Mapping, Node, Scalar

@@ -12,7 +12,8 @@ import msgspec
 
 from transforms.flows.definitions.flow import Flow
 from transforms.flows.definitions.space import Space, Template
-from transforms.flows.definitions.verbs import CallApi, CallWebhook, Send
+from transforms.flows.definitions.steps.calls import CallApi, CallWebhook
+from transforms.flows.definitions.steps.sends import Send
 from transforms.flows.diagnostics import Judge, Problem
 from transforms.flows.reading.checks.keyword_owners import owned_twice
 from transforms.flows.reading.flow import load_flow

@@ -8,20 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from transforms.flows.definitions.step_order import ReadStep
-from transforms.flows.definitions.verbs import (
-    CancelAll,
-    ChangeAudience,
-    EmitEvent,
-    End,
-    Enroll,
-    ExportFields,
-    Leave,
-    Named,
-    Promote,
-    Send,
-    Update,
-    Verb,
-)
+from transforms.flows.definitions.steps.calls import ExportFields
+from transforms.flows.definitions.steps.flows import End, Enroll, Leave
+from transforms.flows.definitions.steps.kinds import Verb
+from transforms.flows.definitions.steps.sends import CancelAll, Promote, Send
+from transforms.flows.definitions.steps.updates import ChangeAudience, EmitEvent, Update
+from transforms.flows.definitions.values import Named
 from transforms.flows.diagnostics import quoted, suggest
 from transforms.flows.reading import channels, waits
 from transforms.flows.reading.branches import read_if, read_split

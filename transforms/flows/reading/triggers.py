@@ -20,7 +20,7 @@ from transforms.flows.definitions.triggers import (
     Reenter,
     Trigger,
 )
-from transforms.flows.definitions.verbs import EventMatch
+from transforms.flows.definitions.values import EventMatch
 from transforms.flows.diagnostics import quoted, suggest
 from transforms.flows.reading.campaigns import on_participant
 from transforms.flows.reading.fields import Fields, fields

@@ -8,13 +8,13 @@ import msgspec
 
 from transforms.flows.clock.delays import Delay
 from transforms.flows.definitions.step_order import RESTARTING
-from transforms.flows.definitions.verbs import (
+from transforms.flows.definitions.steps.kinds import Verb
+from transforms.flows.definitions.steps.waits import (
     Case,
     CaseAudience,
     CaseEvent,
     CaseStatus,
     CaseWhen,
-    Verb,
     Wait,
     WaitFor,
     WaitUntil,

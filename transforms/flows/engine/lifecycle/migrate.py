@@ -16,12 +16,12 @@ from transforms.flows.clock.delays import Delay
 from transforms.flows.clock.elapsing import after
 from transforms.flows.clock.schedules import resolve
 from transforms.flows.clock.windows import opening
-from transforms.flows.definitions.verbs import (
-    CallApi,
+from transforms.flows.definitions.steps.branches import Split
+from transforms.flows.definitions.steps.calls import CallApi
+from transforms.flows.definitions.steps.kinds import Verb
+from transforms.flows.definitions.steps.sends import Promote
+from transforms.flows.definitions.steps.waits import (
     Case,
-    Promote,
-    Split,
-    Verb,
     Wait,
     WaitFor,
     WaitUntil,

@@ -5,7 +5,8 @@ No step of theirs runs, but they decide: what ends a wait is noted, and done at 
 
 from __future__ import annotations
 
-from transforms.flows.definitions.verbs import CallApi, Wait, WaitFor, WaitVisit
+from transforms.flows.definitions.steps.calls import CallApi
+from transforms.flows.definitions.steps.waits import Wait, WaitFor, WaitVisit
 from transforms.flows.engine.context import Context
 from transforms.flows.engine.lifecycle.migrate import (
     migrate_session,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from transforms.flows.catalog.compiled import CompiledStep, Plan
-from transforms.flows.definitions.verbs import Send, Split
+from transforms.flows.definitions.steps.branches import Split
+from transforms.flows.definitions.steps.sends import Send
 from transforms.flows.engine.context import Context, Data
 from transforms.flows.engine.working import Session
 from transforms.flows.protocol.outputs import Communication as CommunicationRow

@@ -6,7 +6,7 @@ from typing import Final
 
 from transforms.flows.catalog.compiled import CompiledStep, Plan
 from transforms.flows.definitions.channels import choice_of
-from transforms.flows.definitions.verbs import Send
+from transforms.flows.definitions.steps.sends import Send
 from transforms.flows.engine.context import Context, Data
 from transforms.flows.engine.working import Session
 from transforms.flows.protocol.signals import CommunicationUpdate

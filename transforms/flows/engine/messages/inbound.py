@@ -19,7 +19,7 @@ from transforms.flows.catalog.compiled import (
     keyword,
 )
 from transforms.flows.catalog.epochs import FlowView
-from transforms.flows.definitions.verbs import CaseStatus, WaitFor
+from transforms.flows.definitions.steps.waits import CaseStatus, WaitFor
 from transforms.flows.engine.context import Context, Data
 from transforms.flows.engine.limits import fits as has_room
 from transforms.flows.engine.messages.delivery_reports import fits

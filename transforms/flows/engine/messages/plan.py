@@ -6,7 +6,7 @@ from transforms.flows.catalog.compiled import CompiledStep, Plan
 from transforms.flows.clock.elapsing import after
 from transforms.flows.clock.schedules import resolve
 from transforms.flows.definitions.channels import agent_of, tracking_of
-from transforms.flows.definitions.verbs import Send
+from transforms.flows.definitions.steps.sends import Send
 from transforms.flows.engine.context import NOTHING, Context
 from transforms.flows.engine.limits import fits, full
 from transforms.flows.engine.messages.communications import (

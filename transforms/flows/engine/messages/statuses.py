@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from transforms.flows.catalog.compiled import ON_EXIT, Plan
-from transforms.flows.definitions.verbs import Send
+from transforms.flows.definitions.steps.sends import Send
 from transforms.flows.engine.context import Context
 from transforms.flows.engine.messages.communications import (
     discard,

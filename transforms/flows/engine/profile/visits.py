@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from transforms.flows.clock.delays import Delay
 from transforms.flows.clock.elapsing import after
-from transforms.flows.definitions.verbs import WaitVisit
+from transforms.flows.definitions.steps.waits import WaitVisit
 from transforms.flows.engine.context import Context
 from transforms.flows.engine.working import Session
 from transforms.flows.protocol.signals import Event, Raised

@@ -11,29 +11,18 @@ from transforms.flows.catalog.compiled import END, CompiledStep
 from transforms.flows.clock.elapsing import after
 from transforms.flows.clock.schedules import next_occurrence, recurring, resolve
 from transforms.flows.clock.windows import opening
-from transforms.flows.definitions.verbs import (
-    CallApi,
-    CallWebhook,
-    CancelAll,
+from transforms.flows.definitions.steps.branches import If, MatchMessage, Split
+from transforms.flows.definitions.steps.calls import CallApi, CallWebhook, ExportFields, RunCode
+from transforms.flows.definitions.steps.flows import End, Enroll, Leave
+from transforms.flows.definitions.steps.sends import CancelAll, Promote, Send
+from transforms.flows.definitions.steps.updates import ChangeAudience, EmitEvent, Update
+from transforms.flows.definitions.steps.waits import (
     CaseAudience,
     CaseCall,
     CaseEvent,
     CaseInbound,
     CaseStatus,
     CaseWhen,
-    ChangeAudience,
-    EmitEvent,
-    End,
-    Enroll,
-    ExportFields,
-    If,
-    Leave,
-    MatchMessage,
-    Promote,
-    RunCode,
-    Send,
-    Split,
-    Update,
     Wait,
     WaitFor,
     WaitUntil,

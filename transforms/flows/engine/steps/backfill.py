@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from transforms.flows.definitions.verbs import WaitFor
+from transforms.flows.definitions.steps.waits import WaitFor
 from transforms.flows.engine.context import Context
 from transforms.flows.engine.steps.advance import exit_conditions, holds, recheck
 from transforms.flows.engine.working import Session

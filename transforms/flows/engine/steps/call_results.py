@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from transforms.flows.catalog.compiled import END
-from transforms.flows.definitions.verbs import CallApi, RunCode
+from transforms.flows.definitions.steps.calls import CallApi, RunCode
 from transforms.flows.engine.context import Context
 from transforms.flows.engine.steps.advance import end, exit_conditions
 from transforms.flows.engine.steps.calls import store_result

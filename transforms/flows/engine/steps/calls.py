@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from transforms.flows.clock.elapsing import after
-from transforms.flows.definitions.verbs import CallApi, RunCode
+from transforms.flows.definitions.steps.calls import CallApi, RunCode
 from transforms.flows.engine.context import Context, Data
 from transforms.flows.engine.limits import fits
 from transforms.flows.engine.messages.template_data import values_of

@@ -11,7 +11,9 @@ from typing import Any, Final
 from transforms.flows.catalog.compiled import ON_EXIT
 from transforms.flows.clock.elapsing import after
 from transforms.flows.definitions.space import Template
-from transforms.flows.definitions.verbs import CallWebhook, EmitEvent, ExportFields, Promote, Update
+from transforms.flows.definitions.steps.calls import CallWebhook, ExportFields
+from transforms.flows.definitions.steps.sends import Promote
+from transforms.flows.definitions.steps.updates import EmitEvent, Update
 from transforms.flows.engine.context import Context, Data
 from transforms.flows.engine.limits import fits
 from transforms.flows.engine.messages.template_data import add_user, captured, values_of

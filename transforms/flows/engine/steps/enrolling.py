@@ -6,7 +6,7 @@ in the middle of its own steps. A silent session does neither (R19).
 
 from __future__ import annotations
 
-from transforms.flows.definitions.verbs import Enroll, Leave
+from transforms.flows.definitions.steps.flows import Enroll, Leave
 from transforms.flows.engine.context import Context
 from transforms.flows.engine.messages.template_data import values_of
 from transforms.flows.engine.steps.effects import withheld

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from transforms.flows.clock.elapsing import after
-from transforms.flows.definitions.verbs import (
+from transforms.flows.definitions.steps.waits import (
     CaseAudience,
     CaseCall,
     CaseEvent,

@@ -16,18 +16,11 @@ from transforms.flows.clock.zones import instant, utc
 from transforms.flows.definitions.flow import Flow
 from transforms.flows.definitions.space import Space, Template
 from transforms.flows.definitions.step_order import Followed
+from transforms.flows.definitions.steps.branches import Split
+from transforms.flows.definitions.steps.calls import CallApi, RunCode
+from transforms.flows.definitions.steps.sends import Send
+from transforms.flows.definitions.steps.waits import Wait, WaitFor, WaitUntil, WaitVisit, WaitWindow
 from transforms.flows.definitions.triggers import LAUNCHED, OnAudience, OnSchedule, OnTag, Trigger
-from transforms.flows.definitions.verbs import (
-    CallApi,
-    RunCode,
-    Send,
-    Split,
-    Wait,
-    WaitFor,
-    WaitUntil,
-    WaitVisit,
-    WaitWindow,
-)
 from transforms.flows.diagnostics import Report, suggest
 from transforms.flows.reading.checks import graph, inbound
 from transforms.flows.reading.checks import templates as check_templates

@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from transforms.flows.definitions.step_order import Followed, written
-from transforms.flows.definitions.verbs import (
-    CallApi,
-    CaseWhen,
-    Step,
-    Wait,
-    WaitFor,
-    WaitUntil,
-    WaitVisit,
-)
+from transforms.flows.definitions.steps.calls import CallApi
+from transforms.flows.definitions.steps.kinds import Step
+from transforms.flows.definitions.steps.waits import CaseWhen, Wait, WaitFor, WaitUntil, WaitVisit
 from transforms.flows.diagnostics import Report
 from transforms.flows.reading.nodes import Mapping as Map
 from transforms.flows.reading.places import place_of_key

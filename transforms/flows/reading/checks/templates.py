@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from transforms.flows.definitions.verbs import CallApi, CallWebhook, Send
+from transforms.flows.definitions.steps.calls import CallApi, CallWebhook
+from transforms.flows.definitions.steps.sends import Send
 from transforms.flows.diagnostics import Report, suggest
 from transforms.flows.expressions.types import MESSAGE
 from transforms.flows.reading.nodes import Mapping as Map

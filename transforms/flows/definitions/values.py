@@ -1,0 +1,21 @@
+"""The base of all definitions, and the values that several of them hold."""
+
+from __future__ import annotations
+
+import msgspec
+
+from transforms.flows.expressions.syntax.ast import Expr
+
+Named = tuple[tuple[str, Expr], ...]
+"""Names with the expressions that give their values, in the order written."""
+
+
+class Value(msgspec.Struct, frozen=True, gc=False, tag_field="is"):
+    """Base of every part of a definition: immutable, tagged by its kind."""
+
+
+class EventMatch(Value, frozen=True, gc=False, tag="match"):
+    """An event by name, with a condition on it."""
+
+    event: str
+    where: Expr | None = None
