@@ -70,11 +70,11 @@ HOT = {
     "transforms/flows/engine/entry": "dates decision groups launches participants",
     "transforms/flows/engine/identity": "erase handover merge state_replacement state_transfer "
     "user_commands",
-    "transforms/flows/engine/lifecycle": "migrate pause",
+    "transforms/flows/engine/lifecycle": "goals migrate pause",
     "transforms/flows/engine/messages": "communications cost delivery_reports inbound plan send_policy "
     "statuses template_data",
-    "transforms/flows/engine/profile": "apply audiences goals participants visits",
-    "transforms/flows/engine/steps": "advance backfill call_results calls effects enrolling waits",
+    "transforms/flows/engine/profile": "apply audiences participants visits",
+    "transforms/flows/engine/steps": "branches calls effects flows logic moves registry sends updates wait_for waits",
     "transforms/sources/files": "csv_rows",
     "transforms/wire": "decode mapped values",
     "pipelines/replay": "fold hashes identities order read tables",

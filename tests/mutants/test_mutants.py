@@ -26,7 +26,7 @@ def spread() -> list[Mutant]:
 
 
 def made(
-    find: str, put: str, file: str = "transforms/flows/engine/steps/advance.py", proof: str = WAIT
+    find: str, put: str, file: str = "transforms/flows/engine/steps/moves.py", proof: str = WAIT
 ):
     """Make a mutant of no row."""
     return Mutant("none", "a try", (Edit(find, put, file),), (proof,))

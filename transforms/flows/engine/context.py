@@ -20,10 +20,15 @@ from transforms.flows.protocol.signals import CallResult, Raised, Signal
 from transforms.flows.state.ids import draw, hashed
 
 Data = dict[str, Any]
+Answer = Callable[[Call, str], CallResult]
+"""A host's sandbox: it runs a function on a call's inputs, always to the same result."""
+
 OUTSIDE: Final = FlowFacts(False, None, 0)
 NOTHING: Final[Data] = {}
 NOBODY: Final[frozenset[str]] = frozenset()
 _UNKNOWN: Final = object()
+ENDS: Final = -3
+"""What a step returns that ends the session."""
 
 
 def _nowhere(flow: str) -> FlowFacts:
@@ -57,6 +62,7 @@ class Context:
         "cause",
         "causes",
         "depth",
+        "end_reason",
         "epoch",
         "flow_state_changed",
         "inbound_case",
@@ -81,7 +87,7 @@ class Context:
         catalog: Catalog,
         user: str,
         state: State,
-        answer: Callable[[Call, str], CallResult] | None = None,
+        answer: Answer | None = None,
     ) -> None:
         self.catalog = catalog
         self.answer = answer
@@ -95,6 +101,7 @@ class Context:
         self.ancestors: dict[str, frozenset[str]] = {}
         self.causes: frozenset[str] = NOBODY
         self.cause = ""
+        self.end_reason = ""
         self.now = -1
         self.depth = 0
         self.steps = 0
@@ -212,6 +219,11 @@ class Context:
                 detail=detail,
             )
         )
+
+    def ends(self, reason: str) -> int:
+        """Return what a step returns that ends the session, and keep the reason."""
+        self.end_reason = reason
+        return ENDS
 
     def enqueue(
         self, signal: Signal, changed: Data | None = None, applied: bool = True, flow: str = ""

@@ -21,24 +21,31 @@ from transforms.flows.engine.entry.participants import enter_by_participant
 from transforms.flows.engine.flow_state import emit_flow_state
 from transforms.flows.engine.identity.erase import drop_tombstone
 from transforms.flows.engine.identity.user_commands import handle_user_command
+from transforms.flows.engine.lifecycle.goals import MOST_ENDED, count_goals, forget_ended
 from transforms.flows.engine.lifecycle.migrate import migrate
-from transforms.flows.engine.lifecycle.pause import pause, resume
+from transforms.flows.engine.lifecycle.pause import apply_command, pause, resume
 from transforms.flows.engine.messages.inbound import claim_message, message_facts
 from transforms.flows.engine.messages.plan import send_or_refuse
 from transforms.flows.engine.messages.statuses import FINAL, cancel_flow, refresh_holds
 from transforms.flows.engine.profile.apply import apply_signal, is_backfill
 from transforms.flows.engine.profile.audiences import forget_audiences, recompute
-from transforms.flows.engine.profile.goals import MOST_ENDED, count_goals, forget_ended
-from transforms.flows.engine.steps.advance import end, exit_conditions
-from transforms.flows.engine.steps.backfill import note_baseline
-from transforms.flows.engine.steps.call_results import on_due
-from transforms.flows.engine.steps.effects import end_promotions
-from transforms.flows.engine.steps.waits import on_signal, recheck_conditions
+from transforms.flows.engine.steps.moves import (
+    apply_call_result,
+    end,
+    exit_conditions,
+    note_baseline,
+    on_signal,
+    on_time,
+    recheck_conditions,
+)
+from transforms.flows.engine.steps.sends import end_promotions
 from transforms.flows.engine.timers import Due, next_due
 from transforms.flows.engine.working import Session
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import (
     AudienceChange,
+    CallResult,
+    Command,
     CommunicationUpdate,
     Enter,
     Event,
@@ -52,6 +59,7 @@ from transforms.flows.state.ids import short
 from transforms.flows.state.stored import Communication, Identity, Pending
 
 DEEPEST: Final = 16
+SESSION_COMMANDS: Final = frozenset(("stop", "hold", "resume", "suppress"))
 
 
 def fire_until(ctx: Context, until: int) -> None:
@@ -109,7 +117,7 @@ def _fire_session(ctx: Context, session: Session) -> None:
     if session.due is not None and session.due <= ctx.now:
         # The exit rules come before the step (section 3): one may become true at this instant.
         if not (session.plan.exit_conditions and exit_conditions(ctx, session)):
-            on_due(ctx, session)
+            on_time(ctx, session)
     elif session.recheck_at is not None and session.recheck_at <= ctx.now:
         recheck_conditions(ctx, session)
 
@@ -259,7 +267,7 @@ def _too_deep(ctx: Context, raised: Raised) -> None:
 def _one(ctx: Context, raised: Raised, own: int) -> None:
     signal = raised.signal
     _listen(ctx, signal, own)
-    changed = raised.changed if raised.applied else apply_signal(ctx, raised, own)
+    changed = raised.changed if raised.applied else _apply(ctx, raised, own)
     if raised.applied and type(signal) is CommunicationUpdate:
         ctx.status_facts = signal.data | {"ended": signal.status in FINAL}
     if ctx.is_new_user:
@@ -305,6 +313,29 @@ def _one(ctx: Context, raised: Raised, own: int) -> None:
             try_enter(ctx, *claimed, signal.id, message_facts(signal))
         ctx.inbound_case, ctx.inbound_message = -1, {}
     ctx.inbound_owner = ""
+
+
+def _apply(ctx: Context, raised: Raised, own: int) -> Data | None:
+    """Update what is known (step 3); return the changed traits' values before, None if refused.
+
+    What moves sessions only, a command or an answer, changes nothing that flows read.
+    """
+    signal = raised.signal
+    if type(signal) is Event:  # the usual case is asked nothing else
+        return apply_signal(ctx, raised, own)
+    if isinstance(signal, CallResult):
+        if is_backfill(signal):
+            ctx.emit_rejection("loaded_order", detail=signal.call)
+        else:
+            apply_call_result(ctx, signal)
+        return None
+    if isinstance(signal, Command) and signal.what in SESSION_COMMANDS:
+        if is_backfill(signal):
+            ctx.emit_rejection("loaded_order", signal.flow)
+        else:
+            apply_command(ctx, signal, raised.source if raised.flow else None)
+        return None
+    return apply_signal(ctx, raised, own)
 
 
 def _follow(ctx: Context, signal: Signal, changed: Data) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from transforms.flows.catalog.epochs import NEVER, Catalog, Effect
-from transforms.flows.engine.context import Context
+from transforms.flows.engine.context import Answer, Context
 from transforms.flows.engine.identity.erase import refused_by_tombstone, restart_from_tombstone
 from transforms.flows.engine.identity.handover import (
     accept_handover,
@@ -31,8 +31,7 @@ from transforms.flows.engine.signal_order import (
     mark_as_backfill,
     settle,
 )
-from transforms.flows.engine.steps.backfill import note_baseline
-from transforms.flows.engine.steps.calls import Answer
+from transforms.flows.engine.steps.moves import note_baseline
 from transforms.flows.engine.timers import earliest_due
 from transforms.flows.engine.working import State, decode, encode
 from transforms.flows.protocol.outputs import AnyOutput, Behind, Done

@@ -25,7 +25,7 @@ from transforms.flows.engine.lifecycle.pause import suppressed
 from transforms.flows.engine.limits import fits
 from transforms.flows.engine.profile.audiences import tag_key
 from transforms.flows.engine.profile.participants import ensure_participant
-from transforms.flows.engine.steps.advance import exit_conditions, proceed
+from transforms.flows.engine.steps.moves import exit_conditions, proceed
 from transforms.flows.engine.working import Session
 from transforms.flows.protocol.signals import (
     AudienceChange,

@@ -9,7 +9,7 @@ from typing import Final
 
 from transforms.flows.engine.context import Context
 from transforms.flows.engine.messages.communications import discard
-from transforms.flows.engine.steps.advance import end
+from transforms.flows.engine.steps.moves import end
 from transforms.flows.engine.working import State
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import (

@@ -15,6 +15,7 @@ from transforms.flows.definitions.triggers import OnDate, OnSchedule
 from transforms.flows.engine.context import Context, Data
 from transforms.flows.engine.entry.dates import rearm_for_audience, rearm_for_traits, rebase_pending
 from transforms.flows.engine.entry.decision import MOST_ENTRIES, MOST_SESSIONS
+from transforms.flows.engine.lifecycle.goals import forget_ended
 from transforms.flows.engine.limits import PLANNED, fits
 from transforms.flows.engine.messages.communications import discard, forget
 from transforms.flows.engine.profile.audiences import (
@@ -23,7 +24,6 @@ from transforms.flows.engine.profile.audiences import (
     PROFILE_BOUND,
     recompute,
 )
-from transforms.flows.engine.profile.goals import forget_ended
 from transforms.flows.engine.profile.participants import (
     MOST_PARTICIPANTS,
     PARTICIPANT_BOUND,
@@ -31,8 +31,7 @@ from transforms.flows.engine.profile.participants import (
     replace_participant,
 )
 from transforms.flows.engine.profile.visits import extend_visit_waits
-from transforms.flows.engine.steps.advance import end
-from transforms.flows.engine.steps.waits import recheck_conditions
+from transforms.flows.engine.steps.moves import end, recheck_conditions
 from transforms.flows.engine.working import Session, State
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import Handover

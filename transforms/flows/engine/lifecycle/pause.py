@@ -5,8 +5,6 @@ No step of theirs runs, but they decide: what ends a wait is noted, and done at 
 
 from __future__ import annotations
 
-from transforms.flows.definitions.steps.calls import CallApi
-from transforms.flows.definitions.steps.waits import Wait, WaitFor, WaitVisit
 from transforms.flows.engine.context import Context
 from transforms.flows.engine.lifecycle.migrate import (
     migrate_session,
@@ -14,8 +12,7 @@ from transforms.flows.engine.lifecycle.migrate import (
     resume_decided,
 )
 from transforms.flows.engine.messages.statuses import cancel_key, refresh_holds, skip_overdue
-from transforms.flows.engine.profile import visits
-from transforms.flows.engine.steps.advance import end
+from transforms.flows.engine.steps.moves import end, logic_of
 from transforms.flows.engine.working import Session
 from transforms.flows.protocol.signals import Command
 from transforms.flows.state.ids import key_text
@@ -42,7 +39,7 @@ def resume(ctx: Context, flow: int | None, how: str) -> None:
         skip_overdue(ctx, lambda sent: sent.flow == flow and sent.session not in live)
     for session in ctx.sessions_in_order():
         if session.flow == flow:
-            _go_on(ctx, session, PAUSED)
+            _resume(ctx, session, PAUSED)
     refresh_holds(ctx)
 
 
@@ -71,7 +68,7 @@ def apply_command(ctx: Context, order: Command, by: str | None = None) -> None:
                 how = order.data.get("resume")
                 _halt(ctx, session, HELD, how if how in RESUMES else RESUMES[0])
             case "resume":
-                _go_on(ctx, session, HELD)
+                _resume(ctx, session, HELD)
             case _:
                 reason = "stopped" if by is None else "unenrolled"
                 end(ctx, session, reason, forced=True)
@@ -92,25 +89,20 @@ def suppressed(ctx: Context, flow: int) -> bool:
 
 
 def _halt(ctx: Context, session: Session, by: int, how: str) -> None:
-    """Let a session stand still; of two reasons the first says what the resume does."""
+    """Pause a session. If it is both paused and held, the first one's resume mode applies."""
     halt = session.halt
-    node = session.node
     if halt is None:
         halt = session.halt = Halt(ctx.now, by, how)
-        # A date or a window stays where it is; only lengths of time are extended.
-        if how == "shift" and isinstance(node.verb, (Wait, WaitFor, CallApi)):
-            halt.left = None if session.due is None else session.due - ctx.now
-            session.due = None
-        elif how == "shift" and isinstance(node.verb, WaitVisit):
-            halt.left = visits.hold_visit_wait(ctx, session)
+        if how == "shift":
+            logic_of(session).pause(ctx, session, halt)
     elif halt.by & by:
         return
     halt.by |= by
     ctx.emit_transition("waiting", session, reason=WHY[by], until=session.due)
 
 
-def _go_on(ctx: Context, session: Session, by: int) -> None:
-    """Take one reason to stand still away; with the last, go on from what was decided."""
+def _resume(ctx: Context, session: Session, by: int) -> None:
+    """End one of the two reasons to halt; after the last, go on from what was decided."""
     halt = session.halt
     if halt is None or session.ended is not None or not halt.by & by:
         return
@@ -127,11 +119,8 @@ def _go_on(ctx: Context, session: Session, by: int) -> None:
         resume_decided(ctx, session, versions, halt.target, halt.why)
         return
     session.halt = None
-    node = session.node
-    if halt.left is not None and isinstance(node.verb, WaitVisit):
-        visits.resume_visit_wait(ctx, session, halt.left)
-    elif halt.left is not None:
-        session.due = ctx.now + halt.left
+    if halt.left is not None:
+        logic_of(session).resume(ctx, session, halt.left)
     ctx.emit_transition("waiting", session, reason="resumed", until=session.due)
     for effect in versions:
         if session.ended is None:

@@ -12,7 +12,6 @@ from typing import Final
 import msgspec
 
 from transforms.flows.catalog.compiled import (
-    CompiledStep,
     CompiledTrigger,
     InboundMatcher,
     Plan,
@@ -220,15 +219,15 @@ def _kept(ctx: Context, plan: Plan, message: Data) -> Data:
     return {"call": message["call"]}
 
 
-def branch_by_keyword(node: CompiledStep, session: Session) -> int:
+def branch_by_keyword(session: Session) -> int:
     """Return where a session goes on by the words of its last message, exact before any (I7)."""
-    message = session.message or {}
+    message, node = session.message or {}, session.node
     if message:
         word = keyword(message.get("text", ""))
-        for index, ear in enumerate(node.inbound_matchers):
-            if ear is not None and word in ear.words:
+        for index, matcher in enumerate(node.inbound_matchers):
+            if matcher is not None and word in matcher.words:
                 return node.targets[index]
-        for index, ear in enumerate(node.inbound_matchers):
-            if ear is not None and not ear.words:
+        for index, matcher in enumerate(node.inbound_matchers):
+            if matcher is not None and not matcher.words:
                 return node.targets[index]
     return node.ports["else"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import assert_never
 
 from transforms.flows.engine.context import Context, Data
-from transforms.flows.engine.lifecycle.pause import apply_command
 from transforms.flows.engine.messages.inbound import mark_replied
 from transforms.flows.engine.messages.statuses import apply_status
 from transforms.flows.engine.profile.audiences import (
@@ -17,7 +16,6 @@ from transforms.flows.engine.profile.audiences import (
 )
 from transforms.flows.engine.profile.participants import receive
 from transforms.flows.engine.profile.visits import count_visit as note_visit
-from transforms.flows.engine.steps.call_results import apply_call_result
 from transforms.flows.protocol.signals import (
     AudienceChange,
     CallResult,
@@ -71,22 +69,10 @@ def apply_signal(ctx: Context, raised: Raised, own: int) -> Data | None:
             return {} if apply_status(ctx, signal) else None
         case Enter():
             return _apply_enter(ctx, signal)
-        case Command(what="stop" | "hold" | "resume" | "suppress"):
-            if is_backfill(signal):
-                ctx.emit_rejection("loaded_order", signal.flow)
-            else:
-                apply_command(ctx, signal, raised.source if raised.flow else None)
-            return None
         case Inbound():
             mark_replied(ctx, signal)
             return {}
-        case CallResult():
-            if is_backfill(signal):
-                ctx.emit_rejection("loaded_order", detail=signal.call)
-            else:
-                apply_call_result(ctx, signal)
-            return None
-        case Time() | Command() | Handover() | Forwarded():
+        case Time() | Command() | CallResult() | Handover() | Forwarded():
             return None
         case _:
             assert_never(signal)

@@ -1,195 +1,154 @@
-"""What ends a wait: events, statuses, audiences, conditions, time; exit rules come first."""
+"""Waits for time: a duration, a date, a window, a time within a visit."""
 
 from __future__ import annotations
 
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from transforms.flows.catalog.compiled import CompiledStep
+from transforms.flows.clock.delays import Delay
 from transforms.flows.clock.elapsing import after
-from transforms.flows.definitions.steps.waits import (
-    CaseAudience,
-    CaseCall,
-    CaseEvent,
-    CaseInbound,
-    CaseStatus,
-    WaitFor,
-    WaitVisit,
-)
+from transforms.flows.clock.schedules import next_occurrence, recurring, resolve
+from transforms.flows.clock.windows import opening
+from transforms.flows.definitions.steps.waits import Wait, WaitUntil, WaitVisit, WaitWindow
 from transforms.flows.engine.context import Context
-from transforms.flows.engine.messages.delivery_reports import fits
-from transforms.flows.engine.profile.visits import lasted
-from transforms.flows.engine.steps.advance import end, exit_conditions, holds, proceed, recheck
-from transforms.flows.engine.steps.backfill import in_baseline
+from transforms.flows.engine.profile import visits
+from transforms.flows.engine.steps.logic import WAITS, Exit, StepLogic, pause_timeout
 from transforms.flows.engine.working import Session
-from transforms.flows.protocol.signals import (
-    AudienceChange,
-    CommunicationUpdate,
-    Event,
-    Inbound,
-    Signal,
-)
+from transforms.flows.state.limits import LONGEST_WAIT
+from transforms.flows.state.stored import Halt
 
 
-def on_signal(ctx: Context, session: Session, signal: Signal) -> None:
-    """Let one signal act on a session: its exit rules first, then the step it stands on."""
-    plan = session.plan
-    match signal:
-        case Event(name=name) if plan.exit_matchers or plan.events:
-            if name in plan.events:
-                view = ctx.view_of(session)
-                if any(m.event == name and m.test(view) for m in plan.exit_matchers):
-                    end(ctx, session, "exit_rule", forced=True)
-                    return
-        case AudienceChange(audience=audience, entered=False):
-            if audience in plan.exit_audiences:
-                end(ctx, session, "exit_rule", forced=True)
-                return
-        case _:
-            pass
-    if plan.exit_conditions and exit_conditions(ctx, session):
-        return
-    node = session.node
-    undecided = session.halt is None or session.halt.target is None
-    if undecided and isinstance(node.verb, WaitFor) and _wakes(ctx, session, signal):
-        return
-    if plan.exit_conditions or any(node.conditions):
-        _look_at_wait(ctx, session)
+class WaitLogic(StepLogic):
+    """Wait for a duration."""
+
+    def begin(self, ctx: Context, session: Session) -> int:
+        verb = session.node.verb
+        assert isinstance(verb, Wait)
+        session.due = after(verb.delay, ctx.now, ctx.zone_of(session.plan))
+        return WAITS
+
+    def pause(self, ctx: Context, session: Session, halt: Halt) -> None:
+        pause_timeout(ctx, session, halt)
+
+    def rebase(self, ctx: Context, session: Session, before: CompiledStep) -> int | None:
+        old, new = before.verb, session.node.verb
+        assert isinstance(old, Wait)
+        assert isinstance(new, Wait)
+        return rebased_due(ctx, session, old.delay, new.delay)
 
 
-def _wakes(ctx: Context, session: Session, signal: Signal) -> bool:
-    """Hold a signal against the cases of a wait; tell whether the session left."""
-    node = session.node
-    verb = node.verb
-    assert isinstance(verb, WaitFor)
-    if isinstance(signal, Event) and signal.name not in node.awaited:
-        return False
-    view = None
-    for index, case in enumerate(verb.cases):
-        match case, signal:
-            case CaseEvent(match=found), Event(name=name) if name == found.event:
-                view = view or ctx.view_of(session)
-                matcher = node.matchers[index]
-                if matcher is None or not matcher.test(view):
-                    continue
-                if verb.restart and case.then is None:
-                    _restart(ctx, session, verb)
-                    return False
-            case CaseStatus(status=status, step=step), CommunicationUpdate():
-                mine = session.sent.get(session.plan.step_numbers[step]) == signal.communication
-                if not mine or signal.status != status:
-                    continue
-                if status == "replied" and ctx.inbound_owner not in ("", session.id):
-                    continue
-                if not fits(ctx, session, index, step):
-                    continue
-            case CaseInbound() | CaseCall(), Inbound():
-                if ctx.inbound_owner != session.id or ctx.inbound_case != index:
-                    continue
-                if verb.restart and case.then is None:
-                    _restart(ctx, session, verb)
-                    return False
-            case CaseAudience(audience=audience, when=when), AudienceChange():
-                if audience != signal.audience or (when == "entered") != signal.entered:
-                    continue
-            case _:
-                continue
-        first = _listed(ctx, session, index) if index and node.levels else index
-        if _happens(ctx, session, first):
-            return True
-    return False
+class WaitUntilLogic(StepLogic):
+    """Wait until a date or a time of day, a past one by ``past``, a missing one by ``missing``."""
 
-
-def _listed(ctx: Context, session: Session, index: int) -> int:
-    """Return the case that is listed first of those that came true with this one.
-
-    No status is: one that holds and did not end the wait was meant for another (R13), or loaded.
-    """
-    node = session.node
-    verb = node.verb
-    if isinstance(verb, WaitFor) and not verb.rank:
-        for level in node.levels:
-            if (
-                level >= index
-                or node.conditions[level] is None
-                or level in (session.baseline or ())
-            ):
-                continue
-            if holds(ctx, session, level):
-                return level
-    return index
-
-
-def _restart(ctx: Context, session: Session, verb: WaitFor) -> None:
-    """Start the time-out again."""
-    if verb.timeout is not None:
-        due = after(verb.timeout, ctx.now, ctx.zone_of(session.plan))
-        if session.halt is not None and session.halt.left is not None:
-            session.halt.left = due - ctx.now
-            ctx.emit_transition("waiting", session, reason="restart")
-            return
+    def begin(self, ctx: Context, session: Session) -> int:
+        node, now = session.node, ctx.now
+        verb = node.verb
+        assert isinstance(verb, WaitUntil)
+        view = ctx.view_of(session)
+        value = node.path(view) if node.path else None
+        again = session.visits[node.number] > 1 and recurring(verb.moment)
+        due = (next_occurrence if again else resolve)(verb.moment, now, view.zone, value)
+        if due is None or due > now + LONGEST_WAIT:
+            if "missing" in node.ports:
+                return node.ports["missing"]
+            return ctx.ends("missing_date" if due is None else "too_far")
+        if due <= now:
+            return node.then if verb.past == "go" else ctx.ends("past_date")
         session.due = due
-        ctx.emit_transition("waiting", session, reason="restart", until=session.due)
+        return WAITS
+
+    def rebase(self, ctx: Context, session: Session, before: CompiledStep) -> int | None:
+        old, node = before.verb, session.node
+        new = node.verb
+        assert isinstance(old, WaitUntil)
+        assert isinstance(new, WaitUntil)
+        if old.moment == new.moment:
+            return session.due
+        view = ctx.view_of(session)
+        value = node.path(view) if node.path else None
+        due = resolve(new.moment, session.since, view.zone, value)
+        return None if due is None or due > ctx.now + LONGEST_WAIT else due
 
 
-def on_wait_due(ctx: Context, session: Session) -> None:
-    """Go on from a wait whose time has come."""
-    if session.halt is not None:
-        session.halt.overdue = True
-    node = session.node
-    verb = node.verb
-    if type(verb) is WaitFor:
-        if session.matched_cases:
-            index = min(session.matched_cases)
-            leave_wait(ctx, session, node.targets[index], reason=f"case_{index + 1}")
-        else:
-            leave_wait(ctx, session, node.ports["timeout"], reason="timeout")
-    elif type(verb) is WaitVisit and not lasted(session, ctx.now):
-        leave_wait(ctx, session, node.ports["gone"], reason="gone")
-    else:
-        leave_wait(ctx, session, node.then)
+class WaitWindowLogic(StepLogic):
+    """Wait until a window is open; inside it, pass at once."""
+
+    def begin(self, ctx: Context, session: Session) -> int:
+        verb = session.node.verb
+        assert isinstance(verb, WaitWindow)
+        opens = opening(verb.window, ctx.now, ctx.zone_of(session.plan))
+        if opens <= ctx.now:
+            return session.node.then
+        session.due = opens
+        return WAITS
+
+    def rebase(self, ctx: Context, session: Session, before: CompiledStep) -> int | None:
+        old, new = before.verb, session.node.verb
+        assert isinstance(old, WaitWindow)
+        assert isinstance(new, WaitWindow)
+        if old.window == new.window:
+            return session.due
+        return opening(new.window, ctx.now, ctx.zone_of(session.plan))
 
 
-def recheck_conditions(ctx: Context, session: Session) -> bool:
-    """Judge the conditions that a session watches; tell whether it moved or ended."""
-    if session.plan.exit_conditions and exit_conditions(ctx, session):
-        return True
-    return _look_at_wait(ctx, session)
+class WaitVisitLogic(StepLogic):
+    """Wait while the user's visit lasts; if it ends first, take the branch ``gone`` (J11)."""
+
+    def begin(self, ctx: Context, session: Session) -> int:
+        verb = session.node.verb
+        assert isinstance(verb, WaitVisit)
+        waits = visits.begin_visit_wait(ctx, session, verb.delay)
+        return WAITS if waits else session.node.ports["gone"]
+
+    def on_time(self, ctx: Context, session: Session) -> Exit:
+        if visits.lasted(session, ctx.now):
+            return Exit(session.node.then)
+        return Exit(session.node.ports["gone"], "gone")
+
+    def pause(self, ctx: Context, session: Session, halt: Halt) -> None:
+        halt.left = visits.hold_visit_wait(ctx, session)
+
+    def resume(self, ctx: Context, session: Session, left: int) -> None:
+        visits.resume_visit_wait(ctx, session, left)
+
+    def rebase(self, ctx: Context, session: Session, before: CompiledStep) -> int | None:
+        old, new = before.verb, session.node.verb
+        assert isinstance(old, WaitVisit)
+        assert isinstance(new, WaitVisit)
+        if old.delay == new.delay:
+            return session.due
+        where = ctx.zone_of(session.plan)
+        return visits.rebased_due(ctx, session, old.delay, new.delay, where)
 
 
-def _look_at_wait(ctx: Context, session: Session) -> bool:
-    """Judge the conditions of the wait that a session stands at; tell whether it moved."""
-    node = session.node
-    undecided = session.halt is None or session.halt.target is None
-    if undecided and isinstance(node.verb, WaitFor) and any(node.conditions):
-        for index, condition in enumerate(node.conditions):
-            true = condition is not None and holds(ctx, session, index)
-            if session.baseline and in_baseline(session, index, true):
-                continue
-            if true and _happens(ctx, session, index):
-                return True
-    recheck(ctx, session)
-    return False
+def rebased_due(
+    ctx: Context,
+    session: Session,
+    old: Delay | None,
+    new: Delay | None,
+    bound: int = LONGEST_WAIT,
+) -> int | None:
+    """Return when a length of time ends that a new version changed, from the wait's own start.
+
+    What a pause or a restart added to the old one is added to the new one. Without a length it
+    ends after ``bound``.
+    """
+    if old == new:
+        return session.due
+    where, since, more = ctx.zone_of(session.plan), session.since, 0
+    if session.due is not None:
+        more = max(0, session.due - _ends(old, since, where, bound))
+    return more + _ends(new, since, where, bound)
 
 
-def _happens(ctx: Context, session: Session, index: int) -> bool:
-    """Take a case of a wait that came true; tell whether the session left."""
-    node = session.node
-    verb = node.verb
-    assert isinstance(verb, WaitFor)
-    if verb.rank:
-        if index not in session.matched_cases:
-            session.matched_cases = [*session.matched_cases, index]
-        return False
-    leave_wait(ctx, session, node.targets[index], reason=f"case_{index + 1}")
-    return True
+def _ends(delay: Delay | None, since: int, where: ZoneInfo, bound: int) -> int:
+    return since + bound if delay is None else after(delay, since, where)
 
 
-def leave_wait(ctx: Context, session: Session, target: int, reason: str | None = None) -> None:
-    """Leave the wait that a session stands at, and go on; one that is halted only decides (R26)."""
-    halt = session.halt
-    if halt is not None:
-        halt.target, halt.why, halt.left = target, reason, None
-        session.due = None
-        ctx.emit_transition("waiting", session, reason="decided")
-        recheck(ctx, session)
-        return
-    ctx.emit_transition("left", session, reason=reason, since=session.since)
-    session.due = session.recheck_at = None
-    proceed(ctx, session, target)
+LOGIC: Final[dict[type, StepLogic]] = {
+    Wait: WaitLogic(),
+    WaitUntil: WaitUntilLogic(),
+    WaitWindow: WaitWindowLogic(),
+    WaitVisit: WaitVisitLogic(),
+}

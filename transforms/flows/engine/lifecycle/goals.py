@@ -8,7 +8,7 @@ from transforms.flows.catalog.compiled import CompiledGoal, Plan
 from transforms.flows.clock.elapsing import after
 from transforms.flows.engine.context import Context
 from transforms.flows.engine.messages.communications import variants_of
-from transforms.flows.engine.steps.advance import end
+from transforms.flows.engine.steps.moves import end
 from transforms.flows.engine.working import Session
 from transforms.flows.protocol.outputs import Conversion
 from transforms.flows.protocol.signals import Event

@@ -1,0 +1,283 @@
+"""How a session moves: steps run in memory until it waits or ends; a wait ends; a session ends.
+
+What a step does stands in its logic; this module calls it, and writes the rows of the session.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from transforms.flows.catalog.compiled import END, CompiledStep
+from transforms.flows.definitions.steps.flows import End
+from transforms.flows.engine.context import Context
+from transforms.flows.engine.messages.statuses import cancel_planned, refresh_holds
+from transforms.flows.engine.steps.calls import answered
+from transforms.flows.engine.steps.logic import ENDS, WAITS, Exit, StepLogic
+from transforms.flows.engine.steps.registry import LOGIC
+from transforms.flows.engine.working import Session
+from transforms.flows.protocol.outputs import DeadLetter
+from transforms.flows.protocol.signals import AudienceChange, CallResult, Event, Signal
+
+MOST_STEPS: Final = 1_000
+MOST_TOGETHER: Final = 10_000
+
+
+# --- steps run -----------------------------------------------------------------------------
+
+
+def proceed(ctx: Context, session: Session, number: int) -> None:
+    """Run steps from one on, until the session waits or ends (C20, R6).
+
+    A session that begins to wait while an exit condition has become true ends at once (R18, R23).
+    """
+    plan, name = session.plan, session.id
+    _clear_wait(session)
+    walked = ctx.steps_walked.get(name, 0)
+    while number >= 0:
+        walked += 1
+        ctx.steps += 1
+        if walked > MOST_STEPS or ctx.steps > MOST_TOGETHER:
+            _dead_letter(ctx, session)
+            end(ctx, session, "too_many_steps")
+            return
+        number = _run(ctx, session, plan.steps[number])
+    ctx.steps_walked[name] = walked
+    if number == WAITS:
+        recheck_time(ctx, session)
+        ctx.emit_transition("waiting", session, until=session.due)
+        if plan.exit_conditions:
+            exit_conditions(ctx, session)
+    elif number == END:
+        end(ctx, session, "completed")
+    elif number == ENDS:
+        end(ctx, session, ctx.end_reason)
+
+
+def logic_of(session: Session) -> StepLogic:
+    """Return the logic of the step that a session is at."""
+    return LOGIC[type(session.node.verb)]
+
+
+def _clear_wait(session: Session) -> None:
+    if session.matched_cases:
+        session.matched_cases = []
+    if session.awaiting_call:
+        session.awaiting_call = 0
+    if session.wait_data is not None:
+        session.wait_data = None
+
+
+def _run(ctx: Context, session: Session, step: CompiledStep) -> int:
+    """Arrive at a step and do it, as the cause of what it raises (R11); return where to go on."""
+    _arrive(ctx, session, step)
+    causes, acting, name = ctx.causes, ctx.acting_session, session.id
+    ctx.causes = causes if name in causes else causes | {name}
+    ctx.acting_session = name
+    number = LOGIC[type(step.verb)].begin(ctx, session)
+    ctx.causes, ctx.acting_session = causes, acting
+    return number
+
+
+def _arrive(ctx: Context, session: Session, step: CompiledStep) -> None:
+    number, visits = step.number, session.visits
+    session.step, session.since = number, ctx.now
+    visits[number] = visits.get(number, 0) + 1
+    reached = ctx.state.histories[session.flow].reached
+    first = number not in reached
+    if first:
+        reached.append(number)
+    if not session.silent:
+        ctx.flow_state_changed = True
+    ctx.emit_transition("reached", session, first=first)
+
+
+def _dead_letter(ctx: Context, session: Session) -> None:
+    ctx.outputs.append(
+        DeadLetter(
+            id=ctx.next_session_output_id(session),
+            user=ctx.user,
+            at=ctx.now,
+            reason="too_many_steps",
+            cause=ctx.cause,
+            flow=session.plan.id,
+            step=session.node.name,
+            detail=f"more than {MOST_STEPS} steps on one signal, {MOST_TOGETHER} of all sessions",
+        )
+    )
+
+
+# --- a wait ends -----------------------------------------------------------------------------
+
+
+def on_signal(ctx: Context, session: Session, signal: Signal) -> None:
+    """Apply one signal to a session: its exit rules first, then the step that it is at."""
+    plan = session.plan
+    if type(signal) is Event:
+        if signal.name in plan.events and plan.exit_matchers:
+            view = ctx.view_of(session)
+            if any(m.event == signal.name and m.test(view) for m in plan.exit_matchers):
+                end(ctx, session, "exit_rule", forced=True)
+                return
+    elif isinstance(signal, AudienceChange) and _leaves_exit_audience(session, signal):
+        end(ctx, session, "exit_rule", forced=True)
+        return
+    if plan.exit_conditions and exit_conditions(ctx, session):
+        return
+    if _undecided(session):
+        taken = logic_of(session).on_signal(ctx, session, signal)
+        if taken is not None:
+            leave_by(ctx, session, taken)
+            return
+    if plan.exit_conditions or any(session.node.conditions):
+        _recheck_wait(ctx, session)
+
+
+def _leaves_exit_audience(session: Session, change: AudienceChange) -> bool:
+    return not change.entered and change.audience in session.plan.exit_audiences
+
+
+def on_time(ctx: Context, session: Session) -> None:
+    """Go on from a wait whose time is over."""
+    if session.halt is not None:
+        session.halt.overdue = True
+    leave_by(ctx, session, logic_of(session).on_time(ctx, session))
+
+
+def recheck_conditions(ctx: Context, session: Session) -> None:
+    """Evaluate the conditions that a session waits for or that end it, now."""
+    if not (session.plan.exit_conditions and exit_conditions(ctx, session)):
+        _recheck_wait(ctx, session)
+
+
+def _recheck_wait(ctx: Context, session: Session) -> None:
+    if _undecided(session):
+        taken = logic_of(session).on_recheck(ctx, session)
+        if taken is not None:
+            leave_by(ctx, session, taken)
+            return
+    recheck_time(ctx, session)
+
+
+def recheck_time(ctx: Context, session: Session) -> None:
+    """Note when a condition that the session reads may change by time alone (R18)."""
+    plan = session.plan
+    step = plan.steps.get(session.step)
+    conditions = (*plan.exit_timed, *(step.timed if step else ()))
+    if not conditions:
+        session.recheck_at = None
+        return
+    view = ctx.view_of(session)
+    changes = [c.next_change(view) for c in conditions]
+    session.recheck_at = min((at for at in changes if at is not None), default=None)
+
+
+def _undecided(session: Session) -> bool:
+    return session.halt is None or session.halt.target is None
+
+
+def apply_call_result(ctx: Context, signal: CallResult) -> None:
+    """Let the session that waits for an answer go on with it.
+
+    An answer counts once, and only for the session that waits for it.
+    """
+    owner, _, number = signal.call.rpartition("-")
+    for session in ctx.state.sessions:
+        if session.awaiting_call and session.id == owner and str(session.awaiting_call) == number:
+            leave_by(ctx, session, answered(ctx, session, signal))
+            return
+    ctx.emit_rejection("unknown_call", detail=signal.call)
+
+
+def leave_by(ctx: Context, session: Session, taken: Exit) -> None:
+    """Leave a wait by an exit; a paused or held session notes it for the resume (R26)."""
+    if taken.changed and session.plan.exit_conditions and exit_conditions(ctx, session):
+        return
+    halt = session.halt
+    if halt is not None:
+        halt.target = END if taken.target == ENDS else taken.target
+        halt.why, halt.left = taken.reason, None
+        session.due = None
+        ctx.emit_transition("waiting", session, reason="decided")
+        recheck_time(ctx, session)
+    elif taken.target == ENDS:
+        end(ctx, session, taken.reason or "")
+    else:
+        ctx.emit_transition("left", session, reason=taken.reason, since=session.since)
+        session.due = session.recheck_at = None
+        proceed(ctx, session, taken.target)
+
+
+def note_baseline(ctx: Context) -> None:
+    """Note, for each live session, what is true by loaded history: it moves no session (R10)."""
+    for session in ctx.sessions_in_order():
+        if session.plan.exit_conditions:
+            exit_conditions(ctx, session, start=True)
+        logic_of(session).note_baseline(ctx, session)
+        recheck_time(ctx, session)
+
+
+# --- a session ends --------------------------------------------------------------------------
+
+
+def exit_conditions(ctx: Context, session: Session, start: bool = False) -> bool:
+    """End the session if an exit condition became true; at the ``start`` only note what is."""
+    view = ctx.view_of(session)
+    true = [i for i, c in enumerate(session.plan.exit_conditions) if c.test(view)]
+    fresh = [i for i in true if i not in session.exit_true]
+    session.exit_true = true
+    if fresh and not start:
+        end(ctx, session, "exit_rule", forced=True)
+        return True
+    return False
+
+
+def end(ctx: Context, session: Session, reason: str, *, forced: bool = False) -> None:
+    """End a session for a reason (R23): run ``on_exit``, keep a stub for its goals (R24).
+
+    An end that is ``forced`` on the session cancels what it has planned (R14).
+    """
+    plan, now, state, name = session.plan, ctx.now, ctx.state, session.id
+    state.sessions = [s for s in state.sessions if s.id != name]
+    if session.due is not None or session.recheck_at is not None or session.halt is not None:
+        ctx.emit_transition("left", session, reason=reason, since=session.since)
+    session.due = session.recheck_at = session.wait_data = None
+    if forced:
+        cancel_planned(ctx, session)
+    if session.halt is not None:
+        session.halt = None
+        refresh_holds(ctx)
+    if plan.on_exit != END and session.ended is None:
+        session.ended = now
+        _run_on_exit(ctx, session)
+    session.ended = now
+    session.promotions = []
+    ctx.emit_transition("ended", session, reason=reason, since=session.started)
+    ctx.flow_state_changed = ctx.flow_state_changed or not session.silent
+    _close_visit(ctx, session)
+    goals = ctx.goals_of(plan)
+    if goals.goals and now < session.started + goals.window:
+        session.variables = {k: v for k, v in session.variables.items() if k in goals.variables}
+        session.sent, session.message = {}, None
+        session.entry = {k: v for k, v in session.entry.items() if k in goals.fields}
+        state.ended.append(session)
+
+
+def _close_visit(ctx: Context, session: Session) -> None:
+    started = session.started
+    for visit in reversed(ctx.state.histories[session.flow].visits):
+        if visit.took is None and visit.entered == started and visit.key == session.key:
+            visit.took = ctx.now - started
+            return
+
+
+def _run_on_exit(ctx: Context, session: Session) -> None:
+    """Run the ``on_exit`` steps, none of which waits."""
+    plan = session.plan
+    number, stood = plan.on_exit, session.step
+    while number >= 0:
+        step = plan.steps[number]
+        if isinstance(step.verb, End):  # the session is ending already
+            _arrive(ctx, session, step)
+            break
+        number = _run(ctx, session, step)
+    session.step = stood

@@ -1,0 +1,80 @@
+"""Steps that send and show: messages, their cancellation, promotions."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from transforms.flows.clock.elapsing import after
+from transforms.flows.definitions.steps.sends import CancelAll, Promote, Send
+from transforms.flows.engine.context import Context
+from transforms.flows.engine.messages.plan import plan_send
+from transforms.flows.engine.messages.statuses import cancel_all
+from transforms.flows.engine.steps.effects import withheld
+from transforms.flows.engine.steps.logic import StepLogic
+from transforms.flows.engine.working import Session
+from transforms.flows.state.stored import Promotion
+
+
+class SendLogic(StepLogic):
+    """Make a communication; go on, or take the branch of the reason why it was refused."""
+
+    def begin(self, ctx: Context, session: Session) -> int:
+        node = session.node
+        refused = plan_send(ctx, session)
+        return node.ports.get(refused, node.then) if refused is not None else node.then
+
+
+class CancelAllLogic(StepLogic):
+    """Cancel what this flow has planned for the user, or sent and not yet delivered (C16)."""
+
+    def begin(self, ctx: Context, session: Session) -> int:
+        if not withheld(ctx, session):
+            cancel_all(ctx, session)
+        return session.node.then
+
+
+class PromoteLogic(StepLogic):
+    """Show a promotion in its slot from now on (J6)."""
+
+    def begin(self, ctx: Context, session: Session) -> int:
+        node = session.node
+        verb = node.verb
+        assert isinstance(verb, Promote)
+        if withheld(ctx, session):
+            return node.then
+        view = ctx.view_of(session)
+        condition = node.conditions[0]
+        if condition is not None and not condition.test(view):
+            return node.then
+        until = after(verb.lasts, ctx.now, view.zone) if verb.lasts else None
+        recheck_at = condition.next_change(view) if condition and condition.timed else None
+        shown = Promotion(node.number, verb.slot, verb.promotion, until, recheck_at)
+        others = [p for p in session.promotions if p.slot != verb.slot]
+        session.promotions = [*others, shown]
+        ctx.flow_state_changed = True
+        return node.then
+
+
+def end_promotions(ctx: Context, session: Session) -> None:
+    """Take away the promotions that are over, or whose condition no longer holds."""
+    if not session.promotions:
+        return
+    view = ctx.view_of(session)
+    kept = []
+    for shown in session.promotions:
+        condition = session.plan.steps[shown.step].conditions[0]
+        if shown.until is not None and shown.until <= ctx.now:
+            continue
+        if condition is not None and not condition.test(view):
+            continue
+        shown.recheck_at = condition.next_change(view) if condition and condition.timed else None
+        kept.append(shown)
+    if len(kept) < len(session.promotions):
+        session.promotions, ctx.flow_state_changed = kept, True
+
+
+LOGIC: Final[dict[type, StepLogic]] = {
+    Send: SendLogic(),
+    CancelAll: CancelAllLogic(),
+    Promote: PromoteLogic(),
+}
