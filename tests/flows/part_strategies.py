@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from transforms.flows.catalog.compiled import keyword
 from transforms.flows.clock import windows
 from transforms.flows.clock.delays import Delay, longest, parse_delay, parse_period
 from transforms.flows.clock.schedules import parse_moment
 from transforms.flows.clock.zones import DAY
 from transforms.flows.definitions.flow import ExitAudience, ExitEvent, ExitWhen, Schedule
+from transforms.flows.definitions.reentry import Limit, Reenter
 from transforms.flows.definitions.space import (
     Agent,
     Audience,
@@ -27,26 +27,18 @@ from transforms.flows.definitions.steps.flows import Enroll, Leave
 from transforms.flows.definitions.steps.sends import CancelAll, Promote
 from transforms.flows.definitions.steps.updates import ChangeAudience, EmitEvent, Update
 from transforms.flows.definitions.steps.waits import Wait, WaitWindow
-from transforms.flows.definitions.triggers import (
-    Limit,
-    OnAudience,
+from transforms.flows.definitions.triggers.audiences import OnAudience, OnPeople, OnTag
+from transforms.flows.definitions.triggers.events import OnCombination, OnEvent
+from transforms.flows.definitions.triggers.flows import OnEnter, OnFlow
+from transforms.flows.definitions.triggers.messages import (
     OnCall,
-    OnCombination,
     OnCommunication,
-    OnDate,
-    OnEnter,
-    OnEvent,
-    OnFlow,
     OnInbound,
     OnIncoming,
-    OnParticipant,
-    OnPeople,
-    OnProfile,
-    OnSchedule,
-    OnTag,
-    Reenter,
 )
-from transforms.flows.definitions.values import EventMatch
+from transforms.flows.definitions.triggers.participants import OnParticipant
+from transforms.flows.definitions.triggers.profile import OnDate, OnProfile, OnSchedule
+from transforms.flows.definitions.values import EventMatch, keyword
 from transforms.flows.expressions.syntax.parse import parse
 from transforms.flows.templates.message_template import load_template
 

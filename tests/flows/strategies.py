@@ -41,10 +41,10 @@ from tests.flows.part_strategies import (
     window,
     zones,
 )
-from transforms.flows.catalog.compiled import keyword
 from transforms.flows.clock.delays import Delay, longest
 from transforms.flows.clock.zones import DAY
 from transforms.flows.definitions.flow import Flow, Goal, Schedule
+from transforms.flows.definitions.reentry import Reenter
 from transforms.flows.definitions.steps.branches import (
     Branch,
     If,
@@ -69,14 +69,10 @@ from transforms.flows.definitions.steps.waits import (
     WaitUntil,
     WaitVisit,
 )
-from transforms.flows.definitions.triggers import (
-    OnCall,
-    OnEvent,
-    OnInbound,
-    OnIncoming,
-    Reenter,
-    Trigger,
-)
+from transforms.flows.definitions.triggers.events import OnEvent
+from transforms.flows.definitions.triggers.kinds import Trigger
+from transforms.flows.definitions.triggers.messages import OnCall, OnInbound, OnIncoming
+from transforms.flows.definitions.values import keyword
 from transforms.flows.expressions.syntax.parse import parse
 
 __all__ = ["SPACE", "TEMPLATES", "flows"]

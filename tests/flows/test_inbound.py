@@ -6,9 +6,9 @@ import pytest
 
 from towpath.control_log import InvalidLines, check, read_log, with_flows
 from towpath.space_merging import merged
-from transforms.flows.catalog.compiled import keyword
 from transforms.flows.catalog.control_log import catalog_of, records_of
 from transforms.flows.catalog.epochs import Catalog
+from transforms.flows.definitions.values import keyword
 from transforms.flows.diagnostics import headline
 from transforms.flows.engine.messages.inbound import MESSAGE_BOUND, number_in
 from transforms.flows.engine.step import Behind, Done, is_unused, step

@@ -17,7 +17,7 @@ from transforms.authoring.json_schema import SCHEMAS, flow_schema, space_schema
 from transforms.flows.definitions.flow import ExitRule
 from transforms.flows.definitions.steps.kinds import Verb
 from transforms.flows.definitions.steps.waits import Case
-from transforms.flows.definitions.triggers import Trigger
+from transforms.flows.definitions.triggers.kinds import Trigger
 from transforms.flows.reading.steps import VERBS
 from transforms.flows.reading.triggers import TRIGGERS
 

@@ -66,20 +66,28 @@ def test_a_mutant_is_noticed(mutant: Mutant) -> None:
 
 def test_a_change_that_does_nothing_stays_alive() -> None:
     """A mutant that no scenario notices is told as alive."""
-    ran = mutants.run(made("PARKED: Final = -2", "PARKED: Final = -5"), rows())
+    ran = mutants.run(
+        made("MOST_TOGETHER: Final = 10_000", "MOST_TOGETHER: Final = 20_000"), rows()
+    )
 
     assert (ran.verdict, ran.played.differs) == (ALIVE, {})
 
 
 BAD = {
-    "does not parse": made("PARKED = -2", "PARKED = ="),
-    "cannot be imported": made("PARKED = -2", "PARKED = nowhere"),
-    "ends in a traceback": made("session.due = after(delay, t,", "session.due = nowhere(delay, t,"),
-    "occurs several times": made("node.then", "node"),
+    "does not parse": made("MOST_STEPS: Final = 1_000", "MOST_STEPS = ="),
+    "cannot be imported": made("MOST_STEPS: Final = 1_000", "MOST_STEPS = nowhere"),
+    "ends in a traceback": made(
+        "session.due = after(verb.delay,",
+        "session.due = nowhere(verb.delay,",
+        file="transforms/flows/engine/steps/waits.py",
+    ),
+    "occurs several times": made("session.plan", "session"),
     "does not occur": made("an old name", "another"),
     "is in no file": made("a", "b", file="transforms/flows/no.py"),
     "breaks the flow": made("{wait: 30m}", "{wait: soon}", file="tests/scenarios/steps/wait.yaml"),
-    "has no scenario": made("PARKED = -2", "PARKED = -4", proof=WAIT + " or so"),
+    "has no scenario": made(
+        "MOST_STEPS: Final = 1_000", "MOST_STEPS: Final = 999", proof=WAIT + " or so"
+    ),
 }
 
 
@@ -96,7 +104,9 @@ def test_what_was_never_sent_is_a_difference() -> None:
     """A scenario about a message that the mutant does not make fails by its transcript."""
     title = "send: a final status stays, a later one is only noted as its row"
     proof = f"tests/scenarios/steps/send.scenarios.txt::{title}"
-    ran = mutants.run(made("plan_send(ctx, session)\n", "None\n", proof=proof), ())
+    sends = "transforms/flows/engine/steps/sends.py"
+    mutant = made("plan_send(ctx, session)\n", "None\n", file=sends, proof=proof)
+    ran = mutants.run(mutant, ())
 
     assert ran.verdict == KILLED
     assert "+  no such message was made" in ran.played.differs[proof]

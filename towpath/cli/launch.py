@@ -15,7 +15,8 @@ import msgspec
 from towpath.cli import common
 from transforms.flows.clock.zones import instant, zone
 from transforms.flows.definitions.flow import Flow
-from transforms.flows.definitions.triggers import LAUNCHED, OnAudience, OnEnter, OnPeople, OnTag
+from transforms.flows.definitions.triggers.audiences import LAUNCHED, OnAudience, OnPeople, OnTag
+from transforms.flows.definitions.triggers.flows import OnEnter
 from transforms.flows.protocol.signals import Data, Enter
 from transforms.flows.state.ids import hashed
 from transforms.wire.decode import decode_json

@@ -10,7 +10,6 @@ from itertools import zip_longest
 from typing import assert_never
 
 from transforms.authoring.format_yaml import Tree
-from transforms.flows.catalog.compiled import keyword
 from transforms.flows.clock.delays import Delay
 from transforms.flows.clock.schedules import Moment
 from transforms.flows.clock.windows import Window
@@ -22,6 +21,7 @@ from transforms.flows.definitions.flow import (
     Flow,
     Goal,
 )
+from transforms.flows.definitions.reentry import Reenter
 from transforms.flows.definitions.step_order import written
 from transforms.flows.definitions.steps.branches import If, MatchMessage, Split, Winning
 from transforms.flows.definitions.steps.calls import CallApi, CallWebhook, ExportFields, RunCode
@@ -43,26 +43,19 @@ from transforms.flows.definitions.steps.waits import (
     WaitVisit,
     WaitWindow,
 )
-from transforms.flows.definitions.triggers import (
-    OnAudience,
+from transforms.flows.definitions.triggers.audiences import OnAudience, OnPeople, OnTag
+from transforms.flows.definitions.triggers.events import OnCombination, OnEvent
+from transforms.flows.definitions.triggers.flows import OnEnter, OnFlow
+from transforms.flows.definitions.triggers.kinds import Trigger
+from transforms.flows.definitions.triggers.messages import (
     OnCall,
-    OnCombination,
     OnCommunication,
-    OnDate,
-    OnEnter,
-    OnEvent,
-    OnFlow,
     OnInbound,
     OnIncoming,
-    OnParticipant,
-    OnPeople,
-    OnProfile,
-    OnSchedule,
-    OnTag,
-    Reenter,
-    Trigger,
 )
-from transforms.flows.definitions.values import EventMatch, Named
+from transforms.flows.definitions.triggers.participants import OnParticipant
+from transforms.flows.definitions.triggers.profile import OnDate, OnProfile, OnSchedule
+from transforms.flows.definitions.values import EventMatch, Named, keyword
 from transforms.flows.expressions.syntax.ast import Expr
 
 Fields = dict[str, Tree]

@@ -8,6 +8,7 @@ from typing import Literal, assert_never
 import msgspec
 
 from transforms.flows.definitions.flow import ExitAudience, ExitEvent, ExitRule, ExitWhen, Flow
+from transforms.flows.definitions.reentry import Reenter
 from transforms.flows.definitions.steps.branches import If, MatchMessage, Split
 from transforms.flows.definitions.steps.calls import CallApi, CallWebhook, ExportFields, RunCode
 from transforms.flows.definitions.steps.flows import End, Enroll, Leave
@@ -28,25 +29,18 @@ from transforms.flows.definitions.steps.waits import (
     WaitVisit,
     WaitWindow,
 )
-from transforms.flows.definitions.triggers import (
-    OnAudience,
+from transforms.flows.definitions.triggers.audiences import OnAudience, OnPeople, OnTag
+from transforms.flows.definitions.triggers.events import OnCombination, OnEvent
+from transforms.flows.definitions.triggers.flows import OnEnter, OnFlow
+from transforms.flows.definitions.triggers.kinds import Trigger
+from transforms.flows.definitions.triggers.messages import (
     OnCall,
-    OnCombination,
     OnCommunication,
-    OnDate,
-    OnEnter,
-    OnEvent,
-    OnFlow,
     OnInbound,
     OnIncoming,
-    OnParticipant,
-    OnPeople,
-    OnProfile,
-    OnSchedule,
-    OnTag,
-    Reenter,
-    Trigger,
 )
+from transforms.flows.definitions.triggers.participants import OnParticipant
+from transforms.flows.definitions.triggers.profile import OnDate, OnProfile, OnSchedule
 from transforms.flows.definitions.values import EventMatch
 from transforms.flows.expressions.syntax.ast import Expr
 

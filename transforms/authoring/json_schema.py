@@ -20,6 +20,7 @@ from transforms.flows.clock.schedules import Moment
 from transforms.flows.clock.windows import Window
 from transforms.flows.definitions.channels import KINDS
 from transforms.flows.definitions.flow import ExitAudience, ExitRule, Flow, Goal, Schedule
+from transforms.flows.definitions.reentry import Limit, Reenter
 from transforms.flows.definitions.space import (
     Agent,
     Audience,
@@ -54,22 +55,18 @@ from transforms.flows.definitions.steps.waits import (
     WaitUntil,
     WaitWindow,
 )
-from transforms.flows.definitions.triggers import (
-    Limit,
+from transforms.flows.definitions.triggers.audiences import OnPeople
+from transforms.flows.definitions.triggers.events import OnCombination
+from transforms.flows.definitions.triggers.flows import OnEnter
+from transforms.flows.definitions.triggers.kinds import Trigger
+from transforms.flows.definitions.triggers.messages import (
     OnCall,
-    OnCombination,
     OnCommunication,
-    OnDate,
-    OnEnter,
     OnInbound,
     OnIncoming,
-    OnParticipant,
-    OnPeople,
-    OnProfile,
-    OnSchedule,
-    Reenter,
-    Trigger,
 )
+from transforms.flows.definitions.triggers.participants import OnParticipant
+from transforms.flows.definitions.triggers.profile import OnDate, OnProfile, OnSchedule
 from transforms.flows.definitions.values import EventMatch, Named, Value
 from transforms.flows.expressions.syntax.ast import Expr
 from transforms.flows.reading.channels import TRACKED

@@ -52,24 +52,18 @@ from transforms.flows.definitions.steps.waits import (
     WaitVisit,
     WaitWindow,
 )
-from transforms.flows.definitions.triggers import (
-    OnAudience,
+from transforms.flows.definitions.triggers.audiences import OnAudience, OnPeople, OnTag
+from transforms.flows.definitions.triggers.events import OnCombination, OnEvent
+from transforms.flows.definitions.triggers.flows import OnEnter, OnFlow
+from transforms.flows.definitions.triggers.kinds import Trigger
+from transforms.flows.definitions.triggers.messages import (
     OnCall,
-    OnCombination,
     OnCommunication,
-    OnDate,
-    OnEnter,
-    OnEvent,
-    OnFlow,
     OnInbound,
     OnIncoming,
-    OnParticipant,
-    OnPeople,
-    OnProfile,
-    OnSchedule,
-    OnTag,
-    Trigger,
 )
+from transforms.flows.definitions.triggers.participants import OnParticipant
+from transforms.flows.definitions.triggers.profile import OnDate, OnProfile, OnSchedule
 from transforms.flows.definitions.values import EventMatch, Named
 from transforms.flows.expressions.evaluation.compile import compile_condition, compile_value
 from transforms.flows.expressions.syntax.ast import Expr

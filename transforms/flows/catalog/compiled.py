@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final, final
 
 from transforms.flows.definitions.flow import Flow, Goal
+from transforms.flows.definitions.reentry import Reenter
 from transforms.flows.definitions.space import Template
 from transforms.flows.definitions.steps.kinds import Verb
-from transforms.flows.definitions.triggers import Reenter, Trigger
+from transforms.flows.definitions.triggers.kinds import Trigger
 from transforms.flows.expressions.evaluation.condition import Condition
 from transforms.flows.expressions.reads import Aggregate, Reads
 from transforms.flows.expressions.view import View
@@ -37,11 +38,6 @@ class Matcher:
     def test(self, view: View) -> bool:
         """Tell whether the event at hand matches."""
         return view.event_name == self.event and (self.where is None or self.where(view))
-
-
-def keyword(text: str) -> str:
-    """Return a text as keywords are compared: trimmed and without case (R13)."""
-    return text.strip().casefold()
 
 
 @final

@@ -23,6 +23,7 @@ from transforms.flows.catalog.epochs import (
     FlowView,
     KeptAggregate,
 )
+from transforms.flows.catalog.flow_index import groups_of, joining
 from transforms.flows.catalog.flow_status import (
     NOT_RUNNING,
     STARTED,
@@ -40,20 +41,16 @@ from transforms.flows.clock.delays import longest_period
 from transforms.flows.definitions.flow import Flow, Schedule
 from transforms.flows.definitions.space import Space, Template
 from transforms.flows.definitions.steps.branches import Split
-from transforms.flows.definitions.triggers import (
+from transforms.flows.definitions.triggers.audiences import OnTag
+from transforms.flows.definitions.triggers.messages import (
     OnCall,
     OnCommunication,
-    OnDate,
     OnInbound,
     OnIncoming,
-    OnParticipant,
-    OnProfile,
-    OnSchedule,
-    OnTag,
 )
+from transforms.flows.definitions.triggers.participants import OnParticipant
+from transforms.flows.definitions.triggers.profile import OnDate, OnProfile, OnSchedule
 from transforms.flows.diagnostics import Problem
-from transforms.flows.engine.entry.groups import groups_of
-from transforms.flows.engine.entry.launches import joining
 from transforms.flows.expressions.evaluation.compile import compile_condition, compile_value
 from transforms.flows.expressions.reads import Aggregate, Reads, reads
 from transforms.flows.protocol import control_records

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from transforms.flows.catalog.compiled import InboundMatcher, keyword
+from transforms.flows.catalog.compiled import InboundMatcher
 from transforms.flows.definitions.steps.branches import MatchMessage
 from transforms.flows.definitions.steps.waits import Case, CaseCall, CaseInbound
-from transforms.flows.definitions.triggers import OnCall, OnInbound, OnIncoming
+from transforms.flows.definitions.triggers.messages import OnCall, OnInbound, OnIncoming
+from transforms.flows.definitions.values import keyword
 from transforms.flows.expressions.evaluation.compile import compile_condition
 
 

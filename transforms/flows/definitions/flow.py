@@ -8,11 +8,9 @@ from __future__ import annotations
 from typing import Literal
 
 from transforms.flows.clock.delays import Delay
+from transforms.flows.definitions.reentry import Reenter
 from transforms.flows.definitions.steps.kinds import Step
-from transforms.flows.definitions.triggers import (
-    Reenter,
-    Trigger,
-)
+from transforms.flows.definitions.triggers.kinds import Trigger
 from transforms.flows.definitions.values import EventMatch, Value
 from transforms.flows.expressions.syntax.ast import Expr
 

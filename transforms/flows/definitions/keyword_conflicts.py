@@ -7,10 +7,11 @@ from itertools import combinations
 
 import msgspec
 
-from transforms.flows.catalog.compiled import keyword
 from transforms.flows.definitions.flow import Flow
 from transforms.flows.definitions.space import Space
-from transforms.flows.definitions.triggers import OnCall, OnInbound, Trigger
+from transforms.flows.definitions.triggers.kinds import Trigger
+from transforms.flows.definitions.triggers.messages import OnCall, OnInbound
+from transforms.flows.definitions.values import keyword
 
 Exact = OnInbound | OnCall
 

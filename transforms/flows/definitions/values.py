@@ -19,3 +19,8 @@ class EventMatch(Value, frozen=True, gc=False, tag="match"):
 
     event: str
     where: Expr | None = None
+
+
+def keyword(text: str) -> str:
+    """Return a text as keywords are compared: trimmed and without case (R13)."""
+    return text.strip().casefold()

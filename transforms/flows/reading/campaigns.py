@@ -5,8 +5,10 @@ A flow belongs to one campaign or to none; only in a campaign is there a partici
 
 from __future__ import annotations
 
+from transforms.flows.definitions.reentry import Reenter
 from transforms.flows.definitions.space import Campaign
-from transforms.flows.definitions.triggers import OnParticipant, Reenter, Trigger
+from transforms.flows.definitions.triggers.kinds import Trigger
+from transforms.flows.definitions.triggers.participants import OnParticipant
 from transforms.flows.diagnostics import suggest
 from transforms.flows.expressions.syntax.ast import Expr, Text
 from transforms.flows.reading.fields import Fields, fields

@@ -9,9 +9,9 @@ from functools import partial
 import msgspec
 
 from transforms.flows.definitions.flow import Flow, Goal, Schedule
+from transforms.flows.definitions.reentry import Reenter
 from transforms.flows.definitions.space import Space, Template
 from transforms.flows.definitions.step_order import Followed, follow
-from transforms.flows.definitions.triggers import Reenter
 from transforms.flows.diagnostics import Judge, Loaded, Report, Source
 from transforms.flows.reading.campaigns import campaign_in
 from transforms.flows.reading.checks import flow as checks

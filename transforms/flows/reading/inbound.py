@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from transforms.flows.catalog.compiled import keyword
+from transforms.flows.definitions.reentry import Reenter
 from transforms.flows.definitions.space import Number
 from transforms.flows.definitions.steps.branches import Keywords, MatchMessage
 from transforms.flows.definitions.steps.kinds import Verb
 from transforms.flows.definitions.steps.waits import Case, CaseCall, CaseInbound
-from transforms.flows.definitions.triggers import OnCall, OnInbound, OnIncoming, Reenter, Trigger
+from transforms.flows.definitions.triggers.kinds import Trigger
+from transforms.flows.definitions.triggers.messages import OnCall, OnInbound, OnIncoming
+from transforms.flows.definitions.values import keyword
 from transforms.flows.expressions.syntax.ast import Expr
 from transforms.flows.reading.branches import read_cases
 from transforms.flows.reading.fields import Fields, fields

@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from transforms.flows.definitions.flow import ExitAudience, ExitEvent, ExitRule, ExitWhen, Goal
-from transforms.flows.definitions.triggers import (
-    OnAudience,
-    OnCombination,
-    OnCommunication,
-    OnDate,
-    OnEnter,
-    OnEvent,
-    OnFlow,
-    OnPeople,
-    OnProfile,
-    OnSchedule,
-    OnTag,
-    Reenter,
-    Trigger,
-)
+from transforms.flows.definitions.reentry import Reenter
+from transforms.flows.definitions.triggers.audiences import OnAudience, OnPeople, OnTag
+from transforms.flows.definitions.triggers.events import OnCombination, OnEvent
+from transforms.flows.definitions.triggers.flows import OnEnter, OnFlow
+from transforms.flows.definitions.triggers.kinds import Trigger
+from transforms.flows.definitions.triggers.messages import OnCommunication
+from transforms.flows.definitions.triggers.profile import OnDate, OnProfile, OnSchedule
 from transforms.flows.definitions.values import EventMatch
 from transforms.flows.diagnostics import quoted, suggest
 from transforms.flows.reading.campaigns import on_participant

@@ -11,7 +11,7 @@ from transforms.flows.clock.delays import Delay, TimeSyntaxError, longest, parse
 from transforms.flows.clock.schedules import Moment, parse_moment
 from transforms.flows.clock.windows import Window
 from transforms.flows.clock.zones import DAY, instant, utc, zone_names
-from transforms.flows.definitions.triggers import Limit
+from transforms.flows.definitions.reentry import Limit
 from transforms.flows.definitions.values import Named
 from transforms.flows.diagnostics import Judge, Report, suggest
 from transforms.flows.expressions.checking import check

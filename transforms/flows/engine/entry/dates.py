@@ -11,7 +11,8 @@ from transforms.flows.catalog.compiled import CompiledTrigger
 from transforms.flows.catalog.epochs import FlowView
 from transforms.flows.clock.schedules import next_occurrence
 from transforms.flows.clock.zones import DAY, local_day, local_midnight, zone
-from transforms.flows.definitions.triggers import OnCombination, OnDate, OnProfile, OnSchedule
+from transforms.flows.definitions.triggers.events import OnCombination
+from transforms.flows.definitions.triggers.profile import OnDate, OnProfile, OnSchedule
 from transforms.flows.engine.context import Context, Data
 from transforms.flows.engine.entry.decision import (
     due_id,

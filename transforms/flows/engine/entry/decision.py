@@ -10,13 +10,11 @@ from typing import Any, Final
 from transforms.flows.catalog.compiled import CompiledTrigger, Plan
 from transforms.flows.catalog.epochs import FlowView
 from transforms.flows.clock.elapsing import after, period_start
-from transforms.flows.definitions.triggers import (
-    OnCombination,
-    OnCommunication,
-    OnProfile,
-    OnTag,
-    Reenter,
-)
+from transforms.flows.definitions.reentry import Reenter
+from transforms.flows.definitions.triggers.audiences import OnTag
+from transforms.flows.definitions.triggers.events import OnCombination
+from transforms.flows.definitions.triggers.messages import OnCommunication
+from transforms.flows.definitions.triggers.profile import OnProfile
 from transforms.flows.engine.context import Context, Data
 from transforms.flows.engine.entry.groups import memory
 from transforms.flows.engine.entry.groups import refusal as by_group

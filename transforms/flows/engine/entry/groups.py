@@ -6,30 +6,10 @@ flows, that with the higher priority is first (R3).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from transforms.flows.catalog.compiled import Plan
-from transforms.flows.catalog.epochs import FlowGroup, FlowView
-from transforms.flows.clock.delays import longest_period
+from transforms.flows.catalog.epochs import FlowGroup
 from transforms.flows.clock.elapsing import period_start
-from transforms.flows.definitions.space import Space
 from transforms.flows.engine.context import Context
-
-
-def groups_of(space: Space, views: Iterable[FlowView]) -> dict[str, FlowGroup]:
-    """Put the flows together that compete, as their newest versions say."""
-    flows: dict[str, list[int]] = {group.name: [] for group in space.groups}
-    for view in views:
-        if view.plan.flow.group in flows:
-            flows[view.plan.flow.group].append(view.plan.number)
-    return {
-        group.name: FlowGroup(
-            group,
-            frozenset(flows[group.name]),
-            max((longest_period(limit.per) for limit in group.limits), default=0),
-        )
-        for group in space.groups
-    }
 
 
 def refusal(ctx: Context, plan: Plan) -> str | None:

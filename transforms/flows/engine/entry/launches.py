@@ -6,39 +6,17 @@ is tried again: the flow's history of the user keeps its id.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from transforms.flows.catalog.compiled import CompiledTrigger, Plan
-from transforms.flows.catalog.epochs import FlowView
-from transforms.flows.definitions.triggers import (
-    LAUNCHED,
-    OnAudience,
-    OnEnter,
-    OnFlow,
-    OnPeople,
-    OnTag,
-)
+from transforms.flows.definitions.triggers.audiences import LAUNCHED, OnAudience, OnPeople, OnTag
+from transforms.flows.definitions.triggers.flows import OnEnter, OnFlow
 from transforms.flows.engine.context import Context
 from transforms.flows.protocol.signals import Enter
 from transforms.flows.state.ids import hashed, short
 from transforms.flows.state.stored import History
 
 MOST_LAUNCHES: Final = 1_000
-Joining = dict[tuple[str, bool], tuple[tuple[FlowView, CompiledTrigger], ...]]
-
-
-def joining(views: Iterable[FlowView]) -> Joining:
-    """Map an audience, entered or left, to the first trigger of each flow on it."""
-    found: dict[tuple[str, bool], list[tuple[FlowView, CompiledTrigger]]] = {}
-    for view in views:
-        for start in reversed(view.plan.triggers):
-            trigger = start.trigger
-            if isinstance(trigger, OnAudience) and trigger.when != "launch":
-                starts = found.setdefault((trigger.audience, trigger.when != "left"), [])
-                others = [s for s in starts if s[0] is not view]
-                starts[:] = [*others, (view, start)]
-    return {key: tuple(starts) for key, starts in found.items()}
 
 
 def launch_id(space: str, flow: str, at: int) -> str:

@@ -6,7 +6,7 @@ The flow whose entry or step changed the participant does not enter by that, the
 from __future__ import annotations
 
 from transforms.flows.catalog.epochs import FlowView
-from transforms.flows.definitions.triggers import OnParticipant
+from transforms.flows.definitions.triggers.participants import OnParticipant
 from transforms.flows.engine.context import Context, Data
 from transforms.flows.engine.entry.decision import try_enter
 from transforms.flows.engine.profile.participants import CREATED, field_key

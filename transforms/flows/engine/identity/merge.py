@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from transforms.flows.catalog.epochs import Effect, FlowView
-from transforms.flows.definitions.triggers import OnDate, OnSchedule
+from transforms.flows.definitions.triggers.profile import OnDate, OnSchedule
 from transforms.flows.engine.context import Context, Data
 from transforms.flows.engine.entry.dates import rearm_for_audience, rearm_for_traits, rebase_pending
 from transforms.flows.engine.entry.decision import MOST_ENTRIES, MOST_SESSIONS

@@ -11,14 +11,10 @@ from typing import Final
 
 import msgspec
 
-from transforms.flows.catalog.compiled import (
-    CompiledTrigger,
-    InboundMatcher,
-    Plan,
-    keyword,
-)
+from transforms.flows.catalog.compiled import CompiledTrigger, InboundMatcher, Plan
 from transforms.flows.catalog.epochs import FlowView
 from transforms.flows.definitions.steps.waits import CaseStatus, WaitFor
+from transforms.flows.definitions.values import keyword
 from transforms.flows.engine.context import Context, Data
 from transforms.flows.engine.limits import fits as has_room
 from transforms.flows.engine.messages.delivery_reports import fits

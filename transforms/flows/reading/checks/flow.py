@@ -20,7 +20,9 @@ from transforms.flows.definitions.steps.branches import Split
 from transforms.flows.definitions.steps.calls import CallApi, RunCode
 from transforms.flows.definitions.steps.sends import Send
 from transforms.flows.definitions.steps.waits import Wait, WaitFor, WaitUntil, WaitVisit, WaitWindow
-from transforms.flows.definitions.triggers import LAUNCHED, OnAudience, OnSchedule, OnTag, Trigger
+from transforms.flows.definitions.triggers.audiences import LAUNCHED, OnAudience, OnTag
+from transforms.flows.definitions.triggers.kinds import Trigger
+from transforms.flows.definitions.triggers.profile import OnSchedule
 from transforms.flows.diagnostics import Report, suggest
 from transforms.flows.reading.checks import graph, inbound
 from transforms.flows.reading.checks import templates as check_templates

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from transforms.flows.catalog.compiled import keyword
 from transforms.flows.definitions.steps.branches import MatchMessage
 from transforms.flows.definitions.steps.kinds import Step
 from transforms.flows.definitions.steps.waits import CaseCall, CaseInbound, CaseStatus, WaitFor
-from transforms.flows.definitions.triggers import OnCall, OnInbound, OnIncoming
+from transforms.flows.definitions.triggers.messages import OnCall, OnInbound, OnIncoming
+from transforms.flows.definitions.values import keyword
 from transforms.flows.diagnostics import Report
 from transforms.flows.reading.nodes import Mapping as Map
 from transforms.flows.reading.places import place_of_key

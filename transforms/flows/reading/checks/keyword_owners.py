@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from transforms.flows.definitions.flow import Flow
 from transforms.flows.definitions.keyword_conflicts import Claim, clashes
 from transforms.flows.definitions.space import Space
-from transforms.flows.definitions.triggers import OnInbound
+from transforms.flows.definitions.triggers.messages import OnInbound
 from transforms.flows.diagnostics import Problem, Report, Source
 from transforms.flows.reading import nodes
 from transforms.flows.reading.places import place

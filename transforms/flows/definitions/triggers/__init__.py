@@ -1,0 +1,1 @@
+"""The triggers of a flow: one file a family, and the closed union of them all."""
