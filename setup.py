@@ -66,7 +66,7 @@ HOT = {
     "relations values",
     "transforms/flows/definitions": "channels",
     "transforms/flows/catalog": "compiled epochs inbound_matchers",
-    "transforms/flows/engine": "context flow_state limits signal_order step timers working",
+    "transforms/flows/engine": "context firing flow_state limits signal_order step timers working",
     "transforms/flows/engine/entry": "dates decision groups launches participants",
     "transforms/flows/engine/identity": "erase handover merge state_replacement state_transfer "
     "user_commands",

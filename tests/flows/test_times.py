@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 
 from transforms.flows.clock.delays import (
     TimeSyntaxError,
+    after,
+    before,
     longest,
     longest_period,
     parse_clock,
     parse_delay,
     parse_period,
+    period_start,
 )
-from transforms.flows.clock.elapsing import after, before, period_start
 from transforms.flows.clock.schedules import next_occurrence, parse_moment, resolve
 from transforms.flows.clock.zones import (
     DAY,

@@ -6,14 +6,27 @@ Exact means milliseconds; calendar means days and months in the user's zone (sec
 from __future__ import annotations
 
 import re
+from calendar import monthrange
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from transforms.flows.clock.zones import DAY
+from transforms.flows.clock.zones import (
+    DAY,
+    EARLIEST,
+    LATEST,
+    at_local,
+    local,
+    local_clock,
+    local_day,
+    local_midnight,
+)
 
 UNITS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": DAY, "w": 7 * DAY}
 MONTHS = {"mo": 1, "y": 12}
 HOUR = 3_600_000
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _SHORT = re.compile(r"(\d{1,8})\s*(mo|[smhdwy])", re.ASCII)
 _AT = re.compile(r"(\d{1,8})\s*(days?|d|w|mo|y)\s+at\s+(\d{1,2}:\d\d)", re.ASCII)
@@ -142,3 +155,62 @@ def longest_period(period: Period) -> int:
     if period.unit is None:
         return period.ms
     return {"day": 1, "week": 7, "month": 31}[period.unit] * DAY + 26 * HOUR
+
+
+def parse_days(text: str) -> tuple[int, ...]:
+    """Read weekdays: ``mon``, ``mon-fri``, ``fri-mon``; several with commas. Monday is 0."""
+    found: set[int] = set()
+    for part in text.replace(" ", "").split(","):
+        ends = part.split("-")
+        if len(ends) > 2 or any(end not in WEEKDAYS for end in ends):
+            raise TimeSyntaxError(f'"{part}" is not a weekday; write for example mon or mon-fri')
+        first, last = WEEKDAYS.index(ends[0]), WEEKDAYS.index(ends[-1])
+        found.update((first + n) % 7 for n in range((last - first) % 7 + 1))
+    return tuple(sorted(found))
+
+
+# --- lengths of time on the user's clock (R2, R16) -----------------------------------------
+
+
+def add_months(day: date, months: int) -> date:
+    """Move a date by months; a day that the month lacks is its last."""
+    index = day.year * 12 + day.month - 1 + months
+    year, month = divmod(index, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def after(delay: Delay, start: int, zone: ZoneInfo) -> int:
+    """Return when a delay that begins at ``start`` is over."""
+    ms = delay.ms
+    return start + ms if ms else _moved(delay, 1, start, zone)
+
+
+def before(delay: Delay, end: int, zone: ZoneInfo) -> int:
+    """Return the instant that lies a delay before ``end``, counted back by the calendar."""
+    return end - delay.ms if delay.ms else _moved(delay, -1, end, zone)
+
+
+def _moved(delay: Delay, sign: int, t: int, zone: ZoneInfo) -> int:
+    wall = local(t, zone)
+    try:
+        day = add_months(wall.date(), sign * delay.months) + timedelta(days=sign * delay.days)
+        if delay.at is not None:
+            return local_clock(day, delay.at, zone)
+        return at_local(datetime.combine(day, wall.time()), zone)
+    except (ValueError, OverflowError):
+        return LATEST if sign > 0 else EARLIEST
+
+
+def period_start(period: Period, now: int, zone: ZoneInfo) -> int:
+    """Return the instant after which entries count: those with t > start (R2).
+
+    A calendar week begins on Monday.
+    """
+    if period.unit is None:
+        return now - period.ms
+    day = local_day(now, zone)
+    if period.unit == "week":
+        day -= timedelta(days=day.weekday())
+    elif period.unit == "month":
+        day = day.replace(day=1)
+    return local_midnight(day, zone) - 1

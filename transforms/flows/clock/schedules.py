@@ -16,12 +16,14 @@ import msgspec
 from transforms.flows.clock.delays import (
     Delay,
     TimeSyntaxError,
+    after,
+    before,
     clock_text,
     longest,
     parse_clock,
+    parse_days,
     parse_delay,
 )
-from transforms.flows.clock.elapsing import after, before
 from transforms.flows.clock.zones import (
     DAY,
     anniversary,
@@ -32,7 +34,6 @@ from transforms.flows.clock.zones import (
     utc,
 )
 
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ROOTS = (
     "user",
     "entry",
@@ -70,18 +71,6 @@ class Moment(msgspec.Struct, frozen=True, gc=False):
     sign: int = 1
     offset: Delay | None = None
     yearly: bool = False
-
-
-def parse_days(text: str) -> tuple[int, ...]:
-    """Read weekdays: ``mon``, ``mon-fri``, ``fri-mon``; several with commas. Monday is 0."""
-    found: set[int] = set()
-    for part in text.replace(" ", "").split(","):
-        ends = part.split("-")
-        if len(ends) > 2 or any(end not in WEEKDAYS for end in ends):
-            raise TimeSyntaxError(f'"{part}" is not a weekday; write for example mon or mon-fri')
-        first, last = WEEKDAYS.index(ends[0]), WEEKDAYS.index(ends[-1])
-        found.update((first + n) % 7 for n in range((last - first) % 7 + 1))
-    return tuple(sorted(found))
 
 
 def parse_moment(text: str) -> Moment:

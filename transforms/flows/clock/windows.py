@@ -13,8 +13,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from transforms.flows.clock.delays import TimeSyntaxError, clock_text, parse_clock
-from transforms.flows.clock.schedules import WEEKDAYS, parse_days
+from transforms.flows.clock.delays import (
+    WEEKDAYS,
+    TimeSyntaxError,
+    clock_text,
+    parse_clock,
+    parse_days,
+)
 from transforms.flows.clock.zones import local_clock, local_day
 
 _SPAN = re.compile(r"(?:([a-z]{3}(?:-[a-z]{3})?))?\s*(?:(\d{1,2}:\d\d)\s*-\s*(\d{1,2}:\d\d))?")

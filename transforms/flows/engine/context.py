@@ -1,13 +1,13 @@
-"""One user's open state, and what is decided until it is closed.
+"""The context of one run: a user's open state, the instant, and the outputs so far.
 
-The rest of the core works on a run; it opens a blob, and only what it gives back leaves.
+The rest of the engine works on it; it opens a blob, and only what it gives back leaves.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, final
 from zoneinfo import ZoneInfo
 
 from transforms.flows.catalog.compiled import GoalSet, Plan
@@ -27,6 +27,7 @@ OUTSIDE: Final = FlowFacts(False, None, 0)
 NOTHING: Final[Data] = {}
 NOBODY: Final[frozenset[str]] = frozenset()
 _UNKNOWN: Final = object()
+EVERY_FLOW: Final = -1
 ENDS: Final = -3
 """What a step returns that ends the session."""
 
@@ -35,13 +36,50 @@ def _nowhere(flow: str) -> FlowFacts:
     return OUTSIDE
 
 
-class Context:
-    """The working copy of one user.
+@final
+class Handling:
+    """What holds while one signal or due thing is handled, and what it raised.
 
-    ``acting_session`` is the session whose step is being done, ``steps_walked`` how many steps each did.
-    ``status_facts`` is what triggers read of the message whose status is at hand. ``inbound_owner`` is the
-    session that takes what the user sent, by its case ``inbound_case``; ``inbound_message`` is what an entry
-    by it begins with. ``answer`` is the host's sandbox, if it has one.
+    ``causes`` are the sessions that caused what is handled, ``ancestors`` those that caused each
+    session started by it (R11); ``depth`` counts the cascade. ``acting_session`` is the session
+    whose step runs, ``steps_walked`` counts the steps of each session (R6). ``status_facts`` is
+    what triggers read of the message whose status is handled. ``inbound_owner`` is the session
+    that an inbound message goes to, by its case ``inbound_case``; ``inbound_message`` is what an
+    entry by it begins with.
+    """
+
+    __slots__ = (
+        "acting_session",
+        "ancestors",
+        "causes",
+        "depth",
+        "inbound_case",
+        "inbound_message",
+        "inbound_owner",
+        "status_facts",
+        "steps_run",
+        "steps_walked",
+    )
+
+    def __init__(self) -> None:
+        self.ancestors: dict[str, frozenset[str]] = {}
+        self.causes: frozenset[str] = NOBODY
+        self.depth = 0
+        self.acting_session = ""
+        self.steps_walked: dict[str, int] = {}
+        self.steps_run = 0
+        self.status_facts: Data = {}
+        self.inbound_owner = ""
+        self.inbound_case = -1
+        self.inbound_message: Data = {}
+
+
+class Context:
+    """One user's open state, the instant at hand, and what was decided so far.
+
+    ``now`` is the instant of the signal or due thing that is handled, ``cause`` its id in the
+    outputs. ``answer`` is the host's sandbox, if it has one. ``flow_state_changed`` says that the
+    user's flow state is to be written, ``is_new_user`` that the state began with this signal.
     """
 
     __slots__ = (
@@ -55,19 +93,13 @@ class Context:
         "_timezone",
         "_zone",
         "_zoned",
-        "acting_session",
-        "ancestors",
         "answer",
         "catalog",
         "cause",
-        "causes",
-        "depth",
         "end_reason",
         "epoch",
         "flow_state_changed",
-        "inbound_case",
-        "inbound_message",
-        "inbound_owner",
+        "handling",
         "is_new_user",
         "now",
         "outputs",
@@ -75,9 +107,6 @@ class Context:
         "queue",
         "space",
         "state",
-        "status_facts",
-        "steps",
-        "steps_walked",
         "user",
         "view",
     )
@@ -98,21 +127,12 @@ class Context:
         self.space = self.epoch.space.name
         self.outputs: list[AnyOutput] = []
         self.queue: deque[Raised] = deque()
-        self.ancestors: dict[str, frozenset[str]] = {}
-        self.causes: frozenset[str] = NOBODY
         self.cause = ""
+        self.handling = Handling()
         self.end_reason = ""
         self.now = -1
-        self.depth = 0
-        self.steps = 0
-        self.acting_session = ""
-        self.steps_walked: dict[str, int] = {}
         self.flow_state_changed = False
         self.is_new_user = False
-        self.status_facts: Data = {}
-        self.inbound_owner = ""
-        self.inbound_case = -1
-        self.inbound_message: Data = {}
         self._counts = 0
         self._base = ""
         self._timezone: object = _UNKNOWN
@@ -165,11 +185,8 @@ class Context:
         epoch = self.catalog.at(t)
         if epoch is not self.epoch:
             self.epoch, self._zoned, self._arranged = epoch, _UNKNOWN, None
-        self.ancestors.clear()
-        self.causes = NOBODY
-        self.acting_session = ""
-        self.steps_walked.clear()
-        self.depth = self.steps = self._counts = 0
+        self.handling = Handling()
+        self._counts = 0
         self._base = hashed(self.space, self.user, origin) if origin else ""
         view = self.view
         view.event, view.event_name, view.communication = None, "", None
@@ -229,10 +246,9 @@ class Context:
         self, signal: Signal, changed: Data | None = None, applied: bool = True, flow: str = ""
     ) -> None:
         """Queue a signal that the present one raised."""
-        depth = self.depth + 1
-        raised = Raised(
-            signal, depth, self.causes, changed or {}, applied, self.acting_session, flow
-        )
+        handling = self.handling
+        depth, acting = handling.depth + 1, handling.acting_session
+        raised = Raised(signal, depth, handling.causes, changed or {}, applied, acting, flow)
         self.queue.append(raised)
 
     def emit_transition(
@@ -375,6 +391,10 @@ class Context:
                 return FlowFacts(True, node.name if node else None, times or 1)
         held_out = times and self.held_out(self.epoch.by_number[number].plan)
         return FlowFacts(False, None, 0 if held_out else times)
+
+    def suppressed(self, flow: int) -> bool:
+        """Return True if a command keeps the user out of a flow, or of all (R19)."""
+        return flow in self.state.suppressed or EVERY_FLOW in self.state.suppressed
 
     def held_out(self, plan: Plan) -> bool:
         """Tell whether the user is in the holdout of a flow, always the same one (R19)."""

@@ -1,45 +1,34 @@
-"""One signal, in order (section 3): first what is due, then the signal, then what it raised."""
+"""One signal, in order (section 3): what is known, live sessions, goals, entries, what it raised."""
 
 from __future__ import annotations
 
-from typing import Final, assert_never
+from typing import Final
 
 import msgspec
 
-from transforms.flows.catalog.epochs import Effect
 from transforms.flows.engine.context import NOBODY, Context, Data
 from transforms.flows.engine.entry.dates import (
-    arm_date_triggers,
-    fire_pending,
     rearm_for_audience,
     rearm_for_traits,
-    rebase_pending,
 )
 from transforms.flows.engine.entry.decision import drop_held, enter_by, try_enter
-from transforms.flows.engine.entry.launches import is_member, launch_id, note_launch
 from transforms.flows.engine.entry.participants import enter_by_participant
 from transforms.flows.engine.flow_state import emit_flow_state
-from transforms.flows.engine.identity.erase import drop_tombstone
 from transforms.flows.engine.identity.user_commands import handle_user_command
 from transforms.flows.engine.lifecycle.goals import MOST_ENDED, count_goals, forget_ended
-from transforms.flows.engine.lifecycle.migrate import migrate
-from transforms.flows.engine.lifecycle.pause import apply_command, pause, resume
+from transforms.flows.engine.lifecycle.pause import apply_command
 from transforms.flows.engine.messages.inbound import claim_message, message_facts
-from transforms.flows.engine.messages.plan import send_or_refuse
-from transforms.flows.engine.messages.statuses import FINAL, cancel_flow, refresh_holds
+from transforms.flows.engine.messages.statuses import FINAL
 from transforms.flows.engine.profile.apply import apply_signal, is_backfill
-from transforms.flows.engine.profile.audiences import forget_audiences, recompute
+from transforms.flows.engine.profile.audiences import recompute
 from transforms.flows.engine.steps.moves import (
     apply_call_result,
     end,
-    exit_conditions,
     note_baseline,
     on_signal,
-    on_time,
     recheck_conditions,
 )
 from transforms.flows.engine.steps.sends import end_promotions
-from transforms.flows.engine.timers import Due, next_due
 from transforms.flows.engine.working import Session
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import (
@@ -56,128 +45,9 @@ from transforms.flows.protocol.signals import (
 )
 from transforms.flows.state.dedupe import remember
 from transforms.flows.state.ids import short
-from transforms.flows.state.stored import Communication, Identity, Pending
 
 DEEPEST: Final = 16
 SESSION_COMMANDS: Final = frozenset(("stop", "hold", "resume", "suppress"))
-
-
-def fire_until(ctx: Context, until: int) -> None:
-    """Fire everything due at or before an instant, each at its own time (R1).
-
-    Nothing more is due for nobody, of whom the mark was all that was left (R32).
-    """
-    while (
-        ctx.state.control_applied >= 0
-        and (due := next_due(ctx.catalog, ctx.state, until)) is not None
-    ):
-        t, what = due
-        _fire(ctx, t, what)
-        settle(ctx)
-
-
-def _fire(ctx: Context, t: int, what: Due) -> None:
-    match what:
-        case str() as audience:
-            ctx.begin(f"{audience}@{t}", t)
-            del ctx.state.audience_checks[audience]
-            recompute(ctx, [a for a in ctx.epoch.audiences if a.name == audience])
-        case None:
-            ctx.begin(f"control@{t}", t)
-            effects = ctx.catalog.effects_at(t)
-            # Before all else, and once: what is pending has the numbers of the version before.
-            for flow in dict.fromkeys(e.flow for e in effects if e.what == "publish"):
-                rebase_pending(ctx, ctx.epoch.by_number[flow or 0])
-            for effect in effects:
-                apply_effect(ctx, effect)
-            ctx.state.control_applied = t
-        case Session() as session:
-            plan = session.plan
-            ctx.begin(f"{session.id}@{t}", t)
-            ctx.causes = frozenset([session.id])
-            _fire_session(ctx, session)
-        case Communication() as sent:
-            plan = ctx.catalog.plans[sent.flow, sent.version]
-            ctx.begin(f"{sent.id}@{t}", t)
-            owner = next((s for s in ctx.state.sessions if s.id == sent.session), None)
-            send_or_refuse(ctx, plan, plan.steps[sent.step], sent, owner)
-        case Pending() as pending:
-            view = ctx.catalog.at(t).by_number[pending.flow]
-            start = view.plan.triggers[pending.trigger]
-            ctx.begin(f"{view.plan.id}:{start.number}@{t}", t)
-            fire_pending(ctx, view, start, t)
-        case Identity():
-            drop_tombstone(ctx)
-        case _:
-            assert_never(what)
-
-
-def _fire_session(ctx: Context, session: Session) -> None:
-    end_promotions(ctx, session)
-    if session.due is not None and session.due <= ctx.now:
-        # The exit rules come before the step (section 3): one may become true at this instant.
-        if not (session.plan.exit_conditions and exit_conditions(ctx, session)):
-            on_time(ctx, session)
-    elif session.recheck_at is not None and session.recheck_at <= ctx.now:
-        recheck_conditions(ctx, session)
-
-
-def apply_effect(ctx: Context, effect: Effect) -> None:
-    """Let a control record act on this user, at its effective time."""
-    match effect.what:
-        case "stop":
-            for session in ctx.sessions_in_order():
-                if session.flow == effect.flow:
-                    end(ctx, session, effect.reason, forced=True)
-            cancel_flow(ctx, effect.flow, effect.reason)
-            refresh_holds(ctx)
-            _disarm(ctx, effect)
-        case "migrate":
-            migrate(ctx, effect)
-        case "pause":
-            pause(ctx, effect.flow, effect.reason)
-        case "resume":
-            resume(ctx, effect.flow, effect.reason)
-            _arm(ctx, effect)
-        case "drain":
-            _disarm(ctx, effect)
-        case "start" | "publish":
-            _arm(ctx, effect)
-            if effect.what == "start":
-                _members(ctx, effect)
-        case "space":
-            forget_audiences(ctx)
-            recompute(ctx, ctx.epoch.audiences)
-            drain_queue(ctx)
-        case "other":
-            pass
-        case _:
-            assert_never(effect.what)
-
-
-def _arm(ctx: Context, effect: Effect) -> None:
-    view = ctx.epoch.by_number[effect.flow or 0]
-    if view.status == "running":
-        # A date of this very instant is still to fire: the record comes first (R1).
-        arm_date_triggers(ctx, view, ctx.now - 1)
-
-
-def _disarm(ctx: Context, effect: Effect) -> None:
-    ctx.state.pending = [p for p in ctx.state.pending if p.flow != effect.flow]
-
-
-def _members(ctx: Context, effect: Effect) -> None:
-    """Enter who belongs to the predefined audience of a flow at its launch, once (R22)."""
-    view = ctx.epoch.by_number[effect.flow or 0]
-    for start in view.plan.triggers:
-        if is_member(ctx, start):
-            launch = launch_id(ctx.space, view.plan.id, ctx.now)
-            reason = note_launch(ctx, view.plan, launch)
-            if reason is None:
-                try_enter(ctx, view, start, launch, {})
-            else:
-                ctx.emit_rejection(reason, view.plan.id)
-            return
 
 
 def handle_signal(ctx: Context, signal: Signal, own: int, t: int) -> None:
@@ -213,9 +83,13 @@ def drain_queue(ctx: Context) -> None:
         if raised.depth > DEEPEST:
             _too_deep(ctx, raised)
             continue
-        ctx.depth, ctx.causes, ctx.acting_session = raised.depth, raised.causes, raised.source
+        ctx.handling.depth, ctx.handling.causes, ctx.handling.acting_session = (
+            raised.depth,
+            raised.causes,
+            raised.source,
+        )
         _one(ctx, raised, ctx.now)
-    ctx.depth, ctx.causes, ctx.acting_session = 0, NOBODY, ""
+    ctx.handling.depth, ctx.handling.causes, ctx.handling.acting_session = 0, NOBODY, ""
 
 
 def _look_around(ctx: Context) -> None:
@@ -269,7 +143,7 @@ def _one(ctx: Context, raised: Raised, own: int) -> None:
     _listen(ctx, signal, own)
     changed = raised.changed if raised.applied else _apply(ctx, raised, own)
     if raised.applied and type(signal) is CommunicationUpdate:
-        ctx.status_facts = signal.data | {"ended": signal.status in FINAL}
+        ctx.handling.status_facts = signal.data | {"ended": signal.status in FINAL}
     if ctx.is_new_user:
         ctx.is_new_user = False
         recompute(ctx, ctx.epoch.audiences)
@@ -281,7 +155,7 @@ def _one(ctx: Context, raised: Raised, own: int) -> None:
     live = ctx.sessions_in_order()
     claimed = None
     if type(signal) is not Event:  # the usual case is asked nothing else
-        ctx.inbound_owner = raised.claimer
+        ctx.handling.inbound_owner = raised.claimer
         if type(signal) is Inbound:
             claimed = claim_message(ctx, signal, live)
     stubs = list(ctx.state.ended)
@@ -291,12 +165,12 @@ def _one(ctx: Context, raised: Raised, own: int) -> None:
         if session.ended is not None:
             continue
         causes = raised.causes
-        ctx.causes = causes | {session.id} if causes else frozenset((session.id,))
+        ctx.handling.causes = causes | {session.id} if causes else frozenset((session.id,))
         if _sees(ctx, session, raised):
             on_signal(ctx, session, signal)
         else:
             recheck_conditions(ctx, session)
-    ctx.causes = raised.causes
+    ctx.handling.causes = raised.causes
     if type(signal) is Event:
         if signal.name in ctx.catalog.goals and (live or stubs):
             count_goals(ctx, signal, [s for s in (*live, *stubs) if _sees(ctx, s, raised)])
@@ -311,8 +185,8 @@ def _one(ctx: Context, raised: Raised, own: int) -> None:
     if type(signal) is Inbound:
         if claimed is not None:
             try_enter(ctx, *claimed, signal.id, message_facts(signal))
-        ctx.inbound_case, ctx.inbound_message = -1, {}
-    ctx.inbound_owner = ""
+        ctx.handling.inbound_case, ctx.handling.inbound_message = -1, {}
+    ctx.handling.inbound_owner = ""
 
 
 def _apply(ctx: Context, raised: Raised, own: int) -> Data | None:
@@ -372,7 +246,7 @@ def _sees(ctx: Context, session: Session, raised: Raised) -> bool:
     if not raised.causes:
         return True
     return session.id not in raised.causes and raised.causes.isdisjoint(
-        ctx.ancestors.get(session.id, frozenset())
+        ctx.handling.ancestors.get(session.id, frozenset())
     )
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from transforms.flows.catalog.epochs import NEVER, Catalog, Effect
 from transforms.flows.engine.context import Answer, Context
+from transforms.flows.engine.firing import apply_effect, fire_until
 from transforms.flows.engine.identity.erase import refused_by_tombstone, restart_from_tombstone
 from transforms.flows.engine.identity.handover import (
     accept_handover,
@@ -24,9 +25,7 @@ from transforms.flows.engine.identity.handover import (
 )
 from transforms.flows.engine.identity.merge import merge
 from transforms.flows.engine.signal_order import (
-    apply_effect,
     drain_queue,
-    fire_until,
     handle_signal,
     mark_as_backfill,
     settle,

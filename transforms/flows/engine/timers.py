@@ -92,3 +92,27 @@ def _order(flows: dict[int, FlowView], due: Due) -> Order:
             return AUDIENCE, 0, 0, "", 0
         case _:
             assert_never(due)
+
+
+def clamp_due_times(state: State, t: int) -> None:
+    """Let what was due on the way be due now: a user's time never runs backwards."""
+    for session in state.sessions:
+        session.due, session.recheck_at = (
+            _at_least(session.due, t),
+            _at_least(session.recheck_at, t),
+        )
+        for shown in session.promotions:
+            shown.until, shown.recheck_at = (
+                _at_least(shown.until, t),
+                _at_least(shown.recheck_at, t),
+            )
+    for sent in state.communications:
+        if not sent.on_hold:
+            sent.due = _at_least(sent.due, t)
+    for pending in state.pending:
+        pending.due = _at_least(pending.due, t)
+    state.audience_checks = {name: max(due, t) for name, due in state.audience_checks.items()}
+
+
+def _at_least(due: int | None, t: int) -> int | None:
+    return due if due is None or due > t else t

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from transforms.flows.catalog.compiled import CompiledTrigger, Plan
 from transforms.flows.catalog.epochs import FlowView
-from transforms.flows.clock.elapsing import after, period_start
+from transforms.flows.clock.delays import after, period_start
 from transforms.flows.definitions.reentry import Reenter
 from transforms.flows.definitions.triggers.audiences import OnTag
 from transforms.flows.definitions.triggers.events import OnCombination
@@ -19,7 +19,6 @@ from transforms.flows.engine.context import Context, Data
 from transforms.flows.engine.entry.groups import memory
 from transforms.flows.engine.entry.groups import refusal as by_group
 from transforms.flows.engine.entry.launches import accepts, refusal
-from transforms.flows.engine.lifecycle.pause import suppressed
 from transforms.flows.engine.limits import fits
 from transforms.flows.engine.profile.audiences import tag_key
 from transforms.flows.engine.profile.participants import ensure_participant
@@ -226,7 +225,7 @@ def _by_enter(ctx: Context, signal: Enter, source: str) -> None:
 
 def _by_communication(ctx: Context, view: FlowView, cause: str) -> None:
     """Enter by the first trigger that takes the status at hand; its data is the entry's."""
-    told = ctx.status_facts
+    told = ctx.handling.status_facts
     for start in view.plan.triggers:
         trigger = start.trigger
         if not isinstance(trigger, OnCommunication):
@@ -271,7 +270,7 @@ def try_enter(
     if view.status != "running":
         ctx.emit_rejection(view.refusal, flow)
         return False
-    if ctx.state.suppressed and suppressed(ctx, plan.number):
+    if ctx.state.suppressed and ctx.suppressed(plan.number):
         ctx.emit_rejection("suppressed", flow)
         return False
     found = _key(ctx, plan, data, key)
@@ -299,9 +298,9 @@ def try_enter(
     session.plan = plan
     session.silent = ctx.held_out(plan)
     session.entry = kept_fields(ctx, plan, data)
-    if ctx.inbound_message:
-        session.message = ctx.inbound_message
-    ctx.ancestors[session.id] = ctx.causes
+    if ctx.handling.inbound_message:
+        session.message = ctx.handling.inbound_message
+    ctx.handling.ancestors[session.id] = ctx.handling.causes
     if plan.campaign is not None and not session.silent:
         ensure_participant(ctx, plan, plan.campaign)
     ctx.state.sessions = [*ctx.state.sessions, session]

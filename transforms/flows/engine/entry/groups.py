@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from transforms.flows.catalog.compiled import Plan
 from transforms.flows.catalog.epochs import FlowGroup
-from transforms.flows.clock.elapsing import period_start
+from transforms.flows.clock.delays import period_start
 from transforms.flows.engine.context import Context
 
 

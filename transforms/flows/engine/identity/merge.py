@@ -32,6 +32,7 @@ from transforms.flows.engine.profile.participants import (
 )
 from transforms.flows.engine.profile.visits import extend_visit_waits
 from transforms.flows.engine.steps.moves import end, recheck_conditions
+from transforms.flows.engine.timers import clamp_due_times
 from transforms.flows.engine.working import Session, State
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import Handover
@@ -262,30 +263,6 @@ def _catch_up(ctx: Context, since: int, handover: str, t: int, concern: Concern)
         for flow in dict.fromkeys(e.flow for e in effects if e.what == "publish"):
             rebase_pending(ctx, ctx.epoch.by_number[flow or 0])
         concern(ctx, [effect for effect in effects if effect.what in ON_SESSIONS])
-
-
-def clamp_due_times(state: State, t: int) -> None:
-    """Let what was due on the way be due now: a user's time never runs backwards."""
-    for session in state.sessions:
-        session.due, session.recheck_at = (
-            _at_least(session.due, t),
-            _at_least(session.recheck_at, t),
-        )
-        for shown in session.promotions:
-            shown.until, shown.recheck_at = (
-                _at_least(shown.until, t),
-                _at_least(shown.recheck_at, t),
-            )
-    for sent in state.communications:
-        if not sent.on_hold:
-            sent.due = _at_least(sent.due, t)
-    for pending in state.pending:
-        pending.due = _at_least(pending.due, t)
-    state.audience_checks = {name: max(due, t) for name, due in state.audience_checks.items()}
-
-
-def _at_least(due: int | None, t: int) -> int | None:
-    return due if due is None or due > t else t
 
 
 def _end_doubles(ctx: Context) -> None:

@@ -9,13 +9,13 @@ import msgspec
 from transforms.flows.engine.context import Context, Data
 from transforms.flows.engine.flow_state import emit_flow_state
 from transforms.flows.engine.identity.erase import end_all_sessions
-from transforms.flows.engine.identity.merge import clamp_due_times
 from transforms.flows.engine.identity.state_data import from_data, to_data
 from transforms.flows.engine.identity.state_replacement import (
     communications_of,
     keep_ids_unique,
     sessions_of,
 )
+from transforms.flows.engine.timers import clamp_due_times
 from transforms.flows.engine.working import Session, State, state_row
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import Command

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from transforms.flows.catalog.compiled import CompiledGoal, Plan
-from transforms.flows.clock.elapsing import after
+from transforms.flows.clock.delays import after
 from transforms.flows.engine.context import Context
 from transforms.flows.engine.messages.communications import variants_of
 from transforms.flows.engine.steps.moves import end

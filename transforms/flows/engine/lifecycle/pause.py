@@ -5,7 +5,7 @@ No step of theirs runs, but they decide: what ends a wait is noted, and done at 
 
 from __future__ import annotations
 
-from transforms.flows.engine.context import Context
+from transforms.flows.engine.context import EVERY_FLOW, Context
 from transforms.flows.engine.lifecycle.migrate import (
     migrate_session,
     missed_migrations,
@@ -21,7 +21,6 @@ from transforms.flows.state.stored import Halt
 PAUSED, HELD = 1, 2
 WHY = {PAUSED: "paused", HELD: "held"}
 RESUMES = ("fire", "shift", "skip")
-EVERY_FLOW = -1
 
 
 def pause(ctx: Context, flow: int | None, how: str) -> None:
@@ -81,11 +80,6 @@ def _suppress(ctx: Context, flow: int, order: Command) -> None:
     """Take no entries of this user into a flow, or into any, until the same is said with off."""
     rest = [number for number in ctx.state.suppressed if number != flow]
     ctx.state.suppressed = rest if order.data.get("off") is True else [*rest, flow]
-
-
-def suppressed(ctx: Context, flow: int) -> bool:
-    """Tell whether a command keeps the user out of a flow (R19)."""
-    return flow in ctx.state.suppressed or EVERY_FLOW in ctx.state.suppressed
 
 
 def _halt(ctx: Context, session: Session, by: int, how: str) -> None:

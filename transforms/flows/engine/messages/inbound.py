@@ -74,7 +74,7 @@ def mark_replied(ctx: Context, signal: Inbound) -> None:
     if not apply_status(ctx, change):
         return
     if ctx.epoch.by_communication:
-        told = {name: value for name, value in ctx.status_facts.items() if name != "ended"}
+        told = {name: value for name, value in ctx.handling.status_facts.items() if name != "ended"}
         change = msgspec.structs.replace(change, data=told)
     ctx.enqueue(change)
 
@@ -87,7 +87,7 @@ def claim_message(
     The status ``replied`` that it has raised ends only a wait of the one who gets it.
     """
     entry = _claim(ctx, signal, live)
-    owner = AN_ENTRY if entry is not None else ctx.inbound_owner
+    owner = AN_ENTRY if entry is not None else ctx.handling.inbound_owner
     if owner and signal.communication is not None:
         for place, raised in enumerate(ctx.queue):
             if _tells(raised.signal, signal.communication):
@@ -118,13 +118,13 @@ def _claim(
             plan = session.plan
             index = _waits(ctx, session, signal, message, word, strength)
             if index is not None:
-                ctx.inbound_owner, ctx.inbound_case = session.id, index
+                ctx.handling.inbound_owner, ctx.handling.inbound_case = session.id, index
                 session.message = _kept(ctx, plan, message)
                 ctx.invalidate_view()
                 return None
         entry = _enters(ctx, signal, message, word, strength)
         if entry is not None:
-            ctx.inbound_message = _kept(ctx, entry[0].plan, message)
+            ctx.handling.inbound_message = _kept(ctx, entry[0].plan, message)
             return entry
     if answered is None:
         ctx.emit_rejection("no_claim", detail=f"{signal.channel} {signal.number}")
@@ -213,17 +213,3 @@ def _kept(ctx: Context, plan: Plan, message: Data) -> Data:
         return message
     ctx.emit_rejection("value_too_large", plan.id, "message")
     return {"call": message["call"]}
-
-
-def branch_by_keyword(session: Session) -> int:
-    """Return where a session goes on by the words of its last message, exact before any (I7)."""
-    message, node = session.message or {}, session.node
-    if message:
-        word = keyword(message.get("text", ""))
-        for index, matcher in enumerate(node.inbound_matchers):
-            if matcher is not None and word in matcher.words:
-                return node.targets[index]
-        for index, matcher in enumerate(node.inbound_matchers):
-            if matcher is not None and not matcher.words:
-                return node.targets[index]
-    return node.ports["else"]

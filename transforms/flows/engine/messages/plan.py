@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from transforms.flows.catalog.compiled import CompiledStep, Plan
-from transforms.flows.clock.elapsing import after
+from transforms.flows.clock.delays import after
 from transforms.flows.clock.schedules import resolve
 from transforms.flows.definitions.channels import agent_of, tracking_of
 from transforms.flows.definitions.steps.sends import Send

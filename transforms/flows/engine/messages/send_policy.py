@@ -6,7 +6,7 @@ from typing import Final
 
 from transforms.flows.catalog.compiled import Plan
 from transforms.flows.catalog.epochs import Epoch
-from transforms.flows.clock.elapsing import period_start
+from transforms.flows.clock.delays import period_start
 from transforms.flows.clock.windows import closing, is_open, opening
 from transforms.flows.definitions.steps.sends import Send
 from transforms.flows.engine.context import Context

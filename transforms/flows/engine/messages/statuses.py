@@ -75,7 +75,10 @@ def apply_status(ctx: Context, change: CommunicationUpdate) -> bool:
         found.due, found.data = None, found.data if fails else {}
     found.changed = now
     if ctx.epoch.by_communication:
-        ctx.status_facts = facts(plan, node, found) | {"status": change.status, "ended": ends}
+        ctx.handling.status_facts = facts(plan, node, found) | {
+            "status": change.status,
+            "ended": ends,
+        }
     session = next((s for s in ctx.state.sessions if s.id == found.session), None)
     row = msgspec.structs.replace(found, status=change.status)
     name = ctx.next_output_id()

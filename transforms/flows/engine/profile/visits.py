@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from transforms.flows.clock.delays import Delay
-from transforms.flows.clock.elapsing import after
+from transforms.flows.clock.delays import Delay, after
 from transforms.flows.definitions.steps.waits import WaitVisit
 from transforms.flows.engine.context import Context
 from transforms.flows.engine.working import Session

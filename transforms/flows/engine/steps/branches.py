@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from transforms.flows.definitions.steps.branches import If, MatchMessage, Split
+from transforms.flows.definitions.values import keyword
 from transforms.flows.engine.context import Context
-from transforms.flows.engine.messages.inbound import branch_by_keyword
 from transforms.flows.engine.steps.logic import StepLogic
 from transforms.flows.engine.working import Session
 from transforms.flows.state.ids import draw
@@ -24,10 +24,19 @@ class IfLogic(StepLogic):
 
 
 class MatchMessageLogic(StepLogic):
-    """Branch by the words of the user's last message to this session."""
+    """Branch by the words of the user's last message to this session, exact before any (I7)."""
 
     def begin(self, ctx: Context, session: Session) -> int:
-        return branch_by_keyword(session)
+        message, node = session.message or {}, session.node
+        if message:
+            word = keyword(message.get("text", ""))
+            for index, matcher in enumerate(node.inbound_matchers):
+                if matcher is not None and word in matcher.words:
+                    return node.targets[index]
+            for index, matcher in enumerate(node.inbound_matchers):
+                if matcher is not None and not matcher.words:
+                    return node.targets[index]
+        return node.ports["else"]
 
 
 class SplitLogic(StepLogic):

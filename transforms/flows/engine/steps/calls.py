@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from transforms.flows.catalog.compiled import ON_EXIT, CompiledStep
-from transforms.flows.clock.elapsing import after
+from transforms.flows.clock.delays import after
 from transforms.flows.definitions.space import Template
 from transforms.flows.definitions.steps.calls import CallApi, CallWebhook, ExportFields, RunCode
 from transforms.flows.engine.context import Context, Data

@@ -32,16 +32,16 @@ def proceed(ctx: Context, session: Session, number: int) -> None:
     """
     plan, name = session.plan, session.id
     _clear_wait(session)
-    walked = ctx.steps_walked.get(name, 0)
+    walked = ctx.handling.steps_walked.get(name, 0)
     while number >= 0:
         walked += 1
-        ctx.steps += 1
-        if walked > MOST_STEPS or ctx.steps > MOST_TOGETHER:
+        ctx.handling.steps_run += 1
+        if walked > MOST_STEPS or ctx.handling.steps_run > MOST_TOGETHER:
             _dead_letter(ctx, session)
             end(ctx, session, "too_many_steps")
             return
         number = _run(ctx, session, plan.steps[number])
-    ctx.steps_walked[name] = walked
+    ctx.handling.steps_walked[name] = walked
     if number == WAITS:
         recheck_time(ctx, session)
         ctx.emit_transition("waiting", session, until=session.due)
@@ -70,11 +70,11 @@ def _clear_wait(session: Session) -> None:
 def _run(ctx: Context, session: Session, step: CompiledStep) -> int:
     """Arrive at a step and do it, as the cause of what it raises (R11); return where to go on."""
     _arrive(ctx, session, step)
-    causes, acting, name = ctx.causes, ctx.acting_session, session.id
-    ctx.causes = causes if name in causes else causes | {name}
-    ctx.acting_session = name
+    causes, acting, name = ctx.handling.causes, ctx.handling.acting_session, session.id
+    ctx.handling.causes = causes if name in causes else causes | {name}
+    ctx.handling.acting_session = name
     number = LOGIC[type(step.verb)].begin(ctx, session)
-    ctx.causes, ctx.acting_session = causes, acting
+    ctx.handling.causes, ctx.handling.acting_session = causes, acting
     return number
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from transforms.flows.clock.elapsing import after
+from transforms.flows.clock.delays import after
 from transforms.flows.definitions.steps.sends import CancelAll, Promote, Send
 from transforms.flows.engine.context import Context
 from transforms.flows.engine.messages.plan import plan_send

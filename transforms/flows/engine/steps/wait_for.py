@@ -8,7 +8,7 @@ from typing import Final, assert_never
 import msgspec
 
 from transforms.flows.catalog.compiled import CompiledStep
-from transforms.flows.clock.elapsing import after
+from transforms.flows.clock.delays import after
 from transforms.flows.definitions.steps.waits import (
     Case,
     CaseAudience,
@@ -136,11 +136,11 @@ def _matches(ctx: Context, session: Session, index: int, case: Case, signal: Sig
             mine = session.sent.get(session.plan.step_numbers[step]) == signal.communication
             if not mine or signal.status != status:
                 return False
-            if status == "replied" and ctx.inbound_owner not in ("", session.id):
+            if status == "replied" and ctx.handling.inbound_owner not in ("", session.id):
                 return False
             return fits(ctx, session, index, step)
         case CaseInbound() | CaseCall(), Inbound():
-            return ctx.inbound_owner == session.id and ctx.inbound_case == index
+            return ctx.handling.inbound_owner == session.id and ctx.handling.inbound_case == index
         case CaseAudience(audience=audience, when=when), AudienceChange():
             return audience == signal.audience and (when == "entered") == signal.entered
         case _:

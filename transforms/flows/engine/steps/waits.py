@@ -6,8 +6,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from transforms.flows.catalog.compiled import CompiledStep
-from transforms.flows.clock.delays import Delay
-from transforms.flows.clock.elapsing import after
+from transforms.flows.clock.delays import Delay, after
 from transforms.flows.clock.schedules import next_occurrence, recurring, resolve
 from transforms.flows.clock.windows import opening
 from transforms.flows.definitions.steps.waits import Wait, WaitUntil, WaitVisit, WaitWindow

@@ -10,8 +10,7 @@ from datetime import date, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from transforms.flows.clock.delays import Delay
-from transforms.flows.clock.elapsing import add_months, after, before
+from transforms.flows.clock.delays import Delay, add_months, after, before
 from transforms.flows.clock.zones import (
     DAY,
     EARLIEST,

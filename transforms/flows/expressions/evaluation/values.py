@@ -7,8 +7,7 @@ from collections.abc import Callable
 from math import isfinite
 from typing import Any, Final, assert_never
 
-from transforms.flows.clock.delays import Delay
-from transforms.flows.clock.elapsing import after
+from transforms.flows.clock.delays import Delay, after
 from transforms.flows.clock.zones import moment_of
 from transforms.flows.expressions.evaluation import dates
 from transforms.flows.expressions.evaluation.names import (

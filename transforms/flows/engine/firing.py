@@ -1,0 +1,150 @@
+"""What is due fires: waits, planned messages, dates, audiences, control records (R1)."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from transforms.flows.catalog.epochs import Effect
+from transforms.flows.engine.context import Context
+from transforms.flows.engine.entry.dates import (
+    arm_date_triggers,
+    fire_pending,
+    rebase_pending,
+)
+from transforms.flows.engine.entry.decision import try_enter
+from transforms.flows.engine.entry.launches import is_member, launch_id, note_launch
+from transforms.flows.engine.identity.erase import drop_tombstone
+from transforms.flows.engine.lifecycle.migrate import migrate
+from transforms.flows.engine.lifecycle.pause import pause, resume
+from transforms.flows.engine.messages.plan import send_or_refuse
+from transforms.flows.engine.messages.statuses import cancel_flow, refresh_holds
+from transforms.flows.engine.profile.audiences import forget_audiences, recompute
+from transforms.flows.engine.signal_order import drain_queue, settle
+from transforms.flows.engine.steps.moves import (
+    end,
+    exit_conditions,
+    on_time,
+    recheck_conditions,
+)
+from transforms.flows.engine.steps.sends import end_promotions
+from transforms.flows.engine.timers import Due, next_due
+from transforms.flows.engine.working import Session
+from transforms.flows.state.stored import Communication, Identity, Pending
+
+
+def fire_until(ctx: Context, until: int) -> None:
+    """Fire everything due at or before an instant, each at its own time (R1).
+
+    Stop when the user is gone: an expired tombstone leaves no state (R32).
+    """
+    while (
+        ctx.state.control_applied >= 0
+        and (due := next_due(ctx.catalog, ctx.state, until)) is not None
+    ):
+        t, what = due
+        _fire(ctx, t, what)
+        settle(ctx)
+
+
+def _fire(ctx: Context, t: int, what: Due) -> None:
+    match what:
+        case str() as audience:
+            ctx.begin(f"{audience}@{t}", t)
+            del ctx.state.audience_checks[audience]
+            recompute(ctx, [a for a in ctx.epoch.audiences if a.name == audience])
+        case None:
+            ctx.begin(f"control@{t}", t)
+            effects = ctx.catalog.effects_at(t)
+            # Before all else, and once: what is pending has the numbers of the version before.
+            for flow in dict.fromkeys(e.flow for e in effects if e.what == "publish"):
+                rebase_pending(ctx, ctx.epoch.by_number[flow or 0])
+            for effect in effects:
+                apply_effect(ctx, effect)
+            ctx.state.control_applied = t
+        case Session() as session:
+            plan = session.plan
+            ctx.begin(f"{session.id}@{t}", t)
+            ctx.handling.causes = frozenset([session.id])
+            _fire_session(ctx, session)
+        case Communication() as sent:
+            plan = ctx.catalog.plans[sent.flow, sent.version]
+            ctx.begin(f"{sent.id}@{t}", t)
+            owner = next((s for s in ctx.state.sessions if s.id == sent.session), None)
+            send_or_refuse(ctx, plan, plan.steps[sent.step], sent, owner)
+        case Pending() as pending:
+            view = ctx.catalog.at(t).by_number[pending.flow]
+            start = view.plan.triggers[pending.trigger]
+            ctx.begin(f"{view.plan.id}:{start.number}@{t}", t)
+            fire_pending(ctx, view, start, t)
+        case Identity():
+            drop_tombstone(ctx)
+        case _:
+            assert_never(what)
+
+
+def _fire_session(ctx: Context, session: Session) -> None:
+    end_promotions(ctx, session)
+    if session.due is not None and session.due <= ctx.now:
+        # The exit rules come before the step (section 3): one may become true at this instant.
+        if not (session.plan.exit_conditions and exit_conditions(ctx, session)):
+            on_time(ctx, session)
+    elif session.recheck_at is not None and session.recheck_at <= ctx.now:
+        recheck_conditions(ctx, session)
+
+
+def apply_effect(ctx: Context, effect: Effect) -> None:
+    """Let a control record act on this user, at its effective time."""
+    match effect.what:
+        case "stop":
+            for session in ctx.sessions_in_order():
+                if session.flow == effect.flow:
+                    end(ctx, session, effect.reason, forced=True)
+            cancel_flow(ctx, effect.flow, effect.reason)
+            refresh_holds(ctx)
+            _disarm(ctx, effect)
+        case "migrate":
+            migrate(ctx, effect)
+        case "pause":
+            pause(ctx, effect.flow, effect.reason)
+        case "resume":
+            resume(ctx, effect.flow, effect.reason)
+            _arm(ctx, effect)
+        case "drain":
+            _disarm(ctx, effect)
+        case "start" | "publish":
+            _arm(ctx, effect)
+            if effect.what == "start":
+                _members(ctx, effect)
+        case "space":
+            forget_audiences(ctx)
+            recompute(ctx, ctx.epoch.audiences)
+            drain_queue(ctx)
+        case "other":
+            pass
+        case _:
+            assert_never(effect.what)
+
+
+def _arm(ctx: Context, effect: Effect) -> None:
+    view = ctx.epoch.by_number[effect.flow or 0]
+    if view.status == "running":
+        # A date of this very instant is still to fire: the record comes first (R1).
+        arm_date_triggers(ctx, view, ctx.now - 1)
+
+
+def _disarm(ctx: Context, effect: Effect) -> None:
+    ctx.state.pending = [p for p in ctx.state.pending if p.flow != effect.flow]
+
+
+def _members(ctx: Context, effect: Effect) -> None:
+    """Enter who belongs to the predefined audience of a flow at its launch, once (R22)."""
+    view = ctx.epoch.by_number[effect.flow or 0]
+    for start in view.plan.triggers:
+        if is_member(ctx, start):
+            launch = launch_id(ctx.space, view.plan.id, ctx.now)
+            reason = note_launch(ctx, view.plan, launch)
+            if reason is None:
+                try_enter(ctx, view, start, launch, {})
+            else:
+                ctx.emit_rejection(reason, view.plan.id)
+            return
