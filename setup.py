@@ -66,9 +66,9 @@ HOT = {
     "relations values",
     "transforms/flows/definitions": "channels",
     "transforms/flows/catalog": "compiled epochs inbound_matchers",
-    "transforms/flows/engine": "context firing flow_state limits signal_order step timers working",
-    "transforms/flows/engine/entry": "dates decision groups launches participants",
-    "transforms/flows/engine/identity": "erase handover merge state_replacement state_transfer "
+    "transforms/flows/engine": "context firing flow_state limits merge_order signal_order step timers working",
+    "transforms/flows/engine/entry": "dates decision groups launches participants pending triggers",
+    "transforms/flows/engine/identity": "erase handover merge merge_profile state_replacement state_transfer "
     "user_commands",
     "transforms/flows/engine/lifecycle": "goals migrate pause",
     "transforms/flows/engine/messages": "communications cost delivery_reports inbound plan send_policy "

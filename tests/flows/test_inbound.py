@@ -10,7 +10,8 @@ from transforms.flows.catalog.control_log import catalog_of, records_of
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.definitions.values import keyword
 from transforms.flows.diagnostics import headline
-from transforms.flows.engine.messages.inbound import MESSAGE_BOUND, number_in
+from transforms.flows.engine.limits import MESSAGE_BOUND
+from transforms.flows.engine.messages.inbound import number_in
 from transforms.flows.engine.step import Behind, Done, is_unused, step
 from transforms.flows.engine.working import decode
 from transforms.flows.protocol import outputs as out

@@ -15,9 +15,10 @@ from transforms.flows.catalog.epochs import Catalog, Epoch
 from transforms.flows.clock.zones import utc, zone
 from transforms.flows.engine.working import Session, State
 from transforms.flows.expressions.view import FlowFacts, View
-from transforms.flows.protocol.outputs import AnyOutput, Call, Rejection, Transition
+from transforms.flows.protocol.outputs import AnyOutput, Call, DeadLetter, Rejection, Transition
 from transforms.flows.protocol.signals import CallResult, Raised, Signal
-from transforms.flows.state.ids import draw, hashed
+from transforms.flows.state.dedupe import remember
+from transforms.flows.state.ids import draw, hashed, short
 
 Data = dict[str, Any]
 Answer = Callable[[Call, str], CallResult]
@@ -241,6 +242,35 @@ class Context:
         """Return what a step returns that ends the session, and keep the reason."""
         self.end_reason = reason
         return ENDS
+
+    def emit_dead_letter(
+        self,
+        reason: str,
+        detail: str,
+        name: str = "",
+        flow: str | None = None,
+        step: str | None = None,
+    ) -> None:
+        """Write that something could not be handled, and why."""
+        self.outputs.append(
+            DeadLetter(
+                id=name or self.next_output_id(),
+                user=self.user,
+                at=self.now,
+                reason=reason,
+                cause=self.cause,
+                flow=flow,
+                step=step,
+                detail=detail,
+            )
+        )
+
+    def remember_id(self, name: str, own: int, clock: int) -> None:
+        """Remember the id of a signal, so that it changes nothing when it comes again (R5)."""
+        state = self.state
+        state.seen_ids, state.seen_floor = remember(
+            state.seen_ids, short(name), own, clock, state.seen_floor
+        )
 
     def enqueue(
         self, signal: Signal, changed: Data | None = None, applied: bool = True, flow: str = ""

@@ -11,8 +11,7 @@ from transforms.flows.engine.entry.dates import (
     fire_pending,
     rebase_pending,
 )
-from transforms.flows.engine.entry.decision import try_enter
-from transforms.flows.engine.entry.launches import is_member, launch_id, note_launch
+from transforms.flows.engine.entry.triggers import enter_members
 from transforms.flows.engine.identity.erase import drop_tombstone
 from transforms.flows.engine.lifecycle.migrate import migrate
 from transforms.flows.engine.lifecycle.pause import pause, resume
@@ -22,11 +21,11 @@ from transforms.flows.engine.profile.audiences import forget_audiences, recomput
 from transforms.flows.engine.signal_order import drain_queue, settle
 from transforms.flows.engine.steps.moves import (
     end,
+    end_promotions,
     exit_conditions,
     on_time,
     recheck_conditions,
 )
-from transforms.flows.engine.steps.sends import end_promotions
 from transforms.flows.engine.timers import Due, next_due
 from transforms.flows.engine.working import Session
 from transforms.flows.state.stored import Communication, Identity, Pending
@@ -114,7 +113,7 @@ def apply_effect(ctx: Context, effect: Effect) -> None:
         case "start" | "publish":
             _arm(ctx, effect)
             if effect.what == "start":
-                _members(ctx, effect)
+                enter_members(ctx, ctx.epoch.by_number[effect.flow or 0])
         case "space":
             forget_audiences(ctx)
             recompute(ctx, ctx.epoch.audiences)
@@ -134,17 +133,3 @@ def _arm(ctx: Context, effect: Effect) -> None:
 
 def _disarm(ctx: Context, effect: Effect) -> None:
     ctx.state.pending = [p for p in ctx.state.pending if p.flow != effect.flow]
-
-
-def _members(ctx: Context, effect: Effect) -> None:
-    """Enter who belongs to the predefined audience of a flow at its launch, once (R22)."""
-    view = ctx.epoch.by_number[effect.flow or 0]
-    for start in view.plan.triggers:
-        if is_member(ctx, start):
-            launch = launch_id(ctx.space, view.plan.id, ctx.now)
-            reason = note_launch(ctx, view.plan, launch)
-            if reason is None:
-                try_enter(ctx, view, start, launch, {})
-            else:
-                ctx.emit_rejection(reason, view.plan.id)
-            return

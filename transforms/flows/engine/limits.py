@@ -10,6 +10,28 @@ from typing import Final
 from transforms.flows.engine.working import State
 from transforms.flows.state.codec import encoded_size
 
+MESSAGE_BOUND: Final = 4 * 1024
+
+VARIABLES_BOUND: Final = 32 * 1024
+
+MOST_ENDED: Final = 200
+
+PARTICIPANT_BOUND: Final = 32 * 1024
+
+MOST_PARTICIPANTS: Final = 100
+
+MOST_AUDIENCES: Final = 500
+
+LISTS_BOUND: Final = 16 * 1024
+
+PROFILE_BOUND: Final = 64 * 1024
+
+ENTRY_BOUND: Final = 32 * 1024
+
+MOST_ENTRIES: Final = 1_000
+
+MOST_SESSIONS: Final = 100
+
 TOGETHER: Final = 128 * 1024
 SMALL: Final = 1024
 FEW: Final = 20

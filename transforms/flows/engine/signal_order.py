@@ -11,27 +11,27 @@ from transforms.flows.engine.entry.dates import (
     rearm_for_audience,
     rearm_for_traits,
 )
-from transforms.flows.engine.entry.decision import drop_held, enter_by, try_enter
+from transforms.flows.engine.entry.decision import try_enter
 from transforms.flows.engine.entry.participants import enter_by_participant
+from transforms.flows.engine.entry.triggers import drop_held, enter_by
 from transforms.flows.engine.flow_state import emit_flow_state
-from transforms.flows.engine.identity.user_commands import handle_user_command
-from transforms.flows.engine.lifecycle.goals import MOST_ENDED, count_goals, forget_ended
+from transforms.flows.engine.lifecycle.goals import count_goals, forget_ended
 from transforms.flows.engine.lifecycle.pause import apply_command
+from transforms.flows.engine.limits import MOST_ENDED
 from transforms.flows.engine.messages.inbound import claim_message, message_facts
-from transforms.flows.engine.messages.statuses import FINAL
 from transforms.flows.engine.profile.apply import apply_signal, is_backfill
 from transforms.flows.engine.profile.audiences import recompute
 from transforms.flows.engine.steps.moves import (
     apply_call_result,
     end,
+    end_promotions,
     note_baseline,
     on_signal,
     recheck_conditions,
 )
-from transforms.flows.engine.steps.sends import end_promotions
 from transforms.flows.engine.working import Session
-from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import (
+    FINAL_STATUSES,
     AudienceChange,
     CallResult,
     Command,
@@ -43,19 +43,13 @@ from transforms.flows.protocol.signals import (
     Signal,
     Time,
 )
-from transforms.flows.state.dedupe import remember
-from transforms.flows.state.ids import short
 
 DEEPEST: Final = 16
 SESSION_COMMANDS: Final = frozenset(("stop", "hold", "resume", "suppress"))
 
 
-def handle_signal(ctx: Context, signal: Signal, own: int, t: int) -> None:
+def handle_signal(ctx: Context, signal: Signal, own: int) -> None:
     """Handle a signal whose due things have fired (steps 3 to 7)."""
-    ctx.begin(signal.id, t)  # type: ignore[union-attr]
-    unusual = ctx.state.identity is not None or type(signal) is not Event
-    if unusual and handle_user_command(ctx, signal):
-        return
     _one(ctx, Raised(signal, 0, applied=False), own)
     settle(ctx, moved=not is_backfill(signal))
 
@@ -79,7 +73,8 @@ def drain_queue(ctx: Context) -> None:
     """Handle raised signals first in, first out, at the same instant (step 7)."""
     while ctx.queue:
         raised = ctx.queue.popleft()
-        _remember(ctx, raised.signal)
+        if type(raised.signal) is not Time:  # so that its echo from outside changes nothing (R5)
+            ctx.remember_id(raised.signal.id, ctx.now, ctx.state.clock)
         if raised.depth > DEEPEST:
             _too_deep(ctx, raised)
             continue
@@ -108,31 +103,12 @@ def _look_around(ctx: Context) -> None:
         drain_queue(ctx)
         if len(ctx.outputs) == before:
             return
-    _dead_letter(ctx, "conditions that change each other")
-
-
-def _remember(ctx: Context, signal: Signal) -> None:
-    """Remember a raised signal's id, so that its echo from outside changes nothing (R5)."""
-    state = ctx.state
-    if type(signal) is not Time:
-        known = short(signal.id)
-        state.seen_ids, state.seen_floor = remember(
-            state.seen_ids, known, ctx.now, state.clock, state.seen_floor
-        )
-
-
-def _dead_letter(ctx: Context, detail: str) -> None:
-    name, reason = ctx.next_output_id(), "cascade_too_deep"
-    ctx.outputs.append(
-        out.DeadLetter(
-            id=name, user=ctx.user, at=ctx.now, reason=reason, cause=ctx.cause, detail=detail
-        )
-    )
+    ctx.emit_dead_letter("cascade_too_deep", "conditions that change each other")
 
 
 def _too_deep(ctx: Context, raised: Raised) -> None:
     """End the session that raised a signal too deep in a cascade; the signal is dropped."""
-    _dead_letter(ctx, str(raised.signal.__struct_config__.tag))
+    ctx.emit_dead_letter("cascade_too_deep", str(raised.signal.__struct_config__.tag))
     for session in ctx.sessions_in_order():
         if session.id == raised.source:
             end(ctx, session, "cascade_too_deep", forced=True)
@@ -143,7 +119,7 @@ def _one(ctx: Context, raised: Raised, own: int) -> None:
     _listen(ctx, signal, own)
     changed = raised.changed if raised.applied else _apply(ctx, raised, own)
     if raised.applied and type(signal) is CommunicationUpdate:
-        ctx.handling.status_facts = signal.data | {"ended": signal.status in FINAL}
+        ctx.handling.status_facts = signal.data | {"ended": signal.status in FINAL_STATUSES}
     if ctx.is_new_user:
         ctx.is_new_user = False
         recompute(ctx, ctx.epoch.audiences)

@@ -13,24 +13,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from transforms.flows.catalog.epochs import NEVER, Catalog, Effect
+from transforms.flows.catalog.epochs import NEVER, Catalog
 from transforms.flows.engine.context import Answer, Context
-from transforms.flows.engine.firing import apply_effect, fire_until
+from transforms.flows.engine.firing import fire_until
 from transforms.flows.engine.identity.erase import refused_by_tombstone, restart_from_tombstone
 from transforms.flows.engine.identity.handover import (
     accept_handover,
-    record_merge,
     release_held,
     unwrap,
 )
-from transforms.flows.engine.identity.merge import merge
+from transforms.flows.engine.identity.user_commands import handle_user_command
+from transforms.flows.engine.merge_order import merge_state
 from transforms.flows.engine.signal_order import (
-    drain_queue,
     handle_signal,
-    mark_as_backfill,
-    settle,
 )
-from transforms.flows.engine.steps.moves import note_baseline
 from transforms.flows.engine.timers import earliest_due
 from transforms.flows.engine.working import State, decode, encode
 from transforms.flows.protocol.outputs import AnyOutput, Behind, Done
@@ -214,7 +210,10 @@ def _take(ctx: Context, signal: Signal) -> int | None:
         state = ctx.state
     state.seen_ids, state.seen_floor = remember(state.seen_ids, known, own, t, state.seen_floor)
     state.clock = t
-    handle_signal(ctx, signal, own, t)
+    ctx.begin(signal.id, t)
+    unusual = state.identity is not None or not isinstance(signal, Event)
+    if not (unusual and handle_user_command(ctx, signal)):
+        handle_signal(ctx, signal, own)
     ctx.is_new_user = False
     if own < signal.time:
         ctx.emit_rejection("future_time")
@@ -244,23 +243,9 @@ def _take_over(ctx: Context, given: Handover, hops: int, own: int, t: int) -> in
     theirs = accept_handover(ctx, given, hops, own, t)
     if theirs is not None:
         _begin(ctx, t)
-        ctx.state.clock = t
-        ctx.is_new_user = False  # all audiences are judged once the two are one
-        decisions = merge(ctx, theirs, given, t, _concern)
-        record_merge(ctx, given, theirs)
-        if given.bypass:
-            mark_as_backfill(ctx, decisions)
-            note_baseline(ctx)
-        settle(ctx, moved=not given.bypass)
+        merge_state(ctx, theirs, given, t)
     for held in release_held(ctx):
         until = _take(ctx, held)
         if until is not None:
             return until
     return None
-
-
-def _concern(ctx: Context, effects: list[Effect]) -> None:
-    """Let control records of one instant act, and then what they raised (R1)."""
-    for effect in effects:
-        apply_effect(ctx, effect)
-    drain_queue(ctx)

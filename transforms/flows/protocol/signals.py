@@ -6,9 +6,13 @@ user it concerns is part of it. Times are ms UTC. On a wire they are tagged msgp
 
 from __future__ import annotations
 
-from typing import Any, Literal, final
+from typing import Any, Final, Literal, final
 
 import msgspec
+
+FINAL_STATUSES: Final = frozenset(
+    "completed no_response failed bounced canceled skipped expired unknown".split()
+)
 
 Data = dict[str, Any]
 

@@ -14,15 +14,10 @@ from transforms.flows.clock.zones import DAY, local_day, local_midnight, zone
 from transforms.flows.definitions.triggers.events import OnCombination
 from transforms.flows.definitions.triggers.profile import OnDate, OnProfile, OnSchedule
 from transforms.flows.engine.context import Context, Data
-from transforms.flows.engine.entry.decision import (
-    due_id,
-    pending_of,
-    set_pending,
-    still_held,
-    try_enter,
-)
+from transforms.flows.engine.entry.decision import due_id, try_enter
+from transforms.flows.engine.entry.pending import pending_of, set_pending, still_held
 from transforms.flows.engine.profile.participants import field_key
-from transforms.flows.state.dedupe import remember, seen
+from transforms.flows.state.dedupe import seen
 from transforms.flows.state.ids import short
 from transforms.flows.state.stored import Pending
 
@@ -153,10 +148,7 @@ def _enter_once(ctx: Context, view: FlowView, start: CompiledTrigger, data: Data
     """Enter by what is due; once, also where it waited at two keys and is overdue at both (R5, R8)."""
     state, name = ctx.state, due_id(ctx, view, start, due)
     if due <= state.clock:
-        known = short(name)
-        if seen(state.seen_ids, known):
+        if seen(state.seen_ids, short(name)):
             return
-        state.seen_ids, state.seen_floor = remember(
-            state.seen_ids, known, due, state.clock, state.seen_floor
-        )
+        ctx.remember_id(name, due, state.clock)
     try_enter(ctx, view, start, name, data)

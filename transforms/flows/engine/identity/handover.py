@@ -124,12 +124,7 @@ def _on_again(ctx: Context, signal: Signal, hops: int) -> None:
     if hops < MOST_KEYS:
         _pass_on(ctx, signal, hops + 1)
         return
-    name, why = ctx.next_output_id(), f"forwarded by {MOST_KEYS} keys"
-    ctx.outputs.append(
-        out.DeadLetter(
-            id=name, user=ctx.user, at=ctx.now, reason="identity_cycle", cause=ctx.cause, detail=why
-        )
-    )
+    ctx.emit_dead_letter("identity_cycle", f"forwarded by {MOST_KEYS} keys")
 
 
 def _inner(ctx: Context, given: Forwarded) -> Signal:

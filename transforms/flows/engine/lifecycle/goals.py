@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from transforms.flows.catalog.compiled import CompiledGoal, Plan
 from transforms.flows.clock.delays import after
 from transforms.flows.engine.context import Context
+from transforms.flows.engine.limits import MOST_ENDED
 from transforms.flows.engine.messages.communications import variants_of
 from transforms.flows.engine.steps.moves import end
 from transforms.flows.engine.working import Session
 from transforms.flows.protocol.outputs import Conversion
 from transforms.flows.protocol.signals import Event
 from transforms.flows.state.limits import LARGEST
-
-MOST_ENDED: Final = 200
 
 
 def count_goals(ctx: Context, event: Event, sessions: list[Session]) -> None:

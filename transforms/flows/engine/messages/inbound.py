@@ -16,6 +16,7 @@ from transforms.flows.catalog.epochs import FlowView
 from transforms.flows.definitions.steps.waits import CaseStatus, WaitFor
 from transforms.flows.definitions.values import keyword
 from transforms.flows.engine.context import Context, Data
+from transforms.flows.engine.limits import MESSAGE_BOUND
 from transforms.flows.engine.limits import fits as has_room
 from transforms.flows.engine.messages.delivery_reports import fits
 from transforms.flows.engine.messages.statuses import apply_status
@@ -24,7 +25,6 @@ from transforms.flows.expressions.view import View
 from transforms.flows.protocol.signals import CommunicationUpdate, Inbound, Signal
 from transforms.flows.state.codec import encoded_size
 
-MESSAGE_BOUND: Final = 4 * 1024
 ANY: Final = 1
 EXACT: Final = 2
 AN_ENTRY: Final = "entry"

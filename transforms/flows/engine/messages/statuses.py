@@ -21,16 +21,13 @@ from transforms.flows.engine.messages.delivery_reports import take_report
 from transforms.flows.engine.messages.plan import fail_over
 from transforms.flows.engine.working import Session
 from transforms.flows.protocol import outputs as out
-from transforms.flows.protocol.signals import CommunicationUpdate, ProfileChange
+from transforms.flows.protocol.signals import FINAL_STATUSES, CommunicationUpdate, ProfileChange
 from transforms.flows.state.sent_archive import archive, archived, pop, replace
 from transforms.flows.state.stored import Communication
 
 FAILED: Final = frozenset(("failed", "bounced"))
-FINAL: Final = frozenset(
-    "completed no_response failed bounced canceled skipped expired unknown".split()
-)
 PASSING: Final = frozenset("planned active sent delivered read opened clicked replied".split())
-KNOWN: Final = FINAL | PASSING | {"unsubscribed"}
+KNOWN: Final = FINAL_STATUSES | PASSING | {"unsubscribed"}
 ARRIVED: Final = frozenset("delivered read opened clicked replied".split())
 UNDERWAY: Final = frozenset(("active", "sent"))
 """Statuses of what the worker may still be able to take back."""
@@ -62,16 +59,16 @@ def apply_status(ctx: Context, change: CommunicationUpdate) -> bool:
     fails = (
         bool(verb.failover)
         and change.status in FAILED
-        and found.status not in FINAL
+        and found.status not in FINAL_STATUSES
         and goes_on
         and not loaded
     )
-    ends = change.status in FINAL and found.status not in FINAL
+    ends = change.status in FINAL_STATUSES and found.status not in FINAL_STATUSES
     if change.status == "unsubscribed":
         _unsubscribe(ctx, found.channel, verb.topic)
-    elif found.status not in FINAL:
+    elif found.status not in FINAL_STATUSES:
         found.status = change.status
-    if change.status in FINAL or (change.status in ARRIVED and goes_on):
+    if change.status in FINAL_STATUSES or (change.status in ARRIVED and goes_on):
         found.due, found.data = None, found.data if fails else {}
     found.changed = now
     if ctx.epoch.by_communication:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import assert_never
 
 from transforms.flows.engine.context import Context, Data
+from transforms.flows.engine.limits import MOST_AUDIENCES
 from transforms.flows.engine.messages.inbound import mark_replied
 from transforms.flows.engine.messages.statuses import apply_status
 from transforms.flows.engine.profile.audiences import (
-    MOST_AUDIENCES,
     change_profile,
     count_event,
     recompute,

@@ -6,20 +6,17 @@ Conditions take effect on an edge: an audience is entered or left when its truth
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 from transforms.flows.catalog.epochs import ComputedAudience, KeptAggregate
 from transforms.flows.engine.context import Context, Data
+from transforms.flows.engine.limits import LISTS_BOUND, PROFILE_BOUND
 from transforms.flows.protocol.outputs import AudienceUpdate
 from transforms.flows.protocol.signals import AudienceChange, Event, ProfileChange
 from transforms.flows.state import trait_times
 from transforms.flows.state.codec import encoded_size
 from transforms.flows.state.series import add
 from transforms.flows.state.stored import Series
-
-PROFILE_BOUND: Final = 64 * 1024
-MOST_AUDIENCES: Final = 500
-LISTS_BOUND: Final = 16 * 1024
 
 
 def count_event(ctx: Context, event: Event, own: int) -> None:

@@ -12,7 +12,7 @@ from transforms.flows.catalog.compiled import Plan
 from transforms.flows.clock.zones import moment_of, utc
 from transforms.flows.definitions.space import Campaign
 from transforms.flows.engine.context import Context, Data
-from transforms.flows.engine.limits import fits
+from transforms.flows.engine.limits import MOST_PARTICIPANTS, PARTICIPANT_BOUND, fits
 from transforms.flows.engine.working import Session
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import Enter
@@ -21,8 +21,6 @@ from transforms.flows.state.stored import Participant
 
 STATUS: Final = "status"
 CREATED: Final = "\0created"
-PARTICIPANT_BOUND: Final = 32 * 1024
-MOST_PARTICIPANTS: Final = 100
 
 
 def field_key(field: str) -> str:

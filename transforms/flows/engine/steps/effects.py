@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from transforms.flows.engine.context import Context, Data
-from transforms.flows.engine.limits import fits
+from transforms.flows.engine.limits import VARIABLES_BOUND, fits
 from transforms.flows.engine.working import Session
 from transforms.flows.state.codec import encoded_size
-
-VARIABLES_BOUND: Final = 32 * 1024
 
 
 def withheld(ctx: Context, session: Session) -> bool:

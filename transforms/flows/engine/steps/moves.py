@@ -15,7 +15,6 @@ from transforms.flows.engine.steps.calls import answered
 from transforms.flows.engine.steps.logic import ENDS, WAITS, Exit, StepLogic
 from transforms.flows.engine.steps.registry import LOGIC
 from transforms.flows.engine.working import Session
-from transforms.flows.protocol.outputs import DeadLetter
 from transforms.flows.protocol.signals import AudienceChange, CallResult, Event, Signal
 
 MOST_STEPS: Final = 1_000
@@ -37,7 +36,9 @@ def proceed(ctx: Context, session: Session, number: int) -> None:
         walked += 1
         ctx.handling.steps_run += 1
         if walked > MOST_STEPS or ctx.handling.steps_run > MOST_TOGETHER:
-            _dead_letter(ctx, session)
+            detail = f"more than {MOST_STEPS} steps on one signal, {MOST_TOGETHER} of all sessions"
+            name = ctx.next_session_output_id(session)
+            ctx.emit_dead_letter("too_many_steps", detail, name, plan.id, session.node.name)
             end(ctx, session, "too_many_steps")
             return
         number = _run(ctx, session, plan.steps[number])
@@ -89,21 +90,6 @@ def _arrive(ctx: Context, session: Session, step: CompiledStep) -> None:
     if not session.silent:
         ctx.flow_state_changed = True
     ctx.emit_transition("reached", session, first=first)
-
-
-def _dead_letter(ctx: Context, session: Session) -> None:
-    ctx.outputs.append(
-        DeadLetter(
-            id=ctx.next_session_output_id(session),
-            user=ctx.user,
-            at=ctx.now,
-            reason="too_many_steps",
-            cause=ctx.cause,
-            flow=session.plan.id,
-            step=session.node.name,
-            detail=f"more than {MOST_STEPS} steps on one signal, {MOST_TOGETHER} of all sessions",
-        )
-    )
 
 
 # --- a wait ends -----------------------------------------------------------------------------
@@ -281,3 +267,21 @@ def _run_on_exit(ctx: Context, session: Session) -> None:
             break
         number = _run(ctx, session, step)
     session.step = stood
+
+
+def end_promotions(ctx: Context, session: Session) -> None:
+    """Take away the promotions that are over, or whose condition no longer holds."""
+    if not session.promotions:
+        return
+    view = ctx.view_of(session)
+    kept = []
+    for shown in session.promotions:
+        condition = session.plan.steps[shown.step].conditions[0]
+        if shown.until is not None and shown.until <= ctx.now:
+            continue
+        if condition is not None and not condition.test(view):
+            continue
+        shown.recheck_at = condition.next_change(view) if condition and condition.timed else None
+        kept.append(shown)
+    if len(kept) < len(session.promotions):
+        session.promotions, ctx.flow_state_changed = kept, True

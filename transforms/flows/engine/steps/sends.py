@@ -55,24 +55,6 @@ class PromoteLogic(StepLogic):
         return node.then
 
 
-def end_promotions(ctx: Context, session: Session) -> None:
-    """Take away the promotions that are over, or whose condition no longer holds."""
-    if not session.promotions:
-        return
-    view = ctx.view_of(session)
-    kept = []
-    for shown in session.promotions:
-        condition = session.plan.steps[shown.step].conditions[0]
-        if shown.until is not None and shown.until <= ctx.now:
-            continue
-        if condition is not None and not condition.test(view):
-            continue
-        shown.recheck_at = condition.next_change(view) if condition and condition.timed else None
-        kept.append(shown)
-    if len(kept) < len(session.promotions):
-        session.promotions, ctx.flow_state_changed = kept, True
-
-
 LOGIC: Final[dict[type, StepLogic]] = {
     Send: SendLogic(),
     CancelAll: CancelAllLogic(),

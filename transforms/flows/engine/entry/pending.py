@@ -1,0 +1,33 @@
+"""A trigger's progress for this user: parts of a combination, held changes, dates to come."""
+
+from __future__ import annotations
+
+from transforms.flows.catalog.compiled import CompiledTrigger
+from transforms.flows.catalog.epochs import FlowView
+from transforms.flows.definitions.triggers.profile import OnProfile
+from transforms.flows.engine.context import Context
+from transforms.flows.state.stored import Pending
+
+
+def pending_of(ctx: Context, view: FlowView, start: CompiledTrigger) -> Pending | None:
+    """Return the trigger's progress for this user."""
+    for pending in ctx.state.pending:
+        if pending.flow == view.plan.number and pending.trigger == start.number:
+            return pending
+    return None
+
+
+def set_pending(
+    ctx: Context, pending: Pending | None, view: FlowView, start: CompiledTrigger
+) -> None:
+    """Replace the trigger's progress."""
+    rest = [p for p in ctx.state.pending if p.flow != view.plan.number or p.trigger != start.number]
+    ctx.state.pending = rest if pending is None else [*rest, pending]
+
+
+def still_held(ctx: Context, view: FlowView, start: CompiledTrigger, trigger: OnProfile) -> bool:
+    """Tell whether a held change holds when its time has come."""
+    look = ctx.view_for(view.plan)
+    if start.after is not None and ctx.state.traits.get(trigger.trait) != start.after(look):
+        return False
+    return start.where is None or start.where(look)

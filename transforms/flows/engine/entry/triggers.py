@@ -1,0 +1,231 @@
+"""Which triggers a signal matches, so that sessions may start (R19).
+
+A trigger that matches and is refused is not tried again later (I16).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transforms.flows.catalog.compiled import CompiledTrigger
+from transforms.flows.catalog.epochs import FlowView
+from transforms.flows.clock.delays import after
+from transforms.flows.definitions.triggers.audiences import OnTag
+from transforms.flows.definitions.triggers.events import OnCombination
+from transforms.flows.definitions.triggers.messages import OnCommunication
+from transforms.flows.definitions.triggers.profile import OnProfile
+from transforms.flows.engine.context import Context, Data
+from transforms.flows.engine.entry.decision import kept_fields, too_large, try_enter
+from transforms.flows.engine.entry.launches import (
+    accepts,
+    is_member,
+    launch_id,
+    note_launch,
+    refusal,
+)
+from transforms.flows.engine.entry.pending import pending_of, set_pending, still_held
+from transforms.flows.engine.profile.audiences import tag_key
+from transforms.flows.protocol.signals import (
+    AudienceChange,
+    CommunicationUpdate,
+    Enter,
+    Event,
+    ProfileChange,
+    Signal,
+)
+from transforms.flows.state.stored import Pending
+
+
+def enter_by(ctx: Context, signal: Signal, changed: Data, source: str = "") -> None:
+    """Let one signal start sessions, flows in order of priority, then id.
+
+    ``source`` is the flow that enrolls the user in another.
+    """
+    match signal:
+        case Event(name=name):
+            for view in ctx.epoch.by_event.get(name, ()):
+                _by_event(ctx, view, signal)
+        case AudienceChange(audience=audience, entered=entered):
+            for view, start in ctx.epoch.by_audience.get((audience, entered), ()):
+                try_enter(ctx, view, start, signal.id, {})
+        case ProfileChange():
+            if changed:
+                for view in ctx.epoch.by_trait:
+                    _by_profile(ctx, view, changed, signal.id)
+        case Enter():
+            _by_enter(ctx, signal, source)
+        case CommunicationUpdate():
+            for view in ctx.epoch.by_communication:
+                _by_communication(ctx, view, signal.id)
+        case _:
+            pass
+
+
+def _by_event(ctx: Context, view: FlowView, event: Event) -> None:
+    entered = False
+    for start in view.plan.triggers:
+        if event.name not in start.events:
+            continue
+        trigger = start.trigger
+        if type(trigger) is OnCombination:
+            whole = view.status == "running" and combine(ctx, view, start, trigger, event)
+            if whole and not entered:
+                try_enter(ctx, view, start, event.id, event.properties)
+            entered = entered or whole
+        elif not entered and start.matchers[0].test(ctx.view_for(view.plan)):
+            try_enter(ctx, view, start, event.id, event.properties)
+            entered = True
+
+
+def combine(
+    ctx: Context,
+    view: FlowView,
+    start: CompiledTrigger,
+    trigger: OnCombination,
+    event: Event,
+) -> bool:
+    """Take an event into a combination; tell whether that completes it (I4).
+
+    An event at *e* counts during ``[e, e + within)`` (R2), and for one part of a sequence.
+    """
+    look = ctx.view_for(view.plan)
+    hits = [i for i, matcher in enumerate(start.matchers) if matcher.test(look)]
+    if not hits:
+        return False
+    if trigger.how == "any":
+        return True
+    pending = pending_of(ctx, view, start) or Pending(view.plan.number, start.number)
+    if trigger.how == "without":
+        _without(ctx, view, start, trigger, pending, hits, event)
+        return False
+    times = list(pending.times) or [None] * len(start.matchers)
+    zone = look.zone
+    times = [
+        at if at is not None and ctx.now < after(trigger.within, at, zone) else None for at in times
+    ]
+    for i in reversed(hits):
+        if trigger.how == "all" or i == 0:
+            times[i] = ctx.now
+        elif times[i - 1] is not None:
+            times[i] = times[i - 1]
+    whole = times[-1] is not None if trigger.how == "sequence" else None not in times
+    pending.times = times
+    set_pending(ctx, None if whole else pending, view, start)
+    return whole
+
+
+def _without(
+    ctx: Context,
+    view: FlowView,
+    start: CompiledTrigger,
+    trigger: OnCombination,
+    pending: Pending,
+    hits: list[int],
+    event: Event,
+) -> None:
+    if any(hit > 0 for hit in hits):
+        set_pending(ctx, None, view, start)
+        return
+    if pending.due is not None:
+        return
+    reason = too_large(ctx, view.plan, event.properties)
+    if reason is not None:
+        ctx.emit_rejection(reason, view.plan.id)
+    else:
+        pending.due = after(trigger.within, ctx.now, ctx.zone_of(view.plan))
+        pending.cause = event.id
+        pending.data = kept_fields(ctx, view.plan, event.properties)
+        set_pending(ctx, pending, view, start)
+
+
+def _by_profile(ctx: Context, view: FlowView, changed: Data, cause: str) -> None:
+    entered = False
+    for start in view.plan.triggers:
+        trigger = start.trigger
+        if isinstance(trigger, OnTag):
+            before, later = changed.get(tag_key(trigger.tag)), trigger.when != "launch"
+            if before is (trigger.when == "removed") and later and not entered:
+                try_enter(ctx, view, start, cause, {})
+                entered = True
+            continue
+        if not isinstance(trigger, OnProfile) or trigger.trait not in changed:
+            continue
+        matches = _change_matches(ctx, view, start, trigger, changed[trigger.trait])
+        if trigger.held is not None:
+            pending = None
+            if matches and view.status == "running":
+                due = after(trigger.held, ctx.now, ctx.zone_of(view.plan))
+                pending = Pending(view.plan.number, start.number, [], due, cause)
+            set_pending(ctx, pending, view, start)
+        elif matches and not entered:
+            try_enter(ctx, view, start, cause, {})
+            entered = True
+
+
+def drop_held(ctx: Context, changed: Data) -> None:
+    """Forget held changes of traits that loaded history has changed again (R10)."""
+    for view in ctx.epoch.by_trait if changed and ctx.state.pending else ():
+        for start in view.plan.triggers:
+            trigger = start.trigger
+            if isinstance(trigger, OnProfile) and trigger.trait in changed:
+                set_pending(ctx, None, view, start)
+
+
+def _change_matches(
+    ctx: Context, view: FlowView, start: CompiledTrigger, trigger: OnProfile, before: Any
+) -> bool:
+    look = ctx.view_for(view.plan)
+    if start.before is not None and before != start.before(look):
+        return False
+    return still_held(ctx, view, start, trigger)
+
+
+def _by_enter(ctx: Context, signal: Enter, source: str) -> None:
+    view = ctx.epoch.by_id.get(signal.flow)
+    starts = [s for s in view.plan.triggers if accepts(s, signal, source)] if view else []
+    for start in starts:
+        if view is not None:
+            look = ctx.view_for(view.plan)
+            look.entry = signal.data
+            if start.where is None or start.where(look):
+                _launched(ctx, view, start, signal)
+                return
+    if not starts:
+        ctx.emit_rejection("unknown_flow", signal.flow)
+
+
+def _by_communication(ctx: Context, view: FlowView, cause: str) -> None:
+    """Enter by the first trigger that takes the status at hand; its data is the entry's."""
+    told = ctx.handling.status_facts
+    for start in view.plan.triggers:
+        trigger = start.trigger
+        if not isinstance(trigger, OnCommunication):
+            continue
+        if trigger.when == "ended" and not told["ended"]:
+            continue
+        look = ctx.view_for(view.plan)
+        look.communication = told
+        if start.where is None or start.where(look):
+            try_enter(ctx, view, start, cause, told)
+            return
+
+
+def _launched(ctx: Context, view: FlowView, start: CompiledTrigger, signal: Enter) -> None:
+    reason = refusal(ctx, view.plan, start, signal)
+    if reason is not None:
+        ctx.emit_rejection(reason, signal.flow)
+    else:
+        try_enter(ctx, view, start, signal.id, signal.data, key=signal.key)
+
+
+def enter_members(ctx: Context, view: FlowView) -> None:
+    """Enter who belongs to the predefined audience of a flow at its launch, once (R22)."""
+    for start in view.plan.triggers:
+        if is_member(ctx, start):
+            launch = launch_id(ctx.space, view.plan.id, ctx.now)
+            reason = note_launch(ctx, view.plan, launch)
+            if reason is None:
+                try_enter(ctx, view, start, launch, {})
+            else:
+                ctx.emit_rejection(reason, view.plan.id)
+            return

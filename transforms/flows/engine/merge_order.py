@@ -1,0 +1,110 @@
+"""One handover, in order: another key's state is merged into the user's (R8).
+
+Waits keep their due times; nothing is lost but what a bound refuses, with its reason.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from transforms.flows.engine.context import Context
+from transforms.flows.engine.entry.dates import rearm_for_audience, rearm_for_traits, rebase_pending
+from transforms.flows.engine.firing import apply_effect
+from transforms.flows.engine.identity.handover import record_merge
+from transforms.flows.engine.identity.merge import (
+    end_doubles,
+    join_sessions,
+    keep_bounds,
+    set_aside,
+)
+from transforms.flows.engine.identity.merge_profile import (
+    changed_values,
+    join_audiences,
+    join_counts,
+    join_participants,
+    join_profile,
+    joined_visits,
+)
+from transforms.flows.engine.profile.audiences import (
+    recompute,
+)
+from transforms.flows.engine.profile.visits import extend_visit_waits
+from transforms.flows.engine.signal_order import drain_queue, mark_as_backfill, settle
+from transforms.flows.engine.steps.moves import note_baseline, recheck_conditions
+from transforms.flows.engine.timers import clamp_due_times
+from transforms.flows.engine.working import State
+from transforms.flows.protocol.signals import Handover
+
+ON_SESSIONS: Final = frozenset(("stop", "pause", "resume", "migrate", "drain"))
+"""Control records that act on sessions, and start none."""
+
+
+def merge_state(ctx: Context, theirs: State, given: Handover, t: int) -> None:
+    """Merge the state that a handover brought, and handle what that raised."""
+    ctx.state.clock = t
+    ctx.is_new_user = False  # all audiences are evaluated once the two states are one
+    decisions = _join(ctx, theirs, given, t)
+    record_merge(ctx, given, theirs)
+    if given.bypass:
+        mark_as_backfill(ctx, decisions)
+        note_baseline(ctx)
+    settle(ctx, moved=not given.bypass)
+
+
+def _join(ctx: Context, theirs: State, given: Handover, t: int) -> int:
+    """Join another key's state with this one, at an instant that both have reached.
+
+    Return how many of the raised signals are decisions of sessions; those after them follow from
+    what is known now.
+    """
+    handover, state = given.id, ctx.state
+    traits, participants = dict(state.traits), dict(state.participants)
+    ctx.begin(handover, t)
+    join_profile(ctx, theirs)
+    join_counts(state, theirs)
+    join_participants(ctx, theirs)
+    entered = join_audiences(ctx, theirs)
+    ctx.view.presence = state.presence = joined_visits(state.presence, theirs.presence)
+    mine = set_aside(ctx, theirs)
+    _catch_up(ctx, theirs.control_applied, handover, t)
+    joined = join_sessions(ctx, mine)
+    ctx.begin(handover, t, f"{handover} joined")
+    changed = changed_values(state, traits, participants)
+    since = min(theirs.clock, t)
+    if changed:
+        rearm_for_traits(ctx, changed, since)
+    for audience in entered:
+        rearm_for_audience(ctx, audience, since)
+    extend_visit_waits(ctx)
+    clamp_due_times(state, t)
+    for session in joined:
+        if session.ended is None:
+            ctx.emit_transition("waiting", session, reason="joined", until=session.due)
+    end_doubles(ctx)
+    keep_bounds(ctx, joined)
+    decisions = len(ctx.queue)
+    ctx.invalidate_view()
+    recompute(ctx, ctx.epoch.audiences)
+    for session in () if given.bypass else ctx.sessions_in_order():
+        if session.ended is None:
+            recheck_conditions(ctx, session)
+    ctx.flow_state_changed = ctx.flow_state_changed or bool(joined)
+    return decisions
+
+
+def _catch_up(ctx: Context, since: int, handover: str, t: int) -> None:
+    """Apply the control records that took effect while sessions moved from one key to another.
+
+    What the sessions decide by a record is done before the next record (R1), as at the other key.
+    """
+    catalog = ctx.catalog
+    while (effect := catalog.next_effect(since, t)) is not None:
+        since = effect.at
+        ctx.begin(f"control@{since}", since, f"{handover}@{since}")
+        effects = catalog.effects_at(since)
+        for flow in dict.fromkeys(e.flow for e in effects if e.what == "publish"):
+            rebase_pending(ctx, ctx.epoch.by_number[flow or 0])
+        for effect in effects:
+            if effect.what in ON_SESSIONS:
+                apply_effect(ctx, effect)
+        drain_queue(ctx)
