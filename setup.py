@@ -39,6 +39,7 @@ CODE = ["pydantic-monty>=1.4,<2"]
 DEV = [
     "build>=1.2",
     "hypothesis>=6.150",
+    "import-linter>=2.5,<3",
     "jsonschema>=4.23,<5",
     "mypy>=2.4,<3",
     "pip-tools>=7.5",
