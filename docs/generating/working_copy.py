@@ -22,22 +22,31 @@ ten times faster than structs.
 
 from __future__ import annotations
 
-from typing import Any, Final, final
+from typing import Any, final
 
 from transforms.flows.catalog.compiled import CompiledStep, Plan
-from transforms.flows.state.codec import pack, trim, unpack
+from transforms.flows.state.codec import pack, unpack
 from transforms.flows.state.stored import (
 {imports}
 )
 '''
 
-PLAN = '''
+PLAN = """
     plan: Plan
+    node: CompiledStep
+"""
 
-    @property
-    def node(self) -> CompiledStep:
-        """Return the step that the session is at."""
-        return self.plan.steps[self.step]
+MOVES = '''
+    def pin_to(self, plan: Plan) -> None:
+        """Set the flow version that the session runs in; its step stays, if the version has it."""
+        self.plan, self.version = plan, plan.version
+        node = plan.steps.get(self.step)
+        if node is not None:
+            self.node = node
+
+    def move_to(self, step: int) -> None:
+        """Set the step that the session is at."""
+        self.step, self.node = step, self.plan.steps[step]
 '''
 
 TAIL = '''
@@ -57,13 +66,6 @@ def stored(state: State) -> StoredState:
     return unpack(encode(state))
 '''
 
-TRIMMED = {
-    "list[StoredSession]": "[session_row(one) for one in {}]",
-    "list[Visit]": "[visit_row(one) for one in {}]",
-    "dict[int, History]": "{{flow: history_row(one) for flow, one in {}.items()}}",
-}
-"""How fields are written whose own records are written without empty fields at their end."""
-
 Field = tuple[str, str, str | None]
 """A field's name, type and default, as they are written."""
 
@@ -74,17 +76,17 @@ def page() -> str:
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     session, state = (_fields(classes[name]) for name in ("StoredSession", "StoredState"))
     names = {n.id for f in (*session, *state) for n in ast.walk(ast.parse(f[1])) if _is_name(n)}
-    known = sorted({"Data", "Visit", *(names & set(classes)), "StoredSession", "StoredState"})
+    known = sorted({"Data", *(names & set(classes)), "StoredSession", "StoredState"})
     parts = [
         HEAD.format(imports="\n".join(f"    {name}," for name in known)),
         *_class(
-            "Session", "One session of a flow, and the flow's version that it runs in.", session
+            "Session",
+            "One session of a flow, with the flow version that it runs in and the step that it is at.",
+            session,
         ),
         *_class("State", "All that is remembered of one user.", state),
         *_open("session", "Session", session),
         *_open("state", "State", state),
-        *_row("visit", "Visit", _fields(classes["Visit"])),
-        *_row("history", "History", _fields(classes["History"])),
         *_row("session", "Session", session),
         *_row("state", "State", state),
         TAIL,
@@ -109,7 +111,7 @@ def _fields(node: ast.ClassDef) -> list[Field]:
 
 
 def _class(name: str, about: str, fields: list[Field]) -> Iterator[str]:
-    slots = sorted([f[0] for f in fields] + (["plan"] if name == "Session" else []))
+    slots = sorted([f[0] for f in fields] + (["node", "plan"] if name == "Session" else []))
     yield f'\n\n@final\nclass {name}:\n    """{about}"""\n\n    __slots__ = (\n'
     yield from (f'        "{slot}",\n' for slot in slots)
     yield "    )\n"
@@ -121,6 +123,8 @@ def _class(name: str, about: str, fields: list[Field]) -> Iterator[str]:
     for field, kind, default in fields:
         typed = "" if default is None else ": " + kind.replace("StoredSession", "Session")
         yield f"        self.{field}{typed} = {field if default is None else default}\n"
+    if name == "Session":
+        yield MOVES
 
 
 def _open(name: str, working: str, fields: list[Field]) -> Iterator[str]:
@@ -143,13 +147,19 @@ def _inline(given: str) -> str:
 
 
 def _row(name: str, working: str, fields: list[Field]) -> Iterator[str]:
-    kinds = "".join("r" if f[2] is None else "n" if f[2] == "None" else "e" for f in fields)
-    constant = f"_{name.upper()}_DEFAULTS"
-    yield f'\n\n{constant}: Final = "{kinds}"\n'
     yield f"\n\ndef {name}_row({name}: {working}) -> list[Any]:\n"
     yield f'    """Return the fields of a {name} in their stored order, without empty ones at the end."""\n'
     yield "    row: list[Any] = [\n"
     for field, kind, _ in fields:
         value = f"{name}.{field}"
-        yield f"        {TRIMMED.get(kind, '{}').format(value)},\n"
-    yield f"    ]\n    trim(row, {constant})\n    return row\n"
+        if "StoredSession" in kind:
+            value = f"[session_row(one) for one in {value}]"
+        yield f"        {value},\n"
+    yield f"    ]\n    del row[_{name}_length({name}) :]\n    return row\n"
+    yield f"\n\ndef _{name}_length({name}: {working}) -> int:\n"
+    for place, (field, _, default) in reversed(list(enumerate(fields, 1))):
+        if default is None:
+            yield f"    return {place}\n"
+            return
+        used = f"{name}.{field} is not None" if default == "None" else f"{name}.{field}"
+        yield f"    if {used}:\n        return {place}\n"

@@ -159,9 +159,9 @@ class Context:
         """Give each session of a state the flow version that it is pinned to (R27)."""
         plans = self.plans
         for session in state.sessions:
-            session.plan = plans[session.flow, session.version]
+            session.pin_to(plans[session.flow, session.version])
         for session in state.ended:
-            session.plan = plans[session.flow, session.version]
+            session.pin_to(plans[session.flow, session.version])
 
     def close(self) -> None:
         """Let go of the view, which refers back: so the run is freed at once."""

@@ -6,10 +6,10 @@ ten times faster than structs.
 
 from __future__ import annotations
 
-from typing import Any, Final, final
+from typing import Any, final
 
 from transforms.flows.catalog.compiled import CompiledStep, Plan
-from transforms.flows.state.codec import pack, trim, unpack
+from transforms.flows.state.codec import pack, unpack
 from transforms.flows.state.stored import (
     Communication,
     Data,
@@ -25,13 +25,12 @@ from transforms.flows.state.stored import (
     Series,
     StoredSession,
     StoredState,
-    Visit,
 )
 
 
 @final
 class Session:
-    """One session of a flow, and the flow's version that it runs in."""
+    """One session of a flow, with the flow version that it runs in and the step that it is at."""
 
     __slots__ = (
         "awaiting_call",
@@ -48,6 +47,7 @@ class Session:
         "key",
         "matched_cases",
         "message",
+        "node",
         "plan",
         "promotions",
         "recheck_at",
@@ -65,11 +65,7 @@ class Session:
     )
 
     plan: Plan
-
-    @property
-    def node(self) -> CompiledStep:
-        """Return the step that the session is at."""
-        return self.plan.steps[self.step]
+    node: CompiledStep
 
     def __init__(
         self,
@@ -108,6 +104,17 @@ class Session:
         self.awaiting_call: int = 0
         self.baseline: list[int] | None = None
         self.wait_data: Any = None
+
+    def pin_to(self, plan: Plan) -> None:
+        """Set the flow version that the session runs in; its step stays, if the version has it."""
+        self.plan, self.version = plan, plan.version
+        node = plan.steps.get(self.step)
+        if node is not None:
+            self.node = node
+
+    def move_to(self, step: int) -> None:
+        """Set the step that the session is at."""
+        self.step, self.node = step, self.plan.steps[step]
 
 
 @final
@@ -231,38 +238,6 @@ def open_state(stored: StoredState) -> State:
     return state
 
 
-_VISIT_DEFAULTS: Final = "rne"
-
-
-def visit_row(visit: Visit) -> list[Any]:
-    """Return the fields of a visit in their stored order, without empty ones at the end."""
-    row: list[Any] = [
-        visit.entered,
-        visit.took,
-        visit.key,
-    ]
-    trim(row, _VISIT_DEFAULTS)
-    return row
-
-
-_HISTORY_DEFAULTS: Final = "eeen"
-
-
-def history_row(history: History) -> list[Any]:
-    """Return the fields of a history in their stored order, without empty ones at the end."""
-    row: list[Any] = [
-        history.times,
-        [visit_row(one) for one in history.visits],
-        history.reached,
-        history.launches,
-    ]
-    trim(row, _HISTORY_DEFAULTS)
-    return row
-
-
-_SESSION_DEFAULTS: Final = "rrrrrrrnneeeeeeeeeeennnnenn"
-
-
 def session_row(session: Session) -> list[Any]:
     """Return the fields of a session in their stored order, without empty ones at the end."""
     row: list[Any] = [
@@ -294,11 +269,52 @@ def session_row(session: Session) -> list[Any]:
         session.baseline,
         session.wait_data,
     ]
-    trim(row, _SESSION_DEFAULTS)
+    del row[_session_length(session) :]
     return row
 
 
-_STATE_DEFAULTS: Final = "rreeeeeeeeeeeeeeeeeenen"
+def _session_length(session: Session) -> int:
+    if session.wait_data is not None:
+        return 27
+    if session.baseline is not None:
+        return 26
+    if session.awaiting_call:
+        return 25
+    if session.visit_deadline is not None:
+        return 24
+    if session.message is not None:
+        return 23
+    if session.halt is not None:
+        return 22
+    if session.ended is not None:
+        return 21
+    if session.promotions:
+        return 20
+    if session.goals:
+        return 19
+    if session.exit_true:
+        return 18
+    if session.matched_cases:
+        return 17
+    if session.sent:
+        return 16
+    if session.variants:
+        return 15
+    if session.visits:
+        return 14
+    if session.variables:
+        return 13
+    if session.entry:
+        return 12
+    if session.silent:
+        return 11
+    if session.count:
+        return 10
+    if session.recheck_at is not None:
+        return 9
+    if session.due is not None:
+        return 8
+    return 7
 
 
 def state_row(state: State) -> list[Any]:
@@ -311,7 +327,7 @@ def state_row(state: State) -> list[Any]:
         state.seen_ids,
         state.traits,
         state.trait_ages,
-        {flow: history_row(one) for flow, one in state.histories.items()},
+        state.histories,
         [session_row(one) for one in state.sessions],
         state.tags,
         state.consent,
@@ -328,8 +344,54 @@ def state_row(state: State) -> list[Any]:
         state.participants,
         state.identity,
     ]
-    trim(row, _STATE_DEFAULTS)
+    del row[_state_length(state) :]
     return row
+
+
+def _state_length(state: State) -> int:
+    if state.identity is not None:
+        return 23
+    if state.participants:
+        return 22
+    if state.presence is not None:
+        return 21
+    if state.suppressed:
+        return 20
+    if state.sent_archive:
+        return 19
+    if state.pending:
+        return 18
+    if state.audience_checks:
+        return 17
+    if state.ended:
+        return 16
+    if state.communications:
+        return 15
+    if state.cap_sends:
+        return 14
+    if state.series:
+        return 13
+    if state.audiences:
+        return 12
+    if state.consent:
+        return 11
+    if state.tags:
+        return 10
+    if state.sessions:
+        return 9
+    if state.histories:
+        return 8
+    if state.trait_ages:
+        return 7
+    if state.traits:
+        return 6
+    if state.seen_ids:
+        return 5
+    if state.seen_floor:
+        return 4
+    if state.sequence:
+        return 3
+    return 2
 
 
 def decode(blob: bytes) -> State:

@@ -39,21 +39,6 @@ def unpack(blob: bytes) -> StoredState:
     return reader(memoryview(blob)[1:])
 
 
-def trim(row: list[Any], defaults: str) -> None:
-    """Drop the fields at the end of a row that are at their defaults.
-
-    ``defaults`` has a letter a field: ``r`` is required, ``n`` is None by default, ``e`` is zero
-    or empty by default.
-    """
-    last = len(row)
-    while last:
-        value, default = row[last - 1], defaults[last - 1]
-        if default == "r" or (value is not None if default == "n" else value):
-            break
-        last -= 1
-    del row[last:]
-
-
 def encoded_size(value: object) -> int:
     """Return how many bytes a value takes in a blob: more than any bound if none can hold it."""
     try:

@@ -69,7 +69,7 @@ def try_enter(
         plan.first,
         now,
     )
-    session.plan = plan
+    session.pin_to(plan)
     session.silent = ctx.held_out(plan)
     session.entry = kept_fields(ctx, plan, data)
     if ctx.handling.inbound_message:

@@ -81,7 +81,7 @@ def resume_decided(
     _repin(ctx, session, plan)
     # An end without a step to go to is written at the step where the session stood.
     if target == END and session.step not in plan.steps:
-        session.version, session.plan = old.version, old
+        session.pin_to(old)
         plan = old
     if target == END and why == FAILED and "error" not in old.steps[session.step].ports:
         end(ctx, session, FAILED)
@@ -113,7 +113,7 @@ def _stay(ctx: Context, session: Session, plan: Plan) -> None:
 def _repin(ctx: Context, session: Session, plan: Plan) -> None:
     """Pin a session to another version: assigned branches go by name, exit rules begin anew."""
     session.variants = dict(_variants(session.plan, plan, session.variants))
-    session.version, session.plan = plan.version, plan
+    session.pin_to(plan)
     kept = [shown for shown in session.promotions if _shown(plan, shown)]
     if len(kept) < len(session.promotions):
         session.promotions = kept

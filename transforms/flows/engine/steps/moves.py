@@ -81,7 +81,7 @@ def _run(ctx: Context, session: Session, step: CompiledStep) -> int:
 
 def _arrive(ctx: Context, session: Session, step: CompiledStep) -> None:
     number, visits = step.number, session.visits
-    session.step, session.since = number, ctx.now
+    session.step, session.node, session.since = number, step, ctx.now
     visits[number] = visits.get(number, 0) + 1
     reached = ctx.state.histories[session.flow].reached
     first = number not in reached
@@ -266,7 +266,7 @@ def _run_on_exit(ctx: Context, session: Session) -> None:
             _arrive(ctx, session, step)
             break
         number = _run(ctx, session, step)
-    session.step = stood
+    session.move_to(stood)
 
 
 def end_promotions(ctx: Context, session: Session) -> None:
