@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.kit.patience import PATIENCE
 from transforms.flows.diagnostics import headline
 from transforms.flows.protocol.outputs import Call
 from transforms.flows.reading.project import load_project
@@ -64,13 +64,12 @@ def test_what_is_wrong_is_said_without_values(body: str) -> None:
     assert sandbox.run(f"def run():\n    {body}\n", {}) == ({}, BAD[body])
 
 
-def test_a_function_has_half_a_second() -> None:
+def test_a_function_has_half_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     """A function that never ends is stopped in time."""
-    start = time.monotonic()
+    monkeypatch.setitem(sandbox.LIMITS, "max_feed_duration_secs", sandbox.SECONDS)
     found = sandbox.run("def run():\n    while True:\n        pass\n", {})
 
     assert found == ({}, "it took longer than 0.5 s")
-    assert time.monotonic() - start < 30
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -123,7 +122,7 @@ def test_a_forked_process_says_so() -> None:
         "print(sandbox.run(code, {'n': 3}))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", text], capture_output=True, text=True, timeout=60,
+        [sys.executable, "-c", text], capture_output=True, text=True, timeout=PATIENCE,
         env={"PYTHONPATH": ":".join(sys.path)},
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from apache_beam.testing import test_stream
 from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Timestamp
 
+from tests.kit import bundle_runner
 from towpath.scenario_files import ENDING, folder
 from transforms.beam.run_flows import Decided, Key, RunFlows, Settings
 from transforms.flows.catalog.epochs import NEVER
@@ -125,7 +126,8 @@ def run(played: list[Played], end: int) -> dict[Key, list[bytes]]:
     options.view_as(StandardOptions).streaming = True
     logs = FixedLogs({p.space: p.log for p in played})
     settings = Settings(until=end, clock=at_the_end)
-    with beam.Pipeline("BundleBasedDirectRunner", options=options) as pipeline:
+    bundle_runner.quicken()
+    with beam.Pipeline(bundle_runner.NAME, options=options) as pipeline:
         keyed = beam.Map(lambda element: element).with_output_types(tuple[Key, bytes])
         arrived = pipeline | stream | "keyed" >> keyed
         _ = arrived | beam.ParDo(RunFlows(logs, settings)) | "collect" >> beam.Map(collect)

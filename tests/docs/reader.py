@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 from tests.docs.blocks import Block, Command, File, Other, pattern, tidy
+from tests.kit.patience import PATIENCE
 from tests.packaging.repository import ROOT
 
 COPIED = ("flow_defs",)
 LINKED = ("Makefile", "requirements.lock", "setup.py", ".ci", "towpath/sample_data")
 BINARIES = ".venv/bin"
-LONGEST = 300
 
 SHIMS = {
     "towpath": 'exec {python} -P -m towpath.cli.main "$@"',
@@ -57,7 +57,7 @@ def typed(text: str, folder: Path) -> tuple[str, int]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=LONGEST,
+        timeout=PATIENCE,
     )
     return done.stdout, done.returncode
 

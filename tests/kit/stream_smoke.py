@@ -23,6 +23,7 @@ import msgspec
 
 from pipelines.stream import build
 from pipelines.stream_options import Sinks, stream_options
+from tests.kit.patience import PATIENCE
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.pubsub_servers import World
 from tests.kit.reminders import FILES, SPACE, track
@@ -35,7 +36,6 @@ from transforms.sources.pubsub.leases import Settings as Subscription
 
 PRISM = "github.com/apache/beam/sdks/v2/go/cmd/prism@v2.77.0"
 USERS = 50
-SECONDS = 90
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -90,7 +90,7 @@ def job(asked: Asked) -> None:
 
 
 def smoke(path: Path) -> int:
-    """Publish, run, wait for the reminders; 1 if they do not come in time."""
+    """Publish, run, wait for the reminders; 1 if the job ends before they come."""
     with PubSubServer() as server:
         os.environ["PUBSUB_EMULATOR_HOST"] = server.address
         world = World()
@@ -115,7 +115,7 @@ def _await(world: World, reminders: str, process: subprocess.Popen[bytes]) -> in
         now = time.time_ns() // 1_000_000
         world.publish(track(f"cart-{n}", f"u{n}", "Cart", now).decode(), id=f"cart-{n}")
     found: set[str] = set()
-    while len(found) < USERS and time.monotonic() - began < SECONDS and process.poll() is None:
+    while len(found) < USERS and time.monotonic() - began < PATIENCE and process.poll() is None:
         for got in world.pull(1000, reminders):
             found.add(got.message.attributes["id"])
         time.sleep(0.2)

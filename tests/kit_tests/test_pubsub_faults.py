@@ -14,6 +14,7 @@ import pytest
 from google.api_core.exceptions import InvalidArgument
 from google.pubsub_v1 import types
 
+from tests.kit.patience import PATIENCE
 from tests.kit.pubsub_faults import Faults
 from tests.kit.pubsub_servers import texts
 from tests.kit.pubsub_subscription import Message, Subscription
@@ -173,7 +174,7 @@ def test_the_server_runs_by_itself():
         assert process.stdout is not None
         assert re.fullmatch(r"PUBSUB_EMULATOR_HOST=127\.0\.0\.1:\d+\n", process.stdout.readline())
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def _drain(world) -> list[str]:

@@ -10,7 +10,8 @@ import pytest
 from google.api_core.exceptions import AlreadyExists, InvalidArgument, NotFound
 from google.cloud import pubsub_v1
 
-from tests.kit.pubsub_servers import PATIENCE, texts
+from tests.kit.patience import PATIENCE
+from tests.kit.pubsub_servers import texts
 
 
 def test_a_message_arrives_whole_and_is_gone_once_acknowledged(address, make):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.patience import PATIENCE
 from tests.kit.redis_server import SERVERS, RedisServer
 from transforms.flows.catalog.epochs import NEVER
 from transforms.flows.engine.step import Behind, step
@@ -287,7 +288,7 @@ def test_a_thread_keeps_looking() -> None:
     others = set(threading.enumerate())  # jobs of other tests may still follow their own logs
     with ControlFollower(log, every=0.001) as follower:
         assert set(threading.enumerate()) - others
-        assert log.looked_thrice.wait(10)
+        assert log.looked_thrice.wait(PATIENCE)
     looks = log.looks
 
     assert follower.catalog.complete_until == looks

@@ -11,6 +11,7 @@ from apache_beam.io import unbounded_source
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from tests.kit.clock import ManualClock
+from tests.kit.patience import PATIENCE
 from tests.kit.pubsub_faults import Faults
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.pubsub_servers import SERVERS, World, running
@@ -256,7 +257,7 @@ def test_leases_are_extended_behind_the_caller_s_back(server, plain, clock):
     reader = PubSubReader(settings, clock=clock)
     assert reader.start() or reader.advance(10_000)
     for extensions in range(1, 4):
-        until = time.monotonic() + 10
+        until = time.monotonic() + PATIENCE
         while server.calls("ModifyAckDeadline") < extensions:
             assert time.monotonic() < until
             time.sleep(0.01)
