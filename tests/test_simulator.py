@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
+from tests.kit.automaton import pairs, table
 from tests.kit.histories import history
 from tests.kit.invariants import violations
 from tests.kit.simulate import make, problems, repro, tallies
@@ -151,3 +153,18 @@ def test_bounds_hold_over_a_long_life(number: int) -> None:
     assert len(clean.handled) == 10_000
     assert list(violations(clean)) == []
     assert clean.largest < 16 * 1024
+
+
+def test_every_move_of_a_session_happens() -> None:
+    """Every pair of rows in the README of the core is seen; that no other is, all runs check."""
+    seen: set[tuple[str, str, str]] = set()
+    for seed in range(0, 1_200, 12):
+        rows: dict[str, list[out.Transition]] = defaultdict(list)
+        for output in make(seed).outputs:
+            if isinstance(output, out.Transition):
+                rows[output.session].append(output)
+        for way in rows.values():
+            seen.update(pairs(way))
+
+    wanted = {("row", one, other) for one, next_ in table("row").items() for other in next_}
+    assert wanted - seen == set()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from tests.kit.automaton import unknown
 from tests.kit.histories import Handled, History
 from tests.kit.message_invariants import caps, consent, messages, quiet
 from transforms.flows.engine.working import decode
@@ -85,6 +86,8 @@ def _sessions(history: History) -> Iterator[str]:
     for session, way in rows.items():
         whats = [row.what for row in way]
         known = session in history.imported
+        if not known:
+            yield from (f"session {session}: {said}" for said in unknown(way))
         if known:
             pass
         elif whats[0] != "entered" or whats.count("entered") != 1:

@@ -1,0 +1,40 @@
+"""Which row of a session may follow which, as the core's README says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+
+from tests.packaging.repository import ROOT
+from transforms.flows.protocol.outputs import Transition
+
+README = ROOT / "transforms" / "flows" / "README.md"
+
+
+@cache
+def table(head: str) -> dict[str, frozenset[str]]:
+    """Read one of the two tables: by the name of its first column."""
+    text = README.read_text(encoding="utf-8").partition(f"| {head} | next")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| (\w+) \|(.*)\|$", text, re.MULTILINE)
+    return {name: frozenset(re.findall(r"\w+", rest)) for name, rest in rows}
+
+
+def pairs(rows: Iterable[Transition]) -> Iterator[tuple[str, str, str]]:
+    """Give the pairs of following rows of one session: the column, then both names."""
+    before = ""
+    reason = ""
+    for row in rows:
+        if before:
+            yield "row", before, row.what
+        now = (row.reason or "begun") if row.what == "waiting" else ""
+        if reason and now:
+            yield "reason", reason, now
+        before, reason = row.what, now
+
+
+def unknown(rows: Iterable[Transition]) -> Iterator[str]:
+    """Say which pairs are in neither table."""
+    for head, one, other in pairs(rows):
+        if other not in table(head).get(one, frozenset()):
+            yield f"{other} follows {one}"
