@@ -66,7 +66,7 @@ HOT = {
     "transforms/flows/expressions/evaluation": "changes compile condition conditions dates names "
     "relations values",
     "transforms/flows/definitions": "channels",
-    "transforms/flows/catalog": "compiled epochs inbound_matchers",
+    "transforms/flows/catalog": "compiled epochs matchers",
     "transforms/flows/engine": "context firing flow_state limits merge_order signal_order step timers working",
     "transforms/flows/engine/entry": "dates decision groups launches participants pending triggers",
     "transforms/flows/engine/identity": "erase handover merge merge_profile state_replacement state_transfer "

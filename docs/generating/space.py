@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from docs.generating import markdown
 from docs.generating.flow import keys
-from docs.generating.flow_texts import Texts
 from transforms.authoring.json_schema import space_schema
 from transforms.flows.definitions.channels import KINDS
 
-SPACE: Texts = {
+SPACE: dict[str, str] = {
     "space": "The name of the space. Ids and draws contain it: another name is another world.",
     "zone": "The zone of users without a trait `timezone`, where the flow has none either (R16).",
     "slack": "How far receipts may be out of order: 0 for files, some seconds behind a broker.",
@@ -26,16 +25,16 @@ SPACE: Texts = {
     "connections": "Interfaces that flows call, each with what its requests carry.",
     "destinations": "Where exports go.",
 }
-GROUP: Texts = {
+GROUP: dict[str, str] = {
     "at_once": "In how many of its flows a user is at most. Without it one, or any number where "
     "there is a `limit`.",
     "limit": "At most so many entries of a user, over all of its flows, in each period.",
 }
-NUMBER: Texts = {
+NUMBER: dict[str, str] = {
     "messages": "The channel of the messages that it takes, or a list of channels.",
     "calls": "The channel of the calls that it takes, or a list of channels.",
 }
-CHANNEL: Texts = {
+CHANNEL: dict[str, str] = {
     "kind": "The known kind that it is one of, where its name is another.",
     "address": "The trait with the address, or `user` for the user's id. Known kinds have one.",
     "price": "What a part costs: a number, or numbers by the beginning of the address, such as "
@@ -46,7 +45,7 @@ CHANNEL: Texts = {
     "track": "What is tracked of its messages: `[opens, clicks]`, or one of them. Nothing without.",
     "links": "`short` has links shortened; `whole` (usual) leaves them.",
 }
-AGENT: Texts = {
+AGENT: dict[str, str] = {
     "channel": "The channel that it sends on.",
     "sender": "The mailbox, number or bot.",
     "scenario": "What a voice robot is to run.",
@@ -57,18 +56,20 @@ KINDS_TEXT = """
 These names are known kinds of channels, and need nothing else: `email: {}`. Any other needs its
 `address`, or its `kind`.
 """
-TOPIC: Texts = {"opt_in": "Only for users who have said yes; else for all who have not said no."}
-CAMPAIGN: Texts = {
+TOPIC: dict[str, str] = {
+    "opt_in": "Only for users who have said yes; else for all who have not said no."
+}
+CAMPAIGN: dict[str, str] = {
     "fields": "The fields of participants, with their types. Without them any field is taken.",
     "statuses": "What the status of a participant may be; a new one has the first. Without them "
     "any text is taken, and a new participant has none.",
 }
-CONNECTION: Texts = {
+CONNECTION: dict[str, str] = {
     "url": "An https address, which the paths of requests are added to.",
     "headers": "Headers of every request. One that names a secret holds `env:NAME`.",
     "auth": "How requests prove who sends them, see below.",
 }
-CAP: Texts = {
+CAP: dict[str, str] = {
     "limit": "How many, and in which period.",
     "channel": "Only messages on this channel count; without it all.",
     "topic": "Only messages about this topic count; without it all.",

@@ -7,16 +7,21 @@ import re
 import pytest
 
 from docs.generate import FOLDER, PAGES
-from docs.generating import flow_texts, problems, records, space, trigger_texts
-from docs.generating.flow import merged
+from docs.generating import problems, records, space
+from docs.generating.flow import fields_of
 from schemas import OUTPUTS
 from tests.packaging.repository import ROOT
-from transforms.authoring.json_schema import flow_schema, space_schema
+from transforms.authoring.json_schema import space_schema
+from transforms.flows.definitions.exits import EXIT_KINDS, GOAL
+from transforms.flows.definitions.flow import FLOW, SCHEDULE
+from transforms.flows.definitions.reentry import REENTER
+from transforms.flows.definitions.shapes import StepKind, TriggerKind, Variant
+from transforms.flows.definitions.steps.kinds import STEP_KINDS
+from transforms.flows.definitions.steps.waits import CASES
+from transforms.flows.definitions.triggers.kinds import TRIGGER_KINDS
 from transforms.flows.protocol import reason_codes
 from transforms.flows.reading.flow import load_flow
 from transforms.flows.reading.space import load_space
-from transforms.flows.reading.steps import VERBS
-from transforms.flows.reading.triggers import TRIGGERS
 from transforms.flows.templates.message_template import load_template
 from transforms.wire.mapping import load_mapping
 
@@ -58,30 +63,30 @@ def _load(
     return [problem.message for problem in found.problems]
 
 
-@pytest.mark.parametrize("name", flow_texts.STEPS)
-def test_step_examples(name: str) -> None:
-    """The example of every verb is a flow without problems that uses it."""
-    example = flow_texts.STEPS[name][2]
+@pytest.mark.parametrize("kind", STEP_KINDS, ids=lambda kind: kind.example.split(":")[0])
+def test_step_examples(kind: StepKind) -> None:
+    """The example of every step is a flow without problems that uses it."""
+    key = kind.leads[0]
 
-    assert re.search(rf"\b{name}: ", example) or f"{name}:\n" in example
-    assert _load(steps=example) == []
+    assert re.search(rf"\b{key}: ", kind.example) or f"{key}:\n" in kind.example
+    assert _load(steps=kind.example) == []
 
 
-@pytest.mark.parametrize("name", trigger_texts.TRIGGERS)
-def test_trigger_examples(name: str) -> None:
+@pytest.mark.parametrize("kind", TRIGGER_KINDS, ids=lambda kind: kind.example)
+def test_trigger_examples(kind: TriggerKind) -> None:
     """The example of every trigger is one, without problems."""
-    assert _load(enter=trigger_texts.TRIGGERS[name][2]) == []
+    assert _load(enter=kind.example) == []
 
 
-@pytest.mark.parametrize("name", flow_texts.EXITS)
-def test_exit_examples(name: str) -> None:
+@pytest.mark.parametrize("kind", EXIT_KINDS, ids=lambda kind: kind.example)
+def test_exit_examples(kind: Variant) -> None:
     """The example of every exit rule is one, without problems."""
-    assert _load(rest=f"exit:\n  {flow_texts.EXITS[name][2]}\n") == []
+    assert _load(rest=f"exit:\n  {kind.example}\n") == []
 
 
 def test_goal_example() -> None:
     """The example of a goal is one, without problems."""
-    assert _load(rest=f"goals:\n  {flow_texts.GOAL_EXAMPLE}\n") == []
+    assert _load(rest=f"goals:\n  {GOAL.example}\n") == []
 
 
 def test_space_example() -> None:
@@ -96,32 +101,18 @@ def test_mapping_example() -> None:
     assert load_mapping(text[1], "map.yaml").problems == ()
 
 
-def test_every_verb_and_trigger_has_a_place() -> None:
-    """No verb and no trigger of the loader is left out."""
-    updates = {"unset", "increment", "append", "tag", "untag"}
+def test_every_key_has_a_text() -> None:
+    """Every key of flows, steps, triggers, cases, exit rules and goals says what it means."""
+    kinds = (*STEP_KINDS, *TRIGGER_KINDS, *EXIT_KINDS, *CASES, GOAL, FLOW, SCHEDULE, REENTER)
+    silent = [
+        f"{kind.struct.__name__}.{field.key}"
+        for kind in kinds
+        for field in fields_of(kind)
+        if not field.text.endswith(".")
+    ]
 
-    assert set(flow_texts.STEPS) == set(VERBS) - updates
-    assert set(trigger_texts.TRIGGERS) == set(TRIGGERS)
-
-
-@pytest.mark.parametrize(
-    ("part", "known", "common"),
-    [
-        ("trigger", trigger_texts.TRIGGERS, {"reenter"}),
-        ("exit", flow_texts.EXITS, set()),
-        ("step", flow_texts.STEPS, {"then"}),
-    ],
-)
-def test_no_key_is_described_that_is_none(part: str, known: dict, common: set) -> None:
-    """Every key with a text is a key of the schema."""
-    schemas = flow_schema()["$defs"][part]["anyOf"]
-    extra = {
-        name: set(texts) - set(merged(name, schemas)["properties"])
-        for name, (_, texts, _) in known.items()
-    }
-
-    assert {name: keys for name, keys in extra.items() if keys} == {}
-    assert set(flow_texts.FLOW) == set(flow_schema()["properties"])
+    assert silent == []
+    assert [kind.struct for kind in kinds if not kind.about.endswith(".")] == []
     assert set(space.SPACE) == set(space_schema()["properties"])
 
 

@@ -8,7 +8,8 @@ from transforms.flows.clock import windows
 from transforms.flows.clock.delays import Delay, longest, parse_delay, parse_period
 from transforms.flows.clock.schedules import parse_moment
 from transforms.flows.clock.zones import DAY
-from transforms.flows.definitions.flow import ExitAudience, ExitEvent, ExitWhen, Schedule
+from transforms.flows.definitions.exits import ExitAudience, ExitEvent, ExitWhen
+from transforms.flows.definitions.flow import Schedule
 from transforms.flows.definitions.reentry import Limit, Reenter
 from transforms.flows.definitions.space import (
     Agent,

@@ -43,7 +43,8 @@ from tests.flows.part_strategies import (
 )
 from transforms.flows.clock.delays import Delay, longest
 from transforms.flows.clock.zones import DAY
-from transforms.flows.definitions.flow import Flow, Goal, Schedule
+from transforms.flows.definitions.exits import Goal
+from transforms.flows.definitions.flow import Flow, Schedule
 from transforms.flows.definitions.reentry import Reenter
 from transforms.flows.definitions.steps.branches import (
     Branch,

@@ -7,6 +7,8 @@ from typing import Any
 
 Schema = dict[str, Any]
 
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
 _SCALARS = ["string", "number", "boolean"]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from transforms.flows.definitions.steps.sends import STATUSES
 from transforms.flows.diagnostics import suggest
 from transforms.flows.protocol import control_records
 from transforms.flows.protocol.signals import (
@@ -21,7 +22,6 @@ from transforms.flows.protocol.signals import (
     ProfileChange,
     Time,
 )
-from transforms.flows.reading.waits import STATUSES
 from transforms.scenarios.control_lines import CONTROLS, FLOW, OFF, how
 from transforms.scenarios.inbound_lines import sent
 from transforms.scenarios.story import Input, Reader

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, assert_never
+from collections.abc import Iterable, Mapping
 
+from transforms.flows.catalog.compile_steps import compile_step
+from transforms.flows.catalog.compile_triggers import compile_trigger
 from transforms.flows.catalog.compiled import (
     END,
     ON_EXIT,
     CompiledGoal,
     CompiledStep,
-    CompiledTrigger,
     GoalSet,
-    Matcher,
     Plan,
-    Values,
 )
-from transforms.flows.catalog.inbound_matchers import (
-    case_matchers,
-    inbound_matcher,
-    keyword_matchers,
-)
+from transforms.flows.catalog.matchers import compiled_value, matcher_of
 from transforms.flows.catalog.reads import (
     asked,
     merge_reads,
@@ -30,279 +24,11 @@ from transforms.flows.catalog.reads import (
     watches,
 )
 from transforms.flows.clock.delays import longest, longest_period
-from transforms.flows.clock.schedules import Moment
-from transforms.flows.definitions.flow import ExitAudience, ExitEvent, ExitWhen, Flow, Goal
+from transforms.flows.definitions.exits import ExitAudience, ExitEvent, ExitWhen, Goal
+from transforms.flows.definitions.flow import Flow
+from transforms.flows.definitions.ports import kind_of_step
 from transforms.flows.definitions.space import Template
-from transforms.flows.definitions.steps.branches import If, MatchMessage, Split
-from transforms.flows.definitions.steps.calls import CallApi, CallWebhook, ExportFields, RunCode
-from transforms.flows.definitions.steps.flows import End, Enroll, Leave
-from transforms.flows.definitions.steps.kinds import Step
-from transforms.flows.definitions.steps.sends import CancelAll, Promote, Send
-from transforms.flows.definitions.steps.updates import ChangeAudience, EmitEvent, Update
-from transforms.flows.definitions.steps.waits import (
-    Case,
-    CaseCall,
-    CaseEvent,
-    CaseInbound,
-    CaseStatus,
-    CaseWhen,
-    Wait,
-    WaitFor,
-    WaitUntil,
-    WaitVisit,
-    WaitWindow,
-)
-from transforms.flows.definitions.triggers.audiences import OnAudience, OnPeople, OnTag
-from transforms.flows.definitions.triggers.events import OnCombination, OnEvent
-from transforms.flows.definitions.triggers.flows import OnEnter, OnFlow
-from transforms.flows.definitions.triggers.kinds import Trigger
-from transforms.flows.definitions.triggers.messages import (
-    OnCall,
-    OnCommunication,
-    OnInbound,
-    OnIncoming,
-)
-from transforms.flows.definitions.triggers.participants import OnParticipant
-from transforms.flows.definitions.triggers.profile import OnDate, OnProfile, OnSchedule
-from transforms.flows.definitions.values import EventMatch, Named
-from transforms.flows.expressions.evaluation.compile import compile_condition, compile_value
-from transforms.flows.expressions.syntax.ast import Expr
-from transforms.flows.expressions.syntax.parse import parse
-from transforms.flows.expressions.view import View
-
-
-def matcher_of(match: EventMatch) -> Matcher:
-    """Compile an event match."""
-    return Matcher(match.event, compile_condition(match.where).test if match.where else None)
-
-
-def _values(named: Named) -> Values:
-    return tuple((name, compile_value(expr)) for name, expr in named)
-
-
-def _target(numbers: Mapping[str, int], prefix: str, name: str | None) -> int:
-    return END if name is None else numbers[prefix + name]
-
-
-def expressions_of(step: Step) -> Iterator[Expr]:
-    """Give every expression of a step."""
-    verb = step.verb
-    match verb:
-        case WaitUntil():
-            yield from _paths(verb.moment)
-        case WaitFor():
-            for case in verb.cases:
-                match case:
-                    case CaseEvent(match=found) if found.where is not None:
-                        yield found.where
-                    case CaseWhen(when=when):
-                        yield when
-                    case CaseStatus(where=where) if where is not None:
-                        yield where
-                    case CaseInbound(where=where) | CaseCall(where=where) if where:
-                        yield where
-                    case _:
-                        pass
-        case If():
-            for branch in verb.cases:
-                yield branch.when
-        case Send():
-            yield from _paths(verb.at)
-            yield from (expr for _, expr in verb.data)
-        case Promote():
-            if verb.while_ is not None:
-                yield verb.while_
-        case CallWebhook() | CallApi():
-            yield from (expr for _, expr in verb.data)
-        case RunCode():
-            yield from (expr for _, expr in verb.inputs)
-        case ExportFields():
-            yield from (expr for _, expr in verb.fields)
-        case Update():
-            for _, expr in (*verb.set, *verb.increment, *verb.append):
-                yield expr
-        case EmitEvent():
-            yield from (expr for _, expr in verb.properties)
-        case Enroll():
-            yield from (expr for _, expr in verb.data)
-        case (
-            Wait()
-            | WaitVisit()
-            | WaitWindow()
-            | MatchMessage()
-            | Split()
-            | ChangeAudience()
-            | Leave()
-            | CancelAll()
-            | End()
-        ):
-            pass
-        case _:
-            assert_never(verb)
-
-
-def _node(step: Step, prefix: str, numbers: Mapping[str, int]) -> CompiledStep:
-    verb = step.verb
-    number, then = numbers[prefix + step.name], _target(numbers, prefix, step.then)
-    read = merge_reads(expressions_of(step))
-
-    def target(name: str | None) -> int:
-        return _target(numbers, prefix, name)
-
-    def node(**more: Any) -> CompiledStep:
-        return CompiledStep(number, prefix + step.name, verb, then, reads=read, **more)
-
-    match verb:
-        case WaitUntil():
-            named = {"missing": target(verb.missing)} if verb.missing else {}
-            return node(ports=named, path=_value(*_paths(verb.moment)))
-        case WaitFor():
-            found = [_awaited(case) for case in verb.cases]
-            conditions = tuple(
-                compile_condition(c.when) if isinstance(c, CaseWhen) else None for c in verb.cases
-            )
-            return node(
-                targets=tuple(target(case.then) for case in verb.cases),
-                matchers=tuple(matcher_of(m) if m else None for m in found),
-                conditions=conditions,
-                awaited=frozenset(m.event for m in found if m and m.event),
-                levels=tuple(
-                    i for i, c in enumerate(verb.cases) if isinstance(c, CaseWhen | CaseStatus)
-                ),
-                timed=tuple(c for c in conditions if c is not None and c.timed),
-                ports={"timeout": target(verb.timeout_then)},
-                inbound_matchers=case_matchers(verb.cases),
-            )
-        case WaitVisit():
-            return node(ports={"gone": target(verb.gone)})
-        case If():
-            return node(
-                targets=tuple(target(case.then) for case in verb.cases),
-                conditions=tuple(compile_condition(case.when) for case in verb.cases),
-                ports={"else": target(verb.otherwise)},
-            )
-        case MatchMessage():
-            return node(
-                targets=tuple(target(case.then) for case in verb.cases),
-                ports={"else": target(verb.otherwise)},
-                inbound_matchers=keyword_matchers(verb),
-            )
-        case Split():
-            return node(targets=tuple(target(branch.then) for branch in verb.branches))
-        case Send():
-            return node(
-                values=(_values(verb.data),),
-                ports={reason: target(to) for reason, to in verb.branches},
-                path=_value(*_paths(verb.at)),
-                plain=not verb.agents and verb.track is None and verb.links is None,
-            )
-        case Promote():
-            return node(conditions=(compile_condition(verb.while_) if verb.while_ else None,))
-        case CallWebhook():
-            return node(values=(_values(verb.data),))
-        case CallApi():
-            ways = {"error": verb.error, "timeout": verb.timeout_then}
-            named = {port: target(to) for port, to in ways.items() if to is not None}
-            return node(values=(_values(verb.data),), ports=named)
-        case RunCode():
-            named = {"error": target(verb.error)} if verb.error is not None else {}
-            return node(values=(_values(verb.inputs),), ports=named)
-        case ExportFields():
-            return node(values=(_values(verb.fields),))
-        case Update():
-            return node(values=(_values(verb.set), _values(verb.increment), _values(verb.append)))
-        case EmitEvent():
-            return node(values=(_values(verb.properties),))
-        case Enroll():
-            return node(values=(_values(verb.data),))
-        case Wait() | WaitWindow() | ChangeAudience() | Leave() | CancelAll() | End():
-            return node()
-        case _:
-            assert_never(verb)
-
-
-def _awaited(case: Case) -> EventMatch | None:
-    """Return what a case holds a signal against: an event, or the results of a message."""
-    match case:
-        case CaseEvent(match=found):
-            return found
-        case CaseStatus(where=where) if where is not None:
-            return EventMatch("", where)
-        case _:
-            return None
-
-
-def _paths(moment: Moment | None) -> list[Expr]:
-    """Return the expression of the date that a moment counts from, if it has one."""
-    return [parse(moment.path)] if moment is not None and moment.path else []
-
-
-def _value(expr: Expr | None = None) -> Callable[[View], Any] | None:
-    return compile_value(expr) if expr is not None else None
-
-
-def _hears(node: CompiledStep) -> bool:
-    return isinstance(node.verb, WaitFor) and bool(node.inbound_matchers)
-
-
-def _start(trigger: Trigger, number: int, flow: Flow) -> CompiledTrigger:
-    reenter, kind = trigger.reenter or flow.reenter, str(trigger.__struct_config__.tag)
-    match trigger:
-        case OnEvent(match=match):
-            found = matcher_of(match)
-            read = merge_reads(e for e in (match.where,) if e)
-            return CompiledTrigger(
-                trigger,
-                number,
-                reenter,
-                kind,
-                (found,),
-                events=frozenset([match.event]),
-                reads=read,
-            )
-        case OnCombination(parts=parts):
-            read = merge_reads(part.where for part in parts if part.where)
-            events = frozenset(part.event for part in parts)
-            matchers = tuple(matcher_of(part) for part in parts)
-            return CompiledTrigger(
-                trigger, number, reenter, kind, matchers, events=events, reads=read
-            )
-        case OnProfile():
-            return CompiledTrigger(
-                trigger,
-                number,
-                reenter,
-                kind,
-                where=_test(trigger.where),
-                before=_value(trigger.before),
-                after=_value(trigger.after),
-                reads=merge_reads(e for e in (trigger.where, trigger.before, trigger.after) if e),
-            )
-        case OnDate():
-            paths = _paths(trigger.moment)
-            read = merge_reads(iter([*paths, *([trigger.where] if trigger.where else [])]))
-            where, path = _test(trigger.where), _value(*paths)
-            return CompiledTrigger(
-                trigger, number, reenter, kind, where=where, path=path, reads=read
-            )
-        case OnEnter() | OnFlow() | OnCommunication() | OnParticipant():
-            read = merge_reads(e for e in (trigger.where,) if e)
-            return CompiledTrigger(
-                trigger, number, reenter, kind, where=_test(trigger.where), reads=read
-            )
-        case OnInbound() | OnCall() | OnIncoming():
-            read = merge_reads(e for e in (trigger.where,) if e)
-            return CompiledTrigger(
-                trigger, number, reenter, kind, reads=read, inbound=inbound_matcher(trigger)
-            )
-        case OnAudience() | OnSchedule() | OnTag() | OnPeople():
-            return CompiledTrigger(trigger, number, reenter, kind)
-        case _:
-            assert_never(trigger)
-
-
-def _test(expr: Expr | None) -> Callable[[View], bool] | None:
-    return compile_condition(expr).test if expr is not None else None
+from transforms.flows.expressions.evaluation.compile import compile_condition
 
 
 def _history(flow: Flow) -> int | None:
@@ -318,12 +44,19 @@ def _history(flow: Flow) -> int | None:
     return longest_needed
 
 
+def _listens(step: CompiledStep) -> bool:
+    """Return whether a session in a step takes what its user sends."""
+    return kind_of_step(step.verb).waits and bool(step.inbound_matchers)
+
+
 def compile_goals(goals: Iterable[Goal]) -> GoalSet:
     """Compile goals (R24)."""
     goals = tuple(goals)
     read = merge_reads(e for goal in goals for e in (goal.match.where, goal.value) if e)
     return GoalSet(
-        tuple(CompiledGoal(goal, matcher_of(goal.match), _value(goal.value)) for goal in goals),
+        tuple(
+            CompiledGoal(goal, matcher_of(goal.match), compiled_value(goal.value)) for goal in goals
+        ),
         read.entry_fields,
         read.variables,
         max((longest(goal.within) for goal in goals), default=0),
@@ -341,9 +74,11 @@ def compile_flow(
     templates: Mapping[str, Template],
 ) -> Plan:
     """Compile a checked flow; ``numbers`` maps its step names to their permanent numbers."""
-    nodes = [_node(step, "", numbers) for step in flow.steps]
-    nodes += [_node(step, ON_EXIT, numbers) for step in flow.on_exit]
-    starts = tuple(_start(trigger, i, flow) for i, trigger in enumerate(flow.enter))
+    nodes = [compile_step(step, "", numbers) for step in flow.steps]
+    nodes += [compile_step(step, ON_EXIT, numbers) for step in flow.on_exit]
+    starts = tuple(
+        compile_trigger(trigger, i, flow.reenter) for i, trigger in enumerate(flow.enter)
+    )
     exit_events = [rule.match for rule in flow.exit if isinstance(rule, ExitEvent)]
     exit_whens = [rule.when for rule in flow.exit if isinstance(rule, ExitWhen)]
     goal_exprs = [e for goal in flow.goals for e in (goal.match.where, goal.value) if e]
@@ -372,7 +107,7 @@ def compile_flow(
         exit_timed=tuple(condition for condition in exit_conditions if condition.timed),
         exit_audiences=frozenset(r.audience for r in flow.exit if isinstance(r, ExitAudience)),
         goal_set=compile_goals(flow.goals),
-        key=_value(flow.key),
+        key=compiled_value(flow.key),
         templates=dict(templates),
         entry_fields=frozenset().union(template_reads(templates), *(r.entry_fields for r in inner)),
         history=_history(flow),
@@ -382,7 +117,7 @@ def compile_flow(
         reads_last=any(r.communication for r in inner),
         awaited_sends=asked(flow, numbers, inner),
         has_state_readers=watches(flow, exit_whens),
-        reads_inbound=any(s.inbound for s in starts) or any(_hears(n) for n in nodes),
+        reads_inbound=any(s.inbound for s in starts) or any(map(_listens, nodes)),
         reads_visits=visits(flow, every),
         campaign=flow.campaign,
     )

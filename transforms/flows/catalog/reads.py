@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from transforms.flows.definitions.flow import Flow
 from transforms.flows.definitions.space import Template
-from transforms.flows.definitions.steps.sends import Promote, Send
-from transforms.flows.definitions.steps.waits import CaseStatus, CaseWhen, WaitFor, WaitVisit
+from transforms.flows.definitions.steps.sends import Send
+from transforms.flows.definitions.used import reads_visits, send_steps_of, watched_by
 from transforms.flows.expressions.reads import Reads, reads
 from transforms.flows.expressions.syntax.ast import Expr
 
@@ -47,32 +48,23 @@ def asked(flow: Flow, numbers: Mapping[str, int], every: Iterable[Reads]) -> fro
     if any(read.communication for read in every):
         names |= {step.name for step in flow.steps if isinstance(step.verb, Send)}
     for step in flow.steps:
-        if isinstance(step.verb, WaitFor):
-            names |= {c.step for c in step.verb.cases if isinstance(c, CaseStatus)}
+        names |= set(send_steps_of(step.verb))
     return frozenset(numbers[name] for name in names if name in numbers)
 
 
 def watches(flow: Flow, exit_whens: Iterable[Expr]) -> bool:
-    """Tell whether a condition that sessions watch reads places in flows, or messages."""
-    found = list(exit_whens)
-    for step in flow.steps:
-        match step.verb:
-            case WaitFor(cases=cases):
-                found += [case.when for case in cases if isinstance(case, CaseWhen)]
-            case Promote(while_=condition) if condition is not None:
-                found.append(condition)
-            case _:
-                pass
-    read = merge_reads(iter(found))
+    """Return whether a condition that sessions watch reads places in flows, or messages."""
+    watched = (condition for step in flow.steps for condition in watched_by(step.verb))
+    read = merge_reads(chain(exit_whens, watched))
     return bool(read.flows or read.communications or read.communication)
 
 
 def visits_in(read: Reads) -> bool:
-    """Tell whether an expression reads the user's visits, so that every event counts (J11)."""
+    """Return whether an expression reads the user's visits, so that every event counts (J11)."""
     return any(fact.startswith("visit.") for fact in read.facts)
 
 
 def visits(flow: Flow, every: Iterable[Reads]) -> bool:
-    """Tell whether a flow waits within visits, or reads them."""
-    waits = any(isinstance(step.verb, WaitVisit) for step in flow.steps)
+    """Return whether a flow waits within visits, or reads them."""
+    waits = any(reads_visits(step.verb) for step in flow.steps)
     return waits or any(visits_in(read) for read in every)

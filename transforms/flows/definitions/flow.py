@@ -1,53 +1,24 @@
 """What a flow is: frozen values, closed unions, no behaviour.
 
-The loader makes them from YAML, ``plan`` compiles them; a published flow never changes (R27).
+The reader makes them from YAML, the catalog compiles them; a published flow never changes (R27).
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Any, Literal, get_args
 
-from transforms.flows.clock.delays import Delay
-from transforms.flows.definitions.reentry import Reenter
+from transforms.flows.clock.zones import instant, utc
+from transforms.flows.definitions import forms
+from transforms.flows.definitions.exits import EXIT_KINDS, GOAL, ExitRule, Goal
+from transforms.flows.definitions.reentry import Reenter, reenter
+from transforms.flows.definitions.shapes import Field, Flaw, Record, RecordsByName, Shape, Variants
 from transforms.flows.definitions.steps.kinds import Step
-from transforms.flows.definitions.triggers.kinds import Trigger
-from transforms.flows.definitions.values import EventMatch, Value
+from transforms.flows.definitions.triggers.kinds import TRIGGER_KINDS, Trigger
+from transforms.flows.definitions.values import Value
 from transforms.flows.expressions.syntax.ast import Expr
 
-# --- exit and goals ------------------------------------------------------------
-
-
-class ExitEvent(Value, frozen=True, gc=False, tag="exit_event"):
-    """Leave at once on an event (R23)."""
-
-    match: EventMatch
-
-
-class ExitWhen(Value, frozen=True, gc=False, tag="exit_when"):
-    """Leave at once when a condition becomes true (R23)."""
-
-    when: Expr
-
-
-class ExitAudience(Value, frozen=True, gc=False, tag="exit_audience"):
-    """Leave at once when the user leaves an audience (R23)."""
-
-    audience: str
-
-
-ExitRule = ExitEvent | ExitWhen | ExitAudience
-
-
-class Goal(Value, frozen=True, gc=False, tag="goal"):
-    """An event that counts as success ``within`` a time after the entry (R24, I22)."""
-
-    name: str
-    match: EventMatch
-    within: Delay
-    value: Expr | None = None
-
-
-# --- the flow and its space --------------------------------------------------------
+AtEnd = Literal["drain", "stop"]
 
 
 class Schedule(Value, frozen=True, gc=False, tag="schedule_of_flow"):
@@ -59,7 +30,7 @@ class Schedule(Value, frozen=True, gc=False, tag="schedule_of_flow"):
 
     start: str | None = None
     end: str | None = None
-    at_end: Literal["drain", "stop"] = "drain"
+    at_end: AtEnd = "drain"
     indefinitely: bool = False
 
 
@@ -86,3 +57,137 @@ class Flow(Value, frozen=True, gc=False, tag="flow"):
     on_exit: tuple[Step, ...] = ()
     group: str | None = None
     campaign: str | None = None
+
+
+class FlowId(forms.Name, frozen=True, gc=False):
+    """The name of a flow, which is also that of its file."""
+
+
+class Steps(forms.Form, frozen=True, gc=False):
+    """A map of names with steps."""
+
+
+class Several(forms.Flag, frozen=True, gc=False):
+    """A flag whose usual value depends on whether the flow belongs to a campaign (C22)."""
+
+
+def _flow(values: dict[str, Any]) -> Flow:
+    return Flow(**{"simultaneous": values.get("campaign") is not None, **values})
+
+
+def _values_of(flow: Flow) -> dict[str, Any]:
+    """Return the values of a flow's fields; ``simultaneous`` is None where it is as usual."""
+    values = {name: getattr(flow, name) for name in flow.__struct_fields__}
+    usual = flow.simultaneous == (flow.campaign is not None)
+    return values | {"simultaneous": None if usual else flow.simultaneous}
+
+
+def _ends_after_start(schedule: Schedule) -> Iterator[Flaw]:
+    start, end = (instant(t, utc()) if t else None for t in (schedule.start, schedule.end))
+    if start is not None and end is not None and end <= start:
+        said = f"the schedule ends at {schedule.end}, not after its start at {schedule.start}"
+        yield Flaw(("end",), "schedule-order", said)
+
+
+SCHEDULE = Shape(
+    struct=Schedule,
+    checks=(_ends_after_start,),
+    fields=(
+        Field("start", forms.Instant(), "No entries before it."),
+        Field("end", forms.Instant(), "No entries from then on."),
+        Field(
+            "at_end",
+            forms.Choice(get_args(AtEnd)),
+            "`drain` lets sessions go on to their end, `stop` ends them.",
+        ),
+        Field(
+            "indefinitely",
+            forms.Flag(),
+            "Asks that the flow be stopped not 90 days after its launch, but once no step "
+            "was reached for 90 days. Not for a flow that is entered at one moment only.",
+        ),
+    ),
+    about="When a flow takes entries, in its zone.",
+)
+
+FLOW = Shape(
+    struct=Flow,
+    build=_flow,
+    take=_values_of,
+    fields=(
+        Field(
+            "flow",
+            FlowId("a flow"),
+            "The flow's id, which is also the name of its file.",
+            "id",
+            needed=True,
+        ),
+        Field("about", forms.Text(), "A sentence for people."),
+        Field(
+            "campaign",
+            forms.Listed("campaign"),
+            "The [campaign](space.md#campaigns) that the flow belongs to: it shares its "
+            "participants with the other flows of the campaign.",
+        ),
+        Field(
+            "priority",
+            forms.Whole(),
+            "Flows with a higher number go first where several react to one signal. 0 is usual.",
+        ),
+        Field(
+            "group",
+            forms.Listed("group"),
+            "A [group of flows](space.md#groups) that compete for a user, who is in one of them "
+            "at a time, say. Of one signal the flow with the higher priority is first.",
+        ),
+        Field(
+            "zone",
+            forms.Zone(),
+            "The zone of users who have no trait `timezone`; without it that of the space.",
+        ),
+        Field("schedule", Record(SCHEDULE, "schedule"), "When the flow takes entries."),
+        Field(
+            "holdout",
+            forms.Percent(),
+            "So many users in a hundred walk through silently: nothing leaves for them.",
+        ),
+        Field(
+            "enter",
+            Variants(TRIGGER_KINDS),
+            "Ways to enter, in order; where two match one signal, the first listed enters.",
+            needed=True,
+        ),
+        Field(
+            "key",
+            forms.Expression(roots=("entry",)),
+            "A value that distinguishes sessions of one user: one session a user and key. "
+            "It reads the data of the entry, as in `entry.cart_id`.",
+        ),
+        Field(
+            "simultaneous",
+            Several(),
+            "Several sessions of a user (and key) at once. Usual in a campaign, where "
+            "`false` switches it off.",
+        ),
+        reenter("Whether and when a user may enter again. Without it: at once after the exit."),
+        Field(
+            "exit",
+            Variants(EXIT_KINDS),
+            "What ends a session at once, also in the middle of a wait.",
+        ),
+        Field("goals", RecordsByName(GOAL, "a goal"), "Events that count as success, by name."),
+        Field("exit_on_goal", forms.Flag(), "A session ends when one of its goals is reached."),
+        Field(
+            "on_exit",
+            Steps(),
+            "Steps that run when a session ends, for any reason. They may not wait.",
+        ),
+        Field(
+            "steps",
+            Steps(),
+            "The steps by name, in reading order; the first is where sessions begin.",
+            needed=True,
+        ),
+    ),
+    about="A flow.",
+)

@@ -5,16 +5,14 @@ A flow belongs to one campaign or to none; only in a campaign is there a partici
 
 from __future__ import annotations
 
-from transforms.flows.definitions.reentry import Reenter
 from transforms.flows.definitions.space import Campaign
-from transforms.flows.definitions.triggers.kinds import Trigger
-from transforms.flows.definitions.triggers.participants import OnParticipant
 from transforms.flows.diagnostics import suggest
+from transforms.flows.expressions.checking import Wants
 from transforms.flows.expressions.syntax.ast import Expr, Text
 from transforms.flows.reading.fields import Fields, fields
 from transforms.flows.reading.names import STATUS
 from transforms.flows.reading.nodes import Mapping, Node, Scalar, describe
-from transforms.flows.reading.values import Reading, Wants
+from transforms.flows.reading.values import Reading
 
 TYPES = ("text", "number", "boolean", "time", "list")
 
@@ -51,27 +49,17 @@ def campaign_in(root: Mapping) -> str | None:
     return node.text if isinstance(node, Scalar) and node.text.strip() else None
 
 
-def on_participant(reading: Reading, found: Fields, again: Reenter | None) -> Trigger | None:
-    """Read a trigger on participants: created, or updated in any field or in one (C7, C8)."""
-    kinds = ("created", "updated")
-    when = found.need("participant", lambda node: reading.one_of(node, kinds))
+def change(found: Fields, node: Node, options: tuple[str, ...]) -> str | None:
+    """Read what happened to a participant, in a flow of a campaign (C7, C8)."""
+    reading = found.reading
     if reading.known.campaign is None:
         said = "the flow belongs to no campaign, so it has no participants"
         reading.problem(found.lead, "no-campaign", said, "add campaign: and its name to the flow")
-    field = found.read("field", lambda node: _field(reading, node)) if when == "updated" else None
-    uploaded = None
-    if when == "created":
-        uploaded = found.read("on_upload", lambda node: reading.one_of(node, ("always",)))
-    entered = Reading(reading.report, reading.known.at_hand("entry"))
-    where = found.read("where", entered.condition)
-    match when:
-        case "created" | "updated":
-            return OnParticipant(when, field, uploaded == "always", where, again)
-        case _:
-            return None
+    return reading.one_of(node, options)
 
 
-def _field(reading: Reading, node: Node) -> str | None:
+def field_name(reading: Reading, node: Node) -> str | None:
+    """Read the name of a field of participants."""
     name = reading.text(node)
     if name is not None:
         check_field(reading, node, name)

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, cast
+from typing import get_args
 
 import msgspec
 
+from transforms.flows.definitions import forms
 from transforms.flows.definitions.channels import KINDS
 from transforms.flows.definitions.space import Agent, Channel, Prices
+from transforms.flows.definitions.steps.sends import TRACKED, Links
 from transforms.flows.diagnostics import quoted, suggest
 from transforms.flows.reading.fields import Fields, fields
 from transforms.flows.reading.nodes import Mapping, Node, Scalar, Sequence, describe
 from transforms.flows.reading.values import Reading
 from transforms.flows.templates.sms_segments import ELSE
 
-TRACKED = ("opens", "clicks")
-LINKS = ("short", "whole")
 LONGEST_LINK = 200
 
 _AMOUNT = re.compile(r"\d{1,9}(\.\d{1,4})?")
 _PREFIX = re.compile(r"\+?[0-9A-Za-z@.:_-]+")
 _DIGITS = re.compile(r"[0-9*#]{1,8}")
 
-Links = Literal["short", "whole"]
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -38,7 +37,7 @@ def channel(reading: Reading, key: Scalar, node: Node) -> Channel | None:
     address = found.read("address", reading.text)
     if kind is None and address is None and "address" not in found:
         _unknown(reading, key)
-    base = kind or Channel(key.text)
+    base, what = kind or Channel(key.text), f'channel "{key.text}"'
     made = msgspec.structs.replace(
         base,
         name=key.text,
@@ -49,8 +48,8 @@ def channel(reading: Reading, key: Scalar, node: Node) -> Channel | None:
         or base.parts,
         link=found.read("link", lambda inner: _length(reading, inner)) or base.link,
         agent=found.read("agent", reading.text),
-        track=_track(reading, found, "track", base.tracks, f'channel "{key.text}"') or (),
-        links=_links(reading, found) or "whole",
+        track=found.read("track", lambda n: _tracked(reading, n, base.tracks, what)) or (),
+        links=found.read("links", lambda inner: reading.one_of(inner, get_args(Links))) or "whole",
     )
     found.close()
     return made
@@ -98,24 +97,15 @@ def _length(reading: Reading, node: Node) -> int | None:
     return None
 
 
-def _track(
-    reading: Reading, found: Fields, key: str, tracks: tuple[str, ...], what: str
-) -> tuple[str, ...] | None:
-    """Read a list of what is tracked, all of which the channel can tell."""
-    node = found.get(key)
-    if node is None:
-        return None
+def _tracked(reading: Reading, node: Node, tracks: tuple[str, ...], what: str) -> tuple[str, ...]:
+    """Read a list of what is tracked, all of which the channel can report."""
     read = reading.many(node, lambda inner: reading.one_of(inner, TRACKED))
     for item in node.items if isinstance(node, Sequence) else ():
         text = item.text if isinstance(item, Scalar) else ""
         if text in TRACKED and text not in tracks:
-            known = f"it can tell {quoted(tracks)}" if tracks else "leave it out"
-            reading.problem(item, "cannot-track", f"{what} cannot tell of {text}", known)
+            known = f"it can report {quoted(tracks)}" if tracks else "leave it out"
+            reading.problem(item, "cannot-track", f"{what} cannot report {text}", known)
     return tuple(dict.fromkeys(read))
-
-
-def _links(reading: Reading, found: Fields) -> Links | None:
-    return cast(Links | None, found.read("links", lambda inner: reading.one_of(inner, LINKS)))
 
 
 def agent(reading: Reading, key: Scalar, node: Node) -> Agent | None:
@@ -124,7 +114,7 @@ def agent(reading: Reading, key: Scalar, node: Node) -> Agent | None:
     if found is None:
         return None
     reading.name(key, "an agent")
-    on = found.need("channel", reading.channel)
+    on = found.need("channel", lambda inner: reading.listed(inner, "channel"))
     sender = found.read("sender", reading.text)
     scenario = found.read("scenario", reading.text)
     menu = found.read("menu", lambda inner: _menu(reading, inner)) or ()
@@ -178,16 +168,15 @@ def _check(
     return on
 
 
-def agents_of(reading: Reading, found: Fields, channels: tuple[str, ...]) -> Pairs:
+def agents(found: Fields, node: Node, form: forms.Agents) -> Pairs:
     """Read who sends: one agent, or a list of one for each of the channels at most (C15)."""
-    node = found.get("agent")
+    reading, on_channels = found.reading, _channels_of(found, form.channel, form.failover)
     made: dict[str, str] = {}
-    items = node.items if isinstance(node, Sequence) else () if node is None else (node,)
-    for item in items:
+    for item in node.items if isinstance(node, Sequence) else (node,):
         name = reading.text(item)
         if name is None or not isinstance(item, Scalar):
             continue
-        on = _check(reading, item, reading.known.agents, channels)
+        on = _check(reading, item, reading.known.agents, on_channels)
         if on is not None and on in made:
             said = f'agents "{made[on]}" and "{name}" both send by {on}'
             reading.problem(item, "two-agents", said, "name one agent for each channel")
@@ -196,13 +185,18 @@ def agents_of(reading: Reading, found: Fields, channels: tuple[str, ...]) -> Pai
     return tuple(made.items())
 
 
-def tracking_of(
-    reading: Reading, found: Fields, channel: str | None, failover: tuple[str, ...]
-) -> tuple[tuple[str, ...] | None, Links | None]:
-    """Read what is tracked of a step's messages, and how links are written (I31)."""
-    able = reading.known.tracks
-    tracks = tuple(dict.fromkeys(t for c in (channel, *failover) for t in able.get(c or "", ())))
-    if channel not in able:
+def tracked(found: Fields, node: Node, form: forms.Tracked) -> tuple[str, ...]:
+    """Read what is tracked of a step's messages (I31)."""
+    able, on_channels = found.reading.known.tracks, _channels_of(found, form.channel, form.failover)
+    tracks = tuple(dict.fromkeys(t for name in on_channels for t in able.get(name, ())))
+    if on_channels[0] not in able:
         tracks = TRACKED
-    what = f"a message by {' or '.join((channel or '', *failover))}"
-    return _track(reading, found, "track", tracks, what), _links(reading, found)
+    return _tracked(found.reading, node, tracks, f"a message by {' or '.join(on_channels)}")
+
+
+def _channels_of(found: Fields, channel: str, failover: str) -> tuple[str, ...]:
+    """Return the names at the keys of a step's channels, the first of which may be empty."""
+    first, others = found.node.get(channel), found.node.get(failover)
+    items = others.items if isinstance(others, Sequence) else ()
+    names = [node.text for node in items if isinstance(node, Scalar) and node.text.strip()]
+    return (first.text if isinstance(first, Scalar) else "", *names)

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 
 import msgspec
 
-from transforms.flows.definitions.steps.calls import RunCode
-from transforms.flows.definitions.steps.kinds import Verb
 from transforms.flows.diagnostics import Refusal, quoted, suggest
 from transforms.flows.reading.fields import Fields
 from transforms.flows.reading.nodes import Mapping, Node, Scalar
@@ -49,15 +47,13 @@ MAY_STAND: tuple[type[ast.AST], ...] = (ast.Assign, ast.AnnAssign, *FORBIDDEN)
 """What may stand beside functions, and what is told already."""
 
 
-def read_code(reading: Reading, found: Fields) -> Verb | None:
-    """Read ``code`` with its inputs, and the way for a failure."""
-    source = found.need("code", reading.text)
-    node = found.get("code")
-    inputs = found.read("with", reading.named) or ()
-    error = found.read("error", reading.step)
+def read_code(found: Fields, node: Node, inputs: str) -> str | None:
+    """Read Python for the sandbox; ``inputs`` is the key of the values that it is given."""
+    reading = found.reading
+    source = reading.text(node)
     if source is None or not isinstance(node, Scalar):
         return None
-    names = [key.text for key, _ in _items(found.get("with"))]
+    names = [key.text for key, _ in _items(found.node.get(inputs))]
     wrong = list(_wrong(source, names))
     for refusal in wrong:
         _report(reading, node, "invalid-code", refusal)
@@ -65,7 +61,7 @@ def read_code(reading: Reading, found: Fields) -> Verb | None:
         return None
     if reading.judge is not None and (refused := reading.judge(source)) is not None:
         _report(reading, node, "code-sandbox", refused)
-    return RunCode(source.strip("\n").rstrip() + "\n", inputs, error)
+    return source.strip("\n").rstrip() + "\n"
 
 
 def _items(node: Node | None) -> tuple[tuple[Scalar, Node], ...]:

@@ -6,9 +6,9 @@ import re
 
 from transforms.flows.definitions.space import Auth, Connection, Destination
 from transforms.flows.diagnostics import quoted
-from transforms.flows.reading.calls import check_address, read_headers, read_secret
 from transforms.flows.reading.fields import Fields, fields
 from transforms.flows.reading.nodes import Node, Scalar
+from transforms.flows.reading.requests import check_address, read_headers, read_secret
 from transforms.flows.reading.values import Reading
 
 AUTHS = ("bearer", "basic", "header", "signed")
@@ -63,7 +63,11 @@ def read_destination(reading: Reading, key: Scalar, node: Node) -> Destination |
     reading.name(key, "a destination")
     kind = _one(reading, found, KINDS)
     address = None if kind is None else found.read(kind, reading.text)
-    connection = found.read("connection", reading.connection) if kind == "http" else None
+    connection = (
+        found.read("connection", lambda inner: reading.listed(inner, "connection"))
+        if kind == "http"
+        else None
+    )
     formats = (
         found.read("format", lambda n: reading.one_of(n, FORMATS)) if kind in WITH_FORMAT else None
     )

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Literal
 
 import msgspec
 
+from transforms.flows.definitions.forms import Targets
+from transforms.flows.definitions.shapes import TriggerKind
 from transforms.flows.definitions.space import Number, Space
+from transforms.flows.definitions.steps.kinds import STEP_KINDS
+from transforms.flows.definitions.steps.sends import Send
+from transforms.flows.definitions.triggers.kinds import TRIGGER_KINDS
 from transforms.flows.expressions.scope import Scope
 from transforms.flows.expressions.types import MESSAGE
 from transforms.flows.reading import nodes
@@ -15,8 +21,10 @@ from transforms.flows.reading import nodes
 Types = dict[str, str]
 Root = Literal["event", "entry", "session", "participant", "communication", "message"]
 
-SENT = ("inbound", "call", "incoming")
-"""Keys of triggers on what users send."""
+CHANGES = tuple(
+    field.key for kind in STEP_KINDS for field in kind.fields if isinstance(field.form, Targets)
+)
+"""Keys of steps that set variables."""
 
 OWN_TRAITS = {"id": "text", "timezone": "text"}
 """Traits that the product itself reads, so that nobody has to declare them (R16)."""
@@ -141,19 +149,17 @@ def _keys(node: nodes.Node | None) -> Iterator[tuple[str, nodes.Mapping]]:
 
 
 def _sends(step: nodes.Mapping) -> bool:
-    """Tell whether a step sends a message; one whose verb is misspelt may."""
-    return step.get("send") is not None or (
-        step.get("template") is not None
-        and step.get("webhook") is None
-        and step.get("call") is None
-    )
+    """Return whether a step sends a message; one whose verb is misspelt may."""
+    structs = [kind.struct for kind in STEP_KINDS if any(map(step.get, kind.leads))]
+    return Send in structs if structs else step.get("template") is not None
 
 
 def _variables(key: str, step: nodes.Mapping) -> Iterator[str]:
     """Give the session's variables that a step sets; an answer has the name of its step."""
-    if step.get("code") is not None or step.get("call") is not None:
-        yield key
-    for verb in ("update", "increment", "append"):
+    for kind in STEP_KINDS:
+        if kind.answers and step.get(kind.leads[0]) is not None:
+            yield key
+    for verb in CHANGES:
         for name, _ in _keys(step.get(verb)):
             if name.startswith("session."):
                 yield name.removeprefix("session.")
@@ -163,27 +169,32 @@ def _entry(space: Known, node: nodes.Node | None) -> Types | None:
     """Give the entry's fields if every trigger is a declared event, or what a user sends."""
     found: Types = {}
     for trigger in node.items if isinstance(node, nodes.Sequence) else ():
-        if isinstance(trigger, nodes.Mapping) and any(map(trigger.get, SENT)):
-            for field, kind in MESSAGE.items():
-                found[field] = kind if found.get(field, kind) == kind else "any"
-            continue
-        names = list(_events(trigger))
-        if not names or any(name not in space.events for name in names):
-            return None
-        for name in names:
-            for field, kind in space.events[name].items():
-                found[field] = kind if found.get(field, kind) == kind else "any"
+        kinds = _kinds_of(trigger)
+        if any(kind.entry == "message" for kind in kinds):
+            types = [MESSAGE]
+        else:
+            names = [
+                name for kind in kinds if kind.entry == "event" for name in _events(trigger, kind)
+            ]
+            if not names or any(name not in space.events for name in names):
+                return None
+            types = [space.events[name] for name in names]
+        for field, type_ in chain.from_iterable(known.items() for known in types):
+            found[field] = type_ if found.get(field, type_) == type_ else "any"
     return found if node is not None else None
 
 
-def _events(trigger: nodes.Node) -> Iterator[str]:
+def _kinds_of(trigger: nodes.Node) -> list[TriggerKind]:
     if not isinstance(trigger, nodes.Mapping):
-        return
-    parts: list[nodes.Node] = [trigger]
-    for how in ("all", "any", "sequence"):
-        several = trigger.get(how)
-        parts += several.items if isinstance(several, nodes.Sequence) else ()
-    for part in parts:
+        return []
+    return [kind for kind in TRIGGER_KINDS if trigger.get(kind.leads[0]) is not None]
+
+
+def _events(trigger: nodes.Node, kind: TriggerKind) -> Iterator[str]:
+    """Give the events that a trigger enters by: its own, or those of the list at its key."""
+    assert isinstance(trigger, nodes.Mapping)
+    lead = trigger.get(kind.leads[0])
+    for part in lead.items if isinstance(lead, nodes.Sequence) else (trigger,):
         event = part.get("event") if isinstance(part, nodes.Mapping) else None
         if isinstance(event, nodes.Scalar):
             yield event.text

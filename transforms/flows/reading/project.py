@@ -12,8 +12,7 @@ import msgspec
 
 from transforms.flows.definitions.flow import Flow
 from transforms.flows.definitions.space import Space, Template
-from transforms.flows.definitions.steps.calls import CallApi, CallWebhook
-from transforms.flows.definitions.steps.sends import Send
+from transforms.flows.definitions.used import templates_of
 from transforms.flows.diagnostics import Judge, Problem
 from transforms.flows.reading.checks.keyword_owners import owned_twice
 from transforms.flows.reading.flow import load_flow
@@ -105,6 +104,5 @@ def _base(path: str) -> str:
 
 
 def _templates_of(flow: Flow) -> set[str]:
-    verbs = [step.verb for step in (*flow.steps, *flow.on_exit)]
-    sending = [v for v in verbs if isinstance(v, Send | CallWebhook | CallApi)]
-    return {verb.template for verb in sending if verb.template}
+    steps = (*flow.steps, *flow.on_exit)
+    return {used.name for step in steps for used in templates_of(step.verb)}

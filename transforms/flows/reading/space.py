@@ -150,7 +150,7 @@ def _cap(reading: Reading, node: Node) -> Cap | None:
     if found is None:
         return None
     limit = found.need("limit", reading.limit)
-    channel = found.read("channel", reading.channel)
-    topic = found.read("topic", reading.topic)
+    channel = found.read("channel", lambda inner: reading.listed(inner, "channel"))
+    topic = found.read("topic", lambda inner: reading.listed(inner, "topic"))
     found.close()
     return None if limit is None else Cap(limit, channel, topic)

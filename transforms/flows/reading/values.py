@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from transforms.flows.clock import windows
 from transforms.flows.clock.delays import Delay, TimeSyntaxError, longest, parse_delay, parse_period
@@ -14,7 +14,7 @@ from transforms.flows.clock.zones import DAY, instant, utc, zone_names
 from transforms.flows.definitions.reentry import Limit
 from transforms.flows.definitions.values import Named
 from transforms.flows.diagnostics import Judge, Report, suggest
-from transforms.flows.expressions.checking import check
+from transforms.flows.expressions.checking import Wants, check
 from transforms.flows.expressions.syntax.ast import Expr
 from transforms.flows.expressions.syntax.parse import parse
 from transforms.flows.expressions.syntax.problems import ExpressionError, ExprProblem
@@ -23,7 +23,6 @@ from transforms.flows.reading.nodes import ALIAS, Mapping, Node, Scalar, Sequenc
 from transforms.flows.reading.places import offsets
 
 T = TypeVar("T")
-Wants = Literal["condition", "value", "number", "text", "date"]
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 _LIMIT = re.compile(r"\s*(\d{1,6})\s+per\s+(\S.*?)\s*")
@@ -135,44 +134,15 @@ class Reading:
 
     # --- names of the space ---------------------------------------------------------
 
-    def _listed(self, node: Node, kind: str, names: Iterable[str], home: str) -> str | None:
+    def listed(self, node: Node, kind: str) -> str | None:
+        """Read a name that the space declares: of a channel, a topic, an audience and so on."""
+        home = f"{kind}s"
+        names: Iterable[str] = getattr(self.known, home)
         name = self.text(node)
         if name is not None and name not in names:
             meant = suggest(name, names) or f"add it to {home} in space.yaml"
             self.problem(node, f"unknown-{kind}", f'there is no {kind} "{name}"', meant)
         return name
-
-    def channel(self, node: Node) -> str | None:
-        """Read the name of a channel of the space."""
-        return self._listed(node, "channel", self.known.channels, "channels")
-
-    def topic(self, node: Node) -> str | None:
-        """Read the name of a topic of the space."""
-        return self._listed(node, "topic", self.known.topics, "topics")
-
-    def number(self, node: Node) -> str | None:
-        """Read a number, or a sender's name, of the space."""
-        return self._listed(node, "number", self.known.numbers, "numbers")
-
-    def connection(self, node: Node) -> str | None:
-        """Read the name of a connection of the space."""
-        return self._listed(node, "connection", self.known.connections, "connections")
-
-    def destination(self, node: Node) -> str | None:
-        """Read the name of a destination of the space."""
-        return self._listed(node, "destination", self.known.destinations, "destinations")
-
-    def audience(self, node: Node) -> str | None:
-        """Read the name of an audience of the space."""
-        return self._listed(node, "audience", self.known.audiences, "audiences")
-
-    def group(self, node: Node) -> str | None:
-        """Read the name of a group of the space."""
-        return self._listed(node, "group", self.known.groups, "groups")
-
-    def campaign(self, node: Node) -> str | None:
-        """Read the name of a campaign of the space."""
-        return self._listed(node, "campaign", self.known.campaigns, "campaigns")
 
     def flow(self, node: Node) -> str | None:
         """Read the name of another flow, which stands beside this one where those are known."""

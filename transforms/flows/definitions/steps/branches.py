@@ -1,8 +1,20 @@
-"""Steps that choose where a session goes on: by conditions, by words, at random."""
+"""Steps that choose where a session goes on: by conditions, by keywords, at random."""
 
 from __future__ import annotations
 
-from transforms.flows.definitions.values import Value
+from collections.abc import Iterator
+
+from transforms.flows.definitions import forms
+from transforms.flows.definitions.shapes import (
+    CaseKind,
+    Cases,
+    Field,
+    Flaw,
+    Record,
+    Shape,
+    StepKind,
+)
+from transforms.flows.definitions.values import Value, keyword
 from transforms.flows.expressions.syntax.ast import Expr
 
 
@@ -21,14 +33,14 @@ class If(Value, frozen=True, gc=False, tag="if"):
 
 
 class Keywords(Value, frozen=True, gc=False, tag="keywords"):
-    """One branch of a ``match_message``: its keywords, or none for any words."""
+    """One branch of a ``match_message``: its keywords, or none for any message."""
 
     keywords: tuple[str, ...] = ()
     then: str | None = None
 
 
 class MatchMessage(Value, frozen=True, gc=False, tag="match_message"):
-    """Branch by the words of the user's last message to this session, exact before any (I7)."""
+    """Branch by the keyword of the user's last message to this session, exact before any (I7)."""
 
     cases: tuple[Keywords, ...]
     otherwise: str | None = None
@@ -55,12 +67,12 @@ class Winning(Value, frozen=True, gc=False, tag="winning"):
     """
 
     metric: str
-    minimum: int = 100
-    confidence: int = 95
+    minimum: int
+    confidence: int
 
 
 class Split(Value, frozen=True, gc=False, tag="split"):
-    """Split by hash, sticky over re-entries unless ``redraw`` (I11, J10)."""
+    """Assign a branch at random by hash, sticky over re-entries unless ``redraw`` (I11, J10)."""
 
     branches: tuple[Branch, ...]
     redraw: bool = False
@@ -68,3 +80,168 @@ class Split(Value, frozen=True, gc=False, tag="split"):
 
 
 Branches = If | MatchMessage | Split
+
+# --- checks ----------------------------------------------------------------------------------
+
+
+def _keywords_twice(match: MatchMessage) -> Iterator[Flaw]:
+    """Refuse a branch by a keyword that another branch of the step has taken."""
+    seen: set[str | None] = set()
+    for case in match.cases:
+        words: list[str | None] = [*dict.fromkeys(map(keyword, case.keywords))] or [None]
+        for word in words:
+            if word in seen:
+                what = "any message" if word is None else f'keyword "{word}"'
+                said = f"two branches are for {what}"
+                known = "the first one would take it"
+                yield Flaw(("match_message",), "duplicate-keyword", said, known, at_key=True)
+        seen.update(words)
+
+
+def _winner_is_sure(winner: Winning) -> Iterator[Flaw]:
+    if winner.minimum == 0:
+        said = "a winner needs at least one user a branch"
+        yield Flaw(("minimum",), "invalid-winner", said)
+    if not 50 <= winner.confidence < 100:
+        said = f"a winner cannot be {winner.confidence}% sure"
+        yield Flaw(("confidence",), "invalid-winner", said, "write for example 95%")
+
+
+def _shares(split: Split) -> Iterator[Flaw]:
+    """Refuse shares that do not add up, and branches that lead nowhere."""
+    total = sum(branch.percent for branch in split.branches)
+    if total != 100:
+        said = f"the branches add up to {total}%, not to 100%"
+        yield Flaw(("split",), "percentages", said)
+    for branch in split.branches:
+        if branch.then is None and not branch.holdout:
+            said = f'branch "{branch.name}" goes nowhere'
+            known = f"add it to then: {{{branch.name}: <step>}}"
+            yield Flaw(("split", branch.name), "missing-branch", said, known, at_key=True)
+        if branch.rest and split.winner is None:
+            said = f'branch "{branch.name}" is the rest of a test, which needs a winner'
+            known = "add winner: {metric: a goal}"
+            yield Flaw(("split", branch.name), "invalid-winner", said, known)
+
+
+# --- steps -----------------------------------------------------------------------------------
+
+THEN = Field("then", forms.StepName(falls=True), "The step to go on with.")
+
+
+def _otherwise(text: str) -> Field:
+    return Field("else", forms.StepName(falls=True, label="else"), text, "otherwise")
+
+
+IF_CASE = CaseKind(
+    struct=IfCase,
+    fields=(Field("when", forms.Condition(), "The condition.", needed=True, shown="{}"), THEN),
+)
+
+KEYWORD_CASE = CaseKind(
+    struct=Keywords,
+    fields=(
+        Field("inbound", forms.Keywords(), "The keywords.", "keywords", needed=True, shown="{}"),
+        THEN,
+    ),
+)
+
+WINNER = Shape(
+    struct=Winning,
+    fields=(
+        Field("metric", forms.Name("a metric"), "The goal or status.", needed=True, shown="{}"),
+        Field("minimum", forms.Whole(least=1), "So many users a branch.", default=100),
+        Field("confidence", forms.Percent(), "How sure it has to be.", default=95),
+    ),
+    checks=(_winner_is_sure,),
+)
+
+KINDS = (
+    StepKind(
+        struct=If,
+        box="decide",
+        caption="Decide",
+        goes_on="ports",
+        fields=(
+            Field(
+                "if",
+                Cases((IF_CASE,), "has no case"),
+                "Cases in order: `when` a condition, `then` a step.",
+                "cases",
+                needed=True,
+            ),
+            _otherwise("The step for all others; without it the next in the file."),
+        ),
+        about="Takes the first case that is true, else the other branch.",
+        example="who:\n  if:\n    - {when: entry.value >= 100, then: large}\n  else: small\n"
+        "large: {send: log, template: note, then: over}\n"
+        "small: {send: log, template: note, then: over}\nover: {end: done}",
+    ),
+    StepKind(
+        struct=MatchMessage,
+        box="decide",
+        caption="By the words of the message",
+        goes_on="ports",
+        fields=(
+            Field(
+                "match_message",
+                Cases((KEYWORD_CASE,), "has no case"),
+                "Cases: `inbound` a keyword, a list of them or `any`, `then` a step.",
+                "cases",
+                needed=True,
+            ),
+            _otherwise(
+                "The step for all other words, and where there was no message; without it the "
+                "next in the file."
+            ),
+        ),
+        checks=(_keywords_twice,),
+        about="Branches by the words of the last message of the user that this session claimed, by "
+        "its entry or by a wait: an exact keyword before `any`, whatever their order.",
+        example="reply:\n  wait_for:\n    - {inbound: any, number: 4711}\n"
+        "words:\n  match_message:\n    - {inbound: [YES, JA], then: good}\n"
+        "    - {inbound: any, then: unsure}\n  else: over\n"
+        "good: {send: log, template: note, then: over}\n"
+        "unsure: {wait: 1h, then: over}\nover: {end: done}",
+    ),
+    StepKind(
+        struct=Split,
+        box="decide",
+        caption="Split",
+        goes_on="ports",
+        fields=(
+            Field(
+                "split",
+                forms.Shares(routes="then"),
+                "Branches by name, with whole percentages that add up to 100. "
+                "`10% holdout` is counted, and nothing leaves for it from there on; it needs no "
+                "step. `60% rest` takes no part in a test with a `winner`: it waits, say, and "
+                "comes back.",
+                "branches",
+                needed=True,
+            ),
+            Field(
+                "redraw",
+                forms.Flag(),
+                "Assign anew at every visit.",
+                shown="assigned anew at each entry",
+            ),
+            Field(
+                "winner",
+                Record(WINNER, "winner"),
+                "What decides the best branch: `metric` is a goal of the flow, `opened`, "
+                "`clicked` or `replied`; `minimum` users a branch (100), and a `confidence` (95%). "
+                "A `winner` record of the control log then sends later arrivals there.",
+                shown="the best by {} wins",
+            ),
+            Field("then", forms.Routes(), "The step of each branch, by its name.", "branches"),
+        ),
+        checks=(_shares,),
+        about="Assigns users to branches at random: a user takes the same branch at every visit and "
+        "re-entry.",
+        example="test:\n  split: {a: 45%, b: 45%, none: 10% holdout}\n  then: {a: first, b: second}\n"
+        "first: {send: log, template: note, then: over}\n"
+        "second: {send: log, template: note, then: over}\nover: {end: done}",
+    ),
+)
+"""How these steps are written, in the order of the reference."""

@@ -1,7 +1,9 @@
-"""The closed union of all steps."""
+"""The closed union of all steps, and how each is written."""
 
 from __future__ import annotations
 
+from transforms.flows.definitions.shapes import StepKind
+from transforms.flows.definitions.steps import branches, calls, flows, sends, updates, waits
 from transforms.flows.definitions.steps.branches import Branches
 from transforms.flows.definitions.steps.calls import Calls
 from transforms.flows.definitions.steps.flows import FlowSteps
@@ -19,3 +21,14 @@ class Step(Value, frozen=True, gc=False, tag="step"):
     name: str
     verb: Verb
     then: str | None = None
+
+
+STEP_KINDS: tuple[StepKind, ...] = (
+    *waits.KINDS,
+    *branches.KINDS,
+    *sends.KINDS,
+    *calls.KINDS,
+    *updates.KINDS,
+    *flows.KINDS,
+)
+"""How each step is written, in the order of the reference."""

@@ -1,18 +1,37 @@
-"""Steps that make messages and promotions, and the one that cancels them."""
+"""Steps that make messages and promotions, and the one that cancels messages."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Literal, get_args
 
 from transforms.flows.clock.delays import Delay
 from transforms.flows.clock.schedules import Moment
 from transforms.flows.clock.windows import Window
+from transforms.flows.definitions import forms
+from transforms.flows.definitions.shapes import Field, Flaw, StepKind
 from transforms.flows.definitions.values import Named, Value
 from transforms.flows.expressions.syntax.ast import Expr
 
+STATUSES = (
+    "planned", "active", "sent", "delivered", "read", "opened", "clicked", "replied", "completed",
+    "no_response", "failed", "bounced", "canceled", "skipped", "expired", "unknown", "unsubscribed",
+)  # fmt: skip
+"""The statuses of a communication (semantics, section 2)."""
+
+OWN_STATUSES = ("planned", "active", "canceled", "skipped")
+"""Statuses that sending itself gives: no signal reports them, so nothing can wait for one."""
+
+AWAITED = tuple(status for status in STATUSES if status not in OWN_STATUSES)
+
+TRACKED = ("opens", "clicks")
+"""What can be tracked of a message."""
+
+Links = Literal["short", "whole"]
+
 
 class Send(Value, frozen=True, gc=False, tag="send"):
-    """Make a communication, planned for ``at`` or due now, judged when due (R14).
+    """Make a communication, planned for ``at`` or due now; the send policy decides when due (R14).
 
     ``branches`` maps a reason (``no_consent``, ``capped`` …) to a step, taken only
     by a send that is due at once. ``agents`` are the senders by channel (C15). ``track``
@@ -32,7 +51,7 @@ class Send(Value, frozen=True, gc=False, tag="send"):
     branches: tuple[tuple[str, str], ...] = ()
     agents: tuple[tuple[str, str], ...] = ()
     track: tuple[str, ...] | None = None
-    links: Literal["short", "whole"] | None = None
+    links: Links | None = None
 
 
 class Promote(Value, frozen=True, gc=False, tag="promote"):
@@ -49,3 +68,144 @@ class CancelAll(Value, frozen=True, gc=False, tag="cancel_all"):
 
 
 Sends = Send | Promote | CancelAll
+
+
+def says_nothing_of_tracking(send: Send) -> bool:
+    """Return whether agents, tracking and links of a step's messages are those of the channel."""
+    return not send.agents and send.track is None and send.links is None
+
+
+def _needs_failover(send: Send) -> Iterator[Flaw]:
+    if send.failover_after is not None and not send.failover:
+        said = '"failover_after" needs failover: a list of channels'
+        yield Flaw(("failover_after",), "missing-key", said, at_key=True)
+
+
+def _branch(reason: str, text: str) -> Field:
+    step = forms.ReasonStep(label=reason.replace("_", " "))
+    return Field(reason, step, f"The step to go on with if {text}.", "branches")
+
+
+KINDS = (
+    StepKind(
+        struct=Send,
+        box="send",
+        caption="Send {channel}",
+        fields=(
+            Field("send", forms.Listed("channel"), "The channel.", "channel", needed=True),
+            Field(
+                "agent",
+                forms.Agents(),
+                "Who sends: an agent of the space, or a list of them, one for each channel.",
+                "agents",
+            ),
+            Field(
+                "template",
+                forms.TemplateName(),
+                "The template, a file in `messages`.",
+                needed=True,
+                shown="template {}",
+            ),
+            Field(
+                "data",
+                forms.Named(),
+                "Values for the template, as expressions; it reads them as `data.NAME`.",
+            ),
+            Field(
+                "topic",
+                forms.Listed("topic"),
+                "What the message is about, for consent and caps.",
+                shown="topic {}",
+            ),
+            Field(
+                "at",
+                forms.Moment(),
+                "When it is due; now without it, and where it is past or missing.",
+                shown="at {}",
+            ),
+            Field(
+                "window",
+                forms.Window(),
+                "When it may leave; outside it waits for the next opening.",
+                shown="{}",
+            ),
+            Field("validity", forms.Delay(), "For how long it may leave.", shown="valid for {}"),
+            Field(
+                "failover",
+                forms.ListOf(forms.Listed("channel")),
+                "Channels to take, in order, where there is no address, or where the one "
+                "before fails or bounces.",
+                shown="else by {}",
+            ),
+            Field(
+                "failover_after",
+                forms.Delay(),
+                "Take the next channel also where it is not delivered by then.",
+                shown="after {}",
+            ),
+            Field(
+                "keep",
+                forms.Flag(),
+                "A planned message stays when the session is ended by an exit rule, a goal or a stop.",
+            ),
+            Field(
+                "track",
+                forms.Tracked(TRACKED),
+                "What is tracked, in place of what the channel says: `[opens, clicks]`, `[]`.",
+            ),
+            Field(
+                "links",
+                forms.Choice(get_args(Links)),
+                "`short` has links shortened, `whole` leaves them.",
+            ),
+            _branch("no_consent", "the user does not want it"),
+            _branch("no_address", "no channel has an address"),
+            _branch("expired", "it could not leave in time"),
+            _branch("capped", "a cap is reached"),
+        ),
+        checks=(_needs_failover,),
+        about="Makes a message; the send policy decides when it is due. The session goes on at once.",
+        example="hello:\n  send: email\n  agent: desk\n  template: note\n  topic: news\n"
+        "  track: [clicks]\n  window: 08:00-20:00\n"
+        "  validity: 1d\n  failover: [log]\n  capped: quiet\nother: {wait: 1d, then: quiet}\n"
+        "quiet: {end: done}",
+    ),
+    StepKind(
+        struct=Promote,
+        box="send",
+        caption="Promote in {slot}",
+        fields=(
+            Field("promote", forms.Text(), "The slot.", "slot", needed=True),
+            Field("show", forms.Text(), "What it shows.", "promotion", needed=True, shown="{}"),
+            Field("for", forms.Delay(), "For how long at most.", "lasts", shown="for {}"),
+            Field(
+                "while",
+                forms.Condition(watched=True),
+                "As long as this condition holds.",
+                "while_",
+                shown="while {}",
+            ),
+        ),
+        about="Shows something in a slot of a website as long as the session is in the flow.",
+        example="banner: {promote: home, show: summer, for: 14d}\nstay: {wait: 30d}",
+    ),
+    StepKind(
+        struct=CancelAll,
+        box="effect",
+        caption="Cancel messages",
+        fields=(
+            Field(
+                "cancel",
+                forms.Word("all"),
+                "`all`.",
+                "",
+                needed=True,
+                shown="planned, or not yet delivered",
+            ),
+        ),
+        about="Cancels what this flow, or any flow of its campaign, has planned for the user in any "
+        "session, and asks the worker to take back what has left and is not yet delivered.",
+        example="enough: {cancel: all}",
+    ),
+)
+"""How these steps are written, in the order of the reference."""

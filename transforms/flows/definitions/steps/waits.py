@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal, get_args
 
 from transforms.flows.clock.delays import Delay
 from transforms.flows.clock.schedules import Moment
 from transforms.flows.clock.windows import Window
-from transforms.flows.definitions.values import EventMatch, Value
+from transforms.flows.definitions import forms
+from transforms.flows.definitions.shapes import CaseKind, Cases, Field, Flaw, Nested, StepKind
+from transforms.flows.definitions.steps.sends import AWAITED
+from transforms.flows.definitions.values import EventMatch, Value, event, where
 from transforms.flows.expressions.syntax.ast import Expr
+
+IN_VISIT = re.compile(r"\s+in\s+visit\s*$")
+
+Past = Literal["go", "exit"]
 
 
 class Wait(Value, frozen=True, gc=False, tag="wait"):
@@ -18,17 +27,17 @@ class Wait(Value, frozen=True, gc=False, tag="wait"):
 
 
 class WaitVisit(Value, frozen=True, gc=False, tag="wait_visit"):
-    """Wait while the user's visit lasts; if it ends before the time is over, go another way (J11)."""
+    """Wait while the user's visit lasts; if it ends before the time is over, go on at ``gone`` (J11)."""
 
     delay: Delay
     gone: str | None = None
 
 
 class WaitUntil(Value, frozen=True, gc=False, tag="wait_until"):
-    """Wait until a moment; a past one goes on or exits, a missing one has a branch of its own."""
+    """Wait until a moment; a past one goes on or exits, a missing one has its own branch."""
 
     moment: Moment
-    past: Literal["go", "exit"] = "go"
+    past: Past = "go"
     missing: str | None = None
 
 
@@ -70,7 +79,7 @@ class CaseAudience(Value, frozen=True, gc=False, tag="case_audience"):
 
 
 class CaseInbound(Value, frozen=True, gc=False, tag="case_inbound"):
-    """The user sent a message with one of these keywords; without any, with whatever words (I6)."""
+    """The user sent a message with one of these keywords; without keywords, any message (I6)."""
 
     keywords: tuple[str, ...] = ()
     number: str | None = None
@@ -94,8 +103,7 @@ Case = CaseEvent | CaseStatus | CaseWhen | CaseAudience | CaseInbound | CaseCall
 class WaitFor(Value, frozen=True, gc=False, tag="wait_for"):
     """Wait for the first of several cases, with a time-out of its own branch.
 
-    ``restart``: an event, or what a user sends, of the case without ``then`` starts the
-    time-out again.
+    ``restart``: an event, message or call of a case without ``then`` starts the time-out again.
     ``rank``: wait to the end and take the first listed of those that happened.
     """
 
@@ -107,3 +115,275 @@ class WaitFor(Value, frozen=True, gc=False, tag="wait_for"):
 
 
 Waits = Wait | WaitVisit | WaitUntil | WaitWindow | WaitFor
+
+# --- cases -----------------------------------------------------------------------------------
+
+THEN = Field("then", forms.StepName(falls=True), "The step to go on with.")
+
+
+def place_of(takes: Literal["messages", "calls"]) -> tuple[Field, Field]:
+    """Return the keys that say where a message or call arrives."""
+    what = "message" if takes == "messages" else "call"
+    return (
+        Field("number", forms.Number(takes=takes), f"The number of the {what}.", shown="to {}"),
+        Field("channel", forms.Listed("channel"), f"The channel of the {what}.", shown="by {}"),
+    )
+
+
+def _status(status: str) -> CaseKind:
+    return CaseKind(
+        struct=CaseStatus,
+        fixed=(("status", status),),
+        fields=(
+            Field(
+                status,
+                forms.SendStep(),
+                "The send step.",
+                "step",
+                needed=True,
+                shown=f"{{}} {status}",
+            ),
+            where("A condition on its results."),
+            THEN,
+        ),
+        level=True,
+        about="The newest message of a send step has this status, or reaches it: "
+        "`{opened: remind}`; with `where` only if its results fit: "
+        '`{completed: ring, where: communication.choice == "confirm"}`.',
+    )
+
+
+def _audience(key: str, when: str, about: str, shown: str) -> CaseKind:
+    audience = Field(key, forms.Listed("audience"), "The audience.", "audience", True, shown=shown)
+    return CaseKind(
+        struct=CaseAudience, fixed=(("when", when),), fields=(audience, THEN), about=about
+    )
+
+
+CASES = (
+    CaseKind(
+        struct=CaseEvent,
+        fields=(event(), THEN),
+        repeats=True,
+        about="An event after the wait began.",
+    ),
+    CaseKind(
+        struct=CaseWhen,
+        fields=(
+            Field("when", forms.Condition(watched=True), "The condition.", needed=True, shown="{}"),
+            THEN,
+        ),
+        level=True,
+        about="A condition that is true, or becomes true.",
+    ),
+    _audience("enters", "entered", "The user enters an audience.", "joins {}"),
+    _audience("leaves", "left", "The user leaves an audience.", "leaves {}"),
+    CaseKind(
+        struct=CaseInbound,
+        fields=(
+            Field("inbound", forms.Keywords(), "The keywords.", "keywords", True, shown="sends {}"),
+            *place_of("messages"),
+            where("A condition on the message."),
+            THEN,
+        ),
+        repeats=True,
+        about="The user sends a message with the keyword, one of a list, or with `any` words; the "
+        "session reads it as `message.` from then on.",
+    ),
+    CaseKind(
+        struct=CaseCall,
+        fields=(
+            Field("call", forms.Mark(), "`true`.", "", True, shown="calls"),
+            *place_of("calls"),
+            where("A condition on the call."),
+            THEN,
+        ),
+        repeats=True,
+        about="The user calls.",
+    ),
+    *map(_status, AWAITED),
+)
+"""What a wait may wait for."""
+
+# --- steps -----------------------------------------------------------------------------------
+
+
+def timeout(text: str, most: int = forms.MAX_DAYS, *, falls: bool = True) -> Field:
+    """Return the key ``timeout`` of a step: fields ``timeout`` and ``timeout_then``."""
+    inner = (
+        Field("after", forms.Delay(most), "How long.", "timeout", needed=True),
+        Field(
+            "then",
+            forms.StepName(falls=falls, label="after {timeout}"),
+            "The step to go on with.",
+            "timeout_then",
+        ),
+    )
+    return Field("timeout", Nested(inner), text)
+
+
+def _in_visit(texts: Mapping[str, str]) -> bool:
+    return IN_VISIT.search(texts.get("wait", "")) is not None
+
+
+def _stays(wait: WaitFor, case: Case) -> bool:
+    """Return whether a case starts the time-out again."""
+    return wait.restart and isinstance(case, CaseEvent | CaseInbound | CaseCall)
+
+
+def _needs_timeout(wait: WaitFor) -> Iterator[Flaw]:
+    """Refuse ``rank`` and ``repeat`` where there is nothing that they apply to."""
+    if wait.timeout is None and wait.restart:
+        said = '"repeat" needs a timeout to start again'
+        yield Flaw(("repeat",), "missing-key", said, at_key=True)
+    if wait.timeout is None and wait.rank:
+        said = '"rank" needs a timeout, the end of the wait'
+        yield Flaw(("rank",), "missing-key", said, at_key=True)
+    if wait.restart and not any(_stays(wait, c) and c.then is None for c in wait.cases):
+        said = '"repeat" needs an event, a message or a call without "then"'
+        yield Flaw(("repeat",), "missing-key", said, at_key=True)
+
+
+def _until_at_once(wait: WaitUntil, then: str | None) -> Iterable[str | None]:
+    """Pass a missing date, and a past one that goes on; a weekday always lies ahead."""
+    goes = wait.moment.kind != "weekly" and wait.past == "go"
+    return (wait.missing, then) if goes else (wait.missing,)
+
+
+def _cases_at_once(wait: WaitFor, then: str | None) -> Iterable[str | None]:
+    """Take a condition that is true already; a ranked wait takes it only at its end."""
+    return () if wait.rank else [c.then for c in wait.cases if isinstance(c, CaseWhen)]
+
+
+KINDS = (
+    StepKind(
+        struct=Wait,
+        waits=True,
+        box="wait",
+        caption="Wait",
+        fields=(
+            Field(
+                "wait",
+                forms.Delay(),
+                "How long; at most 400 days.",
+                "delay",
+                needed=True,
+                shown="{}",
+            ),
+        ),
+        about="Waits for a duration.",
+        example="pause: {wait: 2d}",
+    ),
+    StepKind(
+        struct=WaitVisit,
+        chosen=_in_visit,
+        waits=True,
+        box="wait",
+        caption="Wait in the visit",
+        fields=(
+            Field(
+                "wait",
+                forms.VisitDelay(),
+                "In a visit a fixed length: `20s in visit`.",
+                "delay",
+                needed=True,
+                shown="{}",
+            ),
+            Field(
+                "gone",
+                forms.StepName(ends=True, label="gone"),
+                "In a visit: the step to go on with if it ends first; without it the session ends.",
+            ),
+        ),
+        at_once=lambda wait, then: (wait.gone,),
+        details=lambda wait: (wait.delay.text,),
+        about="With `in visit`, while the user's visit lasts: a run of events of the user, each less "
+        "than 30 minutes after the one before. If the visit ends before the time is over, or there "
+        "is none, the session goes on at `gone`.",
+        example="here: {wait: 20s in visit, gone: away}\n"
+        "offer: {promote: home, show: chat, then: stay}\nstay: {wait: 1h, then: away}\n"
+        "away: {end: left}",
+    ),
+    StepKind(
+        struct=WaitUntil,
+        waits=True,
+        box="wait",
+        caption="Wait until",
+        fields=(
+            Field("wait_until", forms.Moment(), "The moment.", "moment", needed=True, shown="{}"),
+            Field(
+                "past",
+                forms.Choice(get_args(Past)),
+                "What to do if it is past: `go` on (usual), or `exit`.",
+                shown="a past date ends the session",
+            ),
+            Field(
+                "missing",
+                forms.StepName(label="no date"),
+                "The step to go on with if there is no such date, or a later one; without "
+                "it the session ends with the reason `missing_date` or `too_far`.",
+            ),
+        ),
+        at_once=_until_at_once,
+        about="Waits for a moment, at most 400 days ahead.",
+        example="ready: {wait_until: user.trial_ends - 3d at 09:00, past: exit, missing: none_known}\n"
+        "told: {send: log, template: note, then: over}\n"
+        "none_known: {end: no_trial}\nover: {end: told}",
+    ),
+    StepKind(
+        struct=WaitWindow,
+        waits=True,
+        box="wait",
+        caption="Wait for opening hours",
+        fields=(
+            Field("wait_in", forms.Window(), "The window.", "window", needed=True, shown="{}"),
+        ),
+        at_once=lambda wait, then: (then,),
+        about="Waits until a window is open; inside it, goes on at once.",
+        example="office: {wait_in: mon-fri 09:00-18:00}",
+    ),
+    StepKind(
+        struct=WaitFor,
+        waits=True,
+        box="wait",
+        caption="Wait for what comes first",
+        goes_on="ports",
+        fields=(
+            Field(
+                "wait_for",
+                Cases(CASES, "waits for nothing", awaited=True),
+                "The cases. A condition that is true already passes at once; an event "
+                "counts only after the wait began.",
+                "cases",
+                needed=True,
+            ),
+            Field(
+                "repeat",
+                forms.Word("restart"),
+                "`restart`: an event, a message or a call whose case has no `then` starts the "
+                "time-out again.",
+                "restart",
+                shown="each repeat starts the time anew",
+            ),
+            Field(
+                "rank",
+                forms.Flag(),
+                "Wait until the time-out and take the first listed of those that happened.",
+                shown="the first listed counts",
+            ),
+            timeout(
+                "`after` a duration, `then` a step. What comes exactly then is too late. "
+                "Without a time-out the session ends after 400 days."
+            ),
+        ),
+        checks=(_needs_timeout,),
+        at_once=_cases_at_once,
+        stays=_stays,
+        about="Waits for the first of several cases, each with its branch. Cases are listed below.",
+        example="answer:\n  wait_for:\n    - {event: Order Completed, then: thanks}\n"
+        "  timeout: {after: 2d, then: remind}\n"
+        "remind: {send: log, template: note, then: over}\n"
+        "thanks: {send: log, template: note, then: over}\nover: {end: done}",
+    ),
+)
+"""How these steps are written, in the order of the reference."""

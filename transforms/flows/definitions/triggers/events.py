@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 from transforms.flows.clock.delays import Delay
-from transforms.flows.definitions.reentry import Reenter
-from transforms.flows.definitions.values import EventMatch, Value
+from transforms.flows.definitions import forms
+from transforms.flows.definitions.reentry import AGAIN, Reenter
+from transforms.flows.definitions.shapes import Field, Records, TriggerKind
+from transforms.flows.definitions.values import MATCH, EventMatch, Value, event
 
 
 class OnEvent(Value, frozen=True, gc=False, tag="event"):
@@ -29,3 +32,118 @@ class OnCombination(Value, frozen=True, gc=False, tag="combination"):
 
 
 EventTriggers = OnEvent | OnCombination
+
+_PARTS = Records(MATCH, "an event")
+
+
+def _within(text: str) -> Field:
+    return Field("within", forms.Delay(), text, needed=True)
+
+
+def _names(parts: tuple[EventMatch, ...], between: str) -> str:
+    return between.join(part.event for part in parts)
+
+
+def _details(trigger: OnCombination) -> Iterator[str]:
+    yield f"within {trigger.within.text}"
+    for part in trigger.parts:
+        if part.where is not None:
+            yield f"{part.event} where {part.where.text}"
+
+
+def _combination(how: str, between: str, within: str, about: str, example: str) -> TriggerKind:
+    return TriggerKind(
+        struct=OnCombination,
+        fixed=(("how", how),),
+        entry="event",
+        title=lambda trigger: _names(trigger.parts, between),
+        details=_details,
+        fields=(
+            Field(how, _PARTS, "The events.", "parts", needed=True),
+            _within(within),
+            AGAIN,
+        ),
+        about=about,
+        example=example,
+    )
+
+
+def _has_without(texts: Mapping[str, object]) -> bool:
+    return "without" in texts
+
+
+def _without(values: dict[str, Any]) -> OnCombination:
+    parts = (values["match"], *values["others"])
+    return OnCombination("without", parts, values["within"], values.get("reenter"))
+
+
+def _parts_of(trigger: OnCombination) -> dict[str, Any]:
+    first, *others = trigger.parts
+    return {
+        "match": first,
+        "others": tuple(others),
+        "within": trigger.within,
+        "reenter": trigger.reenter,
+    }
+
+
+KINDS = (
+    TriggerKind(
+        struct=OnEvent,
+        entry="event",
+        title=lambda trigger: trigger.match.event,
+        fields=(event(), AGAIN),
+        about="An event.",
+        example="- event: Cart Updated\n  where: event.value >= 20",
+    ),
+    TriggerKind(
+        struct=OnCombination,
+        fixed=(("how", "without"),),
+        chosen=_has_without,
+        details=_details,
+        build=_without,
+        take=_parts_of,
+        entry="event",
+        title=lambda trigger: (
+            f"{trigger.parts[0].event} without {_names(trigger.parts[1:], ' or ')}"
+        ),
+        fields=(
+            event(),
+            Field(
+                "without",
+                _PARTS,
+                "Events of which none may follow.",
+                "others",
+                needed=True,
+            ),
+            _within("For how long the others may come."),
+            AGAIN,
+        ),
+        about="With `without` and `within`: none of the others followed in time; the entry "
+        "is then at the end of that time.",
+        example="- {event: Checkout Started, without: [{event: Order Completed}], within: 2h}",
+    ),
+    _combination(
+        "all",
+        " and ",
+        "The period; an event counts until it is over.",
+        "Several events within a period, in any order. One event may serve for several parts.",
+        "- all: [{event: Signed Up}, {event: Cart Updated}]\n  within: 7d",
+    ),
+    _combination(
+        "any",
+        " or ",
+        "Needed, as in the other combinations; without effect.",
+        "One of several events.",
+        "- any: [{event: Signed Up}, {event: Cart Updated}]\n  within: 1d",
+    ),
+    _combination(
+        "sequence",
+        ", then ",
+        "The period.",
+        "Several events in this order within a period, which begins with the first. "
+        "One event serves for one part.",
+        "- sequence: [{event: Cart Updated}, {event: Checkout Started}]\n  within: 1h",
+    ),
+)
+"""How these triggers are written, in the order of the reference."""

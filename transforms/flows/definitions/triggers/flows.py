@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from transforms.flows.definitions.reentry import Reenter
-from transforms.flows.definitions.values import Value
+from transforms.flows.definitions import forms
+from transforms.flows.definitions.reentry import AGAIN, Reenter
+from transforms.flows.definitions.shapes import Field, TriggerKind
+from transforms.flows.definitions.values import Value, where
 from transforms.flows.expressions.syntax.ast import Expr
 
 
@@ -23,3 +25,31 @@ class OnFlow(Value, frozen=True, gc=False, tag="from_flow"):
 
 
 EntryTriggers = OnEnter | OnFlow
+
+_ON_ENTRY = forms.Condition(roots=("entry",))
+
+KINDS = (
+    TriggerKind(
+        struct=OnEnter,
+        title="by the Flow API",
+        fields=(
+            Field("api", forms.Mark(), "`true`.", "", needed=True),
+            where("A condition on the record's data, which is `entry.`.", _ON_ENTRY),
+            AGAIN,
+        ),
+        about="An `enter` record: from an interface, a launch, an upload, or an `enroll` of any flow.",
+        example="- api: true\n  where: entry.value > 0",
+    ),
+    TriggerKind(
+        struct=OnFlow,
+        title="from {flow}",
+        fields=(
+            Field("flow", forms.FlowName(), "The flow that enrolls.", needed=True),
+            where("A condition on the data that it gives, which is `entry.`.", _ON_ENTRY),
+            AGAIN,
+        ),
+        about="Another flow, which enrolls the user in this one.",
+        example="- flow: welcome\n  where: entry.value > 0",
+    ),
+)
+"""How these triggers are written, in the order of the reference."""

@@ -1,7 +1,16 @@
-"""The closed union of all triggers."""
+"""The closed union of all triggers, and how each is written."""
 
 from __future__ import annotations
 
+from transforms.flows.definitions.shapes import TriggerKind
+from transforms.flows.definitions.triggers import (
+    audiences,
+    events,
+    flows,
+    messages,
+    participants,
+    profile,
+)
 from transforms.flows.definitions.triggers.audiences import AudienceTriggers
 from transforms.flows.definitions.triggers.events import EventTriggers
 from transforms.flows.definitions.triggers.flows import EntryTriggers
@@ -17,3 +26,13 @@ Trigger = (
     | MessageTriggers
     | OnParticipant
 )
+
+TRIGGER_KINDS: tuple[TriggerKind, ...] = (
+    *events.KINDS,
+    *profile.KINDS,
+    *audiences.KINDS,
+    *flows.KINDS,
+    *messages.KINDS,
+    *participants.KINDS,
+)
+"""How each trigger is written, in the order of the reference."""

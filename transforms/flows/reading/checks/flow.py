@@ -5,28 +5,24 @@ Each check is one function; ``check_flow`` lists them. Places are found by the k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import pairwise
 
-import msgspec
-
 from transforms.flows.clock.windows import Window
-from transforms.flows.clock.zones import instant, utc
-from transforms.flows.definitions.flow import Flow
-from transforms.flows.definitions.space import Space, Template
-from transforms.flows.definitions.step_order import Followed
+from transforms.flows.definitions import forms
+from transforms.flows.definitions.ports import kind_of_step
 from transforms.flows.definitions.steps.branches import Split
-from transforms.flows.definitions.steps.calls import CallApi, RunCode
+from transforms.flows.definitions.steps.kinds import Step
 from transforms.flows.definitions.steps.sends import Send
-from transforms.flows.definitions.steps.waits import Wait, WaitFor, WaitUntil, WaitVisit, WaitWindow
 from transforms.flows.definitions.triggers.audiences import LAUNCHED, OnAudience, OnTag
 from transforms.flows.definitions.triggers.kinds import Trigger
 from transforms.flows.definitions.triggers.profile import OnSchedule
 from transforms.flows.diagnostics import Report, suggest
-from transforms.flows.reading.checks import graph, inbound
-from transforms.flows.reading.checks import templates as check_templates
-from transforms.flows.reading.names import Known
+from transforms.flows.reading.checks.checked import Checked
+from transforms.flows.reading.checks.graph import check_graph
+from transforms.flows.reading.checks.inbound import unheard
+from transforms.flows.reading.checks.templates import check_templates
 from transforms.flows.reading.nodes import Mapping as Map
 from transforms.flows.reading.nodes import Sequence
 from transforms.flows.reading.places import place, place_of_key
@@ -34,24 +30,13 @@ from transforms.flows.reading.places import place, place_of_key
 WEEK = 7 * 1440
 
 
-class Checked(msgspec.Struct, frozen=True, gc=False):
-    """What is checked: a flow with its steps as followed, and what it refers to."""
-
-    flow: Flow
-    main: Followed
-    on_exit: Followed
-    space: Space
-    templates: Mapping[str, Template]
-    known: Known
-
-
 def check_flow(report: Report, root: Map, checked: Checked) -> None:
     """Report what does not fit together."""
     for check in CHECKS:
         check(report, root, checked)
-    for section, followed in (("steps", checked.main), ("on_exit", checked.on_exit)):
-        graph.check(report, root, section, followed)
-    check_templates.check(report, root, checked)
+    for section, followed in checked.sections():
+        check_graph(report, root, section, followed)
+    check_templates(report, root, checked)
 
 
 def _no_trigger(report: Report, root: Map, checked: Checked) -> None:
@@ -84,14 +69,6 @@ def _member_twice(report: Report, root: Map, checked: Checked) -> None:
             if seen > 1:
                 said = "a second audience whose members enter; a flow has at most one"
                 report.add(place(trigger, keys[0]), "member-twice", said)
-
-
-def _schedule(report: Report, root: Map, checked: Checked) -> None:
-    schedule = checked.flow.schedule
-    ends = [instant(t, utc()) if t else None for t in (schedule.start, schedule.end)]
-    if ends[0] is not None and ends[1] is not None and ends[1] <= ends[0]:
-        said = f"the schedule ends at {schedule.end}, not after its start at {schedule.start}"
-        report.add(place(root, "schedule", "end"), "schedule-order", said)
 
 
 def _goalless(report: Report, root: Map, checked: Checked) -> None:
@@ -141,7 +118,7 @@ def _at_one_moment(trigger: Trigger) -> bool:
 def _waits_on_exit(report: Report, root: Map, checked: Checked) -> None:
     """Refuse waits among the steps that run when a session has ended (R23)."""
     for step in checked.on_exit.steps:
-        if isinstance(step.verb, WAITS):
+        if kind_of_step(step.verb).waits:
             said = f'step "{step.name}" waits, but a session that has ended waits for nothing'
             report.add(place_of_key(root, "on_exit", step.name), "wait-on-exit", said)
         if step.name in checked.known.steps:
@@ -155,32 +132,33 @@ def _closed_windows(report: Report, root: Map, checked: Checked) -> None:
     quiet = checked.space.quiet_hours
     if quiet is None:
         return
-    for section, followed in (("steps", checked.main), ("on_exit", checked.on_exit)):
-        for step in followed.steps:
-            window = step.verb.window if isinstance(step.verb, Send) else None
-            if window is not None and _minutes(window) <= _minutes(quiet):
-                said = f"{window.text} lies within the quiet hours, {quiet.text}"
-                span = place(root, section, step.name, "window")
-                report.add(span, "impossible-window", said, "no message would ever leave")
+    for section, step in checked.steps():
+        window = step.verb.window if isinstance(step.verb, Send) else None
+        if window is not None and _minutes(window) <= _minutes(quiet):
+            said = f"{window.text} lies within the quiet hours, {quiet.text}"
+            span = place(root, section, step.name, "window")
+            report.add(span, "impossible-window", said, "no message would ever leave")
 
 
 def _whole_days(report: Report, root: Map, checked: Checked) -> None:
     """Warn of days without hours before days with hours: they are open all day."""
-    for section, followed in (("steps", checked.main), ("on_exit", checked.on_exit)):
-        for step in followed.steps:
-            match step.verb:
-                case WaitWindow(window=window):
-                    key = "wait_in"
-                case Send(window=Window() as window):
-                    key = "window"
-                case _:
-                    continue
+    for section, step in checked.steps():
+        for key, window in _windows(step):
             for bare, full in pairwise(window.text.split(", ")):
                 if ":" in full and ":" not in bare:
                     said = f'"{bare}" is open all day: the hours are those of "{full}" only'
                     known = f"write {bare} {full.split()[-1]}, or {bare} 00:00-24:00"
                     span = place(root, section, step.name, key)
                     report.add(span, "whole-day", said, known, "warning")
+
+
+def _windows(step: Step) -> Iterator[tuple[str, Window]]:
+    """Give the windows of a step, each with its key."""
+    kind = kind_of_step(step.verb)
+    values = kind.values(step.verb)
+    for field in kind.fields:
+        if isinstance(field.form, forms.Window) and values[field.attribute] is not None:
+            yield field.key, values[field.attribute]
 
 
 @lru_cache(maxsize=256)
@@ -195,16 +173,6 @@ def _minutes(window: Window) -> frozenset[int]:
     return frozenset(found)
 
 
-WAITS = (
-    Wait,
-    WaitVisit,
-    WaitUntil,
-    WaitWindow,
-    WaitFor,
-    CallApi,
-    RunCode,
-)
-
 PREDEFINED = ("audience", "tag", "people")
 """Triggers that a launch is over; the first two only where they say so."""
 
@@ -215,14 +183,12 @@ CHECKS: tuple[Callable[[Report, Map, Checked], None], ...] = (
     _no_trigger,
     _no_steps,
     _member_twice,
-    _schedule,
     _goalless,
     _winners,
     _once,
     _waits_on_exit,
     _closed_windows,
     _whole_days,
-    inbound.keywords_twice,
-    inbound.unheard,
+    unheard,
 )
 """The checks of a flow's head; those of its graph and its templates follow."""

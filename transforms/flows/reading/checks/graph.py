@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from transforms.flows.definitions.step_order import Followed, written
-from transforms.flows.definitions.steps.calls import CallApi
-from transforms.flows.definitions.steps.kinds import Step
-from transforms.flows.definitions.steps.waits import CaseWhen, Wait, WaitFor, WaitUntil, WaitVisit
+from transforms.flows.definitions.ports import targets, targets_at_once
+from transforms.flows.definitions.step_order import Followed
 from transforms.flows.diagnostics import Report
 from transforms.flows.reading.nodes import Mapping as Map
 from transforms.flows.reading.places import place_of_key
@@ -21,7 +19,7 @@ UNSURE = frozenset(
 """Problems that hide where steps go on: what cannot be reached is not judged beside them."""
 
 
-def check(report: Report, root: Map, section: str, followed: Followed) -> None:
+def check_graph(report: Report, root: Map, section: str, followed: Followed) -> None:
     """Report what is wrong with the graph of a section's steps."""
     names = [step.name for step in followed.steps]
     for fall in followed.falls:
@@ -38,45 +36,12 @@ def check(report: Report, root: Map, section: str, followed: Followed) -> None:
             said = f'step "{name}" cannot be reached from "{names[0]}"'
             known = "name it with then, or leave it out"
             report.add(place_of_key(root, section, name), "unreachable-step", said, known)
-    passing = {step.name: tuple(passes(step)) for step in followed.steps}
+    passing = {step.name: tuple(targets_at_once(step)) for step in followed.steps}
     for loop in loops(passing, names):
         path = " -> ".join(f'"{name}"' for name in loop)
         known = "put a wait into it"
         said = f"the steps {path} go round without a wait"
         report.add(place_of_key(root, section, loop[0]), "loop-without-wait", said, known)
-
-
-def targets(step: Step) -> Iterator[str]:
-    """Yield where a step may go on."""
-    yield from written(step.verb)
-    if step.then is not None:
-        yield step.then
-
-
-def passes(step: Step) -> Iterator[str]:
-    """Yield where a step may go on in the instant in which it is reached.
-
-    A condition may be true already, a window open, a date past; only then a wait passes.
-    """
-    match step.verb:
-        case Wait():
-            return
-        case WaitVisit(gone=gone):
-            if gone is not None:
-                yield gone
-        case WaitUntil(moment, past, missing):
-            if missing is not None:
-                yield missing
-            if step.then is not None and moment.kind != "weekly" and past == "go":
-                yield step.then
-        case WaitFor(cases, rank=rank):
-            if not rank:
-                yield from (c.then for c in cases if isinstance(c, CaseWhen) and c.then)
-        case CallApi(error=failed):
-            if failed is not None:
-                yield failed
-        case _:
-            yield from targets(step)
 
 
 def reached(edges: Graph, first: str) -> set[str]:

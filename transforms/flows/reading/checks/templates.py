@@ -3,64 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
 
-from transforms.flows.definitions.steps.calls import CallApi, CallWebhook
-from transforms.flows.definitions.steps.sends import Send
+from transforms.flows.definitions.used import UsedTemplate, templates_of
 from transforms.flows.diagnostics import Report, suggest
 from transforms.flows.expressions.types import MESSAGE
+from transforms.flows.reading.checks.checked import Checked
 from transforms.flows.reading.nodes import Mapping as Map
 from transforms.flows.reading.places import place
-
-if TYPE_CHECKING:
-    from transforms.flows.reading.checks.flow import Checked
 
 SESSION = ("id", "started")
 OWN_TRAITS = ("id", "timezone")
 
 
-def check(report: Report, root: Map, checked: Checked) -> None:
-    """Report templates that are not there and what they read in vain."""
-    for section, followed in (("steps", checked.main), ("on_exit", checked.on_exit)):
-        for step in followed.steps:
-            verb = step.verb
-            if isinstance(verb, Send | CallWebhook | CallApi) and verb.template:
-                span = place(root, section, step.name, "template")
-                _check(report, checked, step.name, verb, span)
+def check_templates(report: Report, root: Map, checked: Checked) -> None:
+    """Report templates that do not exist, and what they read in vain."""
+    for section, step in checked.steps():
+        for used in templates_of(step.verb):
+            span = place(root, section, step.name, used.key)
+            _check(report, checked, step.name, used, span)
 
 
 def _check(
-    report: Report,
-    checked: Checked,
-    step: str,
-    verb: Send | CallWebhook | CallApi,
-    span: tuple[int, int],
+    report: Report, checked: Checked, step: str, used: UsedTemplate, span: tuple[int, int]
 ) -> None:
-    name = verb.template or ""
-    template = checked.templates.get(name)
+    template = checked.templates.get(used.name)
     if template is None:
-        said = f'step "{step}" sends with template "{name}", which is not there'
-        known = suggest(name, checked.templates) or f"add messages/{name}.liquid beside the flow"
+        said = f'step "{step}" sends with template "{used.name}", which is not there'
+        known = suggest(used.name, checked.templates)
+        known = known or f"add messages/{used.name}.liquid beside the flow"
         report.add(span, "unknown-template", said, known)
         return
     for path in template.reads:
-        names = _readable(checked, verb, path[0])
+        names = _readable(checked, used, path[0])
         if len(path) < 2 or names is None or path[1] in names:
             continue
         read = ".".join(path[:2])
-        said = f'template "{name}" reads "{read}", which step "{step}" does not have'
+        said = f'template "{used.name}" reads "{read}", which step "{step}" does not have'
         known = suggest(path[1], names) or _help(path)
         report.add(span, "unknown-template-data", said, known)
 
 
-def _readable(
-    checked: Checked, verb: Send | CallWebhook | CallApi, root: str
-) -> Collection[str] | None:
+def _readable(checked: Checked, used: UsedTemplate, root: str) -> Collection[str] | None:
     """Return the names under a root, or None where they are not known."""
     known = checked.known
     match root:
         case "data":
-            return [name for name, _ in verb.data]
+            return used.data
         case "session":
             return [*known.session, *SESSION]
         case "entry":

@@ -1,21 +1,17 @@
-"""Requests, from nodes: a webhook that is sent, and a call whose answer is awaited (J9, P24).
+"""Parts of requests: addresses, headers, references to secrets, and what is kept of an answer.
 
-Secrets stand in none of them: a connection of the space refers to them by ``env:NAME``.
+No step holds a secret: a connection of the space refers to it by ``env:NAME`` (J9).
 """
 
 from __future__ import annotations
 
 import re
 
-from transforms.flows.definitions.steps.calls import CallApi, CallWebhook
-from transforms.flows.definitions.steps.kinds import Verb
+from transforms.flows.definitions.forms import Address
 from transforms.flows.reading.fields import Fields
 from transforms.flows.reading.nodes import Mapping, Node, Scalar, describe
 from transforms.flows.reading.values import NAME, Reading
-from transforms.flows.reading.waits import read_timeout
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-MAX_TIMEOUT_DAYS = 30
 STATUS = "status"
 """What every answer has: the HTTP status."""
 
@@ -37,42 +33,12 @@ _REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
 Headers = tuple[tuple[str, str], ...]
 
 
-def read_webhook(reading: Reading, found: Fields) -> Verb | None:
-    """Read a request that is sent, whatever comes of it."""
-    url, method, connection, headers = _request(reading, found, "webhook")
-    template = found.read("template", reading.text)
-    data = found.read("data", reading.named)
-    if url is None:
-        return None
-    return CallWebhook(url, method, connection, headers, template, data or ())
-
-
-def read_call(reading: Reading, found: Fields) -> Verb | None:
-    """Read a request with what is taken from its answer, and the ways without one."""
-    url, method, connection, headers = _request(reading, found, "call")
-    template = found.read("template", reading.text)
-    data = found.read("data", reading.named)
-    store = found.read("store", lambda node: _stored(reading, node))
-    after, then = read_timeout(reading, found, MAX_TIMEOUT_DAYS)
-    error = found.read("error", reading.step)
-    if url is None:
-        return None
-    return CallApi(
-        url, method, connection, headers, template, data or (), store or (), after, then, error
-    )
-
-
-def _request(
-    reading: Reading, found: Fields, verb: str
-) -> tuple[str | None, str, str | None, Headers]:
-    url = found.need(verb, reading.text)
-    connection = found.read("connection", reading.connection)
-    node = found.get(verb)
-    if url is not None and node is not None:
-        check_address(reading, node, url, within="connection" in found)
-    method = found.read("method", lambda inner: reading.one_of(inner, METHODS))
-    headers = found.read("headers", lambda inner: read_headers(reading, inner))
-    return url, method or "POST", connection, headers or ()
+def address(found: Fields, node: Node, form: Address) -> str | None:
+    """Read the address of a request: a path where a connection stands beside it."""
+    url = found.reading.text(node)
+    if url is not None:
+        check_address(found.reading, node, url, within="connection" in found)
+    return url
 
 
 def check_address(
@@ -129,7 +95,8 @@ def read_secret(reading: Reading, node: Node, what: str) -> str | None:
     return None
 
 
-def _stored(reading: Reading, node: Node) -> tuple[tuple[str, str], ...]:
+def stored(reading: Reading, node: Node) -> tuple[tuple[str, str], ...]:
+    """Read names with paths in the JSON of an answer."""
     if not isinstance(node, Mapping):
         reading.problem(node, "wrong-kind", f"{describe(node)} where a map of names is expected")
         return ()

@@ -1,0 +1,137 @@
+"""The ports of a step: every way out of it besides ``then``, read off the table of its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from transforms.flows.definitions.forms import ReasonStep, Shares, StepName
+from transforms.flows.definitions.shapes import Cases, Field, Nested, StepKind, kind_of
+from transforms.flows.definitions.steps.kinds import STEP_KINDS, Step, Verb
+
+
+class Port(msgspec.Struct, frozen=True, gc=False):
+    """One way out of a step: where it leads, None for the end of the session.
+
+    ``form`` says what it means that ``to`` is None. ``of`` is the case or branch whose port
+    it is, if any. ``stays``: a session does not leave by it, as its case or key says.
+    """
+
+    name: str
+    to: str | None
+    form: StepName
+    of: Any = None
+    stays: bool = False
+
+    @property
+    def leads(self) -> bool:
+        """Whether it leads to a step or to the end of the session."""
+        return self.to is not None or self.form.falls or self.form.ends
+
+
+Choose = Callable[[Port], str | None]
+
+_BRANCH = StepName(ends=True)
+
+
+def kind_of_step(verb: Verb) -> StepKind:
+    """Return the kind of a step."""
+    return kind_of(STEP_KINDS, verb)
+
+
+def all_ports(verb: Verb) -> list[Port]:
+    """Return every port that a step may have, in the order of its keys."""
+    found: list[Port] = []
+
+    def note(port: Port) -> str | None:
+        found.append(port)
+        return port.to
+
+    _changed(kind_of_step(verb), verb, note)
+    return found
+
+
+def ports_of(verb: Verb) -> list[Port]:
+    """Return the ports by which a session can leave a step, in the order of its keys."""
+    return [port for port in all_ports(verb) if not port.stays and port.leads]
+
+
+def change_ports(verb: Verb, choose: Choose) -> Verb:
+    """Return the step with its ports leading where ``choose`` says."""
+    changes = _changed(kind_of_step(verb), verb, choose)
+    return msgspec.structs.replace(verb, **changes) if changes else verb
+
+
+def targets(step: Step) -> list[str]:
+    """Return the steps where a step may go on."""
+    found = [port.to for port in ports_of(step.verb)]
+    return [name for name in (*found, step.then) if name is not None]
+
+
+def targets_at_once(step: Step) -> list[str]:
+    """Return the steps where it may go on in the instant in which it is reached.
+
+    A condition may be true already, a window open, a date past: only then a wait passes.
+    """
+    kind = kind_of_step(step.verb)
+    if not kind.waits:
+        return targets(step)
+    found = kind.at_once(step.verb, step.then) if kind.at_once is not None else ()
+    return [name for name in found if name is not None]
+
+
+def _changed(kind: StepKind, verb: Verb, choose: Choose) -> dict[str, Any]:
+    """Return the fields of a step that hold its ports, with where these lead now."""
+    return dict(_of_fields(kind, kind.fields, kind.values(verb), verb, choose))
+
+
+def _of_fields(
+    kind: StepKind, fields: tuple[Field, ...], values: Mapping[str, Any], verb: Verb, choose: Choose
+) -> Iterator[tuple[str, Any]]:
+    pairs: dict[str, str] = {}
+    for field in fields:
+        match field.form:
+            case ReasonStep() as form:
+                to = choose(Port(field.key, dict(values[field.attribute]).get(field.key), form))
+                if to is not None:
+                    pairs[field.key] = to
+                yield field.attribute, tuple(pairs.items())
+            case StepName() as form:
+                yield field.attribute, choose(Port(field.key, values[field.attribute], form))
+            case Nested(fields=inner):
+                yield from _of_nested(field, inner, values, choose)
+            case Cases() as form:
+                cases = values[field.attribute]
+                yield field.attribute, tuple(_of_case(kind, form, verb, c, choose) for c in cases)
+            case Shares():
+                yield (
+                    field.attribute,
+                    tuple(
+                        msgspec.structs.replace(b, then=choose(Port(b.name, b.then, _BRANCH, b)))
+                        for b in values[field.attribute]
+                    ),
+                )
+            case _:
+                pass
+
+
+def _of_nested(
+    field: Field, inner: tuple[Field, ...], values: Mapping[str, Any], choose: Choose
+) -> Iterator[tuple[str, Any]]:
+    """Give the ports in a map of its own; unwritten they are not there if the map is not."""
+    missing = any(values[part.attribute] is None for part in inner if part.needed)
+    for part in inner:
+        if isinstance(part.form, StepName):
+            to = values[part.attribute]
+            stays = missing and to is None
+            yield part.attribute, choose(Port(field.key, to, part.form, stays=stays))
+
+
+def _of_case(kind: StepKind, form: Cases, verb: Verb, case: Any, choose: Choose) -> Any:
+    then = next(f for f in kind_of(form.kinds, case).fields if isinstance(f.form, StepName))
+    assert isinstance(then.form, StepName)
+    stays = case.then is None and kind.stays is not None and kind.stays(verb, case)
+    to = choose(Port(then.key, case.then, then.form, case, stays))
+    return msgspec.structs.replace(case, then=to)

@@ -1,0 +1,35 @@
+"""What the checks of a whole flow see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from transforms.flows.definitions.flow import Flow
+from transforms.flows.definitions.space import Space, Template
+from transforms.flows.definitions.step_order import Followed
+from transforms.flows.definitions.steps.kinds import Step
+from transforms.flows.reading.names import Known
+
+
+class Checked(msgspec.Struct, frozen=True, gc=False):
+    """What is checked: a flow with its steps as followed, and what it refers to."""
+
+    flow: Flow
+    main: Followed
+    on_exit: Followed
+    space: Space
+    templates: Mapping[str, Template]
+    known: Known
+
+    def sections(self) -> Iterator[tuple[str, Followed]]:
+        """Give both sections of steps with their keys in the file."""
+        yield "steps", self.main
+        yield "on_exit", self.on_exit
+
+    def steps(self) -> Iterator[tuple[str, Step]]:
+        """Give every step with the key of its section."""
+        for section, followed in self.sections():
+            for step in followed.steps:
+                yield section, step

@@ -1,0 +1,63 @@
+"""How a session begins and ends: lists of triggers and of exit rules from nodes."""
+
+from __future__ import annotations
+
+from transforms.flows.definitions.exits import EXIT_KINDS, ExitRule
+from transforms.flows.definitions.triggers.kinds import TRIGGER_KINDS, Trigger
+from transforms.flows.diagnostics import quoted, suggest
+from transforms.flows.reading.fields import Fields, fields
+from transforms.flows.reading.nodes import Node
+from transforms.flows.reading.shapes import leads_in, read_shape, variant
+from transforms.flows.reading.values import Reading
+
+LEADS = tuple(dict.fromkeys(kind.leads[0] for kind in TRIGGER_KINDS))
+"""Every key that makes a trigger."""
+
+
+def triggers(reading: Reading, node: Node) -> tuple[Trigger, ...]:
+    """Read the ways to enter, in the order listed; they read no session."""
+    outside = Reading(reading.report, reading.known.at_hand())
+    return outside.many(node, lambda item: _trigger(outside, item))
+
+
+def _trigger(reading: Reading, node: Node) -> Trigger | None:
+    found = fields(reading, node, "a trigger")
+    if found is None:
+        return None
+    leads = leads_in(found, TRIGGER_KINDS)
+    if len(leads) != 1:
+        _no_trigger(reading, found, leads)
+        return None
+    found.what = f'a trigger with "{leads[0]}"'
+    made: Trigger | None = read_shape(found, variant(found, TRIGGER_KINDS, leads[0]))
+    found.close()
+    return made
+
+
+def _no_trigger(reading: Reading, found: Fields, leads: list[str]) -> None:
+    if leads:
+        said = f"a trigger is one of {quoted(leads)}, not several"
+        reading.problem(found.lead, "two-kinds", said, "write two triggers")
+        return
+    keys = [key.text for key, _ in found.node.items]
+    known = next(filter(None, (suggest(key, LEADS) for key in keys)), "")
+    reading.problem(found.lead, "unknown-trigger", "this is no trigger", known)
+
+
+def exit_rules(reading: Reading, node: Node) -> tuple[ExitRule, ...]:
+    """Read the exit rules (R23)."""
+    return reading.many(node, lambda item: _exit_rule(reading, item))
+
+
+def _exit_rule(reading: Reading, node: Node) -> ExitRule | None:
+    found = fields(reading, node, "an exit rule")
+    if found is None:
+        return None
+    leads = leads_in(found, EXIT_KINDS)
+    if len(leads) != 1:
+        said = 'an exit rule has one of "event", "when" and "left"'
+        reading.problem(found.lead, "unknown-exit", said)
+        return None
+    made: ExitRule | None = read_shape(found, variant(found, EXIT_KINDS, leads[0]))
+    found.close()
+    return made
