@@ -10,12 +10,12 @@ from transforms.authoring.json_schema import schema_of_value
 from transforms.flows.definitions.exits import EXIT_KINDS, GOAL
 from transforms.flows.definitions.flow import FLOW, SCHEDULE
 from transforms.flows.definitions.forms import StepName
-from transforms.flows.definitions.reentry import REENTER
 from transforms.flows.definitions.shapes import CaseKind, Field, Inline, Shape, StepKind, Variant
 from transforms.flows.definitions.steps.kinds import STEP_KINDS
-from transforms.flows.definitions.steps.sends import AWAITED
 from transforms.flows.definitions.steps.waits import CASES, CaseStatus
 from transforms.flows.definitions.triggers.kinds import TRIGGER_KINDS
+from transforms.flows.definitions.values import REENTER
+from transforms.flows.protocol.signals import AWAITED_STATUSES
 
 HEAD = ("key", "value", "meaning")
 INTRO = """
@@ -62,7 +62,7 @@ def page() -> str:
         "## Cases",
         "What `wait_for` waits for. Each has a `then`; without it the next step in the file.",
         markdown.table(("case", "happens when"), dict.fromkeys(map(_case, CASES))),
-        "Statuses are " + ", ".join(f"`{status}`" for status in AWAITED) + ".",
+        "Statuses are " + ", ".join(f"`{status}`" for status in AWAITED_STATUSES) + ".",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from docs.generating import markdown
-from transforms.flows.definitions.steps.sends import STATUSES
+from transforms.flows.protocol.signals import STATUSES
 from transforms.scenarios.control_lines import CONTROLS
 from transforms.scenarios.grammar import HEADERS
 from transforms.scenarios.lines import KINDS

@@ -14,11 +14,11 @@ from tests.packaging.repository import ROOT
 from transforms.authoring.json_schema import space_schema
 from transforms.flows.definitions.exits import EXIT_KINDS, GOAL
 from transforms.flows.definitions.flow import FLOW, SCHEDULE
-from transforms.flows.definitions.reentry import REENTER
 from transforms.flows.definitions.shapes import StepKind, TriggerKind, Variant
 from transforms.flows.definitions.steps.kinds import STEP_KINDS
 from transforms.flows.definitions.steps.waits import CASES
 from transforms.flows.definitions.triggers.kinds import TRIGGER_KINDS
+from transforms.flows.definitions.values import REENTER
 from transforms.flows.protocol import reason_codes
 from transforms.flows.reading.flow import load_flow
 from transforms.flows.reading.space import load_space

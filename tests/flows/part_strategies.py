@@ -10,7 +10,6 @@ from transforms.flows.clock.schedules import parse_moment
 from transforms.flows.clock.zones import DAY
 from transforms.flows.definitions.exits import ExitAudience, ExitEvent, ExitWhen
 from transforms.flows.definitions.flow import Schedule
-from transforms.flows.definitions.reentry import Limit, Reenter
 from transforms.flows.definitions.space import (
     Agent,
     Audience,
@@ -39,7 +38,7 @@ from transforms.flows.definitions.triggers.messages import (
 )
 from transforms.flows.definitions.triggers.participants import OnParticipant
 from transforms.flows.definitions.triggers.profile import OnDate, OnProfile, OnSchedule
-from transforms.flows.definitions.values import EventMatch, keyword
+from transforms.flows.definitions.values import EventMatch, Limit, Reenter, keyword
 from transforms.flows.expressions.syntax.parse import parse
 from transforms.flows.templates.message_template import load_template
 

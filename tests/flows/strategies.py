@@ -45,7 +45,6 @@ from transforms.flows.clock.delays import Delay, longest
 from transforms.flows.clock.zones import DAY
 from transforms.flows.definitions.exits import Goal
 from transforms.flows.definitions.flow import Flow, Schedule
-from transforms.flows.definitions.reentry import Reenter
 from transforms.flows.definitions.steps.branches import (
     Branch,
     If,
@@ -73,7 +72,7 @@ from transforms.flows.definitions.steps.waits import (
 from transforms.flows.definitions.triggers.events import OnEvent
 from transforms.flows.definitions.triggers.kinds import Trigger
 from transforms.flows.definitions.triggers.messages import OnCall, OnInbound, OnIncoming
-from transforms.flows.definitions.values import keyword
+from transforms.flows.definitions.values import Reenter, keyword
 from transforms.flows.expressions.syntax.parse import parse
 
 __all__ = ["SPACE", "TEMPLATES", "flows"]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from transforms.flows.definitions.flow import Flow, Schedule
-from transforms.flows.definitions.reentry import Reenter
 from transforms.flows.definitions.space import Channel, Template, Topic
 from transforms.flows.definitions.steps.branches import Branch, Split
 from transforms.flows.definitions.steps.kinds import Verb
 from transforms.flows.definitions.steps.updates import ChangeAudience, Update
 from transforms.flows.definitions.triggers.events import OnEvent
-from transforms.flows.definitions.values import EventMatch
+from transforms.flows.definitions.values import EventMatch, Reenter
 from transforms.flows.reading.flow import load_flow, load_goals
 from transforms.flows.reading.project import load_project
 from transforms.flows.reading.space import load_space

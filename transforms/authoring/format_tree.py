@@ -13,7 +13,6 @@ from transforms.authoring.format_yaml import Tree
 from transforms.flows.definitions import forms
 from transforms.flows.definitions.flow import FLOW, Flow, Several, Steps
 from transforms.flows.definitions.ports import kind_of_step
-from transforms.flows.definitions.reentry import OrNever, Reenter
 from transforms.flows.definitions.shapes import (
     Cases,
     Field,
@@ -30,7 +29,7 @@ from transforms.flows.definitions.shapes import (
 from transforms.flows.definitions.step_order import written
 from transforms.flows.definitions.steps.branches import Branch
 from transforms.flows.definitions.steps.kinds import Step
-from transforms.flows.definitions.values import Named, keyword
+from transforms.flows.definitions.values import Named, OrNever, Reenter, keyword
 
 Fields = dict[str, Tree]
 

@@ -10,10 +10,9 @@ import msgspec
 from transforms.authoring.summary import summary_of, trigger_texts, ways_of
 from transforms.flows.definitions.exits import ExitAudience, ExitEvent, ExitRule, ExitWhen
 from transforms.flows.definitions.flow import Flow
-from transforms.flows.definitions.reentry import Reenter
 from transforms.flows.definitions.steps.kinds import Step
 from transforms.flows.definitions.triggers.kinds import Trigger
-from transforms.flows.definitions.values import EventMatch
+from transforms.flows.definitions.values import EventMatch, Reenter
 from transforms.flows.expressions.syntax.ast import Expr
 
 Kind = Literal["enter", "wait", "decide", "send", "effect", "end", "exit", "goal"]

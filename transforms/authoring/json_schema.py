@@ -13,7 +13,6 @@ from transforms.authoring.json_schema_space import space_schema
 from transforms.flows.definitions import forms
 from transforms.flows.definitions.exits import EXIT_KINDS, GOAL
 from transforms.flows.definitions.flow import FLOW, SCHEDULE, Steps
-from transforms.flows.definitions.reentry import REENTER, OrNever
 from transforms.flows.definitions.shapes import (
     Cases,
     Field,
@@ -31,7 +30,7 @@ from transforms.flows.definitions.steps.branches import IF_CASE, KEYWORD_CASE
 from transforms.flows.definitions.steps.kinds import STEP_KINDS
 from transforms.flows.definitions.steps.waits import CASES
 from transforms.flows.definitions.triggers.kinds import TRIGGER_KINDS
-from transforms.flows.definitions.values import MATCH
+from transforms.flows.definitions.values import MATCH, REENTER, OrNever
 
 NAMED_PARTS: tuple[tuple[str, tuple[Shape, ...]], ...] = (
     ("schedule", (SCHEDULE,)),

@@ -13,7 +13,6 @@ from transforms.authoring.json_schema_parts import DIALECT, PARTS, Schema, close
 from transforms.flows.clock.delays import Delay
 from transforms.flows.clock.windows import Window
 from transforms.flows.definitions.channels import KINDS
-from transforms.flows.definitions.reentry import Limit
 from transforms.flows.definitions.space import (
     Agent,
     Audience,
@@ -30,7 +29,7 @@ from transforms.flows.definitions.space import (
     Topic,
 )
 from transforms.flows.definitions.steps.sends import TRACKED
-from transforms.flows.definitions.values import Value
+from transforms.flows.definitions.values import Limit, Value
 from transforms.flows.expressions.syntax.ast import Expr
 from transforms.flows.reading.connections import FORMATS, WITH_FORMAT
 

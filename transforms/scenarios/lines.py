@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from transforms.flows.definitions.steps.sends import STATUSES
 from transforms.flows.diagnostics import suggest
 from transforms.flows.protocol import control_records
 from transforms.flows.protocol.signals import (
+    STATUSES,
     AudienceChange,
     CallResult,
     Command,

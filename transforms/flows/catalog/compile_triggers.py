@@ -15,11 +15,11 @@ from transforms.flows.catalog.matchers import (
 )
 from transforms.flows.catalog.reads import merge_reads
 from transforms.flows.definitions import forms
-from transforms.flows.definitions.reentry import Reenter
 from transforms.flows.definitions.shapes import Inline, Records, kind_of
 from transforms.flows.definitions.triggers.kinds import TRIGGER_KINDS, Trigger
 from transforms.flows.definitions.triggers.messages import OnCall, OnInbound, OnIncoming
 from transforms.flows.definitions.used import expressions_of
+from transforms.flows.definitions.values import Reenter
 
 
 def compile_trigger(trigger: Trigger, number: int, reenter: Reenter) -> CompiledTrigger:

@@ -12,10 +12,10 @@ from typing import Any, Final, final
 
 from transforms.flows.definitions.exits import Goal
 from transforms.flows.definitions.flow import Flow
-from transforms.flows.definitions.reentry import Reenter
 from transforms.flows.definitions.space import Template
 from transforms.flows.definitions.steps.kinds import Verb
 from transforms.flows.definitions.triggers.kinds import Trigger
+from transforms.flows.definitions.values import Reenter
 from transforms.flows.expressions.evaluation.condition import Condition
 from transforms.flows.expressions.reads import Aggregate, Reads
 from transforms.flows.expressions.view import View

@@ -11,11 +11,10 @@ from typing import Any, Literal, get_args
 from transforms.flows.clock.zones import instant, utc
 from transforms.flows.definitions import forms
 from transforms.flows.definitions.exits import EXIT_KINDS, GOAL, ExitRule, Goal
-from transforms.flows.definitions.reentry import Reenter, reenter
 from transforms.flows.definitions.shapes import Field, Flaw, Record, RecordsByName, Shape, Variants
 from transforms.flows.definitions.steps.kinds import Step
 from transforms.flows.definitions.triggers.kinds import TRIGGER_KINDS, Trigger
-from transforms.flows.definitions.values import Value
+from transforms.flows.definitions.values import Reenter, Value, reenter
 from transforms.flows.expressions.syntax.ast import Expr
 
 AtEnd = Literal["drain", "stop"]

@@ -11,8 +11,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from transforms.flows.expressions.checking import Wants
-from transforms.flows.expressions.scope import AtHand
+from transforms.flows.expressions.scope import AtHand, Wants
 
 T = TypeVar("T")
 

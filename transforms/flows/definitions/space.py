@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from transforms.flows.clock.windows import Window
-from transforms.flows.definitions.reentry import Limit
-from transforms.flows.definitions.values import Value
+from transforms.flows.definitions.values import Limit, Value
 from transforms.flows.expressions.syntax.ast import Expr
 
 

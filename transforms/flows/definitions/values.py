@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from transforms.flows.clock.delays import Delay, Period
 from transforms.flows.definitions import forms
-from transforms.flows.definitions.shapes import Field, Inline, Shape
+from transforms.flows.definitions.shapes import Field, Inline, Nested, Record, Shape
 from transforms.flows.expressions.syntax.ast import Expr
 
 Named = tuple[tuple[str, Expr], ...]
@@ -45,3 +46,64 @@ def where(text: str, condition: forms.Condition | None = None) -> Field:
 def keyword(text: str) -> str:
     """Return a text as keywords are compared: trimmed and without case (R13)."""
     return text.strip().casefold()
+
+
+class Limit(Value, frozen=True, gc=False, tag="limit"):
+    """At most ``most`` within each ``per`` (I15, R2)."""
+
+    most: int
+    per: Period
+
+
+class Reenter(Value, frozen=True, gc=False, tag="reenter"):
+    """Whether and when a user may enter again (I13-I15, I17)."""
+
+    allowed: bool = True
+    after: Delay | None = None
+    limits: tuple[Limit, ...] = ()
+
+
+class OrNever(Record, frozen=True):
+    """``never``, or a map."""
+
+
+REENTER = Shape(
+    struct=Reenter,
+    fields=(
+        Field(
+            "after",
+            forms.Delay(most=None),
+            "How long after the last exit (of the same key) the user stays out.",
+        ),
+        Field(
+            "limit",
+            forms.ListOf(forms.Limit()),
+            "At most so many entries of the user (of all keys) in each period.",
+            "limits",
+        ),
+    ),
+    about="Whether and when a user may enter again.",
+)
+
+
+def reenter(text: str) -> Field:
+    """Return the key ``reenter`` of a flow or a trigger."""
+    return Field("reenter", OrNever(REENTER, "reenter"), text)
+
+
+AGAIN = reenter("In place of the flow's own `reenter`.")
+"""The key ``reenter`` of every trigger."""
+
+
+def timeout(text: str, most: int = forms.MAX_DAYS, *, falls: bool = True) -> Field:
+    """Return the key ``timeout`` of a step: fields ``timeout`` and ``timeout_then``."""
+    inner = (
+        Field("after", forms.Delay(most), "How long.", "timeout", needed=True),
+        Field(
+            "then",
+            forms.StepName(falls=falls, label="after {timeout}"),
+            "The step to go on with.",
+            "timeout_then",
+        ),
+    )
+    return Field("timeout", Nested(inner), text)

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from transforms.flows.clock.zones import instant, utc
-from transforms.flows.expressions.scope import Scope
+from transforms.flows.expressions.scope import Scope, Wants
 from transforms.flows.expressions.syntax.ast import (
     And,
     Arithmetic,
@@ -43,8 +43,6 @@ from transforms.flows.expressions.syntax.problems import ExprProblem
 from transforms.flows.expressions.syntax.suggestions import close
 from transforms.flows.expressions.syntax.write import quote, write
 from transforms.flows.expressions.types import Kinds, declared, kinds_of
-
-Wants = Literal["condition", "value", "number", "text", "date"]
 
 _AT_HAND = {
     "event": "there is no event at hand here",

@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+Wants = Literal["condition", "value", "number", "text", "date"]
+
 Types = Mapping[str, str]
 """Names with their types (text, number, boolean, date, list, map); deeper ones as ``a.b``.
 

@@ -10,6 +10,18 @@ from typing import Any, Final, Literal, final
 
 import msgspec
 
+STATUSES = (
+    "planned", "active", "sent", "delivered", "read", "opened", "clicked", "replied", "completed",
+    "no_response", "failed", "bounced", "canceled", "skipped", "expired", "unknown", "unsubscribed",
+)  # fmt: skip
+"""The statuses of a communication (semantics, section 2)."""
+
+OWN_STATUSES = ("planned", "active", "canceled", "skipped")
+"""Statuses that sending itself gives: no signal reports them, so nothing can wait for one."""
+
+AWAITED_STATUSES = tuple(status for status in STATUSES if status not in OWN_STATUSES)
+"""Statuses that a signal may report, so that a step can wait for them."""
+
 FINAL_STATUSES: Final = frozenset(
     "completed no_response failed bounced canceled skipped expired unknown".split()
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from transforms.flows.definitions.space import Campaign
 from transforms.flows.diagnostics import suggest
-from transforms.flows.expressions.checking import Wants
+from transforms.flows.expressions.scope import Wants
 from transforms.flows.expressions.syntax.ast import Expr, Text
 from transforms.flows.reading.fields import Fields, fields
 from transforms.flows.reading.names import STATUS

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from transforms.flows.definitions.forms import Form, ReasonStep, entry_for
-from transforms.flows.definitions.reentry import OrNever, Reenter
 from transforms.flows.definitions.shapes import (
     CaseKind,
     Cases,
@@ -20,8 +19,9 @@ from transforms.flows.definitions.shapes import (
     Shape,
     Variant,
 )
-from transforms.flows.definitions.steps.sends import OWN_STATUSES
+from transforms.flows.definitions.values import OrNever, Reenter
 from transforms.flows.diagnostics import quoted, suggest
+from transforms.flows.protocol.signals import OWN_STATUSES
 from transforms.flows.reading.fields import Fields, fields
 from transforms.flows.reading.forms import FORMS, Reader
 from transforms.flows.reading.nodes import Mapping as Map

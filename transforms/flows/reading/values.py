@@ -11,10 +11,10 @@ from transforms.flows.clock.delays import Delay, TimeSyntaxError, longest, parse
 from transforms.flows.clock.schedules import Moment, parse_moment
 from transforms.flows.clock.windows import Window
 from transforms.flows.clock.zones import DAY, instant, utc, zone_names
-from transforms.flows.definitions.reentry import Limit
-from transforms.flows.definitions.values import Named
+from transforms.flows.definitions.values import Limit, Named
 from transforms.flows.diagnostics import Judge, Report, suggest
-from transforms.flows.expressions.checking import Wants, check
+from transforms.flows.expressions.checking import check
+from transforms.flows.expressions.scope import Wants
 from transforms.flows.expressions.syntax.ast import Expr
 from transforms.flows.expressions.syntax.parse import parse
 from transforms.flows.expressions.syntax.problems import ExpressionError, ExprProblem

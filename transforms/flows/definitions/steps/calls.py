@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from transforms.flows.clock.delays import Delay
 from transforms.flows.definitions import forms
 from transforms.flows.definitions.shapes import Field, StepKind
-from transforms.flows.definitions.steps.waits import timeout
-from transforms.flows.definitions.values import Named, Value
+from transforms.flows.definitions.values import Named, Value, timeout
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 MAX_TIMEOUT_DAYS = 30

@@ -13,17 +13,6 @@ from transforms.flows.definitions.shapes import Field, Flaw, StepKind
 from transforms.flows.definitions.values import Named, Value
 from transforms.flows.expressions.syntax.ast import Expr
 
-STATUSES = (
-    "planned", "active", "sent", "delivered", "read", "opened", "clicked", "replied", "completed",
-    "no_response", "failed", "bounced", "canceled", "skipped", "expired", "unknown", "unsubscribed",
-)  # fmt: skip
-"""The statuses of a communication (semantics, section 2)."""
-
-OWN_STATUSES = ("planned", "active", "canceled", "skipped")
-"""Statuses that sending itself gives: no signal reports them, so nothing can wait for one."""
-
-AWAITED = tuple(status for status in STATUSES if status not in OWN_STATUSES)
-
 TRACKED = ("opens", "clicks")
 """What can be tracked of a message."""
 

@@ -10,10 +10,10 @@ from transforms.flows.clock.delays import Delay
 from transforms.flows.clock.schedules import Moment
 from transforms.flows.clock.windows import Window
 from transforms.flows.definitions import forms
-from transforms.flows.definitions.shapes import CaseKind, Cases, Field, Flaw, Nested, StepKind
-from transforms.flows.definitions.steps.sends import AWAITED
-from transforms.flows.definitions.values import EventMatch, Value, event, where
+from transforms.flows.definitions.shapes import CaseKind, Cases, Field, Flaw, StepKind
+from transforms.flows.definitions.values import EventMatch, Value, event, timeout, where
 from transforms.flows.expressions.syntax.ast import Expr
+from transforms.flows.protocol.signals import AWAITED_STATUSES
 
 IN_VISIT = re.compile(r"\s+in\s+visit\s*$")
 
@@ -201,25 +201,11 @@ CASES = (
         repeats=True,
         about="The user calls.",
     ),
-    *map(_status, AWAITED),
+    *map(_status, AWAITED_STATUSES),
 )
 """What a wait may wait for."""
 
 # --- steps -----------------------------------------------------------------------------------
-
-
-def timeout(text: str, most: int = forms.MAX_DAYS, *, falls: bool = True) -> Field:
-    """Return the key ``timeout`` of a step: fields ``timeout`` and ``timeout_then``."""
-    inner = (
-        Field("after", forms.Delay(most), "How long.", "timeout", needed=True),
-        Field(
-            "then",
-            forms.StepName(falls=falls, label="after {timeout}"),
-            "The step to go on with.",
-            "timeout_then",
-        ),
-    )
-    return Field("timeout", Nested(inner), text)
 
 
 def _in_visit(texts: Mapping[str, str]) -> bool:

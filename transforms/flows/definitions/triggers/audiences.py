@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 from transforms.flows.definitions import forms
-from transforms.flows.definitions.reentry import AGAIN, Reenter
 from transforms.flows.definitions.shapes import Field, TriggerKind
-from transforms.flows.definitions.values import Value
+from transforms.flows.definitions.values import AGAIN, Reenter, Value
 
 LAUNCHED = ("member", "launch")
 """What triggers on a predefined audience say: its members when the flow starts enter."""

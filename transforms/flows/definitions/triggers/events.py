@@ -7,9 +7,8 @@ from typing import Any, Literal
 
 from transforms.flows.clock.delays import Delay
 from transforms.flows.definitions import forms
-from transforms.flows.definitions.reentry import AGAIN, Reenter
 from transforms.flows.definitions.shapes import Field, Records, TriggerKind
-from transforms.flows.definitions.values import MATCH, EventMatch, Value, event
+from transforms.flows.definitions.values import AGAIN, MATCH, EventMatch, Reenter, Value, event
 
 
 class OnEvent(Value, frozen=True, gc=False, tag="event"):

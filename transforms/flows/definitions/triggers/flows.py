@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from transforms.flows.definitions import forms
-from transforms.flows.definitions.reentry import AGAIN, Reenter
 from transforms.flows.definitions.shapes import Field, TriggerKind
-from transforms.flows.definitions.values import Value, where
+from transforms.flows.definitions.values import AGAIN, Reenter, Value, where
 from transforms.flows.expressions.syntax.ast import Expr
 
 

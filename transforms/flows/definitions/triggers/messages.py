@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from typing import Literal, get_args
 
 from transforms.flows.definitions import forms
-from transforms.flows.definitions.reentry import AGAIN, Reenter
 from transforms.flows.definitions.shapes import Field, Flaw, TriggerKind
-from transforms.flows.definitions.values import Value, where
+from transforms.flows.definitions.values import AGAIN, Reenter, Value, where
 from transforms.flows.expressions.syntax.ast import Expr
 
 Reported = Literal["updated", "ended"]

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from transforms.flows.clock.delays import Delay
 from transforms.flows.clock.schedules import Moment
 from transforms.flows.definitions import forms
-from transforms.flows.definitions.reentry import AGAIN, Reenter
 from transforms.flows.definitions.shapes import Field, Flaw, TriggerKind
-from transforms.flows.definitions.values import Value, where
+from transforms.flows.definitions.values import AGAIN, Reenter, Value, where
 from transforms.flows.expressions.syntax.ast import Expr
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from transforms.flows.catalog.compiled import CompiledTrigger, Plan
 from transforms.flows.catalog.epochs import FlowView
 from transforms.flows.clock.delays import after, period_start
-from transforms.flows.definitions.reentry import Reenter
+from transforms.flows.definitions.values import Reenter
 from transforms.flows.engine.context import Context, Data
 from transforms.flows.engine.entry.groups import memory
 from transforms.flows.engine.entry.groups import refusal as by_group
