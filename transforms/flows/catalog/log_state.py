@@ -1,0 +1,52 @@
+"""What the control log says up to one of its records: flows, numbers, what is read since when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from transforms.flows.catalog.compiled import ON_EXIT, Plan
+from transforms.flows.catalog.epochs import (
+    NEVER,
+)
+from transforms.flows.catalog.flow_status import (
+    Known,
+)
+from transforms.flows.definitions.flow import Flow
+from transforms.flows.definitions.space import Space
+from transforms.flows.expressions.reads import Aggregate
+from transforms.flows.protocol import control_records
+
+
+class LogState:
+    """What the control log says so far, while it is read record by record."""
+
+    def __init__(self) -> None:
+        self.space = Space()
+        self.named = False
+        self.flows: dict[str, Known] = {}
+        self.numbers: dict[str, int] = {}
+        self.steps: dict[str, dict[str, int]] = {}
+        self.plans: dict[tuple[int, int], Plan] = {}
+        self.aggregates: dict[Aggregate, None] = {}
+        self.events_read_since: dict[str, int] = {}
+        self.every_event_since = NEVER
+        self.goals: set[str] = set()
+        self.winners: dict[tuple[int, int], str] = {}
+        self.kills: dict[tuple[int | None, str | None], None] = {}
+        self.inbound_since = NEVER
+
+    def number(self, record: control_records.Publish, flow: Flow) -> None:
+        """Give the flow and its steps their numbers."""
+        self.numbers.setdefault(flow.id, len(self.numbers))
+        steps = self.steps.setdefault(flow.id, {})
+        names = [step.name for step in flow.steps]
+        for name in [*names, *(ON_EXIT + step.name for step in flow.on_exit)]:
+            steps.setdefault(name, len(steps))
+
+    def read_event(self, events: Iterable[str], at: int, *, every: bool = False) -> None:
+        """Note since when an event is read, or every event."""
+        self.every_event_since = (
+            min(at, self.every_event_since) if every else self.every_event_since
+        )
+        for event in events:
+            self.events_read_since[event] = min(at, self.events_read_since.get(event, NEVER))
