@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from towpath import flow_templates
 from towpath.cli.main import main
+from towpath.portable import flow_templates
 from towpath.scenario_files import ENDING, folder
 from transforms.hosting.sandbox import answer
 from transforms.scenarios.grammar import read_stories

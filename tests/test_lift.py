@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from towpath.lift import Arm, lift, wilson
+from towpath.reports.lift import Arm, lift, wilson
 
 ARMS = st.integers(1, 5_000).flatmap(lambda n: st.builds(Arm, st.just(n), st.integers(0, n)))
 

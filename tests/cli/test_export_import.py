@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from towpath import portable
 from towpath.cli.main import main
-from towpath.portable import MAX_CHARACTERS, Portable
+from towpath.portable import archive
+from towpath.portable.archive import MAX_CHARACTERS, Archive
 from towpath.scenario_files import ENDING, folder
 
 ROOT = Path(__file__).parents[2]
@@ -94,7 +94,7 @@ def test_round_trip(flow: Path, tmp_path: Path) -> None:
     folder.cache_clear()
     assert main(["check", str(into / flow.name)]) == 0
     assert main(["test", str(into)]) == 0
-    flows = [str(into / f"{name}.yaml") for name in portable.read("", one.read_text()).value.flows]
+    flows = [str(into / f"{name}.yaml") for name in archive.read("", one.read_text()).value.flows]
     assert main(["export", *flows, "--out", str(two)]) == 0
     assert two.read_text() == one.read_text()
 
@@ -107,7 +107,7 @@ def test_a_group_goes_along(shop: Path, tmp_path: Path) -> None:
 
     assert main(["export", str(shop / "hello.yaml"), "--out", str(out)]) == 0
 
-    found = portable.read("", out.read_text()).value
+    found = archive.read("", out.read_text()).value
     assert found is not None
     assert "lane:" in found.files["space.yaml"]
     assert "other:" not in found.files["space.yaml"]
@@ -119,7 +119,7 @@ def test_only_what_the_flow_needs(shop: Path, tmp_path: Path) -> None:
 
     assert main(["export", str(shop / "hello.yaml"), "--out", str(out)]) == 0
 
-    found = portable.read("", out.read_text()).value
+    found = archive.read("", out.read_text()).value
     assert found is not None
     assert list(found.files) == ["hello.yaml", "space.yaml", "messages/hi.liquid"]
     assert found.files["hello.yaml"] == FLOW
@@ -140,7 +140,7 @@ def test_flows_that_scenarios_play_come_along(
     assert main(["export", str(ROOT / "tests/scenarios/caps/one.yaml"), "--out", str(out)]) == 0
 
     assert "two comes along" in capsys.readouterr().err
-    assert portable.read("", out.read_text()).value.flows == ("one", "two")
+    assert archive.read("", out.read_text()).value.flows == ("one", "two")
 
 
 def test_scenarios_of_other_flows_do_not_matter(shop: Path, tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_to_standard_output(shop: Path, capsys: pytest.CaptureFixture[str]) -> N
     """Without ``--out`` the file is the standard output, and talk goes elsewhere."""
     assert main(["export", str(shop / "hello.yaml")]) == 0
 
-    assert portable.read("", capsys.readouterr().out).problems == ()
+    assert archive.read("", capsys.readouterr().out).problems == ()
 
 
 def test_a_flow_with_errors_is_not_exported(shop: Path, tmp_path: Path) -> None:
@@ -318,6 +318,6 @@ LINES = st.text(st.sampled_from(" \t\nab:|#-'\"{}%\\é漢\x85\u2028"), max_size=
 def test_any_text_is_kept(texts: list[str]) -> None:
     """Whatever a file holds, it is read back as it was written."""
     files = {"a.yaml": "flow: a\n"} | {f"t{i}.scenarios.txt": t for i, t in enumerate(texts)}
-    packed = Portable(("a",), files)
+    packed = Archive(("a",), files)
 
-    assert portable.read("x", portable.write(packed)).value == packed
+    assert archive.read("x", archive.write(packed)).value == packed

@@ -7,7 +7,7 @@ import gzip
 from collections import Counter
 
 from tests.packaging.repository import ROOT
-from towpath.lift import Arm, Lift, lift
+from towpath.reports.lift import Arm, Lift, lift
 from transforms.flows.state.ids import draw
 
 PURCHASES = ROOT / "towpath" / "sample_data" / "cdnow_purchases.csv.gz"

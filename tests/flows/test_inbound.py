@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from towpath.control_log import InvalidLines, check, read_log, with_flows
-from towpath.space_merging import merged
+from towpath.portable.space_merging import merged
+from towpath.replay.control_log import InvalidLines, check, read_log, with_flows
 from transforms.flows.catalog.control_log import catalog_of, records_of
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.definitions.values import keyword

@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.replay.recount import recount
 from tests.replay import kit
-from towpath.tables import Tables
+from towpath.reports.tables import Tables
 
 SPACE = """\
 channels: {log: {address: user}}

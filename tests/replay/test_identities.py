@@ -13,7 +13,7 @@ from pipelines.replay.identities import key_at
 from pipelines.replay.job import Job
 from tests.replay import kit
 from tests.replay.kit import DAY, START, Record, track
-from towpath.request import _own_records
+from towpath.replay.request import _own_records
 from transforms.flows.catalog.control_log import catalog_of
 from transforms.flows.engine.identity.handover import as_signal
 from transforms.flows.engine.step import Done, fold, step

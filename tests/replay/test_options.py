@@ -10,8 +10,8 @@ import pytest
 from pipelines.replay.assumptions import assumed
 from tests.replay import kit
 from tests.replay.kit import DAY, START
-from towpath.rates import load_rates
-from towpath.size import Size, size_of
+from towpath.replay.rates import load_rates
+from towpath.replay.size import Size, size_of
 from transforms.flows.protocol.outputs import Message
 
 FEW = ["--shards", 1]

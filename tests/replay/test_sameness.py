@@ -15,8 +15,8 @@ from pipelines.replay.job import Job, Slice, catalog
 from pipelines.replay.read import read_slice, slices
 from tests.replay import kit
 from tests.replay.kit import DAY, START, track
-from towpath.request import _own_records
-from towpath.shards import replay_in_shards
+from towpath.replay.request import _own_records
+from towpath.replay.shards import replay_in_shards
 from transforms.flows.clock.zones import instant, utc
 from transforms.flows.engine.step import Done, fold
 from transforms.flows.protocol.outputs import AnyOutput

@@ -13,8 +13,8 @@ import msgspec
 
 from pipelines.replay.results import ACCOUNT, Account, Unfinished, account
 from towpath.cli import common
-from towpath.history import History, history_of
-from towpath.history_text import to_text
+from towpath.reports.history import History, history_of
+from towpath.reports.history_text import to_text
 
 HELP = "tell from a replay's results when and why a user got what, or did not"
 EXAMPLE = "towpath explain 00042 --out build/run"

@@ -6,9 +6,9 @@ import argparse
 import shlex
 from pathlib import Path
 
-from towpath import portable
 from towpath.cli import common
-from towpath.packing import pack
+from towpath.portable import archive
+from towpath.portable.packing import pack
 
 HELP = "write flows with templates, scenarios and their part of the space as one file"
 EXAMPLE = "towpath export flow_defs/win_back.yaml --out win_back.towpath"
@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the file; 1 if the flows have errors."""
     place, flows = _chosen(args.paths)
     packed = pack(place, flows)
-    text = portable.write(packed)
+    text = archive.write(packed)
     if args.out not in (None, "-"):
         _free(Path(args.out), text, args.force)
     common.write_out(text, args.out)

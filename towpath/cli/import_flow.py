@@ -6,9 +6,9 @@ import argparse
 import shlex
 from pathlib import Path
 
-from towpath import portable, unpacking
 from towpath.cli import common
-from towpath.portable import MAX_CHARACTERS, Portable
+from towpath.portable import archive, unpacking
+from towpath.portable.archive import MAX_CHARACTERS, Archive
 
 HELP = "unpack a file of `towpath export` into a folder; overwrites nothing unasked"
 EXAMPLE = "towpath import win_back.towpath --into my_flows"
@@ -35,14 +35,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _read(path: Path) -> Portable:
+def _read(path: Path) -> Archive:
     if path.is_file() and path.stat().st_size > MOST_BYTES:
         said = (
             f"{path}: larger than {MOST_BYTES // 1024**2} MiB; this is no file of `towpath export`"
         )
         raise common.UserError(said, code=1)
     text = common.read_text(path)
-    found = portable.read(path.as_posix(), text)
+    found = archive.read(path.as_posix(), text)
     common.show_problems(found.problems, {path.as_posix(): text})
     if found.value is None:
         raise common.UserError(f"{path} cannot be imported", code=1)

@@ -6,9 +6,9 @@ import argparse
 import shlex
 from pathlib import Path
 
-from towpath import flow_templates, unpacking
 from towpath.cli import common
-from towpath.flow_templates import BLANK
+from towpath.portable import flow_templates, unpacking
+from towpath.portable.flow_templates import BLANK
 from transforms.flows.diagnostics import suggest
 from transforms.flows.reading.values import NAME
 

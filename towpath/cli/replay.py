@@ -16,14 +16,14 @@ from pipelines.replay.job import Job
 from pipelines.replay.progress import PROGRESS
 from pipelines.replay.results import Account
 from towpath.cli import common
-from towpath.funnel import Report, report_of
-from towpath.funnel_text import to_text
-from towpath.pictures import draw
-from towpath.request import job_of
-from towpath.shards import replay_in_shards
-from towpath.size import Size, size_of
-from towpath.tables import Tables
-from towpath.telling import Telling
+from towpath.cli.progress import Telling
+from towpath.replay.request import job_of
+from towpath.replay.shards import replay_in_shards
+from towpath.replay.size import Size, size_of
+from towpath.reports.funnel import Report, report_of
+from towpath.reports.funnel_text import to_text
+from towpath.reports.pictures import draw
+from towpath.reports.tables import Tables
 
 HELP = "run flows over recorded events: who enters, what is decided, who comes back"
 EXAMPLE = (

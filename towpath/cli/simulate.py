@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from towpath.cli import common
-from towpath.person_text import to_text
+from towpath.reports.profile_text import to_text
 from towpath.scenario_files import folder
 from transforms.flows.catalog.control_log import catalog_of
 from transforms.flows.diagnostics import show

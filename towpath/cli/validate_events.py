@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from towpath.cli import common
-from towpath.request import mapping_of
+from towpath.replay.request import mapping_of
 from transforms import sources
 from transforms.flows.protocol.signals import Signal
 from transforms.wire.decode import decode

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from pipelines.replay.results import Account
-from towpath.lift import Arm, Lift, lift
-from towpath.tables import Tables
+from towpath.reports.lift import Arm, Lift, lift
+from towpath.reports.tables import Tables
 from transforms.metrics import UNIT, money
 
 Counts = dict[str, int]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from towpath.funnel import Report
-from towpath.funnel_picture import funnel
-from towpath.weekly_picture import weekly
+from towpath.reports.funnel import Report
+from towpath.reports.funnel_picture import funnel
+from towpath.reports.weekly_picture import weekly
 
 
 def draw(report: Report, out: Path) -> None:

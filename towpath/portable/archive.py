@@ -26,14 +26,14 @@ _KEYS = ("towpath", "flows", "files")
 _HEAD = "# Flows of Towpath in one file; `towpath import FILE --into FOLDER` unpacks it.\n"
 
 
-class Portable(msgspec.Struct, frozen=True, gc=False):
+class Archive(msgspec.Struct, frozen=True, gc=False):
     """Flows by their ids, and the texts of all their files by path, with ``/`` between folders."""
 
     flows: tuple[str, ...]
     files: dict[str, str]
 
 
-def write(portable: Portable) -> str:
+def write(portable: Archive) -> str:
     """Write the one file: the files in the order given, each line by line."""
     flows = ", ".join(portable.flows)
     lines = [_HEAD, f"towpath: {VERSION}\n", f"flows: [{flows}]\n", "files:\n"]
@@ -59,7 +59,7 @@ def _says(entry: str, path: str, text: str) -> bool:
         return False
 
 
-def read(path: str, text: str) -> Loaded[Portable]:
+def read(path: str, text: str) -> Loaded[Archive]:
     """Read such a file; every problem at its place."""
     report = Report(Source(path, text))
     root = compose(report, MAX_CHARACTERS)
@@ -74,7 +74,7 @@ def read(path: str, text: str) -> Loaded[Portable]:
             report.add(key.span, "unknown-key", f'such a file has no "{key.text}"')
     files = _files(report, root)
     flows = _flows(report, root.get("flows"), files)
-    return report.done(Portable(flows, files))
+    return report.done(Archive(flows, files))
 
 
 def _version(report: Report, root: Mapping) -> None:

@@ -11,8 +11,8 @@ from pipelines.replay.identities import find_moves
 from pipelines.replay.job import Job, Rates
 from pipelines.replay.results import ACCOUNT
 from towpath.cli import common
-from towpath.control_log import InvalidLines, check, read_log, with_flows
-from towpath.rates import load_rates
+from towpath.replay.control_log import InvalidLines, check, read_log, with_flows
+from towpath.replay.rates import load_rates
 from transforms import sources
 from transforms.flows.catalog.control_log import InvalidLog, catalog_of, records_of
 from transforms.flows.catalog.keyword_owners import refuse

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from towpath.funnel import Week
-from towpath.svg import PALETTE, box, line, picture, shortened, text
+from towpath.reports.funnel import Week
+from towpath.reports.svg import PALETTE, box, line, picture, shortened, text
 from transforms.flows.clock.zones import local, utc
 
 WIDTH = 860

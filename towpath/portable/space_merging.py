@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from towpath.portable_space import (
+from towpath.portable.space_subset import (
     SECTIONS,
     conflicts,
     entries,

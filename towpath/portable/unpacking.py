@@ -10,10 +10,10 @@ from pathlib import Path
 
 import msgspec
 
-from towpath import portable_space
 from towpath.cli import common
-from towpath.packing import definitions
-from towpath.space_merging import merged
+from towpath.portable import space_subset
+from towpath.portable.packing import definitions
+from towpath.portable.space_merging import merged
 from transforms.flows.diagnostics import Problem
 from transforms.flows.reading.project import SPACE, load_project
 from transforms.hosting import sandbox
@@ -90,8 +90,8 @@ def _with_space(
     if SPACE not in files or SPACE not in here:
         return dict(files), []
     place = (into / SPACE).as_posix()
-    wrong = portable_space.conflicts(here[SPACE], files[SPACE])
-    missing = portable_space.lacking(here[SPACE], files[SPACE])
+    wrong = space_subset.conflicts(here[SPACE], files[SPACE])
+    missing = space_subset.lacking(here[SPACE], files[SPACE])
     space = merged(here[SPACE], files[SPACE])
     for line in wrong or (missing if space is None else []):
         common.say(f"{place}:1:1: {line} [space-differs]")
@@ -99,7 +99,7 @@ def _with_space(
         raise common.UserError(f"{place} and the flows do not agree; change one of them", code=1)
     if space is None:
         raise common.UserError(f"{place} lacks what the flows need; add it by hand", code=1)
-    others = portable_space.other_settings(here[SPACE], files[SPACE])
+    others = space_subset.other_settings(here[SPACE], files[SPACE])
     notes = [f"{key} of {place} is not that of the flows' own space" for key in others]
     return {**files, SPACE: space}, notes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from towpath.funnel import Counts, Flow, Goal, Report
+from towpath.reports.funnel import Counts, Flow, Goal, Report
 from transforms.flows.clock.zones import iso
 
 Paint = Callable[[str, str], str]

@@ -11,7 +11,7 @@ import msgspec
 from pipelines.replay.buckets import BUCKETS
 from pipelines.replay.hashes import part_of
 from pipelines.replay.results import Account
-from towpath.tables import Tables
+from towpath.reports.tables import Tables
 
 KINDS = (
     "audience_update",

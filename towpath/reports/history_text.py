@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from towpath.history import Entry, History, Pending
+from towpath.reports.history import Entry, History, Pending
 from transforms.flows.clock.zones import iso
 from transforms.flows.protocol.reason_codes import REASONS
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from towpath import portable_space
 from towpath.cli import common
-from towpath.portable import Portable
+from towpath.portable import space_subset
+from towpath.portable.archive import Archive
 from towpath.scenario_files import ENDING, MESSAGES, Folder, folder
 from transforms.flows.reading.project import SPACE, Project, load_project
 from transforms.hosting import sandbox
@@ -16,7 +16,7 @@ from transforms.scenarios.grammar import Stories, read_stories
 from transforms.scenarios.player import Unplayable, told
 
 
-def pack(place: Path, flows: Iterable[str]) -> Portable:
+def pack(place: Path, flows: Iterable[str]) -> Archive:
     """Gather flows of one folder, and the flows that their scenarios play; ids stay."""
     beside = folder(place)
     project = beside.project
@@ -28,8 +28,8 @@ def pack(place: Path, flows: Iterable[str]) -> Portable:
         files |= {name: beside.texts[name] for name in _played(read, beside)}
     messages = _messages(ids, project, files.values())
     if project.space_text is None:
-        return Portable(ids, {**files, **messages})
-    return _with_space(Portable(ids, {**files, SPACE: "", **messages}), beside, stories)
+        return Archive(ids, {**files, **messages})
+    return _with_space(Archive(ids, {**files, SPACE: "", **messages}), beside, stories)
 
 
 def _together(place: Path, flows: Iterable[str], project: Project) -> dict[str, Stories | None]:
@@ -72,7 +72,7 @@ def _messages(ids: Iterable[str], project: Project, texts: Iterable[str]) -> dic
     }
 
 
-def _with_space(packed: Portable, beside: Folder, stories: dict[str, Stories]) -> Portable:
+def _with_space(packed: Archive, beside: Folder, stories: dict[str, Stories]) -> Archive:
     """Take the least of the space with which the flows have no errors and the stories stay.
 
     Every computed audience wakes users, so one that no flow names may show in a story.
@@ -81,11 +81,11 @@ def _with_space(packed: Portable, beside: Folder, stories: dict[str, Stories]) -
     texts = [text for path, text in packed.files.items() if path != SPACE]
     tales = _tales(stories, beside.project, beside.texts)
     for audiences in (False, True):
-        files = {**packed.files, SPACE: portable_space.needed(whole, texts, audiences)}
+        files = {**packed.files, SPACE: space_subset.needed(whole, texts, audiences)}
         project = load_project(definitions(files))
         if not project.errors and _tales(stories, project, files) == tales:
-            return Portable(packed.flows, files)
-    return Portable(packed.flows, {**packed.files, SPACE: whole})
+            return Archive(packed.flows, files)
+    return Archive(packed.flows, {**packed.files, SPACE: whole})
 
 
 def _tales(stories: dict[str, Stories], project: Project, texts: dict[str, str]) -> list[str]:

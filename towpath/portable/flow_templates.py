@@ -7,7 +7,7 @@ from pathlib import Path
 
 import towpath
 from towpath.cli import common
-from towpath.packing import definitions
+from towpath.portable.packing import definitions
 from towpath.scenario_files import ENDING
 from transforms.flows.reading.project import load_project
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from towpath.funnel import Flow, Step
-from towpath.svg import box, picture, shortened, text
+from towpath.reports.funnel import Flow, Step
+from towpath.reports.svg import box, picture, shortened, text
 
 WIDTH = 860
 LEFT, RIGHT = 190, 600
