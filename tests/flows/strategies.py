@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from itertools import zip_longest
+from typing import Any
 
 import msgspec
 from hypothesis import strategies as st
@@ -41,10 +42,13 @@ from tests.flows.part_strategies import (
     window,
     zones,
 )
+from tests.kit.examples import example_of, flow_text, others
 from transforms.flows.clock.delays import Delay, longest
 from transforms.flows.clock.zones import DAY
+from transforms.flows.definitions import forms
 from transforms.flows.definitions.exits import Goal
 from transforms.flows.definitions.flow import Flow, Schedule
+from transforms.flows.definitions.step_order import ReadStep, follow, written
 from transforms.flows.definitions.steps.branches import (
     Branch,
     If,
@@ -54,7 +58,7 @@ from transforms.flows.definitions.steps.branches import (
     Split,
     Winning,
 )
-from transforms.flows.definitions.steps.calls import CallApi, RunCode
+from transforms.flows.definitions.steps.calls import RunCode
 from transforms.flows.definitions.steps.flows import End
 from transforms.flows.definitions.steps.kinds import Step, Verb
 from transforms.flows.definitions.steps.sends import Send
@@ -73,7 +77,22 @@ from transforms.flows.definitions.triggers.events import OnEvent
 from transforms.flows.definitions.triggers.kinds import Trigger
 from transforms.flows.definitions.triggers.messages import OnCall, OnInbound, OnIncoming
 from transforms.flows.definitions.values import Reenter, keyword
+from transforms.flows.diagnostics import Report, Source
 from transforms.flows.expressions.syntax.parse import parse
+from transforms.flows.reading.fields import Fields
+from transforms.flows.reading.names import of_space
+from transforms.flows.reading.nodes import Mapping, compose
+from transforms.flows.reading.shapes import read_shape
+from transforms.flows.reading.values import Reading
+
+OTHERS = others(
+    "wait wait_until wait_in wait_for if match_message split send promote webhook call code export "
+    "update add_to remove_from emit enroll leave cancel end".split()
+)
+"""Steps that are drawn from the example of their kind."""
+
+LISTED = {"channel": "email", "audience": "testers", "number": "4711", "topic": "news"}
+LISTED |= {"connection": "bureau", "destination": "crm"}
 
 __all__ = ["SPACE", "TEMPLATES", "flows"]
 
@@ -146,35 +165,13 @@ def _steps(draw: st.DrawFn) -> tuple[Step, ...]:
     steps: list[Step] = []
     for number, name in enumerate(found):
         step = draw(_step(name, found[number + 1 :], wanted, [s.name for s in steps if _sends(s)]))
-        wanted -= {step.then, *_branches(step.verb)}
+        wanted -= {step.then, *written(step.verb)}
         steps.append(step)
     return tuple(steps)
 
 
 def _sends(step: Step) -> bool:
     return isinstance(step.verb, Send)
-
-
-def _branches(verb: Verb) -> set[str | None]:
-    match verb:
-        case If(cases, otherwise) | MatchMessage(cases, otherwise):
-            return {*(case.then for case in cases), otherwise}
-        case Split(branches):
-            return {branch.then for branch in branches}
-        case WaitFor(cases=cases, timeout_then=late):
-            return {*(case.then for case in cases), late}
-        case WaitUntil(missing=missing):
-            return {missing}
-        case WaitVisit(gone=gone):
-            return {gone}
-        case Send(branches=reasons):
-            return {to for _, to in reasons}
-        case CallApi(timeout_then=late, error=failed):
-            return {late, failed}
-        case RunCode(error=failed):
-            return {failed}
-        case _:
-            return set()
 
 
 @st.composite
@@ -189,7 +186,10 @@ def _step(
     first = draw(to) if free else later[0]
     kinds = "plain until visit for if match split send call code".split()
     kinds += ["end"] if free else []
+    kinds += ["other"] if OTHERS else []
     match draw(st.sampled_from(kinds)):
+        case "other":
+            return draw(_from_example(name, first, later))
         case "plain":
             return Step(name, draw(plain), first)
         case "until":
@@ -219,6 +219,37 @@ def _step(
             return Step(name, RunCode(source, draw(_INPUTS), failed), first)
         case _:
             return Step(name, End(draw(names)))
+
+
+@st.composite
+def _from_example(draw: st.DrawFn, name: str, first: str, later: list[str]) -> Step:
+    """Draw a step as the example of its kind, with names of this flow and its space."""
+    kind = draw(st.sampled_from(OTHERS))
+
+    def put(form: forms.Form, value: Any) -> Any:
+        match form:
+            case forms.StepName():
+                return draw(st.sampled_from(later))
+            case forms.Condition():
+                return draw(conditions).text
+            case forms.Delay():
+                return draw(delays).text
+            case forms.TemplateName():
+                return draw(st.sampled_from(sorted(TEMPLATES)))
+            case forms.Listed():
+                return LISTED.get(form.kind, value)
+            case _:
+                return value
+
+    text = flow_text(example_of(kind, put, lambda: draw(st.booleans())))
+    report = Report(Source("", text))
+    known = of_space(SPACE).at_hand("entry", "session").within(frozenset(later))
+    root = compose(report)
+    assert isinstance(root, Mapping)
+    verb = read_shape(Fields(Reading(report, known), root, "a step"), kind)
+    assert verb is not None, report.done(None).problems
+    (step,) = follow([ReadStep(name, verb, None), ReadStep(first, End(), None)]).steps[:1]
+    return step
 
 
 @st.composite

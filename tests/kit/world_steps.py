@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 from tests.kit.conditions import CONDITIONS
+from tests.kit.examples import example_of, flow_text, others
+from transforms.flows.definitions import forms
+from transforms.flows.definitions.shapes import StepKind
 
 EVENTS = ("A", "B", "C", "D")
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "UTC")
@@ -22,6 +26,23 @@ DURATIONS = ("10m", "1h", "5h", "1d", "2d", "1 day at 09:00", "1mo")
 STAYS = ("20s", "10m", "20m", "1h")
 WINDOWS = ("mon-fri 09:00-18:00", "22:00-02:00", "08:00-20:00")
 SENDING = ("mon-fri 09:00-18:00", "20:00-10:00", "08:00-20:00")
+
+
+WRITTEN = (
+    "wait wait visit wait_until wait_in wait_for wait_for if match split send send send promote webhook"
+    " export update audience emit loop enroll enroll leave cancel call call code code".split()
+)
+"""What ``_verb`` writes, as often as it is drawn."""
+
+OTHERS = {
+    kind.leads[0]: kind
+    for kind in others([*WRITTEN, "match_message", "add_to", "remove_from", "end"])
+}
+"""Steps that are drawn from the example of their kind."""
+
+LISTED = {"channel": "log", "audience": "vip", "number": "4711", "topic": "news"}
+LISTED |= {"connection": "api", "destination": "dest"}
+"""A name of each kind that worlds declare."""
 
 
 def messages(rng: random.Random) -> list[str]:
@@ -52,10 +73,9 @@ def _verb(
     rng: random.Random, n: int, flows: int, then: str, later: list[str], senders: list[str]
 ) -> tuple[str, list[str]]:
     other = rng.choice(later)
-    kind = rng.choice(
-        "wait wait visit wait_until wait_in wait_for wait_for if match split send send send promote webhook"
-        " export update audience emit loop enroll enroll leave cancel call call code code".split()
-    )
+    kind = rng.choice([*WRITTEN, *OTHERS])
+    if kind in OTHERS:
+        return _from_example(rng, OTHERS[kind], then, later), []
     match kind:
         case "wait":
             return f"{{wait: {rng.choice(DURATIONS)}, then: {then}}}", []
@@ -125,6 +145,36 @@ def _verb(
                 f"{{if: [{{when: '{when}', then: {then}}}], else: r{n}}}",
                 [f"  r{n}: {{wait: {rng.choice(('6h', '1d'))}, then: {back}}}"],
             )
+
+
+def _from_example(rng: random.Random, kind: StepKind, then: str, later: list[str]) -> str:
+    """Write a step as the example of its kind, with names of this flow and its space."""
+
+    def put(form: forms.Form, value: Any) -> Any:
+        match form:
+            case forms.StepName():
+                return rng.choice(later)
+            case forms.EventName():
+                return rng.choice(EVENTS)
+            case forms.Condition():
+                return rng.choice(CONDITIONS)
+            case forms.Delay():
+                return rng.choice(DURATIONS)
+            case forms.Window():
+                return rng.choice(WINDOWS)
+            case forms.Moment():
+                return rng.choice(MOMENTS).strip('"')
+            case forms.TemplateName():
+                return "note"
+            case forms.Named():
+                return {"k": "entry.k"}
+            case forms.Listed():
+                return LISTED.get(form.kind, value)
+            case _:
+                return value
+
+    step = example_of(kind, put, lambda: rng.random() < 0.7)
+    return flow_text(step | ({"then": then} if kind.goes_on == "then" else {}))
 
 
 def _if(rng: random.Random, then: str, other: str, senders: list[str]) -> str:

@@ -42,9 +42,10 @@ class Name(Text, frozen=True, gc=False):
 
 
 class Whole(Form, frozen=True, gc=False):
-    """A whole number; in the JSON Schema at least ``least``."""
+    """A whole number of at least ``least``; ``code`` is the problem of a smaller one."""
 
     least: int | None = None
+    code: str = "wrong-kind"
 
 
 class Percent(Form, frozen=True, gc=False):

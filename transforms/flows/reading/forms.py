@@ -99,7 +99,7 @@ FORMS: Mapping[type[forms.Form], Reader] = {
     forms.Text: lambda found, node, form: found.reading.text(node),
     forms.Name: lambda found, node, form: found.reading.name(node, form.what),
     FlowId: _flow_id,
-    forms.Whole: lambda found, node, form: found.reading.whole(node),
+    forms.Whole: lambda found, node, form: found.reading.whole(node, form.least, form.code),
     forms.Percent: lambda found, node, form: found.reading.percent(node),
     forms.Flag: lambda found, node, form: found.reading.flag(node),
     forms.Mark: _mark,

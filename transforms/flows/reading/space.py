@@ -116,18 +116,10 @@ def _group(reading: Reading, key: Scalar, node: Node) -> Group | None:
     if found is None:
         return None
     reading.name(key, "a group")
-    most = found.read("at_once", lambda inner: _at_least_one(reading, inner))
+    most = found.read("at_once", lambda inner: reading.whole(inner, 1))
     limits = found.read("limit", lambda inner: reading.many(inner, reading.limit)) or ()
     found.close()
     return Group(key.text, most or (None if limits else 1), limits)
-
-
-def _at_least_one(reading: Reading, node: Node) -> int | None:
-    number = reading.whole(node)
-    if number is None or number > 0:
-        return number
-    reading.problem(node, "wrong-kind", f"{number} where 1 or more is expected")
-    return None
 
 
 def _event(reading: Reading, key: Scalar, node: Node) -> tuple[str, Types]:

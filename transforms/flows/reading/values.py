@@ -96,10 +96,16 @@ class Reading:
         self.problem(node, "wrong-kind", said)
         return None
 
-    def whole(self, node: Node) -> int | None:
-        """Read a whole number."""
+    def whole(
+        self, node: Node, least: int | None = None, code: str = "wrong-kind"
+    ) -> int | None:
+        """Read a whole number, of at least ``least``."""
         if isinstance(node, Scalar) and not node.style and _WHOLE.fullmatch(node.text):
-            return int(node.text)
+            number = int(node.text)
+            if least is None or number >= least:
+                return number
+            self.problem(node, code, f"{number} where {least} or more is expected")
+            return None
         self.problem(node, "wrong-kind", f"{describe(node)} where a whole number is expected")
         return None
 

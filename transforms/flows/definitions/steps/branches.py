@@ -99,9 +99,6 @@ def _keywords_twice(match: MatchMessage) -> Iterator[Flaw]:
 
 
 def _winner_is_sure(winner: Winning) -> Iterator[Flaw]:
-    if winner.minimum == 0:
-        said = "a winner needs at least one user a branch"
-        yield Flaw(("minimum",), "invalid-winner", said)
     if not 50 <= winner.confidence < 100:
         said = f"a winner cannot be {winner.confidence}% sure"
         yield Flaw(("confidence",), "invalid-winner", said, "write for example 95%")
@@ -150,7 +147,7 @@ WINNER = Shape(
     struct=Winning,
     fields=(
         Field("metric", forms.Name("a metric"), "The goal or status.", needed=True, shown="{}"),
-        Field("minimum", forms.Whole(least=1), "So many users a branch.", default=100),
+        Field("minimum", forms.Whole(1, "invalid-winner"), "So many users a branch.", default=100),
         Field("confidence", forms.Percent(), "How sure it has to be.", default=95),
     ),
     checks=(_winner_is_sure,),
