@@ -15,7 +15,7 @@ from transforms.flows.catalog.control_log import catalog_of, records_of
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.engine.step import Done, fold, step
 from transforms.flows.protocol.signals import Event, ProfileChange, Signal
-from transforms.wire.decode import decode_json, is_unread
+from transforms.wire.decode import decode_json, decode_used
 
 FLOWS = Path(__file__).parent / "flows"
 START = 1_704_067_200_000
@@ -98,8 +98,8 @@ def event_cost(matching: int) -> float:
 def unread_cost() -> float:
     """Time an event whose name nothing reads."""
     heard, text = catalog(MOVES).events_read_since, line(1, 10, "Page Viewed")
-    assert is_unread(text, heard)
-    return microseconds(lambda: is_unread(text, heard), 20_000)
+    assert decode_used(text, heard) is None
+    return microseconds(lambda: decode_used(text, heard), 20_000)
 
 
 def state_size() -> int:

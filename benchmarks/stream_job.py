@@ -14,9 +14,9 @@ from apache_beam.utils.timestamp import Timestamp
 
 from pipelines.stream import build
 from pipelines.stream_options import Sinks
-from transforms.beam.run_flows import Settings
 from transforms.flows.protocol.signals import Event
 from transforms.hosting.catalogs import FixedLogs
+from transforms.hosting.run import Settings
 from transforms.sources.pubsub.beam_source import Received
 from transforms.wire.messages import to_envelope
 

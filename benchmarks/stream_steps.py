@@ -13,9 +13,11 @@ from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec
 from apache_beam.utils.timestamp import Timestamp
 
 from benchmarks.core import HOUR, live
-from transforms.beam.run_flows import Decided, Key, RunFlows
+from transforms.beam.elements import Decided
+from transforms.beam.run_flows import RunFlows
 from transforms.flows.protocol import signals
 from transforms.flows.protocol.signals import Event
+from transforms.hosting.receive import Key
 
 EVENTS: list[float] = []
 ALARMS: list[float] = []

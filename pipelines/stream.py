@@ -27,13 +27,15 @@ from pipelines.stream_options import (
     subscription_of,
 )
 from transforms.beam.bundles import Publish, WriteStates
-from transforms.beam.run_flows import Decided, Key, RunFlows, Settings
+from transforms.beam.elements import BAD, Decided
+from transforms.beam.receive import Receive
+from transforms.beam.run_flows import RunFlows
 from transforms.beam.window_counts import COUNTED, LATENESS, CountWindows, paced
+from transforms.beam.write_tables import WriteManifest, WriteRows
 from transforms.hosting.catalogs import Catalogs, FollowedLogs
-from transforms.hosting.dead_letters import BAD
-from transforms.hosting.receive import Receive
+from transforms.hosting.receive import Key
+from transforms.hosting.run import Settings
 from transforms.sinks.folders import Table
-from transforms.sinks.windows import WriteManifest, WriteRows
 from transforms.sources.pubsub.beam_source import read_pubsub
 from transforms.wire.messages import kind_of
 

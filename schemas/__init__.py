@@ -12,8 +12,6 @@ from functools import cache
 from importlib import resources
 from typing import Any, cast
 
-import fastavro.schema
-
 Schema = dict[str, Any]
 
 INPUTS = (
@@ -57,8 +55,16 @@ NAMES = INPUTS + OUTPUTS + METRICS + CONTROL
 
 @cache
 def load(name: str) -> Schema:
-    """Load a schema, parsed, for use with fastavro; KeyError if there is none of that name."""
+    """Load a schema as JSON; KeyError if there is none of that name."""
     if name not in NAMES:
         raise KeyError(f"no schema {name!r}; there are {', '.join(NAMES)}")
     text = (resources.files("schemas") / f"{name}.avsc").read_text("utf-8")
-    return cast(Schema, fastavro.schema.parse_schema(json.loads(text)))
+    return cast(Schema, json.loads(text))
+
+
+@cache
+def parsed(name: str) -> Schema:
+    """Load a schema as fastavro reads and writes with it."""
+    import fastavro.schema
+
+    return cast(Schema, fastavro.schema.parse_schema(load(name)))

@@ -15,8 +15,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, cast
 
-import fastavro.schema
-
 import schemas
 from schemas import Schema
 
@@ -34,11 +32,13 @@ def versions() -> tuple[int, ...]:
 @cache
 def released(version: int) -> dict[str, Schema]:
     """Load the schemas of a released version by name."""
+    from fastavro.schema import parse_schema
+
     folder = resources.files("schemas") / "released" / str(version)
     found = {}
     for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if file.name.endswith(".avsc"):
-            parsed = fastavro.schema.parse_schema(json.loads(file.read_text("utf-8")))
+            parsed = parse_schema(json.loads(file.read_text("utf-8")))
             found[file.name.removesuffix(".avsc")] = cast(Schema, parsed)
     return found
 
@@ -85,7 +85,7 @@ def check() -> list[str]:
     found: dict[str, None] = {}
     for version in versions():
         for name, old in released(version).items():
-            new = schemas.load(name) if name in schemas.NAMES else None
+            new = schemas.parsed(name) if name in schemas.NAMES else None
             found |= dict.fromkeys(problems(name, old, new))
     return list(found)
 
@@ -96,7 +96,7 @@ def unreleased() -> list[str]:
     return [
         name
         for name in schemas.NAMES
-        if name not in newest or _meaning(newest[name]) != _meaning(schemas.load(name))
+        if name not in newest or _meaning(newest[name]) != _meaning(schemas.parsed(name))
     ]
 
 

@@ -10,9 +10,7 @@ import io
 from functools import cache
 from typing import Annotated, Any, Literal, cast
 
-import fastavro
 import msgspec
-from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 import schemas
 from schemas import Schema
@@ -38,7 +36,7 @@ class WireError(ValueError):
 @cache
 def schema_id(name: str) -> str:
     """Name a schema as it is now: ``message:0123456789abcdef``, with its CRC-64-AVRO."""
-    return _id(name, schemas.load(name))
+    return _id(name, schemas.parsed(name))
 
 
 def attributes(name: str, encoding: Encoding) -> dict[str, str]:
@@ -49,6 +47,8 @@ def attributes(name: str, encoding: Encoding) -> dict[str, str]:
 def encode(name: str, row: Row, encoding: Encoding) -> bytes:
     """Encode a row of a schema: times as ms, free maps as maps in JSON and as JSON text in Avro."""
     if encoding == "avro":
+        import fastavro
+
         body = io.BytesIO()
         fastavro.schemaless_writer(body, _plain(schema_id(name)), row)
         return body.getvalue()
@@ -94,6 +94,8 @@ def _from_json(name: str, body: bytes) -> Row:
 def _from_avro(name: str, written: str, body: bytes) -> Row:
     if written not in _writers():
         raise WireError("unknown_schema", f"no released schema {name} has that fingerprint")
+    import fastavro
+
     now = schema_id(name)
     reader = None if written == now else _plain(now)
     stream = io.BytesIO(body)
@@ -107,13 +109,15 @@ def _from_avro(name: str, written: str, body: bytes) -> Row:
 
 
 def _id(name: str, schema: Schema) -> str:
+    from fastavro.schema import fingerprint, to_parsing_canonical_form
+
     return f"{name}:{fingerprint(to_parsing_canonical_form(schema), 'CRC-64-AVRO')}"
 
 
 @cache
 def _writers() -> dict[str, Schema]:
     """Map the id of each schema, as it is and as it was released, to the schema."""
-    known = {schema_id(name): schemas.load(name) for name in schemas.NAMES}
+    known = {schema_id(name): schemas.parsed(name) for name in schemas.NAMES}
     for version in versions():
         for name, schema in released(version).items():
             known.setdefault(_id(name, schema), schema)
@@ -123,6 +127,8 @@ def _writers() -> dict[str, Schema]:
 @cache
 def _plain(written: str) -> Schema:
     """Take the logical types off, so that times are numbers on both sides."""
+    import fastavro
+
     schema = _writers()[written]
     fields = [{**field, "type": _untyped(field["type"])} for field in schema["fields"]]
     return cast(Schema, fastavro.parse_schema({**_bare(schema), "fields": fields}))

@@ -17,7 +17,8 @@ from transforms.flows.protocol.outputs import (
     Transition,
 )
 from transforms.sinks.redaction import IDENTIFYING, blanked, identifying
-from transforms.wire.rows import arrow_schema, fields, name_of, to_row
+from transforms.wire.arrow import arrow_schema
+from transforms.wire.rows import fields, name_of, to_row
 
 
 def message(number: int, user: str, at: int) -> Message:

@@ -15,10 +15,11 @@ import schemas
 from transforms.flows.protocol import signals
 from transforms.flows.protocol.reason_codes import RECORDS
 from transforms.flows.protocol.signals import Event
-from transforms.wire.decode import decode, decode_json, decode_row, is_unread
+from transforms.hosting.dead_letters import of_file_record
+from transforms.wire.decode import decode, decode_json, decode_row, decode_used
 from transforms.wire.envelope import KINDS, AnyEnvelope
 from transforms.wire.mapping import Mapping, Property, TimeColumn
-from transforms.wire.raw import Bad, Raw, dead_letter
+from transforms.wire.raw import Bad, Raw
 from transforms.wire.rows import canonical
 from transforms.wire.values import EPOCH, MAX_BYTES, MILLISECOND, to_ms
 
@@ -289,15 +290,19 @@ def test_random_bytes_never_raise() -> None:
         assert decode_json(bytes(broken[: draw.randrange(len(broken))])) is not None
 
 
-def test_an_event_that_nothing_reads_is_seen_without_decoding() -> None:
-    """Only a track call of an unread name is unread; anything doubtful is decoded (R5)."""
+def test_an_event_that_no_flow_uses_is_no_signal() -> None:
+    """Only a track call with an unused name is ignored, even a bad one; all else is decoded (R5)."""
     names = frozenset({"Purchase"})
+    identify = json.dumps(BASE | {"type": "identify"}).encode()
 
-    assert is_unread(line(event="Page Viewed"), names)
-    assert not is_unread(line(), names)
-    assert not is_unread(json.dumps(BASE | {"type": "identify"}).encode(), names)
-    assert not is_unread(b"{", names)
-    assert not is_unread(b"[" * 200_000, names)
+    assert decode_used(line(event="Page Viewed"), names) is None
+    assert decode_used(line(event="Page Viewed", messageId=""), names) is None
+    assert decode_used(line(event="Page Viewed", properties={"a": "x" * 600_000}), names) is None
+    assert decode_used(line(event="Page Viewed", properties={"a": 2**70}), names) is None
+    assert decode_used(line(), names) == decode_json(line())
+    assert decode_used(identify, names) == decode_json(identify)
+    for broken in (b"{", b"[" * 200_000, line(messageId="")):
+        assert isinstance(decode_used(broken, names), Bad)
 
 
 MAPPING = Mapping(
@@ -385,10 +390,10 @@ def test_a_bad_row_names_its_column(change: dict[str, Any], reason: str, column:
 
 def test_a_dead_letter_says_where() -> None:
     """A bad record's dead letter names file, line and reason, and is the same each time (R30)."""
-    letter = dead_letter(Bad("f.csv", 9, "invalid", 'column "usd" is no number'), NOON)
+    letter = of_file_record(Bad("f.csv", 9, "invalid", 'column "usd" is no number'), NOON)
 
     assert (letter.cause, letter.reason, letter.at) == ("f.csv:9", "invalid", NOON)
-    assert letter == dead_letter(Bad("f.csv", 9, "invalid", 'column "usd" is no number'), NOON)
+    assert letter == of_file_record(Bad("f.csv", 9, "invalid", 'column "usd" is no number'), NOON)
 
 
 def test_signals_are_canonical_on_the_wire() -> None:

@@ -9,7 +9,7 @@ import msgspec
 from docs.generating import markdown
 from schemas import load as load_schema
 from transforms.flows.protocol import reason_codes as codes
-from transforms.sources import SOURCES
+from transforms.sources.files import SOURCES
 from transforms.wire import envelope
 from transforms.wire import mapping as mappings
 

@@ -18,8 +18,9 @@ from transforms.flows.engine.messages.cost import accounted
 from transforms.flows.engine.step import Behind, fold_outputs
 from transforms.flows.protocol.outputs import AnyOutput, Erased
 from transforms.flows.protocol.signals import Event, Signal, Time
+from transforms.hosting.dead_letters import of_file_record
 from transforms.hosting.sandbox import answer
-from transforms.wire.raw import Bad, dead_letter
+from transforms.wire.raw import Bad
 
 TICK: Final = 500
 
@@ -61,4 +62,4 @@ def without_erased(outputs: tuple[AnyOutput, ...]) -> tuple[AnyOutput, ...]:
 def letters(found: list[Bad], until: int) -> Iterator[AnyOutput]:
     """Yield a dead letter for each bad record, in the order of their places."""
     for bad in sorted(found, key=lambda bad: (bad.file, bad.line, bad.reason, bad.detail)):
-        yield dead_letter(bad, until)
+        yield of_file_record(bad, until)

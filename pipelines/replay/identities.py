@@ -14,7 +14,7 @@ import msgspec
 
 from pipelines.replay.order import own_time
 from transforms.flows.protocol.signals import Event, Forwarded, Handover, ProfileChange, Signal
-from transforms.sources import read
+from transforms.sources.files import read
 from transforms.wire.decode import decode
 from transforms.wire.mapping import Mapping
 from transforms.wire.raw import Bad

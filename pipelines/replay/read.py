@@ -18,7 +18,7 @@ from pipelines.replay.progress import PROGRESS
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.engine.step import is_unused
 from transforms.flows.protocol.signals import Signal, Time
-from transforms.sources import read
+from transforms.sources.files import read
 from transforms.wire.decode import decode, has_no_id
 from transforms.wire.raw import Bad, Raw
 

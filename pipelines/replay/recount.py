@@ -15,7 +15,7 @@ import pyarrow as pa
 from pipelines.replay.tables import GROUP, part_of, writer
 from transforms import metrics
 from transforms.sinks.part_files import Part, listed
-from transforms.wire.rows import arrow_schema
+from transforms.wire.arrow import arrow_schema
 
 FILE = "part-0.parquet"
 LARGEST = 10.0**30

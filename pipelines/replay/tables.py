@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 from msgspec.structs import astuple
 
 from transforms.sinks.part_files import Part
-from transforms.wire.rows import TYPES, arrow_schema, canonical, fields
+from transforms.wire.arrow import arrow_schema
+from transforms.wire.rows import TYPES, canonical, fields
 
 GROUP: Final = 65_536
 CHUNK: Final = 2_048  # so few are still in the processor's cache when they are read again

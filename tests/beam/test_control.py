@@ -12,9 +12,9 @@ from pipelines.stream import RunStream
 from tests.kit.patience import PATIENCE
 from tests.kit.reminders import HOUR, LINES, SPACE, TEN, track
 from tests.kit.streams import At, message, run
-from transforms.beam.run_flows import BehindError, Settings
 from transforms.flows.protocol import control_records, outputs
 from transforms.hosting.catalogs import FollowedLogs
+from transforms.hosting.run import BehindError, Settings
 from transforms.sources.pubsub.beam_source import Received
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.kit.reminders import HOUR, LINES, LOGS, MINUTE, SLACK, SPACE, TEN
 from tests.kit.streams import At, Collected, Step, counted, run
-from transforms.beam.run_flows import Key, RunFlows, Settings
+from transforms.beam.run_flows import RunFlows
 from transforms.flows.engine.step import Done, fold
 from transforms.flows.engine.working import decode, encode
 from transforms.flows.protocol import outputs, signals
@@ -20,6 +20,8 @@ from transforms.flows.protocol.outputs import DeadLetter
 from transforms.flows.protocol.reason_codes import FAILING
 from transforms.flows.protocol.signals import Event, Signal, Time
 from transforms.hosting.catalogs import read_once
+from transforms.hosting.receive import Key
+from transforms.hosting.run import Settings
 from transforms.wire.decode import decode_json
 from transforms.wire.messages import to_envelope
 

@@ -11,12 +11,14 @@ import pytest
 
 from tests.kit.simulate import PER_WORLD, make
 from tests.kit.streams import At, run
-from transforms.beam.run_flows import Key, RunFlows, Settings
+from transforms.beam.run_flows import RunFlows
 from transforms.flows.engine.messages.cost import accounted
 from transforms.flows.engine.step import Done, step
 from transforms.flows.protocol import control_records, outputs, signals
 from transforms.flows.protocol.signals import Command, Signal, Time
 from transforms.hosting.catalogs import FixedLogs
+from transforms.hosting.receive import Key
+from transforms.hosting.run import Settings
 from transforms.hosting.sandbox import answer
 
 COUNT = int(os.environ.get("BEAM_HISTORIES", "200"))

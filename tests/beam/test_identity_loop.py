@@ -14,7 +14,9 @@ from tests.kit.pubsub_servers import World, running
 from tests.kit.reminders import DAY, HOUR, LINES, LOGS, MINUTE, SPACE, TEN
 from tests.kit.streams import At, Step, message, run
 from transforms.beam.bundles import Publish
-from transforms.beam.run_flows import Decided, Key, RunFlows, Settings
+from transforms.beam.elements import Decided
+from transforms.beam.receive import Receive
+from transforms.beam.run_flows import RunFlows
 from transforms.flows.engine.identity.handover import as_signal
 from transforms.flows.engine.step import Done, step
 from transforms.flows.protocol import outputs, signals
@@ -27,7 +29,8 @@ from transforms.flows.protocol.signals import (
     Signal,
 )
 from transforms.hosting.catalogs import read_once
-from transforms.hosting.receive import Receive
+from transforms.hosting.receive import Key
+from transforms.hosting.run import Settings
 from transforms.sinks.pubsub import LOOPED
 from transforms.wire.messages import to_signal
 

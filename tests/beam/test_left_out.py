@@ -14,9 +14,10 @@ from pipelines.stream_options import Sinks
 from tests.kit.pubsub_servers import World, running
 from tests.kit.reminders import HOUR, LOGS, SPACE, TEN, track
 from tests.kit.streams import At, message, run
-from transforms.beam.run_flows import Decided, Settings
+from transforms.beam.elements import Decided
 from transforms.flows.protocol import outputs
 from transforms.flows.protocol.outputs import Communication, DeadLetter
+from transforms.hosting.run import Settings
 from transforms.sinks.folders import parts_of
 from transforms.sources.pubsub.beam_source import Received
 from transforms.wire.messages import from_message

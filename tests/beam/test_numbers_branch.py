@@ -14,8 +14,8 @@ from pipelines.stream import build
 from pipelines.stream_options import Sinks
 from tests.kit.reminders import DAY, HOUR, LOGS, MINUTE, SPACE, TEN, track
 from tests.kit.streams import At, Elapse, Step, message, run
-from transforms.beam.run_flows import Settings
 from transforms.beam.window_counts import PACE
+from transforms.hosting.run import Settings
 from transforms.sources.pubsub.beam_source import Received
 
 SEEN: dict[str, list[tuple[Any, ...]]] = {}

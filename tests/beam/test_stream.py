@@ -19,11 +19,11 @@ from tests.kit.pubsub_server import PubSubServer
 from tests.kit.pubsub_servers import World
 from tests.kit.redis_server import RedisServer
 from tests.kit.reminders import HOUR, LINES, LOGS, MINUTE, SLACK, SPACE, TEN, track
-from transforms.beam.run_flows import Settings
 from transforms.flows.engine.step import Done, fold
 from transforms.flows.protocol import outputs, signals
 from transforms.flows.protocol.signals import Event, Time
 from transforms.hosting.catalogs import read_once
+from transforms.hosting.run import Settings
 from transforms.metrics import Counts, add
 from transforms.metrics import rows as numbers_of
 from transforms.sinks.part_files import listed

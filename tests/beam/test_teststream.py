@@ -15,12 +15,15 @@ from apache_beam.utils.timestamp import Timestamp
 
 from tests.kit import bundle_runner
 from towpath.scenario_files import ENDING, folder
-from transforms.beam.run_flows import Decided, Key, RunFlows, Settings
+from transforms.beam.elements import Decided
+from transforms.beam.run_flows import RunFlows
 from transforms.flows.catalog.epochs import NEVER
 from transforms.flows.engine.messages.cost import accounted
 from transforms.flows.engine.step import Done, step
 from transforms.flows.protocol import control_records, outputs, signals
 from transforms.hosting.catalogs import FixedLogs, read_once
+from transforms.hosting.receive import Key
+from transforms.hosting.run import Settings
 from transforms.hosting.sandbox import answer
 from transforms.scenarios.grammar import read_stories
 from transforms.scenarios.player import log_of, play

@@ -29,8 +29,8 @@ from tests.kit.patience import PATIENCE
 from tests.kit.pubsub_faults import Faults
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.pubsub_servers import World
-from transforms.beam.run_flows import Settings
 from transforms.flows.protocol import outputs
+from transforms.hosting.run import Settings
 from transforms.sinks import parquet
 from transforms.sinks.folders import folder_of
 from transforms.sinks.part_files import listed

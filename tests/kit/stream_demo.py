@@ -35,14 +35,14 @@ from tests.kit.patience import PATIENCE
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.redis_server import RedisServer
 from towpath.cli import common
-from transforms.beam.run_flows import Settings
 from transforms.flows.catalog.control_log import records_of
 from transforms.flows.protocol import control_records, outputs
 from transforms.flows.protocol.signals import Event
 from transforms.hosting.catalogs import FollowedLogs
+from transforms.hosting.run import Settings
 from transforms.sinks.part_files import parts_of
 from transforms.sinks.redis import State, open_states
-from transforms.sources import read
+from transforms.sources.files import read
 from transforms.sources.pubsub.beam_source import Received
 from transforms.sources.pubsub.leases import Settings as Subscription
 from transforms.wire.decode import decode

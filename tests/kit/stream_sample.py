@@ -30,9 +30,9 @@ from tests.kit.crowds import SLACK, Crowd, Key, People, Published, fold_all, rec
 from tests.kit.faulty import GRAIN, rig
 from tests.kit.pubsub_faults import Faults
 from tests.kit.stream_demo import SPACE, UNTIL, control_lines, purchases
-from transforms.beam.run_flows import Settings
 from transforms.flows.protocol.signals import Event
 from transforms.hosting.catalogs import FixedLogs
+from transforms.hosting.run import Settings
 from transforms.sources.pubsub.beam_source import Received
 
 DAY = 86_400_000

@@ -18,7 +18,7 @@ from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Timestamp
 
 from tests.kit import bundle_runner
-from transforms.beam.run_flows import Decided
+from transforms.beam.elements import Decided
 from transforms.flows.catalog.epochs import NEVER
 from transforms.sources.pubsub.beam_source import Received
 

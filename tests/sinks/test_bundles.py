@@ -11,7 +11,7 @@ from tests.kit.pubsub_servers import World, running
 from tests.kit.redis_server import RedisServer
 from tests.kit.streams import counters
 from transforms.beam.bundles import Publish, WriteStates
-from transforms.beam.run_flows import Decided
+from transforms.beam.elements import Decided
 from transforms.flows.protocol import outputs
 from transforms.flows.protocol.outputs import AnyOutput, DeadLetter, FlowState, ProfileUpdate
 from transforms.sinks.redis import open_states

@@ -17,6 +17,7 @@ import pytest
 from apache_beam.transforms.window import FixedWindows, TimestampedValue
 
 from transforms.beam.window_counts import CountWindows
+from transforms.beam.write_tables import WriteManifest, WriteRows
 from transforms.flows.protocol import outputs
 from transforms.flows.protocol.outputs import ProfileUpdate, Rejection
 from transforms.sinks import open_sink, parquet
@@ -32,7 +33,6 @@ from transforms.sinks.part_files import (
     parts_of,
 )
 from transforms.sinks.remote import Remote, place_of
-from transforms.sinks.windows import WriteManifest, WriteRows
 from transforms.wire.rows import to_row
 
 STORE = "TOWPATH_STORE"

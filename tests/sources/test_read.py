@@ -18,7 +18,7 @@ import pytest
 
 import schemas
 from transforms.flows.protocol.signals import Event
-from transforms.sources import SOURCES, read
+from transforms.sources.files import SOURCES, read
 from transforms.wire.decode import decode, has_no_id
 from transforms.wire.mapped import numbered, row_hash
 from transforms.wire.mapping import Mapping, Property, TimeColumn

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the schema as indented JSON."""
-    made = schemas.load(args.record) if args.record else SCHEMAS[args.kind]()
+    made = schemas.parsed(args.record) if args.record else SCHEMAS[args.kind]()
     shown = {key: value for key, value in made.items() if not key.startswith("__")}
     print(json.dumps(shown, indent=2, ensure_ascii=False))
     if args.record is None:

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from transforms.sinks.part_files import listed
-from transforms.wire.rows import arrow_schema
+from transforms.wire.arrow import arrow_schema
 
 Row = tuple[Any, ...]
 

@@ -19,7 +19,7 @@ from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
 from schemas.wire import Encoding
-from transforms.beam.run_flows import Decided
+from transforms.beam.elements import Decided
 from transforms.flows.protocol import outputs
 from transforms.flows.protocol.outputs import AnyOutput, DeadLetter
 from transforms.hosting import dead_letters

@@ -16,8 +16,8 @@ from apache_beam.transforms.window import FixedWindows, TimestampedValue
 from apache_beam.utils.timestamp import Duration, Timestamp
 
 from transforms import metrics
-from transforms.beam.run_flows import Key
 from transforms.flows.protocol import outputs
+from transforms.hosting.receive import Key
 from transforms.metrics import Counts, Metric, Window
 from transforms.sinks import parquet
 from transforms.sinks.folders import folder_of

@@ -1,6 +1,6 @@
-"""Dead letters of the streaming job: what went wrong, where and why, and no traceback.
+"""Dead letters of a host: what failed, where and why, without a traceback.
 
-A letter names no value of a user but in ``record``, which is the signal that was not handled.
+A letter shows no value of a user except in ``record``, the signal that was not handled.
 """
 
 from __future__ import annotations
@@ -14,12 +14,9 @@ from transforms.flows.state.ids import hashed
 from transforms.wire.messages import LONGEST_NAME, to_envelope
 from transforms.wire.raw import Bad
 
-BAD = "bad"
-"""The tag of dead letters where a step gives them aside, each as the outputs of one step."""
 
-
-def of_record(space: str, bad: Bad, cause: str, receipt: int) -> DeadLetter:
-    """Tell of a message that is no signal; its user is not known."""
+def of_message(space: str, bad: Bad, cause: str, receipt: int) -> DeadLetter:
+    """Make the dead letter of a message that is no signal; its user is unknown."""
     return DeadLetter(
         id=hashed("dead", space, cause),
         user="",
@@ -30,8 +27,20 @@ def of_record(space: str, bad: Bad, cause: str, receipt: int) -> DeadLetter:
     )
 
 
+def of_file_record(bad: Bad, at: int) -> DeadLetter:
+    """Make the dead letter of a record in a file, at an instant; its user is unknown."""
+    return DeadLetter(
+        id=hashed("dead_letter", bad.file, str(bad.line), bad.reason),
+        user="",
+        at=at,
+        reason=bad.reason,
+        cause=f"{bad.file}:{bad.line}",
+        detail=bad.detail,
+    )
+
+
 def of_failure(space: str, state: bytes | None, signal: Signal, error: Exception) -> DeadLetter:
-    """Tell of a signal or an alarm that the core could not handle; nothing of it was done."""
+    """Make the dead letter of a signal or an alarm that the core could not handle."""
     alarm = isinstance(signal, Time)
     cause = f"alarm@{signal.at}" if isinstance(signal, Time) else signal.id
     wrong = state_problem(state)
@@ -47,10 +56,10 @@ def of_failure(space: str, state: bytes | None, signal: Signal, error: Exception
 
 
 def of_output(space: str, output: AnyOutput, sink: str, why: str) -> DeadLetter:
-    """Tell of an output that a sink left out."""
+    """Make the dead letter of an output that a sink left out."""
     return DeadLetter(
         id=hashed("dead", space, sink, output.id),
-        # One about a user whose name no topic takes names none, so that it can leave.
+        # A user id that is too long for a topic would keep the letter from leaving, too.
         user=output.user if len(output.user.encode()) <= LONGEST_NAME else "",
         at=output.at,
         reason="unfit_output",
@@ -62,7 +71,7 @@ def of_output(space: str, output: AnyOutput, sink: str, why: str) -> DeadLetter:
 
 
 def state_problem(state: bytes | None) -> str | None:
-    """Say what is wrong with a user's state; None if it can be read."""
+    """Describe why a user's state cannot be read; None if it can."""
     if state is None:
         return None
     try:
@@ -74,6 +83,6 @@ def state_problem(state: bytes | None) -> str | None:
 
 
 def place_of(error: Exception) -> str:
-    """Name the function that raised, and the line."""
+    """Name the function and line that raised."""
     (*_, (frame, line)) = walk_tb(error.__traceback__)
     return f"{frame.f_globals['__name__']}.{frame.f_code.co_qualname}, line {line}"

@@ -1,103 +1,99 @@
-"""Messages of the events topic into signals by space and user; what is none is a dead letter.
+"""Turn a message of the events topic into a signal for one user, or into a dead letter.
 
-An element's timestamp is its receipt: the watermark is about receipts, so the core must judge
-by the same ones (R1). A heartbeat has moved the watermark by arriving, and ends here.
+No runner, no clock: a message's receipt (ms UTC) is an argument. The watermark of a host is about
+receipts, so the core must judge a signal by the same receipt (R1).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from typing import Literal
 
-import apache_beam as beam
 import msgspec
-from apache_beam.metrics import Metrics
-from apache_beam.pvalue import TaggedOutput
-from apache_beam.utils.timestamp import Timestamp
 
-from transforms.beam.run_flows import Key
 from transforms.flows.catalog.epochs import NEVER
 from transforms.flows.engine.step import is_unused
-from transforms.flows.protocol import outputs, signals
+from transforms.flows.protocol.outputs import DeadLetter
 from transforms.flows.protocol.signals import Command, ProfileChange, Signal, Time
 from transforms.hosting import dead_letters
 from transforms.hosting.catalogs import Catalogs, Known
-from transforms.hosting.dead_letters import BAD
-from transforms.sources.pubsub.beam_source import Received
-from transforms.wire.decode import is_unread
-from transforms.wire.messages import to_signal
+from transforms.wire.decode import decode_used
+from transforms.wire.messages import is_json_event, to_signal
 from transforms.wire.raw import Bad
+
+Key = tuple[str, str]
+"""A space and a user's id: what a host partitions by."""
 
 KIND, HEARTBEAT = "kind", "heartbeat"
 SPACE = "space"
 ID = "id"
 
+Ignored = Literal["heartbeat", "unread"]
+"""Why a message is neither a signal nor bad: it only moved time on, or no flow uses its event."""
 
-@beam.typehints.with_input_types(Received)
-@beam.typehints.with_output_types(tuple[Key, bytes])
-class Receive(beam.DoFn):
-    """Decode, validate, drop what nothing reads, key; ``space`` is for messages that name none.
 
-    ``joins`` says that what keys tell each other comes back to the job; else no keys are joined,
-    and an identify that names two is a change of the user's profile.
+class Accepted(msgspec.Struct, frozen=True, gc=False):
+    """A signal for one user of a space, with the receipt of its message."""
+
+    space: str
+    signal: Signal
+
+    @property
+    def key(self) -> Key:
+        """Return the key whose state handles the signal."""
+        return self.space, self.signal.user
+
+
+class Rejected(msgspec.Struct, frozen=True, gc=False):
+    """A message that is no signal; the letter says why."""
+
+    space: str
+    letter: DeadLetter
+
+
+def receive(
+    catalogs: Catalogs,
+    data: bytes,
+    attributes: Mapping[str, str],
+    receipt: int,
+    *,
+    message_id: str = "",
+    space: str = "default",
+    joins: bool = True,
+) -> Accepted | Rejected | Ignored:
+    """Decode, validate and address one message.
+
+    ``space`` is for messages that name none. ``message_id`` names the message in a dead letter if
+    it has no ``id`` attribute. ``joins`` says that handovers come back to the host as messages;
+    without them an identify that names two keys changes the user's profile and joins nothing.
     """
-
-    def __init__(self, catalogs: Catalogs, space: str, joins: bool = True) -> None:
-        self._catalogs = catalogs
-        self._space = space
-        self._joins = joins
-        self._spaces = catalogs.spaces
-        self._count = {
-            what: Metrics.counter("receive", what)
-            for what in ("heartbeats", "unread", "bad", "signals")
-        }
-
-    def process(
-        self, element: Received, at: Timestamp = beam.DoFn.TimestampParam
-    ) -> Iterator[tuple[Key, bytes] | TaggedOutput]:
-        data, attributes, published, message_id = element
-        if attributes.get(KIND) == HEARTBEAT:
-            self._count["heartbeats"].inc()
-            return
-        receipt = min(at.micros // 1000, published or at.micros // 1000)
-        space = attributes.get(SPACE, self._space)
-        if space not in self._spaces:
-            bad = Bad(message_id, 0, "unknown_space", "there is no space of that name")
-            yield self._dead(self._space, bad, attributes, receipt)
-            return
-        known = self._catalogs.of(space)
-        # An event may be dropped only once no record can come that makes something read it.
-        certain = known.catalog.complete_until >= receipt
-        some = known.catalog.all_events_since == NEVER
-        if (
-            certain
-            and some
-            and _is_json(attributes)
-            and is_unread(data, known.catalog.events_read_since)
-        ):
-            self._count["unread"].inc()
-            return
+    if attributes.get(KIND) == HEARTBEAT:
+        return "heartbeat"
+    cause = attributes.get(ID, message_id)
+    named = attributes.get(SPACE, space)
+    if named not in catalogs.spaces:
+        bad = Bad(message_id, 0, "unknown_space", "there is no space of that name")
+        return Rejected(space, dead_letters.of_message(space, bad, cause, receipt))
+    known = catalogs.of(named)
+    # An event may be ignored only if no later record of the log can make a flow use it.
+    certain = known.catalog.complete_until >= receipt
+    used = known.catalog.events_read_since
+    found: Signal | Bad | None
+    if certain and known.catalog.all_events_since == NEVER and is_json_event(attributes):
+        found = decode_used(data, used, message_id)
+    else:
         found = to_signal(data, attributes, None, message_id)
-        if isinstance(found, Bad):
-            yield self._dead(space, found, attributes, receipt)
-        elif certain and is_unused(known.catalog, found):
-            self._count["unread"].inc()
-        else:
-            self._count["signals"].inc()
-            found = found if self._joins else alone(found)
-            yield (space, found.user), signals.encode(received(found, receipt, known))
-
-    def _dead(
-        self, space: str, bad: Bad, attributes: Mapping[str, str], receipt: int
-    ) -> TaggedOutput:
-        self._count["bad"].inc()
-        letter = dead_letters.of_record(space, bad, attributes.get(ID, bad.file), receipt)
-        return TaggedOutput(BAD, ((space, letter.user), [outputs.encode(letter)]))
+    if isinstance(found, Bad):
+        return Rejected(named, dead_letters.of_message(named, found, cause, receipt))
+    if found is None or (certain and is_unused(known.catalog, found)):
+        return "unread"
+    return Accepted(named, received(found if joins else unjoined(found), receipt, known))
 
 
 def received(signal: Signal, receipt: int, known: Known) -> Signal:
-    """Give a signal the receipt that the watermark goes by.
+    """Set a signal's receipt.
 
-    A ``wake`` looks no further than the watermark can be: firing earlier would break R1.
+    A ``wake`` fires nothing that is due after the watermark: firing earlier would break R1.
     """
     assert not isinstance(signal, Time)
     if isinstance(signal, Command) and signal.what == "wake":
@@ -106,13 +102,8 @@ def received(signal: Signal, receipt: int, known: Known) -> Signal:
     return msgspec.structs.replace(signal, received=receipt)
 
 
-def alone(signal: Signal) -> Signal:
-    """Let an identify of two keys be for the user that it names, and join nothing."""
+def unjoined(signal: Signal) -> Signal:
+    """Address an identify of two keys to the user that it names, without joining the keys."""
     if isinstance(signal, ProfileChange) and signal.becomes is not None:
         return msgspec.structs.replace(signal, user=signal.becomes, becomes=None)
     return signal
-
-
-def _is_json(attributes: Mapping[str, str]) -> bool:
-    schema = attributes.get("schema", "event")
-    return attributes.get("encoding", "json") == "json" and schema.partition(":")[0] == "event"

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transforms.sinks.part_files import By, Place, Written, write_parts
-from transforms.wire.rows import Row, arrow_schema
+from transforms.wire.arrow import arrow_schema
+from transforms.wire.rows import Row
 
 
 def write(

@@ -50,11 +50,37 @@ def decode(raw: Raw, mapping: Mapping | None = None) -> Signal | Bad:
     return decode_row(raw.body, mapping, raw.file, raw.line)
 
 
-def is_unread(line: bytes, names: Container[str]) -> bool:
-    """Tell whether a JSON record is an event with a name not in ``names``: no signal (R5).
+def decode_json(line: bytes, file: str = "", number: int = 0) -> Signal | Bad:
+    """Decode a JSON record of the envelope."""
+    try:
+        record = _record(line)
+        return _signal(record, check_nested if len(line) <= MAX_BYTES else bounded)
+    except RefusedError as refused:
+        return Bad(file, number, refused.reason, refused.detail)
+    except (ValueError, RecursionError) as error:
+        return _bad(error, file, number)
 
-    What cannot be decoded is not unread: decoding says what is wrong with it.
+
+def decode_used(line: bytes, names: Container[str], file: str = "") -> Signal | Bad | None:
+    """Decode a JSON record of the envelope; None for an event whose name is not in ``names`` (R5).
+
+    The name is compared before the values are checked: an event that no flow uses is never bad
+    as long as it is JSON with a type and a name.
     """
+    try:
+        record = _record(line)
+        if type(record) is envelope.Track and record.event not in names:
+            return None
+        return _signal(record, check_nested if len(line) <= MAX_BYTES else bounded)
+    except RefusedError as refused:
+        bad = Bad(file, 0, refused.reason, refused.detail)
+    except (ValueError, RecursionError) as error:
+        bad = _bad(error, file, 0)
+    return None if _is_unused(line, names) else bad
+
+
+def _is_unused(line: bytes, names: Container[str]) -> bool:
+    """Return True if a record that could not be decoded is an event with a name not in ``names``."""
     try:
         peek = _peek(line)
     except (ValueError, RecursionError):
@@ -62,22 +88,10 @@ def is_unread(line: bytes, names: Container[str]) -> bool:
     return peek.type == "track" and peek.event not in names
 
 
-def decode_json(line: bytes, file: str = "", number: int = 0) -> Signal | Bad:
-    """Decode a JSON record of the envelope."""
-    try:
-        if len(line) > MAX_BYTES:
-            return _large(line)
-        return _signal(_decode(line), check_nested)
-    except RefusedError as refused:
-        return Bad(file, number, refused.reason, refused.detail)
-    except (ValueError, RecursionError) as error:
-        return _bad(error, file, number)
-
-
-def _large(line: bytes) -> Signal:
+def _record(line: bytes) -> AnyEnvelope:
     if len(line) > MAX_LINE and (len(line) > MAX_WHOLE or _peek(line).type not in WHOLE):
         raise RefusedError("too_large", f"a record of more than {MAX_LINE} bytes")
-    return _signal(_decode(line), bounded)
+    return _decode(line)
 
 
 def decode_row(

@@ -140,6 +140,12 @@ def _signal(data: bytes, attributes: Mapping[str, str], place: str) -> Signal | 
         return Bad(place, 0, error.reason, str(error))
 
 
+def is_json_event(attributes: Mapping[str, str]) -> bool:
+    """Return True if a message's body is JSON of the envelope, as its attributes say."""
+    schema = attributes.get("schema", "event")
+    return attributes.get("encoding", "json") == "json" and schema.partition(":")[0] == "event"
+
+
 def to_envelope(signal: Signal) -> bytes:
     """Write a signal as the JSON record that is read as the same signal; not ``Time``."""
     said: dict[str, Any] = msgspec.to_builtins(signal)

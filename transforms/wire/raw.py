@@ -9,9 +9,6 @@ from typing import Any
 
 import msgspec
 
-from transforms.flows.protocol.outputs import DeadLetter
-from transforms.flows.state.ids import hashed
-
 
 class Limits(msgspec.Struct, frozen=True, gc=False):
     """Bounds against files made to exhaust a machine.
@@ -45,10 +42,3 @@ class Bad(msgspec.Struct, frozen=True, gc=False):
     line: int
     reason: str
     detail: str
-
-
-def dead_letter(bad: Bad, at: int) -> DeadLetter:
-    """Turn a bad record into a dead letter of the instant ``at``; its user is not known."""
-    cause = f"{bad.file}:{bad.line}"
-    ident = hashed("dead_letter", bad.file, str(bad.line), bad.reason)
-    return DeadLetter(id=ident, user="", at=at, reason=bad.reason, cause=cause, detail=bad.detail)

@@ -1,18 +1,16 @@
-"""Outputs and metrics as rows, and back: what the Avro schemas say, for Avro, Arrow and JSON.
+"""Outputs and metrics as rows of their Avro schemas, and back: for Avro, Arrow and JSON.
 
-A row is a plain dict with the schema's fields in order. A map of free form is its canonical
-JSON text (sorted keys), so that equal outputs are equal rows, byte for byte (R4).
+A row is a plain dict with the schema's fields in order. A free-form map is stored as
+canonical JSON text (sorted keys), so that equal outputs are equal rows, byte for byte (R4).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, cast, get_args
 
 import msgspec
-import pyarrow as pa
 
 import schemas
 from transforms.flows.protocol.outputs import AnyOutput
@@ -32,16 +30,6 @@ class Field(msgspec.Struct, frozen=True, gc=False):
     optional: bool
 
 
-ARROW: dict[str, Callable[[], pa.DataType]] = {
-    "string": pa.string,
-    "json": pa.string,
-    "long": pa.int64,
-    "double": pa.float64,
-    "boolean": pa.bool_,
-    "bytes": pa.binary,
-    "time": lambda: pa.timestamp("ms", tz="UTC"),
-    "strings": lambda: pa.list_(pa.field("element", pa.string(), nullable=False)),
-}
 PYTHON: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "json": (str,),
@@ -113,14 +101,6 @@ def _plain(kind: str, value: Any) -> Any:
 @cache
 def _columns(name: str) -> tuple[tuple[str, str], ...]:
     return tuple((field.name, field.kind) for field in fields(name))
-
-
-@cache
-def arrow_schema(name: str) -> pa.Schema:
-    """Derive the Arrow schema of a record's table."""
-    return pa.schema(
-        [pa.field(field.name, ARROW[field.kind](), field.optional) for field in fields(name)]
-    )
 
 
 def problem(name: str, row: Row) -> str | None:

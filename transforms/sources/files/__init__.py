@@ -1,1 +1,77 @@
-"""File formats of events: one module a format."""
+"""Files of events, by their ending: one module a format behind one dict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from transforms.flows.diagnostics import printable, suggest
+from transforms.sources.files import avro, csv_rows, json_lines, parquet
+from transforms.wire.mapping import Mapping, column_names
+from transforms.wire.raw import DEFAULT, Bad, Limits, Raw
+
+ENVELOPE = {"type", "messageId"}
+
+
+class Source(Protocol):
+    """A format of files: a module with these two functions, which raise nothing."""
+
+    def columns(self, path: Path, limits: Limits) -> tuple[str, ...] | Bad | None:
+        """Name the columns; None for a format that has none."""
+
+    def read(self, path: Path, limits: Limits) -> Iterator[Raw | Bad]:
+        """Read the records one by one, in bounded memory."""
+
+
+SOURCES: dict[str, Source] = {
+    ".csv": csv_rows,
+    ".csv.gz": csv_rows,
+    ".json": json_lines,
+    ".json.gz": json_lines,
+    ".jsonl": json_lines,
+    ".jsonl.gz": json_lines,
+    ".ndjson": json_lines,
+    ".ndjson.gz": json_lines,
+    ".avro": avro,
+    ".parquet": parquet,
+}
+
+
+def source_of(path: Path) -> Source | None:
+    """Find the format of a file by its ending, the longest that fits."""
+    name = path.name.lower()
+    endings = [ending for ending in SOURCES if name.endswith(ending)]
+    return SOURCES[max(endings, key=len)] if endings else None
+
+
+def check(path: Path, mapping: Mapping | None, limits: Limits = DEFAULT) -> tuple[Bad, ...]:
+    """Find what keeps a whole file from being read: its format, header or a missing column."""
+    source = source_of(path)
+    if source is None:
+        detail = f"known are {', '.join(SOURCES)}"
+        return (Bad(str(path), 0, "unknown_format", detail),)
+    names = source.columns(path, limits)
+    if isinstance(names, Bad):
+        return (names,)
+    if names is None or set(names) >= ENVELOPE:
+        return ()
+    if mapping is None:
+        detail = 'it has no columns "type" and "messageId", so it needs a mapping (--map)'
+        return (Bad(str(path), 1, "missing_column", detail),)
+    missing = [name for name in column_names(mapping) if name not in names]
+    return tuple(Bad(str(path), 1, "missing_column", _missing(name, names)) for name in missing)
+
+
+def _missing(name: str, names: tuple[str, ...]) -> str:
+    known = ", ".join(f'"{column}"' for column in names)
+    close = suggest(name, names)
+    guess = f"{close} " if close.startswith("did you mean") else ""
+    return printable(f'there is no column "{name}"; {guess}The columns are {known}')
+
+
+def read(path: Path, mapping: Mapping | None, limits: Limits = DEFAULT) -> Iterator[Raw | Bad]:
+    """Read the records of a file; what cannot be read comes out as ``Bad``, never as an error."""
+    problems = check(path, mapping, limits)
+    source = source_of(path)
+    return iter(problems) if problems or source is None else source.read(path, limits)

@@ -17,8 +17,8 @@ from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 
 from transforms.beam.bundles import left_out
+from transforms.beam.elements import BAD
 from transforms.flows.protocol import outputs
-from transforms.hosting.dead_letters import BAD
 from transforms.sinks import parquet
 from transforms.sinks.folders import Table, folder_of, shard_of
 from transforms.sinks.part_files import Part, add_parts

@@ -1,0 +1,200 @@
+"""What every host shares works without Beam, Flink, Arrow and fastavro."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.kit.reminders import HOUR, LINES, LOGS, SLACK, SPACE, TEN, track
+from transforms.flows.catalog.epochs import NEVER
+from transforms.flows.protocol import outputs
+from transforms.hosting.catalogs import Known, read_once
+from transforms.hosting.receive import Accepted, Key, Rejected, receive
+from transforms.hosting.run import BehindError, Failed, Settings, Stepper, Taken
+from transforms.wire import decode as decoding
+
+ROOT = Path(__file__).parents[2]
+BLOCKED = ("apache_beam", "pyflink", "pyarrow", "fastavro", "duckdb", "google", "redis")
+ALONE = f"""
+import importlib, pathlib, sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {BLOCKED!r}:
+            raise ImportError(name + " is blocked")
+
+sys.meta_path.insert(0, Blocked())
+sys.path.insert(0, ".")
+for package in ("hosting", "wire"):
+    for file in sorted(pathlib.Path("transforms", package).glob("*.py")):
+        if (package, file.stem) != ("wire", "arrow"):
+            importlib.import_module("transforms." + package + "." + file.stem)
+from tests.hosting.test_host import Host
+host = Host()
+host.run()
+print(*host.kinds())
+"""
+
+
+class Host:
+    """A host in memory: the loop in the docstring of ``transforms.hosting.run``."""
+
+    def __init__(self) -> None:
+        self.stepper = Stepper(LOGS, Settings(clock=lambda: NEVER))
+        self.states: dict[Key, bytes | None] = {}
+        self.timers: dict[Key, int] = {}
+        self.rows: list[outputs.AnyOutput] = []
+
+    def on_message(self, data: bytes, attributes: dict[str, str], receipt: int) -> None:
+        match receive(LOGS, data, attributes, receipt, space=SPACE):
+            case Accepted() as accepted:
+                key = accepted.key
+                self.keep(key, self.stepper.take(key, self.states.get(key), accepted.signal))
+            case Rejected(_, letter):
+                self.rows.append(letter)
+
+    def on_timer(self, key: Key, at: int) -> None:
+        done = self.stepper.wake(key, self.states.get(key), at)
+        if done is not None:
+            self.keep(key, done)
+
+    def keep(self, key: Key, done: Taken | Failed) -> None:
+        match done:
+            case Taken(state, rows, alarm):
+                self.states[key] = state
+                self.timers.pop(key, None)
+                if alarm is not None:
+                    self.timers[key] = alarm
+                self.rows += map(outputs.decode, rows)
+            case Failed(letter):
+                self.rows.append(letter)
+
+    def run(self) -> None:
+        self.on_message(track("c1", "ann", "Cart", TEN), {}, TEN)
+        self.on_message(b"{", {"id": "broken"}, TEN)
+        for key, at in list(self.timers.items()):
+            self.on_timer(key, at)
+
+    def kinds(self) -> list[str]:
+        return [str(type(row).__struct_config__.tag) for row in self.rows]
+
+
+def test_the_loop_of_a_host_needs_no_runner() -> None:
+    """Where Beam, Arrow and fastavro cannot be imported, a host imports all it needs and decides."""
+    here, alone = (
+        Host(),
+        subprocess.run([sys.executable, "-c", ALONE], cwd=ROOT, capture_output=True, text=True),
+    )
+    here.run()
+
+    assert alone.returncode == 0, alone.stderr
+    assert alone.stdout.split() == here.kinds()
+    assert {"message", "dead_letter"} <= set(here.kinds())
+
+
+@pytest.fixture
+def parses() -> Iterator[list[bytes]]:
+    """Collect what msgspec parses as JSON, as the interpreter's profiler sees the calls."""
+    found: list[bytes] = []
+
+    def seen(_frame: Any, event: str, called: Any) -> None:
+        owner = getattr(called, "__self__", None)
+        if (event == "c_call" and isinstance(owner, msgspec.json.Decoder)) or (
+            event == "c_call" and called is msgspec.json.decode
+        ):
+            found.append(b"")
+
+    sys.setprofile(seen)
+    yield found
+    sys.setprofile(None)
+
+
+@pytest.mark.skipif(
+    not decoding.__file__.endswith(".py"), reason="the profiler sees no calls of compiled code"
+)
+@pytest.mark.parametrize("name", ["Cart", "Page Viewed"])
+def test_a_json_event_is_parsed_once(name: str, parses: list[bytes]) -> None:
+    """The bytes of a valid event are parsed once on their way, whether a flow uses it or not."""
+    LOGS.of(SPACE)
+    parses.clear()
+    found = receive(LOGS, track("c1", "ann", name, TEN), {}, TEN, space=SPACE)
+
+    assert isinstance(found, Accepted) == (name == "Cart")
+    assert len(parses) == 1
+
+
+class Behind:
+    """A log that is complete until an instant, and after some looks for good."""
+
+    spaces = frozenset({SPACE})
+
+    def __init__(self, looks: int | None) -> None:
+        self.looks = looks
+        whole = read_once(LINES)
+        cut = dataclasses.replace(whole.catalog, complete_until=TEN - HOUR)
+        self.whole = whole
+        self.cut = Known(cut, whole.slack, "the disk is full")
+
+    def of(self, space: str) -> Known:
+        return self.cut
+
+    def refreshed(self, space: str) -> Known:
+        if self.looks is None:
+            return self.cut
+        self.looks -= 1
+        return self.whole if self.looks <= 0 else self.cut
+
+
+def _cart() -> Any:
+    found = receive(LOGS, track("c1", "ann", "Cart", TEN), {}, TEN, space=SPACE)
+    assert isinstance(found, Accepted)
+    return found
+
+
+def test_a_host_waits_while_the_log_is_behind() -> None:
+    """A signal is handled once the log is complete; nothing is decided before (R3)."""
+    cart = _cart()
+    done = Stepper(Behind(3)).take(cart.key, None, cart.signal)
+
+    assert done == Stepper(LOGS).take(cart.key, None, cart.signal)
+
+
+def test_patience_ends() -> None:
+    """A log that stays behind fails the step and says why; ``loose`` goes on and reports it."""
+    cart, loose = _cart(), list[int]()
+    with pytest.raises(BehindError, match="the disk is full"):
+        Stepper(Behind(None), Settings(patience=0)).take(cart.key, None, cart.signal)
+    done = Stepper(Behind(None), Settings(loose=True), lambda: loose.append(1)).take(
+        cart.key, None, cart.signal
+    )
+
+    assert isinstance(done, Taken)
+    assert loose == [1]
+
+
+def test_a_failure_changes_nothing() -> None:
+    """A state that cannot be read gives a dead letter, and no new state or alarm (R31)."""
+    cart = _cart()
+    done = Stepper(LOGS).take(cart.key, b"\xff", cart.signal)
+
+    assert isinstance(done, Failed)
+    assert done.letter.reason == "unreadable_state"
+
+
+def test_a_draining_runner_fires_no_alarm() -> None:
+    """An alarm before its time by the clock is refused; at its time it is handled."""
+    host, key = Host(), (SPACE, "ann")
+    host.on_message(track("c1", "ann", "Cart", TEN), {}, TEN)
+    early = Stepper(LOGS, Settings(clock=lambda: TEN))
+    at = host.timers[key]
+
+    assert at == TEN + HOUR + SLACK
+    assert early.wake(key, host.states[key], at) is None
+    assert isinstance(host.stepper.wake(key, host.states[key], at), Taken)
