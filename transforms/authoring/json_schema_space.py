@@ -31,7 +31,7 @@ from transforms.flows.definitions.space import (
 from transforms.flows.definitions.steps.sends import TRACKED
 from transforms.flows.definitions.values import Limit, Value
 from transforms.flows.expressions.syntax.ast import Expr
-from transforms.flows.reading.connections import FORMATS, WITH_FORMAT
+from transforms.flows.reading.parts.connections import FORMATS, WITH_FORMAT
 
 _CITED = re.compile(r"\s*\([A-Z]\d+(-[A-Z]?\d+)?(, [A-Z]\d+(-[A-Z]?\d+)?)*\)")
 """Rules that a docstring cites; they are not for readers of the schema."""

@@ -32,21 +32,18 @@ from transforms.flows.catalog.flow_status import (
 )
 from transforms.flows.catalog.log_state import LogState
 from transforms.flows.catalog.reads import visits_in
-from transforms.flows.definitions.flow import Flow, Schedule
-from transforms.flows.definitions.space import Template
+from transforms.flows.definitions.flow import Schedule
 from transforms.flows.definitions.steps.branches import Split
-from transforms.flows.diagnostics import Problem
 from transforms.flows.expressions.reads import reads
 from transforms.flows.protocol import control_records
-from transforms.flows.reading.flow import load_flow, load_goals
+from transforms.flows.reading.goals import load_goals
 from transforms.flows.reading.space import load_space
-from transforms.flows.templates.message_template import load_template
 
 __all__ = ["InvalidLog", "catalog_of", "records_of"]
 
 
 def _publish(log: LogState, record: control_records.Publish) -> list[Effect]:
-    flow, templates = _loaded(log, record)
+    flow, templates = log.load(record)
     log.number(record, flow)
     number, at = log.numbers[flow.id], record.effective_at
     if (number, record.version) in log.plans:
@@ -63,25 +60,6 @@ def _publish(log: LogState, record: control_records.Publish) -> list[Effect]:
     moved = migration(known, record, log.steps[flow.id])
     known.versions.append(plan)
     return [Effect(at, "publish", number), *moved, *place(known, log.space, at)]
-
-
-def _loaded(log: LogState, record: control_records.Publish) -> tuple[Flow, dict[str, Template]]:
-    """Read the texts of a version."""
-    what = f"version {record.version} of {record.flow}"
-    templates: dict[str, Template] = {}
-    problems: list[Problem] = []
-    for name, text in record.templates.items():
-        loaded = load_template(name, text)
-        problems += loaded.problems
-        if loaded.value is not None:
-            templates[name] = loaded.value
-    found = load_flow(f"{record.flow}.yaml", record.text, log.space, templates)
-    problems = [p for p in (*problems, *found.problems) if p.severity == "error"]
-    if found.value is None or problems:
-        raise InvalidLog(f"{what} has problems", problems)
-    if found.value.id != record.flow:
-        raise InvalidLog(f"{what} is the text of another flow, {found.value.id}")
-    return found.value, templates
 
 
 def _space(log: LogState, record: control_records.SetSpace) -> list[Effect]:

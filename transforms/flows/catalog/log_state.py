@@ -9,12 +9,16 @@ from transforms.flows.catalog.epochs import (
     NEVER,
 )
 from transforms.flows.catalog.flow_status import (
+    InvalidLog,
     Known,
 )
 from transforms.flows.definitions.flow import Flow
-from transforms.flows.definitions.space import Space
+from transforms.flows.definitions.space import Space, Template
+from transforms.flows.diagnostics import Problem
 from transforms.flows.expressions.reads import Aggregate
 from transforms.flows.protocol import control_records
+from transforms.flows.reading.flow import load_flow
+from transforms.flows.templates.message_template import load_template
 
 
 class LogState:
@@ -50,3 +54,21 @@ class LogState:
         )
         for event in events:
             self.events_read_since[event] = min(at, self.events_read_since.get(event, NEVER))
+
+    def load(self, record: control_records.Publish) -> tuple[Flow, dict[str, Template]]:
+        """Read the texts of a version."""
+        what = f"version {record.version} of {record.flow}"
+        templates: dict[str, Template] = {}
+        problems: list[Problem] = []
+        for name, text in record.templates.items():
+            loaded = load_template(name, text)
+            problems += loaded.problems
+            if loaded.value is not None:
+                templates[name] = loaded.value
+        found = load_flow(f"{record.flow}.yaml", record.text, self.space, templates)
+        problems = [p for p in (*problems, *found.problems) if p.severity == "error"]
+        if found.value is None or problems:
+            raise InvalidLog(f"{what} has problems", problems)
+        if found.value.id != record.flow:
+            raise InvalidLog(f"{what} is the text of another flow, {found.value.id}")
+        return found.value, templates

@@ -6,6 +6,7 @@ the forms, so a new step or trigger changes none of them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Literal, TypeVar
 
@@ -14,6 +15,9 @@ import msgspec
 from transforms.flows.expressions.scope import AtHand, Wants
 
 T = TypeVar("T")
+
+IN_VISIT = re.compile(r"\s+in\s+visit\s*$")
+"""What ends the text of a wait that lasts as long as the user's visit."""
 
 MAX_DAYS = 400
 """The longest that a session waits for anything."""

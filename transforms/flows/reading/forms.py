@@ -11,13 +11,12 @@ import msgspec
 from transforms.flows.clock.delays import Delay
 from transforms.flows.definitions import forms
 from transforms.flows.definitions.flow import FlowId
-from transforms.flows.definitions.steps.waits import IN_VISIT
 from transforms.flows.diagnostics import suggest
 from transforms.flows.expressions.syntax.ast import Expr
-from transforms.flows.reading import campaigns, channels, inbound, requests, splits, updates
-from transforms.flows.reading.code import read_code
 from transforms.flows.reading.fields import Fields
 from transforms.flows.reading.nodes import Node, Scalar, Sequence
+from transforms.flows.reading.parts import campaigns, channels, inbound, requests, splits, updates
+from transforms.flows.reading.parts.code import read_code
 from transforms.flows.reading.values import Reading
 
 Reader = Callable[[Fields, Node, Any], Any]
@@ -50,7 +49,7 @@ def _word(found: Fields, node: Node, form: forms.Word) -> bool | None:
 def _visit_delay(found: Fields, node: Node, form: forms.VisitDelay) -> Delay | None:
     if not isinstance(node, Scalar):
         return found.reading.delay(node)
-    bare = msgspec.structs.replace(node, text=IN_VISIT.sub("", node.text))
+    bare = msgspec.structs.replace(node, text=forms.IN_VISIT.sub("", node.text))
     delay = found.reading.delay(bare, forms.MAX_DAYS)
     if delay is not None and not delay.ms:
         said = f'"{delay.text}" is no fixed length of time, as a wait in a visit has'

@@ -9,13 +9,13 @@ import msgspec
 
 from transforms.flows.definitions.space import Audience, Cap, Group, Space, Topic
 from transforms.flows.diagnostics import Loaded, Report, Source
-from transforms.flows.reading import channels
-from transforms.flows.reading.campaigns import TYPES, campaign
-from transforms.flows.reading.connections import read_connection, read_destination
 from transforms.flows.reading.fields import Fields, fields
-from transforms.flows.reading.inbound import read_number
 from transforms.flows.reading.names import Known, of_space
 from transforms.flows.reading.nodes import Mapping, Node, Scalar, compose, describe
+from transforms.flows.reading.parts import channels
+from transforms.flows.reading.parts.campaigns import TYPES, campaign
+from transforms.flows.reading.parts.connections import read_connection, read_destination
+from transforms.flows.reading.parts.inbound import read_number
 from transforms.flows.reading.values import Reading
 
 T = TypeVar("T")

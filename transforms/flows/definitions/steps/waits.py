@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, get_args
 
@@ -14,8 +13,6 @@ from transforms.flows.definitions.shapes import CaseKind, Cases, Field, Flaw, St
 from transforms.flows.definitions.values import EventMatch, Value, event, timeout, where
 from transforms.flows.expressions.syntax.ast import Expr
 from transforms.flows.protocol.signals import AWAITED_STATUSES
-
-IN_VISIT = re.compile(r"\s+in\s+visit\s*$")
 
 Past = Literal["go", "exit"]
 
@@ -209,7 +206,7 @@ CASES = (
 
 
 def _in_visit(texts: Mapping[str, str]) -> bool:
-    return IN_VISIT.search(texts.get("wait", "")) is not None
+    return forms.IN_VISIT.search(texts.get("wait", "")) is not None
 
 
 def _stays(wait: WaitFor, case: Case) -> bool:
