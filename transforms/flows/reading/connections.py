@@ -7,8 +7,8 @@ import re
 from transforms.flows.definitions.space import Auth, Connection, Destination
 from transforms.flows.diagnostics import quoted
 from transforms.flows.reading.fields import Fields, fields
+from transforms.flows.reading.forms.requests import check_address, read_headers, read_secret
 from transforms.flows.reading.nodes import Node, Scalar
-from transforms.flows.reading.requests import check_address, read_headers, read_secret
 from transforms.flows.reading.values import Reading
 
 AUTHS = ("bearer", "basic", "header", "signed")

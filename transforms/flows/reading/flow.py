@@ -13,12 +13,11 @@ from transforms.flows.definitions.shapes import RecordsByName, Variants
 from transforms.flows.definitions.space import Space, Template
 from transforms.flows.definitions.step_order import Followed, follow
 from transforms.flows.diagnostics import Judge, Loaded, Report, Source
-from transforms.flows.reading.campaigns import campaign_in
 from transforms.flows.reading.checks.checked import Checked
 from transforms.flows.reading.checks.flow import check_flow
 from transforms.flows.reading.entry import exit_rules, triggers
 from transforms.flows.reading.fields import Fields
-from transforms.flows.reading.names import of_flow, of_space
+from transforms.flows.reading.names import campaign_in, of_flow, of_space
 from transforms.flows.reading.nodes import Mapping as Map
 from transforms.flows.reading.nodes import Node, compose
 from transforms.flows.reading.shapes import read_fields, records_by_name

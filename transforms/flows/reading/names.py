@@ -142,6 +142,12 @@ def of_flow(space: Known, root: nodes.Mapping) -> Known:
     )
 
 
+def campaign_in(root: nodes.Mapping) -> str | None:
+    """Find the campaign that a flow's file names."""
+    node = root.get("campaign")
+    return node.text if isinstance(node, nodes.Scalar) and node.text.strip() else None
+
+
 def _keys(node: nodes.Node | None) -> Iterator[tuple[str, nodes.Mapping]]:
     if isinstance(node, nodes.Mapping):
         for key, value in node.items:

@@ -5,16 +5,10 @@ Each check is one function; ``check_flow`` lists them. Places are found by the k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import lru_cache
-from itertools import pairwise
+from collections.abc import Callable
 
-from transforms.flows.clock.windows import Window
-from transforms.flows.definitions import forms
 from transforms.flows.definitions.ports import kind_of_step
 from transforms.flows.definitions.steps.branches import Split
-from transforms.flows.definitions.steps.kinds import Step
-from transforms.flows.definitions.steps.sends import Send
 from transforms.flows.definitions.triggers.audiences import LAUNCHED, OnAudience, OnTag
 from transforms.flows.definitions.triggers.kinds import Trigger
 from transforms.flows.definitions.triggers.profile import OnSchedule
@@ -23,11 +17,10 @@ from transforms.flows.reading.checks.checked import Checked
 from transforms.flows.reading.checks.graph import check_graph
 from transforms.flows.reading.checks.inbound import unheard
 from transforms.flows.reading.checks.templates import check_templates
+from transforms.flows.reading.checks.windows import closed_windows, whole_days
 from transforms.flows.reading.nodes import Mapping as Map
 from transforms.flows.reading.nodes import Sequence
 from transforms.flows.reading.places import place, place_of_key
-
-WEEK = 7 * 1440
 
 
 def check_flow(report: Report, root: Map, checked: Checked) -> None:
@@ -127,52 +120,6 @@ def _waits_on_exit(report: Report, root: Map, checked: Checked) -> None:
             report.add(place_of_key(root, "on_exit", step.name), "duplicate-step", said, known)
 
 
-def _closed_windows(report: Report, root: Map, checked: Checked) -> None:
-    """Refuse a message that could never leave: its window within the quiet hours (R14)."""
-    quiet = checked.space.quiet_hours
-    if quiet is None:
-        return
-    for section, step in checked.steps():
-        window = step.verb.window if isinstance(step.verb, Send) else None
-        if window is not None and _minutes(window) <= _minutes(quiet):
-            said = f"{window.text} lies within the quiet hours, {quiet.text}"
-            span = place(root, section, step.name, "window")
-            report.add(span, "impossible-window", said, "no message would ever leave")
-
-
-def _whole_days(report: Report, root: Map, checked: Checked) -> None:
-    """Warn of days without hours before days with hours: they are open all day."""
-    for section, step in checked.steps():
-        for key, window in _windows(step):
-            for bare, full in pairwise(window.text.split(", ")):
-                if ":" in full and ":" not in bare:
-                    said = f'"{bare}" is open all day: the hours are those of "{full}" only'
-                    known = f"write {bare} {full.split()[-1]}, or {bare} 00:00-24:00"
-                    span = place(root, section, step.name, key)
-                    report.add(span, "whole-day", said, known, "warning")
-
-
-def _windows(step: Step) -> Iterator[tuple[str, Window]]:
-    """Give the windows of a step, each with its key."""
-    kind = kind_of_step(step.verb)
-    values = kind.values(step.verb)
-    for field in kind.fields:
-        if isinstance(field.form, forms.Window) and values[field.attribute] is not None:
-            yield field.key, values[field.attribute]
-
-
-@lru_cache(maxsize=256)
-def _minutes(window: Window) -> frozenset[int]:
-    """Return the minutes of the week in which a window is open."""
-    found: set[int] = set()
-    for span in window.spans:
-        length = span.end - span.start if span.end > span.start else span.end + 1440 - span.start
-        for day in span.days:
-            start = day * 1440 + span.start
-            found.update(minute % WEEK for minute in range(start, start + length))
-    return frozenset(found)
-
-
 PREDEFINED = ("audience", "tag", "people")
 """Triggers that a launch is over; the first two only where they say so."""
 
@@ -187,8 +134,8 @@ CHECKS: tuple[Callable[[Report, Map, Checked], None], ...] = (
     _winners,
     _once,
     _waits_on_exit,
-    _closed_windows,
-    _whole_days,
+    closed_windows,
+    whole_days,
     unheard,
 )
 """The checks of a flow's head; those of its graph and its templates follow."""

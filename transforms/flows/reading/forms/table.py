@@ -14,9 +14,9 @@ from transforms.flows.definitions.flow import FlowId
 from transforms.flows.definitions.steps.waits import IN_VISIT
 from transforms.flows.diagnostics import suggest
 from transforms.flows.expressions.syntax.ast import Expr
-from transforms.flows.reading import campaigns, channels, inbound, requests, splits, updates
-from transforms.flows.reading.code import read_code
 from transforms.flows.reading.fields import Fields
+from transforms.flows.reading.forms import messages, requests, splits, updates
+from transforms.flows.reading.forms.code import read_code
 from transforms.flows.reading.nodes import Node, Scalar, Sequence
 from transforms.flows.reading.values import Reading
 
@@ -121,16 +121,16 @@ FORMS: Mapping[type[forms.Form], Reader] = {
     forms.SendStep: _send_step,
     forms.Listed: lambda found, node, form: found.reading.listed(node, form.kind),
     forms.StaticAudience: _static_audience,
-    forms.Number: lambda found, node, form: inbound.number(found, node, form.takes),
+    forms.Number: lambda found, node, form: messages.number(found, node, form.takes),
     forms.FlowName: lambda found, node, form: found.reading.flow(node),
     forms.EventName: lambda found, node, form: found.reading.event(node),
     forms.Trait: lambda found, node, form: found.reading.trait(node),
-    forms.ParticipantField: lambda found, node, form: campaigns.field_name(found.reading, node),
-    forms.ParticipantChange: lambda found, node, form: campaigns.change(found, node, form.options),
+    forms.ParticipantField: lambda found, node, form: updates.field_name(found.reading, node),
+    forms.ParticipantChange: lambda found, node, form: updates.change(found, node, form.options),
     forms.ListOf: _list,
-    forms.Tracked: channels.tracked,
-    forms.Keywords: lambda found, node, form: inbound.keywords(found.reading, node),
-    forms.Agents: channels.agents,
+    forms.Tracked: messages.tracked,
+    forms.Keywords: lambda found, node, form: messages.keywords(found.reading, node),
+    forms.Agents: messages.agents,
     forms.Address: requests.address,
     forms.Headers: lambda found, node, form: requests.read_headers(found.reading, node),
     forms.Stored: lambda found, node, form: requests.stored(found.reading, node),

@@ -1,52 +1,59 @@
-"""Campaigns: as the space declares them, and what a flow of one may name of its participants.
-
-A flow belongs to one campaign or to none; only in a campaign is there a participant (R21).
-"""
+"""What updates change: traits, session variables and participants; and the properties of events."""
 
 from __future__ import annotations
 
-from transforms.flows.definitions.space import Campaign
+from transforms.flows.definitions.values import Named
 from transforms.flows.diagnostics import suggest
 from transforms.flows.expressions.scope import Wants
 from transforms.flows.expressions.syntax.ast import Expr, Text
-from transforms.flows.reading.fields import Fields, fields
+from transforms.flows.reading.fields import Fields
 from transforms.flows.reading.names import STATUS
-from transforms.flows.reading.nodes import Mapping, Node, Scalar, describe
+from transforms.flows.reading.nodes import Mapping, Node, Scalar, Sequence
 from transforms.flows.reading.values import Reading
-
-TYPES = ("text", "number", "boolean", "time", "list")
 
 WANTS: dict[str, Wants] = {"text": "text", "number": "number", "date": "date"}
 
 
-def campaign(reading: Reading, key: Scalar, node: Node) -> Campaign | None:
-    """Read a campaign of the space: the fields of its participants, and their statuses."""
-    reading.name(key, "a campaign")
-    found = fields(reading, node, f'campaign "{key.text}"')
-    if found is None:
-        return None
-    typed = found.read("fields", lambda inner: _types(reading, inner)) or ()
-    listed = found.read("statuses", lambda inner: reading.many(inner, reading.text)) or ()
-    found.close()
-    return Campaign(key.text, typed, tuple(dict.fromkeys(listed)))
+def targets(reading: Reading, node: Node, wants: Wants) -> Named:
+    """Read what an update changes, with the value of each."""
+    for key, _ in node.items if isinstance(node, Mapping) else ():
+        _check(reading, key, key.text)
+    if not isinstance(node, Mapping) or wants != "value":
+        return reading.named(node, wants)
+    read = [(key.text, _target_value(reading, key.text, value)) for key, value in node.items]
+    return tuple((name, value) for name, value in read if value is not None)
 
 
-def _types(reading: Reading, node: Node) -> tuple[tuple[str, str], ...]:
-    if not isinstance(node, Mapping):
-        said = f"fields is {describe(node)}, not a map of names with types"
-        reading.problem(node, "wrong-kind", said)
-        return ()
-    for key, _ in node.items:
-        if key.text == STATUS:
-            said = "each participant has a status, which is no field"
-            reading.problem(key, "reserved-name", said, "list its values under statuses")
-    return tuple((key.text, reading.one_of(value, TYPES) or "any") for key, value in node.items)
+def target_names(reading: Reading, node: Node) -> tuple[str, ...]:
+    """Read what an update removes."""
+    for item in node.items if isinstance(node, Sequence) else ():
+        _check(reading, item, item.text if isinstance(item, Scalar) else "")
+    return reading.texts(node)
 
 
-def campaign_in(root: Mapping) -> str | None:
-    """Find the campaign that a flow's file names."""
-    node = root.get("campaign")
-    return node.text if isinstance(node, Scalar) and node.text.strip() else None
+def _check(reading: Reading, node: Node, name: str) -> None:
+    root, _, rest = name.partition(".")
+    if root not in ("user", "session", "participant") or not rest:
+        said = f'"{name}" cannot be updated'
+        known = f'did you mean "user.{name}"?' if "." not in name else ""
+        known = known or "name user.<trait>, participant.<field> or session.<variable>"
+        reading.problem(node, "invalid-target", said, known)
+    elif root == "user":
+        reading.check_trait(node, rest)
+    elif root == "participant":
+        check_field(reading, node, rest)
+
+
+def properties(found: Fields, node: Node, event: str) -> Named:
+    """Read the properties of an event, whose name stands at the key ``event``."""
+    reading, name = found.reading, found.node.get(event)
+    named = name.text if isinstance(name, Scalar) else ""
+    declared = reading.known.events.get(named)
+    for key, _ in node.items if isinstance(node, Mapping) else ():
+        if declared is not None and key.text not in declared:
+            said = f'"{key.text}" is no property of "{named}"'
+            reading.problem(key, "unknown-property", said, suggest(key.text, declared))
+    return reading.named(node)
 
 
 def change(found: Fields, node: Node, options: tuple[str, ...]) -> str | None:
@@ -78,7 +85,7 @@ def check_field(reading: Reading, node: Node, name: str) -> None:
         reading.problem(node, "unknown-field", said, suggest(name, declared))
 
 
-def target_value(reading: Reading, target: str, node: Node) -> Expr | None:
+def _target_value(reading: Reading, target: str, node: Node) -> Expr | None:
     """Read what an update sets: of a field that the campaign declares, a value of its type."""
     root, _, name = target.partition(".")
     if root != "participant" or reading.known.participant is None:
