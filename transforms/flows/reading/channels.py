@@ -56,7 +56,7 @@ def channel(reading: Reading, key: Scalar, node: Node) -> Channel | None:
 
 
 def _unknown(reading: Reading, key: Scalar) -> None:
-    said = f'channel "{key.text}" has no address, and is no channel that is known'
+    said = f'channel "{key.text}" has no address and is not a known channel'
     near = suggest(key.text, KINDS)
     known = near if near.startswith("did") else "name the trait: address: <trait>, or kind: <kind>"
     reading.problem(key, "missing-key", said, known)
@@ -72,7 +72,7 @@ def _prices(reading: Reading, node: Node) -> Prices:
         start = ELSE if key.text == "else" else key.text
         if start and not _PREFIX.fullmatch(start):
             known = 'write for example {"+49": 0.07, else: 0.05}'
-            said = f'"{key.text}" is not the beginning of an address'
+            said = f'"{key.text}" is not an address prefix'
             reading.problem(key, "invalid-price", said, known)
         amount = _amount(reading, value)
         if amount is not None:

@@ -105,4 +105,6 @@ def _check(reading: Reading, found: Fields, kind: str, address: str) -> None:
         case _:
             fine, known = _PLACE.fullmatch(address), "write the name that its system knows it by"
     if not fine:
-        reading.problem(node, "invalid-address", f'"{address}" is no place for a {kind}', known)
+        reading.problem(
+            node, "invalid-address", f'"{address}" is not an address of a {kind}', known
+        )

@@ -29,7 +29,7 @@ def load_space(path: str, text: str) -> Loaded[Space]:
 
 
 def load_space_partly(path: str, text: str) -> tuple[Space | None, Loaded[Space]]:
-    """Read a space; give also what could be read of one with errors, to check flows against."""
+    """Read a space; return also what could be read of one with errors, to check flows with it."""
     report = Report(Source(path, text))
     node = compose(report)
     reading = Reading(report, Known())
@@ -141,7 +141,7 @@ def _fields_of(reading: Reading, node: Node) -> tuple[tuple[str, str], ...]:
         return ()
     for key, _ in node.items:
         if key.text == STATUS:
-            said = "each participant has a status, which is no field"
+            said = "every participant has a status, which is not a field"
             reading.problem(key, "reserved-name", said, "list its values under statuses")
     return tuple((key.text, reading.one_of(value, TYPES) or "any") for key, value in node.items)
 

@@ -1,4 +1,4 @@
-"""Who sends and what is tracked, keywords and numbers: what steps and triggers say of messages."""
+"""Agents, tracking, keywords and numbers of steps and triggers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def keywords(reading: Reading, node: Node) -> tuple[str, ...] | None:
     for item in node.items if isinstance(node, Sequence) else ():
         word = keyword(item.text) if isinstance(item, Scalar) else ""
         if word and word in seen:
-            said = f'keyword "{word}" stands twice'
+            said = f'keyword "{word}" is repeated'
             reading.problem(item, "duplicate-keyword", said, "upper and lower case are the same")
         if len(word) > LONGEST_KEYWORD:
             said = f"a keyword has at most {LONGEST_KEYWORD} letters"

@@ -1,4 +1,4 @@
-"""Values read by their forms: one small function a form, which gives the value or reports."""
+"""Values read by their forms: one small function per form, which returns the value or reports."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _flow_id(found: Fields, node: Node, form: FlowId) -> str | None:
     name = found.reading.name(node, form.what)
     stem = _STEM.search(found.reading.report.source.path)
     if name is not None and stem is not None and stem[1] != name:
-        said = f'the flow is called "{name}", but its file "{stem[0]}"'
+        said = f'the flow is called "{name}", but its file is "{stem[0]}"'
         found.reading.problem(node, "flow-name", said, f'name the file "{name}.yaml"')
     return name
 
@@ -53,7 +53,7 @@ def _visit_delay(found: Fields, node: Node, form: forms.VisitDelay) -> Delay | N
     bare = msgspec.structs.replace(node, text=IN_VISIT.sub("", node.text))
     delay = found.reading.delay(bare, forms.MAX_DAYS)
     if delay is not None and not delay.ms:
-        said = f'"{delay.text}" is no fixed length of time, as a wait in a visit has'
+        said = f'"{delay.text}" is not a fixed length of time, which a wait in a visit needs'
         found.reading.problem(node, "invalid-duration", said, "write for example 20s in visit")
     return delay
 

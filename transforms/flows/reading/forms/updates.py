@@ -45,13 +45,13 @@ def _check(reading: Reading, node: Node, name: str) -> None:
 
 
 def properties(found: Fields, node: Node, event: str) -> Named:
-    """Read the properties of an event, whose name stands at the key ``event``."""
+    """Read the properties of the event that is named at the key ``event``."""
     reading, name = found.reading, found.node.get(event)
     named = name.text if isinstance(name, Scalar) else ""
     declared = reading.known.events.get(named)
     for key, _ in node.items if isinstance(node, Mapping) else ():
         if declared is not None and key.text not in declared:
-            said = f'"{key.text}" is no property of "{named}"'
+            said = f'"{key.text}" is not a property of "{named}"'
             reading.problem(key, "unknown-property", said, suggest(key.text, declared))
     return reading.named(node)
 
@@ -81,7 +81,7 @@ def check_field(reading: Reading, node: Node, name: str) -> None:
         said = "the flow belongs to no campaign, so it has no participants"
         reading.problem(node, "no-campaign", said, "add campaign: and its name to the flow")
     elif declared is not None and name.split(".", maxsplit=1)[0] not in declared:
-        said = f'"{name}" is no field of the participants of campaign "{known.campaign}"'
+        said = f'"{name}" is not a field of the participants of campaign "{known.campaign}"'
         reading.problem(node, "unknown-field", said, suggest(name, declared))
 
 
