@@ -9,8 +9,7 @@ from transforms.flows.definitions.steps.kinds import Verb
 from transforms.flows.definitions.steps.updates import ChangeAudience, Update
 from transforms.flows.definitions.triggers.events import OnEvent
 from transforms.flows.definitions.values import EventMatch, Reenter
-from transforms.flows.reading.flow import load_flow
-from transforms.flows.reading.goals import load_goals
+from transforms.flows.reading.flow import load_flow, load_goals
 from transforms.flows.reading.project import load_project
 from transforms.flows.reading.space import load_space
 

@@ -36,7 +36,7 @@ from transforms.flows.definitions.flow import Schedule
 from transforms.flows.definitions.steps.branches import Split
 from transforms.flows.expressions.reads import reads
 from transforms.flows.protocol import control_records
-from transforms.flows.reading.goals import load_goals
+from transforms.flows.reading.flow import load_goals
 from transforms.flows.reading.space import load_space
 
 __all__ = ["InvalidLog", "catalog_of", "records_of"]

@@ -7,8 +7,9 @@ from functools import partial
 
 import msgspec
 
+from transforms.flows.definitions.exits import GOAL, Goal
 from transforms.flows.definitions.flow import FLOW, Flow, Steps
-from transforms.flows.definitions.shapes import Variants
+from transforms.flows.definitions.shapes import RecordsByName, Variants
 from transforms.flows.definitions.space import Space, Template
 from transforms.flows.definitions.step_order import Followed, follow
 from transforms.flows.diagnostics import Judge, Loaded, Report, Source
@@ -16,11 +17,10 @@ from transforms.flows.reading.checks.checked import Checked
 from transforms.flows.reading.checks.flow import check_flow
 from transforms.flows.reading.entry import exit_rules, triggers
 from transforms.flows.reading.fields import Fields
-from transforms.flows.reading.names import of_flow, of_space
+from transforms.flows.reading.names import campaign_in, of_flow, of_space
 from transforms.flows.reading.nodes import Mapping as Map
 from transforms.flows.reading.nodes import Node, compose
-from transforms.flows.reading.parts.campaigns import campaign_in
-from transforms.flows.reading.shapes import read_fields
+from transforms.flows.reading.shapes import read_fields, records_by_name
 from transforms.flows.reading.steps import steps
 from transforms.flows.reading.values import Reading
 
@@ -60,6 +60,24 @@ def load_flow(
     checked = Checked(flow, main, on_exit, space, templates, known)
     check_flow(report, root, checked)
     return report.done(flow)
+
+
+def load_goals(
+    path: str, text: str, space: Space, campaign: str | None = None
+) -> Loaded[tuple[Goal, ...]]:
+    """Read the text of a ``goals`` section: the map of goals, with or without its heading.
+
+    ``campaign`` is that of the flow.
+    """
+    report = Report(Source(path, text))
+    root = compose(report)
+    if root is None:
+        return report.done(None)
+    section = root.get("goals") if isinstance(root, Map) and len(root.items) == 1 else None
+    inner = section if isinstance(section, Map) and section.get("event") is None else root
+    known = of_space(space).at_hand("entry", "session").of_campaign(space, campaign)
+    form = RecordsByName(GOAL, "a goal")
+    return report.done(records_by_name(Reading(report, known), inner, form))
 
 
 def _steps(reading: Reading, node: Node | None, what: str) -> Followed:

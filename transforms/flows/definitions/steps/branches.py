@@ -92,8 +92,8 @@ def _keywords_twice(match: MatchMessage) -> Iterator[Flaw]:
         for word in words:
             if word in seen:
                 what = "any message" if word is None else f'keyword "{word}"'
-                said = f"two branches are for {what}"
-                known = "the first one would take it"
+                said = f"two branches match {what}"
+                known = "the first one takes it"
                 yield Flaw(("match_message",), "duplicate-keyword", said, known, at_key=True)
         seen.update(words)
 

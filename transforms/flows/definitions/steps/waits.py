@@ -119,7 +119,7 @@ THEN = Field("then", forms.StepName(falls=True), "The step to go on with.")
 
 
 def place_of(takes: Literal["messages", "calls"]) -> tuple[Field, Field]:
-    """Return the keys that say where a message or call arrives."""
+    """Return the keys for the number and channel of a message or call."""
     what = "message" if takes == "messages" else "call"
     return (
         Field("number", forms.Number(takes=takes), f"The number of the {what}.", shown="to {}"),
@@ -215,7 +215,7 @@ def _stays(wait: WaitFor, case: Case) -> bool:
 
 
 def _needs_timeout(wait: WaitFor) -> Iterator[Flaw]:
-    """Refuse ``rank`` and ``repeat`` where there is nothing that they apply to."""
+    """Refuse ``rank`` and ``repeat`` without what they apply to."""
     if wait.timeout is None and wait.restart:
         said = '"repeat" needs a timeout to start again'
         yield Flaw(("repeat",), "missing-key", said, at_key=True)

@@ -55,7 +55,7 @@ _ON_MESSAGE = forms.Condition(roots=("message",))
 
 def _needs_place(trigger: OnInbound) -> Iterator[Flaw]:
     if trigger.number is None and trigger.channel is None:
-        said = 'a trigger with "inbound" needs a place'
+        said = 'a trigger with "inbound" needs a number or a channel'
         yield Flaw((), "missing-key", said, "write number: or channel:")
 
 

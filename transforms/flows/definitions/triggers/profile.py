@@ -45,7 +45,7 @@ ProfileTriggers = OnProfile | OnDate | OnSchedule
 
 def _of_the_user(trigger: OnDate) -> Iterator[Flaw]:
     if trigger.moment.kind != "path":
-        said = f'"{trigger.moment.text}" is no date of the user'
+        said = f'"{trigger.moment.text}" is not a date of the user'
         known = "write for example user.birthday - 3d at 09:00; at: takes other moments"
         yield Flaw(("date",), "invalid-moment", said, known)
 
