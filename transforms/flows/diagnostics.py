@@ -38,7 +38,7 @@ class Loaded(msgspec.Struct, Generic[T], frozen=True, gc=False):
     problems: tuple[Problem, ...] = ()
 
 
-class Refusal(msgspec.Struct, frozen=True, gc=False):
+class SourceError(msgspec.Struct, frozen=True, gc=False):
     """What is wrong with a source: at a line from 1 and a column from 0, for so many letters."""
 
     line: int
@@ -48,7 +48,7 @@ class Refusal(msgspec.Struct, frozen=True, gc=False):
     length: int = 1
 
 
-Judge = Callable[[str], Refusal | None]
+SourceCheck = Callable[[str], SourceError | None]
 """What a host's sandbox says of a source: nothing, if it can run it."""
 
 
@@ -125,6 +125,14 @@ def suggest(name: str, known: Iterable[str]) -> str:
     if names and len(names) <= 12:
         return f"there is {quoted(names)}" if len(names) == 1 else f"there are {quoted(names)}"
     return ""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most like this one, if one is similar enough."""
+    names = sorted(known)
+    folded = {candidate.casefold(): candidate for candidate in reversed(names)}
+    found = get_close_matches(name.casefold(), folded, 1, 0.7)
+    return folded[found[0]] if found else None
 
 
 def headline(problem: Problem) -> str:

@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from transforms.flows.expressions.scope import AtHand, Wants
+from transforms.flows.expressions.types import AtHand, Wants
 
 T = TypeVar("T")
 

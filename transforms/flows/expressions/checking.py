@@ -10,8 +10,8 @@ from typing import Literal
 
 import msgspec
 
-from transforms.flows.clock.zones import instant, utc
-from transforms.flows.expressions.scope import Scope, Wants
+from transforms.flows.clock.zones import parse_instant, utc
+from transforms.flows.diagnostics import nearest
 from transforms.flows.expressions.syntax.ast import (
     And,
     Arithmetic,
@@ -20,6 +20,7 @@ from transforms.flows.expressions.syntax.ast import (
     Compare,
     Decision,
     Expr,
+    ExprProblem,
     Fact,
     FlowFact,
     Items,
@@ -39,10 +40,8 @@ from transforms.flows.expressions.syntax.ast import (
     walk,
 )
 from transforms.flows.expressions.syntax.operators import DATE, OPERATORS, PARTS, operators_for
-from transforms.flows.expressions.syntax.problems import ExprProblem
-from transforms.flows.expressions.syntax.suggestions import close
-from transforms.flows.expressions.syntax.write import quote, write
-from transforms.flows.expressions.types import Kinds, declared, kinds_of
+from transforms.flows.expressions.syntax.write import quote, to_text
+from transforms.flows.expressions.types import Kinds, Scope, Wants, declared, kinds_of
 
 _AT_HAND = {
     "event": "there is no event at hand here",
@@ -107,7 +106,7 @@ class _Checker(msgspec.Struct):
 
     def date(self, node: Node, found: Kinds) -> None:
         if isinstance(node, Text):
-            if instant(node.value, utc()) is None:
+            if parse_instant(node.value, utc()) is None:
                 message = f"{quote(node.value)} is not a date; write for example 2026-12-24"
                 self.note(node, message, "bad-date")
         elif found is not None and not found & {"date", "text"}:
@@ -119,7 +118,7 @@ class _Checker(msgspec.Struct):
         found = kinds_of(node, scope)
         if found is not None and "boolean" not in found:
             message = f"a condition is wanted, not {_a(found)}"
-            self.note(node, message, "not-a-condition", f"{write(node)} is set")
+            self.note(node, message, "not-a-condition", f"{to_text(node)} is set")
 
     def node(self, node: Node, scope: Scope) -> None:
         match node:
@@ -162,7 +161,7 @@ class _Checker(msgspec.Struct):
         if found is None or found & set(allowed):
             return
         fitting = sorted({name.name for kind in found for name in operators_for(kind)})
-        meant = "on" if found == {DATE} and op in ("==", "i==") else close(op, fitting)
+        meant = "on" if found == {DATE} and op in ("==", "i==") else nearest(op, fitting)
         meant = {"<": "before", "<=": "until", ">": "after", ">=": "since"}.get(op, meant)
         if meant not in fitting:
             meant = None
@@ -193,7 +192,7 @@ class _Checker(msgspec.Struct):
             for item in side.items if isinstance(side, Items) else (side,):
                 if isinstance(item, Text) and item.value not in known:
                     said = f"no participant has the status {quote(item.value)}"
-                    meant = close(item.value, known)
+                    meant = nearest(item.value, known)
                     self.note(side, said, "unknown-status", meant and quote(meant))
 
     def same(self, left: Value, right: Value, scope: Scope) -> None:
@@ -207,7 +206,7 @@ class _Checker(msgspec.Struct):
             return
         missing = [part for part in children(of) if isinstance(part, Path)]
         if missing:
-            name = write(missing[0])
+            name = to_text(missing[0])
             message = (
                 f'this is also true when {name} is missing; say so with "is set" if it matters'
             )
@@ -215,7 +214,7 @@ class _Checker(msgspec.Struct):
 
     def calculated(self, node: Calculated, scope: Scope) -> None:
         if node.event not in scope.events:
-            meant = close(node.event, scope.events)
+            meant = nearest(node.event, scope.events)
             if meant is not None:
                 message = f"no event is called {quote(node.event)}"
                 self.note(node, message, "unknown-event", quote(meant))
@@ -264,14 +263,14 @@ class _Checker(msgspec.Struct):
             of = ""
             if node.root == "event":
                 of = f" of {', '.join(quote(name) for name in scope.event_names)}"
-            meant = close(first, names)
+            meant = nearest(first, names)
             message = f'"{first}" is no {noun}{of}'
             self.note(node, message, f"unknown-{noun.split()[-1]}", meant)
 
     def known(self, node: Node, noun: str, name: str, names: Iterable[str] | None) -> None:
         if names is not None and name not in set(names):
             code = f"unknown-{noun.rsplit(maxsplit=1)[-1]}"
-            self.note(node, f'there is no {noun} "{name}"', code, close(name, names))
+            self.note(node, f'there is no {noun} "{name}"', code, nearest(name, names))
 
 
 def _a(kinds: Iterable[str]) -> str:

@@ -28,12 +28,10 @@ from transforms.flows.expressions.syntax.ast import (
     walk,
 )
 from transforms.flows.expressions.syntax.operators import MOVING
-from transforms.flows.expressions.syntax.write import write
+from transforms.flows.expressions.syntax.write import to_text
 
 SINCE_ENTRY = 400 * DAY
 """How long entries are kept for ``since entry``: the longest wait."""
-
-Function = Literal["count", "sum", "min", "max", "average", "first", "last"]
 
 
 class Aggregate(msgspec.Struct, frozen=True, gc=False):
@@ -82,7 +80,7 @@ def series_key(node: Calculated) -> str:
 
     Aggregates that differ only in function or period share a series.
     """
-    parts = [node.event, *(write(part) if part else None for part in (node.where, node.value))]
+    parts = [node.event, *(to_text(part) if part else None for part in (node.where, node.value))]
     return blake2b(json.dumps(parts).encode(), digest_size=4).hexdigest()
 
 
@@ -94,12 +92,12 @@ def aggregate(node: Calculated) -> Aggregate:
     elif node.since is not None:
         horizon = SINCE_ENTRY
     where, value = (
-        None if part is None else Expr(write(part), part) for part in (node.where, node.value)
+        None if part is None else Expr(to_text(part), part) for part in (node.where, node.value)
     )
     return Aggregate(node.event, where, value, node.since, series_key(node), horizon)
 
 
-def reads(expr: Expr) -> Reads:
+def reads_of(expr: Expr) -> Reads:
     """List what an expression reads."""
     found: dict[str, set[str]] = {}
     aggregates: dict[Aggregate, None] = {}
@@ -107,7 +105,8 @@ def reads(expr: Expr) -> Reads:
     return Reads(
         aggregates=tuple(aggregates),
         **{name: frozenset(names) for name, names in found.items()},
-        timed=isinstance(expr.root, Now) or any(moves(node) for node in walk(expr.root)),
+        timed=isinstance(expr.root, Now)
+        or any(changes_with_time(node) for node in walk(expr.root)),
     )
 
 
@@ -147,7 +146,7 @@ def _collect(node: Node, found: dict[str, set[str]], aggregates: dict[Aggregate,
         _collect(child, found, aggregates)
 
 
-def moves(node: Node) -> bool:
+def changes_with_time(node: Node) -> bool:
     """Tell whether a node's own value can change by time alone, its children's aside."""
     match node:
         case Test(op) | Span(op):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from collections.abc import Mapping
+from typing import Literal, assert_never
 
-from transforms.flows.expressions.scope import Scope, Types
+import msgspec
+
 from transforms.flows.expressions.syntax.ast import (
     Arithmetic,
     Calculated,
@@ -22,6 +24,41 @@ from transforms.flows.expressions.syntax.ast import (
     Value,
 )
 from transforms.flows.expressions.syntax.operators import ALL, FUNCTIONS, PARTS
+
+Wants = Literal["condition", "value", "number", "text", "date"]
+
+Types = Mapping[str, str]
+"""Names with their types (text, number, boolean, date, list, map); deeper ones as ``a.b``.
+
+Any other type means that nothing is known.
+"""
+
+AtHand = Literal["event", "entry", "session", "participant", "communication", "message"]
+
+
+class Scope(msgspec.Struct, frozen=True, gc=False):
+    """What is at hand and what is declared; None means that nothing is declared.
+
+    ``event_names`` are the events that may be at hand, ``events`` the declared ones with their
+    properties. ``steps`` are the flow's send steps, ``statuses`` those that a
+    participant may have.
+    """
+
+    at_hand: frozenset[AtHand] = frozenset(
+        ("event", "entry", "session", "participant", "communication", "message")
+    )
+    event_names: tuple[str, ...] = ()
+    events: Mapping[str, Types] = {}
+    entry: Types | None = None
+    traits: Types | None = None
+    participant: Types | None = None
+    variables: Types | None = None
+    audiences: frozenset[str] | None = None
+    tags: frozenset[str] | None = None
+    steps: frozenset[str] | None = None
+    flows: frozenset[str] | None = None
+    statuses: frozenset[str] | None = None
+
 
 Kinds = frozenset[str] | None
 

@@ -29,7 +29,7 @@ FINAL_STATUSES: Final = frozenset(
 Data = dict[str, Any]
 
 
-class Heard(
+class ExternalSignal(
     msgspec.Struct, frozen=True, gc=False, tag_field="is", omit_defaults=True, kw_only=True
 ):
     """Base of what arrives from outside: ``received`` None means that no receipt is known (R3)."""
@@ -44,7 +44,7 @@ class Heard(
 
 
 @final
-class Event(Heard, frozen=True, gc=False, tag="event", omit_defaults=True, kw_only=True):
+class Event(ExternalSignal, frozen=True, gc=False, tag="event", omit_defaults=True, kw_only=True):
     """A tracked event."""
 
     name: str
@@ -52,7 +52,9 @@ class Event(Heard, frozen=True, gc=False, tag="event", omit_defaults=True, kw_on
 
 
 @final
-class ProfileChange(Heard, frozen=True, gc=False, tag="profile", omit_defaults=True, kw_only=True):
+class ProfileChange(
+    ExternalSignal, frozen=True, gc=False, tag="profile", omit_defaults=True, kw_only=True
+):
     """Traits to set or unset, tags, consent by channel, topic or ``channel:topic``.
 
     ``becomes`` is the key that this one turns out to be: an identify that names both (R8).
@@ -68,7 +70,7 @@ class ProfileChange(Heard, frozen=True, gc=False, tag="profile", omit_defaults=T
 
 @final
 class AudienceChange(
-    Heard, frozen=True, gc=False, tag="audience", omit_defaults=True, kw_only=True
+    ExternalSignal, frozen=True, gc=False, tag="audience", omit_defaults=True, kw_only=True
 ):
     """The user entered or left an audience."""
 
@@ -78,7 +80,7 @@ class AudienceChange(
 
 @final
 class CommunicationUpdate(
-    Heard, frozen=True, gc=False, tag="communication", omit_defaults=True, kw_only=True
+    ExternalSignal, frozen=True, gc=False, tag="communication", omit_defaults=True, kw_only=True
 ):
     """A communication reached a status; ``data`` holds a reply, digits, duration, cost."""
 
@@ -88,7 +90,9 @@ class CommunicationUpdate(
 
 
 @final
-class Inbound(Heard, frozen=True, gc=False, tag="inbound", omit_defaults=True, kw_only=True):
+class Inbound(
+    ExternalSignal, frozen=True, gc=False, tag="inbound", omit_defaults=True, kw_only=True
+):
     """A message or a call from the user."""
 
     channel: str
@@ -99,7 +103,7 @@ class Inbound(Heard, frozen=True, gc=False, tag="inbound", omit_defaults=True, k
 
 
 @final
-class Enter(Heard, frozen=True, gc=False, tag="enter", omit_defaults=True, kw_only=True):
+class Enter(ExternalSignal, frozen=True, gc=False, tag="enter", omit_defaults=True, kw_only=True):
     """Put the user into a flow: Flow API, launch, another flow (I9, R22); or upload a participant.
 
     ``operation`` "upload": ``flow`` names the campaign, and ``participant`` is one row of the
@@ -117,7 +121,9 @@ class Enter(Heard, frozen=True, gc=False, tag="enter", omit_defaults=True, kw_on
 
 
 @final
-class CallResult(Heard, frozen=True, gc=False, tag="call_result", omit_defaults=True, kw_only=True):
+class CallResult(
+    ExternalSignal, frozen=True, gc=False, tag="call_result", omit_defaults=True, kw_only=True
+):
     """The answer to a ``Call``."""
 
     call: str
@@ -127,7 +133,9 @@ class CallResult(Heard, frozen=True, gc=False, tag="call_result", omit_defaults=
 
 
 @final
-class Command(Heard, frozen=True, gc=False, tag="command", omit_defaults=True, kw_only=True):
+class Command(
+    ExternalSignal, frozen=True, gc=False, tag="command", omit_defaults=True, kw_only=True
+):
     """An order about this user; ``flow`` None means all flows. ``wake`` only looks at the state."""
 
     what: Literal["hold", "resume", "stop", "suppress", "erase", "export", "import", "wake"]
@@ -136,7 +144,9 @@ class Command(Heard, frozen=True, gc=False, tag="command", omit_defaults=True, k
 
 
 @final
-class Handover(Heard, frozen=True, gc=False, tag="handover", omit_defaults=True, kw_only=True):
+class Handover(
+    ExternalSignal, frozen=True, gc=False, tag="handover", omit_defaults=True, kw_only=True
+):
     """Another key's state, to be merged into this one (R8)."""
 
     source: str
@@ -144,7 +154,9 @@ class Handover(Heard, frozen=True, gc=False, tag="handover", omit_defaults=True,
 
 
 @final
-class Forwarded(Heard, frozen=True, gc=False, tag="forwarded", omit_defaults=True, kw_only=True):
+class Forwarded(
+    ExternalSignal, frozen=True, gc=False, tag="forwarded", omit_defaults=True, kw_only=True
+):
     """A signal of another key, which is this one by now; it waits for that handover, if any (R8).
 
     ``hops`` counts the keys that passed it on.
@@ -180,7 +192,7 @@ Signal = (
 
 
 @final
-class Raised(msgspec.Struct, frozen=True, gc=False):
+class InternalSignal(msgspec.Struct, frozen=True, gc=False):
     """A signal that handling another one raised (section 3, step 7); it never leaves the core.
 
     ``causes`` are the sessions that it comes from, ``source`` the last of them; ``changed`` maps

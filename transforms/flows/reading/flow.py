@@ -11,7 +11,7 @@ from transforms.flows.definitions.flow import FLOW, Flow, Steps
 from transforms.flows.definitions.shapes import Variants
 from transforms.flows.definitions.space import Space, Template
 from transforms.flows.definitions.step_order import Followed, follow
-from transforms.flows.diagnostics import Judge, Loaded, Report, Source
+from transforms.flows.diagnostics import Loaded, Report, Source, SourceCheck
 from transforms.flows.reading.checks.checked import Checked
 from transforms.flows.reading.checks.flow import check_flow
 from transforms.flows.reading.entry import exit_rules, triggers
@@ -34,7 +34,7 @@ def load_flow(
     space: Space,
     templates: Mapping[str, Template],
     flows: frozenset[str] | None = None,
-    judge: Judge | None = None,
+    judge: SourceCheck | None = None,
 ) -> Loaded[Flow]:
     """Read a flow from the text of its file and check it against its space and templates.
 

@@ -14,8 +14,7 @@ from transforms.flows.definitions.space import Number, Space
 from transforms.flows.definitions.steps.kinds import STEP_KINDS
 from transforms.flows.definitions.steps.sends import Send
 from transforms.flows.definitions.triggers.kinds import TRIGGER_KINDS
-from transforms.flows.expressions.scope import Scope
-from transforms.flows.expressions.types import MESSAGE
+from transforms.flows.expressions.types import MESSAGE, Scope
 from transforms.flows.reading import nodes
 
 Types = dict[str, str]

@@ -13,7 +13,7 @@ import msgspec
 from transforms.flows.definitions.flow import Flow
 from transforms.flows.definitions.space import Space, Template
 from transforms.flows.definitions.used import templates_of
-from transforms.flows.diagnostics import Judge, Problem
+from transforms.flows.diagnostics import Problem, SourceCheck
 from transforms.flows.reading.checks.keyword_owners import owned_twice
 from transforms.flows.reading.flow import load_flow
 from transforms.flows.reading.space import load_space_partly
@@ -58,7 +58,7 @@ class Project(msgspec.Struct, frozen=True, gc=False):
         return {name: self.files[self.paths[f"messages/{name}"]] for name in names}
 
 
-def load_project(files: Mapping[str, str], judge: Judge | None = None) -> Project:
+def load_project(files: Mapping[str, str], judge: SourceCheck | None = None) -> Project:
     """Load the files of one folder: a path with its text each, in any order.
 
     ``judge`` is the sandbox that is to run the code in them.

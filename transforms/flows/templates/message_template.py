@@ -18,7 +18,7 @@ import msgspec
 from liquid.exceptions import LiquidError
 from liquid.template import BoundTemplate
 
-from transforms.flows.clock.zones import zone
+from transforms.flows.clock.zones import find_zone
 from transforms.flows.definitions.space import Template
 from transforms.flows.diagnostics import Loaded, Report, Source, suggest
 from transforms.flows.templates.language import ENVIRONMENTS
@@ -198,7 +198,7 @@ def _render(source: str, kind: str, names: Mapping[str, Any]) -> str:
 
 
 def _zone(data: Mapping[str, Any]) -> ZoneInfo:
-    return zone(_named(data, "user", "timezone"), _named(data, "flow", "zone"))
+    return find_zone(_named(data, "user", "timezone"), _named(data, "flow", "zone"))
 
 
 def _named(data: Mapping[str, Any], root: str, key: str) -> str | None:

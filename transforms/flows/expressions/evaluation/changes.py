@@ -8,8 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from transforms.flows.expressions.evaluation import dates
-from transforms.flows.expressions.evaluation.names import Getter
-from transforms.flows.expressions.evaluation.values import date_of, earliest, value_change, value_of
+from transforms.flows.expressions.evaluation.values import (
+    Getter,
+    date_of,
+    earliest,
+    value_change,
+    value_of,
+)
 from transforms.flows.expressions.syntax.ast import (
     Compare,
     Node,

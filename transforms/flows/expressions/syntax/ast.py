@@ -23,6 +23,7 @@ Root = Literal[
     "message",
     "item",
 ]
+Function = Literal["count", "sum", "min", "max", "average", "first", "last"]
 Segment = str | int
 
 
@@ -120,7 +121,7 @@ class Calculated(Term, frozen=True, gc=False):
     ``since`` is None over all time, "entry", or the length of the window.
     """
 
-    function: Literal["count", "sum", "min", "max", "average", "first", "last"]
+    function: Function
     event: str
     value: Value | None = None
     where: Node | None = None
@@ -248,3 +249,22 @@ def walk(node: Node) -> Iterator[Node]:
     yield node
     for child in children(node):
         yield from walk(child)
+
+
+class ExprProblem(msgspec.Struct, frozen=True, gc=False, order=True):
+    """A problem at ``offset`` of the text as it was written; warnings do not stop a flow."""
+
+    offset: int
+    length: int
+    message: str
+    code: str
+    suggestion: str | None = None
+    severity: Literal["error", "warning"] = "error"
+
+
+class ExpressionError(ValueError):
+    """An expression that cannot be read; ``problems`` lists all that was found."""
+
+    def __init__(self, problems: list[ExprProblem]) -> None:
+        super().__init__("; ".join(problem.message for problem in problems))
+        self.problems = problems

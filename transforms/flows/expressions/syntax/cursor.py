@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from transforms.flows.expressions.syntax.ast import Decision, Node, Value
+from transforms.flows.expressions.syntax.ast import Decision, ExprProblem, Node, Segment, Value
 from transforms.flows.expressions.syntax.lex import Token
-from transforms.flows.expressions.syntax.problems import ExprProblem
+from transforms.flows.expressions.syntax.operators import MOVING, OPERATORS, Operator
 
 DEEPEST = 64
+MOST_SEGMENTS = 16
 
 N = TypeVar("N", bound=Node)
 
@@ -138,3 +140,96 @@ def described(token: Token) -> str:
     if token.kind == "end":
         return "the end"
     return f"the text {token.value!r}" if token.kind == "text" else f'"{token.value}"'
+
+
+_PHRASES: dict[str, list[Operator]] = {}
+for _operator in sorted(OPERATORS.values(), key=lambda operator: -len(operator.words)):
+    _PHRASES.setdefault(_operator.words[0], []).append(_operator)
+
+_MEANT = {
+    "equals": "==",
+    "equal": "==",
+    "like": "contains",
+    "exists": "is set",
+    "isset": "is set",
+    "includes": "contains",
+    "startswith": "starts with",
+    "endswith": "ends with",
+    "intersects": "contains any",
+    "older": "more than 30d ago",
+    "ago": "more than 30d ago",
+}
+
+
+def operator_at(tokens: list[Token], at: int, *, counting: bool) -> Operator | None:
+    """Return the operator that begins at a token, the longest first.
+
+    While ``counting`` (inside an aggregate) nothing that moves with time is one, and
+    ``since entry`` is the aggregate's period.
+    """
+    for operator in _PHRASES.get(tokens[at].value, ()):
+        if counting and operator.name in MOVING:
+            continue
+        words = operator.words
+        if len(tokens) > at + len(words) and all(
+            token.says(word) or (word == "_" and token.kind == "duration")
+            for token, word in zip(tokens[at:], words, strict=False)
+        ):
+            if counting and operator.name == "since" and is_since_entry(tokens, at):
+                continue
+            return operator
+    return None
+
+
+def is_since_entry(tokens: list[Token], at: int) -> bool:
+    """Tell whether ``since entry`` stands here, and not ``since entry.started``."""
+    return (
+        tokens[at].says("since")
+        and tokens[at + 1].says("entry")
+        and not tokens[at + 2].says(".", "[")
+    )
+
+
+def guess_operator(tokens: list[Token], at: int) -> str | None:
+    """Guess which operator was meant by the words that begin at a token."""
+    word = tokens[at].value
+    negated = word == "is" and tokens[at + 1].says("not")
+    if word == "is" and tokens[at + 1 + negated].kind in ("text", "number"):
+        return "!=" if negated else "=="
+    words: list[str] = []
+    for token in tokens[at : at + 3]:
+        if token.kind != "word":
+            break
+        words.append(token.value.lower())
+    for count in range(len(words), 0, -1):
+        close = difflib.get_close_matches(" ".join(words[:count]), [*OPERATORS, "and", "or"], 1)
+        if close:
+            return close[0].replace("_", "30d")
+    return _MEANT.get(word.lower())
+
+
+def segments(cursor: Cursor) -> tuple[list[Segment], bool]:
+    """Read ``.city["Order Id"][0]``; also return whether the first part follows a point."""
+    path: list[Segment] = []
+    dotted = cursor.sees(".")
+    while cursor.sees(".") or cursor.sees("["):
+        opening = cursor.take()
+        token = cursor.take()
+        if opening.value == ".":
+            if token.kind != "word":
+                meant = None if token.kind == "end" else f'["{token.value}"]'
+                message = f'a name is expected after ".", not {described(token)}'
+                raise cursor.stop(token, message, "syntax", meant)
+            path.append(token.value)
+            continue
+        if token.kind == "text":
+            path.append(token.value)
+        elif token.kind == "number" and token.value.isdigit() and len(token.value) <= 4:
+            path.append(int(token.value))
+        else:
+            message = f"in brackets stands a name in quotes or a number, not {described(token)}"
+            raise cursor.stop(token, message, "syntax")
+        cursor.expect("]", 'a bracket is not closed: "]" is expected')
+    if len(path) > MOST_SEGMENTS:
+        raise cursor.stop(cursor.here, f"a name has at most {MOST_SEGMENTS} parts", "too-deep")
+    return path, dotted

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from transforms.flows.expressions.syntax.problems import ExprProblem
+from transforms.flows.expressions.syntax.ast import ExprProblem
 
 MOST_CHARACTERS = 4096
 MOST_DIGITS = 15

@@ -41,7 +41,7 @@ _TIGHT = {"*": 7, "/": 7, "+": 6, "-": 6}
 _OR, _AND, _NOT, _DECISION, _VALUE = 1, 2, 3, 4, 9
 
 
-def write(node: Node) -> str:
+def to_text(node: Node) -> str:
     """Write an expression as its canonical text."""
     match node:
         case And(terms):
@@ -59,7 +59,7 @@ def write(node: Node) -> str:
         case Span(op, of, delay):
             return f"{_operand(of)} {op.replace('_', delay.text)}"
         case Quantified(which, of, where):
-            return f"{which}({write(of)} where {write(where)})"
+            return f"{which}({to_text(of)} where {to_text(where)})"
         case Arithmetic(op, left, right):
             tight = _TIGHT[op]
             return f"{_within(left, tight)} {op} {_within(right, tight + 1)}"
@@ -82,7 +82,7 @@ def _plain(
         case Flag(value):
             return "true" if value else "false"
         case Items(items):
-            return f"[{', '.join(write(item) for item in items)}]"
+            return f"[{', '.join(to_text(item) for item in items)}]"
         case Now():
             return "now"
         case Path(root, path):
@@ -128,10 +128,10 @@ def _segment(segment: Segment, *, bracket: bool) -> str:
 
 
 def _calculated(node: Calculated) -> str:
-    text = f"{write(node.value)} of " if node.value is not None else ""
+    text = f"{to_text(node.value)} of " if node.value is not None else ""
     text += f"event {quote(node.event)}"
     if node.where is not None:
-        text += f" where {write(node.where)}"
+        text += f" where {to_text(node.where)}"
     if isinstance(node.since, Delay):
         text += f" within last {node.since.text}"
     elif node.since is not None:
@@ -158,7 +158,7 @@ def _strength(node: Node) -> int:
 
 
 def _within(node: Node, least: int) -> str:
-    text = write(node)
+    text = to_text(node)
     return text if _strength(node) >= least else f"({text})"
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from transforms.flows.definitions.space import Campaign
 from transforms.flows.diagnostics import suggest
-from transforms.flows.expressions.scope import Wants
 from transforms.flows.expressions.syntax.ast import Expr, Text
+from transforms.flows.expressions.types import Wants
 from transforms.flows.reading.fields import Fields, fields
 from transforms.flows.reading.names import STATUS
 from transforms.flows.reading.nodes import Mapping, Node, Scalar, describe

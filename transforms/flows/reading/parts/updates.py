@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from transforms.flows.definitions.values import Named
 from transforms.flows.diagnostics import suggest
-from transforms.flows.expressions.scope import Wants
+from transforms.flows.expressions.types import Wants
 from transforms.flows.reading.fields import Fields
 from transforms.flows.reading.nodes import Mapping, Node, Scalar, Sequence
 from transforms.flows.reading.parts.campaigns import check_field, target_value
