@@ -1,4 +1,4 @@
-"""The types that a value may have, as far as declarations tell; None is any."""
+"""Which names an expression may use, and the types of its values as declared."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from transforms.flows.expressions.syntax.operators import ALL, FUNCTIONS, PARTS
 Wants = Literal["condition", "value", "number", "text", "date"]
 
 Types = Mapping[str, str]
-"""Names with their types (text, number, boolean, date, list, map); deeper ones as ``a.b``.
+"""Names with their types (text, number, boolean, date, list, map); nested names as ``a.b``.
 
-Any other type means that nothing is known.
+Any other type means that the type is not known.
 """
 
 AtHand = Literal["event", "entry", "session", "participant", "communication", "message"]
 
 
 class Scope(msgspec.Struct, frozen=True, gc=False):
-    """What is at hand and what is declared; None means that nothing is declared.
+    """The names that an expression may use; None means that nothing is declared.
 
-    ``event_names`` are the events that may be at hand, ``events`` the declared ones with their
-    properties. ``steps`` are the flow's send steps, ``statuses`` those that a
-    participant may have.
+    ``at_hand`` lists the roots that have data. ``event_names`` are the possible names of the
+    event, ``events`` the declared events with their properties. ``steps`` are the send steps of the
+    flow, ``statuses`` those of a participant.
     """
 
     at_hand: frozenset[AtHand] = frozenset(
@@ -80,11 +80,11 @@ MESSAGE: Types = {
     "call": "boolean",
     "communication": "text",
 }
-"""What is known of a message or a call of the user."""
+"""The fields of a message or a call from the user."""
 
 
 def kinds_of(node: Value, scope: Scope) -> Kinds:
-    """Return the types that a value may have."""
+    """Return the types that a value may have; None if any is possible."""
     match node:
         case Text():
             return frozenset(("text",))
@@ -127,7 +127,7 @@ def _path(node: Path, scope: Scope) -> Kinds:
 
 
 def declared(node: Path, scope: Scope) -> tuple[Types, ...]:
-    """Return the declarations that a name is looked up in; none if nothing is declared."""
+    """Return the declarations for a name; an empty tuple if nothing is declared."""
     match node.root:
         case "event":
             types = [scope.events[name] for name in scope.event_names if name in scope.events]

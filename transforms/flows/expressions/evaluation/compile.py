@@ -1,4 +1,8 @@
-"""An expression to closures: ``compile_condition`` and ``compile_value``, once per definition."""
+"""Compiles expressions to closures, once per definition.
+
+A missing value makes every operator false; so does a value of the wrong type, which is counted
+(R17).
+"""
 
 from __future__ import annotations
 
@@ -29,7 +33,7 @@ from transforms.flows.expressions.view import Condition, View
 
 
 def compile_condition(expr: Expr) -> Condition:
-    """Compile an expression as a condition; a bare value holds if it is ``true``."""
+    """Compile an expression as a condition; a single value must be ``true``."""
     test = _test(expr.root)
     change = change_of(expr.root) if isinstance(expr.root, Decision) else None
     if change is None:
@@ -38,14 +42,14 @@ def compile_condition(expr: Expr) -> Condition:
     def next_change(view: View) -> int | None:
         counted = view.mismatches
         t = change(view)
-        view.mismatches = counted  # asking when is no comparison
+        view.mismatches = counted  # only test() counts mismatches
         return t
 
     return Condition(test, True, next_change)
 
 
 def compile_value(expr: Expr) -> Callable[[View], Any]:
-    """Compile an expression as a value; None is missing, a condition gives true or false."""
+    """Compile an expression as a value: None if it is missing, True or False for a condition."""
     root = expr.root
     return value_of(root) if isinstance(root, Value) else _test(root)
 
@@ -245,7 +249,7 @@ _QUICK: Final[dict[tuple[str, str], Callable[[Getter, Any], Check]]] = {
     (">", "number"): _more_than,
     ("in", "list"): _one_of_several,
 }
-"""The commonest comparisons, each without a second call."""
+"""The most frequent comparisons, each without a second call."""
 
 
 def _pattern(op: str, get: Getter, pattern: str) -> Check:
@@ -274,7 +278,7 @@ def _dated(node: Compare) -> Check:
 
 def _on(node: Compare) -> Check:
     left, right = date_of(node.left), date_of(node.right)
-    today = dates.stretches("on", None)
+    today = dates.intervals("on", None)
 
     def test(view: View) -> bool:
         a, b = left(view), right(view)
@@ -315,19 +319,19 @@ def _unary(node: Test) -> Check:
         case "is not empty":
             return lambda view: get(view) not in _EMPTY
         case _:
-            return _stretched(node.of, dates.stretches(node.op, None))
+            return _in_intervals(node.of, dates.intervals(node.op, None))
 
 
 def _span(node: Span) -> Check:
     """Compile an operator with a duration."""
-    return _stretched(node.of, dates.stretches(node.op, node.delay))
+    return _in_intervals(node.of, dates.intervals(node.op, node.delay))
 
 
-def _stretched(of: Value, stretches: dates.Stretches) -> Check:
+def _in_intervals(of: Value, intervals: dates.Intervals) -> Check:
     date = date_of(of)
 
     def test(view: View) -> bool:
         t = date(view)
-        return t is not None and dates.holds(stretches, t, view.now, view.zone)
+        return t is not None and dates.holds(intervals, t, view.now, view.zone)
 
     return test

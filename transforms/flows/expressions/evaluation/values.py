@@ -1,4 +1,4 @@
-"""Values to closures: what ``compile_value`` returns; None means missing (R17)."""
+"""Compiles values and names to closures; their result None means missing (R17)."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from transforms.flows.expressions.syntax.ast import (
     Value,
 )
 from transforms.flows.expressions.view import View
-from transforms.flows.state import series as histories
 from transforms.flows.state.limits import LARGEST
+from transforms.flows.state.series import average, counted, maximum, minimum, newest, oldest, total
 from transforms.flows.state.stored import Series
 
 Getter = Callable[[View], Any]
 
 
 def path_getter(node: Path) -> Getter:
-    """Return what reads a path; anything missing on the way makes it missing."""
+    """Compile a path; it is missing if any part of it is missing."""
     source = _source(node)
     path = node.path[1:] if node.root == "communications" else node.path
     if not path:
@@ -113,7 +113,7 @@ def _follow(value: Any, path: tuple[Segment, ...]) -> Any:
 
 
 def fact_getter(node: Fact) -> Getter:
-    """Return what reads a fact; the event's time is missing where no event is at hand."""
+    """Compile a fact; the time of the event is missing where there is no event."""
     match node.name:
         case "event.time":
             return lambda view: None if view.event is None else view.event_time
@@ -134,7 +134,7 @@ def fact_getter(node: Fact) -> Getter:
 
 
 def flow_getter(node: FlowFact) -> Getter:
-    """Return what reads where the user stands in a flow."""
+    """Compile the place of the user in a flow."""
     flow = node.flow
     match node.fact:
         case "in":
@@ -148,7 +148,7 @@ def flow_getter(node: FlowFact) -> Getter:
 
 
 def member_getter(node: Member) -> Getter:
-    """Return what reads membership of an audience, or since when."""
+    """Compile the membership of an audience, or its begin."""
     audience = node.audience
     if node.since:
         return lambda view: view.audiences.get(audience)
@@ -156,7 +156,7 @@ def member_getter(node: Member) -> Getter:
 
 
 def tag_getter(node: Tagged) -> Getter:
-    """Return what reads a tag."""
+    """Compile a tag."""
     tag = node.tag
     return lambda view: tag in view.tags
 
@@ -168,20 +168,18 @@ _SIGNS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "/": operator.truediv,
 }
 _READERS: Final[dict[str, Callable[[Series, int | None], float | None]]] = {
-    "count": histories.counted,
-    "sum": histories.total,
-    "min": histories.minimum,
-    "max": histories.maximum,
-    "average": histories.average,
-    "first": lambda series, since: (
-        series.first if since is None else histories.oldest(series, since)
-    ),
-    "last": lambda series, since: series.last if since is None else histories.newest(series, since),
+    "count": counted,
+    "sum": total,
+    "min": minimum,
+    "max": maximum,
+    "average": average,
+    "first": lambda series, since: series.first if since is None else oldest(series, since),
+    "last": lambda series, since: series.last if since is None else newest(series, since),
 }
 
 
 def literal(node: Value) -> Any:
-    """Return the plain value of a literal, None of anything else."""
+    """Return the value of a literal; None for any other node."""
     match node:
         case Text(value) | Number(value) | Flag(value):
             return value
@@ -220,7 +218,7 @@ def value_of(node: Value) -> Getter:
 
 
 def date_of(node: Value) -> Callable[[View], int | None]:
-    """Compile a value that is read as a date; None if it is missing or none, which is counted."""
+    """Compile a value that is read as a date; None if it is missing or not a date (counted)."""
     get = value_of(node)
     if _is_instant(node):
         return get
@@ -309,7 +307,7 @@ def _calculated(node: Calculated) -> Getter:
 
 
 def value_change(node: Value) -> Callable[[View], int | None] | None:
-    """Compile when a value may change next by time alone; None if never (R18)."""
+    """Compile the next instant at which time alone can change a value; None if never (R18)."""
     match node:
         case Calculated(since=since) if isinstance(since, Delay):
             return _expiry(node, since)
@@ -324,14 +322,15 @@ def value_change(node: Value) -> Callable[[View], int | None] | None:
 
 
 def _expiry(node: Calculated, since: Delay) -> Callable[[View], int | None]:
-    key, newest = series_key(node), node.function == "last"
+    key = series_key(node)
+    edge_of = newest if node.function == "last" else oldest
 
     def expiry(view: View) -> int | None:
         series = view.series.get(key)
         if series is None:
             return None
         start = view.now - since.ms
-        t = (histories.newest if newest else histories.oldest)(series, start)
+        t = edge_of(series, start)
         return None if t is None else after(since, t, view.zone)
 
     return expiry
@@ -340,7 +339,7 @@ def _expiry(node: Calculated, since: Delay) -> Callable[[View], int | None]:
 def earliest(
     *changes: Callable[[View], int | None] | None,
 ) -> Callable[[View], int | None] | None:
-    """Join instants of change: the earliest counts."""
+    """Combine next instants of change: the earliest counts."""
     found = tuple(change for change in changes if change is not None)
     if len(found) < 2:
         return found[0] if found else None

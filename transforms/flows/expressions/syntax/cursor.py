@@ -1,4 +1,4 @@
-"""Where the parser is: tokens, problems so far, places of nodes, and what is allowed here."""
+"""The position of the parser: the tokens, the problems so far, and which words are allowed here."""
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ N = TypeVar("N", bound=Node)
 
 
 class StopError(Exception):
-    """The rest of this condition cannot be understood; the problem is noted."""
+    """The rest of this condition cannot be parsed; the problem is recorded."""
 
 
 class TooDeepError(Exception):
-    """The expression is nested too deep; the problem is noted."""
+    """The expression is nested too deep; the problem is recorded."""
 
 
 class Cursor:
-    """``counting`` is inside an aggregate, ``in_item`` inside ``any(...)`` or ``all(...)``."""
+    """Reads tokens one by one, and records problems and the places of nodes.
+
+    ``counting`` is True inside an aggregate, ``in_item`` inside ``any(...)`` or ``all(...)``.
+    """
 
     def __init__(self, tokens: list[Token], problems: list[ExprProblem]) -> None:
         self.tokens = tokens
@@ -51,31 +54,31 @@ class Cursor:
         return token
 
     def sees(self, word: str) -> bool:
-        """Tell whether this word or sign stands here."""
+        """Return True if the next token is this word or sign."""
         return self.here.says(word)
 
     def passes(self, word: str) -> bool:
-        """Go past a word or sign, if it stands here."""
+        """Skip a word or sign if it is the next token; return whether it was."""
         found = self.sees(word)
         self.at += found
         return found
 
     def expect(self, sign: str, message: str) -> None:
-        """Go past a sign, or stop."""
+        """Skip a sign, or raise StopError if another token is next."""
         if not self.passes(sign):
             raise self.stop(self.here, f"{message}, not {described(self.here)}", "syntax")
 
     def note(self, token: Token, message: str, code: str, meant: str | None = None) -> None:
-        """Remember a problem and go on."""
+        """Record a problem and go on."""
         self.problems.append(ExprProblem(token.offset, token.length, message, code, meant))
 
     def stop(self, token: Token, message: str, code: str, meant: str | None = None) -> StopError:
-        """Remember a problem; the caller raises what this returns."""
+        """Record a problem and return the error that the caller raises."""
         self.note(token, message, code, meant)
         return StopError()
 
     def placed(self, node: N, start: Token) -> N:
-        """Remember where a node stands: from a token to the one before this."""
+        """Record the place of a node: from a token to the last one that was read."""
         end = max(self.tokens[max(self.at - 1, 0)].end, start.offset)
         self._places[id(node)] = (node, start.offset, end - start.offset)
         return node
@@ -86,17 +89,17 @@ class Cursor:
         return offset, length
 
     def value(self, node: Node) -> Value:
-        """Stop at a condition that stands where a value must."""
+        """Return the node as a value; raise StopError if it is a condition."""
         if isinstance(node, Decision):
             offset, length = self.place(node)
-            message = "a condition stands where a value is wanted"
+            message = "a value is expected here, not a condition"
             self.problems.append(ExprProblem(offset, length, message, "not-a-value"))
             raise StopError
         return node
 
     @contextmanager
     def deeper(self, token: Token, levels: int = 1) -> Iterator[None]:
-        """Go down, at most 64 levels."""
+        """Count the levels of nesting, at most 64."""
         self.depth += levels
         if self.depth > DEEPEST:
             self.note(token, f"an expression is at most {DEEPEST} levels deep", "too-deep")
@@ -108,7 +111,7 @@ class Cursor:
 
     @contextmanager
     def inside(self, *, counting: bool = False, in_item: bool = False) -> Iterator[None]:
-        """Read what is inside an aggregate, or inside ``any`` or ``all``."""
+        """Mark that the parser is inside an aggregate, or inside ``any`` or ``all``."""
         before = self.counting, self.in_item
         self.counting, self.in_item = self.counting or counting, self.in_item or in_item
         try:
@@ -117,7 +120,7 @@ class Cursor:
             self.counting, self.in_item = before
 
     def skip(self, start: int) -> None:
-        """Go to the end of the condition that began at a token and cannot be understood."""
+        """Go to the end of the condition that began at a token and cannot be parsed."""
         opened = sum(map(_opens, self.tokens[start : self.at]))
         while self.here.kind != "end":
             if opened <= 0 and self.here.says(*ENDS):
@@ -136,7 +139,7 @@ ENDS = ("and", "or", ")")
 
 
 def described(token: Token) -> str:
-    """Say what a token is, for a message."""
+    """Describe a token for a message."""
     if token.kind == "end":
         return "the end"
     return f"the text {token.value!r}" if token.kind == "text" else f'"{token.value}"'
@@ -146,7 +149,7 @@ _PHRASES: dict[str, list[Operator]] = {}
 for _operator in sorted(OPERATORS.values(), key=lambda operator: -len(operator.words)):
     _PHRASES.setdefault(_operator.words[0], []).append(_operator)
 
-_MEANT = {
+_OTHER_NAMES = {
     "equals": "==",
     "equal": "==",
     "like": "contains",
@@ -164,8 +167,8 @@ _MEANT = {
 def operator_at(tokens: list[Token], at: int, *, counting: bool) -> Operator | None:
     """Return the operator that begins at a token, the longest first.
 
-    While ``counting`` (inside an aggregate) nothing that moves with time is one, and
-    ``since entry`` is the aggregate's period.
+    While ``counting`` (inside an aggregate), operators that depend on the current time do not
+    exist, and ``since entry`` is the period of the aggregate.
     """
     for operator in _PHRASES.get(tokens[at].value, ()):
         if counting and operator.name in MOVING:
@@ -182,7 +185,7 @@ def operator_at(tokens: list[Token], at: int, *, counting: bool) -> Operator | N
 
 
 def is_since_entry(tokens: list[Token], at: int) -> bool:
-    """Tell whether ``since entry`` stands here, and not ``since entry.started``."""
+    """Return True at ``since entry``, but not at ``since entry.started``."""
     return (
         tokens[at].says("since")
         and tokens[at + 1].says("entry")
@@ -191,7 +194,7 @@ def is_since_entry(tokens: list[Token], at: int) -> bool:
 
 
 def guess_operator(tokens: list[Token], at: int) -> str | None:
-    """Guess which operator was meant by the words that begin at a token."""
+    """Guess which operator the words from a token on were meant to be."""
     word = tokens[at].value
     negated = word == "is" and tokens[at + 1].says("not")
     if word == "is" and tokens[at + 1 + negated].kind in ("text", "number"):
@@ -205,7 +208,7 @@ def guess_operator(tokens: list[Token], at: int) -> str | None:
         close = difflib.get_close_matches(" ".join(words[:count]), [*OPERATORS, "and", "or"], 1)
         if close:
             return close[0].replace("_", "30d")
-    return _MEANT.get(word.lower())
+    return _OTHER_NAMES.get(word.lower())
 
 
 def segments(cursor: Cursor) -> tuple[list[Segment], bool]:
@@ -227,7 +230,7 @@ def segments(cursor: Cursor) -> tuple[list[Segment], bool]:
         elif token.kind == "number" and token.value.isdigit() and len(token.value) <= 4:
             path.append(int(token.value))
         else:
-            message = f"in brackets stands a name in quotes or a number, not {described(token)}"
+            message = f"brackets take a name in quotes or a number, not {described(token)}"
             raise cursor.stop(token, message, "syntax")
         cursor.expect("]", 'a bracket is not closed: "]" is expected')
     if len(path) > MOST_SEGMENTS:

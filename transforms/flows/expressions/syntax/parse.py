@@ -93,7 +93,7 @@ def parse(text: str) -> Expr:
 def _whole(cursor: Cursor) -> Node | None:
     if _at_end(cursor):
         if not cursor.problems:
-            cursor.note(cursor.here, "there is no expression here", "empty")
+            cursor.note(cursor.here, "the expression is empty", "empty")
         return None
     try:
         root = condition(cursor)
@@ -117,7 +117,7 @@ def _check_now(cursor: Cursor, node: Node) -> None:
     dated = dated or (isinstance(node, Part) and node.part != "length")
     for child in children(node):
         if isinstance(child, Now) and not dated:
-            message = "now can only be compared by before, until, since, after and on"
+            message = "now can only be compared with before, until, since, after and on"
             cursor.problems.append(ExprProblem(*cursor.place(child), message, "now"))
         _check_now(cursor, child)
 
@@ -264,7 +264,7 @@ def operand(cursor: Cursor) -> Node:
         case "number":
             return cursor.placed(Number(_number(cursor, start)), start)
         case "duration":
-            message = f'"{start.value}" is a duration; it follows within last, more than and so on'
+            message = f'"{start.value}" is a duration; write for example within last {start.value}'
             raise cursor.stop(start, message, "misplaced-duration")
         case "sign":
             return _signed(cursor, start)
@@ -315,7 +315,7 @@ def _literal(cursor: Cursor) -> Text | Number | Flag:
     if token.says("true", "false"):
         return cursor.placed(Flag(token.value == "true"), start)
     meant = f'"{token.value}"' if token.kind == "word" else None
-    message = f"a list holds texts in quotes, numbers, true and false, not {described(token)}"
+    message = f"a list takes texts in quotes, numbers, true and false, not {described(token)}"
     raise cursor.stop(token, message, "bad-list", meant)
 
 
@@ -341,23 +341,23 @@ def _word(cursor: Cursor, start: Token) -> Node:
 def _unknown(cursor: Cursor, start: Token) -> Exception:
     word = start.value
     if word in ROOTS or word in NAMED:
-        return cursor.stop(start, f'"{word}" is followed by a name: {word}.name', "syntax")
+        return cursor.stop(start, f'"{word}" needs a name: {word}.name', "syntax")
     if word in ("null", "nil", "none", "None", "NULL", "undefined"):
-        message = f'"{word}" is no value; ask for a missing value with "is not set"'
+        message = f'"{word}" is not a value; for a missing value write "is not set"'
         return cursor.stop(start, message, "unknown-name", "is not set")
     meant = nearest(word, [*ROOTS, *NAMED, "now", "true", "false", "not"])
     if meant is None and not cursor.here.says(".", "["):
         return cursor.stop(
-            start, f'"{word}" is no name; a text stands in quotes', "unknown-name", f'"{word}"'
+            start, f'"{word}" is not a name; a text needs quotes', "unknown-name", f'"{word}"'
         )
     message = f'"{word}" is not known; names begin with {", ".join([*ROOTS, *NAMED])}'
     return cursor.stop(start, message, "unknown-name", meant)
 
 
 def _outside(cursor: Cursor, start: Token, node: Node) -> Node:
-    """Note what cannot be read when an event is counted: all but the event itself."""
+    """Record a problem for names that an aggregate cannot read: all but those of its event."""
     if cursor.counting:
-        message = f'an aggregate reads only its event, not "{start.value}"'
+        message = f'an aggregate can read only its event, not "{start.value}"'
         cursor.note(start, message, "aggregate-scope")
     return cursor.placed(node, start)
 
@@ -367,15 +367,13 @@ def _path(cursor: Cursor, start: Token) -> Node:
     path, dotted = segments(cursor)
     if root == "item":
         if not cursor.in_item:
-            cursor.note(start, '"item" stands only inside any(...) and all(...)', "item-scope")
+            cursor.note(start, '"item" can be used only inside any(...) and all(...)', "item-scope")
         return cursor.placed(Path(root, tuple(path)), start)
     if path and isinstance(path[0], int):
         message = f'"{root}" has names, not numbers: {root}["{path[0]}"]'
         raise cursor.stop(start, message, "syntax", f'{root}["{path[0]}"]')
     if root == "communications" and len(path) < 2:
-        message = (
-            "communications is followed by a send step and a field: communications.offer.status"
-        )
+        message = "communications needs a send step and a field: communications.offer.status"
         raise cursor.stop(start, message, "syntax")
     if dotted and len(path) == 1:
         if root == "event" and path[0] == "time":
@@ -392,7 +390,7 @@ def _path(cursor: Cursor, start: Token) -> Node:
 def _named(cursor: Cursor, start: Token) -> Node:
     path, _ = segments(cursor)
     if not isinstance(path[0], str) or not path[0]:
-        raise cursor.stop(start, f'"{start.value}" is followed by a name', "syntax")
+        raise cursor.stop(start, f'"{start.value}" needs a name', "syntax")
     name, rest = path[0], path[1:]
     if start.value == "tag" and not rest:
         return _outside(cursor, start, Tagged(name))
@@ -431,10 +429,12 @@ def _called(cursor: Cursor, start: Token) -> Node:
         return _quantified(cursor, start)
     if word not in _FUNCTIONS:
         meant = nearest(word, [*FUNCTIONS, "any", "all"])
-        message = f'"{word}" is no function; there are {", ".join([*FUNCTIONS, "any", "all"])}'
+        message = (
+            f'"{word}" is not a function; the functions are {", ".join([*FUNCTIONS, "any", "all"])}'
+        )
         raise cursor.stop(start, message, "unknown-function", meant)
     if cursor.counting:
-        raise cursor.stop(start, "an aggregate cannot stand inside another", "aggregate-scope")
+        raise cursor.stop(start, "an aggregate cannot be inside another", "aggregate-scope")
     cursor.take()
     with cursor.deeper(start), cursor.inside(counting=True):
         node = _calculated(cursor, _FUNCTIONS[word])
@@ -445,10 +445,10 @@ def _called(cursor: Cursor, start: Token) -> Node:
 def _quantified(cursor: Cursor, start: Token) -> Node:
     cursor.take()
     if cursor.in_item:
-        raise cursor.stop(start, "any and all cannot stand inside each other", "item-scope")
+        raise cursor.stop(start, "any and all cannot be nested", "item-scope")
     with cursor.deeper(start):
         of = cursor.value(operand(cursor))
-        cursor.expect("where", f'"{start.value}" goes on with "where"')
+        cursor.expect("where", f'"{start.value}" needs "where"')
         with cursor.inside(in_item=True):
             where = condition(cursor)
     cursor.expect(")", f'{start.value}(...) is not closed: ")" is expected')
@@ -463,10 +463,10 @@ def _calculated(cursor: Cursor, function: Function) -> Calculated:
             raise cursor.stop(cursor.here, f"{function} needs a value: {example}", "syntax")
         value = cursor.value(condition(cursor))
         cursor.expect("of", f'{function}(event.total of event "...") is expected')
-    cursor.expect("event", f'{function} goes on with event and its name: event "Order Completed"')
+    cursor.expect("event", f'{function} needs the name of an event: event "Order Completed"')
     name = cursor.take()
     if name.kind != "text" or not name.value:
-        message = f"the event's name stands in quotes, not {described(name)}"
+        message = f"the name of the event needs quotes, not {described(name)}"
         raise cursor.stop(name, message, "syntax", f'"{name.value}"' if name.value else None)
     where = condition(cursor) if cursor.passes("where") else None
     return Calculated(function, name.value, value, where, _period(cursor))
@@ -489,7 +489,7 @@ def _period(cursor: Cursor) -> Delay | Literal["entry"] | None:
         raise cursor.stop(token, str(error), "bad-duration", error.suggestion) from None
     if not delay.ms:
         days = delay.months * 30 if delay.months < 12 else delay.months // 12 * 365
-        message = f'a sliding period has a fixed length, which "{token.value}" has not'
+        message = f'a period needs a fixed length; the length of "{token.value}" varies'
         raise cursor.stop(token, message, "bad-duration", f"{days}d")
     if delay.ms > LONGEST_WINDOW:
         raise cursor.stop(token, "a period is at most 400d long", "bad-duration", "400d")

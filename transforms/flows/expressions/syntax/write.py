@@ -1,4 +1,4 @@
-"""An expression as its one canonical text: parsing what is written here gives the same nodes."""
+"""Writes an expression as its canonical text, which parses to the same nodes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from transforms.flows.expressions.syntax.ast import (
 
 NAME = re.compile(r"(?:[^\W\d]|\$)[\w$]*")
 RESERVED = {"event": (("time",),), "session": (("id",), ("started",))}
-"""First segments that mean something else after a point, and stand in brackets as names."""
+"""Names that mean something else after a point, and are therefore written in brackets."""
 
 _TIGHT = {"*": 7, "/": 7, "+": 6, "-": 6}
 _OR, _AND, _NOT, _DECISION, _VALUE = 1, 2, 3, 4, 9
@@ -100,7 +100,7 @@ def _plain(
 
 
 def quote(text: str) -> str:
-    r"""Write a text in double quotes; a backslash stands for itself before an ordinary letter."""
+    r"""Write a text in double quotes; a backslash is escaped only where it would be read as an escape."""
     out = re.sub(r"\\(?=[\\\"'nt]|$|[\n\t])", r"\\\\", text)
     out = out.replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
     return f'"{out}"'
@@ -113,7 +113,7 @@ def number_text(value: float) -> str:
 
 
 def path_text(path: tuple[Segment, ...], *, bracket: bool = False) -> str:
-    """Write the rest of a name: ``.city``, ``["Order Id"]``, ``[0]``."""
+    """Write the parts of a name after its root: ``.city``, ``["Order Id"]``, ``[0]``."""
     return "".join(
         _segment(segment, bracket=bracket and not index) for index, segment in enumerate(path)
     )
