@@ -131,7 +131,7 @@ def _one(ctx: Context, raised: InternalSignal, own: int) -> None:
     live = ctx.sessions_in_order()
     claimed = None
     if type(signal) is not Event:  # the usual case is asked nothing else
-        ctx.handling.inbound_owner = raised.claimer
+        ctx.handling.inbound_owner = raised.inbound_owner
         if type(signal) is Inbound:
             claimed = claim_message(ctx, signal, live)
     stubs = list(ctx.state.ended)
