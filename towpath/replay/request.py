@@ -157,7 +157,7 @@ def _moved(project: Project, space: str) -> Project:
     """Load a project anew with another space."""
     files = {path: text for path, text in project.files.items() if Path(path).name != SPACE}
     path = (Path(space).parent / SPACE).as_posix()
-    return load_project(files | {path: common.read_text(Path(space))}, sandbox.judge)
+    return load_project(files | {path: common.read_text(Path(space))}, sandbox.check_source)
 
 
 def _problems(project: Project, chosen: Sequence[str]) -> list[Problem]:

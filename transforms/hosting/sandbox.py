@@ -84,8 +84,8 @@ def require(catalog: Catalog) -> None:
             raise MissingSandbox(f"flow {plan.id} runs code, which needs a sandbox; {INSTALL}")
 
 
-def judge(source: str) -> SourceError | None:
-    """Say why this process cannot run a source; None if it can."""
+def check_source(source: str) -> SourceError | None:
+    """Return the error that keeps this process from running a source; None if it can run it."""
     if not installed():
         return SourceError(1, 0, "code needs a sandbox, which is not installed", INSTALL)
     from pydantic_monty import MontyError, MontyRuntimeError, MontySyntaxError

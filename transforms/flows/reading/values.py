@@ -44,10 +44,12 @@ def _meant(suggestion: str | None) -> str:
 class Reading:
     """What all readers of one file need: its report and what expressions may name."""
 
-    def __init__(self, report: Report, known: Known, judge: SourceCheck | None = None) -> None:
+    def __init__(
+        self, report: Report, known: Known, check_source: SourceCheck | None = None
+    ) -> None:
         self.report = report
         self.known = known
-        self.judge = judge
+        self.check_source = check_source
 
     def problem(
         self,

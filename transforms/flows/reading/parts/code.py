@@ -59,7 +59,7 @@ def read_code(found: Fields, node: Node, inputs: str) -> str | None:
         _report(reading, node, "invalid-code", refusal)
     if wrong:
         return None
-    if reading.judge is not None and (refused := reading.judge(source)) is not None:
+    if reading.check_source is not None and (refused := reading.check_source(source)) is not None:
         _report(reading, node, "code-sandbox", refused)
     return source.strip("\n").rstrip() + "\n"
 
