@@ -159,7 +159,7 @@ def test_simulate_says_what_a_scenario_says(
     said = capsys.readouterr()
     assert code == 0
     assert said.out.rstrip() == ("# " + story).rstrip()
-    assert "completed: the session came to its end" in said.err
+    assert "completed: the session reached its end" in said.err
 
 
 def test_simulate_tells_why_not(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -172,5 +172,5 @@ def test_simulate_tells_why_not(copied: Path, capsys: pytest.CaptureFixture[str]
     said = capsys.readouterr()
     assert code == 1
     assert "2026-03-01 09:01  refused    wait: already_in_flow" in said.out
-    assert "already_in_flow: a session of this flow, user and key is live (R20)" in said.err
+    assert "already_in_flow: the user has a live session of this flow and key" in said.err
     assert 'timeline.txt:3:5: "nonsense" cannot happen' in said.err

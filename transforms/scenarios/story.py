@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from transforms.flows.clock.zones import zone
+from transforms.flows.clock.zones import find_zone
 from transforms.flows.diagnostics import Report, Source
 from transforms.flows.protocol import control_records
 from transforms.flows.protocol.signals import Signal
@@ -28,7 +28,7 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def where(self) -> ZoneInfo:
-        return zone(self.zone)
+        return find_zone(self.zone)
 
 
 class Input(msgspec.Struct, frozen=True, gc=False):

@@ -10,7 +10,7 @@ import re
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from transforms.flows.clock.zones import LATEST, instant
+from transforms.flows.clock.zones import LATEST, parse_instant
 
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _SHIFT = re.compile(r"([+-])((?:\d{1,9}(?:ms|[smhdw]))+)(?!\S)")
@@ -90,7 +90,7 @@ class Line:
                 raise self.stop("this time is out of range", "invalid-time", start)
             return found
         text = self.take(_CLOCK)
-        t = instant(text, where) if text is not None else None
+        t = parse_instant(text, where) if text is not None else None
         if t is None:
             known = "write 2026-03-01 09:00, or +2h after the line before"
             raise self.stop("a line begins with a time", "invalid-time", start, known)
