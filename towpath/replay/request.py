@@ -13,7 +13,6 @@ from pipelines.replay.results import ACCOUNT
 from towpath.cli import common
 from towpath.replay.control_log import InvalidLines, check, read_log, with_flows
 from towpath.replay.rates import load_rates
-from transforms import sources
 from transforms.flows.catalog.control_log import InvalidLog, catalog_of, records_of
 from transforms.flows.catalog.keyword_owners import refuse
 from transforms.flows.clock.zones import instant, utc
@@ -21,6 +20,7 @@ from transforms.flows.diagnostics import Problem
 from transforms.flows.protocol.control_records import ControlRecord
 from transforms.flows.reading.project import SPACE, Project, load_project
 from transforms.hosting import sandbox
+from transforms.sources.files import file_problems
 from transforms.wire.mapping import Mapping, load_mapping
 
 T = TypeVar("T")
@@ -88,7 +88,7 @@ def _check_events(paths: Sequence[str], mapping: Mapping | None) -> None:
     for path in paths:
         if not Path(path).is_file():
             raise common.UserError(f"{path}: no such file")
-    found = [bad for path in paths for bad in sources.check(Path(path), mapping)]
+    found = [bad for path in paths for bad in file_problems(Path(path), mapping)]
     for bad in found:
         common.say(f"{bad.file}:{max(1, bad.line)}:1: {bad.detail} [{bad.reason}]")
     if found:

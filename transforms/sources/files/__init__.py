@@ -45,7 +45,7 @@ def source_of(path: Path) -> Source | None:
     return SOURCES[max(endings, key=len)] if endings else None
 
 
-def check(path: Path, mapping: Mapping | None, limits: Limits = DEFAULT) -> tuple[Bad, ...]:
+def file_problems(path: Path, mapping: Mapping | None, limits: Limits = DEFAULT) -> tuple[Bad, ...]:
     """Find what keeps a whole file from being read: its format, header or a missing column."""
     source = source_of(path)
     if source is None:
@@ -72,6 +72,6 @@ def _missing(name: str, names: tuple[str, ...]) -> str:
 
 def read(path: Path, mapping: Mapping | None, limits: Limits = DEFAULT) -> Iterator[Raw | Bad]:
     """Read the records of a file; what cannot be read comes out as ``Bad``, never as an error."""
-    problems = check(path, mapping, limits)
+    problems = file_problems(path, mapping, limits)
     source = source_of(path)
     return iter(problems) if problems or source is None else source.read(path, limits)
