@@ -96,9 +96,7 @@ class Reading:
         self.problem(node, "wrong-kind", said)
         return None
 
-    def whole(
-        self, node: Node, least: int | None = None, code: str = "wrong-kind"
-    ) -> int | None:
+    def whole(self, node: Node, least: int | None = None, code: str = "wrong-kind") -> int | None:
         """Read a whole number, of at least ``least``."""
         if isinstance(node, Scalar) and not node.style and _WHOLE.fullmatch(node.text):
             number = int(node.text)

@@ -68,7 +68,7 @@ class Held(msgspec.Struct, gc=False):
     due: int
 
 
-class Hand:
+class LeaseBook:
     """The state of one reader; not safe for threads, the reader holds a lock around it."""
 
     def __init__(self, settings: Settings, reader: str) -> None:

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Sequence
 
 from transforms.sources.pubsub.client import Subscriber, Unanswered, chunks
-from transforms.sources.pubsub.leases import Delivery, Hand, Mark, Settings
+from transforms.sources.pubsub.leases import Delivery, LeaseBook, Mark, Settings
 
 LOG = logging.getLogger(__name__)
 LONGEST_PAUSE = 5.0
@@ -45,9 +45,9 @@ class PubSubReader:
         self._settings = settings
         self._clock = clock
         self._subscriber = Subscriber(settings.subscription, settings.timestamp_attribute)
-        self._hand = Hand(settings, self.id)
+        self._leases = LeaseBook(settings, self.id)
         if resume is not None:
-            self._hand.adopt(resume)
+            self._leases.adopt(resume)
         self._changed = threading.Condition()
         self._closed = threading.Event()
         self._current: Delivery | None = None
@@ -68,8 +68,8 @@ class PubSubReader:
         with self._changed:
             self._parked = None
             if wait_ms:
-                self._changed.wait_for(lambda: self._hand.waiting, wait_ms / 1000)
-            self._current = self._hand.next()
+                self._changed.wait_for(lambda: self._leases.waiting, wait_ms / 1000)
+            self._current = self._leases.next()
             return self._current is not None
 
     def get_current(self) -> Delivery:
@@ -85,12 +85,12 @@ class PubSubReader:
     def get_watermark(self) -> int:
         """Return the instant before which no receipt is expected any more, ms."""
         with self._changed:
-            return self._hand.watermark(self._clock())
+            return self._leases.watermark(self._clock())
 
     def get_checkpoint_mark(self) -> Mark:
         """Close a bundle: a mark over what was handed on since the last one."""
         with self._changed:
-            mark = self._hand.cut()
+            mark = self._leases.cut()
             self._parked = mark, self._clock()
             return mark
 
@@ -109,7 +109,7 @@ class PubSubReader:
         Empty bundles are rounds too: without them the last records are never acknowledged.
         """
         with self._changed:
-            ready = self._hand.finalize(mark)
+            ready = self._leases.finalize(mark)
         return tuple(ack_id for chunk in chunks(ready) for ack_id in self._acknowledge(chunk))
 
     def _acknowledge(self, ack_ids: Sequence[str]) -> Sequence[str]:
@@ -119,13 +119,13 @@ class PubSubReader:
             LOG.warning("%s: acknowledge: %s", self._settings.subscription, error)
             return ()
         with self._changed:
-            self._hand.acknowledged(ack_ids)
+            self._leases.acknowledged(ack_ids)
         return ack_ids
 
     def poll(self, *, wait: bool = False) -> bool:
         """Fetch once, if there is room; False if the broker did not answer."""
         with self._changed:
-            room = self._hand.room
+            room = self._leases.room
         if room <= 0:
             return True
         asked = self._clock()
@@ -135,10 +135,10 @@ class PubSubReader:
             if not self._closed.is_set():
                 LOG.warning("%s: pull: %s", self._settings.subscription, error)
             with self._changed:
-                self._hand.unsure()
+                self._leases.unsure()
             return False
         with self._changed:
-            self._hand.receive(deliveries, asked)
+            self._leases.receive(deliveries, asked)
             self._changed.notify_all()
         return True
 
@@ -146,7 +146,7 @@ class PubSubReader:
         """Extend the leases that are due; one that cannot be extended only makes a duplicate."""
         now = self._clock()
         with self._changed:
-            leases = self._hand.leases(now)
+            leases = self._leases.leases(now)
         for chunk in chunks(leases):
             try:
                 self._subscriber.extend(chunk, self._settings.ack_seconds)
@@ -154,14 +154,14 @@ class PubSubReader:
                 LOG.warning("%s: extend: %s", self._settings.subscription, error)
                 continue
             with self._changed:
-                self._hand.extended(chunk, now)
+                self._leases.extended(chunk, now)
 
     def rest(self) -> bool:
         """Give back what was fetched, if nobody goes on after the last bundle; say whether so."""
         with self._changed:
             if self._parked is None or self._clock() - self._parked[1] < self._settings.rest_ms:
                 return False
-            unused = self._hand.give_back()
+            unused = self._leases.give_back()
         self._give_back(unused)
         return True
 
@@ -178,7 +178,7 @@ class PubSubReader:
             return
         self._closed.set()
         with self._changed:
-            unused = self._hand.give_back()
+            unused = self._leases.give_back()
         self._give_back(unused)
         self._subscriber.close()
         for thread in self._threads:
@@ -187,7 +187,7 @@ class PubSubReader:
     def _keep_fetching(self) -> None:
         pause = 0.05
         while not self._closed.is_set():
-            if self._hand.room <= 0 or self.rest():
+            if self._leases.room <= 0 or self.rest():
                 self._closed.wait(0.02)
             elif self.poll(wait=True):
                 pause = 0.05
