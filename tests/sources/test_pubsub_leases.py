@@ -47,7 +47,7 @@ def test_before_the_first_answer_no_time_is_known():
     """A reader that has heard nothing says the earliest instant, however late it is."""
     book = _book()
     assert book.watermark(NOON) == EARLIEST
-    book.unsure()
+    book.forget_idle()
     assert book.watermark(NOON + HOUR) == EARLIEST
 
 
@@ -79,7 +79,7 @@ def test_a_silent_broker_is_no_idle_topic():
     """A broker that fails to answer moves nothing, and the wait for idleness begins again."""
     book = _book()
     _receive(book, NOON)
-    book.unsure()
+    book.forget_idle()
     _receive(book, NOON + IDLE)
     assert book.watermark(NOON + IDLE) == EARLIEST
     _receive(book, NOON + 2 * IDLE)
@@ -141,7 +141,7 @@ def test_no_record_within_the_slack_is_ever_late(steps):
             case "e":
                 _receive(book, now)
             case _:
-                book.unsure()
+                book.forget_idle()
         assert last <= (last := book.watermark(now))
 
 
