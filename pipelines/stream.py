@@ -8,16 +8,12 @@ Every step is named for good: a runner finds a user's state by the names (``--up
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.transforms import trigger
-from apache_beam.transforms.window import FixedWindows, GlobalWindows
-from apache_beam.utils.timestamp import Duration
 
 from pipelines.stream_options import (
-    TO_TABLES,
     Sinks,
     StreamOptions,
     control_of,
@@ -27,20 +23,15 @@ from pipelines.stream_options import (
     subscription_of,
 )
 from transforms.beam.bundles import Publish, WriteStates
-from transforms.beam.elements import BAD, Decided
+from transforms.beam.elements import BAD
 from transforms.beam.receive import Receive
 from transforms.beam.run_flows import RunFlows
-from transforms.beam.window_counts import COUNTED, LATENESS, CountWindows, paced
-from transforms.beam.write_tables import WriteManifest, WriteRows
+from transforms.beam.window_counts import LATENESS, CountWindows, counted_rows
+from transforms.beam.write_tables import WriteTables
 from transforms.hosting.catalogs import Catalogs, FollowedLogs
 from transforms.hosting.receive import Key
 from transforms.hosting.run import Settings
-from transforms.sinks.folders import Table
 from transforms.sources.pubsub.beam_source import read_pubsub
-from transforms.wire.messages import kind_of
-
-LONGEST_LATENESS = 100 * 366 * 86_400
-"""Seconds: a receipt is data, and may be years old. No row of the raw tables is left out."""
 
 
 class RunStream(beam.PTransform):
@@ -92,57 +83,6 @@ class WriteOutputs(beam.PTransform):
         if topics and letters:
             publish = beam.ParDo(Publish(topics, sinks.encoding))
             _ = letters | "Letters of sinks" >> beam.Flatten() | "Publish letters" >> publish
-
-
-class WriteTables(beam.PTransform):
-    """Rows into Parquet files by window, and then into the manifests of their tables.
-
-    Gives dead letters for rows that do not fit.
-    """
-
-    def __init__(self, out: str, window: int, pace: int | None) -> None:
-        super().__init__()
-        self._out, self._window, self._pace = out, window, pace
-
-    def expand(self, decided: Any) -> Any:
-        rows = beam.FlatMap(rows_of_tables).with_output_types(tuple[Table, bytes])
-        windows = beam.WindowInto(
-            FixedWindows(self._window),
-            trigger=paced(self._pace, early=False),
-            accumulation_mode=trigger.AccumulationMode.DISCARDING,
-            allowed_lateness=Duration(LONGEST_LATENESS),
-        )
-        write = beam.ParDo(WriteRows(self._out))
-        written = (
-            decided
-            | "By table" >> rows
-            | "Windows of a file" >> windows
-            | "Rows of a file" >> beam.GroupByKey()
-            | "Write rows" >> write.with_outputs(BAD, main="parts")
-        )
-        _ = (
-            written.parts
-            | "Files of a table" >> beam.GroupByKey()
-            | "List files" >> beam.ParDo(WriteManifest(self._out))
-        )
-        return written[BAD] | "In no window" >> beam.WindowInto(GlobalWindows())
-
-
-def rows_of_tables(decided: Decided) -> Iterator[tuple[Table, bytes]]:
-    """Key the rows of tables by space and kind."""
-    (space, _), encoded = decided
-    for row in encoded:
-        kind = kind_of(row)
-        if kind in TO_TABLES:
-            yield (space, kind), row
-
-
-def counted_rows(decided: Decided) -> Iterator[tuple[Key, bytes]]:
-    """Choose the rows that numbers are counted from."""
-    key, encoded = decided
-    for row in encoded:
-        if kind_of(row) in COUNTED:
-            yield key, row
 
 
 def build(

@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 import msgspec
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
-import schemas
 from schemas.wire import Encoding
 from transforms.beam.window_counts import PACE
 from transforms.flows.catalog.epochs import NEVER
@@ -21,10 +20,6 @@ from transforms.sinks.remote import Remote, place_of
 from transforms.sources.control_log.log import LOGS
 from transforms.sources.pubsub.leases import Settings as Subscription
 from transforms.wire.secrets import PREFIX
-
-WHOLE = ("flow_state", "handover", "forwarded", "state_export")
-TO_TABLES = tuple(kind for kind in schemas.OUTPUTS if kind not in WHOLE)
-"""Kinds with a table; a flow state is of now, others hold whole states, or are told elsewhere."""
 
 REDIS = ("redis", "rediss", "unix")
 STORES = ("gs", "gcs", "s3", "abfs", "abfss", "hdfs", "viewfs")

@@ -390,10 +390,12 @@ def test_a_bad_row_names_its_column(change: dict[str, Any], reason: str, column:
 
 def test_a_dead_letter_says_where() -> None:
     """A bad record's dead letter names file, line and reason, and is the same each time (R30)."""
-    letter = of_file_record(Bad("f.csv", 9, "invalid", 'column "usd" is no number'), NOON)
+    letter = of_file_record(Bad("f.csv", 9, "invalid", 'column "usd" is not a number'), NOON)
 
     assert (letter.cause, letter.reason, letter.at) == ("f.csv:9", "invalid", NOON)
-    assert letter == of_file_record(Bad("f.csv", 9, "invalid", 'column "usd" is no number'), NOON)
+    assert letter == of_file_record(
+        Bad("f.csv", 9, "invalid", 'column "usd" is not a number'), NOON
+    )
 
 
 def test_signals_are_canonical_on_the_wire() -> None:

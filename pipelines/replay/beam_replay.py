@@ -6,22 +6,23 @@ be reachable by all workers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.runners import create_runner
 
 from pipelines.replay import job as jobs
 from pipelines.replay import results
 from pipelines.replay.bucket import few_collections, run_bucket
 from pipelines.replay.job import Job, Slice
-from pipelines.replay.options import is_local
 from pipelines.replay.read import read_slice, slices
 from pipelines.replay.results import Account, Result, begin_run, finish_run, shape_of
 from transforms.flows.catalog.epochs import Catalog
 
 READERS = 16
+IN_PROCESS = "FnApiRunner"
 
 
 class _WithJob(beam.DoFn):
@@ -74,3 +75,22 @@ def replay(job: Job, options: PipelineOptions) -> Account:
             | "Write the account" >> beam.ParDo(Finish(sent))
         )
     return results.account(Path(job.out))
+
+
+def options_of(words: Sequence[str]) -> PipelineOptions:
+    """Make Beam's options; ValueError for a runner that is not there.
+
+    The in-process runner is named outright: what Beam calls DirectRunner would first try to
+    download another one.
+    """
+    options = PipelineOptions(list(words))
+    standard = options.view_as(StandardOptions)
+    if standard.runner in (None, "DirectRunner"):
+        standard.runner = IN_PROCESS
+    create_runner(standard.runner)
+    return options
+
+
+def is_local(options: PipelineOptions) -> bool:
+    """Tell whether everything runs in this process."""
+    return options.view_as(StandardOptions).runner == IN_PROCESS

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipelines.replay.buckets import Tally, joined
+from pipelines.replay.batches import Tally, joined
 from pipelines.replay.fold import fold_bucket, letters
 from pipelines.replay.job import Job
 from pipelines.replay.results import Result

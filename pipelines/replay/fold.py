@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pipelines.replay.assumptions import fold_assuming
-from pipelines.replay.buckets import Batch
+from pipelines.replay.batches import Batch
 from pipelines.replay.job import Job
 from pipelines.replay.order import by_user, in_order
 from pipelines.replay.progress import PROGRESS

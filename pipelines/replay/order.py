@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import msgspec
 
-from pipelines.replay.buckets import Batch
+from pipelines.replay.batches import Batch
 from pipelines.replay.hashes import hash_of
 from transforms.flows.protocol import signals
 from transforms.flows.protocol.signals import Signal, Time

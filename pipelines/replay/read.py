@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from pipelines.replay.buckets import BUCKETS, Tally, empty, encode
+from pipelines.replay.batches import BUCKETS, Tally, empty, encode
 from pipelines.replay.hashes import part_of
 from pipelines.replay.identities import resolved
 from pipelines.replay.job import Job, Slice

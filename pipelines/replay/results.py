@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from pipelines.replay.buckets import Tally
+from pipelines.replay.batches import Tally
 from pipelines.replay.job import Job
 from pipelines.replay.recount import recount
 from schemas import METRICS, OUTPUTS

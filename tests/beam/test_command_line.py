@@ -42,7 +42,7 @@ def words(**changed: str | None) -> list[str]:
         ([], "--runner is missing"),
         (words(states=None), "--topics, --states and --tables are missing: nothing would be kept"),
         (words(subscription="s"), '--subscription: "s" is not projects/P/subscriptions/S'),
-        (words(control="http://h/x"), '--control: no control log can be read from "http://"'),
+        (words(control="http://h/x"), '--control: cannot read a control log from "http://"'),
         (words(control="shop="), '--control: "shop=" is not [SPACE=]ADDRESS'),
         (words(control="redis://h:p"), "--control: the address is no URL"),
         (words(control="env:"), "--control: after env: stands the name of a variable"),

@@ -10,12 +10,12 @@ import msgspec
 import pytest
 import redis
 
-from pipelines.stream_options import TO_TABLES
 from tests.kit import stream_sample
 from tests.kit.crowds import Crowd, Key, fold_all
 from tests.kit.faulty import BAD, LEASE_MS, Left, name_of, rig
 from tests.kit.pubsub_faults import Faults
 from tests.kit.redis_server import RedisServer
+from transforms.beam.write_tables import TO_TABLES
 from transforms.flows.protocol import outputs
 from transforms.flows.protocol.outputs import Emitted, FlowState
 from transforms.flows.protocol.signals import Signal

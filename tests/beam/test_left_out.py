@@ -9,12 +9,13 @@ import apache_beam as beam
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.stream import WriteTables, build
+from pipelines.stream import build
 from pipelines.stream_options import Sinks
 from tests.kit.pubsub_servers import World, running
 from tests.kit.reminders import HOUR, LOGS, SPACE, TEN, track
 from tests.kit.streams import At, message, run
 from transforms.beam.elements import Decided
+from transforms.beam.write_tables import WriteTables
 from transforms.flows.protocol import outputs
 from transforms.flows.protocol.outputs import Communication, DeadLetter
 from transforms.hosting.run import Settings

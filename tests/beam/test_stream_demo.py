@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.stream_options import TO_TABLES
 from tests.kit.stream_demo import SPACE, UNTIL, clear, control_log, demo, purchases
 from tests.packaging.repository import ROOT
+from transforms.beam.write_tables import TO_TABLES
 from transforms.flows.engine.step import Done, fold
 from transforms.flows.protocol import outputs
 from transforms.flows.protocol.signals import Time

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.stream_options import StreamOptions, stream_options, subscription_of
 from transforms.flows.catalog.epochs import NEVER
-from transforms.sources.pubsub.leases import Delivery, Hand, Settings
+from transforms.sources.pubsub.leases import Delivery, LeaseBook, Settings
 
 HOUR = 3_600_000
 TOPIC = ["--subscription", "projects/p/subscriptions/s"]
@@ -35,13 +35,13 @@ def test_what_is_no_idle_time(word: str, capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize(("word", "moves"), [("30", True), ("never", False)])
 def test_time_on_an_idle_topic(word: str, moves: bool) -> None:
     """With an idle time a silent topic moves time on; with ``never`` it stands until data comes."""
-    hand = Hand(asked("--idle", word), "r")
-    hand.receive([Delivery("a", b"", {}, HOUR, "m", HOUR)], HOUR)
-    hand.next()
+    book = LeaseBook(asked("--idle", word), "r")
+    book.receive([Delivery("a", b"", {}, HOUR, "m", HOUR)], HOUR)
+    book.next()
     for _ in range(2):
-        hand.acknowledged(hand.finalize(hand.cut()))
-    stood = hand.watermark(HOUR)
+        book.acknowledged(book.finalize(book.cut()))
+    stood = book.watermark(HOUR)
     for seconds in range(10, 60, 10):
-        hand.receive([], HOUR + seconds * 1000)
+        book.receive([], HOUR + seconds * 1000)
 
-    assert (hand.watermark(HOUR + 60_000) > stood) is moves
+    assert (book.watermark(HOUR + 60_000) > stood) is moves

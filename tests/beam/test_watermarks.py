@@ -13,7 +13,7 @@ from transforms.flows.protocol import outputs
 from transforms.hosting.run import Settings
 from transforms.sources.pubsub.beam_source import Received
 from transforms.sources.pubsub.client import receipt
-from transforms.sources.pubsub.leases import Delivery, Hand
+from transforms.sources.pubsub.leases import Delivery, LeaseBook
 from transforms.sources.pubsub.leases import Settings as Subscription
 
 SECOND = 1000
@@ -27,29 +27,29 @@ class Topic:
         asked = Subscription(
             subscription="s", timestamp_attribute="receipt", slack_ms=SLACK, idle_ms=idle_ms
         )
-        self.hand = Hand(asked, "r")
+        self.book = LeaseBook(asked, "r")
         self.steps: list[Step] = []
         self.count = 0
 
     def say(self, now: int, *records: tuple[bytes, int | None]) -> None:
         """Let records arrive now, each with the receipt that a gateway wrote, or None."""
         given = [self._delivery(data, at, now) for data, at in records]
-        self.hand.receive(given, now)
+        self.book.receive(given, now)
         here: list = []
-        while (delivery := self.hand.next()) is not None:
+        while (delivery := self.book.next()) is not None:
             received = (
                 delivery.data, delivery.attributes, delivery.published, delivery.message_id,
             )  # fmt: skip
             here.append((received, delivery.timestamp))
-        self.steps += [self.hand.watermark(now), here]
+        self.steps += [self.book.watermark(now), here]
         for _ in range(2):
-            self.hand.acknowledged(self.hand.finalize(self.hand.cut()))
+            self.book.acknowledged(self.book.finalize(self.book.cut()))
 
     def idle(self, start: int, end: int) -> None:
         """Let nothing come for a while; the broker is asked every ten seconds."""
         for now in range(start, end + 1, 10 * SECOND):
-            self.hand.receive([], now)
-            self.steps.append(self.hand.watermark(now))
+            self.book.receive([], now)
+            self.steps.append(self.book.watermark(now))
 
     def _delivery(self, data: bytes, at: int | None, now: int) -> Delivery:
         self.count += 1

@@ -69,11 +69,11 @@ def test_bad_records(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ('a.jsonl:4: Object missing required field `messageId`; "messageID" has to be written '
         '"messageId" [missing]'),
         "a.jsonl:5: Object missing required field `event` [missing]",
-        ("a.jsonl:6: timestamp is no number of milliseconds since 1970; times are ISO texts or ms "
+        ("a.jsonl:6: timestamp is not a number of milliseconds since 1970; times are ISO texts or ms "
         "since 1970, not seconds; numbers have 64 bits [out_of_range]"),
         ("a.jsonl:7: values of more than 32768 bytes; a record has at most 256 KiB, each of its "
         "maps 32 KiB [too_large]"),
-        ('a.jsonl:8: "type" is none of track, identify, audience, communication, inbound, enter, '
+        ('a.jsonl:8: "type" must be one of track, identify, audience, communication, inbound, enter, '
         "call_result, command, handover, forwarded, alias [invalid]"),
         "8 records (1 event), 7 bad",
     ]  # fmt: skip
@@ -159,8 +159,8 @@ def test_a_table_with_a_mapping(folder: Path, capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"who;at\nkim;2026-03-01\n", "parted by semicolons; columns are parted by commas"),
-        (b"who\tat\nkim\t2026-03-01\n", "parted by tabs"),
+        (b"who;at\nkim;2026-03-01\n", "separated by semicolons; separate columns by commas"),
+        (b"who\tat\nkim\t2026-03-01\n", "separated by tabs"),
         ("who,at\nkim,2026-03-01\n".encode("utf-16"), "UTF-16, not UTF-8; try iconv"),
         (b"wh\xff,at\nkim,2026-03-01\n", "not UTF-8 text"),
     ],

@@ -21,7 +21,7 @@ from google.pubsub_v1.services.publisher import PublisherClient
 
 import schemas
 from pipelines.stream import build
-from pipelines.stream_options import TO_TABLES, Sinks, topics_of
+from pipelines.stream_options import Sinks, topics_of
 from tests.kit import bundle_runner, drained, streams
 from tests.kit.clock import ManualClock
 from tests.kit.crowds import SLACK, People, Published
@@ -29,6 +29,7 @@ from tests.kit.patience import PATIENCE
 from tests.kit.pubsub_faults import Faults
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.pubsub_servers import World
+from transforms.beam.write_tables import TO_TABLES
 from transforms.flows.protocol import outputs
 from transforms.hosting.run import Settings
 from transforms.sinks import parquet

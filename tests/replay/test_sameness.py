@@ -8,8 +8,8 @@ from random import Random
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.replay.batches import BUCKETS, Batch, Tally, encode
 from pipelines.replay.bucket import run_bucket
-from pipelines.replay.buckets import BUCKETS, Batch, Tally, encode
 from pipelines.replay.hashes import part_of
 from pipelines.replay.job import Job, Slice, catalog
 from pipelines.replay.read import read_slice, slices

@@ -250,7 +250,7 @@ def test_a_control_record_survives_the_wire(
 def test_an_output_topic_holds_outputs_only() -> None:
     """What is no output is refused by its reader."""
     for name, row in (("event", EVENT), ("control_record", messages.control_row(CONTROL[1]))):
-        with pytest.raises(WireError, match="is no output"):
+        with pytest.raises(WireError, match="is not an output"):
             messages.from_message(
                 wire.encode(name, {**blank(name), **row}, "json"), {"schema": name}
             )

@@ -161,13 +161,13 @@ def test_a_log_that_is_missing_or_odd_is_named(
         make(str(path)).read_since(None)
     path.touch()
     path.with_name("control.jsonl.complete").write_text("soon")
-    with pytest.raises(LogError, match=r"control\.jsonl\.complete: it holds no number"):
+    with pytest.raises(LogError, match=r"control\.jsonl\.complete: it is not a number"):
         make(str(path)).read_since(None)
 
 
 def test_an_unknown_scheme_is_refused() -> None:
     """An address that nothing reads is answered with those that are read."""
-    with pytest.raises(ValueError, match=r'"ftp://"; known are file://, gs://'):
+    with pytest.raises(ValueError, match=r'"ftp://"; supported: file://, gs://'):
         log_of("ftp://host/control")
 
 

@@ -89,7 +89,7 @@ def test_the_columns_read_are_known() -> None:
             "- user\n",
             [
                 (
-                    "m.yaml:1:1: a mapping is made of keys and values; "
+                    "m.yaml:1:1: a mapping file has keys and values; "
                     'it begins with "user", "event", "time" [not-a-mapping]'
                 )
             ],

@@ -16,7 +16,7 @@ import msgspec
 from towpath.cli import common
 from towpath.replay.request import mapping_of
 from transforms.flows.protocol.signals import Signal
-from transforms.sources import files as event_files
+from transforms.sources.files import read
 from transforms.wire.decode import decode
 from transforms.wire.mapping import Mapping
 from transforms.wire.raw import Bad, Raw
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(path: Path, mapping: Mapping | None) -> Iterator[Signal | Wrong]:
-    for raw in event_files.read(path, mapping):
+    for raw in read(path, mapping):
         found = raw if isinstance(raw, Bad) else decode(raw, mapping)
         yield _wrong(raw, found) if isinstance(found, Bad) else found
 

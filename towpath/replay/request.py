@@ -20,7 +20,7 @@ from transforms.flows.diagnostics import Problem
 from transforms.flows.protocol.control_records import ControlRecord
 from transforms.flows.reading.project import SPACE, Project, load_project
 from transforms.hosting import sandbox
-from transforms.sources import files as event_files
+from transforms.sources.files import file_problems
 from transforms.wire.mapping import Mapping, load_mapping
 
 T = TypeVar("T")
@@ -88,7 +88,7 @@ def _check_events(paths: Sequence[str], mapping: Mapping | None) -> None:
     for path in paths:
         if not Path(path).is_file():
             raise common.UserError(f"{path}: no such file")
-    found = [bad for path in paths for bad in event_files.check(Path(path), mapping)]
+    found = [bad for path in paths for bad in file_problems(Path(path), mapping)]
     for bad in found:
         common.say(f"{bad.file}:{max(1, bad.line)}:1: {bad.detail} [{bad.reason}]")
     if found:

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.replay import job as jobs
+from pipelines.replay.batches import BUCKETS
 from pipelines.replay.bucket import run_bucket
-from pipelines.replay.buckets import BUCKETS
 from pipelines.replay.job import Job, Slice
 from pipelines.replay.read import read_slice, slices
 from pipelines.replay.results import Account, Result, begin_run, finish_run, shape_of

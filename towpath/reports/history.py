@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from pipelines.replay.buckets import BUCKETS
+from pipelines.replay.batches import BUCKETS
 from pipelines.replay.hashes import part_of
 from pipelines.replay.results import Account
 from towpath.reports.tables import Tables

@@ -7,7 +7,7 @@ here waits for an alarm of a user: alarms are in the future, the windows are not
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -16,12 +16,14 @@ from apache_beam.transforms.window import FixedWindows, TimestampedValue
 from apache_beam.utils.timestamp import Duration, Timestamp
 
 from transforms import metrics
+from transforms.beam.elements import Decided
 from transforms.flows.protocol import outputs
 from transforms.hosting.receive import Key
 from transforms.metrics import Counts, Metric, Window
 from transforms.sinks import parquet
 from transforms.sinks.folders import folder_of
 from transforms.sinks.part_files import add_parts
+from transforms.wire.messages import kind_of
 from transforms.wire.rows import name_of, to_row
 
 COUNTED = ("transition", "communication", "message", "call", "conversion", "rejection")
@@ -35,7 +37,15 @@ FILES: dict[Window, tuple[Window, ...]] = {"hour": ("minute", "hour"), "day": ("
 FIRST = 0
 
 
-def at_own_time(element: tuple[Key, bytes]) -> TimestampedValue:
+def counted_rows(decided: Decided) -> Iterator[tuple[Key, bytes]]:
+    """Choose the rows that numbers are counted from."""
+    key, encoded = decided
+    for row in encoded:
+        if kind_of(row) in COUNTED:
+            yield key, row
+
+
+def at_event_time(element: tuple[Key, bytes]) -> TimestampedValue:
     """Put a row at its own time, under its space."""
     (space, _), encoded = element
     at = max(FIRST, outputs.decode(encoded).at)
@@ -95,7 +105,7 @@ class CountWindows(beam.PTransform):
         self._pace = pace
 
     def expand(self, rows: Any) -> None:
-        placed = rows | "At the time of the row" >> beam.Map(at_own_time).with_output_types(
+        placed = rows | "At the time of the row" >> beam.Map(at_event_time).with_output_types(
             tuple[str, bytes]
         )
         for window in FILES:

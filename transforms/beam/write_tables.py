@@ -15,16 +15,72 @@ import apache_beam as beam
 import msgspec
 from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
+from apache_beam.transforms import trigger
+from apache_beam.transforms.window import FixedWindows, GlobalWindows
+from apache_beam.utils.timestamp import Duration
 
+import schemas
 from transforms.beam.bundles import left_out
-from transforms.beam.elements import BAD
+from transforms.beam.elements import BAD, Decided
+from transforms.beam.window_counts import paced
 from transforms.flows.protocol import outputs
 from transforms.sinks import parquet
 from transforms.sinks.folders import Table, folder_of, shard_of
 from transforms.sinks.part_files import Part, add_parts
+from transforms.wire.messages import kind_of
 from transforms.wire.rows import to_row
 
+WHOLE = ("flow_state", "handover", "forwarded", "state_export")
+"""Kinds without a table: a flow state changes in place, the others hold whole states."""
+TO_TABLES = tuple(kind for kind in schemas.OUTPUTS if kind not in WHOLE)
+
+LONGEST_LATENESS = 100 * 366 * 86_400
+"""Seconds. A receipt is data and may be years old; no row of the raw tables is left out."""
+
 _part = msgspec.msgpack.Decoder(Part).decode
+
+
+class WriteTables(beam.PTransform):
+    """Rows into Parquet files by window, and then into the manifests of their tables.
+
+    Gives dead letters for rows that do not fit.
+    """
+
+    def __init__(self, out: str, window: int, pace: int | None) -> None:
+        super().__init__()
+        self._out, self._window, self._pace = out, window, pace
+
+    def expand(self, decided: Any) -> Any:
+        rows = beam.FlatMap(rows_of_tables).with_output_types(tuple[Table, bytes])
+        windows = beam.WindowInto(
+            FixedWindows(self._window),
+            trigger=paced(self._pace, early=False),
+            accumulation_mode=trigger.AccumulationMode.DISCARDING,
+            allowed_lateness=Duration(LONGEST_LATENESS),
+        )
+        write = beam.ParDo(WriteRows(self._out))
+        written = (
+            decided
+            | "By table" >> rows
+            | "Windows of a file" >> windows
+            | "Rows of a file" >> beam.GroupByKey()
+            | "Write rows" >> write.with_outputs(BAD, main="parts")
+        )
+        _ = (
+            written.parts
+            | "Files of a table" >> beam.GroupByKey()
+            | "List files" >> beam.ParDo(WriteManifest(self._out))
+        )
+        return written[BAD] | "In no window" >> beam.WindowInto(GlobalWindows())
+
+
+def rows_of_tables(decided: Decided) -> Iterator[tuple[Table, bytes]]:
+    """Key the rows of tables by space and kind."""
+    (space, _), encoded = decided
+    for row in encoded:
+        kind = kind_of(row)
+        if kind in TO_TABLES:
+            yield (space, kind), row
 
 
 @beam.typehints.with_input_types(tuple[Table, Iterable[bytes]])

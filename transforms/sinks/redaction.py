@@ -37,7 +37,7 @@ def identifying(kind: str) -> list[str]:
     ]
 
 
-def blanked(kind: str, rows: str, erased: str) -> str:
+def redacted(kind: str, rows: str, erased: str) -> str:
     """Write the query for DuckDB that reads a table with erased users blanked.
 
     ``rows`` and ``erased`` are what follows ``from``: the table, and that of erasures. A user's

@@ -1,1 +1,4 @@
-"""Records on the wire: envelope, mapping, messages, rows."""
+"""Records on the wire: the envelope of events, mappings of tables, messages of topics, rows of schemas.
+
+Only ``arrow`` needs Arrow; Avro needs fastavro, which is imported where it is used.
+"""

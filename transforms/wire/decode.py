@@ -1,7 +1,7 @@
-"""Records from outside as signals, or as ``Bad`` with place and reason: never an exception.
+"""Decode records into signals. A record that is not valid is a ``Bad`` value, never an exception.
 
-What the bounds of a type can refuse is refused while decoding; the rest is checked here. An
-own time later than the receipt passes as it is: the core marks it (R9).
+Types bound what they can while msgspec decodes; the rest is checked here. An event time later than
+the receipt is kept: the core marks it (R9).
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from transforms.wire.values import (
 
 MAX_LINE: Final = 256 * 1024
 MAX_WHOLE: Final = 512 * 1024
-WHOLE: Final = ("handover", "forwarded")  # what carries a state or another record, as base64
+WHOLE: Final = ("handover", "forwarded")  # kinds with a state or another record in base64
 EARLIEST_NUMBER: Final = 10**11
 DIGITS: Final = ("number", "text")
-"""Columns of texts that a table may hold as whole numbers, as it may ids."""
-BEYOND: Final = str(2**63)[:-1]  # in what msgspec says of a number beyond 64 bits
-QUOTING: Final = ("Invalid value", "Invalid enum value")  # how msgspec begins to quote a value
+"""Text columns that a table may hold as integers, besides ids."""
+BEYOND: Final = str(2**63)[:-1]  # part of msgspec's message about a number beyond 64 bits
+QUOTING: Final = ("Invalid value", "Invalid enum value")  # msgspec's messages that quote the value
 
 _decode: Final = msgspec.json.Decoder(AnyEnvelope).decode
 _peek: Final = msgspec.json.Decoder(Peek).decode
 
 
 def decode(raw: Raw, mapping: Mapping | None = None) -> Signal | Bad:
-    """Decode a record from any source; ``mapping`` is for rows that are no envelopes."""
+    """Decode a record from any source; ``mapping`` is for rows that are not envelopes."""
     if isinstance(raw.body, bytes):
         return decode_json(raw.body, raw.file, raw.line)
     return decode_row(raw.body, mapping, raw.file, raw.line)
@@ -97,7 +97,7 @@ def _record(line: bytes) -> AnyEnvelope:
 def decode_row(
     row: dict[str, Any], mapping: Mapping | None, file: str, number: int
 ) -> Signal | Bad:
-    """Decode a row of a table: of the envelope's columns, else as the mapping says."""
+    """Decode a row of a table, by the envelope's columns if it has them, else by the mapping."""
     try:
         if _is_envelope(row):
             return _signal(msgspec.convert(_envelope(row), AnyEnvelope, strict=False), bounded)
@@ -111,7 +111,7 @@ def decode_row(
 
 
 def has_no_id(raw: Raw, mapping: Mapping | None) -> bool:
-    """Tell whether a record is a row without an id: that of its event is its hash, to be ``numbered``."""
+    """Return True for a row without an id: its event gets the row's hash, to be ``numbered``."""
     nameless = mapping is not None and mapping.id is None
     return nameless and not isinstance(raw.body, bytes) and not _is_envelope(raw.body)
 
@@ -149,8 +149,8 @@ def _bad(error: Exception, file: str, number: int) -> Bad:
 
 def _allowed(said: str) -> str:
     if "$.type" in said:
-        return f'"type" is none of {", ".join(KINDS)}'
-    return f"a value that is not allowed - {said.rpartition(' - ')[2]}"
+        return f'"type" must be one of {", ".join(KINDS)}'
+    return f"value not allowed - {said.rpartition(' - ')[2]}"
 
 
 def _signal(record: AnyEnvelope, check: Callable[[dict[str, Any]], None]) -> Signal:
@@ -165,7 +165,7 @@ def _signal(record: AnyEnvelope, check: Callable[[dict[str, Any]], None]) -> Sig
             return _profile_change(record)
         case envelope.Audience():
             return signals.AudienceChange(
-                audience=record.audience, entered=record.entered, **_heard(record)
+                audience=record.audience, entered=record.entered, **_common(record)
             )
         case envelope.Communication():
             check(record.data)
@@ -173,7 +173,7 @@ def _signal(record: AnyEnvelope, check: Callable[[dict[str, Any]], None]) -> Sig
                 communication=record.communication,
                 status=record.status,
                 data=record.data,
-                **_heard(record),
+                **_common(record),
             )
         case envelope.Inbound():
             return signals.Inbound(
@@ -182,7 +182,7 @@ def _signal(record: AnyEnvelope, check: Callable[[dict[str, Any]], None]) -> Sig
                 text=record.text,
                 call=record.call,
                 communication=record.communication,
-                **_heard(record),
+                **_common(record),
             )
         case envelope.Enter():
             for values in (record.data, record.profile, record.participant):
@@ -195,32 +195,32 @@ def _signal(record: AnyEnvelope, check: Callable[[dict[str, Any]], None]) -> Sig
                 ok=record.ok,
                 result=record.result,
                 error=record.error,
-                **_heard(record),
+                **_common(record),
             )
         case envelope.Handover():
-            return signals.Handover(source=record.source, state=record.state, **_heard(record))
+            return signals.Handover(source=record.source, state=record.state, **_common(record))
         case envelope.Forwarded():
             return signals.Forwarded(
                 source=record.source,
                 handover=record.handover,
                 hops=record.hops,
                 signal=record.signal,
-                **_heard(record),
+                **_common(record),
             )
         case envelope.Alias():
             return _alias(record)
-        case envelope.Order():
-            # A state is as large as it is; the core has its own bound of it.
+        case envelope.Command():
+            # A state may be large; the core bounds it.
             (check_nested if record.what == "import" else check)(record.data)
             return signals.Command(
-                what=record.what, flow=record.flow, data=record.data, **_heard(record)
+                what=record.what, flow=record.flow, data=record.data, **_common(record)
             )
         case _:
             assert_never(record)
 
 
 def _event(record: envelope.Track) -> signals.Event:
-    # Written out, since nearly every record is an event: _heard would add half a microsecond.
+    # Not by _common: nearly every record is an event, and a call would add half a microsecond.
     received = record.received_at
     return signals.Event(
         id=record.message_id,
@@ -237,17 +237,17 @@ def _event(record: envelope.Track) -> signals.Event:
 
 def _profile_change(record: envelope.Identify) -> signals.ProfileChange:
     removed = [name for name, value in record.traits.items() if value is None]
-    heard = _heard(record)
+    common = _common(record)
     if record.user_id is not None and record.anonymous_id is not None:
-        # Both are named: it is for the anonymous key, which hands over to the user's (R8).
-        heard |= {"user": f"anon:{record.anonymous_id}", "becomes": record.user_id}
+        # With both ids it is for the anonymous key, which hands its state over to the user's (R8).
+        common |= {"user": f"anon:{record.anonymous_id}", "becomes": record.user_id}
     return signals.ProfileChange(
         set={name: value for name, value in record.traits.items() if value is not None},
         unset=tuple(dict.fromkeys([*record.unset, *removed])),
         tag=record.tag,
         untag=record.untag,
         consent=record.consent,
-        **heard,
+        **common,
     )
 
 
@@ -257,7 +257,7 @@ def _alias(record: envelope.Alias) -> signals.ProfileChange:
     if record.previous_id is None and record.anonymous_id is None:
         raise RefusedError("missing", "neither previousId nor anonymousId")
     before = record.previous_id or f"anon:{record.anonymous_id}"
-    return signals.ProfileChange(becomes=record.user_id, **(_heard(record) | {"user": before}))
+    return signals.ProfileChange(becomes=record.user_id, **(_common(record) | {"user": before}))
 
 
 def _enter(record: envelope.Enter) -> signals.Enter:
@@ -270,11 +270,11 @@ def _enter(record: envelope.Enter) -> signals.Enter:
         launch=record.launch,
         member_of=record.member_of,
         operation=record.operation,
-        **_heard(record),
+        **_common(record),
     )
 
 
-def _heard(record: Envelope) -> dict[str, Any]:
+def _common(record: Envelope) -> dict[str, Any]:
     received = record.received_at
     return {
         "id": record.message_id,
@@ -296,10 +296,12 @@ def _user(record: Envelope) -> str:
 def _instant(moment: datetime | int, field: str) -> int:
     if isinstance(moment, int):
         if 0 <= moment < EARLIEST_NUMBER:
-            raise RefusedError("out_of_range", f"{field} is no number of milliseconds since 1970")
+            raise RefusedError(
+                "out_of_range", f"{field} is not a number of milliseconds since 1970"
+            )
         t = moment
     else:
         t = to_ms(moment)
     if FIRST <= t <= LAST:
         return t
-    raise RefusedError("out_of_range", f"{field} is not within the years 1970 to 2200")
+    raise RefusedError("out_of_range", f"{field} is outside of the years 1970 to 2200")

@@ -1,7 +1,7 @@
-"""The envelope of records: Segment's track and identify calls, and kinds of the project's own.
+"""The envelope of records: Segment's track and identify calls, and the project's own kinds.
 
-One Struct a kind. Lengths and numbers are bounded by types, so a hostile record is refused
-while it is decoded; unknown fields are passed over, as Segment adds to them.
+One struct per kind. Types bound lengths and numbers, so a hostile record is refused while it is
+decoded. Unknown fields are ignored, because Segment adds fields.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ Value = None | bool | Whole | float | str | list[Any] | dict[str, Any]
 Values = dict[str, Value]
 Names = Annotated[tuple[Text, ...], Meta(max_length=1000)]
 Consent = Annotated[dict[Text, bool], Meta(max_length=1000)]
-Moment = datetime | Whole
+Time = datetime | Whole
 
 
 class Envelope(
     msgspec.Struct, frozen=True, gc=False, kw_only=True, rename="camel", tag_field="type"
 ):
-    """What each record has; a moment is an ISO text, or a number of ms since 1970."""
+    """The fields of every record; a time is ISO 8601 text or a number of ms since 1970."""
 
     message_id: Text
-    timestamp: Moment
+    timestamp: Time
     user_id: Text | None = None
     anonymous_id: Text | None = None
-    received_at: Moment | None = None
-    sent_at: Moment | None = None
+    received_at: Time | None = None
+    sent_at: Time | None = None
     sequence: Whole = 0
     bypass: bool = False
     backfill: bool = False
@@ -64,7 +64,7 @@ class Audience(Envelope, frozen=True, gc=False, kw_only=True, tag="audience"):
 
 
 class Communication(Envelope, frozen=True, gc=False, kw_only=True, tag="communication"):
-    """A status of a communication; ``schemas/communication_update.avsc``."""
+    """A status of a communication (delivery report, open, click); ``schemas/communication_update.avsc``."""
 
     communication: Text
     status: Text
@@ -103,8 +103,8 @@ class CallResult(Envelope, frozen=True, gc=False, kw_only=True, tag="call_result
     error: Long = ""
 
 
-class Order(Envelope, frozen=True, gc=False, kw_only=True, tag="command"):
-    """An order about a user; ``schemas/command.avsc``."""
+class Command(Envelope, frozen=True, gc=False, kw_only=True, tag="command"):
+    """A command about a user; ``schemas/command.avsc``."""
 
     what: Literal["hold", "resume", "stop", "suppress", "erase", "export", "import", "wake"]
     flow: Text | None = None
@@ -141,7 +141,7 @@ AnyEnvelope = (
     | Inbound
     | Enter
     | CallResult
-    | Order
+    | Command
     | Handover
     | Forwarded
     | Alias
@@ -159,13 +159,13 @@ KINDS = (
     "forwarded",
     "alias",
 )
-# Maps of free form: in a table they may also be JSON texts.
+# Free-form maps and lists: in a table they may be JSON texts.
 MAPS = ("properties", "traits", "consent", "data", "profile", "participant", "result")
 LISTS = ("unset", "tag", "untag")
 
 
 class Peek(msgspec.Struct, frozen=True, gc=False):
-    """What is read of a record to see whether anything reads it."""
+    """The kind of a record and the name of its event."""
 
     type: str
     event: str = ""

@@ -1,4 +1,4 @@
-"""Rows of a table as events, as a mapping says."""
+"""Turn rows of a table into events, by a mapping."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from transforms.wire.values import FIRST, LAST, RefusedError, bounded, plain, to
 Row = dict[str, Any]
 
 MARK: Final = "\x1f"
-"""Stands between what is hashed together: no text from outside begins with it."""
+"""Separates hashed texts; no external text may begin with it."""
 NUMBER: Final = re.compile(r"[-+]?(\d+)(\.\d*)?([eE][-+]?\d{1,3})?|[-+]?\.\d+", re.ASCII)
 TRUE: Final = {"true", "yes", "1", "t", "y"}
 FALSE: Final = {"false", "no", "0", "f", "n"}
@@ -26,21 +26,21 @@ MAX_NUMBER: Final = 64
 
 
 def row_hash(row: Row) -> str:
-    """Hash the names and values of a row, whatever the order of its columns."""
+    """Hash the names and values of a row, independent of the column order."""
     return blake2b(canonical({key: plain(row[key]) for key in row}), digest_size=16).hexdigest()
 
 
 def numbered(row: str, k: int) -> str:
-    """Make the id of the ``k``-th (from 1) of the rows with one hash: the first keeps that.
+    """Return the id of the ``k``-th (from 1) of equal rows; the first keeps the row's hash.
 
-    Equal rows have equal users, so they may be numbered within a user's group, in any
-    order: equal purchases both count, and splitting or shuffling files changes no id.
+    Equal rows have the same user, so they can be numbered per user, in any order. So two equal
+    purchases both count, and splitting or shuffling files changes no id.
     """
     return row if k == 1 else blake2b(f"{row}{MARK}{k}".encode(), digest_size=16).hexdigest()
 
 
 def to_event(row: Row, mapping: Mapping) -> Event:
-    """Turn a row into an event; RefusedError says why it cannot be one.
+    """Turn a row into an event. Raises RefusedError.
 
     Without an id column the event's id is the row's hash, still to be ``numbered``.
     """
@@ -76,7 +76,9 @@ def _text(row: Row, column: str) -> str:
     if not isinstance(value, str) and isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or len(value) > MAX_NAME or value.startswith(MARK):
-        raise RefusedError("invalid", f'column "{column}" is no text of 1 to {MAX_NAME} letters')
+        raise RefusedError(
+            "invalid", f'column "{column}" is not a text of 1 to {MAX_NAME} characters'
+        )
     return value
 
 
@@ -89,7 +91,7 @@ def _sequence(row: Row, column: str | None) -> int:
     except ValueError:
         number = None
     if number is None or not -(2**63) <= number < 2**63:
-        raise RefusedError("invalid", f'column "{column}" is no whole number')
+        raise RefusedError("invalid", f'column "{column}" is not an integer')
     return number
 
 
@@ -106,10 +108,10 @@ def _time(row: Row, column: TimeColumn, where: ZoneInfo) -> int | None:
         return None
     t = _number_time(value, column.unit) if column.unit else _iso_time(value, where)
     if t is None:
-        hint = f"number of {column.unit}" if column.unit else "ISO date or date-time"
-        raise RefusedError("invalid", f'column "{column.column}" is no {hint}')
+        hint = f"a number of {column.unit}" if column.unit else "an ISO 8601 date or date-time"
+        raise RefusedError("invalid", f'column "{column.column}" is not {hint}')
     if not FIRST <= t <= LAST:
-        raise RefusedError("out_of_range", f'column "{column.column}" is not within 1970 to 2200')
+        raise RefusedError("out_of_range", f'column "{column.column}" is outside of 1970 to 2200')
     return t
 
 
@@ -147,7 +149,7 @@ def _property(value: Any, column: Property, where: ZoneInfo) -> Any:
         case "time":
             made = _iso_time(value, where)
     if made is None:
-        raise RefusedError("invalid", f'column "{column.column}" is no {column.type}')
+        raise RefusedError("invalid", f'column "{column.column}" is not a {column.type}')
     return made
 
 
@@ -158,7 +160,7 @@ def _number(value: Any) -> int | float | None:
         return number if fits else None
     if len(value) > MAX_NUMBER:
         return None
-    if value.isascii():  # most are digits alone, or with one point: seeing that is quick
+    if value.isascii():  # fast path: most are digits with at most one point
         if value.isdigit():
             return int(value)
         if value.replace(".", "", 1).isdigit():

@@ -1,4 +1,4 @@
-"""A mapping: which columns of a table hold user, event, time and properties; a YAML file.
+"""A mapping file (YAML): which columns of a table hold user, event, time and properties.
 
 user: customer_id
 event: {value: Purchase}
@@ -27,7 +27,7 @@ REQUIRED = ("user", "event", "time")
 
 
 class TimeColumn(msgspec.Struct, frozen=True, gc=False):
-    """A column of times: ISO texts, or numbers in ``unit`` since 1970."""
+    """A column of times: ISO 8601 texts, or numbers in ``unit`` since 1970."""
 
     column: str
     unit: Unit | None = None
@@ -41,9 +41,9 @@ class Property(msgspec.Struct, frozen=True, gc=False):
 
 
 class Mapping(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """Where each part of an event stands; exactly one of ``event`` and ``event_value`` is set.
+    """The columns of an event's parts; exactly one of ``event`` and ``event_value`` is set.
 
-    Without an ``id`` column a row gets its id from its values: see ``row_hash``.
+    Without an ``id`` column the id is a hash of the row: see ``row_hash``.
     """
 
     user: str
@@ -58,7 +58,7 @@ class Mapping(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 def column_names(mapping: Mapping) -> tuple[str, ...]:
-    """List the columns that a mapping reads, each once."""
+    """List the columns that a mapping reads, without duplicates."""
     times = [time.column for time in (mapping.time, mapping.received) if time]
     plain = [mapping.user, mapping.event, mapping.id, mapping.sequence]
     columns = [p.column for p in mapping.properties.values()]
@@ -66,20 +66,20 @@ def column_names(mapping: Mapping) -> tuple[str, ...]:
 
 
 def load_mapping(text: str, path: str) -> Loaded[Mapping]:
-    """Read a mapping, with every problem found in it."""
+    """Read a mapping, and report all of its problems."""
     report = Report(Source(path, text))
     root = nodes.compose(report)
     if root is None:
         return report.done(None)
     if not isinstance(root, nodes.Mapping):
-        said = "a mapping is made of keys and values"
+        said = "a mapping file has keys and values"
         report.add(root.span, "not-a-mapping", said, f"it begins with {quoted(REQUIRED)}")
         return report.done(None)
     return report.done(_Reader(report).mapping(root))
 
 
 class _Reader:
-    """Reads nodes into values; what is wrong is reported, and something harmless returned."""
+    """Reads nodes into values; an invalid node is reported and read as a default."""
 
     def __init__(self, report: Report) -> None:
         self.report = report

@@ -1,7 +1,7 @@
-"""Outputs as messages of a topic, and messages of the events topic as signals.
+"""Outputs to messages of a topic, and messages of the events topic to signals.
 
-A message's ``id`` is the output's own, permanent over repeats (R30); its ordering key is the
-user, so that a topic keeps each user's order.
+A message's ``id`` is the permanent id of the output (R30). Its ordering key is the user, so that a
+topic keeps the order per user.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from transforms.wire.raw import Bad
 from transforms.wire.rows import EPOCH, MILLISECOND, Row, canonical, from_row, to_row
 
 LONGEST_NAME = 1024
-"""Bytes of an attribute or an ordering key: what Pub/Sub takes."""
+"""Pub/Sub's limit for an attribute or an ordering key, in bytes."""
 
 ENVELOPE_TYPES = {
     "event": "track",
@@ -37,7 +37,7 @@ ENVELOPE_TYPES = {
     "handover": "handover",
     "forwarded": "forwarded",
 }
-"""The ``type`` of the envelope for each kind of signal."""
+"""The envelope's ``type`` by kind of signal."""
 NAMES = {
     "id": "messageId",
     "user": "userId",
@@ -47,10 +47,10 @@ NAMES = {
     "set": "traits",
     "member_of": "memberOf",
 }
-"""Fields that the envelope calls otherwise."""
+"""Fields with another name in the envelope."""
 
 Looped = outputs.Emitted | outputs.HandoverOut | outputs.ForwardedOut
-"""Outputs that go to the events topic, where another key must see them."""
+"""Outputs that go back to the events topic, because they are for another key."""
 
 ENVELOPES = frozenset(schemas.INPUTS)
 
@@ -64,34 +64,34 @@ class TopicMessage(msgspec.Struct, frozen=True, gc=False):
 
 
 def to_message(space: str, output: AnyOutput, encoding: Encoding = "json") -> TopicMessage:
-    """Make the message of an output for the topic of its kind."""
+    """Encode an output for the topic of its kind."""
     name = str(output.__struct_config__.tag)
     return _message(space, name, to_row(output), output.id, output.user, encoding)
 
 
 def to_event(space: str, output: Looped, encoding: Encoding = "json") -> TopicMessage:
-    """Make the message of an output for the events topic, as the envelope that it is there."""
+    """Encode an output for the events topic, as a record of the envelope."""
     row: Row = {"messageId": output.id, "timestamp": output.at}
     match output:
         case outputs.Emitted():
             properties = canonical(output.properties).decode()
             row |= {"type": "track", "event": output.name, "properties": properties}
             return _message(
-                space, "event", row | _whose(output.user), output.id, output.user, encoding
+                space, "event", row | _user(output.user), output.id, output.user, encoding
             )
         case outputs.HandoverOut():
             row |= {"type": "handover", "source": output.user, "state": output.state}
             row |= {"bypass": output.bypass}
             return _message(
-                space, "handover_in", row | _whose(output.to), output.id, output.to, encoding
+                space, "handover_in", row | _user(output.to), output.id, output.to, encoding
             )
         case outputs.ForwardedOut():
             row |= {"type": "forwarded", "source": output.user, "signal": output.signal}
-            row |= {"handover": output.handover, "hops": output.hops, **_whose(output.to)}
+            row |= {"handover": output.handover, "hops": output.hops, **_user(output.to)}
             return _message(space, "forwarded_in", row, output.id, output.to, encoding)
 
 
-def _whose(user: str) -> Row:
+def _user(user: str) -> Row:
     anonymous = user.removeprefix("anon:")
     return {"anonymousId": anonymous} if anonymous != user else {"userId": user}
 
@@ -104,10 +104,10 @@ def _message(
 
 
 def from_message(data: bytes, attributes: Mapping[str, str]) -> AnyOutput:
-    """Read an output back from its topic; raises WireError for what is none."""
+    """Decode an output from its topic. Raises WireError."""
     name, row = wire.decode(data, dict(attributes))
     if name not in schemas.OUTPUTS:
-        raise WireError("unknown_schema", f"{name} is no output")
+        raise WireError("unknown_schema", f"{name} is not an output")
     try:
         return from_row(name, row)  # type: ignore[return-value]  # metrics are refused above
     except msgspec.MsgspecError as error:
@@ -117,10 +117,10 @@ def from_message(data: bytes, attributes: Mapping[str, str]) -> AnyOutput:
 def to_signal(
     data: bytes, attributes: Mapping[str, str], published: int | None = None, place: str = ""
 ) -> Signal | Bad:
-    """Read a message of the events topic; ``place`` names it in what is bad.
+    """Decode a message of the events topic; ``place`` names it in a ``Bad``.
 
-    Without a ``schema`` it is JSON of the envelope. ``published``, the broker's instant, is the
-    receipt of a record that brings none (R3).
+    Without a ``schema`` attribute it is JSON of the envelope. ``published``, the publish time, is
+    the receipt of a record that has none (R3).
     """
     found = _signal(data, attributes, place)
     if isinstance(found, Bad | signals.Time) or found.received is not None or published is None:
@@ -131,7 +131,7 @@ def to_signal(
 def _signal(data: bytes, attributes: Mapping[str, str], place: str) -> Signal | Bad:
     name = attributes.get("schema", "").partition(":")[0]
     if name and name not in ENVELOPES:
-        return Bad(place, 0, "unknown_schema", "its schema is none of an event's envelope")
+        return Bad(place, 0, "unknown_schema", "its schema is not one of the envelope's")
     if attributes.get("encoding", "json") == "json":
         return decode_json(data, place)
     try:
@@ -147,14 +147,14 @@ def is_json_event(attributes: Mapping[str, str]) -> bool:
 
 
 def to_envelope(signal: Signal) -> bytes:
-    """Write a signal as the JSON record that is read as the same signal; not ``Time``."""
+    """Encode a signal as the JSON record that decodes to the same signal; not for ``Time``."""
     said: dict[str, Any] = msgspec.to_builtins(signal)
     kind = said.pop("is")
     for moment in {"time", "received"} & said.keys():
         said[moment] = (EPOCH + said[moment] * MILLISECOND).isoformat(timespec="milliseconds")
     row = {NAMES.get(name, name): value for name, value in said.items()}
     del row["userId"]
-    row |= _whose(signal.user)
+    row |= _user(signal.user)
     becomes = row.pop("becomes", None)
     if becomes is not None and signal.user.startswith("anon:"):
         row["userId"] = becomes
@@ -171,12 +171,12 @@ _read_kind = msgspec.msgpack.Decoder(_Kind).decode
 
 
 def kind_of(encoded: bytes) -> str:
-    """Read the kind of an encoded output."""
+    """Return the kind of an encoded output."""
     return _read_kind(encoded).kind
 
 
 def control_row(record: ControlRecord) -> Row:
-    """Turn a record of the control log into a row of its schema."""
+    """Convert a record of the control log to a row of its schema."""
     said: dict[str, Any] = msgspec.to_builtins(record)
     common = {"sequence": said.pop("sequence"), "effective_at": said.pop("effective_at")}
     kind, flow = said.pop("is"), said.pop("flow", None)
@@ -184,7 +184,7 @@ def control_row(record: ControlRecord) -> Row:
 
 
 def control_of(row: Row) -> ControlRecord:
-    """Turn such a row back; raises msgspec.ValidationError where it does not fit."""
+    """Convert a row back to the record. Raises msgspec.ValidationError."""
     said = {**msgspec.json.decode(row["data"]), **row}
     del said["data"]
     if said["flow"] is None:

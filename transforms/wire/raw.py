@@ -1,6 +1,6 @@
-"""What a source gives: records not yet decoded, and records that cannot be, each with its place.
+"""What a source emits: undecoded records, and unusable ones, each with its place.
 
-A bad record is a value, never an exception, and says nothing of the record's contents.
+An unusable record is a value, never an exception, and shows none of the record's contents.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import msgspec
 
 
 class Limits(msgspec.Struct, frozen=True, gc=False):
-    """Bounds against files made to exhaust a machine.
+    """Limits against files that are made to exhaust a machine.
 
     ``line`` bytes of a line, ``block`` bytes of a decompressed Avro block, ``group`` bytes
-    of a Parquet row group; ``ratio`` of unpacked to packed bytes, from ``ratio_from`` on.
+    of a Parquet row group; ``ratio`` of unpacked to packed bytes, from ``ratio_from`` bytes on.
     """
 
     line: int = 256 * 1024
@@ -28,7 +28,7 @@ DEFAULT = Limits()
 
 
 class Raw(msgspec.Struct, frozen=True, gc=False):
-    """A record as read: JSON text, or a row of a table; ``line`` counts lines or rows from 1."""
+    """An undecoded record: JSON text or a row of a table; ``line`` counts from 1."""
 
     file: str
     line: int
@@ -36,7 +36,7 @@ class Raw(msgspec.Struct, frozen=True, gc=False):
 
 
 class Bad(msgspec.Struct, frozen=True, gc=False):
-    """A record, or the rest of a file, that could not be used; ``reason`` is in ``reasons.RECORDS``."""
+    """A record, or the rest of a file, that is unusable; ``reason`` is in ``reason_codes.RECORDS``."""
 
     file: str
     line: int

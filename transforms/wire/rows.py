@@ -69,7 +69,7 @@ def _field(field: dict[str, Any]) -> Field:
 
 
 def to_row(output: Record) -> Row:
-    """Turn an output or metric into a row of its schema."""
+    """Convert an output or metric to a row of its schema."""
     row: Row = {}
     for name, kind in _columns(name_of(output)):
         value = getattr(output, name)
@@ -82,9 +82,9 @@ def to_row(output: Record) -> Row:
 
 
 def from_row(name: str, row: Row) -> Record:
-    """Turn a row, as read from JSON, Avro or Parquet, back into the output or metric.
+    """Convert a row from JSON, Avro or Parquet back to the output or metric.
 
-    Raises msgspec.ValidationError where it does not fit.
+    Raises msgspec.ValidationError.
     """
     values = {field: _plain(kind, row[field]) for field, kind in _columns(name) if field in row}
     return msgspec.convert(values | {"is": name}, TYPES[name])
@@ -104,7 +104,7 @@ def _columns(name: str) -> tuple[tuple[str, str], ...]:
 
 
 def problem(name: str, row: Row) -> str | None:
-    """Say why a row does not fit its schema, without its values; None if it does."""
+    """Describe why a row does not fit its schema, without its values; None if it fits."""
     for field in fields(name):
         value = row.get(field.name)
         if value is None:

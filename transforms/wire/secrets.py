@@ -1,6 +1,6 @@
-"""Addresses that hold a secret: ``env:NAME`` stands for one, which is read where it is used.
+"""Addresses with a secret: ``env:NAME`` is resolved on the worker that uses it.
 
-So what travels in a job's options, and stands in a list of processes, is the name.
+So a job's options and the list of processes show the name of the variable only.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ PREFIX = "env:"
 
 
 def address_of(word: str) -> str:
-    """Return the address itself, for ``env:NAME`` that in the environment variable.
+    """Return an address; ``env:NAME`` is read from the environment variable.
 
-    Raises ValueError where the variable is not set or empty.
+    Raises ValueError if the variable is not set or empty.
     """
     if not word.startswith(PREFIX):
         return word
     found = os.environ.get(word.removeprefix(PREFIX))
     if not found:
-        raise ValueError(f'"{word}" is no address here: the environment variable is not set')
+        raise ValueError(f'"{word}" has no value: the environment variable is not set')
     return found

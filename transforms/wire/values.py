@@ -1,4 +1,4 @@
-"""Values from outside, made plain and kept within bounds: what a state and a wire can hold."""
+"""External values, converted to JSON types and bounded, so that states and messages can hold them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _size: Final = msgspec.json.encode
 
 
 class RefusedError(Exception):
-    """A record is refused: a reason code, and what is wrong without the value itself."""
+    """A record is refused: a reason code, and a description without the value."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -32,22 +32,22 @@ class RefusedError(Exception):
 
 
 def to_ms(moment: datetime) -> int:
-    """Turn a date-time into ms since 1970; without a zone it is UTC."""
+    """Convert a date-time to ms since 1970; without a zone it is UTC."""
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    since = moment - EPOCH  # a division of timedeltas would take twice as long
+    since = moment - EPOCH  # dividing timedeltas takes twice as long
     return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
 
 
 def bounded(values: dict[str, Any]) -> None:
-    """Refuse values that are nested too deeply, beyond 64 bits, or too large as a whole."""
+    """Refuse values that are nested too deeply, beyond 64 bits, or too large in total."""
     _walk(values, 1)
     if len(_size(values)) > MAX_BYTES:
         raise RefusedError("too_large", f"values of more than {MAX_BYTES} bytes")
 
 
 def check_nested(values: dict[str, Any]) -> None:
-    """Refuse lists and maps among ``values`` that hold what their decoder could not refuse."""
+    """Refuse nested lists and maps that hold what the decoder could not refuse."""
     if not NESTED.isdisjoint(map(type, values.values())):
         _walk(values, 1)
 
@@ -66,7 +66,7 @@ def _walk(value: Any, depth: int) -> None:
 
 
 def plain(value: Any, depth: int = 1) -> Any:
-    """Make a table's value one that JSON has: times become ISO texts, bytes base64."""
+    """Convert a table's value to a JSON type: times to ISO 8601 texts, bytes to base64."""
     if depth > MAX_DEPTH:
         raise RefusedError("too_deep", f"values nested deeper than {MAX_DEPTH}")
     match value:

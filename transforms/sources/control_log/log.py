@@ -1,7 +1,7 @@
-"""The control log as a worker sees it: read again and again, never written.
+"""The control log as a worker sees it: polled, never written.
 
-``complete_until`` is read before the records: whatever is effective until then was appended
-before it was said, so it is among the records read after it.
+``complete_until`` is read before the records: a record that is effective until then was appended
+earlier, so it is among the records read afterwards.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from transforms.flows.protocol.control_records import ControlRecord, decode_line
 
 ENDING = ".complete"
 NOTHING = -1
-"""Said of a log that is complete until no instant at all."""
+"""``complete_until`` of a log that is not complete at any instant."""
 
 
 class Read(msgspec.Struct, frozen=True, gc=False):
-    """New records in the order of the log, and until when (ms UTC) none is missing."""
+    """New records in log order, and the instant (ms UTC) until which none is missing."""
 
     records: tuple[ControlRecord, ...]
     complete_until: int
 
 
 class ControlLog(Protocol):
-    """A place where the log is kept."""
+    """A store of a control log."""
 
     def read_since(self, sequence: int | None) -> Read:
-        """Read the records after a sequence, or all; raises LogError if it cannot be read."""
+        """Read the records after a sequence, or all of them. Raises LogError."""
 
 
 class LogError(Exception):
-    """The log cannot be read now, or not at all; the message says where and why."""
+    """The log cannot be read; the message says where and why."""
 
 
 class TextLog:
-    """A log in one text, a record of JSON a line, and a small one beside it with the instant.
+    """A log in one JSON lines file, with ``complete_until`` in a second file beside it.
 
-    ``load`` gives the bytes at a path, None where there is nothing. Without the small text
-    (the path with ``.complete``) nobody appends: the log is complete for ever.
+    ``load`` returns the bytes at a path, None if there are none. Without the second file (the
+    path with ``.complete``) the log is complete forever: no record is appended.
     """
 
     def __init__(self, path: str, load: Callable[[str], bytes | None]) -> None:
@@ -66,7 +66,7 @@ class TextLog:
         try:
             return int(said)
         except ValueError:
-            raise LogError(f"{self._path}{ENDING}: it holds no number of milliseconds") from None
+            raise LogError(f"{self._path}{ENDING}: it is not a number of milliseconds") from None
 
     def _records(self, text: bytes) -> list[ControlRecord]:
         found, lines = [], text.split(b"\n")
@@ -76,7 +76,7 @@ class TextLog:
             try:
                 found.append(decode_line(line))
             except (ValueError, RecursionError) as error:
-                if number == len(lines):  # its end is still to be written
+                if number == len(lines):  # the writer has not finished it
                     break
                 detail = f"not a control record; {error}"
                 raise LogError(f"{self._path}:{number}:1: {detail} [control]") from None
@@ -84,7 +84,7 @@ class TextLog:
 
 
 def file_log(address: str) -> ControlLog:
-    """Read a file: a path, or ``file://`` and a path."""
+    """Open a log in a file: a path, with or without ``file://``."""
     return TextLog(address.removeprefix("file://"), _load_file)
 
 
@@ -98,7 +98,7 @@ def _load_file(path: str) -> bytes | None:
 
 
 def object_log(address: str) -> ControlLog:
-    """Read an object through Beam's file systems: ``gs://bucket/name``, ``s3://…``."""
+    """Open a log in an object store, through Beam: ``gs://bucket/name``, ``s3://…``."""
     return TextLog(address, _load_object)
 
 
@@ -116,7 +116,7 @@ def _load_object(address: str) -> bytes | None:
 
 
 def redis_log(address: str) -> ControlLog:
-    """Read a stream in Redis: ``redis://host:port/db?space=NAME``."""
+    """Open a log in a Redis stream: ``redis://host:port/db?space=NAME``."""
     from transforms.sources.control_log.redis import open_log
 
     return open_log(address)
@@ -131,13 +131,13 @@ LOGS: dict[str, Callable[[str], ControlLog]] = {
     "rediss": redis_log,
     "unix": redis_log,
 }
-"""What reads the log at an address, by its scheme."""
+"""How to open the log at an address, by its scheme."""
 
 
 def log_of(address: str) -> ControlLog:
-    """Choose the reader of an address; raises ValueError for a scheme that is not known."""
+    """Open the log at an address. Raises ValueError for an unknown scheme."""
     scheme = urlsplit(address).scheme
     if scheme not in LOGS:
         known = ", ".join(f"{name}://" for name in LOGS if name)
-        raise ValueError(f'no control log can be read from "{scheme}://"; known are {known}')
+        raise ValueError(f'cannot read a control log from "{scheme}://"; supported: {known}')
     return LOGS[scheme](address)

@@ -1,7 +1,7 @@
-"""The control log in Redis: a stream whose entries are numbered by the records' sequences.
+"""The control log in Redis: a stream whose entry ids are the records' sequences.
 
-One writer appends. A record may be appended again with the same bytes; another record with
-a sequence that is there, or one before the last, is refused: there is a second writer.
+There is one writer. Appending a record again with the same bytes changes nothing. A different
+record with an existing sequence, or one before the last, is rejected: there is a second writer.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ return 1
 
 
 class SecondWriterError(Exception):
-    """A record contradicts one that is in the log already."""
+    """A record contradicts one that is already in the log."""
 
 
 class RedisLog:
-    """The control log of a space, to append to and to read."""
+    """The control log of a space, for the writer and for readers."""
 
     def __init__(self, client: redis.Redis, space: str) -> None:
         self._client = client
@@ -54,9 +54,9 @@ class RedisLog:
         self._complete = Script(client, COMPLETE)
 
     def append(self, records: Sequence[ControlRecord]) -> None:
-        """Append records in order of their sequences, which count from 0; repeats change nothing.
+        """Append records in the order of their sequences, from 0; repeats change nothing.
 
-        Raises SecondWriterError for one that does not fit; those after it may be in.
+        Raises SecondWriterError for a record that contradicts the log; later ones may be written.
         """
         for record in records:
             if record.sequence < 0:
@@ -68,7 +68,7 @@ class RedisLog:
                 raise SecondWriterError(f"{detail}: is there a second writer?")
 
     def complete(self, until: int) -> None:
-        """Say that nothing effective until an instant is still to come; never less than before."""
+        """Declare the log complete until an instant; an earlier instant than before changes nothing."""
         self._complete.run([(self._until, (until,))])
 
     def read_since(self, sequence: int | None) -> Read:
@@ -92,7 +92,7 @@ class RedisLog:
 
 
 def open_log(address: str) -> RedisLog:
-    """Open the log at a Redis address, or ``env:NAME``; ``?space=NAME`` in it names the space."""
+    """Open the log at a Redis address, or ``env:NAME``; ``?space=NAME`` selects the space."""
     parts = urlsplit(address_of(address))
     query = dict(parse_qsl(parts.query))
     space = query.pop("space", "default")

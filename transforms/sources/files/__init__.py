@@ -1,4 +1,4 @@
-"""Files of events, by their ending: one module a format behind one dict."""
+"""Event files: one module per format, selected by the file's suffix."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ ENVELOPE = {"type", "messageId"}
 
 
 class Source(Protocol):
-    """A format of files: a module with these two functions, which raise nothing."""
+    """A file format: a module with these two functions, which never raise."""
 
     def columns(self, path: Path, limits: Limits) -> tuple[str, ...] | Bad | None:
-        """Name the columns; None for a format that has none."""
+        """Return the column names; None for a format without columns."""
 
     def read(self, path: Path, limits: Limits) -> Iterator[Raw | Bad]:
-        """Read the records one by one, in bounded memory."""
+        """Read the records one at a time, in bounded memory."""
 
 
 SOURCES: dict[str, Source] = {
@@ -39,17 +39,17 @@ SOURCES: dict[str, Source] = {
 
 
 def source_of(path: Path) -> Source | None:
-    """Find the format of a file by its ending, the longest that fits."""
+    """Find the format of a file by its longest known suffix."""
     name = path.name.lower()
     endings = [ending for ending in SOURCES if name.endswith(ending)]
     return SOURCES[max(endings, key=len)] if endings else None
 
 
-def check(path: Path, mapping: Mapping | None, limits: Limits = DEFAULT) -> tuple[Bad, ...]:
-    """Find what keeps a whole file from being read: its format, header or a missing column."""
+def file_problems(path: Path, mapping: Mapping | None, limits: Limits = DEFAULT) -> tuple[Bad, ...]:
+    """Find the problems that make a whole file unreadable: format, header, missing columns."""
     source = source_of(path)
     if source is None:
-        detail = f"known are {', '.join(SOURCES)}"
+        detail = f"supported: {', '.join(SOURCES)}"
         return (Bad(str(path), 0, "unknown_format", detail),)
     names = source.columns(path, limits)
     if isinstance(names, Bad):
@@ -71,7 +71,7 @@ def _missing(name: str, names: tuple[str, ...]) -> str:
 
 
 def read(path: Path, mapping: Mapping | None, limits: Limits = DEFAULT) -> Iterator[Raw | Bad]:
-    """Read the records of a file; what cannot be read comes out as ``Bad``, never as an error."""
-    problems = check(path, mapping, limits)
+    """Read the records of a file; unreadable ones are ``Bad`` values, never exceptions."""
+    problems = file_problems(path, mapping, limits)
     source = source_of(path)
     return iter(problems) if problems or source is None else source.read(path, limits)

@@ -1,21 +1,24 @@
-"""Avro container files from anywhere, read within bounds.
+"""Avro container files from untrusted sources.
 
-fastavro decodes the records; the container is read here, because a foreign file may unpack to
-any size, claim any number of records, or bring a schema that never ends (which would crash the
-process). A block's unpacked size is bounded, each record takes a byte at least, no recursion.
+fastavro decodes the records. The container is read here, because a hostile file may decompress to
+any size, claim any number of records, or have a recursive schema that crashes the process. The
+size of a block is bounded, each record takes at least one byte, recursion is refused.
 """
 
 from __future__ import annotations
 
+import bz2
 import json
-from collections.abc import Iterator
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import fastavro
+import pyarrow as pa
 
-from transforms.sources.files.avro_codecs import UNPACK, TooLargeError
 from transforms.wire.raw import Bad, Limits, Raw
 
 MAGIC = b"Obj\x01"
@@ -27,15 +30,72 @@ HEADER = fastavro.parse_schema({"type": "map", "values": "bytes"})
 
 
 class DamagedError(Exception):
-    """The file cannot be read on; the message says why, without its contents."""
+    """The rest of the file is unreadable; the message says why, without contents."""
+
+
+class TooLargeError(Exception):
+    """The decompressed bytes exceed the limit."""
+
+
+def _bounded(unpacked: bytes, limit: int) -> bytes:
+    if len(unpacked) > limit:
+        raise TooLargeError(f"a block unpacks to more than {limit} bytes")
+    return unpacked
+
+
+def _null(packed: bytes, limit: int) -> bytes:
+    return _bounded(packed, limit)
+
+
+def _deflate(packed: bytes, limit: int) -> bytes:
+    return _bounded(zlib.decompressobj(-15).decompress(packed, limit + 1), limit)
+
+
+def _bzip2(packed: bytes, limit: int) -> bytes:
+    return _bounded(bz2.BZ2Decompressor().decompress(packed, limit + 1), limit)
+
+
+def _xz(packed: bytes, limit: int) -> bytes:
+    return _bounded(lzma.LZMADecompressor().decompress(packed, limit + 1), limit)
+
+
+def _zstandard(packed: bytes, limit: int) -> bytes:
+    with pa.CompressedInputStream(pa.BufferReader(packed), "zstd") as stream:
+        return _bounded(stream.read(limit + 1), limit)
+
+
+def _snappy(packed: bytes, limit: int) -> bytes:
+    size = 0
+    for place, byte in enumerate(packed[:5]):
+        size |= (byte & 0x7F) << (7 * place)
+        if byte < 0x80:
+            break
+    if size > limit:
+        raise TooLargeError(f"a block unpacks to more than {limit} bytes")
+    checksum = 4
+    unpacked = pa.decompress(packed[:-checksum], size, codec="snappy", asbytes=True)
+    if zlib.crc32(unpacked).to_bytes(checksum, "big") != packed[-checksum:]:
+        raise ValueError("wrong checksum")
+    return bytes(unpacked)
+
+
+UNPACK: dict[str, Callable[[bytes, int], bytes]] = {
+    "null": _null,
+    "deflate": _deflate,
+    "bzip2": _bzip2,
+    "xz": _xz,
+    "zstandard": _zstandard,
+    "snappy": _snappy,
+}
+"""The codecs; none decompresses to more than its limit."""
 
 
 class _Container:
-    """A file whose header was read: the schema of its records, codec and sync marker."""
+    """An open file: its schema, codec and sync marker."""
 
     def __init__(self, file: BinaryIO) -> None:
         if file.read(4) != MAGIC:
-            raise DamagedError("it is no Avro container file")
+            raise DamagedError("it is not an Avro container file")
         start = BytesIO(file.read(MAX_META))
         meta = cast(dict[str, bytes], fastavro.schemaless_reader(start, HEADER, None))
         schema = json.loads(meta["avro.schema"])
@@ -44,13 +104,13 @@ class _Container:
         self.columns = tuple(str(field["name"]) for field in schema["fields"])
         self.codec = meta.get("avro.codec", b"null").decode()
         if self.codec not in UNPACK:
-            raise DamagedError(f"its codec is none of {', '.join(UNPACK)}")
+            raise DamagedError(f"unsupported codec; supported: {', '.join(UNPACK)}")
         self.sync = start.read(SYNC)
         file.seek(4 + start.tell())
         self.file = file
 
     def blocks(self, limits: Limits) -> Iterator[tuple[int, BytesIO]]:
-        """Give each block's number of records and unpacked bytes."""
+        """Yield the number of records and the decompressed bytes of each block."""
         while (count := _long(self.file)) is not None:
             size = _long(self.file)
             if size is None or not 0 <= size <= limits.block:
@@ -69,7 +129,7 @@ def columns(path: Path, limits: Limits) -> tuple[str, ...] | Bad:
     try:
         with path.open("rb") as file:
             return _Container(file).columns
-    except Exception as error:  # _describe says why all
+    except Exception as error:  # see _describe
         return Bad(str(path), 1, "unreadable", _describe(error))
 
 
@@ -84,12 +144,12 @@ def read(path: Path, limits: Limits) -> Iterator[Raw | Bad]:
                     row = fastavro.schemaless_reader(block, container.schema, None)
                     number += 1
                     yield Raw(str(path), number, cast(dict[str, Any], row))
-    except Exception as error:  # _describe says why all
+    except Exception as error:  # see _describe
         yield Bad(str(path), number + 1, "unreadable", _describe(error))
 
 
 def _describe(error: Exception) -> str:
-    """Say what is wrong: damaged bytes raise whatever they happen to hit in the decoder."""
+    """Describe an error; damaged bytes may raise any exception in the decoder."""
     match error:
         case DamagedError() | TooLargeError():
             return str(error)
@@ -115,15 +175,15 @@ def _long(file: BinaryIO) -> int | None:
 
 
 def check(schema: Any) -> None:
-    """Refuse a schema that is no record, that refers to itself, or whose items take no bytes."""
+    """Refuse a schema that is not a record, is recursive, or has items of zero bytes."""
     if not isinstance(schema, dict) or schema.get("type") != "record":
-        raise DamagedError("its records are no Avro records")
+        raise DamagedError("its schema is not a record")
     if not _width(schema, {}, 0):
         raise DamagedError("its schema has records that take no bytes")
 
 
 def _width(kind: Any, named: dict[str, int | None], depth: int) -> int:
-    """Count the bytes that a value takes at least; ``named`` types still open are None."""
+    """Return the minimum size of a value; a named type that is still open is None."""
     if depth > MAX_NESTING:
         raise DamagedError("its schema is nested too deeply")
     if isinstance(kind, list):

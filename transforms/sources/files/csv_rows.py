@@ -1,7 +1,7 @@
-"""CSV with a header: each row a dict of texts by column.
+"""CSV with a header: each row is a dict of texts by column.
 
-A quote left open would swallow all that follows: a row ends after so many lines at the latest,
-and what could not be read as a row is read again from the line after its first.
+An unclosed quote would swallow the rest of the file, so a row has at most ``LINES`` lines. After
+a row that cannot be read, reading continues at its second line.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from transforms.wire.raw import Bad, Limits, Raw
 
 LINES: Final = 100
 LETTERS: Final = 1 << 20
-"""Bounds of one row."""
+"""Limits of one row."""
 
 
 UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-PARTINGS: Final = {";": "semicolons", "\t": "tabs", "|": "bars"}
+SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 class _TooLong(Exception):
-    """The row has more lines or letters than a row may have."""
+    """The row has too many lines or characters."""
 
 
 def columns(path: Path, limits: Limits) -> tuple[str, ...] | Bad:
-    """Read the names of the columns."""
+    """Read the column names."""
     table = _Table(path, limits)
     header = table.row()
     if isinstance(header, Bad):
@@ -39,16 +39,16 @@ def columns(path: Path, limits: Limits) -> tuple[str, ...] | Bad:
         return _not_text(path, limits) or table.bad[0]
     if header is None:
         return Bad(str(path), 1, "unreadable", "it is empty")
-    if len(header) == 1 and (parting := next((c for c in PARTINGS if c in header[0]), None)):
-        detail = f"one column, parted by {PARTINGS[parting]}; columns are parted by commas"
+    if len(header) == 1 and (found := next((c for c in SEPARATORS if c in header[0]), None)):
+        detail = f"one column, separated by {SEPARATORS[found]}; separate columns by commas"
         return Bad(str(path), 1, "wrong_columns", detail)
     if twice := sorted({name for name in header if header.count(name) > 1}):
-        return Bad(str(path), 1, "wrong_columns", f'column "{twice[0]}" stands twice')
+        return Bad(str(path), 1, "wrong_columns", f'column "{twice[0]}" appears twice')
     return tuple(header)
 
 
 def _not_text(path: Path, limits: Limits) -> Bad | None:
-    """Tell of a whole file in another encoding than UTF-8."""
+    """Report a file that is UTF-16."""
     first = next(lines(path, limits), None)
     if isinstance(first, Bad | None) or not first[1].startswith(UTF16):
         return None
@@ -57,7 +57,7 @@ def _not_text(path: Path, limits: Limits) -> Bad | None:
 
 
 def read(path: Path, limits: Limits) -> Iterator[Raw | Bad]:
-    """Read each row that is not blank; ``line`` is the line where the row begins."""
+    """Read each row that is not blank; ``line`` is the row's first line."""
     table, name = _Table(path, limits), str(path)
     header = table.row()
     if not isinstance(header, list):
@@ -75,7 +75,7 @@ def read(path: Path, limits: Limits) -> Iterator[Raw | Bad]:
 
 
 class _Table:
-    """The rows of a file: ``line`` is where the last one began, ``bad`` holds lines left out."""
+    """The rows of a file; ``line`` is the first line of the last row, ``bad`` the skipped lines."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self.path = path
@@ -91,7 +91,7 @@ class _Table:
         return self
 
     def __next__(self) -> str:
-        """Give the row in hand its next line."""
+        """Return the next line of the current row."""
         if len(self._row) >= LINES or self._letters > LETTERS:
             raise _TooLong
         number, text = self._again.popleft() if self._again else next(self._lines)
@@ -112,7 +112,7 @@ class _Table:
             return Bad(str(self.path), self.line, "not_csv", detail)
 
     def span(self) -> str:
-        """Name the lines of the last row, if it has several."""
+        """Describe the lines of the last row, if it has several."""
         last = self._row[-1][0] if self._row else self.line
         return f", lines {self.line} to {last}" if last != self.line else ""
 

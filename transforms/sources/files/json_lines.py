@@ -1,4 +1,4 @@
-"""JSON lines: one record a line, decoded later."""
+"""JSON lines: one record per line, not yet decoded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from transforms.wire.raw import Bad, Limits, Raw
 
 
 def columns(path: Path, limits: Limits) -> tuple[str, ...] | None:
-    """JSON lines have no columns: a mapping does not apply to them."""
+    """Return None: JSON lines have no columns, so a mapping does not apply."""
     return None
 
 

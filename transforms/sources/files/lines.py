@@ -1,4 +1,4 @@
-"""Lines of a text file, packed with gzip or not, in bounded memory whatever the file holds."""
+"""Lines of a text file, gzipped or not, in bounded memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNREADABLE: Final = (OSError, EOFError, zlib.error)
 
 
 def lines(path: Path, limits: Limits) -> Iterator[tuple[int, bytes] | Bad]:
-    """Give each line with its number from 1, its end taken off; a line too long is bad."""
+    """Yield each line without its end, numbered from 1; a line that is too long is bad."""
     number = 0
     try:
         with path.open("rb") as packed:
@@ -60,7 +60,7 @@ def _is_bomb(unpacked: int, packed: int, limits: Limits) -> bool:
 
 
 def describe(error: Exception) -> str:
-    """Say what went wrong with a file, without its path and its contents."""
+    """Describe an error of a file, without its path and contents."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     if isinstance(error, EOFError):

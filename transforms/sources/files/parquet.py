@@ -1,4 +1,4 @@
-"""Parquet files: each row a dict by column, read a few thousand rows at a time."""
+"""Parquet files: each row is a dict by column, a few thousand rows at a time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def columns(path: Path, limits: Limits) -> tuple[str, ...] | Bad:
 
 
 def read(path: Path, limits: Limits) -> Iterator[Raw | Bad]:
-    """Read each row; ``line`` counts rows from 1. Times become ms, maps dicts."""
+    """Read each row; ``line`` counts rows from 1. Times become ms, maps become dicts."""
     number = 0
     try:
         with path.open("rb") as file, pq.ParquetFile(file) as table:
@@ -62,4 +62,4 @@ def _unreadable(path: Path, row: int, error: Exception) -> Bad:
     # pyarrow raises OSError without a number for damage, with what it found in the text.
     if isinstance(error, OSError) and error.errno is not None and error.strerror:
         return Bad(str(path), row, "unreadable", error.strerror)
-    return Bad(str(path), row, "unreadable", "it is damaged, or no Parquet file")
+    return Bad(str(path), row, "unreadable", "it is damaged, or not a Parquet file")

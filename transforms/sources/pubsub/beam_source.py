@@ -1,6 +1,6 @@
-"""Pub/Sub as a source of a Beam pipeline: Dataflow's own there, ours everywhere else.
+"""Pub/Sub as a source of a Beam pipeline: Dataflow's own source there, ours on other runners.
 
-Both give ``(data, attributes, publish time in ms, message id)``, stamped with the receipt.
+Both emit ``(data, attributes, publish time in ms, message id)``, stamped with the receipt.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from transforms.sources.pubsub.reader import PubSubReader
 Received = tuple[bytes, dict[str, str], int, str]
 
 WAIT_MS = 50
-# Who drives which reader of this process: whatever part of a runner goes on from a mark finds
-# the reader that cut it, with its leases and what it has fetched.
+# The open readers of this process by id: a runner that resumes from a mark finds the reader that
+# made it, with its leases and fetched messages.
 _READERS: WeakValueDictionary[str, PubSubUnboundedReader] = WeakValueDictionary()
 
 
 def read_pubsub(settings: Settings, options: PipelineOptions) -> beam.PTransform:
-    """Choose how a subscription is read: by the runner on Dataflow, else by our own source."""
+    """Read a subscription: with the runner's own source on Dataflow, else with ours."""
     runner = options.view_as(StandardOptions).runner or ""
     if "dataflow" in runner.lower():
         return _ReadNative(settings)
@@ -40,7 +40,7 @@ def read_pubsub(settings: Settings, options: PipelineOptions) -> beam.PTransform
 
 
 class _ReadNative(beam.PTransform):
-    """Dataflow's reader: it drops duplicates by id, and keeps its own watermark."""
+    """Dataflow's source: it drops duplicates by id and keeps its own watermark."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
@@ -63,19 +63,19 @@ def _plain(message: Any) -> Received:
 
 
 class PubSubMark(CheckpointMark):
-    """A bundle's mark; whichever reader of this process made it is told when it is final."""
+    """A bundle's mark; finalizing it notifies the reader that made it, if it is in this process."""
 
     def __init__(self, mark: Mark) -> None:
         self.mark = mark
 
     def finalize_checkpoint(self) -> None:
         reader = _READERS.get(self.mark.reader)
-        if reader is not None:  # a reader that is gone leaves its records to come again
+        if reader is not None:  # else the broker redelivers the records
             reader.reader.finalize(self.mark)
 
 
 class PubSubMarkCoder(coders.Coder):
-    """A mark as msgpack."""
+    """Encodes a mark as msgpack."""
 
     def encode(self, value: PubSubMark) -> bytes:
         return msgspec.msgpack.encode(value.mark)
@@ -88,7 +88,7 @@ class PubSubMarkCoder(coders.Coder):
 
 
 class PubSubSource(UnboundedSource):
-    """A subscription, or one of several equal readers of it once ``share`` is set."""
+    """A subscription; ``share`` numbers one of several equal readers of it."""
 
     def __init__(self, settings: Settings, share: int | None = None) -> None:
         self.settings = settings
@@ -105,7 +105,7 @@ class PubSubSource(UnboundedSource):
         mark = None if checkpoint_mark is None else checkpoint_mark.mark
         if mark is not None:
             known = _READERS.get(mark.reader)
-            if known is not None and known.reader.goes_on_from(mark):
+            if known is not None and known.reader.resume_from(mark):
                 return PubSubUnboundedReader(known.reader)
         return PubSubUnboundedReader(PubSubReader(self.settings, resume=mark))
 
@@ -114,7 +114,7 @@ class PubSubSource(UnboundedSource):
 
 
 class PubSubUnboundedReader(UnboundedReader):
-    """Our reader, as Beam wants to see one; one that another took over closes nothing."""
+    """Adapts ``PubSubReader`` to Beam; after another adapter took it over, ``close`` does nothing."""
 
     def __init__(self, reader: PubSubReader) -> None:
         self.reader = reader
@@ -124,7 +124,7 @@ class PubSubUnboundedReader(UnboundedReader):
         return self.reader.start() or self.advance()
 
     def advance(self) -> bool:
-        # A short wait: without it each gap in a busy stream would cost Beam's poll interval.
+        # Without this short wait each gap in a busy stream would cost Beam's poll interval.
         return self.reader.advance(WAIT_MS)
 
     def get_current(self) -> Received:

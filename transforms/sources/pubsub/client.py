@@ -1,4 +1,4 @@
-"""The calls a Pub/Sub reader makes; ``PUBSUB_EMULATOR_HOST`` names another server than Google's."""
+"""The Pub/Sub calls of a reader; ``PUBSUB_EMULATOR_HOST`` selects another server."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ RETRY = Retry(
 
 
 class Unanswered(Exception):
-    """A call failed, for good or after retries: what the broker said."""
+    """A call failed, permanently or after all retries; the text is the broker's."""
 
 
 class Subscriber:
-    """One subscription seen by one reader."""
+    """A subscription, as one reader uses it."""
 
     def __init__(self, subscription: str, timestamp_attribute: str | None) -> None:
         self._subscription = subscription
@@ -39,10 +39,10 @@ class Subscriber:
         self._pull = wrap_errors(self._client.transport.pull)
 
     def pull(self, limit: int, *, wait: bool = True) -> list[Delivery]:
-        """Fetch up to ``limit`` messages; an empty list is the broker's own word.
+        """Fetch up to ``limit`` messages; an empty list means that the broker has none.
 
-        A wait that the broker leaves unanswered is followed by a question that it answers at
-        once: only so does an idle topic differ from a dead connection.
+        If a waiting pull times out, a second one that returns at once follows: it tells an idle
+        topic from a dead connection.
         """
         limit = min(limit, AT_ONCE)
         try:
@@ -57,26 +57,26 @@ class Subscriber:
         asked = types.PullRequest(
             subscription=self._subscription, max_messages=limit, return_immediately=at_once
         )
-        # Not by the client's method, which warns of ``return_immediately``.
+        # The client's own method logs a warning about ``return_immediately``.
         answer = types.PullResponse.pb(self._pull(asked, timeout=seconds))
         return [delivery(each, self._timestamp_attribute) for each in answer.received_messages]
 
     def acknowledge(self, ack_ids: Sequence[str]) -> None:
-        """Acknowledge, at most ``AT_ONCE`` ids."""
+        """Acknowledge at most ``AT_ONCE`` ids."""
         self._call(
             self._client.acknowledge,
             types.AcknowledgeRequest(subscription=self._subscription, ack_ids=ack_ids),
         )
 
     def extend(self, ack_ids: Sequence[str], seconds: int) -> None:
-        """Extend leases, at most ``AT_ONCE`` ids; 0 seconds gives the messages back."""
+        """Extend at most ``AT_ONCE`` leases; 0 seconds returns the messages to the broker."""
         asked = types.ModifyAckDeadlineRequest(
             subscription=self._subscription, ack_ids=ack_ids, ack_deadline_seconds=seconds
         )
         self._call(self._client.modify_ack_deadline, asked)
 
     def close(self) -> None:
-        """Close the connection; a call under way fails."""
+        """Close the connection; calls in progress fail."""
         self._client.transport.close()
 
     def _call(self, method: Callable[..., None], asked: object) -> None:
@@ -87,7 +87,7 @@ class Subscriber:
 
 
 def delivery(received: types.ReceivedMessage, timestamp_attribute: str | None) -> Delivery:
-    """Read what was handed out."""
+    """Convert a received message."""
     message = received.message
     published = message.publish_time.seconds * 1000 + message.publish_time.nanos // 1_000_000
     attributes = dict(message.attributes)
@@ -98,19 +98,19 @@ def delivery(received: types.ReceivedMessage, timestamp_attribute: str | None) -
 
 
 def receipt(text: str | None, published: int) -> int:
-    """Read a receipt, ms or ISO text: the publish time where it is missing, wrong or later (R9)."""
+    """Parse a receipt (ms or ISO 8601); the publish time if it is missing, invalid or later (R9)."""
     if not text:
         return published
     try:
         read = int(text) if text.isdecimal() else to_ms(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         return published
-    if read < EARLIEST_NUMBER:  # seconds, where ms were meant
+    if read < EARLIEST_NUMBER:  # seconds instead of ms
         return published
     return min(read, published)
 
 
 def chunks(ack_ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Cut ids into pieces that one call may carry."""
+    """Split ids into batches that fit one call."""
     for start in range(0, len(ack_ids), AT_ONCE):
         yield ack_ids[start : start + AT_ONCE]

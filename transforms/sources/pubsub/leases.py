@@ -1,7 +1,7 @@
-"""What a Pub/Sub reader has in hand: received and not yet acknowledged. Time is an argument.
+"""The messages that a Pub/Sub reader has leased and not yet acknowledged. Time is an argument.
 
-Acknowledging is late by one round, since a runner may call a bundle final before the checkpoint
-that holds its state is complete. The watermark is the oldest time in hand, less the slack.
+Acknowledgement waits one round, because a runner may finalize a bundle before the checkpoint with
+its state is complete. The watermark is the oldest leased receipt minus the slack.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ class Settings(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     subscription: str
     id_attribute: str = "id"
-    """The attribute that names a record for good; a native reader drops duplicates by it."""
+    """The attribute with a record's permanent id; Dataflow's reader drops duplicates by it."""
     timestamp_attribute: str | None = None
-    """Where a gateway wrote the receipt (ms or ISO text); without it, the publish time."""
+    """The attribute with the receipt (ms or ISO 8601); without it the publish time counts."""
     slack_ms: int = 10_000
-    """How much later than a younger record an older one may still come."""
+    """How many ms an older record may arrive after a newer one."""
     idle_ms: int = 10_000
-    """For how long the broker must say that there is nothing, before time goes on without data."""
+    """How many ms the topic must be empty before the watermark advances without data."""
     window: int = 100_000
-    """How many records may be in hand, not acknowledged, at once."""
+    """The maximum number of leased records."""
     ahead: int = 5_000
-    """How many of them may be fetched and not yet handed on."""
+    """The maximum number of leased records that are not yet emitted."""
     ack_seconds: int = 60
-    """What a lease is extended to."""
+    """The duration of an extended lease."""
     longest_ms: int = 10 * 60_000
-    """After this a record that nobody finalized is let go, so that the broker sends it again."""
+    """After this time a lease that was not finalized is dropped, and the broker redelivers."""
     rest_ms: int = 5_000
-    """After this a reader whose last bundle nobody follows up fetches no more, and gives back."""
+    """After this time without a next bundle a reader stops fetching and returns its messages."""
     readers: int = 1
-    """How many readers share the subscription."""
+    """The number of readers of the subscription."""
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):
-    """A message as it was handed out; ``timestamp`` (its receipt) and ``published`` are ms."""
+    """A message as delivered; ``timestamp`` (its receipt) and ``published`` are ms."""
 
     ack_id: str
     data: bytes
@@ -53,7 +53,7 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
 
 
 class Mark(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """What one bundle handed on: by which reader, after how many rounds, under which ack ids."""
+    """A checkpoint of one bundle: the reader, its number of rounds, and the ack ids emitted."""
 
     reader: str
     rounds: int
@@ -61,41 +61,41 @@ class Mark(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 class Held(msgspec.Struct, gc=False):
-    """A lease in hand: the message's time, since when it is held, and when it is to be extended."""
+    """A lease: the message's receipt, when the lease began, and when to extend it."""
 
     timestamp: int
     since: int
     due: int
 
 
-class Hand:
-    """The state of one reader; not safe for threads, the reader holds a lock around it."""
+class LeaseBook:
+    """The leases of one reader. Not thread-safe: the reader holds a lock around it."""
 
     def __init__(self, settings: Settings, reader: str) -> None:
         self._settings = settings
         self._reader = reader
         self._waiting: deque[Delivery] = deque()
-        self._given: list[str] = []
+        self._emitted: list[str] = []
         self._held: dict[str, Held] = {}
         self._oldest: list[tuple[int, str]] = []
-        self._aside: dict[str, int] = {}
+        self._finalized: dict[str, int] = {}
         self._rounds = 0
         self._quiet: tuple[int, int] | None = None
         self._watermark = EARLIEST
 
     @property
     def room(self) -> int:
-        """How many more records may be fetched."""
+        """Return how many more records may be fetched."""
         free = self._settings.window - len(self._held)
         return min(free, self._settings.ahead - len(self._waiting))
 
     @property
     def waiting(self) -> int:
-        """How many records are fetched and not handed on."""
+        """Return how many records are fetched and not yet emitted."""
         return len(self._waiting)
 
     def receive(self, deliveries: Iterable[Delivery], now: int) -> None:
-        """Take what the broker answered when asked at ``now``; nothing is an answer too."""
+        """Add the messages of a pull made at ``now``; an empty pull counts towards idleness."""
         came = False
         for delivery in deliveries:
             came = True
@@ -105,80 +105,80 @@ class Hand:
         since = min(self._quiet[0], now) if self._quiet else now
         self._quiet = None if came else (since, now)
 
-    def unsure(self) -> None:
-        """Forget that the broker had nothing: it failed to answer, or it has something."""
+    def forget_idle(self) -> None:
+        """Restart the idle period: the broker did not answer."""
         self._quiet = None
 
     def next(self) -> Delivery | None:
-        """Hand the next record on."""
+        """Emit the next record."""
         while self._waiting:
             delivery = self._waiting.popleft()
             if delivery.ack_id in self._held:
-                self._given.append(delivery.ack_id)
+                self._emitted.append(delivery.ack_id)
                 return delivery
         return None
 
     def cut(self) -> Mark:
-        """Close a bundle: a mark over what was handed on since the last one."""
-        mark = Mark(self._reader, self._rounds, tuple(self._given))
-        self._given = []
+        """Close a bundle; the mark covers what was emitted since the last one."""
+        mark = Mark(self._reader, self._rounds, tuple(self._emitted))
+        self._emitted = []
         return mark
 
     def finalize(self, mark: Mark) -> tuple[str, ...]:
-        """Put a bundle's ids aside, and name those to be acknowledged now.
+        """Record a bundle as finalized, and return the ids to acknowledge now.
 
-        They are those put aside before this bundle was cut. Bundles that a runner finalizes
-        together were all cut before the first of them was put aside, so none of them lets
-        another go.
+        These are the ids finalized before this bundle was cut. Bundles that a runner finalizes
+        together were all cut before the first of them was finalized, so none of them
+        acknowledges another.
         """
-        ready = tuple(ack_id for ack_id, put in self._aside.items() if put <= mark.rounds)
-        self._put_aside(mark.ack_ids)
+        ready = tuple(ack_id for ack_id, rounds in self._finalized.items() if rounds <= mark.rounds)
+        self._finalize(mark.ack_ids)
         return ready if mark.reader == self._reader else ()
 
     def adopt(self, mark: Mark) -> None:
-        """Go on from another reader's mark: what it covers is in the restored state."""
-        self._put_aside(mark.ack_ids)
+        """Resume from another reader's mark: the restored state contains what it covers."""
+        self._finalize(mark.ack_ids)
 
-    def _put_aside(self, ack_ids: Iterable[str]) -> None:
+    def _finalize(self, ack_ids: Iterable[str]) -> None:
         self._rounds += 1
         for ack_id in ack_ids:
-            self._aside.setdefault(ack_id, self._rounds)
+            self._finalized.setdefault(ack_id, self._rounds)
 
     def acknowledged(self, ack_ids: Iterable[str]) -> None:
-        """Let go of what the broker was told."""
+        """Drop the leases of acknowledged ids."""
         for ack_id in ack_ids:
-            self._aside.pop(ack_id, None)
+            self._finalized.pop(ack_id, None)
             self._held.pop(ack_id, None)
 
     def leases(self, now: int) -> tuple[str, ...]:
-        """Name the leases that are to be extended; those held for too long are given up instead.
+        """Return the leases to extend, and drop those that are too old.
 
-        A new one is due at once, since its first lease is the subscription's, not ours.
+        A new lease is due at once: its first duration is the subscription's, which may be short.
         """
         limit = now - self._settings.longest_ms
         self.acknowledged([ack_id for ack_id, held in self._held.items() if held.since <= limit])
         due = [ack_id for ack_id, held in self._held.items() if held.due <= now]
-        return (*due, *(ack_id for ack_id in self._aside if ack_id not in self._held))
+        return (*due, *(ack_id for ack_id in self._finalized if ack_id not in self._held))
 
     def extended(self, ack_ids: Iterable[str], now: int) -> None:
-        """Let leases be until a third of what they were extended to has passed."""
+        """Schedule the next extension of leases after a third of their duration."""
         for ack_id in ack_ids:
             if ack_id in self._held:
                 self._held[ack_id].due = now + self._settings.ack_seconds * 1000 // 3
 
     def give_back(self) -> tuple[str, ...]:
-        """Name what was fetched and never handed on, and let go of it."""
+        """Drop the leases of records that were fetched and never emitted; return their ids."""
         unused = tuple(delivery.ack_id for delivery in self._waiting)
         self._waiting.clear()
         self.acknowledged(unused)
         return unused
 
     def watermark(self, now: int) -> int:
-        """Say before which instant no receipt is expected any more; it never goes back.
+        """Return the instant before which no receipt is expected; it never goes back.
 
-        With records in hand it is the oldest of them, but no later than ``now``, less the slack.
-        With none it stays, until the broker has said for ``idle_ms`` that it has none either;
-        then it follows the broker's last word. A broker that does not answer moves nothing.
+        With leased records it is the oldest receipt (at most ``now``) minus the slack. Without any
+        it stays until pulls were empty for ``idle_ms``, then it follows the last empty pull.
+        A broker that does not answer does not move it.
         """
         while self._oldest and self._oldest[0][1] not in self._held:
             heappop(self._oldest)

@@ -1,7 +1,7 @@
-"""Reads a Pub/Sub subscription without Beam: fetches and extends leases behind its caller's back.
+"""Reads a Pub/Sub subscription without Beam; threads fetch messages and extend leases.
 
-Nothing is acknowledged before it was finalized. What is lost to a crash, a lost answer or an
-expired lease comes again under the same message id (R5, R31).
+Nothing is acknowledged before it is finalized. After a crash, a lost response or an expired lease
+the broker redelivers the message under the same message id (R5, R31).
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import uuid
 from collections.abc import Callable, Sequence
 
 from transforms.sources.pubsub.client import Subscriber, Unanswered, chunks
-from transforms.sources.pubsub.leases import Delivery, Hand, Mark, Settings
+from transforms.sources.pubsub.leases import Delivery, LeaseBook, Mark, Settings
 
 LOG = logging.getLogger(__name__)
 LONGEST_PAUSE = 5.0
 SHORTEST_LEASE = 10
-"""What a subscription gives at least, in seconds, before our first extension."""
+"""The shortest lease of a subscription, in seconds."""
 
 
 def system_clock() -> int:
@@ -29,8 +29,7 @@ def system_clock() -> int:
 class PubSubReader:
     """One reader of a subscription; ``start`` or ``advance`` first, then the current record.
 
-    With ``background=False`` it fetches, extends leases and rests only when ``poll``, ``extend``
-    and ``rest`` are called.
+    With ``background=False`` nothing runs in threads: call ``poll``, ``extend`` and ``rest``.
     """
 
     def __init__(
@@ -45,9 +44,9 @@ class PubSubReader:
         self._settings = settings
         self._clock = clock
         self._subscriber = Subscriber(settings.subscription, settings.timestamp_attribute)
-        self._hand = Hand(settings, self.id)
+        self._leases = LeaseBook(settings, self.id)
         if resume is not None:
-            self._hand.adopt(resume)
+            self._leases.adopt(resume)
         self._changed = threading.Condition()
         self._closed = threading.Event()
         self._current: Delivery | None = None
@@ -56,7 +55,7 @@ class PubSubReader:
         self._threads: list[threading.Thread] = []
 
     def start(self) -> bool:
-        """Begin to fetch, and go to the first record if one has come."""
+        """Start fetching; return True if there is a first record."""
         if self._background and not self._threads:
             for work in (self._keep_fetching, self._keep_extending):
                 self._threads.append(threading.Thread(target=work, name="pubsub", daemon=True))
@@ -64,18 +63,18 @@ class PubSubReader:
         return self.advance()
 
     def advance(self, wait_ms: int = 0) -> bool:
-        """Go to the next record; False if none comes within ``wait_ms``."""
+        """Move to the next record; False if none arrives within ``wait_ms``."""
         with self._changed:
             self._parked = None
             if wait_ms:
-                self._changed.wait_for(lambda: self._hand.waiting, wait_ms / 1000)
-            self._current = self._hand.next()
+                self._changed.wait_for(lambda: self._leases.waiting, wait_ms / 1000)
+            self._current = self._leases.next()
             return self._current is not None
 
     def get_current(self) -> Delivery:
-        """Return the record that the reader stands at."""
+        """Return the current record."""
         if self._current is None:
-            raise LookupError("the reader stands at no record")
+            raise LookupError("there is no current record")
         return self._current
 
     def get_current_timestamp(self) -> int:
@@ -83,49 +82,49 @@ class PubSubReader:
         return self.get_current().timestamp
 
     def get_watermark(self) -> int:
-        """Return the instant before which no receipt is expected any more, ms."""
+        """Return the instant (ms) before which no receipt is expected."""
         with self._changed:
-            return self._hand.watermark(self._clock())
+            return self._leases.watermark(self._clock())
 
     def get_checkpoint_mark(self) -> Mark:
-        """Close a bundle: a mark over what was handed on since the last one."""
+        """Close a bundle; the mark covers what was emitted since the last one."""
         with self._changed:
-            mark = self._hand.cut()
+            mark = self._leases.cut()
             self._parked = mark, self._clock()
             return mark
 
-    def goes_on_from(self, mark: Mark) -> bool:
-        """Say whether this reader stands where ``mark`` was cut; the one who asks goes on."""
+    def resume_from(self, mark: Mark) -> bool:
+        """Resume this reader if ``mark`` is its last bundle; False if it is not, or is closed."""
         with self._changed:
-            stands = self._parked is not None and self._parked[0] == mark
-            if stands and not self._closed.is_set():
+            is_last = self._parked is not None and self._parked[0] == mark
+            if is_last and not self._closed.is_set():
                 self._parked = None
                 return True
             return False
 
     def finalize(self, mark: Mark) -> tuple[str, ...]:
-        """Take a bundle as durable; acknowledge, and return, what earlier rounds put aside.
+        """Finalize a bundle; acknowledge the ids that earlier rounds finalized, and return them.
 
-        Empty bundles are rounds too: without them the last records are never acknowledged.
+        Empty bundles are rounds, too: without them the last records are never acknowledged.
         """
         with self._changed:
-            ready = self._hand.finalize(mark)
+            ready = self._leases.finalize(mark)
         return tuple(ack_id for chunk in chunks(ready) for ack_id in self._acknowledge(chunk))
 
     def _acknowledge(self, ack_ids: Sequence[str]) -> Sequence[str]:
         try:
             self._subscriber.acknowledge(ack_ids)
-        except Unanswered as error:  # they stay aside, and the next round tries again
+        except Unanswered as error:  # the next round tries again
             LOG.warning("%s: acknowledge: %s", self._settings.subscription, error)
             return ()
         with self._changed:
-            self._hand.acknowledged(ack_ids)
+            self._leases.acknowledged(ack_ids)
         return ack_ids
 
     def poll(self, *, wait: bool = False) -> bool:
-        """Fetch once, if there is room; False if the broker did not answer."""
+        """Pull once if there is room; False if the broker did not answer."""
         with self._changed:
-            room = self._hand.room
+            room = self._leases.room
         if room <= 0:
             return True
         asked = self._clock()
@@ -135,18 +134,18 @@ class PubSubReader:
             if not self._closed.is_set():
                 LOG.warning("%s: pull: %s", self._settings.subscription, error)
             with self._changed:
-                self._hand.unsure()
+                self._leases.forget_idle()
             return False
         with self._changed:
-            self._hand.receive(deliveries, asked)
+            self._leases.receive(deliveries, asked)
             self._changed.notify_all()
         return True
 
     def extend(self) -> None:
-        """Extend the leases that are due; one that cannot be extended only makes a duplicate."""
+        """Extend the leases that are due; a failure only causes a duplicate."""
         now = self._clock()
         with self._changed:
-            leases = self._hand.leases(now)
+            leases = self._leases.leases(now)
         for chunk in chunks(leases):
             try:
                 self._subscriber.extend(chunk, self._settings.ack_seconds)
@@ -154,14 +153,14 @@ class PubSubReader:
                 LOG.warning("%s: extend: %s", self._settings.subscription, error)
                 continue
             with self._changed:
-                self._hand.extended(chunk, now)
+                self._leases.extended(chunk, now)
 
     def rest(self) -> bool:
-        """Give back what was fetched, if nobody goes on after the last bundle; say whether so."""
+        """Return fetched messages to the broker if no bundle followed the last; True if so."""
         with self._changed:
             if self._parked is None or self._clock() - self._parked[1] < self._settings.rest_ms:
                 return False
-            unused = self._hand.give_back()
+            unused = self._leases.give_back()
         self._give_back(unused)
         return True
 
@@ -173,12 +172,12 @@ class PubSubReader:
                 LOG.warning("%s: give back: %s", self._settings.subscription, error)
 
     def close(self) -> None:
-        """Stop; what was fetched and not handed on goes back, the rest waits for its lease."""
+        """Stop: fetched messages go back to the broker, emitted ones when their lease expires."""
         if self._closed.is_set():
             return
         self._closed.set()
         with self._changed:
-            unused = self._hand.give_back()
+            unused = self._leases.give_back()
         self._give_back(unused)
         self._subscriber.close()
         for thread in self._threads:
@@ -187,7 +186,7 @@ class PubSubReader:
     def _keep_fetching(self) -> None:
         pause = 0.05
         while not self._closed.is_set():
-            if self._hand.room <= 0 or self.rest():
+            if self._leases.room <= 0 or self.rest():
                 self._closed.wait(0.02)
             elif self.poll(wait=True):
                 pause = 0.05

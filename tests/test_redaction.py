@@ -16,7 +16,7 @@ from transforms.flows.protocol.outputs import (
     Message,
     Transition,
 )
-from transforms.sinks.redaction import IDENTIFYING, blanked, identifying
+from transforms.sinks.redaction import IDENTIFYING, identifying, redacted
 from transforms.wire.arrow import arrow_schema
 from transforms.wire.rows import fields, name_of, to_row
 
@@ -51,11 +51,11 @@ def read(rows: list[AnyOutput], columns: str) -> list[tuple]:
         for name, found in ((kind, rows), ("erased", GONE)):
             db.register(name, pa.Table.from_pylist(list(map(to_row, found)), arrow_schema(name)))
         return db.sql(
-            f"select {columns} from ({blanked(kind, kind, 'erased')}) order by id"
+            f"select {columns} from ({redacted(kind, kind, 'erased')}) order by id"
         ).fetchall()
 
 
-def test_rows_of_an_erased_user_are_blanked() -> None:
+def test_rows_of_an_erased_user_are_redacted() -> None:
     """Rows until the erasure lose user, address and data, and are counted as before; later ones stay."""
     rows = [
         message(1, "kim", 10),
