@@ -123,9 +123,8 @@ def _in_shards(job: Job, shards: int) -> Account:
 def _on_beam(job: Job, words: list[str], size: Size) -> Account:
     try:
         logging.disable(logging.WARNING)  # Beam warns about optional Google libraries
-        from pipelines.replay.options import is_local, options_of
 
-        from pipelines.replay.beam_replay import replay
+        from pipelines.replay.beam_replay import is_local, options_of, replay
     except ImportError as error:
         raise common.UserError(
             f"Beam is not installed ({error}); run pip install 'towpath[local]', or add --shards 16"

@@ -16,6 +16,7 @@ import msgspec
 from towpath.cli import common
 from towpath.replay.request import mapping_of
 from transforms.flows.protocol.signals import Signal
+from transforms.sources.files import read
 from transforms.wire.decode import decode
 from transforms.wire.mapping import Mapping
 from transforms.wire.raw import Bad, Raw

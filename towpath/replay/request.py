@@ -15,7 +15,7 @@ from towpath.replay.control_log import InvalidLines, check, read_log, with_flows
 from towpath.replay.rates import load_rates
 from transforms.flows.catalog.control_log import InvalidLog, catalog_of, records_of
 from transforms.flows.catalog.keyword_owners import refuse
-from transforms.flows.clock.zones import utc
+from transforms.flows.clock.zones import parse_instant, utc
 from transforms.flows.diagnostics import Problem
 from transforms.flows.protocol.control_records import ControlRecord
 from transforms.flows.reading.project import SPACE, Project, load_project
