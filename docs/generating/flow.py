@@ -100,7 +100,7 @@ def table(*shapes: Shape) -> str:
 
 
 def fields_of(shape: Shape) -> Iterator[Field]:
-    """Give the keys of a map, with those of structs whose keys are among them."""
+    """Yield the keys of a map, with those of structs whose keys are among them."""
     for field in shape.fields:
         if isinstance(field.form, Inline):
             yield from fields_of(field.form.shape)

@@ -76,5 +76,5 @@ def kind(schema: Schema) -> str:
 
 
 def needed(schema: Schema, key: str) -> bool:
-    """Tell whether a key has to be there."""
+    """Return whether a key has to be there."""
     return key in schema.get("required", ())

@@ -267,7 +267,7 @@ def test_a_space_gets_what_it_lacks(
         (HEAD + "  hello.yaml: x\n  a/../hello.yaml: x\n", '"a/../hello.yaml" is no file that'),
         (HEAD + "  hello.yaml: x\n  .git/hooks.yaml: x\n", '".git/hooks.yaml" is no file that'),
         (HEAD + "  hello.yaml: x\n  messages/run.sh: x\n", '"messages/run.sh" is no file that'),
-        (HEAD + "  hello.yaml: x\n  hello.yaml: y\n", 'key "hello.yaml" stands twice'),
+        (HEAD + "  hello.yaml: x\n  hello.yaml: y\n", 'key "hello.yaml" is repeated'),
         (HEAD + "  hello.yaml: &a x\n  b.yaml: *a\n", "each value is written where it is used"),
         (HEAD + "  hello.yaml: x\nmore: x\n", ':5:1: such a file has no "more" [unknown-key]'),
         ("towpath: 1\nflows: []\nfiles: {a.yaml: x}\n", ':2:8: such a file needs "flows"'),

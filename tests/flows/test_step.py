@@ -193,7 +193,7 @@ def published(version: int, text: str = FLOW, flow: str = "hello", **more: objec
         (published(1), "version 1 of hello is published twice"),
         (published(1, FLOW.replace("1h", "2h")), "published twice"),
         (published(2, READING, migrate=True), "reads entry.k, which sessions of version 1 do not"),
-        (published(2, successors={"greet": "settle"}), "takes no sessions along"),
+        (published(2, successors={"greet": "settle"}), "migrates no sessions"),
         (published(2, migrate=True, successors={"greet": "gone"}), "there is no step gone"),
         (published(2, migrate=True, successors={"gone": "greet"}), "there is no step gone"),
         (

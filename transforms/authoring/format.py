@@ -1,4 +1,4 @@
-"""The formatter: one way to write a flow, and nobody's comments lost.
+"""The formatter: one way to write a flow; no comment is lost.
 
 ``load(canonical(flow)) == flow``, and formatting what is formatted changes nothing.
 """
@@ -12,12 +12,12 @@ from transforms.flows.definitions.flow import Flow
 
 
 def canonical(flow: Flow, comments: Comments | None = None) -> str:
-    """Write a flow as its canonical text, with comments that fit its entries."""
+    """Return the canonical text of a flow, with comments that fit its entries."""
     return write(tree_of(flow), comments or Comments())
 
 
 def format_flow(text: str, flow: Flow) -> str:
-    """Write the flow that ``text`` holds anew: same meaning, same comments, same order of steps."""
+    """Return the text of a flow in canonical form: same meaning, same comments, same order of steps."""
     tree = tree_of(flow)
     comments = fitted(collect(text), text, set(paths_of(tree)))
     return write(tree, comments)

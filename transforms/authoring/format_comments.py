@@ -38,7 +38,7 @@ class Comments(msgspec.Struct):
     tail: list[str] = []
 
     def within(self, path: Path) -> bool:
-        """Tell whether an entry inside ``path`` has a comment."""
+        """Return whether an entry inside ``path`` has a comment."""
         return any(p[: len(path)] == path and len(p) > len(path) for p in self.beside) or any(
             p[: len(path)] == path and len(p) > len(path) and any(lines)
             for p, lines in self.above.items()

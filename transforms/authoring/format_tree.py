@@ -98,7 +98,7 @@ def _list(value: Iterable[Any], form: forms.ListOf) -> Tree:
 
 
 def _keywords(words: tuple[str, ...], form: forms.Keywords) -> Tree:
-    """Write one keyword as it is; the word ``any`` stands in a list, since it means any word."""
+    """Write one keyword as it is; the keyword ``any`` in a list, because alone it means any message."""
     if not words:
         return "any"
     return words[0] if len(words) == 1 and keyword(words[0]) != "any" else [*words]

@@ -25,7 +25,7 @@ GROUPS = (
     ("on_exit",),
     ("steps",),
 )
-"""The sections of a flow in their order; a blank line stands between two groups."""
+"""The sections of a flow in their order; a blank line separates two groups."""
 
 _MARK = "\0"
 _BLOCKS = {"enter", "exit", "goals", "on_exit", "steps"}
@@ -63,7 +63,7 @@ def _finished(line: str) -> str:
 
 
 def paths_of(tree: Tree, path: Path = ()) -> Iterator[Path]:
-    """Give the paths of all entries of a tree."""
+    """Yield the paths of all entries of a tree."""
     if isinstance(tree, dict):
         children: list[tuple[str | int, Tree]] = list(tree.items())
     else:
@@ -106,7 +106,7 @@ class _Writer:
         self.lines[first] = line[:indent] + "- " + line[indent + 2 :] + beside
 
     def children(self, path: Path, value: Tree, indent: int) -> None:
-        """Write what stands inside a mapping or list."""
+        """Write the entries of a map or list."""
         if isinstance(value, dict):
             pads = self.pads(path, value, indent)
             for key, inner in value.items():
@@ -117,7 +117,7 @@ class _Writer:
                 self.entry((*path, number), "-", inner, indent)
 
     def one_line(self, path: Path, value: Tree, column: int) -> str | None:
-        """Write a value on one line, if it may stand and fits there."""
+        """Write a value on one line, if that is allowed and fits."""
         if isinstance(value, str):
             if _literal(value):
                 return None
@@ -160,7 +160,7 @@ class _Writer:
         return pads
 
     def runs(self, path: Path, value: Mapping[str, Tree], indent: int) -> Iterator[list[str]]:
-        """Give the runs of one-line entries: a comment or a blank line begins another."""
+        """Yield the runs of one-line entries: a comment or a blank line begins another."""
         number = 0
         runs: list[tuple[int, str]] = []
         for key, inner in value.items():
@@ -184,11 +184,11 @@ class _Writer:
                 self.lines.append("")
 
     def stands_under_comment(self) -> bool:
-        """Tell whether the last line is a comment of the top level."""
+        """Return whether the last line is a comment of the top level."""
         return self.lines[-1].startswith("#")
 
     def beside(self, path: Path) -> str:
-        """Give the comment at the end of an entry's line, with a mark of its column before it."""
+        """Return the comment at the end of an entry's line, with a mark of its column before it."""
         found = self.comments.beside.get(path)
         return f"{_MARK}{found.column} {found.text}" if found else ""
 
@@ -207,7 +207,7 @@ class _Writer:
 
 
 def _block(path: Path, value: Tree) -> bool:
-    """Tell what always stands as a block: sections, cases, entries with more than one key."""
+    """Return whether a value is always a block: sections, cases, entries with more than one key."""
     if len(path) == 1:
         return path[0] in _BLOCKS
     if len(path) == 2:
@@ -219,7 +219,7 @@ def _block(path: Path, value: Tree) -> bool:
 
 
 def _literal(text: str) -> bool:
-    """Tell whether a text is lines that can stand as they are, each with its end."""
+    """Return whether a text can be written as literal lines."""
     lines = text.split("\n")
     return (
         len(lines) > 1

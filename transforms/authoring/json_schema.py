@@ -111,7 +111,7 @@ def _one_of(shapes: tuple[Shape, ...]) -> Schema:
 
 
 def _part(*shapes: Shape) -> Schema:
-    """Refer to shapes by their name, or give the schema of one that has none."""
+    """Return a reference to shapes that have a name, else their schema."""
     name = next((name for name, known in NAMED_PARTS if known == shapes), None)
     return _one_of(shapes) if name is None else ref(name)
 

@@ -18,12 +18,12 @@ def ref(name: str) -> Schema:
 
 
 def map_of(value: Schema) -> Schema:
-    """Give the schema of a mapping from any name to a kind of value."""
+    """Return the schema of a mapping from any name to a kind of value."""
     return {"type": "object", "additionalProperties": value}
 
 
 def closed(properties: Schema, required: Iterable[str] = ()) -> Schema:
-    """Give the schema of a mapping that has no other keys than these."""
+    """Return the schema of a mapping that has no other keys than these."""
     made: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
     names = list(dict.fromkeys(required))
     return {**made, "required": names} if names else made

@@ -31,7 +31,7 @@ from transforms.flows.definitions.space import (
 from transforms.flows.definitions.steps.sends import TRACKED
 from transforms.flows.definitions.values import Limit, Value
 from transforms.flows.expressions.syntax.ast import Expr
-from transforms.flows.reading.parts.connections import FORMATS, WITH_FORMAT
+from transforms.flows.reading.connections import FORMATS, WITH_FORMAT
 
 _CITED = re.compile(r"\s*\([A-Z]\d+(-[A-Z]?\d+)?(, [A-Z]\d+(-[A-Z]?\d+)?)*\)")
 """Rules that a docstring cites; they are not for readers of the schema."""
@@ -84,7 +84,7 @@ SECRET: Schema = {
 
 
 def space_schema() -> Schema:
-    """Give the JSON Schema of a space's file."""
+    """Return the JSON Schema of a space's file."""
     types = map_of(ref("type"))
     changed = {"slack": ref("duration"), "traits": types}
     space = _object(Space, changed=changed)
@@ -148,7 +148,7 @@ def _of_type(name: str, hint: Any) -> Schema:
 
 
 def _auth() -> Schema:
-    """Give the schema of how requests prove who sends them."""
+    """Return the schema of how requests prove who sends them."""
     secret = ref("secret")
     ways = (
         closed({"bearer": secret}, ("bearer",)),
@@ -160,13 +160,13 @@ def _auth() -> Schema:
 
 
 def _connection() -> Schema:
-    """Give the schema of a connection."""
+    """Return the schema of a connection."""
     keys: Schema = {"url": ref("text"), "headers": map_of(ref("text")), "auth": ref("auth")}
     return closed(keys, ("url",))
 
 
 def _destination() -> Schema:
-    """Give the schema of a destination."""
+    """Return the schema of a destination."""
     web = closed({"http": ref("text"), "connection": ref("text")}, ("http",))
     formats: Schema = {"format": {"enum": list(FORMATS)}}
     files = [closed({kind: ref("text"), **formats}, (kind,)) for kind in WITH_FORMAT]

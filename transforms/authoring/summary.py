@@ -1,4 +1,4 @@
-"""Steps and triggers in a few words, as pictures show them: read off the tables of their kinds."""
+"""The texts of steps and triggers in pictures, by the tables of their kinds."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Box = Literal["wait", "decide", "send", "effect", "end"]
 
 
 class Summary(msgspec.Struct, frozen=True, gc=False):
-    """The box of a step: its kind, what stands on it, and the lines below."""
+    """The box of a step: its kind, its caption, and the lines below."""
 
     box: Box
     caption: str
@@ -37,7 +37,7 @@ class Summary(msgspec.Struct, frozen=True, gc=False):
 
 
 def summary_of(verb: Verb) -> Summary:
-    """Return what the box of a step says."""
+    """Return the texts of the box of a step."""
     kind = kind_of_step(verb)
     return Summary(kind.box, _titled(kind, kind.caption, verb), tuple(_details(kind, verb)))
 
@@ -50,7 +50,7 @@ def trigger_texts(trigger: Trigger) -> tuple[str, tuple[str, ...]]:
 
 
 def ways_of(step: Step) -> Iterator[tuple[str, str | None]]:
-    """Give every way on from a step: its label and where it leads, None for the end."""
+    """Yield every arrow from a step: its label and where it leads, None for the end."""
     kind = kind_of_step(step.verb)
     if kind.goes_on == "then":
         yield "", step.then
@@ -81,7 +81,7 @@ def _texts(shape: Shape, struct: Any) -> dict[str, str]:
 
 
 def _text(form: forms.Form, value: Any) -> str:
-    """Return the text of a value: as a file has it, with the names of what it holds."""
+    """Return the text of a value: as in a file; of a map, the names that it has."""
     if isinstance(form, forms.Keywords):
         return " or ".join(f'"{word}"' for word in value) or "any message"
     if isinstance(form, Record):
@@ -91,7 +91,7 @@ def _text(form: forms.Form, value: Any) -> str:
 
 
 def _details(shape: Shape, struct: Any) -> Iterator[str]:
-    """Give the lines that the fields of a struct show."""
+    """Yield the lines that the fields of a struct show."""
     if isinstance(shape, Variant) and shape.details is not None:
         yield from shape.details(struct)
         return

@@ -1,4 +1,4 @@
-"""From a checked flow to its plan: what a publication compiles, once."""
+"""Compiles a checked flow into its plan, once per published version."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from transforms.flows.expressions.evaluation.compile import compile_condition
 
 
 def _history(flow: Flow) -> int | None:
-    """Return how long entries are to be remembered: as long as the longest limit (section 9)."""
+    """Return for how long entries must be remembered: as long as the longest limit (section 9)."""
     longest_needed = 0
     for reenter in (flow.reenter, *(t.reenter for t in flow.enter if t.reenter)):
         if not reenter.allowed:

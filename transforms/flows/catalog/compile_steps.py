@@ -94,7 +94,7 @@ def _match(parts: _Parts, value: EventMatch, form: Inline) -> None:
 
 
 def _cases(parts: _Parts, cases: tuple[Any, ...], form: Cases) -> None:
-    """Compile cases; what a wait has of them stands beside them, None where a case has none."""
+    """Compile cases, each into one of three lists; of a wait, all lists have one entry per case."""
     for index, case in enumerate(cases):
         kind = kind_of(form.kinds, case)
         made = forms.entry_for(CASES, kind.fields[0].form)(case)
@@ -116,7 +116,7 @@ PARTS: Mapping[type[forms.Form], Callable[[_Parts, Any, Any], None]] = {
     Inline: _match,
     Cases: _cases,
 }
-"""What is compiled of a field, by its form; of most nothing."""
+"""How a field is compiled, by its form; most are not."""
 
 CASES: Mapping[type[forms.Form], Callable[[Any], Condition | Matcher | InboundMatcher | None]] = {
     forms.Form: lambda case: None,
@@ -126,4 +126,4 @@ CASES: Mapping[type[forms.Form], Callable[[Any], Condition | Matcher | InboundMa
     forms.Mark: inbound_matcher,
     Inline: lambda case: matcher_of(case.match),
 }
-"""What is compiled of a case, by the form of its first key."""
+"""How a case is compiled, by the form of its first key."""

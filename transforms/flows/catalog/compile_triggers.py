@@ -23,7 +23,7 @@ from transforms.flows.definitions.values import Reenter
 
 
 def compile_trigger(trigger: Trigger, number: int, reenter: Reenter) -> CompiledTrigger:
-    """Compile a trigger; ``reenter`` holds where the trigger has none of its own."""
+    """Compile a trigger; ``reenter`` is the flow's, for a trigger without its own."""
     kind = kind_of(TRIGGER_KINDS, trigger)
     values = kind.values(trigger)
     parts: dict[str, Any] = {"matchers": ()}
@@ -71,4 +71,4 @@ PARTS: Mapping[type[forms.Form], Callable[[dict[str, Any], str, Any], None]] = {
     Inline: _match,
     Records: _matches,
 }
-"""What is compiled of a field, by its form, into a field of the compiled trigger; of most nothing."""
+"""How a field is compiled into one of the compiled trigger, by its form; most are not."""

@@ -37,14 +37,14 @@ class Matcher:
     where: Callable[[View], bool] | None
 
     def test(self, view: View) -> bool:
-        """Tell whether the event at hand matches."""
+        """Return whether the event in view matches."""
         return view.event_name == self.event and (self.where is None or self.where(view))
 
 
 @final
 @dataclass(frozen=True)
 class InboundMatcher:
-    """What a trigger or a case hears of messages and calls: no ``words`` means any.
+    """Which messages and calls a trigger or a case takes: no ``words`` means any.
 
     ``call`` None: messages and calls alike.
     """
@@ -61,11 +61,12 @@ class InboundMatcher:
 class CompiledStep:
     """A compiled step.
 
-    ``targets`` and ``conditions`` stand beside the verb's cases or branches, ``ports``
-    maps the other ports (``timeout``, ``missing``, reasons) to steps. ``awaited`` are the
-    events that a wait waits for, ``levels`` its cases that may be true at its beginning,
-    ``timed`` the conditions that time alone may change (R18). ``inbound_matchers`` stand beside the cases
-    that hear what users send. ``plain``: a send step that names no agent and no tracking.
+    ``targets`` are the steps of its cases or branches, in their order; of a wait, ``conditions``,
+    ``matchers`` and ``inbound_matchers`` have the same order, None where a case has none. ``ports``
+    maps the other ports (``timeout``, ``missing``, reasons) to steps. ``awaited`` are the names of
+    the events that it waits for, ``levels`` its cases that may be true at its beginning, ``timed``
+    the conditions that time alone may change (R18). ``plain``: a send step that names no agent and
+    no tracking.
     """
 
     number: int
@@ -89,9 +90,9 @@ class CompiledStep:
 @final
 @dataclass(frozen=True)
 class CompiledTrigger:
-    """A compiled trigger: its matchers and condition, and the events that it listens to.
+    """A compiled trigger: its matchers and condition, and the names of its events.
 
-    ``kind`` names it where a session's first row says why it started.
+    ``kind`` names it in the first row of a session, which says why it started.
     """
 
     trigger: Trigger
@@ -121,7 +122,7 @@ class CompiledGoal:
 @final
 @dataclass(frozen=True)
 class GoalSet:
-    """Compiled goals, and what sessions that are over keep for them (R24).
+    """Compiled goals, and what ended sessions keep for them (R24).
 
     ``fields`` and ``variables`` are what they read of a session, ``window`` is the longest
     time within which one counts, ``events`` are the names that they count.
@@ -142,12 +143,11 @@ class Plan:
     """A compiled version of a flow; ``id`` and ``zone`` are the flow's.
 
     ``entry_fields`` are the trigger's fields that a session keeps, ``goal_set`` its goals, unless
-    the control log says others. ``history`` is how long
-    entries must be remembered, None for ever. ``awaited_sends`` are the send steps whose messages
-    waits and conditions look at; ``has_state_readers`` says that a session of it must be judged again
-    where its user moved in a flow, or a message changed. ``reads_last`` says that something
-    reads the newest message of the session, ``reads_inbound`` that it hears what users send,
-    ``reads_visits`` that something of it reads visits.
+    the control log sets others. ``history`` is how long entries must be remembered, None for ever.
+    ``awaited_sends`` are the send steps whose messages its waits and conditions read.
+    ``has_state_readers``: its sessions must be evaluated again when their user moves in a flow, or
+    a message changes. ``reads_last``: something reads the newest message of the session.
+    ``reads_inbound``: it takes messages or calls of users. ``reads_visits``: something reads visits.
     """
 
     flow: Flow

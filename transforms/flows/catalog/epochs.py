@@ -1,6 +1,7 @@
-"""A read-only view of the control log: what holds as of any instant, and until when that is known.
+"""A read-only view of the control log: what holds at any instant, and until when that is known.
 
-Between two effective instants nothing changes: that is an epoch. A catalog is a value (R3).
+An epoch is the time between two effective instants, in which nothing changes. A catalog is a value
+(R3).
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class ComputedAudience:
 @final
 @dataclass(frozen=True)
 class KeptAggregate:
-    """An aggregate to keep: its compiled condition and value, and how long entries are kept."""
+    """An aggregate to keep: its compiled condition and value, and for how long entries are kept."""
 
     aggregate: Aggregate
     matcher: Matcher
@@ -59,11 +60,11 @@ class KeptAggregate:
 @final
 @dataclass(frozen=True)
 class Effect:
-    """What a control record does to a user: ``what`` at an instant, to a flow or to all.
+    """The effect of a control record on users: ``what`` at an instant, to a flow or to all.
 
-    ``reason`` is the code that outputs carry; of a pause and its resume, what that does (R26).
-    A migration has the ``version`` that sessions are taken to, and the ``successors`` of steps
-    that it lacks, by number (R27).
+    ``reason`` is the code in outputs; of a pause and its resume, the resume mode (R26). A migration
+    has the ``version`` that sessions migrate to, and the ``successors`` of steps that it lacks, by
+    number (R27).
     """
 
     at: int
@@ -91,19 +92,17 @@ class FlowGroup:
 class Epoch:
     """What holds from ``since`` until the next epoch.
 
-    ``flows`` are in order of priority, then id (section 3). ``by_event`` maps an event's
-    name to the flows that it may start, ``aggregates_by_event`` to the aggregates that it feeds,
-    ``audiences_by_event`` to the audiences that it may change; ``state_audiences`` are those that any event may.
-    ``by_audience`` maps an audience, entered or left, to the triggers on it, ``with_dates`` and
-    ``by_trait`` are the flows with triggers of those kinds, ``by_communication`` those with triggers on
-    messages. ``reads_tags`` says that a trigger waits for a tag. ``has_state_readers``: an audience, or a
-    session of some version, reads where users stand in flows, or what was sent to them.
-    ``paused`` are the numbers of the flows that are. ``goal_sets`` are the goals that records set,
-    by flow (R24), ``winners`` the best branches by flow and step, ``kill_switches`` the flow and the
-    channel, or all, of every kill switch that is on, ``by_inbound`` the flows with triggers on
-    what users send, ``by_participant`` those with triggers on participants. ``reads_visits``: something reads
-    visits. ``groups`` are the flows that compete, by name.
-    ``untracked``: no channel names an agent, tracking or links.
+    ``flows`` are in order of priority, then id (section 3). ``by_event`` maps the name of an event
+    to the flows that it may start, ``aggregates_by_event`` to the aggregates that count it,
+    ``audiences_by_event`` to the audiences that it may change; ``state_audiences`` are those that
+    any event may change. ``by_audience`` maps an audience, entered or left, to the triggers on it.
+    ``with_dates``, ``by_trait``, ``by_communication``, ``by_inbound`` and ``by_participant`` are the
+    flows with triggers of those kinds; ``reads_tags``: one is on a tag. ``has_state_readers``: an
+    audience, or a session of some version, reads the user's progress in flows, or messages.
+    ``paused`` are the numbers of paused flows. ``goal_sets`` are the goals that records set, by flow
+    (R24), ``winners`` the best branches by flow and step, ``kill_switches`` the flow and channel, or
+    all, of every kill switch that is on. ``reads_visits``: something reads visits. ``groups`` are the
+    flows that compete, by name. ``untracked``: no channel names an agent, tracking or links.
     """
 
     since: int
@@ -138,7 +137,7 @@ class Epoch:
     untracked: bool = True
 
     def killed(self, flow: int, channel: str | None) -> bool:
-        """Tell whether what a flow sends on a channel, or anywhere else, may not leave."""
+        """Return whether a kill switch stops the messages of a flow on a channel."""
         return any(f in (None, flow) and c in (None, channel) for f, c in self.kill_switches)
 
 
@@ -148,11 +147,11 @@ class Catalog:
     """The epochs in order, every published version, and until when the log is complete.
 
     The first epoch is from 0 and empty: before the first record nothing is defined.
-    ``events_read_since`` maps an event's name to the instant since when a definition reads it, ``goals``
-    are the names of those that a goal of some version counts, ``migrations`` the effects that
-    take sessions along. ``priced``: a channel has prices, or counts parts. ``inbound_since`` is since
-    when some version hears what users send; since ``all_events_since`` every event is read, for the
-    visits (J11).
+    ``events_read_since`` maps the name of an event to the instant since when a definition reads it,
+    ``goals`` are the names of the events that goals of any version count, ``migrations`` the effects
+    that migrate sessions. ``priced``: a channel has prices, or counts parts. Since ``inbound_since``
+    some version takes messages of users; since ``all_events_since`` every event is read, because
+    visits are (J11).
     """
 
     epochs: tuple[Epoch, ...]
@@ -177,11 +176,11 @@ class Catalog:
         return last if t >= last.since else self.epochs[max(0, bisect_right(self.since, t) - 1)]
 
     def read_since(self, event: str) -> int:
-        """Return the instant since when something reads an event of a name, NEVER if nothing does."""
+        """Return the instant since when a definition reads an event, NEVER if none does."""
         return min(self.events_read_since.get(event, NEVER), self.all_events_since)
 
     def complete(self, until: int) -> Catalog:
-        """Return the same log, said to be complete until an instant."""
+        """Return the same catalog, complete until an instant."""
         return replace(self, complete_until=until)
 
     def next_effect(self, after: int, until: int) -> Effect | None:

@@ -1,4 +1,4 @@
-"""The states of a flow while the log is read: when it takes entries, pauses, and is over (R26)."""
+"""The status of a flow while the control log is read: when it takes entries, pauses and ends (R26)."""
 
 from __future__ import annotations
 
@@ -27,12 +27,11 @@ class InvalidLog(ValueError):
 
 
 class Known(msgspec.Struct):
-    """What the records have said of one flow so far.
+    """What the records read so far say of one flow.
 
-    ``priority`` and ``schedule`` are what a record set: they go before what the version says,
-    and no later version touches them. ``paused`` stands beside the status, which goes on;
-    ``how`` is what its resume does;
-    ``versions`` are those that may have sessions.
+    ``priority`` and ``schedule`` are those that a record set: they override the version's, also
+    those of later versions. ``paused`` is independent of the status; ``how`` is what the resume
+    does. ``versions`` are those that may have sessions.
     """
 
     plan: Plan
@@ -59,7 +58,7 @@ def bounds(known: Known, space: Space) -> tuple[int | None, int | None]:
 
 
 def pause(known: Known, record: control_records.Pause, at: int) -> list[Effect]:
-    """Pause a flow that was started and is not over; a second pause changes nothing (R26)."""
+    """Pause a flow that was started and has not ended; a second pause changes nothing (R26)."""
     if known.paused or known.status not in (*STARTED, "draining"):
         return []
     known.paused, known.how = True, record.resume
@@ -67,7 +66,7 @@ def pause(known: Known, record: control_records.Pause, at: int) -> list[Effect]:
 
 
 def resume(known: Known, space: Space, at: int) -> list[Effect]:
-    """Let a paused flow go on; a start that its schedule had in the pause is made up for."""
+    """Resume a paused flow; if its schedule began during the pause, start it."""
     if not known.paused:
         return []
     known.paused = False
@@ -75,9 +74,9 @@ def resume(known: Known, space: Space, at: int) -> list[Effect]:
 
 
 def place(known: Known, space: Space, at: int, *, start: bool = False) -> list[Effect]:
-    """Put a started flow where its schedule has it; return what that changes for users.
+    """Set the status of a started flow by its schedule; return what that changes for users.
 
-    It is launched only if it did not run before (R22); where it ran and stays, nothing happens.
+    It is launched only if it was not running before (R22); a flow that keeps running is unchanged.
     """
     before, number = known.status, known.plan.number
     if before not in STARTED and not start:
@@ -102,7 +101,7 @@ def place(known: Known, space: Space, at: int, *, start: bool = False) -> list[E
 
 
 def view_of(known: Known) -> FlowView:
-    """Return the flow as it is; a pause is told before the schedule (R19), and after a drain."""
+    """Return the flow as of now; a pause hides the schedule as reason of refusals (R19)."""
     status, refusal = known.status, known.refusal
     if known.paused:
         refusal = PAUSED if refusal == OUTSIDE else refusal
@@ -118,17 +117,17 @@ def priority_of(known: Known) -> int:
 def migration(
     known: Known, record: control_records.Publish, steps: Mapping[str, int]
 ) -> list[Effect]:
-    """Check what is to take sessions along, and how (R27)."""
+    """Check a version that migrates the sessions of earlier ones (R27)."""
     plan, what = known.plan, f"version {record.version} of {record.flow}"
     if not record.migrate:
         if record.successors:
-            raise InvalidLog(f"{what} names successors of steps, but takes no sessions along")
+            raise InvalidLog(f"{what} names successors of steps, but migrates no sessions")
         return []
     for earlier in known.versions:
         lacking = sorted(plan.entry_fields - earlier.entry_fields)
         if lacking:
             said = f"{what} reads entry.{lacking[0]}, which sessions of version {earlier.version}"
-            raise InvalidLog(f"{said} do not keep: it cannot take them along")
+            raise InvalidLog(f"{said} do not keep: it cannot migrate them")
     here = {step.name for step in plan.flow.steps}
     for step, successor in record.successors.items():
         if step not in steps or successor not in here:

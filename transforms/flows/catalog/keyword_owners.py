@@ -1,7 +1,7 @@
-"""A control log by which two flows would own the same keyword or number is not to be written (I8).
+"""Refuses a control log in which two running flows own the same keyword or number (I8).
 
-One that was written nonetheless is followed: the flow of higher priority has it, else the one
-whose id comes first (R13).
+A log that has such flows nonetheless can be read: the flow of higher priority takes the message,
+else the one whose id is first (R13).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from transforms.flows.definitions.keyword_conflicts import clashes
 
 
 def refuse(catalog: Catalog) -> None:
-    """Raise InvalidLog if two flows run at the same time that would own the same."""
+    """Raise InvalidLog if two flows that own the same keyword or number run at the same time."""
     for epoch in catalog.epochs:
         running = [view.plan.flow for view in epoch.by_inbound if view.status == "running"]
         for clash in clashes(running, epoch.space) if len(running) > 1 else ():

@@ -40,7 +40,7 @@ class LogState:
         self.inbound_since = NEVER
 
     def number(self, record: control_records.Publish, flow: Flow) -> None:
-        """Give the flow and its steps their numbers."""
+        """Assign numbers to the flow and its steps."""
         self.numbers.setdefault(flow.id, len(self.numbers))
         steps = self.steps.setdefault(flow.id, {})
         names = [step.name for step in flow.steps]

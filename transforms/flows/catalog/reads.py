@@ -1,4 +1,4 @@
-"""What a flow reads, joined over its expressions and templates."""
+"""What a flow reads, merged over its expressions and templates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from transforms.flows.expressions.syntax.ast import Expr
 
 
 def merge_reads(exprs: Iterator[Expr]) -> Reads:
-    """Join what several expressions read."""
+    """Merge what several expressions read."""
     found = [reads(expr) for expr in exprs]
     if not found:
         return Reads()
@@ -42,7 +42,7 @@ def template_reads(templates: Mapping[str, Template]) -> frozenset[str]:
 
 
 def asked(flow: Flow, numbers: Mapping[str, int], every: Iterable[Reads]) -> frozenset[int]:
-    """Return the send steps whose messages waits and conditions look at."""
+    """Return the send steps whose messages waits and conditions read."""
     every = tuple(every)
     names = {name for read in every for name in read.communications}
     if any(read.communication for read in every):

@@ -1,4 +1,4 @@
-"""What a channel is: the kinds that are known, who sends on it, and what is tracked of a message.
+"""Channels: the known kinds, who sends on a channel, and what is tracked of a message.
 
 A space names a channel and says only what differs from its kind; another name is possible with
 an address, or with the kind that it is one of.
@@ -30,7 +30,7 @@ KINDS: Final[dict[str, Channel]] = {
         Channel("web", "user", tracks=_BOTH),
     )
 }
-"""The kinds by name, each with the trait of its address and what is its own."""
+"""The kinds by name, with the trait of its address and its other values."""
 
 
 def agent_of(verb: Send, channel: str, known: Channel | None) -> str | None:
@@ -42,9 +42,9 @@ def agent_of(verb: Send, channel: str, known: Channel | None) -> str | None:
 
 
 def tracking_of(verb: Send, known: Channel | None) -> dict[str, Any]:
-    """Return what the worker is to track of a message, and how it writes links (I31).
+    """Return what the worker tracks of a message, and how it writes links (I31).
 
-    What the step says goes before what the channel says; what a channel cannot tell is left out.
+    The step overrides the channel; what the channel cannot report is left out.
     """
     if known is None:
         return {}

@@ -24,7 +24,7 @@ MAX_DAYS = 400
 
 
 class Form(msgspec.Struct, frozen=True, gc=False):
-    """Base of all forms. Where a table has no entry for a form, that for its base class holds."""
+    """Base of all forms. If a table has no entry for a form, the entry of its base class is used."""
 
 
 def entry_for(table: Mapping[type[Form], T], form: Form) -> T:
@@ -115,8 +115,8 @@ class Limit(Form, frozen=True, gc=False):
 class Expression(Form, frozen=True, gc=False):
     """An expression.
 
-    ``roots`` are all that it may read besides the user; None: what its place has at hand.
-    ``event``: the event named beside it is at hand.
+    ``roots`` are all that it may read besides the user; None: what the section of the file allows.
+    ``event``: it may also read the event at the key ``event`` of the same map.
     """
 
     wants: Wants = "value"
@@ -125,7 +125,7 @@ class Expression(Form, frozen=True, gc=False):
 
 
 class Condition(Expression, frozen=True, gc=False):
-    """An expression that is true or false; ``watched``: sessions react when it becomes so."""
+    """An expression that is true or false; ``watched``: sessions react when it becomes true."""
 
     wants: Wants = "condition"
     watched: bool = False
@@ -151,10 +151,10 @@ class Targets(Named, frozen=True, gc=False):
 
 
 class StepName(Form, frozen=True, gc=False):
-    """The step where a session goes on, one way out of a step (its port).
+    """The step where a session goes on: a port of its step.
 
-    Left out, the port leads to the next step of the file if it ``falls``, to the end of the
-    session if it ``ends``, and otherwise it is not there. ``label`` stands on its arrow in
+    If it is left out, the port leads to the next step of the file if it ``falls``, to the end of
+    the session if it ``ends``, and otherwise does not exist. ``label`` is the text of its arrow in
     pictures; it may name fields of the step.
     """
 

@@ -1,4 +1,4 @@
-"""Two flows for one word of a number, or for its calls: only one of them can own it (I8)."""
+"""Keywords and numbers that two flows claim: only one flow can own each (I8)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Exact = OnInbound | OnCall
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):
-    """What a trigger, the ``number``-th of a flow, has for itself."""
+    """What one trigger of a flow claims; ``number`` is its place in the list of triggers."""
 
     flow: str
     number: int
@@ -25,7 +25,7 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
 
 
 class Clash(msgspec.Struct, frozen=True, gc=False):
-    """Two claims to the same thing, and what that is in words."""
+    """Two claims to the same thing; ``what`` describes it."""
 
     one: Claim
     other: Claim
@@ -33,7 +33,7 @@ class Clash(msgspec.Struct, frozen=True, gc=False):
 
 
 def clashes(flows: Iterable[Flow], space: Space) -> Iterator[Clash]:
-    """Find what more than one of these flows would own."""
+    """Yield what more than one of these flows claims."""
     found: dict[str | None, list[Claim]] = {}
     for flow in flows:
         for number, trigger in enumerate(flow.enter):
@@ -49,7 +49,7 @@ def clashes(flows: Iterable[Flow], space: Space) -> Iterator[Clash]:
 
 
 def _words(trigger: Trigger) -> Iterator[str | None]:
-    """Give the words that a trigger owns, None for calls; any words are nobody's own."""
+    """Yield the keywords that a trigger claims, None for calls; ``any`` claims none."""
     match trigger:
         case OnInbound(keywords=keywords):
             yield from dict.fromkeys(map(keyword, keywords))
@@ -60,7 +60,7 @@ def _words(trigger: Trigger) -> Iterator[str | None]:
 
 
 def _shared(one: Exact, other: Exact, space: Space) -> str | None:
-    """Name the number or the channel that two triggers both hear, if there is one."""
+    """Return the number or channel that two triggers share, if there is one."""
     if None not in (one.number, other.number) and one.number != other.number:
         return None
     if None not in (one.channel, other.channel) and one.channel != other.channel:

@@ -1,4 +1,4 @@
-"""The ports of a step: every way out of it besides ``then``, read off the table of its kind."""
+"""The ports of a step: where a session can leave it besides ``then``, by the table of its kind."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from transforms.flows.definitions.steps.kinds import STEP_KINDS, Step, Verb
 
 
 class Port(msgspec.Struct, frozen=True, gc=False):
-    """One way out of a step: where it leads, None for the end of the session.
+    """One exit of a step: where it leads, None for the end of the session.
 
     ``form`` says what it means that ``to`` is None. ``of`` is the case or branch whose port
-    it is, if any. ``stays``: a session does not leave by it, as its case or key says.
+    it is, if any. ``stays``: a session does not leave by it, because its case only repeats or its key
+    is not written.
     """
 
     name: str
@@ -35,10 +36,15 @@ Choose = Callable[[Port], str | None]
 
 _BRANCH = StepName(ends=True)
 
+_KINDS: Mapping[type, tuple[StepKind, ...]] = {
+    kind.struct: tuple(other for other in STEP_KINDS if other.struct is kind.struct)
+    for kind in STEP_KINDS
+}
+
 
 def kind_of_step(verb: Verb) -> StepKind:
     """Return the kind of a step."""
-    return kind_of(STEP_KINDS, verb)
+    return kind_of(_KINDS[type(verb)], verb)
 
 
 def all_ports(verb: Verb) -> list[Port]:
@@ -83,7 +89,7 @@ def targets_at_once(step: Step) -> list[str]:
 
 
 def _changed(kind: StepKind, verb: Verb, choose: Choose) -> dict[str, Any]:
-    """Return the fields of a step that hold its ports, with where these lead now."""
+    """Return the fields of a step that hold its ports, with the new targets."""
     return dict(_of_fields(kind, kind.fields, kind.values(verb), verb, choose))
 
 
@@ -120,7 +126,7 @@ def _of_fields(
 def _of_nested(
     field: Field, inner: tuple[Field, ...], values: Mapping[str, Any], choose: Choose
 ) -> Iterator[tuple[str, Any]]:
-    """Give the ports in a map of its own; unwritten they are not there if the map is not."""
+    """Yield the ports in a map of its own; without the map they do not exist."""
     missing = any(values[part.attribute] is None for part in inner if part.needed)
     for part in inner:
         if isinstance(part.form, StepName):

@@ -1,8 +1,8 @@
 """The shape of a struct in a file: its keys, each with the form of its value and what it means.
 
-Steps, triggers, cases and all other maps of a flow's file are described by shapes. What stands
-in one is a fact of that step or trigger only; how forms are read, written, shown and compiled
-is not said here.
+Steps, triggers, cases and all other maps of a flow's file are described by shapes. A shape holds
+only facts about its step or trigger; how a form is read, written, shown and compiled is defined in
+the tools that do so. Tables of shapes are laid out by hand, so that a key takes few lines.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ Texts = Mapping[str, str]
 class Field(msgspec.Struct, frozen=True, gc=False):
     """One key of a map: the form of its value, and what it means, in one sentence.
 
-    ``name`` is the field of the struct where it is called differently; ``""``: the key says
-    nothing that the struct would hold. ``needed``: the key has to be there. ``default`` is what
-    a reader takes where the key is left out and the struct has no default. ``shown`` is what
-    pictures say of the value, ``{}``; they leave out what has its default.
+    ``name`` is the field of the struct if that has another name; ``""``: the struct does not hold
+    it. ``needed``: the key is mandatory. ``default`` is the value of a key that is left out, if the
+    struct has no default. ``shown`` is the text in pictures, ``{}`` the value; without it, or where
+    the value is the default, pictures do not show it.
     """
 
     key: str
@@ -92,7 +92,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Variant(Shape, frozen=True, kw_only=True):
-    """A shape that is one of several, told by its key.
+    """A shape that is one of several, recognised by its key.
 
     ``leads`` are the keys any of which makes it, by default the first of its fields. Where
     several variants have the same, ``chosen`` looks at the scalar values of the map. ``details``
@@ -155,7 +155,7 @@ class StepKind(Variant, frozen=True, kw_only=True):
 
 
 class Inline(Form, frozen=True):
-    """A struct whose keys stand among those of the map around it."""
+    """A struct whose keys are among those of the map around it."""
 
     shape: Shape
 
@@ -168,13 +168,13 @@ class Record(Form, frozen=True):
 
 
 class Nested(Form, frozen=True):
-    """Fields of the struct around it that stand in a map of their own."""
+    """Fields of the struct around it that are written in a map of their own."""
 
     fields: tuple[Field, ...]
 
 
 class Cases(Form, frozen=True):
-    """A list of structs; with several kinds, each case is told by its key.
+    """A list of structs; with several kinds, each case is recognised by its key.
 
     ``awaited``: the step waits for them, so their order is that of all that is compiled of them.
     """
@@ -192,13 +192,13 @@ class Records(Form, frozen=True):
 
 
 class Variants(Form, frozen=True):
-    """A list of triggers, or of exit rules: each is told by its key."""
+    """A list of triggers, or of exit rules, each recognised by its key."""
 
     kinds: tuple[Variant, ...]
 
 
 class RecordsByName(Form, frozen=True):
-    """A map of names with structs, which hold their name; ``what`` a name is of, as in "a goal"."""
+    """A map of names with structs that hold their name; ``what`` each is, as in "a goal"."""
 
     shape: Shape
     what: str
@@ -221,7 +221,7 @@ def defaults_of(struct: type[Any]) -> Mapping[str, Any]:
 
 
 def leaves(fields: Iterable[Field], values: Mapping[str, Any]) -> Iterator[tuple[Field, Any]]:
-    """Give every field of a shape with its value, also those of the structs within; None is left out."""
+    """Yield every field that has a value, also those of the structs within, with the value."""
     for field in fields:
         value = values.get(field.attribute)
         match field.form:

@@ -37,7 +37,7 @@ class Cap(Value, frozen=True, gc=False, tag="cap"):
 
 
 class Topic(Value, frozen=True, gc=False, tag="topic"):
-    """A subject that users may leave, or must choose (``opt_in``)."""
+    """A subject of messages; with ``opt_in`` only for users who chose it."""
 
     name: str
     opt_in: bool = False
@@ -48,12 +48,11 @@ Prices = tuple[tuple[str, float], ...]
 
 
 class Channel(Value, frozen=True, gc=False, tag="channel"):
-    """A way to reach a user: ``address`` names the trait, or ``user`` for the user id.
+    """A channel by which users are reached: ``address`` names the trait, or ``user`` for the user id.
 
-    ``kind`` names the known kind that it is one of. ``price`` is what a part costs; ``parts`` says
-    how they are counted, ``link`` how many characters a shortened link has. ``agent`` sends where the step
-    names none. ``track`` and ``links`` hold for messages whose step says nothing else; ``tracks``
-    is what can be tracked on it at all (I31).
+    ``kind`` names the known kind that it is one of. ``price`` is what a part costs, ``parts`` how
+    they are counted, ``link`` the number of characters of a shortened link. ``agent``, ``track`` and
+    ``links`` are the defaults of send steps; ``tracks`` is what can be tracked at all (I31).
     """
 
     name: str
@@ -91,7 +90,7 @@ class Number(Value, frozen=True, gc=False, tag="number"):
 
 
 class Group(Value, frozen=True, gc=False, tag="group"):
-    """Flows that compete for a user: in how many at a time, and how many entries (P15)."""
+    """Flows that compete for a user: in how many at once, and how many entries (P15)."""
 
     name: str
     at_once: int | None = 1
@@ -110,9 +109,9 @@ class Campaign(Value, frozen=True, gc=False, tag="campaign"):
 
 
 class Auth(Value, frozen=True, gc=False, tag="auth"):
-    """How requests prove who sends them; ``secret`` is a reference, ``env:NAME``, never a secret.
+    """How requests are authenticated; ``secret`` is a reference, ``env:NAME``, never a secret.
 
-    ``name`` is the user of ``basic``, or the header that carries the secret.
+    ``name`` is the user of ``basic``, or the header that holds the secret.
     """
 
     how: Literal["bearer", "basic", "header", "signed"]
@@ -121,7 +120,7 @@ class Auth(Value, frozen=True, gc=False, tag="auth"):
 
 
 class Connection(Value, frozen=True, gc=False, tag="connection"):
-    """An interface that flows call: where it is, and what every request carries (J9, J14)."""
+    """An interface that flows call: its address, and the headers of every request (J9, J14)."""
 
     name: str
     url: str

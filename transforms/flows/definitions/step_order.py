@@ -1,4 +1,4 @@
-"""Where each step goes on: what is written, else the next step of the file (J12, C21)."""
+"""Where each step goes on: at the written target, else at the next step of the file (J12, C21)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ReadStep(msgspec.Struct, frozen=True, gc=False):
 
 
 class Fall(msgspec.Struct, frozen=True, gc=False):
-    """A step that goes on ``to`` the next one of the file without saying so."""
+    """A step that goes on ``to`` the next one of the file without naming it."""
 
     step: str
     to: str

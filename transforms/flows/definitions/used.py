@@ -1,4 +1,4 @@
-"""What steps and triggers refer to, read off their tables: expressions, templates, send steps."""
+"""What steps and triggers refer to, by their tables: expressions, templates, send steps."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class UsedTemplate(msgspec.Struct, frozen=True, gc=False):
 
 
 def values_in(shape: Shape, struct: Any) -> Iterator[tuple[Field, Any]]:
-    """Give every field of a struct with its value, also those of the structs within."""
+    """Return every field of a struct with its value, also those of the structs within."""
     return leaves(shape.fields, shape.values(struct))
 
 
 def templates_of(verb: Verb) -> Iterator[UsedTemplate]:
-    """Give the templates that a step names."""
+    """Yield the templates that a step names."""
     kind = kind_of_step(verb)
     for field, name in values_in(kind, verb):
         if isinstance(field.form, forms.TemplateName):
@@ -38,7 +38,7 @@ def templates_of(verb: Verb) -> Iterator[UsedTemplate]:
 
 
 def expressions_of(shape: Shape, struct: Any) -> Iterator[Expr]:
-    """Give every expression of a step or trigger."""
+    """Yield every expression of a step or trigger."""
     for field, value in values_in(shape, struct):
         match field.form:
             case forms.Expression():
@@ -52,14 +52,14 @@ def expressions_of(shape: Shape, struct: Any) -> Iterator[Expr]:
 
 
 def watched_by(verb: Verb) -> Iterator[Expr]:
-    """Give the conditions of a step that its session reacts to when they become true."""
+    """Yield the conditions of a step that its session reacts to when they become true."""
     for field, value in values_in(kind_of_step(verb), verb):
         if isinstance(field.form, forms.Condition) and field.form.watched:
             yield value
 
 
 def send_steps_of(verb: Verb) -> Iterator[str]:
-    """Give the send steps that a step names."""
+    """Yield the send steps that a step names."""
     for field, value in values_in(kind_of_step(verb), verb):
         if isinstance(field.form, forms.SendStep):
             yield value

@@ -41,7 +41,7 @@ def _no_trigger(reading: Reading, found: Fields, leads: list[str]) -> None:
         return
     keys = [key.text for key, _ in found.node.items]
     known = next(filter(None, (suggest(key, LEADS) for key in keys)), "")
-    reading.problem(found.lead, "unknown-trigger", "this is no trigger", known)
+    reading.problem(found.lead, "unknown-trigger", "this is not a trigger", known)
 
 
 def exit_rules(reading: Reading, node: Node) -> tuple[ExitRule, ...]:

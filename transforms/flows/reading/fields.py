@@ -1,7 +1,4 @@
-"""The keys of one mapping, each read by asking for it; what nobody asked for is a problem.
-
-So the readers themselves are the list of what may be written.
-"""
+"""The keys of one map: those that no reader asks for are unknown, and a problem."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ T = TypeVar("T")
 
 
 class Fields:
-    """The keys of one mapping, each read by asking for it."""
+    """The keys of one map, each read by asking for it."""
 
     def __init__(self, reading: Reading, node: Mapping, what: str) -> None:
         self.reading = reading
@@ -55,7 +52,7 @@ class Fields:
         return self.node.span
 
     def close(self, also: Iterable[str] = ()) -> None:
-        """Report the keys that nobody asked for; ``also`` are known to others."""
+        """Report the keys that no reader asked for, but not those of ``also``."""
         known = {**self.known, **dict.fromkeys(also)}
         for key, value in self.node.items:
             if key.text in known:

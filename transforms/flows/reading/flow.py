@@ -16,10 +16,9 @@ from transforms.flows.reading.checks.checked import Checked
 from transforms.flows.reading.checks.flow import check_flow
 from transforms.flows.reading.entry import exit_rules, triggers
 from transforms.flows.reading.fields import Fields
-from transforms.flows.reading.names import of_flow, of_space
+from transforms.flows.reading.names import campaign_in, of_flow, of_space
 from transforms.flows.reading.nodes import Mapping as Map
 from transforms.flows.reading.nodes import Node, compose
-from transforms.flows.reading.parts.campaigns import campaign_in
 from transforms.flows.reading.shapes import read_fields
 from transforms.flows.reading.steps import steps
 from transforms.flows.reading.values import Reading

@@ -27,7 +27,7 @@ CHANGES = tuple(
 """Keys of steps that set variables."""
 
 OWN_TRAITS = {"id": "text", "timezone": "text"}
-"""Traits that the product itself reads, so that nobody has to declare them (R16)."""
+"""Traits that need no declaration, because the product itself reads them (R16)."""
 
 IN_SESSION: frozenset[Root] = frozenset(("entry", "session", "communication", "message"))
 
@@ -67,11 +67,11 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     destinations: frozenset[str] = frozenset()
 
     def at_hand(self, *roots: Root) -> Known:
-        """Give the names for a place where only these roots can be read."""
+        """Return the names for a section that can read only these roots."""
         return msgspec.structs.replace(self, hand=frozenset(roots))
 
     def of_campaign(self, space: Space, name: str | None) -> Known:
-        """Add the names of a flow's campaign: there, the participant is at hand everywhere."""
+        """Return these names with those of a flow's campaign, where every section can read the participant."""
         declared = next((c for c in space.campaigns if c.name == name), None)
         if declared is None:
             return msgspec.structs.replace(self, campaign=name)
@@ -80,7 +80,7 @@ class Known(msgspec.Struct, frozen=True, gc=False):
         return msgspec.structs.replace(self, campaign=name, participant=typed, statuses=listed)
 
     def scope(self, event: str | None = None) -> Scope:
-        """Give what an expression may read; ``event`` is the event at hand, if any."""
+        """Return what an expression may read; ``event`` is the event that it may read, if any."""
         return Scope(
             at_hand=self.hand | self._more(event),
             event_names=() if event is None else (event,),
@@ -99,12 +99,12 @@ class Known(msgspec.Struct, frozen=True, gc=False):
         return found if self.campaign is None else {*found, "participant"}
 
     def within(self, steps: frozenset[str]) -> Known:
-        """Give the names for a section whose steps are these."""
+        """Return the names for a section whose steps are these."""
         return msgspec.structs.replace(self, steps=steps)
 
 
 def of_space(space: Space) -> Known:
-    """Give the names that a space declares."""
+    """Return the names that a space declares."""
     return Known(
         channels=frozenset(channel.name for channel in space.channels),
         topics=frozenset(topic.name for topic in space.topics),
@@ -123,12 +123,12 @@ def of_space(space: Space) -> Known:
 
 
 def _kinds(types: tuple[tuple[str, str], ...]) -> Types:
-    """Name types as expressions do: what a file calls a time is a date."""
+    """Return types as expressions name them: a ``time`` of the file is a date."""
     return {name: "date" if kind == "time" else kind for name, kind in types}
 
 
 def of_flow(space: Known, root: nodes.Mapping) -> Known:
-    """Add the names that a flow's file holds, before it is read."""
+    """Return the names of a space with those of a flow's file, which is not read yet."""
     steps = root.get("steps")
     on_exit = root.get("on_exit")
     both = [*_keys(steps), *_keys(on_exit)]
@@ -140,6 +140,12 @@ def of_flow(space: Known, root: nodes.Mapping) -> Known:
         senders=frozenset(name for name, step in both if _sends(step)),
         hand=IN_SESSION,
     )
+
+
+def campaign_in(root: nodes.Mapping) -> str | None:
+    """Return the campaign that a flow's file names."""
+    node = root.get("campaign")
+    return node.text if isinstance(node, nodes.Scalar) and node.text.strip() else None
 
 
 def _keys(node: nodes.Node | None) -> Iterator[tuple[str, nodes.Mapping]]:
@@ -155,7 +161,7 @@ def _sends(step: nodes.Mapping) -> bool:
 
 
 def _variables(key: str, step: nodes.Mapping) -> Iterator[str]:
-    """Give the session's variables that a step sets; an answer has the name of its step."""
+    """Yield the session's variables that a step sets; an answer has the name of its step."""
     for kind in STEP_KINDS:
         if kind.answers and step.get(kind.leads[0]) is not None:
             yield key
@@ -166,7 +172,7 @@ def _variables(key: str, step: nodes.Mapping) -> Iterator[str]:
 
 
 def _entry(space: Known, node: nodes.Node | None) -> Types | None:
-    """Give the entry's fields if every trigger is a declared event, or what a user sends."""
+    """Return the entry's fields if every trigger is a declared event, or a message or call."""
     found: Types = {}
     for trigger in node.items if isinstance(node, nodes.Sequence) else ():
         kinds = _kinds_of(trigger)
@@ -191,7 +197,7 @@ def _kinds_of(trigger: nodes.Node) -> list[TriggerKind]:
 
 
 def _events(trigger: nodes.Node, kind: TriggerKind) -> Iterator[str]:
-    """Give the events that a trigger enters by: its own, or those of the list at its key."""
+    """Yield the events that a trigger enters by: its own, or those of the list at its key."""
     assert isinstance(trigger, nodes.Mapping)
     lead = trigger.get(kind.leads[0])
     for part in lead.items if isinstance(lead, nodes.Sequence) else (trigger,):

@@ -1,6 +1,6 @@
-"""YAML composed into located nodes, by hand and within bounds: nothing is resolved or shared.
+"""Composes YAML into located nodes, within limits; types are not resolved, nodes not shared.
 
-Every scalar stays the text that it is, so ``09:00`` is no number and ``no`` is no boolean.
+Every scalar stays a text, so ``09:00`` is no number and ``no`` is no boolean.
 Aliases, anchors, tags, duplicate keys and keys that are no texts are problems.
 """
 
@@ -19,7 +19,7 @@ MAX_DEPTH = 30
 MAX_NODES = 20_000
 
 ALIAS = "*"
-"""The style of what stands for an alias: reported already, and nothing more is said of it."""
+"""The style of the scalar in place of an alias, which is reported already."""
 
 _NOT_TEXT = re.compile(
     r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?|true|false|null|~|", re.IGNORECASE
@@ -102,14 +102,14 @@ class Sequence(Node, frozen=True, gc=False):
 
 
 def describe(node: Node) -> str:
-    """Name the kind of a node as a person would."""
+    """Return what a node is, in words."""
     if isinstance(node, Scalar):
         return f'"{node.text}"' if node.text else "nothing"
     return "a map" if isinstance(node, Mapping) else "a list"
 
 
 class _Stop(Exception):  # an end, not an error: its problem is reported
-    """The source cannot be read on."""
+    """Reading cannot continue."""
 
 
 def compose(report: Report, most: int = MAX_CHARACTERS) -> Node | None:
@@ -194,7 +194,7 @@ class _Composer:
                 self.report.add(key.span, "key-not-text", "a key must be a text", known)
             elif key.text in items:
                 first = self.report.source.place(items[key.text][0].start)[0]
-                said = f'key "{key.text}" stands twice; the first is on line {first}'
+                said = f'key "{key.text}" is repeated; the first is on line {first}'
                 self.report.add(key.span, "duplicate-key", said)
             else:
                 items[key.text] = (key, value)

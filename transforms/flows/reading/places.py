@@ -1,4 +1,4 @@
-"""Where things stand: nodes found by their keys, and letters of a text found in the source."""
+"""Places in the source: of nodes by their keys, and of the characters of a text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from transforms.flows.reading.nodes import Mapping, Node, Scalar
 
 
 def place(root: Mapping, *keys: str) -> tuple[int, int]:
-    """Find where the value under nested keys stands, else the last key that is there."""
+    """Return the place of the value under nested keys, else of the last key that exists."""
     span = root.items[0][0].span if root.items else root.span
     node: Node | None = root
     for key in keys:
@@ -19,7 +19,7 @@ def place(root: Mapping, *keys: str) -> tuple[int, int]:
 
 
 def place_of_key(root: Mapping, *keys: str) -> tuple[int, int]:
-    """Find where the last of nested keys itself stands."""
+    """Return the place of the last of nested keys itself."""
     node: Node | None = root
     for key in keys[:-1]:
         node = node.get(key) if isinstance(node, Mapping) else None
@@ -30,8 +30,8 @@ def place_of_key(root: Mapping, *keys: str) -> tuple[int, int]:
 def offsets(text: str, scalar: Scalar) -> list[int]:
     """Map each character of a scalar's value, and its end, to its offset in the source.
 
-    Folded lines, escapes and block indentation are walked over; None is lost, since the
-    value's letters stand in the source in their order.
+    Folded lines, escapes and block indentation are skipped; the characters of the value have the
+    same order in the source.
     """
     at = scalar.start
     if scalar.style in ("'", '"'):

@@ -25,9 +25,9 @@ _YAML = re.compile(r"(?:.*[/\\])?([^/\\]+)\.ya?ml")
 
 
 class Project(msgspec.Struct, frozen=True, gc=False):
-    """What a folder holds; ``flows`` are those without errors, ``paths`` tells their files.
+    """The files of a folder; ``flows`` are those without errors, ``paths`` maps each to its file.
 
-    The texts are kept, so that control records can be made from them.
+    The texts are kept, because control records hold them.
     """
 
     space: Space
@@ -88,7 +88,7 @@ def load_project(files: Mapping[str, str], judge: Judge | None = None) -> Projec
         flow = load_flow(path, files[path], space, {**found, **broken}, stems, judge)
         problems += flow.problems
         if flow.value is not None and flow.value.id in paths:
-            said = f'flow "{flow.value.id}" stands in {paths[flow.value.id]} too'
+            said = f'flow "{flow.value.id}" is in {paths[flow.value.id]} too'
             problems.append(Problem(path, 1, 1, 1, "duplicate-flow", said))
         elif flow.value is not None:
             flows.append(flow.value)

@@ -23,7 +23,7 @@ from transforms.flows.definitions.values import OrNever, Reenter
 from transforms.flows.diagnostics import quoted, suggest
 from transforms.flows.protocol.signals import OWN_STATUSES
 from transforms.flows.reading.fields import Fields, fields
-from transforms.flows.reading.forms import FORMS, Reader
+from transforms.flows.reading.forms.table import FORMS, Reader
 from transforms.flows.reading.nodes import Mapping as Map
 from transforms.flows.reading.nodes import Node, Scalar, describe
 from transforms.flows.reading.nodes import Sequence as List

@@ -7,20 +7,20 @@ from typing import TypeVar
 
 import msgspec
 
-from transforms.flows.definitions.space import Audience, Cap, Group, Space, Topic
+from transforms.flows.definitions.space import Audience, Campaign, Cap, Group, Space, Topic
 from transforms.flows.diagnostics import Loaded, Report, Source
+from transforms.flows.reading import channels
+from transforms.flows.reading.connections import read_connection, read_destination
 from transforms.flows.reading.fields import Fields, fields
-from transforms.flows.reading.names import Known, of_space
+from transforms.flows.reading.names import STATUS, Known, of_space
 from transforms.flows.reading.nodes import Mapping, Node, Scalar, compose, describe
-from transforms.flows.reading.parts import channels
-from transforms.flows.reading.parts.campaigns import TYPES, campaign
-from transforms.flows.reading.parts.connections import read_connection, read_destination
-from transforms.flows.reading.parts.inbound import read_number
 from transforms.flows.reading.values import Reading
 
 T = TypeVar("T")
 
 Types = tuple[tuple[str, str], ...]
+
+TYPES = ("text", "number", "boolean", "time", "list")
 
 
 def load_space(path: str, text: str) -> Loaded[Space]:
@@ -29,7 +29,7 @@ def load_space(path: str, text: str) -> Loaded[Space]:
 
 
 def load_space_partly(path: str, text: str) -> tuple[Space | None, Loaded[Space]]:
-    """Read a space; give also what could be read of one with errors, to check flows against."""
+    """Read a space; return also what could be read of one with errors, to check flows with it."""
     report = Report(Source(path, text))
     node = compose(report)
     reading = Reading(report, Known())
@@ -49,10 +49,10 @@ def _space(reading: Reading, found: Fields) -> Space:
         events=_each(reading, found.get("events"), "events", _event),
         traits=_each(reading, found.get("traits"), "traits", _type),
         groups=_each(reading, found.get("groups"), "groups", _group),
-        campaigns=_each(reading, found.get("campaigns"), "campaigns", campaign),
+        campaigns=_each(reading, found.get("campaigns"), "campaigns", _campaign),
     )
     inner = Reading(reading.report, of_space(declared))
-    numbers = _each(inner, found.get("numbers"), "numbers", read_number)
+    numbers = _each(inner, found.get("numbers"), "numbers", channels.number)
     connections = _each(reading, found.get("connections"), "connections", read_connection)
     declared = msgspec.structs.replace(declared, numbers=numbers, connections=connections)
     inner = Reading(reading.report, of_space(declared))
@@ -120,6 +120,30 @@ def _group(reading: Reading, key: Scalar, node: Node) -> Group | None:
     limits = found.read("limit", lambda inner: reading.many(inner, reading.limit)) or ()
     found.close()
     return Group(key.text, most or (None if limits else 1), limits)
+
+
+def _campaign(reading: Reading, key: Scalar, node: Node) -> Campaign | None:
+    """Read a campaign of the space: the fields of its participants, and their statuses."""
+    reading.name(key, "a campaign")
+    found = fields(reading, node, f'campaign "{key.text}"')
+    if found is None:
+        return None
+    typed = found.read("fields", lambda inner: _fields_of(reading, inner)) or ()
+    listed = found.read("statuses", lambda inner: reading.many(inner, reading.text)) or ()
+    found.close()
+    return Campaign(key.text, typed, tuple(dict.fromkeys(listed)))
+
+
+def _fields_of(reading: Reading, node: Node) -> tuple[tuple[str, str], ...]:
+    if not isinstance(node, Mapping):
+        said = f"fields is {describe(node)}, not a map of names with types"
+        reading.problem(node, "wrong-kind", said)
+        return ()
+    for key, _ in node.items:
+        if key.text == STATUS:
+            said = "every participant has a status, which is not a field"
+            reading.problem(key, "reserved-name", said, "list its values under statuses")
+    return tuple((key.text, reading.one_of(value, TYPES) or "any") for key, value in node.items)
 
 
 def _event(reading: Reading, key: Scalar, node: Node) -> tuple[str, Types]:

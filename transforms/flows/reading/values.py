@@ -1,4 +1,4 @@
-"""Single values read from nodes: each reader gives the value, or reports and gives None."""
+"""Readers of single values: each returns the value, or reports a problem and returns None."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WHOLE = re.compile(r"[-+]?\d{1,15}")
 
 
 def _bare(text: str) -> str:
-    """Help where a text was written without the quotes of an expression."""
+    """Return help for a text without the quotes of an expression."""
     return f"did you mean the text '\"{text}\"'?" if NAME.fullmatch(text) else ""
 
 
@@ -43,7 +43,7 @@ def _meant(suggestion: str | None) -> str:
 
 
 class Reading:
-    """What all readers of one file need: its report and what expressions may name."""
+    """What all readers of one file share: its report, and the names that it may use."""
 
     def __init__(self, report: Report, known: Known, judge: Judge | None = None) -> None:
         self.report = report
@@ -62,7 +62,7 @@ class Reading:
         self.report.add(span, code, message, help)
 
     def warn(self, node: Node, code: str, message: str, help: str = "") -> None:  # noqa: A002
-        """Report what is allowed but probably not meant."""
+        """Report what is allowed but probably a mistake."""
         self.report.add(node.span, code, message, help, "warning")
 
     # --- scalars ---------------------------------------------------------------
@@ -149,7 +149,7 @@ class Reading:
         return name
 
     def flow(self, node: Node) -> str | None:
-        """Read the name of another flow, which stands beside this one where those are known."""
+        """Read the name of another flow of the same folder, if these are known."""
         name = self.name(node, "a flow")
         known = self.known.flows
         if name is not None and known is not None and name not in known:
@@ -257,7 +257,7 @@ class Reading:
     # --- expressions ---------------------------------------------------------------
 
     def value(self, node: Node, event: str | None = None, wants: Wants = "value") -> Expr | None:
-        """Read an expression; ``event`` is the name of the event it judges, if one is at hand."""
+        """Read an expression; ``event`` is the name of the event that it may read, if any."""
         text = self.text(node)
         if text is None or not isinstance(node, Scalar):
             return None

@@ -24,12 +24,12 @@ class Checked(msgspec.Struct, frozen=True, gc=False):
     known: Known
 
     def sections(self) -> Iterator[tuple[str, Followed]]:
-        """Give both sections of steps with their keys in the file."""
+        """Yield both sections of steps with their keys in the file."""
         yield "steps", self.main
         yield "on_exit", self.on_exit
 
     def steps(self) -> Iterator[tuple[str, Step]]:
-        """Give every step with the key of its section."""
+        """Yield every step with the key of its section."""
         for section, followed in self.sections():
             for step in followed.steps:
                 yield section, step

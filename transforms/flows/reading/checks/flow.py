@@ -1,4 +1,4 @@
-"""What is wrong with a flow as a whole, after each of its parts was read.
+"""Checks of a flow as a whole, after each of its parts was read.
 
 Each check is one function; ``check_flow`` lists them. Places are found by the keys of the file.
 """
@@ -15,7 +15,7 @@ from transforms.flows.definitions.triggers.profile import OnSchedule
 from transforms.flows.diagnostics import Report, suggest
 from transforms.flows.reading.checks.checked import Checked
 from transforms.flows.reading.checks.graph import check_graph
-from transforms.flows.reading.checks.inbound import unheard
+from transforms.flows.reading.checks.inbound import no_messages
 from transforms.flows.reading.checks.templates import check_templates
 from transforms.flows.reading.checks.windows import closed_windows, whole_days
 from transforms.flows.reading.nodes import Mapping as Map
@@ -24,7 +24,7 @@ from transforms.flows.reading.places import place, place_of_key
 
 
 def check_flow(report: Report, root: Map, checked: Checked) -> None:
-    """Report what does not fit together."""
+    """Report problems of the flow as a whole."""
     for check in CHECKS:
         check(report, root, checked)
     for section, followed in checked.sections():
@@ -38,7 +38,7 @@ def _no_trigger(report: Report, root: Map, checked: Checked) -> None:
     if node is None or (isinstance(node, Sequence) and not node.items):
         span = place_of_key(root, "enter")
         known = "add for example enter: [{event: Cart Updated}]"
-        report.add(span, "no-trigger", "the flow has no trigger, so nobody enters", known)
+        report.add(span, "no-trigger", "the flow has no trigger, so no user enters", known)
 
 
 def _no_steps(report: Report, root: Map, checked: Checked) -> None:
@@ -72,33 +72,33 @@ def _goalless(report: Report, root: Map, checked: Checked) -> None:
 
 
 def _winners(report: Report, root: Map, checked: Checked) -> None:
-    """Refuse a winner by what is neither a goal of the flow nor a status of messages (I28)."""
+    """Refuse a metric of a winner that is neither a goal of the flow nor a status of messages (I28)."""
     known = (*(goal.name for goal in checked.flow.goals), *RESULTS)
     for step in checked.main.steps:
         winner = step.verb.winner if isinstance(step.verb, Split) else None
         if winner is not None and winner.metric not in known:
             span = place(root, "steps", step.name, "winner", "metric")
-            said = f'"{winner.metric}" decides no winner: it is no goal of the flow'
+            said = f'"{winner.metric}" cannot be the metric of a winner: it is no goal of the flow'
             report.add(span, "unknown-metric", said, suggest(winner.metric, known))
 
 
 def _once(report: Report, root: Map, checked: Checked) -> None:
-    """Warn of re-entry where everyone enters at one moment, which cannot be for good (R28)."""
+    """Warn of re-entry if all users enter at one moment; refuse to run such a flow indefinitely (R28)."""
     enter = checked.flow.enter
     once = bool(enter) and all(_at_one_moment(trigger) for trigger in enter)
     again = checked.flow.reenter
     if once and checked.flow.schedule.indefinitely:
         span = place(root, "schedule", "indefinitely")
-        said = "the flow is entered at one moment only, so it does not run indefinitely"
+        said = "the flow is entered at one moment only, so it cannot run indefinitely"
         report.add(span, "one-time", said, "leave indefinitely out, or write when: member")
     if once and (again.after or again.limits):
         span = place_of_key(root, "reenter")
-        said = "the flow is entered at one moment only, so nobody re-enters"
+        said = "the flow is entered at one moment only, so no user re-enters"
         report.add(span, "one-time", said, "leave reenter out", "warning")
 
 
 def _at_one_moment(trigger: Trigger) -> bool:
-    """Tell whether a trigger lets users in once, all together (I21)."""
+    """Return whether all users of a trigger enter at one moment (I21)."""
     match trigger:
         case OnSchedule(moment=moment):
             return moment.kind == "date"
@@ -112,19 +112,19 @@ def _waits_on_exit(report: Report, root: Map, checked: Checked) -> None:
     """Refuse waits among the steps that run when a session has ended (R23)."""
     for step in checked.on_exit.steps:
         if kind_of_step(step.verb).waits:
-            said = f'step "{step.name}" waits, but a session that has ended waits for nothing'
+            said = f'step "{step.name}" waits, but steps of on_exit cannot wait'
             report.add(place_of_key(root, "on_exit", step.name), "wait-on-exit", said)
         if step.name in checked.known.steps:
-            said = f'step "{step.name}" stands in steps and in on_exit'
-            known = "each step has a name of its own"
+            said = f'step "{step.name}" is in steps and in on_exit'
+            known = "every step needs its own name"
             report.add(place_of_key(root, "on_exit", step.name), "duplicate-step", said, known)
 
 
 PREDEFINED = ("audience", "tag", "people")
-"""Triggers that a launch is over; the first two only where they say so."""
+"""Keys of triggers on a predefined audience; the first two only with ``when: member`` or ``launch``."""
 
 RESULTS = ("opened", "clicked", "replied")
-"""Statuses of messages that a winner may be decided by."""
+"""Statuses of messages that may be the metric of a winner."""
 
 CHECKS: tuple[Callable[[Report, Map, Checked], None], ...] = (
     _no_trigger,
@@ -136,6 +136,6 @@ CHECKS: tuple[Callable[[Report, Map, Checked], None], ...] = (
     _waits_on_exit,
     closed_windows,
     whole_days,
-    unheard,
+    no_messages,
 )
 """The checks of a flow's head; those of its graph and its templates follow."""

@@ -25,8 +25,8 @@ def check_graph(report: Report, root: Map, section: str, followed: Followed) -> 
     for fall in followed.falls:
         owner = followed.branches.get(fall.to)
         if owner is not None:
-            said = f'step "{fall.step}" falls into "{fall.to}", a branch of "{owner}"'
-            known = f"say where it goes on, if need be with then: {fall.to}"
+            said = f'step "{fall.step}" falls through to "{fall.to}", a branch of "{owner}"'
+            known = f"write where it goes on, with then: {fall.to} if that is meant"
             report.add(place_of_key(root, section, fall.step), "falls-into-branch", said, known)
     if not names:
         return
@@ -40,7 +40,7 @@ def check_graph(report: Report, root: Map, section: str, followed: Followed) -> 
     for loop in loops(passing, names):
         path = " -> ".join(f'"{name}"' for name in loop)
         known = "put a wait into it"
-        said = f"the steps {path} go round without a wait"
+        said = f"the steps {path} form a loop without a wait"
         report.add(place_of_key(root, section, loop[0]), "loop-without-wait", said, known)
 
 

@@ -1,4 +1,4 @@
-"""Flows of one folder that would own the same keyword of a number, or its calls (I8)."""
+"""Flows of one folder that claim the same keyword of a number, or its calls (I8)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def owned_twice(
     paths: Mapping[str, str],
     files: Mapping[str, str],
 ) -> Iterator[Problem]:
-    """Report both places of everything that two flows claim; ``paths`` maps a flow to its file."""
+    """Yield problems at both places of everything that two flows claim; ``paths`` maps flows to files."""
     for clash in clashes(flows, space):
         for one, other in ((clash.one, clash.other), (clash.other, clash.one)):
             path, there = paths[one.flow], paths[other.flow]
@@ -32,7 +32,7 @@ def owned_twice(
 
 
 def _span(path: str, text: str, claim: Claim) -> tuple[int, int]:
-    """Find where a trigger says what it claims."""
+    """Return the place of what a trigger claims."""
     root = nodes.compose(Report(Source(path, text)))
     enter = root.get("enter") if isinstance(root, nodes.Mapping) else None
     assert isinstance(enter, nodes.Sequence)

@@ -1,4 +1,4 @@
-"""Templates against the steps that send them: they are there, and what they read exists."""
+"""Checks of the templates that steps use: they exist, and so does what they read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OWN_TRAITS = ("id", "timezone")
 
 
 def check_templates(report: Report, root: Map, checked: Checked) -> None:
-    """Report templates that do not exist, and what they read in vain."""
+    """Report templates that do not exist, and what they read that does not exist."""
     for section, step in checked.steps():
         for used in templates_of(step.verb):
             span = place(root, section, step.name, used.key)
@@ -28,7 +28,7 @@ def _check(
 ) -> None:
     template = checked.templates.get(used.name)
     if template is None:
-        said = f'step "{step}" sends with template "{used.name}", which is not there'
+        said = f'step "{step}" uses template "{used.name}", which does not exist'
         known = suggest(used.name, checked.templates)
         known = known or f"add messages/{used.name}.liquid beside the flow"
         report.add(span, "unknown-template", said, known)

@@ -1,4 +1,4 @@
-"""Windows of steps that could never be open, or are open longer than was meant."""
+"""Checks of the windows of steps: windows within the quiet hours, and days without hours."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def whole_days(report: Report, root: Map, checked: Checked) -> None:
 
 
 def _windows(step: Step) -> Iterator[tuple[str, Window]]:
-    """Give the windows of a step, each with its key."""
+    """Yield the windows of a step, each with its key."""
     kind = kind_of_step(step.verb)
     values = kind.values(step.verb)
     for field in kind.fields:

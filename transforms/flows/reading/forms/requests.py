@@ -34,7 +34,7 @@ Headers = tuple[tuple[str, str], ...]
 
 
 def address(found: Fields, node: Node, form: Address) -> str | None:
-    """Read the address of a request: a path where a connection stands beside it."""
+    """Read the address of a request: a path if the step names a connection."""
     url = found.reading.text(node)
     if url is not None:
         check_address(found.reading, node, url, within="connection" in found)
@@ -60,7 +60,7 @@ def check_address(
         reading.problem(node, "invalid-address", f'"{url}" is not an https address', known)
     if (secret := _WITHIN.search(url)) is not None:
         what = f'"{secret[1]}"' if secret[1] else "a user or password"
-        known = "a connection of the space holds what requests are signed with, as env:NAME"
+        known = "put secrets into a connection of the space, as env:NAME"
         reading.problem(node, "secret-in-address", f"the address holds {what}", known)
 
 
@@ -73,11 +73,11 @@ def read_headers(reading: Reading, node: Node, *, secrets: bool = False) -> Head
     for key, value in node.items:
         text = value.text if isinstance(value, Scalar) else ""
         if not _HEADER.fullmatch(key.text) or not text.isprintable():
-            known = "names are letters, digits and -, values stand on one line"
-            reading.problem(key, "invalid-header", f'"{key.text}" is no header', known)
+            known = "names are letters, digits and -, values are on one line"
+            reading.problem(key, "invalid-header", f'"{key.text}" is not a header', known)
         elif not secrets and (_SECRET.search(key.text) or _REFERENCE.fullmatch(text)):
             known = "put it into a connection of the space, as env:NAME"
-            said = f'header "{key.text}" carries a secret, which no step may'
+            said = f'header "{key.text}" holds a secret, which a step must not'
             reading.problem(key, "plain-secret", said, known)
         elif secrets and _SECRET.search(key.text):
             read_secret(reading, value, f'header "{key.text}"')
@@ -91,7 +91,7 @@ def read_secret(reading: Reading, node: Node, what: str) -> str | None:
     if text is None or _REFERENCE.fullmatch(text):
         return text
     known = "write env:NAME, the environment variable that holds it where requests are sent"
-    reading.problem(node, "plain-secret", f"{what} is written out: secrets stand in no file", known)
+    reading.problem(node, "plain-secret", f"{what} holds a secret, which belongs in no file", known)
     return None
 
 
@@ -108,7 +108,7 @@ def stored(reading: Reading, node: Node) -> tuple[tuple[str, str], ...]:
             reading.problem(key, "invalid-name", f'"{key.text}" is not a name to store under', why)
         elif path is not None and not _JSON_PATH.fullmatch(path):
             known = "write for example customer.limits[0].amount"
-            reading.problem(value, "invalid-path", f'"{path}" is no path in JSON', known)
+            reading.problem(value, "invalid-path", f'"{path}" is not a JSON path', known)
         elif path is not None:
             found.append((key.text, path))
     return tuple(found)

@@ -1,4 +1,4 @@
-"""Values read by their forms: one small function a form, which gives the value or reports."""
+"""Values read by their forms: one small function per form, which returns the value or reports."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from transforms.flows.definitions.flow import FlowId
 from transforms.flows.diagnostics import suggest
 from transforms.flows.expressions.syntax.ast import Expr
 from transforms.flows.reading.fields import Fields
+from transforms.flows.reading.forms import messages, requests, splits, updates
+from transforms.flows.reading.forms.code import read_code
 from transforms.flows.reading.nodes import Node, Scalar, Sequence
-from transforms.flows.reading.parts import campaigns, channels, inbound, requests, splits, updates
-from transforms.flows.reading.parts.code import read_code
 from transforms.flows.reading.values import Reading
 
 Reader = Callable[[Fields, Node, Any], Any]
@@ -29,7 +29,7 @@ def _flow_id(found: Fields, node: Node, form: FlowId) -> str | None:
     name = found.reading.name(node, form.what)
     stem = _STEM.search(found.reading.report.source.path)
     if name is not None and stem is not None and stem[1] != name:
-        said = f'the flow is called "{name}", but its file "{stem[0]}"'
+        said = f'the flow is called "{name}", but its file is "{stem[0]}"'
         found.reading.problem(node, "flow-name", said, f'name the file "{name}.yaml"')
     return name
 
@@ -52,7 +52,7 @@ def _visit_delay(found: Fields, node: Node, form: forms.VisitDelay) -> Delay | N
     bare = msgspec.structs.replace(node, text=forms.IN_VISIT.sub("", node.text))
     delay = found.reading.delay(bare, forms.MAX_DAYS)
     if delay is not None and not delay.ms:
-        said = f'"{delay.text}" is no fixed length of time, as a wait in a visit has'
+        said = f'"{delay.text}" is not a fixed length of time, which a wait in a visit needs'
         found.reading.problem(node, "invalid-duration", said, "write for example 20s in visit")
     return delay
 
@@ -120,16 +120,16 @@ FORMS: Mapping[type[forms.Form], Reader] = {
     forms.SendStep: _send_step,
     forms.Listed: lambda found, node, form: found.reading.listed(node, form.kind),
     forms.StaticAudience: _static_audience,
-    forms.Number: lambda found, node, form: inbound.number(found, node, form.takes),
+    forms.Number: lambda found, node, form: messages.number(found, node, form.takes),
     forms.FlowName: lambda found, node, form: found.reading.flow(node),
     forms.EventName: lambda found, node, form: found.reading.event(node),
     forms.Trait: lambda found, node, form: found.reading.trait(node),
-    forms.ParticipantField: lambda found, node, form: campaigns.field_name(found.reading, node),
-    forms.ParticipantChange: lambda found, node, form: campaigns.change(found, node, form.options),
+    forms.ParticipantField: lambda found, node, form: updates.field_name(found.reading, node),
+    forms.ParticipantChange: lambda found, node, form: updates.change(found, node, form.options),
     forms.ListOf: _list,
-    forms.Tracked: channels.tracked,
-    forms.Keywords: lambda found, node, form: inbound.keywords(found.reading, node),
-    forms.Agents: channels.agents,
+    forms.Tracked: messages.tracked,
+    forms.Keywords: lambda found, node, form: messages.keywords(found.reading, node),
+    forms.Agents: messages.agents,
     forms.Address: requests.address,
     forms.Headers: lambda found, node, form: requests.read_headers(found.reading, node),
     forms.Stored: lambda found, node, form: requests.stored(found.reading, node),

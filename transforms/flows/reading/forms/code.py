@@ -1,7 +1,7 @@
 """The source of a code step: one function ``run``, in a small part of Python (C19, J13).
 
-What is refused here would read a clock, draw a chance, or reach out of the sandbox; the sandbox
-refuses the same once more when it runs.
+It refuses what would read a clock, be random, or reach out of the sandbox; the sandbox refuses
+the same when it runs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ENTRY = "run"
 FORBIDDEN_NAMES = frozenset(
     "open input eval exec compile globals locals vars dir id hash print breakpoint help".split()
 )
-"""Names that reach out, or whose answer is not the same everywhere."""
+"""Names that reach out of the sandbox, or whose result differs between runs."""
 
 FORBIDDEN: dict[type[ast.AST], str] = {
     ast.Import: "imports something",
@@ -44,7 +44,7 @@ FORBIDDEN: dict[type[ast.AST], str] = {
 
 
 MAY_STAND: tuple[type[ast.AST], ...] = (ast.Assign, ast.AnnAssign, *FORBIDDEN)
-"""What may stand beside functions, and what is told already."""
+"""What is allowed besides functions, and what is reported already."""
 
 
 def read_code(found: Fields, node: Node, inputs: str) -> str | None:
@@ -80,7 +80,7 @@ def _report(reading: Reading, node: Scalar, code: str, refusal: Refusal) -> None
 
 
 def _wrong(source: str, inputs: list[str]) -> Iterator[Refusal]:
-    """Give everything that is wrong."""
+    """Yield everything that is wrong with the code."""
     if len(source) > MAX_CODE:
         yield Refusal(1, 0, f"the code is larger than {MAX_CODE // 1024} KiB")
         return
@@ -108,9 +108,9 @@ def _parsed(source: str) -> ast.Module | Refusal:
             return ast.parse(source, feature_version=(3, 11))
     except SyntaxError as error:
         line, column = error.lineno or 1, (error.offset or 1) - 1
-        return Refusal(line, column, f"this is no Python: {error.msg}")
+        return Refusal(line, column, f"this is not valid Python: {error.msg}")
     except (ValueError, RecursionError, MemoryError):
-        return Refusal(1, 0, "this is no Python that can be read")
+        return Refusal(1, 0, "this is not Python that can be read")
 
 
 def _forbidden(tree: ast.Module) -> Iterator[Refusal]:
@@ -122,8 +122,8 @@ def _forbidden(tree: ast.Module) -> Iterator[Refusal]:
         ):
             why = f'uses "{name}"'
         if why is not None:
-            known = "it may only compute with what `with` gives it"
-            yield _at(node, f"the code {why}, which no step may", known)
+            known = "it can only compute with the inputs at `with`"
+            yield _at(node, f"the code {why}, which is not allowed", known)
 
 
 def _name_of(node: ast.AST) -> str:
@@ -137,14 +137,14 @@ def _name_of(node: ast.AST) -> str:
 
 
 def _shape(tree: ast.Module, inputs: list[str]) -> Iterator[Refusal]:
-    """Hold the functions against what the step gives."""
+    """Compare the functions with the inputs of the step."""
     runs = None
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):
             runs = node if node.name == ENTRY else runs
             yield from (_at(d, "a function has no decorators here") for d in node.decorator_list)
         elif not isinstance(node, MAY_STAND) and not _words(node):
-            yield _at(node, "only functions and constants may stand here")
+            yield _at(node, "only functions and constants are allowed here")
     if runs is None:
         known = f"write for example def {ENTRY}({', '.join(inputs)}):"
         yield Refusal(1, 0, f'the code has no function "{ENTRY}"', known)
@@ -153,7 +153,7 @@ def _shape(tree: ast.Module, inputs: list[str]) -> Iterator[Refusal]:
 
 
 def _words(node: ast.stmt) -> bool:
-    """Tell whether a statement is a text, which says what the code is for."""
+    """Return whether a statement is a text, such as a docstring."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
@@ -168,7 +168,7 @@ def _parameters(function: ast.FunctionDef, inputs: list[str]) -> Iterator[Refusa
         if arg.arg not in inputs:
             known = suggest(arg.arg, set(inputs) - set(takes))
             known = known if known.startswith("did") else f"add it to with: {{{arg.arg}: …}}"
-            yield _at(arg, f'"{arg.arg}" is none of the inputs of the step', known)
+            yield _at(arg, f'"{arg.arg}" is not an input of the step', known)
     left = [name for name in inputs if name not in takes]
     if left:
         yield _at(function, f'"{ENTRY}" does not take {quoted(left)}', "add it to its parameters")

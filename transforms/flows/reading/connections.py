@@ -7,8 +7,8 @@ import re
 from transforms.flows.definitions.space import Auth, Connection, Destination
 from transforms.flows.diagnostics import quoted
 from transforms.flows.reading.fields import Fields, fields
+from transforms.flows.reading.forms.requests import check_address, read_headers, read_secret
 from transforms.flows.reading.nodes import Node, Scalar
-from transforms.flows.reading.parts.requests import check_address, read_headers, read_secret
 from transforms.flows.reading.values import Reading
 
 AUTHS = ("bearer", "basic", "header", "signed")
@@ -105,4 +105,6 @@ def _check(reading: Reading, found: Fields, kind: str, address: str) -> None:
         case _:
             fine, known = _PLACE.fullmatch(address), "write the name that its system knows it by"
     if not fine:
-        reading.problem(node, "invalid-address", f'"{address}" is no place for a {kind}', known)
+        reading.problem(
+            node, "invalid-address", f'"{address}" is not an address of a {kind}', known
+        )

@@ -1,4 +1,4 @@
-"""Channels and agents of a space, and what a send step says of them (C15, I25, I26, I31)."""
+"""Channels, agents and numbers of a space (C15, I25, I26)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import get_args
 
 import msgspec
 
-from transforms.flows.definitions import forms
 from transforms.flows.definitions.channels import KINDS
-from transforms.flows.definitions.space import Agent, Channel, Prices
-from transforms.flows.definitions.steps.sends import TRACKED, Links
-from transforms.flows.diagnostics import quoted, suggest
-from transforms.flows.reading.fields import Fields, fields
+from transforms.flows.definitions.space import Agent, Channel, Number, Prices
+from transforms.flows.definitions.steps.sends import Links
+from transforms.flows.diagnostics import suggest
+from transforms.flows.reading.fields import fields
+from transforms.flows.reading.forms.messages import check_agent, track_of
 from transforms.flows.reading.nodes import Mapping, Node, Scalar, Sequence, describe
 from transforms.flows.reading.values import Reading
 from transforms.flows.templates.sms_segments import ELSE
@@ -48,7 +48,7 @@ def channel(reading: Reading, key: Scalar, node: Node) -> Channel | None:
         or base.parts,
         link=found.read("link", lambda inner: _length(reading, inner)) or base.link,
         agent=found.read("agent", reading.text),
-        track=found.read("track", lambda n: _tracked(reading, n, base.tracks, what)) or (),
+        track=found.read("track", lambda n: track_of(reading, n, base.tracks, what)) or (),
         links=found.read("links", lambda inner: reading.one_of(inner, get_args(Links))) or "whole",
     )
     found.close()
@@ -56,7 +56,7 @@ def channel(reading: Reading, key: Scalar, node: Node) -> Channel | None:
 
 
 def _unknown(reading: Reading, key: Scalar) -> None:
-    said = f'channel "{key.text}" has no address, and is no channel that is known'
+    said = f'channel "{key.text}" has no address and is not a known channel'
     near = suggest(key.text, KINDS)
     known = near if near.startswith("did") else "name the trait: address: <trait>, or kind: <kind>"
     reading.problem(key, "missing-key", said, known)
@@ -72,7 +72,7 @@ def _prices(reading: Reading, node: Node) -> Prices:
         start = ELSE if key.text == "else" else key.text
         if start and not _PREFIX.fullmatch(start):
             known = 'write for example {"+49": 0.07, else: 0.05}'
-            said = f'"{key.text}" is not the beginning of an address'
+            said = f'"{key.text}" is not an address prefix'
             reading.problem(key, "invalid-price", said, known)
         amount = _amount(reading, value)
         if amount is not None:
@@ -95,17 +95,6 @@ def _length(reading: Reading, node: Node) -> int | None:
     said = f"a shortened link has 10 to {LONGEST_LINK} characters, not {length}"
     reading.problem(node, "out-of-range", said)
     return None
-
-
-def _tracked(reading: Reading, node: Node, tracks: tuple[str, ...], what: str) -> tuple[str, ...]:
-    """Read a list of what is tracked, all of which the channel can report."""
-    read = reading.many(node, lambda inner: reading.one_of(inner, TRACKED))
-    for item in node.items if isinstance(node, Sequence) else ():
-        text = item.text if isinstance(item, Scalar) else ""
-        if text in TRACKED and text not in tracks:
-            known = f"it can report {quoted(tracks)}" if tracks else "leave it out"
-            reading.problem(item, "cannot-track", f"{what} cannot report {text}", known)
-    return tuple(dict.fromkeys(read))
 
 
 def agent(reading: Reading, key: Scalar, node: Node) -> Agent | None:
@@ -148,55 +137,26 @@ def own_agents(reading: Reading, node: Node | None, agents: dict[str, str]) -> N
     for key, value in node.items if isinstance(node, Mapping) else ():
         name = value.get("agent") if isinstance(value, Mapping) else None
         if isinstance(name, Scalar):
-            _check(reading, name, agents, (key.text,))
+            check_agent(reading, name, agents, (key.text,))
 
 
-def _check(
-    reading: Reading, node: Scalar, agents: dict[str, str], channels: tuple[str, ...]
-) -> str | None:
-    """Return the channel of an agent, if it is one of these channels."""
-    on = agents.get(node.text)
-    fitting = [name for name, of in agents.items() if of in channels]
-    if on is None:
-        known = suggest(node.text, agents) or "add it to agents in space.yaml"
-        reading.problem(node, "unknown-agent", f'there is no agent "{node.text}"', known)
-    elif on not in channels:
-        said = f'agent "{node.text}" sends by {on}, not by {" or ".join(channels)}'
-        known = f"name one of {quoted(fitting)}" if fitting else ""
-        reading.problem(node, "agent-of-another-channel", said, known)
+def number(reading: Reading, key: Scalar, node: Node) -> Number | None:
+    """Read a number, or a sender's name, with the channels of its messages and calls."""
+    found = fields(reading, node, f'number "{key.text}"')
+    if found is None:
         return None
-    return on
+    messages = found.read("messages", lambda inner: _channel_or_list(reading, inner)) or ()
+    calls = found.read("calls", lambda inner: _channel_or_list(reading, inner)) or ()
+    if not found.node.items:
+        known = "write for example {messages: sms}"
+        reading.problem(key, "missing-key", f"{found.what} takes neither messages nor calls", known)
+    found.close()
+    return Number(key.text, messages, calls)
 
 
-def agents(found: Fields, node: Node, form: forms.Agents) -> Pairs:
-    """Read who sends: one agent, or a list of one for each of the channels at most (C15)."""
-    reading, on_channels = found.reading, _channels_of(found, form.channel, form.failover)
-    made: dict[str, str] = {}
-    for item in node.items if isinstance(node, Sequence) else (node,):
-        name = reading.text(item)
-        if name is None or not isinstance(item, Scalar):
-            continue
-        on = _check(reading, item, reading.known.agents, on_channels)
-        if on is not None and on in made:
-            said = f'agents "{made[on]}" and "{name}" both send by {on}'
-            reading.problem(item, "two-agents", said, "name one agent for each channel")
-        elif on is not None:
-            made[on] = name
-    return tuple(made.items())
-
-
-def tracked(found: Fields, node: Node, form: forms.Tracked) -> tuple[str, ...]:
-    """Read what is tracked of a step's messages (I31)."""
-    able, on_channels = found.reading.known.tracks, _channels_of(found, form.channel, form.failover)
-    tracks = tuple(dict.fromkeys(t for name in on_channels for t in able.get(name, ())))
-    if on_channels[0] not in able:
-        tracks = TRACKED
-    return _tracked(found.reading, node, tracks, f"a message by {' or '.join(on_channels)}")
-
-
-def _channels_of(found: Fields, channel: str, failover: str) -> tuple[str, ...]:
-    """Return the names at the keys of a step's channels, the first of which may be empty."""
-    first, others = found.node.get(channel), found.node.get(failover)
-    items = others.items if isinstance(others, Sequence) else ()
-    names = [node.text for node in items if isinstance(node, Scalar) and node.text.strip()]
-    return (first.text if isinstance(first, Scalar) else "", *names)
+def _channel_or_list(reading: Reading, node: Node) -> tuple[str, ...]:
+    """Read one channel or a list of them."""
+    if isinstance(node, Sequence):
+        return reading.many(node, lambda inner: reading.listed(inner, "channel"))
+    channel = reading.listed(node, "channel")
+    return () if channel is None else (channel,)
