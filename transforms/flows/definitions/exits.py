@@ -41,6 +41,7 @@ class Goal(Value, frozen=True, gc=False, tag="goal"):
     value: Expr | None = None
 
 
+# fmt: off
 EXIT_KINDS = (
     Variant(
         struct=ExitEvent,
@@ -67,18 +68,12 @@ GOAL = Shape(
     struct=Goal,
     fields=(
         event(),
-        Field(
-            "within",
-            forms.Delay(MAX_GOAL_DAYS),
-            "Counted from the entry, also after the exit; at most 100 days.",
-            needed=True,
-        ),
-        Field(
-            "value",
-            forms.Expression("number", event=True),
-            "A number, for example an amount; the sum of them is the revenue.",
-        ),
+        Field("within", forms.Delay(MAX_GOAL_DAYS),
+            "Counted from the entry, also after the exit; at most 100 days.", needed=True),
+        Field("value", forms.Expression("number", event=True),
+            "A number, for example an amount; the sum of them is the revenue."),
     ),
     about="Events that count as success, by name.",
     example="bought: {event: Order Completed, within: 30d, value: event.total}",
 )
+# fmt: on

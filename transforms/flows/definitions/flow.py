@@ -88,105 +88,59 @@ def _ends_after_start(schedule: Schedule) -> Iterator[Flaw]:
         yield Flaw(("end",), "schedule-order", said)
 
 
+# fmt: off
 SCHEDULE = Shape(
-    struct=Schedule,
-    checks=(_ends_after_start,),
+    struct=Schedule, checks=(_ends_after_start,),
     fields=(
         Field("start", forms.Instant(), "No entries before it."),
         Field("end", forms.Instant(), "No entries from then on."),
-        Field(
-            "at_end",
-            forms.Choice(get_args(AtEnd)),
-            "`drain` lets sessions go on to their end, `stop` ends them.",
-        ),
-        Field(
-            "indefinitely",
-            forms.Flag(),
-            "Asks that the flow be stopped not 90 days after its launch, but once no step "
-            "was reached for 90 days. Not for a flow that is entered at one moment only.",
-        ),
+        Field("at_end", forms.Choice(get_args(AtEnd)),
+            "`drain` lets sessions go on to their end, `stop` ends them."),
+        Field("indefinitely", forms.Flag(),
+            "Asks that the flow be stopped not 90 days after its launch, but once no step was "
+            "reached for 90 days. Not for a flow that is entered at one moment only."),
     ),
     about="When a flow takes entries, in its zone.",
 )
 
 FLOW = Shape(
-    struct=Flow,
-    build=_flow,
-    take=_values_of,
+    struct=Flow, build=_flow, take=_values_of,
     fields=(
-        Field(
-            "flow",
-            FlowId("a flow"),
-            "The flow's id, which is also the name of its file.",
-            "id",
-            needed=True,
-        ),
+        Field("flow", FlowId("a flow"), "The flow's id, which is also the name of its file.", "id",
+            needed=True),
         Field("about", forms.Text(), "A sentence for people."),
-        Field(
-            "campaign",
-            forms.Listed("campaign"),
+        Field("campaign", forms.Listed("campaign"),
             "The [campaign](space.md#campaigns) that the flow belongs to: it shares its "
-            "participants with the other flows of the campaign.",
-        ),
-        Field(
-            "priority",
-            forms.Whole(),
-            "Flows with a higher number go first where several react to one signal. 0 is usual.",
-        ),
-        Field(
-            "group",
-            forms.Listed("group"),
+            "participants with the other flows of the campaign."),
+        Field("priority", forms.Whole(),
+            "Flows with a higher number go first where several react to one signal. 0 is usual."),
+        Field("group", forms.Listed("group"),
             "A [group of flows](space.md#groups) that compete for a user, who is in one of them "
-            "at a time, say. Of one signal the flow with the higher priority is first.",
-        ),
-        Field(
-            "zone",
-            forms.Zone(),
-            "The zone of users who have no trait `timezone`; without it that of the space.",
-        ),
+            "at a time, say. Of one signal the flow with the higher priority is first."),
+        Field("zone", forms.Zone(),
+            "The zone of users who have no trait `timezone`; without it that of the space."),
         Field("schedule", Record(SCHEDULE, "schedule"), "When the flow takes entries."),
-        Field(
-            "holdout",
-            forms.Percent(),
-            "So many users in a hundred walk through silently: nothing leaves for them.",
-        ),
-        Field(
-            "enter",
-            Variants(TRIGGER_KINDS),
+        Field("holdout", forms.Percent(),
+            "So many users in a hundred walk through silently: nothing leaves for them."),
+        Field("enter", Variants(TRIGGER_KINDS),
             "Ways to enter, in order; where two match one signal, the first listed enters.",
-            needed=True,
-        ),
-        Field(
-            "key",
-            forms.Expression(roots=("entry",)),
-            "A value that distinguishes sessions of one user: one session a user and key. "
-            "It reads the data of the entry, as in `entry.cart_id`.",
-        ),
-        Field(
-            "simultaneous",
-            Several(),
-            "Several sessions of a user (and key) at once. Usual in a campaign, where "
-            "`false` switches it off.",
-        ),
+            needed=True),
+        Field("key", forms.Expression(roots=("entry",)),
+            "A value that distinguishes sessions of one user: one session a user and key. It "
+            "reads the data of the entry, as in `entry.cart_id`."),
+        Field("simultaneous", Several(),
+            "Several sessions of a user (and key) at once. Usual in a campaign, where `false` "
+            "switches it off."),
         reenter("Whether and when a user may enter again. Without it: at once after the exit."),
-        Field(
-            "exit",
-            Variants(EXIT_KINDS),
-            "What ends a session at once, also in the middle of a wait.",
-        ),
+        Field("exit", Variants(EXIT_KINDS),
+            "What ends a session at once, also in the middle of a wait."),
         Field("goals", RecordsByName(GOAL, "a goal"), "Events that count as success, by name."),
         Field("exit_on_goal", forms.Flag(), "A session ends when one of its goals is reached."),
-        Field(
-            "on_exit",
-            Steps(),
-            "Steps that run when a session ends, for any reason. They may not wait.",
-        ),
-        Field(
-            "steps",
-            Steps(),
-            "The steps by name, in reading order; the first is where sessions begin.",
-            needed=True,
-        ),
+        Field("on_exit", Steps(),
+            "Steps that run when a session ends, for any reason. They may not wait."),
+        Field("steps", Steps(),
+            "The steps by name, in reading order; the first is where sessions begin.", needed=True),
     ),
     about="A flow.",
 )
+# fmt: on

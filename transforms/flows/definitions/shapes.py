@@ -2,7 +2,7 @@
 
 Steps, triggers, cases and all other maps of a flow's file are described by shapes. A shape holds
 only facts about its step or trigger; how a form is read, written, shown and compiled is defined in
-the tools that do so.
+the tools that do so. Tables of shapes are laid out by hand, so that a key takes few lines.
 """
 
 from __future__ import annotations

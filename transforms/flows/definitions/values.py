@@ -24,6 +24,7 @@ class EventMatch(Value, frozen=True, gc=False, tag="match"):
     where: Expr | None = None
 
 
+# fmt: off
 MATCH = Shape(
     struct=EventMatch,
     fields=(
@@ -31,6 +32,7 @@ MATCH = Shape(
         Field("where", forms.Condition(event=True), "A condition on the event.", shown="where {}"),
     ),
 )
+# fmt: on
 
 
 def event() -> Field:
@@ -67,23 +69,18 @@ class OrNever(Record, frozen=True):
     """``never``, or a map."""
 
 
+# fmt: off
 REENTER = Shape(
     struct=Reenter,
     fields=(
-        Field(
-            "after",
-            forms.Delay(most=None),
-            "How long after the last exit (of the same key) the user stays out.",
-        ),
-        Field(
-            "limit",
-            forms.ListOf(forms.Limit()),
-            "At most so many entries of the user (of all keys) in each period.",
-            "limits",
-        ),
+        Field("after", forms.Delay(most=None),
+            "How long after the last exit (of the same key) the user stays out."),
+        Field("limit", forms.ListOf(forms.Limit()),
+            "At most so many entries of the user (of all keys) in each period.", "limits"),
     ),
     about="Whether and when a user may enter again.",
 )
+# fmt: on
 
 
 def reenter(text: str) -> Field:

@@ -130,6 +130,7 @@ def _otherwise(text: str) -> Field:
     return Field("else", forms.StepName(falls=True, label="else"), text, "otherwise")
 
 
+# fmt: off
 IF_CASE = CaseKind(
     struct=IfCase,
     fields=(Field("when", forms.Condition(), "The condition.", needed=True, shown="{}"), THEN),
@@ -144,29 +145,20 @@ KEYWORD_CASE = CaseKind(
 )
 
 WINNER = Shape(
-    struct=Winning,
+    struct=Winning, checks=(_winner_is_sure,),
     fields=(
         Field("metric", forms.Name("a metric"), "The goal or status.", needed=True, shown="{}"),
         Field("minimum", forms.Whole(1, "invalid-winner"), "So many users a branch.", default=100),
         Field("confidence", forms.Percent(), "How sure it has to be.", default=95),
     ),
-    checks=(_winner_is_sure,),
 )
 
 KINDS = (
     StepKind(
-        struct=If,
-        box="decide",
-        caption="Decide",
-        goes_on="ports",
+        struct=If, box="decide", caption="Decide", goes_on="ports",
         fields=(
-            Field(
-                "if",
-                Cases((IF_CASE,), "has no case"),
-                "Cases in order: `when` a condition, `then` a step.",
-                "cases",
-                needed=True,
-            ),
+            Field("if", Cases((IF_CASE,), "has no case"),
+                "Cases in order: `when` a condition, `then` a step.", "cases", needed=True),
             _otherwise("The step for all others; without it the next in the file."),
         ),
         about="Takes the first case that is true, else the other branch.",
@@ -175,70 +167,47 @@ KINDS = (
         "small: {send: log, template: note, then: over}\nover: {end: done}",
     ),
     StepKind(
-        struct=MatchMessage,
-        box="decide",
-        caption="By the words of the message",
-        goes_on="ports",
+        struct=MatchMessage, box="decide", caption="By the words of the message", goes_on="ports",
+        checks=(_keywords_twice,),
         fields=(
-            Field(
-                "match_message",
-                Cases((KEYWORD_CASE,), "has no case"),
-                "Cases: `inbound` a keyword, a list of them or `any`, `then` a step.",
-                "cases",
-                needed=True,
-            ),
+            Field("match_message", Cases((KEYWORD_CASE,), "has no case"),
+                "Cases: `inbound` a keyword, a list of them or `any`, `then` a step.", "cases",
+                needed=True),
             _otherwise(
                 "The step for all other words, and where there was no message; without it the "
-                "next in the file."
-            ),
+                "next in the file."),
         ),
-        checks=(_keywords_twice,),
-        about="Branches by the words of the last message of the user that this session claimed, by "
-        "its entry or by a wait: an exact keyword before `any`, whatever their order.",
-        example="reply:\n  wait_for:\n    - {inbound: any, number: 4711}\n"
-        "words:\n  match_message:\n    - {inbound: [YES, JA], then: good}\n"
+        about="Branches by the words of the last message of the user that this session claimed, "
+        "by its entry or by a wait: an exact keyword before `any`, whatever their order.",
+        example="reply:\n  wait_for:\n    - {inbound: any, number: 4711}\nwords:\n"
+        "  match_message:\n    - {inbound: [YES, JA], then: good}\n"
         "    - {inbound: any, then: unsure}\n  else: over\n"
-        "good: {send: log, template: note, then: over}\n"
-        "unsure: {wait: 1h, then: over}\nover: {end: done}",
+        "good: {send: log, template: note, then: over}\nunsure: {wait: 1h, then: over}\n"
+        "over: {end: done}",
     ),
     StepKind(
-        struct=Split,
-        box="decide",
-        caption="Split",
-        goes_on="ports",
+        struct=Split, box="decide", caption="Split", goes_on="ports", checks=(_shares,),
         fields=(
-            Field(
-                "split",
-                forms.Shares(routes="then"),
-                "Branches by name, with whole percentages that add up to 100. "
-                "`10% holdout` is counted, and nothing leaves for it from there on; it needs no "
-                "step. `60% rest` takes no part in a test with a `winner`: it waits, say, and "
-                "comes back.",
-                "branches",
-                needed=True,
-            ),
-            Field(
-                "redraw",
-                forms.Flag(),
-                "Assign anew at every visit.",
-                shown="assigned anew at each entry",
-            ),
-            Field(
-                "winner",
-                Record(WINNER, "winner"),
+            Field("split", forms.Shares(routes="then"),
+                "Branches by name, with whole percentages that add up to 100. `10% holdout` is "
+                "counted, and nothing leaves for it from there on; it needs no step. `60% rest` "
+                "takes no part in a test with a `winner`: it waits, say, and comes back.",
+                "branches", needed=True),
+            Field("redraw", forms.Flag(), "Assign anew at every visit.",
+                shown="assigned anew at each entry"),
+            Field("winner", Record(WINNER, "winner"),
                 "What decides the best branch: `metric` is a goal of the flow, `opened`, "
-                "`clicked` or `replied`; `minimum` users a branch (100), and a `confidence` (95%). "
-                "A `winner` record of the control log then sends later arrivals there.",
-                shown="the best by {} wins",
-            ),
+                "`clicked` or `replied`; `minimum` users a branch (100), and a `confidence` "
+                "(95%). A `winner` record of the control log then sends later arrivals there.",
+                shown="the best by {} wins"),
             Field("then", forms.Routes(), "The step of each branch, by its name.", "branches"),
         ),
-        checks=(_shares,),
-        about="Assigns users to branches at random: a user takes the same branch at every visit and "
-        "re-entry.",
-        example="test:\n  split: {a: 45%, b: 45%, none: 10% holdout}\n  then: {a: first, b: second}\n"
-        "first: {send: log, template: note, then: over}\n"
+        about="Assigns users to branches at random: a user takes the same branch at every visit "
+        "and re-entry.",
+        example="test:\n  split: {a: 45%, b: 45%, none: 10% holdout}\n"
+        "  then: {a: first, b: second}\nfirst: {send: log, template: note, then: over}\n"
         "second: {send: log, template: note, then: over}\nover: {end: done}",
     ),
 )
 """How these steps are written, in the order of the reference."""
+# fmt: on

@@ -92,110 +92,69 @@ def _error(text: str) -> Field:
     return Field("error", forms.StepName(label="error"), text)
 
 
+# fmt: off
 KINDS = (
     StepKind(
-        struct=CallWebhook,
-        box="effect",
-        caption="Webhook",
+        struct=CallWebhook, box="effect", caption="Webhook", details=_lines,
         fields=_request("webhook"),
-        details=_lines,
         about="Sends a request: here, an output with everything that it needs.",
-        example='tell: {webhook: "https://example.com/hook", '
-        "data: {user: user.id, value: entry.value}}",
+        example='tell: {webhook: "https://example.com/hook", data: {user: user.id, value: '
+        "entry.value}}",
     ),
     StepKind(
-        struct=CallApi,
-        box="wait",
-        caption="Call",
-        waits=True,
-        answers=True,
+        struct=CallApi, box="wait", caption="Call", waits=True, answers=True,
+        at_once=lambda call, then: (call.error,), details=_lines,
         fields=(
             *_request("call"),
-            Field(
-                "store",
-                forms.Stored(),
-                "What to take of the answer: names, with paths in its JSON.",
-            ),
-            timeout(
-                "`after` a duration, `then` a step. Without it an hour, and then `error`.",
-                MAX_TIMEOUT_DAYS,
-                falls=False,
-            ),
+            Field("store", forms.Stored(),
+                "What to take of the answer: names, with paths in its JSON."),
+            timeout("`after` a duration, `then` a step. Without it an hour, and then `error`.",
+                MAX_TIMEOUT_DAYS, falls=False),
             _error(
                 "The step to go on with if it failed; without it the session ends with the "
-                "reason `call_failed`."
-            ),
+                "reason `call_failed`."),
         ),
-        details=_lines,
-        at_once=lambda call, then: (call.error,),
-        about="Sends a request and waits for its answer, which is `session.STEP`: `status`, and what "
-        "`store` names. A failure (also a status other than 200 to 299) leaves its words in "
+        about="Sends a request and waits for its answer, which is `session.STEP`: `status`, and "
+        "what `store` names. A failure (also a status other than 200 to 299) leaves its words in "
         "`session.STEP.error`.",
         example="credit:\n  call: https://example.com/scores\n  data: {value: entry.value}\n"
-        "  store: {score: customer.score}\n  timeout: {after: 10m, then: over}\n"
-        "  error: over\n"
+        "  store: {score: customer.score}\n  timeout: {after: 10m, then: over}\n  error: over\n"
         "rate: {update: {user.score: session.credit.score}, then: over}\nover: {end: done}",
     ),
     StepKind(
-        struct=RunCode,
-        box="effect",
-        caption="Code",
-        waits=True,
-        answers=True,
+        struct=RunCode, box="effect", caption="Code", waits=True, answers=True,
+        at_once=lambda code, then: (code.error, then),
         fields=(
-            Field(
-                "code",
-                forms.Code(inputs="with"),
-                "Python: a function `run` that takes the inputs by their names and returns a "
-                "map. It may have other functions and constants beside it; it has no imports, no "
-                "clock and no random numbers.",
-                "source",
-                needed=True,
-            ),
-            Field(
-                "with",
-                forms.Named(),
-                "The inputs, as expressions; one that is missing is `None`.",
-                "inputs",
-                shown="{}",
-            ),
+            Field("code", forms.Code(inputs="with"),
+                "Python: a function `run` that takes the inputs by their names and returns a map. "
+                "It may have other functions and constants beside it; it has no imports, no clock "
+                "and no random numbers.", "source", needed=True),
+            Field("with", forms.Named(),
+                "The inputs, as expressions; one that is missing is `None`.", "inputs", shown="{}"),
             _error(
                 "The step to go on with if it failed, took longer than half a second, needed "
-                "more than 8 MB, or returned more than 32 KB; without it the session ends with the "
-                "reason `call_failed`. What was wrong is `session.STEP.error`."
-            ),
+                "more than 8 MB, or returned more than 32 KB; without it the session ends with "
+                "the reason `call_failed`. What was wrong is `session.STEP.error`."),
         ),
-        at_once=lambda code, then: (code.error, then),
-        about="Runs a function in a sandbox; what it returns is `session.STEP`. It needs the extra "
-        "`towpath[code]`.",
+        about="Runs a function in a sandbox; what it returns is `session.STEP`. It needs the "
+        "extra `towpath[code]`.",
         example='level:\n  code: |\n    def run(value, plan):\n        if plan == "pro":\n'
         '            value = value * 2\n        return {"gold": value >= 100}\n'
-        "  with: {value: entry.value, plan: user.plan}\n"
-        "which:\n  if:\n    - {when: session.level.gold, then: best}\n  else: over\n"
+        "  with: {value: entry.value, plan: user.plan}\nwhich:\n  if:\n"
+        "    - {when: session.level.gold, then: best}\n  else: over\n"
         "best: {send: log, template: note, then: over}\nover: {end: done}",
     ),
     StepKind(
-        struct=ExportFields,
-        box="effect",
-        caption="Export to {destination}",
+        struct=ExportFields, box="effect", caption="Export to {destination}",
         fields=(
-            Field(
-                "export",
-                forms.Listed("destination"),
-                "A destination of the space.",
-                "destination",
-                needed=True,
-            ),
-            Field(
-                "fields",
-                forms.Named(),
-                "The record's fields, as expressions.",
-                needed=True,
-                shown="{}",
-            ),
+            Field("export", forms.Listed("destination"), "A destination of the space.",
+                "destination", needed=True),
+            Field("fields", forms.Named(), "The record's fields, as expressions.", needed=True,
+                shown="{}"),
         ),
         about="Writes a record for a destination.",
         example="leads: {export: crm, fields: {value: entry.value}}",
     ),
 )
 """How these steps are written, in the order of the reference."""
+# fmt: on

@@ -75,126 +75,71 @@ def _branch(reason: str, text: str) -> Field:
     return Field(reason, step, f"The step to go on with if {text}.", "branches")
 
 
+# fmt: off
 KINDS = (
     StepKind(
-        struct=Send,
-        box="send",
-        caption="Send {channel}",
+        struct=Send, box="send", caption="Send {channel}", checks=(_needs_failover,),
         fields=(
             Field("send", forms.Listed("channel"), "The channel.", "channel", needed=True),
-            Field(
-                "agent",
-                forms.Agents(),
+            Field("agent", forms.Agents(),
                 "Who sends: an agent of the space, or a list of them, one for each channel.",
-                "agents",
-            ),
-            Field(
-                "template",
-                forms.TemplateName(),
-                "The template, a file in `messages`.",
-                needed=True,
-                shown="template {}",
-            ),
-            Field(
-                "data",
-                forms.Named(),
-                "Values for the template, as expressions; it reads them as `data.NAME`.",
-            ),
-            Field(
-                "topic",
-                forms.Listed("topic"),
-                "What the message is about, for consent and caps.",
-                shown="topic {}",
-            ),
-            Field(
-                "at",
-                forms.Moment(),
-                "When it is due; now without it, and where it is past or missing.",
-                shown="at {}",
-            ),
-            Field(
-                "window",
-                forms.Window(),
-                "When it may leave; outside it waits for the next opening.",
-                shown="{}",
-            ),
+                "agents"),
+            Field("template", forms.TemplateName(), "The template, a file in `messages`.",
+                needed=True, shown="template {}"),
+            Field("data", forms.Named(),
+                "Values for the template, as expressions; it reads them as `data.NAME`."),
+            Field("topic", forms.Listed("topic"),
+                "What the message is about, for consent and caps.", shown="topic {}"),
+            Field("at", forms.Moment(),
+                "When it is due; now without it, and where it is past or missing.", shown="at {}"),
+            Field("window", forms.Window(),
+                "When it may leave; outside it waits for the next opening.", shown="{}"),
             Field("validity", forms.Delay(), "For how long it may leave.", shown="valid for {}"),
-            Field(
-                "failover",
-                forms.ListOf(forms.Listed("channel")),
-                "Channels to take, in order, where there is no address, or where the one "
-                "before fails or bounces.",
-                shown="else by {}",
-            ),
-            Field(
-                "failover_after",
-                forms.Delay(),
-                "Take the next channel also where it is not delivered by then.",
-                shown="after {}",
-            ),
-            Field(
-                "keep",
-                forms.Flag(),
-                "A planned message stays when the session is ended by an exit rule, a goal or a stop.",
-            ),
-            Field(
-                "track",
-                forms.Tracked(TRACKED),
-                "What is tracked, in place of what the channel says: `[opens, clicks]`, `[]`.",
-            ),
-            Field(
-                "links",
-                forms.Choice(get_args(Links)),
-                "`short` has links shortened, `whole` leaves them.",
-            ),
+            Field("failover", forms.ListOf(forms.Listed("channel")),
+                "Channels to take, in order, where there is no address, or where the one before "
+                "fails or bounces.", shown="else by {}"),
+            Field("failover_after", forms.Delay(),
+                "Take the next channel also where it is not delivered by then.", shown="after {}"),
+            Field("keep", forms.Flag(),
+                "A planned message stays when the session is ended by an exit rule, a goal or a "
+                "stop."),
+            Field("track", forms.Tracked(TRACKED),
+                "What is tracked, in place of what the channel says: `[opens, clicks]`, `[]`."),
+            Field("links", forms.Choice(get_args(Links)),
+                "`short` has links shortened, `whole` leaves them."),
             _branch("no_consent", "the user does not want it"),
             _branch("no_address", "no channel has an address"),
             _branch("expired", "it could not leave in time"),
             _branch("capped", "a cap is reached"),
         ),
-        checks=(_needs_failover,),
-        about="Makes a message; the send policy decides when it is due. The session goes on at once.",
+        about="Makes a message; the send policy decides when it is due. The session goes on at "
+        "once.",
         example="hello:\n  send: email\n  agent: desk\n  template: note\n  topic: news\n"
-        "  track: [clicks]\n  window: 08:00-20:00\n"
-        "  validity: 1d\n  failover: [log]\n  capped: quiet\nother: {wait: 1d, then: quiet}\n"
-        "quiet: {end: done}",
+        "  track: [clicks]\n  window: 08:00-20:00\n  validity: 1d\n  failover: [log]\n"
+        "  capped: quiet\nother: {wait: 1d, then: quiet}\nquiet: {end: done}",
     ),
     StepKind(
-        struct=Promote,
-        box="send",
-        caption="Promote in {slot}",
+        struct=Promote, box="send", caption="Promote in {slot}",
         fields=(
             Field("promote", forms.Text(), "The slot.", "slot", needed=True),
             Field("show", forms.Text(), "What it shows.", "promotion", needed=True, shown="{}"),
             Field("for", forms.Delay(), "For how long at most.", "lasts", shown="for {}"),
-            Field(
-                "while",
-                forms.Condition(watched=True),
-                "As long as this condition holds.",
-                "while_",
-                shown="while {}",
-            ),
+            Field("while", forms.Condition(watched=True), "As long as this condition holds.",
+                "while_", shown="while {}"),
         ),
         about="Shows something in a slot of a website as long as the session is in the flow.",
         example="banner: {promote: home, show: summer, for: 14d}\nstay: {wait: 30d}",
     ),
     StepKind(
-        struct=CancelAll,
-        box="effect",
-        caption="Cancel messages",
+        struct=CancelAll, box="effect", caption="Cancel messages",
         fields=(
-            Field(
-                "cancel",
-                forms.Word("all"),
-                "`all`.",
-                "",
-                needed=True,
-                shown="planned, or not yet delivered",
-            ),
+            Field("cancel", forms.Word("all"), "`all`.", "", needed=True,
+                shown="planned, or not yet delivered"),
         ),
-        about="Cancels what this flow, or any flow of its campaign, has planned for the user in any "
-        "session, and asks the worker to take back what has left and is not yet delivered.",
+        about="Cancels what this flow, or any flow of its campaign, has planned for the user in "
+        "any session, and asks the worker to take back what has left and is not yet delivered.",
         example="enough: {cancel: all}",
     ),
 )
 """How these steps are written, in the order of the reference."""
+# fmt: on

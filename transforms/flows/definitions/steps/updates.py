@@ -61,64 +61,41 @@ def _change_audience(key: str, add: bool, caption: str, about: str, example: str
     )
 
 
+# fmt: off
 KINDS = (
     StepKind(
-        struct=Update,
-        leads=("update", "unset", "increment", "append", "tag", "untag"),
-        box="effect",
-        caption="Update",
+        struct=Update, leads=("update", "unset", "increment", "append", "tag", "untag"),
+        box="effect", caption="Update", checks=(_updates_something,),
         fields=(
-            Field(
-                "update",
-                forms.Targets(),
+            Field("update", forms.Targets(),
                 "Values to set, as expressions, by `user.TRAIT`, `participant.FIELD`, "
-                "`participant.status` or `session.VARIABLE`.",
-                "set",
-                shown="{} = {}",
-            ),
+                "`participant.status` or `session.VARIABLE`.", "set", shown="{} = {}"),
             Field("unset", forms.TargetNames(), "What to remove.", shown="unset {}"),
-            Field(
-                "increment",
-                forms.Targets(wants="number"),
-                "Numbers to add; a missing one counts as 0.",
-                shown="{} + {}",
-            ),
+            Field("increment", forms.Targets(wants="number"),
+                "Numbers to add; a missing one counts as 0.", shown="{} + {}"),
             Field("append", forms.Targets(), "Items to add to lists.", shown="{}, append {}"),
             Field("tag", forms.ListOf(forms.Text()), "Tags to add.", shown="tag {}"),
             Field("untag", forms.ListOf(forms.Text()), "Tags to remove.", shown="untag {}"),
         ),
-        checks=(_updates_something,),
         about="Changes traits, tags, fields of the participant and variables of the session; the "
-        "next step sees it. "
-        "Any of these keys makes the step; several may stand together.",
+        "next step sees it. Any of these keys makes the step; several may stand together.",
         example="mark:\n  update: {user.stage: '\"known\"', session.value: entry.value}\n"
         "  increment: {user.visits: 1}\n  tag: [seen]",
     ),
-    _change_audience(
-        "add_to", True, "Add to", "Adds the user to a static audience.", "join: {add_to: club}"
-    ),
-    _change_audience(
-        "remove_from",
-        False,
-        "Remove from",
-        "Removes the user from a static audience.",
-        "leave: {remove_from: club}",
-    ),
+    _change_audience("add_to", True, "Add to", "Adds the user to a static audience.",
+        "join: {add_to: club}"),
+    _change_audience("remove_from", False, "Remove from",
+        "Removes the user from a static audience.", "leave: {remove_from: club}"),
     StepKind(
-        struct=EmitEvent,
-        box="effect",
-        caption="Raise event",
+        struct=EmitEvent, box="effect", caption="Raise event",
         fields=(
             Field("emit", forms.EventName(), "The event's name.", "event", needed=True, shown="{}"),
-            Field(
-                "with",
-                forms.Properties(event="emit"),
-                "Its properties, as expressions.",
-                "properties",
-            ),
+            Field("with", forms.Properties(event="emit"), "Its properties, as expressions.",
+                "properties"),
         ),
         about="Raises an event, which all flows see.",
         example="raise: {emit: Reminded, with: {value: entry.value}}",
     ),
 )
 """How these steps are written, in the order of the reference."""
+# fmt: on

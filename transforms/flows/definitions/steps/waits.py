@@ -157,50 +157,48 @@ def _audience(key: str, when: str, about: str, shown: str) -> CaseKind:
     )
 
 
+# fmt: off
 CASES = (
     CaseKind(
-        struct=CaseEvent,
+        struct=CaseEvent, repeats=True,
         fields=(event(), THEN),
-        repeats=True,
         about="An event after the wait began.",
     ),
     CaseKind(
-        struct=CaseWhen,
+        struct=CaseWhen, level=True,
         fields=(
             Field("when", forms.Condition(watched=True), "The condition.", needed=True, shown="{}"),
             THEN,
         ),
-        level=True,
         about="A condition that is true, or becomes true.",
     ),
     _audience("enters", "entered", "The user enters an audience.", "joins {}"),
     _audience("leaves", "left", "The user leaves an audience.", "leaves {}"),
     CaseKind(
-        struct=CaseInbound,
+        struct=CaseInbound, repeats=True,
         fields=(
             Field("inbound", forms.Keywords(), "The keywords.", "keywords", True, shown="sends {}"),
             *place_of("messages"),
             where("A condition on the message."),
             THEN,
         ),
-        repeats=True,
         about="The user sends a message with the keyword, one of a list, or with `any` words; the "
         "session reads it as `message.` from then on.",
     ),
     CaseKind(
-        struct=CaseCall,
+        struct=CaseCall, repeats=True,
         fields=(
             Field("call", forms.Mark(), "`true`.", "", True, shown="calls"),
             *place_of("calls"),
             where("A condition on the call."),
             THEN,
         ),
-        repeats=True,
         about="The user calls.",
     ),
     *map(_status, AWAITED_STATUSES),
 )
 """What a wait may wait for."""
+# fmt: on
 
 # --- steps -----------------------------------------------------------------------------------
 
@@ -238,135 +236,81 @@ def _cases_at_once(wait: WaitFor, then: str | None) -> Iterable[str | None]:
     return () if wait.rank else [c.then for c in wait.cases if isinstance(c, CaseWhen)]
 
 
+# fmt: off
 KINDS = (
     StepKind(
-        struct=Wait,
-        waits=True,
-        box="wait",
-        caption="Wait",
+        struct=Wait, box="wait", caption="Wait", waits=True,
         fields=(
-            Field(
-                "wait",
-                forms.Delay(),
-                "How long; at most 400 days.",
-                "delay",
-                needed=True,
-                shown="{}",
-            ),
+            Field("wait", forms.Delay(), "How long; at most 400 days.", "delay", needed=True,
+                shown="{}"),
         ),
         about="Waits for a duration.",
         example="pause: {wait: 2d}",
     ),
     StepKind(
-        struct=WaitVisit,
-        chosen=_in_visit,
-        waits=True,
-        box="wait",
-        caption="Wait in the visit",
+        struct=WaitVisit, chosen=_in_visit, box="wait", caption="Wait in the visit", waits=True,
+        at_once=lambda wait, then: (wait.gone,), details=lambda wait: (wait.delay.text,),
         fields=(
-            Field(
-                "wait",
-                forms.VisitDelay(),
-                "In a visit a fixed length: `20s in visit`.",
-                "delay",
-                needed=True,
-                shown="{}",
-            ),
-            Field(
-                "gone",
-                forms.StepName(ends=True, label="gone"),
-                "In a visit: the step to go on with if it ends first; without it the session ends.",
-            ),
+            Field("wait", forms.VisitDelay(), "In a visit a fixed length: `20s in visit`.", "delay",
+                needed=True, shown="{}"),
+            Field("gone", forms.StepName(ends=True, label="gone"),
+                "In a visit: the step to go on with if it ends first; without it the session "
+                "ends."),
         ),
-        at_once=lambda wait, then: (wait.gone,),
-        details=lambda wait: (wait.delay.text,),
-        about="With `in visit`, while the user's visit lasts: a run of events of the user, each less "
-        "than 30 minutes after the one before. If the visit ends before the time is over, or there "
-        "is none, the session goes on at `gone`.",
+        about="With `in visit`, while the user's visit lasts: a run of events of the user, each "
+        "less than 30 minutes after the one before. If the visit ends before the time is over, or "
+        "there is none, the session goes on at `gone`.",
         example="here: {wait: 20s in visit, gone: away}\n"
         "offer: {promote: home, show: chat, then: stay}\nstay: {wait: 1h, then: away}\n"
         "away: {end: left}",
     ),
     StepKind(
-        struct=WaitUntil,
-        waits=True,
-        box="wait",
-        caption="Wait until",
+        struct=WaitUntil, box="wait", caption="Wait until", waits=True, at_once=_until_at_once,
         fields=(
             Field("wait_until", forms.Moment(), "The moment.", "moment", needed=True, shown="{}"),
-            Field(
-                "past",
-                forms.Choice(get_args(Past)),
+            Field("past", forms.Choice(get_args(Past)),
                 "What to do if it is past: `go` on (usual), or `exit`.",
-                shown="a past date ends the session",
-            ),
-            Field(
-                "missing",
-                forms.StepName(label="no date"),
-                "The step to go on with if there is no such date, or a later one; without "
-                "it the session ends with the reason `missing_date` or `too_far`.",
-            ),
+                shown="a past date ends the session"),
+            Field("missing", forms.StepName(label="no date"),
+                "The step to go on with if there is no such date, or a later one; without it the "
+                "session ends with the reason `missing_date` or `too_far`."),
         ),
-        at_once=_until_at_once,
         about="Waits for a moment, at most 400 days ahead.",
         example="ready: {wait_until: user.trial_ends - 3d at 09:00, past: exit, missing: none_known}\n"
-        "told: {send: log, template: note, then: over}\n"
-        "none_known: {end: no_trial}\nover: {end: told}",
+        "told: {send: log, template: note, then: over}\nnone_known: {end: no_trial}\n"
+        "over: {end: told}",
     ),
     StepKind(
-        struct=WaitWindow,
-        waits=True,
-        box="wait",
-        caption="Wait for opening hours",
+        struct=WaitWindow, box="wait", caption="Wait for opening hours", waits=True,
+        at_once=lambda wait, then: (then,),
         fields=(
             Field("wait_in", forms.Window(), "The window.", "window", needed=True, shown="{}"),
         ),
-        at_once=lambda wait, then: (then,),
         about="Waits until a window is open; inside it, goes on at once.",
         example="office: {wait_in: mon-fri 09:00-18:00}",
     ),
     StepKind(
-        struct=WaitFor,
-        waits=True,
-        box="wait",
-        caption="Wait for what comes first",
-        goes_on="ports",
+        struct=WaitFor, box="wait", caption="Wait for what comes first", goes_on="ports",
+        waits=True, at_once=_cases_at_once, stays=_stays, checks=(_needs_timeout,),
         fields=(
-            Field(
-                "wait_for",
-                Cases(CASES, "waits for nothing", awaited=True),
-                "The cases. A condition that is true already passes at once; an event "
-                "counts only after the wait began.",
-                "cases",
-                needed=True,
-            ),
-            Field(
-                "repeat",
-                forms.Word("restart"),
+            Field("wait_for", Cases(CASES, "waits for nothing", awaited=True),
+                "The cases. A condition that is true already passes at once; an event counts only "
+                "after the wait began.", "cases", needed=True),
+            Field("repeat", forms.Word("restart"),
                 "`restart`: an event, a message or a call whose case has no `then` starts the "
-                "time-out again.",
-                "restart",
-                shown="each repeat starts the time anew",
-            ),
-            Field(
-                "rank",
-                forms.Flag(),
+                "time-out again.", "restart", shown="each repeat starts the time anew"),
+            Field("rank", forms.Flag(),
                 "Wait until the time-out and take the first listed of those that happened.",
-                shown="the first listed counts",
-            ),
+                shown="the first listed counts"),
             timeout(
-                "`after` a duration, `then` a step. What comes exactly then is too late. "
-                "Without a time-out the session ends after 400 days."
-            ),
+                "`after` a duration, `then` a step. What comes exactly then is too late. Without "
+                "a time-out the session ends after 400 days."),
         ),
-        checks=(_needs_timeout,),
-        at_once=_cases_at_once,
-        stays=_stays,
         about="Waits for the first of several cases, each with its branch. Cases are listed below.",
         example="answer:\n  wait_for:\n    - {event: Order Completed, then: thanks}\n"
-        "  timeout: {after: 2d, then: remind}\n"
-        "remind: {send: log, template: note, then: over}\n"
+        "  timeout: {after: 2d, then: remind}\nremind: {send: log, template: note, then: over}\n"
         "thanks: {send: log, template: note, then: over}\nover: {end: done}",
     ),
 )
 """How these steps are written, in the order of the reference."""
+# fmt: on

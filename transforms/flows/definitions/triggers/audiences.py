@@ -50,19 +50,16 @@ _JOINS = {
 }
 _TAGGED = {"member": "there at the launch, or added", "launch": "there at the launch"}
 
+# fmt: off
 KINDS = (
     TriggerKind(
-        struct=OnAudience,
-        title=lambda trigger: _JOINS[trigger.when].format(trigger.audience),
+        struct=OnAudience, title=lambda trigger: _JOINS[trigger.when].format(trigger.audience),
         fields=(
             Field("audience", forms.Listed("audience"), "Its name.", needed=True),
-            Field(
-                "when",
-                forms.Choice(get_args(AudienceChange)),
-                "`entered` (usual), `left`, `member`: those who are in it when the flow "
-                "starts, and those who join later; or `launch`: only those who are in it then. Of "
-                "the last two, over audiences, tags and people, a flow has at most one.",
-            ),
+            Field("when", forms.Choice(get_args(AudienceChange)),
+                "`entered` (usual), `left`, `member`: those who are in it when the flow starts, "
+                "and those who join later; or `launch`: only those who are in it then. Of the "
+                "last two, over audiences, tags and people, a flow has at most one."),
             AGAIN,
         ),
         about="An audience.",
@@ -73,25 +70,22 @@ KINDS = (
         title=lambda trigger: f"tag {trigger.tag} is {_TAGGED.get(trigger.when, trigger.when)}",
         fields=(
             Field("tag", forms.Text(), "The tag.", needed=True),
-            Field(
-                "when",
-                forms.Choice(get_args(TagChange)),
+            Field("when", forms.Choice(get_args(TagChange)),
                 "`added` (usual), `removed`, `member`: those who have it when the flow starts, "
-                "and those who get it later; or `launch`: only those who have it then.",
-            ),
+                "and those who get it later; or `launch`: only those who have it then."),
             AGAIN,
         ),
         about="A tag that is added to the user, or removed.",
         example="- tag: not_received",
     ),
     TriggerKind(
-        struct=OnPeople,
-        title="people of a list, at a launch",
+        struct=OnPeople, title="people of a list, at a launch",
         fields=(Field("people", forms.Mark(), "`true`.", "", needed=True), AGAIN),
-        about="The people of a list: every `enter` record that names a `launch`, as `towpath launch` "
-        "writes them. What else the list says of a user is `entry.`. A launch that comes "
+        about="The people of a list: every `enter` record that names a `launch`, as `towpath "
+        "launch` writes them. What else the list says of a user is `entry.`. A launch that comes "
         "again enters each user only once.",
         example="- people: true",
     ),
 )
 """How these triggers are written, in the order of the reference."""
+# fmt: on

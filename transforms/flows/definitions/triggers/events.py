@@ -86,63 +86,38 @@ def _parts_of(trigger: OnCombination) -> dict[str, Any]:
     }
 
 
+# fmt: off
 KINDS = (
     TriggerKind(
-        struct=OnEvent,
-        entry="event",
-        title=lambda trigger: trigger.match.event,
+        struct=OnEvent, title=lambda trigger: trigger.match.event, entry="event",
         fields=(event(), AGAIN),
         about="An event.",
         example="- event: Cart Updated\n  where: event.value >= 20",
     ),
     TriggerKind(
-        struct=OnCombination,
-        fixed=(("how", "without"),),
-        chosen=_has_without,
-        details=_details,
-        build=_without,
-        take=_parts_of,
-        entry="event",
-        title=lambda trigger: (
-            f"{trigger.parts[0].event} without {_names(trigger.parts[1:], ' or ')}"
-        ),
+        struct=OnCombination, fixed=(("how", "without"),), chosen=_has_without,
+        title=lambda trigger: f"{trigger.parts[0].event} without {_names(trigger.parts[1:], ' or ')}",
+        entry="event", details=_details, build=_without, take=_parts_of,
         fields=(
             event(),
-            Field(
-                "without",
-                _PARTS,
-                "Events of which none may follow.",
-                "others",
-                needed=True,
-            ),
+            Field("without", _PARTS, "Events of which none may follow.", "others", needed=True),
             _within("For how long the others may come."),
             AGAIN,
         ),
-        about="With `without` and `within`: none of the others followed in time; the entry "
-        "is then at the end of that time.",
+        about="With `without` and `within`: none of the others followed in time; the entry is "
+        "then at the end of that time.",
         example="- {event: Checkout Started, without: [{event: Order Completed}], within: 2h}",
     ),
-    _combination(
-        "all",
-        " and ",
-        "The period; an event counts until it is over.",
+    _combination("all", " and ", "The period; an event counts until it is over.",
         "Several events within a period, in any order. One event may serve for several parts.",
-        "- all: [{event: Signed Up}, {event: Cart Updated}]\n  within: 7d",
-    ),
-    _combination(
-        "any",
-        " or ",
-        "Needed, as in the other combinations; without effect.",
+        "- all: [{event: Signed Up}, {event: Cart Updated}]\n  within: 7d"),
+    _combination("any", " or ", "Needed, as in the other combinations; without effect.",
         "One of several events.",
-        "- any: [{event: Signed Up}, {event: Cart Updated}]\n  within: 1d",
-    ),
-    _combination(
-        "sequence",
-        ", then ",
-        "The period.",
-        "Several events in this order within a period, which begins with the first. "
-        "One event serves for one part.",
-        "- sequence: [{event: Cart Updated}, {event: Checkout Started}]\n  within: 1h",
-    ),
+        "- any: [{event: Signed Up}, {event: Cart Updated}]\n  within: 1d"),
+    _combination("sequence", ", then ", "The period.",
+        "Several events in this order within a period, which begins with the first. One event "
+        "serves for one part.",
+        "- sequence: [{event: Cart Updated}, {event: Checkout Started}]\n  within: 1h"),
 )
 """How these triggers are written, in the order of the reference."""
+# fmt: on

@@ -27,21 +27,21 @@ EntryTriggers = OnEnter | OnFlow
 
 _ON_ENTRY = forms.Condition(roots=("entry",))
 
+# fmt: off
 KINDS = (
     TriggerKind(
-        struct=OnEnter,
-        title="by the Flow API",
+        struct=OnEnter, title="by the Flow API",
         fields=(
             Field("api", forms.Mark(), "`true`.", "", needed=True),
             where("A condition on the record's data, which is `entry.`.", _ON_ENTRY),
             AGAIN,
         ),
-        about="An `enter` record: from an interface, a launch, an upload, or an `enroll` of any flow.",
+        about="An `enter` record: from an interface, a launch, an upload, or an `enroll` of any "
+        "flow.",
         example="- api: true\n  where: entry.value > 0",
     ),
     TriggerKind(
-        struct=OnFlow,
-        title="from {flow}",
+        struct=OnFlow, title="from {flow}",
         fields=(
             Field("flow", forms.FlowName(), "The flow that enrolls.", needed=True),
             where("A condition on the data that it gives, which is `entry.`.", _ON_ENTRY),
@@ -52,3 +52,4 @@ KINDS = (
     ),
 )
 """How these triggers are written, in the order of the reference."""
+# fmt: on

@@ -69,66 +69,47 @@ def _sent(trigger: OnInbound | OnCall) -> str:
     return what + to + (f" by {trigger.channel}" if trigger.channel else "")
 
 
+# fmt: off
 KINDS = (
     TriggerKind(
         struct=OnCommunication,
         title=lambda trigger: f"a message {'changes' if trigger.when == 'updated' else 'ends'}",
         fields=(
-            Field(
-                "communication",
-                forms.Choice(get_args(Reported)),
-                "`updated` for any status but `planned`, `ended` for its first final one.",
-                "when",
-                needed=True,
-            ),
+            Field("communication", forms.Choice(get_args(Reported)),
+                "`updated` for any status but `planned`, `ended` for its first final one.", "when",
+                needed=True),
             where("A condition on it.", forms.Condition(roots=("communication",))),
             AGAIN,
         ),
-        about="A message of any flow that reaches a status. What `where` reads as `communication.` "
-        "the session keeps as `entry.`: `name` of the send step, `flow`, `channel`, `status`, "
-        "`id`, and what its results report.",
+        about="A message of any flow that reaches a status. What `where` reads as "
+        "`communication.` the session keeps as `entry.`: `name` of the send step, `flow`, "
+        "`channel`, `status`, `id`, and what its results report.",
         example='- communication: ended\n  where: communication.name == "offer"',
     ),
     TriggerKind(
-        struct=OnInbound,
-        entry="message",
-        title=_sent,
+        struct=OnInbound, title=_sent, entry="message", checks=(_needs_place,),
         fields=(
-            Field(
-                "inbound",
-                forms.Keywords(),
+            Field("inbound", forms.Keywords(),
                 "A keyword, a list of them, or `any`. Blanks around it and case do not matter.",
-                "keywords",
-                needed=True,
-            ),
-            Field(
-                "number",
-                forms.Number(takes="messages"),
-                "The number, or the sender's name, that the user wrote to.",
-            ),
-            Field(
-                "channel",
-                forms.Listed("channel"),
-                "The channel; without a number, all that comes by it.",
-            ),
-            where(
-                "A condition on the message; one that does not match claims nothing.", _ON_MESSAGE
-            ),
+                "keywords", needed=True),
+            Field("number", forms.Number(takes="messages"),
+                "The number, or the sender's name, that the user wrote to."),
+            Field("channel", forms.Listed("channel"),
+                "The channel; without a number, all that comes by it."),
+            where("A condition on the message; one that does not match claims nothing.",
+                _ON_MESSAGE),
             AGAIN,
         ),
-        checks=(_needs_place,),
-        about="A message that the user sends to a number of the space, or in a channel. One message "
-        "is claimed once: by a session that waits for its exact keyword, else by an entry with "
-        "it, else by a session that waits for any words, else by an entry with `any`. "
-        "The session keeps as `entry.` what `where` reads as `message.`: `text`, `as_number` "
-        "(if it is one), `number`, `channel`, `call` and `communication`.",
+        about="A message that the user sends to a number of the space, or in a channel. One "
+        "message is claimed once: by a session that waits for its exact keyword, else by an entry "
+        "with it, else by a session that waits for any words, else by an entry with `any`. The "
+        "session keeps as `entry.` what `where` reads as `message.`: `text`, `as_number` (if it "
+        "is one), `number`, `channel`, `call` and `communication`.",
         example="- inbound: [JOIN, START]\n  number: 4711\n"
         "- {inbound: any, channel: sms, where: message.as_number is set}",
     ),
     TriggerKind(
-        struct=OnCall,
-        entry="message",
-        title=_sent,
+        struct=OnCall, title=_sent, entry="message",
         fields=(
             Field("call", forms.Mark(), "`true`.", "", needed=True),
             Field("number", forms.Number(takes="calls"), "The number called.", needed=True),
@@ -141,9 +122,7 @@ KINDS = (
         example='- call: true\n  number: "+4930555"',
     ),
     TriggerKind(
-        struct=OnIncoming,
-        entry="message",
-        title="whatever comes by {channel}",
+        struct=OnIncoming, title="whatever comes by {channel}", entry="message",
         fields=(
             Field("incoming", forms.Listed("channel"), "The channel.", "channel", needed=True),
             where("A condition on the message or call.", _ON_MESSAGE),
@@ -155,3 +134,4 @@ KINDS = (
     ),
 )
 """How these triggers are written, in the order of the reference."""
+# fmt: on

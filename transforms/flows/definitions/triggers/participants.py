@@ -34,40 +34,27 @@ def _fits_the_change(trigger: OnParticipant) -> Iterator[Flaw]:
             yield Flaw((key,), "unknown-key", said, at_key=True)
 
 
+# fmt: off
 KINDS = (
     TriggerKind(
-        struct=OnParticipant,
-        title="a participant is {when}",
+        struct=OnParticipant, title="a participant is {when}", checks=(_fits_the_change,),
         fields=(
-            Field(
-                "participant",
-                forms.ParticipantChange(get_args(Change)),
-                "`created`, or `updated`: a field changed, or the status.",
-                "when",
-                needed=True,
-            ),
-            Field(
-                "field",
-                forms.ParticipantField(),
-                "For `updated`: only if this field changed.",
-                shown="field {}",
-            ),
-            Field(
-                "on_upload",
-                forms.Word("always"),
-                "For `created`: `always` enters at every upload, not only at the first.",
-                "always",
-                shown="at each upload",
-            ),
+            Field("participant", forms.ParticipantChange(get_args(Change)),
+                "`created`, or `updated`: a field changed, or the status.", "when", needed=True),
+            Field("field", forms.ParticipantField(), "For `updated`: only if this field changed.",
+                shown="field {}"),
+            Field("on_upload", forms.Word("always"),
+                "For `created`: `always` enters at every upload, not only at the first.", "always",
+                shown="at each upload"),
             where("A condition, which may read `participant.`.", forms.Condition(roots=("entry",))),
             AGAIN,
         ),
-        checks=(_fits_the_change,),
-        about="A participant of the flow's campaign: created, by an upload or by entering one of the "
-        "flows, or updated. What a flow itself changes does not start it again. `entry.` is "
+        about="A participant of the flow's campaign: created, by an upload or by entering one of "
+        "the flows, or updated. What a flow itself changes does not start it again. `entry.` is "
         "the data that came with the record, if any.",
         example="- {participant: created, on_upload: always}\n"
         "- {participant: updated, field: size, where: participant.size > 5}",
     ),
 )
 """How these triggers are written, in the order of the reference."""
+# fmt: on

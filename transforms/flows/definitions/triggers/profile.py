@@ -57,32 +57,19 @@ def _of_all_users(trigger: OnSchedule) -> Iterator[Flaw]:
         yield Flaw(("at",), "invalid-moment", said, known)
 
 
+# fmt: off
 KINDS = (
     TriggerKind(
-        struct=OnProfile,
-        title="{trait} changes",
+        struct=OnProfile, title="{trait} changes",
         fields=(
             Field("changed", forms.Trait(), "The trait, without `user.`.", "trait", needed=True),
-            Field(
-                "from",
-                forms.Expression(),
-                "Only from this value; an expression.",
-                "before",
-                shown="from {}",
-            ),
-            Field(
-                "to",
-                forms.Expression(),
-                "Only to this value; an expression.",
-                "after",
-                shown="to {}",
-            ),
-            Field(
-                "held",
-                forms.Delay(),
+            Field("from", forms.Expression(), "Only from this value; an expression.", "before",
+                shown="from {}"),
+            Field("to", forms.Expression(), "Only to this value; an expression.", "after",
+                shown="to {}"),
+            Field("held", forms.Delay(),
                 "Only if it stays so for this long; the entry is at the end of that time.",
-                shown="held for {}",
-            ),
+                shown="held for {}"),
             where("A condition, judged at the entry."),
             AGAIN,
         ),
@@ -90,35 +77,27 @@ KINDS = (
         example="- changed: plan\n  to: '\"pro\"'\n  held: 1d",
     ),
     TriggerKind(
-        struct=OnDate,
-        title="{moment}",
+        struct=OnDate, title="{moment}", checks=(_of_the_user,),
         fields=(
             Field("date", forms.Moment(), "The moment.", "moment", needed=True),
             Field("yearly", forms.Flag(), "Each anniversary of it.", shown="every year"),
             where("A condition, judged at that moment."),
             AGAIN,
         ),
-        checks=(_of_the_user,),
         about="A date of the profile, or an offset from it.",
         example="- date: anniversary of user.birthday - 3d at 09:00",
     ),
     TriggerKind(
-        struct=OnSchedule,
-        title="{moment}",
+        struct=OnSchedule, title="{moment}", checks=(_of_all_users,),
         fields=(
             Field("at", forms.Moment(), "The moment.", "moment", needed=True),
-            Field(
-                "audience",
-                forms.Listed("audience"),
-                "Whose members enter.",
-                needed=True,
-                shown="everyone in {}",
-            ),
+            Field("audience", forms.Listed("audience"), "Whose members enter.", needed=True,
+                shown="everyone in {}"),
             AGAIN,
         ),
-        checks=(_of_all_users,),
         about="A date or a recurring time, for the members of an audience.",
         example="- {at: mon 09:00, audience: vip}",
     ),
 )
 """How these triggers are written, in the order of the reference."""
+# fmt: on
