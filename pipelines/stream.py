@@ -1,8 +1,8 @@
-"""The streaming job: from a subscription through the core to topics, Redis and tables.
+"""The streaming job: a subscription, the core, and topics, Redis and tables for the outputs.
 
     python -m pipelines.stream --runner DataflowRunner --subscription … --control …
 
-Every step is named for good: a runner finds a user's state by the names (``--update``).
+Step names must not change: on ``--update`` a runner finds the users' states by them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from transforms.sources.pubsub.beam_source import read_pubsub
 
 
 class RunStream(beam.PTransform):
-    """Messages of the events topic, stamped with their receipts, to what each step decided."""
+    """Messages of the events topic, stamped with their receipts, to the outputs of each step."""
 
     def __init__(
         self, catalogs: Catalogs, space: str, settings: Settings, joins: bool = True
@@ -54,10 +54,10 @@ class RunStream(beam.PTransform):
 
 
 class WriteOutputs(beam.PTransform):
-    """Outputs to wherever they go, each sink on a branch of its own.
+    """Write outputs to the sinks, each on its own branch.
 
-    What a sink leaves out becomes a dead letter on the topic of those, and one of topics and
-    Redis is in the table too. Nothing comes back to a step that it came from: no loop.
+    Outputs that a sink rejects become dead letters on their topic; those of topics and Redis are
+    in the dead-letter table, too. Dead letters never return to the sink that rejected them.
     """
 
     def __init__(self, sinks: Sinks, lateness: int = LATENESS) -> None:
@@ -94,8 +94,8 @@ def build(
     settings: Settings | None = None,
     lateness: int = LATENESS,
 ) -> Any:
-    """Put the job behind a collection of received messages; gives what each step decided."""
-    joins = "handover" in sinks.topics  # without a way back, what is handed over would be lost
+    """Add the job to a collection of messages; return the outputs of each step."""
+    joins = "handover" in sinks.topics  # otherwise handovers would be lost
     run_stream = RunStream(catalogs, space, settings or Settings(), joins)
     decided = messages | "Flows" >> run_stream
     _ = decided | "Outputs" >> WriteOutputs(sinks, lateness)
@@ -103,24 +103,24 @@ def build(
 
 
 def run(words: Sequence[str]) -> int:
-    """Run the job until it is stopped; 2 if the words are wrong, and nothing is built then."""
-    wrong = problems_of(words)
-    if wrong:
-        print("\n".join(wrong), file=sys.stderr)
+    """Run the job until it is stopped; return 2 if the options are invalid."""
+    problems = problems_of(words)
+    if problems:
+        print("\n".join(problems), file=sys.stderr)
         return 2
     options = stream_options(words)
-    asked = options.view_as(StreamOptions)
-    subscription = subscription_of(asked)
-    catalogs = FollowedLogs(control_of(asked.control, asked.space))
+    given = options.view_as(StreamOptions)
+    subscription = subscription_of(given)
+    catalogs = FollowedLogs(control_of(given.control, given.space))
     with beam.Pipeline(options=options) as pipeline:
         messages = pipeline | "Read events" >> read_pubsub(subscription, options)
         build(
             messages,
             catalogs,
-            sinks_of(asked),
-            space=asked.space,
-            settings=Settings(loose=asked.loose),
-            lateness=asked.lateness,
+            sinks_of(given),
+            space=given.space,
+            settings=Settings(loose=given.loose),
+            lateness=given.lateness,
         )
     return 0
 

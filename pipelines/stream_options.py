@@ -1,4 +1,4 @@
-"""What a streaming job is asked to do, and how Beam's command line says it."""
+"""The options of the streaming job on Beam's command line."""
 
 from __future__ import annotations
 
@@ -23,17 +23,18 @@ from transforms.wire.secrets import PREFIX
 
 REDIS = ("redis", "rediss", "unix")
 STORES = ("gs", "gcs", "s3", "abfs", "abfss", "hdfs", "viewfs")
-"""Schemes of the stores that Arrow writes to."""
+"""Schemes of the stores that Arrow can write to."""
 
 ALIKE = 0.8
-"""From here on an unknown option is taken for one of ours; Beam's own are all less like ours."""
+"""The similarity from which an unknown option counts as misspelled; Beam's options are less similar."""
 
 
 class Sinks(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """Where outputs go; what is None or has no topic goes nowhere.
+    """The destinations of outputs; None, or a kind without a topic, means not written.
 
-    ``tables`` is a folder that every worker can reach, ``window`` the seconds of a file,
-    ``pace`` those between updates of numbers and of files for late rows; None: at once.
+    ``tables`` is a folder that every worker can reach. ``window`` is the length of a file's window
+    in seconds, ``pace`` the seconds between updates of metrics and of files for late rows; None: at
+    once.
     """
 
     topics: dict[str, str] = {}
@@ -45,7 +46,7 @@ class Sinks(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 def topics_of(project: str, prefix: str = "") -> dict[str, str]:
-    """Name the topic of each kind: ``projects/<project>/topics/<prefix><kind>``."""
+    """Return the topic of each kind: ``projects/<project>/topics/<prefix><kind>``."""
     return pubsub.topics_of(f"projects/{project}/topics/{prefix}")
 
 
@@ -56,35 +57,35 @@ class StreamOptions(PipelineOptions):
     def _add_argparse_args(cls, parser: Any) -> None:
         add = parser.add_argument
         add("--subscription", type=subscription_name,
-            help="projects/P/subscriptions/S: the events topic's")  # fmt: skip
-        add("--timestamp_attribute", help="the attribute with the receipt; else publish time")
+            help="subscription of the events topic: projects/P/subscriptions/S")  # fmt: skip
+        add("--timestamp_attribute", help="attribute with the receipt (default: the publish time)")
         add("--readers", type=at_least(1), default=1, metavar="NUMBER",
-            help="readers of the subscription, not on Dataflow")  # fmt: skip
+            help="number of readers of the subscription (not on Dataflow)")  # fmt: skip
         add("--idle", type=idle, default=10_000, metavar="SECONDS|never",
-            help="for how long the broker must have nothing before time goes on without data; "
-            "never: only records and heartbeats move it; not on Dataflow (default: 10)")  # fmt: skip
+            help="how long the topic must be empty before the watermark advances without data; "
+            "never: only records and heartbeats advance it (not on Dataflow; default: 10)")  # fmt: skip
         add("--control", type=control_word, action="append", default=[],
             metavar="[SPACE=]ADDRESS",
-            help="a space's control log: a file, gs://, s3://, redis://, or env:NAME for the "
-            "address in that environment variable of the workers; once for each space")  # fmt: skip
-        add("--space", default="default", help="the space of messages that name none")
-        add("--loose", action="store_true", help="go on when the control log is behind")
-        add("--topics", metavar="PROJECT", help="publish outputs to topics of this project")
-        add("--topic_prefix", default="", help="what the names of those topics begin with")
+            help="control log of a space: a file, gs://, s3://, redis://, or env:NAME to read the "
+            "address from that environment variable of the workers; once per space")  # fmt: skip
+        add("--space", default="default", help="space of messages without a space attribute")
+        add("--loose", action="store_true", help="continue when the control log is behind")
+        add("--topics", metavar="PROJECT", help="publish outputs to the topics of this project")
+        add("--topic_prefix", default="", help="prefix of the topic names")
         add("--encoding", choices=("json", "avro"), default="json")
         add("--states", type=redis_address, metavar="URL",
-            help="Redis for flow states: redis://, rediss://, unix://, or env:NAME for the "
-            "address in that environment variable of the workers, as one with a password")  # fmt: skip
+            help="Redis for flow states: redis://, rediss://, unix://, or env:NAME to read the "
+            "address from that environment variable of the workers (for passwords)")  # fmt: skip
         add("--tables", type=tables_address, metavar="DIR|URL",
-            help="a folder that every worker reaches, or gs://, s3://, abfs://: Parquet tables")  # fmt: skip
+            help="write Parquet tables to a folder that every worker can reach, or gs://, s3://, abfs://")  # fmt: skip
         add("--window", type=at_least(1), default=600, metavar="SECONDS",
-            help="seconds of a Parquet file")  # fmt: skip
+            help="length of a Parquet file's window")  # fmt: skip
         add("--lateness", type=at_least(0), default=7 * 86_400, metavar="SECONDS",
-            help="seconds for late updates of numbers")  # fmt: skip
+            help="allowed lateness of metrics")  # fmt: skip
 
 
 def stream_options(words: Sequence[str] | None = None) -> PipelineOptions:
-    """Make Beam's options of a command line; streaming, with a runner that is named."""
+    """Make Beam's options for streaming from a command line."""
     options = PipelineOptions(None if words is None else list(words))
     standard = options.view_as(StandardOptions)
     standard.streaming = True
@@ -92,7 +93,7 @@ def stream_options(words: Sequence[str] | None = None) -> PipelineOptions:
 
 
 def idle(word: str) -> int:
-    """Read ``--idle`` as ms; raises ArgumentTypeError for what is none."""
+    """Parse ``--idle`` to ms. Raises ArgumentTypeError."""
     if word == "never":
         return NEVER
     try:
@@ -100,45 +101,45 @@ def idle(word: str) -> int:
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds <= NEVER / 1000:
-        raise argparse.ArgumentTypeError(f'"{word}" is no number of seconds, nor "never"')
+        raise argparse.ArgumentTypeError(f'"{word}" is neither a number of seconds nor "never"')
     return round(seconds * 1000)
 
 
 def at_least(least: int) -> Callable[[str], int]:
-    """Make a reader of whole numbers that are not less; it raises ArgumentTypeError."""
+    """Make a parser of integers with a minimum; it raises ArgumentTypeError."""
 
     def read(word: str) -> int:
         if not re.fullmatch(r"-?[0-9]{1,9}", word) or int(word) < least:
-            raise argparse.ArgumentTypeError(f'"{word}" is no whole number from {least}')
+            raise argparse.ArgumentTypeError(f'"{word}" is not an integer of at least {least}')
         return int(word)
 
     return read
 
 
 def subscription_name(word: str) -> str:
-    """Read a subscription's full name; raises ArgumentTypeError for another."""
+    """Parse a subscription's full name. Raises ArgumentTypeError."""
     if not re.fullmatch("projects/[^/]+/subscriptions/[^/]+", word):
         raise argparse.ArgumentTypeError(f'"{word}" is not projects/P/subscriptions/S')
     return word
 
 
 def control_word(word: str) -> str:
-    """Read one ``--control``; raises ArgumentTypeError if no log can be read from there."""
+    """Parse one ``--control``. Raises ArgumentTypeError if its scheme is not supported."""
     name, address = _named(word)
     if not address or name == "":
         raise argparse.ArgumentTypeError(f'"{word}" is not [SPACE=]ADDRESS')
-    _judge_scheme(address, LOGS, "control log can be read")
+    _check_scheme(address, LOGS, "read a control log from")
     return word
 
 
 def redis_address(word: str) -> str:
-    """Read where a Redis is; raises ArgumentTypeError, which never shows a password."""
-    _judge_scheme(word, REDIS, "Redis is reached")
+    """Parse the address of a Redis. Raises ArgumentTypeError, which never shows a password."""
+    _check_scheme(word, REDIS, "connect to Redis at")
     return word
 
 
 def tables_address(word: str) -> str:
-    """Read where tables go; raises ArgumentTypeError for a store that Arrow does not know."""
+    """Parse the address of the tables. Raises ArgumentTypeError if Arrow does not support it."""
     if not word:
         raise argparse.ArgumentTypeError("the address is empty")
     try:
@@ -146,30 +147,34 @@ def tables_address(word: str) -> str:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     if remote or word.partition(":/")[0] in STORES:
-        _judge_scheme(word, STORES, "tables can be written")
+        _check_scheme(word, STORES, "write tables to")
         if "://" not in word:
-            raise argparse.ArgumentTypeError(f'"{word}" lacks a slash: it would be a local folder')
+            raise argparse.ArgumentTypeError(
+                f'"{word}" has only one slash: it would be a local folder'
+            )
     return word
 
 
-def _judge_scheme(address: str, schemes: Iterable[str], what: str) -> None:
+def _check_scheme(address: str, schemes: Iterable[str], what: str) -> None:
     if address.startswith(PREFIX):
         if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", address.removeprefix(PREFIX)):
-            raise argparse.ArgumentTypeError("after env: stands the name of a variable")
+            raise argparse.ArgumentTypeError("env: must be followed by the name of a variable")
         return
     try:
         parts = urlsplit(address)
         _ = parts.port if parts.scheme in REDIS else None
-    except ValueError:  # its text may hold a part of a password
-        raise argparse.ArgumentTypeError("the address is no URL: look at host and port") from None
+    except ValueError:  # its text may contain a part of a password
+        raise argparse.ArgumentTypeError(
+            "the address is not a valid URL: check host and port"
+        ) from None
     if parts.scheme not in schemes:
         known = ", ".join(f"{name}://" for name in schemes if name)
-        said = f'no {what} from "{parts.scheme}://"; known are {known}'
+        said = f'cannot {what} "{parts.scheme}://"; supported: {known}'
         raise argparse.ArgumentTypeError(said)
 
 
 def subscription_of(options: Any) -> Subscription:
-    """Read how the events topic is read."""
+    """Return the settings of the subscription."""
     return Subscription(
         subscription=options.subscription,
         timestamp_attribute=options.timestamp_attribute,
@@ -179,26 +184,26 @@ def subscription_of(options: Any) -> Subscription:
 
 
 def control_of(given: Sequence[str], space: str) -> dict[str, str]:
-    """Read ``[SPACE=]ADDRESS`` words; raises ArgumentTypeError for two logs of one space."""
+    """Parse ``[SPACE=]ADDRESS`` words. Raises ArgumentTypeError for two logs of one space."""
     found: dict[str, str] = {}
     for word in given:
         named, address = _named(word)
         name = space if named is None else named
         if name in found:
-            raise argparse.ArgumentTypeError(f"two control logs for the space {name}")
+            raise argparse.ArgumentTypeError(f"space {name} has two control logs")
         found[name] = address
     return found
 
 
 def _named(word: str) -> tuple[str | None, str]:
     name, equals, address = word.partition("=")
-    if not equals or "/" in name or "?" in name:  # the sign belongs to the address
+    if not equals or "/" in name or "?" in name:  # the = belongs to the address
         return None, word
     return name, address
 
 
 def sinks_of(options: Any) -> Sinks:
-    """Read where outputs go."""
+    """Return the destinations of outputs."""
     topics = topics_of(options.topics, options.topic_prefix) if options.topics else {}
     return Sinks(
         topics=topics,
@@ -210,9 +215,9 @@ def sinks_of(options: Any) -> Sinks:
 
 
 class _Words:
-    """Reads words as they stand, so that all of them are judged and not only the first wrong one.
+    """Parses the options as plain texts, so that all of them are checked, not only up to an error.
 
-    It takes the options as a parser does; what is not given is None.
+    It accepts ``add_argument`` like a parser; an option that is not given is None.
     """
 
     def __init__(self) -> None:
@@ -220,12 +225,12 @@ class _Words:
             "python -m pipelines.stream",
             allow_abbrev=False,
             exit_on_error=False,
-            epilog="Options of Beam and of its runners are handed on: --runner must be given.",
+            epilog="Other options are passed to Beam and its runner; --runner is required.",
         )
         self.types: dict[str, Callable[[str], object]] = {}
 
     def add_argument(self, name: str, **more: Any) -> None:
-        """Add an option without its default and what judges it."""
+        """Add an option without its default, and keep its type for later."""
         more.pop("default", None)
         read = more.pop("type", str)
         if choices := more.pop("choices", ()):
@@ -237,14 +242,14 @@ class _Words:
 def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
     def read(word: str) -> str:
         if word not in choices:
-            raise argparse.ArgumentTypeError(f'"{word}" is none of {", ".join(choices)}')
+            raise argparse.ArgumentTypeError(f'"{word}" is not one of {", ".join(choices)}')
         return word
 
     return read
 
 
 def problems_of(words: Sequence[str]) -> list[str]:
-    """Find all that is wrong with a command line, a line each; ``--help`` ends the process."""
+    """List all problems of a command line, one per line; ``--help`` exits the process."""
     reader = _Words()
     StreamOptions._add_argparse_args(reader)  # noqa: SLF001 - Beam's hook
     try:
@@ -253,34 +258,34 @@ def problems_of(words: Sequence[str]) -> list[str]:
         return [str(error)]
     runner = PipelineOptions(list(words)).view_as(StandardOptions).runner
     return [
-        *_misspelt(unknown, [f"--{name}" for name in reader.types]),
+        *_misspelled(unknown, [f"--{name}" for name in reader.types]),
         *_missing(given, runner),
-        *_misread(given, reader.types),
+        *_invalid(given, reader.types),
         *_without_log(given),
     ]
 
 
-def _misspelt(unknown: Sequence[str], ours: Sequence[str]) -> Iterator[str]:
-    """Find what is like an option of ours; the rest may be a runner's."""
+def _misspelled(unknown: Sequence[str], ours: Sequence[str]) -> Iterator[str]:
+    """Find misspelled options of ours; other unknown options may be a runner's."""
     for word in unknown:
         name = word.partition("=")[0]
         if name.startswith("-"):
             for close in get_close_matches(f"--{name.lstrip('-')}", ours, 1, ALIKE):
-                yield f"{name} is no option: did you mean {close}?"
+                yield f"{name} is not an option; did you mean {close}?"
 
 
 def _missing(given: Any, runner: str | None) -> Iterator[str]:
     if not given.subscription:
-        yield "--subscription is missing: projects/P/subscriptions/S"
+        yield "--subscription is required: projects/P/subscriptions/S"
     if not given.control:
-        yield "--control is missing: where the control log is"
+        yield "--control is required: the address of the control log"
     if runner is None:
-        yield "--runner is missing: DataflowRunner, or PrismRunner for a try"
+        yield "--runner is required: DataflowRunner, or PrismRunner on one machine"
     if not (given.topics or given.states or given.tables):
-        yield "--topics, --states and --tables are missing: nothing would be kept"
+        yield "one of --topics, --states and --tables is required"
 
 
-def _misread(given: Any, types: dict[str, Callable[[str], object]]) -> Iterator[str]:
+def _invalid(given: Any, types: dict[str, Callable[[str], object]]) -> Iterator[str]:
     for name, read in types.items():
         value = getattr(given, name)
         for word in value if isinstance(value, list) else [value]:
@@ -292,11 +297,11 @@ def _misread(given: Any, types: dict[str, Callable[[str], object]]) -> Iterator[
 
 
 def _without_log(given: Any) -> Iterator[str]:
-    """Judge the logs together; every message may name its space, so the usual one needs none."""
+    """Check the control logs together."""
     try:
         logs = control_of(given.control or (), given.space or "default")
     except argparse.ArgumentTypeError as error:
         yield f"--control: {error}"
         return
     if logs and given.space is not None and given.space not in logs:
-        yield f"--space: no control log is given for {given.space}; there are {', '.join(logs)}"
+        yield f"--space: {given.space} has no control log; there are logs for {', '.join(logs)}"

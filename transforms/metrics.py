@@ -1,8 +1,8 @@
-"""Numbers about steps and flows, counted from output rows and nothing else (R25).
+"""Metrics of steps and flows, counted from output rows only (R25).
 
-Counting is associative and commutative: rows may come in any order, parts be counted apart
-and merged, and a recount from the raw rows gives the same numbers. Only minutes are kept;
-hours and days are their sums. Money is counted in whole ten-thousandths, so sums are exact.
+Counting is associative and commutative: rows may come in any order, partial counts can be merged,
+and a recount from the raw rows gives the same numbers. Counts are per minute; hours and days are
+their sums. Money is counted in whole ten-thousandths, so sums are exact.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ BEFORE_DELIVERY = {"planned", "active"}
 
 
 class StepMetric(msgspec.Struct, frozen=True, gc=False, tag_field="is", tag="step_metric"):
-    """One number about a step in one window; the fields of ``step_metric.avsc``.
+    """One metric of a step in one window; the fields of ``step_metric.avsc``.
 
     ``arrivals`` (total engagements), ``first_arrivals`` (unique ones), ``left``,
-    ``time_in_step`` (ms, summed over those that left), ``messages`` (calls of an interface are
-    some, too), ``calls`` by kind, ``suppressed`` by reason, each status of a communication by
-    its name, ``parts`` of messages that have several, and of those that could, ``cost`` by
-    price, ``reported_cost`` by results, ``conversions`` and ``revenue`` by goal. What sessions in the flow's
-    holdout did is counted apart, with ``holdout_`` before the name.
+    ``time_in_step`` (ms, summed over those that left), ``messages`` (including API calls),
+    ``calls`` by kind, ``suppressed`` by reason, each status of a communication by its name,
+    ``parts`` (segments of messages), ``cost`` by price, ``reported_cost`` by delivery reports,
+    ``conversions`` and ``revenue`` by goal. Sessions in the flow's holdout have metrics of their
+    own, with the prefix ``holdout_``.
     """
 
     window: Window
@@ -54,7 +54,7 @@ class StepMetric(msgspec.Struct, frozen=True, gc=False, tag_field="is", tag="ste
 
 
 class FlowMetric(msgspec.Struct, frozen=True, gc=False, tag_field="is", tag="flow_metric"):
-    """One number about a flow in one window; the fields of ``flow_metric.avsc``.
+    """One metric of a flow in one window; the fields of ``flow_metric.avsc``.
 
     ``entries``, ``exits`` and ``refusals`` by reason, ``recipients`` (distinct users
     with a message), ``messages``, ``parts``, ``cost``, ``reported_cost``, ``goals`` and ``revenue`` by goal.
@@ -73,7 +73,7 @@ Metric = StepMetric | FlowMetric
 
 
 class Key(msgspec.Struct, frozen=True, gc=False):
-    """What a number is about; ``step`` None means the flow as a whole."""
+    """The key of a metric; ``step`` None means the flow as a whole."""
 
     start: int
     flow: str
@@ -84,14 +84,14 @@ class Key(msgspec.Struct, frozen=True, gc=False):
 
 
 class Counts(msgspec.Struct, gc=False):
-    """What was counted so far, by minute: sums, and the users that are counted once."""
+    """Counts per minute: sums, and sets of distinct users."""
 
     sums: dict[Key, int] = {}
     users: dict[Key, set[str]] = {}
 
 
 def add(counts: Counts, row: AnyOutput) -> Counts:
-    """Count a row, changing ``counts``; kinds without a metric count for nothing."""
+    """Add a row to ``counts`` in place; kinds without a metric are ignored."""
     match row:
         case Transition():
             _transition(counts, row)
@@ -112,21 +112,21 @@ def add(counts: Counts, row: AnyOutput) -> Counts:
 
 
 def _transition(counts: Counts, row: Transition) -> None:
-    apart = "holdout_" if row.silent else ""
+    prefix = "holdout_" if row.silent else ""
     match row.what:
         case "entered":
-            _count(counts, row, None, apart + "entries")
+            _count(counts, row, None, prefix + "entries")
         case "reached":
-            _count(counts, row, row.step, apart + "arrivals")
+            _count(counts, row, row.step, prefix + "arrivals")
             if row.first_arrival:
-                _count(counts, row, row.step, apart + "first_arrivals")
+                _count(counts, row, row.step, prefix + "first_arrivals")
         case "left":
-            _count(counts, row, row.step, apart + "left")
+            _count(counts, row, row.step, prefix + "left")
             if row.since is not None:
                 spent = row.at - row.since
-                _count(counts, row, row.step, apart + "time_in_step", amount=spent)
+                _count(counts, row, row.step, prefix + "time_in_step", amount=spent)
         case "ended":
-            _count(counts, row, None, apart + "exits", row.reason or "completed")
+            _count(counts, row, None, prefix + "exits", row.reason or "completed")
 
 
 def _communication(counts: Counts, row: Communication) -> None:
@@ -147,7 +147,7 @@ def _worth(counts: Counts, row: Communication) -> None:
 
 
 def _both(counts: Counts, row: Communication, metric: str, amount: int) -> None:
-    """Count for the step and for the flow."""
+    """Count a metric for the step and for the flow."""
     for step in (row.step, None):
         _count(counts, row, step, metric, amount=amount)
 
@@ -160,7 +160,7 @@ def _message(counts: Counts, row: Message) -> None:
 
 
 def _call(counts: Counts, row: Call) -> None:
-    """Count a call by its kind; one of an interface is a message, too (I25)."""
+    """Count a call by its kind; an API call is a message, too (I25)."""
     _count(counts, row, row.step, "calls", row.kind)
     if row.kind == "api":
         for step in (row.step, None):
@@ -168,13 +168,13 @@ def _call(counts: Counts, row: Call) -> None:
 
 
 def _conversion(counts: Counts, row: Conversion) -> None:
-    apart = "holdout_" if row.silent else ""
+    prefix = "holdout_" if row.silent else ""
     value = money(row.value or 0.0)
-    _count(counts, row, None, apart + "goals", row.goal)
-    _count(counts, row, None, apart + "revenue", row.goal, value)
+    _count(counts, row, None, prefix + "goals", row.goal)
+    _count(counts, row, None, prefix + "revenue", row.goal, value)
     for step in sorted(set(row.steps)):
-        _count(counts, row, step, apart + "conversions", row.goal)
-        _count(counts, row, step, apart + "revenue", row.goal, value)
+        _count(counts, row, step, prefix + "conversions", row.goal)
+        _count(counts, row, step, prefix + "revenue", row.goal, value)
 
 
 def _count(
@@ -194,7 +194,7 @@ def _minute(at: int) -> int:
 
 
 def money(value: float) -> int:
-    """Turn an amount into whole ten-thousandths, half to even; what is not finite is none."""
+    """Round an amount to whole ten-thousandths, half to even; 0 if it is not finite."""
     if not isfinite(value):
         return 0
     exact = Decimal(repr(value)) * UNIT
@@ -202,7 +202,7 @@ def money(value: float) -> int:
 
 
 def merge(a: Counts, b: Counts) -> Counts:
-    """Put two counts together, changing neither."""
+    """Merge two counts into a new one."""
     sums = dict(a.sums)
     for key, amount in b.sums.items():
         sums[key] = sums.get(key, 0) + amount
@@ -213,7 +213,7 @@ def merge(a: Counts, b: Counts) -> Counts:
 
 
 def rows(counts: Counts) -> list[Metric]:
-    """List the numbers of each minute, then hour, then day, in order; a sum of zero is left out."""
+    """List the metrics by minute, hour and day, in order; sums of zero are left out."""
     return [row for window, size in WINDOWS.items() for row in _window(counts, window, size)]
 
 

@@ -1,6 +1,6 @@
-"""Redis and Valkey: a client that waits out a lost connection, and scripts sent in pipelines.
+"""Redis and Valkey: a client that retries a lost connection, and scripts sent in pipelines.
 
-Whatever is sent may arrive twice, so every script must be harmless when repeated (R31).
+A call may arrive twice, so every script must be idempotent (R31).
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from transforms.wire.secrets import address_of
 
 T = TypeVar("T")
 Call = tuple[str, Sequence[str | bytes | int]]
-"""The key of a script's call, and its arguments."""
+"""The key and the arguments of a script's call."""
 
-PASSING = (
+TRANSIENT = (
     ConnectionError,
     TimeoutError,
     BusyLoadingError,
@@ -36,20 +36,20 @@ PASSING = (
     TryAgainError,
     NoScriptError,
 )
-"""Errors that pass: a server that is gone, starting, a replica just now, or new and empty."""
+"""Transient errors: the server is unreachable, starting, currently a replica, or has lost the script."""
 
 TIMEOUT = 5.0
 LONGEST_PAUSE = 2.0
 FIRST_PAUSE = 0.02
-ATTEMPTS = 8  # about six seconds of pauses; then the caller's own retry has its turn
+ATTEMPTS = 8  # about six seconds of pauses; then the caller retries
 
 
 def connect(url: str) -> redis.Redis:
-    """Make a client of a ``redis://``, ``rediss://`` or ``unix://`` address; it connects later.
+    """Make a client for a ``redis://``, ``rediss://`` or ``unix://`` address; it connects lazily.
 
-    ``env:NAME`` is the address in that environment variable; ValueError if it is not set.
+    ``env:NAME`` reads the address from that environment variable; ValueError if it is not set.
     """
-    # Pauses are made in one place, around a whole batch, so the client itself makes none.
+    # The client does not retry: ``with_retries`` does, for a whole batch.
     return redis.Redis.from_url(
         address_of(url),
         socket_timeout=TIMEOUT,
@@ -60,22 +60,22 @@ def connect(url: str) -> redis.Redis:
 
 
 def key_of(space: str, *parts: str) -> str:
-    """Name a key: ``towpath:SPACE:…``; a colon within the space's name is escaped."""
+    """Build a key ``towpath:SPACE:…``; a colon in the space's name is escaped."""
     return ":".join(["towpath", quote(space, safe=""), *parts])
 
 
-def patiently(work: Callable[[], T], mend: Callable[[Exception], Any] = lambda _: None) -> T:
-    """Do the work again, after growing pauses, while what it raises may pass.
+def with_retries(work: Callable[[], T], mend: Callable[[Exception], Any] = lambda _: None) -> T:
+    """Retry work with growing pauses after transient errors.
 
-    ``mend`` is called before each pause. Raises the last error when patience ends.
+    ``mend`` is called before each pause. Raises the last error after ``ATTEMPTS``.
     """
-    return Retry(ExponentialBackoff(LONGEST_PAUSE, FIRST_PAUSE), ATTEMPTS, PASSING).call_with_retry(
-        work, mend
-    )
+    return Retry(
+        ExponentialBackoff(LONGEST_PAUSE, FIRST_PAUSE), ATTEMPTS, TRANSIENT
+    ).call_with_retry(work, mend)
 
 
 class Script:
-    """A Lua script on one key, called in pipelines by its hash."""
+    """A Lua script on one key, called by its hash in pipelines."""
 
     def __init__(self, client: redis.Redis, text: str) -> None:
         self._client = client
@@ -83,8 +83,8 @@ class Script:
         self._hash = client.register_script(text).sha
 
     def run(self, calls: Sequence[Call]) -> list[Any]:
-        """Run the calls in order, in one round trip; give their answers."""
-        return patiently(lambda: self._run(calls), self._mend)
+        """Run the calls in order, in one round trip, and return their answers."""
+        return with_retries(lambda: self._run(calls), self._mend)
 
     def _run(self, calls: Sequence[Call]) -> list[Any]:
         with self._client.pipeline(transaction=False) as pipeline:
@@ -93,15 +93,15 @@ class Script:
             answers: list[Any] = pipeline.execute(raise_on_error=False)
         errors = [answer for answer in answers if isinstance(answer, RedisError)]
         if errors:
-            # One that stays is told before one that passes: a retry would not help it.
-            raise min(errors, key=lambda error: isinstance(error, PASSING))
+            # Permanent errors first: a retry would not help.
+            raise min(errors, key=lambda error: isinstance(error, TRANSIENT))
         return answers
 
     def _mend(self, error: Exception) -> None:
         match error:
             case NoScriptError():
                 self._client.script_load(self._text)
-            case ReadOnlyError():  # the address may lead to another server by now
+            case ReadOnlyError():  # the address may resolve to another server now
                 self._client.connection_pool.disconnect(inuse_connections=False)
             case _:
                 pass

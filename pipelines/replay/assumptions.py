@@ -1,7 +1,7 @@
-"""What a replay cannot know, assumed: deliveries, opens and clicks at given rates.
+"""Assumed deliveries, opens and clicks at given rates, which a replay cannot know.
 
-One draw by hash a communication decides how far it gets, so a click implies an open, an
-open a delivery, and a repetition says the same. The statuses come back as signals.
+One random assignment (by hash) per communication decides its last status, so a click implies an
+open, an open a delivery, and a repeated replay gives the same. The statuses return as signals.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from heapq import heappop, heappush
 
 from pipelines.replay.job import Rates
-from pipelines.replay.order import own_time
+from pipelines.replay.order import event_time
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.engine.step import Behind, Done, step
 from transforms.flows.protocol.outputs import AnyOutput, Message
@@ -19,11 +19,11 @@ from transforms.flows.state.ids import draw, hashed
 from transforms.hosting.sandbox import answer
 
 DELAYS = {"delivered": 5_000, "opened": 2 * 3_600_000, "clicked": 2 * 3_600_000 + 60_000}
-"""How long after the decision each status comes, in ms."""
+"""The delay of each status after the decision, in ms."""
 
 
 def assumed(message: Message, rates: Rates) -> list[CommunicationUpdate]:
-    """Draw the statuses that a message gets."""
+    """Return the assumed statuses of a message."""
     drawn = draw("assumed", message.communication)
     return [
         CommunicationUpdate(
@@ -41,15 +41,16 @@ def assumed(message: Message, rates: Rates) -> list[CommunicationUpdate]:
 def fold_assuming(
     catalog: Catalog, rates: Rates, user: str, found: Iterable[Signal], until: int
 ) -> tuple[AnyOutput, ...]:
-    """Fold one user's signals and those that the outputs bring about, one instant at a time.
+    """Replay one user's signals and the assumed statuses of the messages.
 
-    The given signals keep their order; whatever is due before the next of them comes first.
+    The given signals keep their order; timers and statuses that are due before the next signal come
+    first.
     """
     return _Loop(catalog, rates, user, until).run(list(found))
 
 
 class _Loop:
-    """One user's events still to come: the given ones in order, the assumed ones by time."""
+    """One user's replay: the given signals in order, the assumed ones by time."""
 
     def __init__(self, catalog: Catalog, rates: Rates, user: str, until: int) -> None:
         self.catalog, self.rates, self.user, self.until = catalog, rates, user, until
@@ -68,14 +69,14 @@ class _Loop:
         return tuple(self.outputs)
 
     def handled_at(self, signal: Signal) -> int:
-        """Return the instant at which the core will handle a signal (section 1)."""
+        """Return the instant at which the core handles a signal."""
         assert not isinstance(signal, Time)
-        own = own_time(signal)
+        own = event_time(signal)
         slack = self.catalog.at(own).space.slack
         return max(own, self.now, own if signal.received is None else signal.received - slack)
 
     def catch_up(self, until: int) -> None:
-        """Let everything happen that is due or assumed to happen before an instant."""
+        """Fire all timers and assumed statuses that are due before an instant."""
         while True:
             due = self.next_due(until)
             status = self.coming[0][0] if self.coming else until
@@ -87,7 +88,7 @@ class _Loop:
                 return
 
     def next_due(self, until: int) -> int | None:
-        """Return when something of the user is due next, of the control log or by itself."""
+        """Return when the user's next timer or control record is due."""
         if self.state is None:
             return None
         effect = self.catalog.next_effect(self.now, until)
@@ -95,7 +96,7 @@ class _Loop:
         return min(times, default=None)
 
     def take(self, signal: Signal) -> None:
-        """Let the core handle one signal, and note what its messages will bring about."""
+        """Let the core handle one signal, and schedule the assumed statuses of its messages."""
         if not isinstance(signal, Time):
             self.now = self.handled_at(signal)
         self.now = max(self.now, signal.at if isinstance(signal, Time) else 0)

@@ -1,6 +1,6 @@
-"""Buckets of users: what spreads a replay over workers, over disk and over files.
+"""Batches of signals on their way to a bucket of users; ``hashes`` assigns users to buckets.
 
-What travels to a bucket are batches; which bucket a user belongs to says ``hashes``.
+Buckets partition a replay by worker, on disk and in files.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ BUCKETS = 16
 
 
 class Tally(msgspec.Struct, array_like=True, gc=False):
-    """How many records were read, were bad, are read by no flow, or are past the end."""
+    """The number of records read, rejected, unused by every flow, and after the end."""
 
     read: int = 0
     bad: int = 0
@@ -24,7 +24,7 @@ class Tally(msgspec.Struct, array_like=True, gc=False):
     after: int = 0
 
     def add(self, other: Tally) -> None:
-        """Count another tally in."""
+        """Add another tally."""
         self.read += other.read
         self.bad += other.bad
         self.unread += other.unread
@@ -32,9 +32,9 @@ class Tally(msgspec.Struct, array_like=True, gc=False):
 
 
 class Batch(msgspec.Struct, array_like=True, gc=False):
-    """Signals on their way to one bucket, each with its place in the input, and bad records.
+    """Signals for one bucket, each with its place in the input, and rejected records.
 
-    The lowest bit of a place says that the id is a row's hash, to be numbered among its equals.
+    The lowest bit of a place marks an id that is a row's hash, still to be ``numbered``.
     """
 
     signals: list[Signal]
@@ -44,7 +44,7 @@ class Batch(msgspec.Struct, array_like=True, gc=False):
 
 
 def empty() -> Batch:
-    """Make a batch without anything in it."""
+    """Make an empty batch."""
     return Batch([], [], [], Tally())
 
 
@@ -53,7 +53,7 @@ decode = msgspec.msgpack.Decoder(Batch).decode
 
 
 def joined(blobs: Iterable[bytes]) -> Batch:
-    """Put batches together; their order does not matter."""
+    """Join batches, in any order."""
     whole = empty()
     for blob in blobs:
         batch = decode(blob)

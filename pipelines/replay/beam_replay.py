@@ -1,7 +1,7 @@
-"""The replay as a Beam batch pipeline: read, spread over buckets, fold, write, account.
+"""The replay as a Beam batch pipeline: read, group by bucket, replay and write, summarize.
 
-Everything between is a few large elements, so Beam costs next to nothing an event. Paths must
-be reachable by all workers.
+The elements are few and large, so Beam's cost per event is small. All workers must be able to reach
+the paths.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ IN_PROCESS = "FnApiRunner"
 
 
 class _WithJob(beam.DoFn):
-    """A step of the replay: the job travels as bytes, the catalog is made where it is used."""
+    """A step of the replay: it is pickled with the encoded job, and builds the catalog on the worker."""
 
     def __init__(self, job: bytes) -> None:
         self._bytes = job
@@ -37,14 +37,14 @@ class _WithJob(beam.DoFn):
 
 
 class Read(_WithJob):
-    """A slice of a file into batches, keyed by bucket."""
+    """Read a slice of a file into batches, keyed by bucket."""
 
     def process(self, element: Slice) -> Iterator[tuple[int, bytes]]:
         yield from read_slice(self.job, self.catalog, element)
 
 
 class Fold(_WithJob):
-    """A bucket's batches into its files; what comes out is its account."""
+    """Replay a bucket's batches and write its files; emit its result."""
 
     def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[tuple[int, bytes]]:
         bucket, blobs = element
@@ -52,7 +52,7 @@ class Fold(_WithJob):
 
 
 class Finish(_WithJob):
-    """The accounts of all buckets into that of the run."""
+    """Summarize the results of all buckets."""
 
     def process(self, element: tuple[int, Iterable[bytes]]) -> None:
         found: list[Result] = [results.decode(blob) for blob in element[1]]
@@ -60,7 +60,7 @@ class Finish(_WithJob):
 
 
 def replay(job: Job, options: PipelineOptions) -> Account:
-    """Run the pipeline to its end, and give the account of the run."""
+    """Run the pipeline to its end, and return the summary of the run."""
     sent = jobs.encode(job)
     begin_run(job)
     with few_collections(), beam.Pipeline(options=options) as pipeline:
@@ -78,9 +78,9 @@ def replay(job: Job, options: PipelineOptions) -> Account:
 
 
 def options_of(words: Sequence[str]) -> PipelineOptions:
-    """Make Beam's options; ValueError for a runner that is not there.
+    """Make Beam's options; ValueError for an unknown runner.
 
-    The in-process runner is named outright: what Beam calls DirectRunner would first try to
+    The default is the in-process runner, by its own name: Beam's DirectRunner would first try to
     download another one.
     """
     options = PipelineOptions(list(words))
@@ -92,5 +92,5 @@ def options_of(words: Sequence[str]) -> PipelineOptions:
 
 
 def is_local(options: PipelineOptions) -> bool:
-    """Tell whether everything runs in this process."""
+    """Return True if the pipeline runs in this process."""
     return options.view_as(StandardOptions).runner == IN_PROCESS

@@ -1,4 +1,4 @@
-"""One bucket of users from its batches to its files: what every way of running a replay calls."""
+"""Replay one bucket of users: from its batches to its files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines.replay.batches import Tally, joined
-from pipelines.replay.fold import fold_bucket, letters
+from pipelines.replay.fold import dead_letters, fold_bucket
 from pipelines.replay.job import Job
 from pipelines.replay.results import Result
 from pipelines.replay.tables import Tables
@@ -19,7 +19,7 @@ from transforms.flows.catalog.epochs import Catalog
 
 @contextmanager
 def few_collections() -> Iterator[None]:
-    """Let the collector of cycles run seldom: folding makes many objects and hardly a cycle."""
+    """Run the garbage collector less often: a replay makes many objects and few cycles."""
     before = gc.get_threshold()
     gc.set_threshold(100_000, 20, 50)
     try:
@@ -30,7 +30,7 @@ def few_collections() -> Iterator[None]:
 
 @contextmanager
 def system_memory() -> Iterator[None]:
-    """Let Arrow take its memory from the system: its own pool gives pages back after each chunk."""
+    """Let Arrow use the system allocator: its own pool returns pages after each chunk."""
     before = pa.default_memory_pool()
     pa.set_memory_pool(pa.system_memory_pool())
     try:
@@ -44,10 +44,10 @@ def system_memory() -> Iterator[None]:
 def run_bucket(
     job: Job, catalog: Catalog, bucket: int, pieces: Iterable[Iterable[bytes]]
 ) -> Result:
-    """Fold a bucket and write its files.
+    """Replay a bucket and write its files.
 
-    ``pieces`` are ranges of its users' hashes in order, each the batches of that range: only
-    one of them is held in memory.
+    ``pieces`` are consecutive ranges of its users' hashes, each with its batches; one range at a
+    time is held in memory.
     """
     tables, tally, users = Tables(Path(job.out), bucket), Tally(), 0
     try:
@@ -57,7 +57,7 @@ def run_bucket(
             for outputs in fold_bucket(job, catalog, batch):
                 users += 1
                 tables.write(outputs)
-            tables.write(letters(batch.bad, job.until))
+            tables.write(dead_letters(batch.bad, job.until))
         parts = tables.close()
     except BaseException:
         tables.discard()

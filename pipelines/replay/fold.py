@@ -1,6 +1,6 @@
-"""One bucket through the core: every user's signals folded, outputs handed on in order.
+"""Run one bucket through the core, user by user.
 
-Rows leave ordered by the hash of the user, the user, and the order decided.
+Outputs are ordered by the hash of the user, the user, and the order of decisions.
 """
 
 from __future__ import annotations
@@ -38,28 +38,28 @@ def fold_bucket(job: Job, catalog: Catalog, batch: Batch) -> Iterator[tuple[AnyO
 
 
 def fold_user(job: Job, catalog: Catalog, user: str, found: list[Signal]) -> tuple[AnyOutput, ...]:
-    """Fold one user's signals, ending with ``Time(until)`` (R3)."""
+    """Run one user's signals through the core, and then ``Time(until)`` (R3)."""
     if job.rates is not None:
         outputs = fold_assuming(catalog, job.rates, user, found, job.until)
     else:
         ended = fold_outputs(catalog, (*found, Time(user=user, at=job.until)), answer)
         assert not isinstance(ended, Behind), "the log of a replay is complete"
         outputs = ended
-    if not all(isinstance(signal, Event) for signal in found):  # events erase nobody
+    if not all(isinstance(signal, Event) for signal in found):  # events erase no user
         outputs = without_erased(outputs)
     return accounted(catalog, outputs)
 
 
 def without_erased(outputs: tuple[AnyOutput, ...]) -> tuple[AnyOutput, ...]:
-    """Leave out what was before a user's erasure: a replay must not bring it back (R32).
+    """Drop the outputs before a user's erasure: a replay must not restore them (R32).
 
-    The core alone knows which orders erase: not one that comes twice or is older than a mark.
+    Only the core knows which commands erase: a repeated or outdated one does not.
     """
     last = max((n for n, output in enumerate(outputs) if isinstance(output, Erased)), default=0)
     return outputs[last:]
 
 
-def letters(found: list[Bad], until: int) -> Iterator[AnyOutput]:
-    """Yield a dead letter for each bad record, in the order of their places."""
+def dead_letters(found: list[Bad], until: int) -> Iterator[AnyOutput]:
+    """Yield a dead letter for each rejected record, in the order of their places."""
     for bad in sorted(found, key=lambda bad: (bad.file, bad.line, bad.reason, bad.detail)):
         yield of_file_record(bad, until)

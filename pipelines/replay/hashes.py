@@ -1,7 +1,7 @@
-"""Which bucket a user belongs to: a range of the users' hashes.
+"""Assign users to buckets, which are ranges of the users' hashes.
 
-So the files and the order of rows within them depend on the users alone, not on how many workers
-or shards there were (R4).
+So the files and the order of their rows depend on the users only, not on the number of workers or
+shards (R4).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 SPACE: Final = 1 << 32
 
-_HASH: Final = blake2b(digest_size=4)  # copied, which takes half the time of making one
+_HASH: Final = blake2b(digest_size=4)  # copying takes half the time of creating
 
 
 @lru_cache(maxsize=65_536)
@@ -24,5 +24,5 @@ def hash_of(user: str) -> int:
 
 
 def part_of(user: str, parts: int) -> int:
-    """Find which of ``parts`` equal ranges of hashes a user belongs to, from 0."""
+    """Return the number (from 0) of a user's range among ``parts`` equal ranges."""
     return hash_of(user) * parts // SPACE

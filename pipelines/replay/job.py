@@ -1,4 +1,4 @@
-"""What a replay is asked to do: a value that travels to every worker."""
+"""The job of a replay: a value that every worker gets."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Rates = dict[str, dict[str, int]]
 
 class Job(msgspec.Struct, frozen=True, gc=False):
     """One replay; ``until`` is ms UTC, ``rates`` are in hundredths of a percent by channel.
-    ``moves`` say when keys became others (R8); an audit goes by the handovers of its log.
 
-    ``out`` and ``events`` are paths that every worker must be able to reach.
+    ``moves`` says when keys were joined (R8); an audit uses the handovers of its log instead.
+    Every worker must be able to reach the paths ``out`` and ``events``.
     """
 
     records: tuple[ControlRecord, ...]
@@ -30,7 +30,7 @@ class Job(msgspec.Struct, frozen=True, gc=False):
 
 
 class Slice(msgspec.Struct, frozen=True, gc=False):
-    """Every ``of``-th record of a file of the job, from the ``nth``, both counted from 0."""
+    """Every ``of``-th record of a file, starting at the ``nth``; file and ``nth`` count from 0."""
 
     file: int
     nth: int = 0
@@ -42,5 +42,5 @@ decode = msgspec.msgpack.Decoder(Job).decode
 
 
 def catalog(job: Job) -> Catalog:
-    """Make the catalog; the same records give the same one on every worker."""
+    """Build the catalog, which is the same on every worker."""
     return catalog_of(job.records)

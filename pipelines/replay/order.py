@@ -1,7 +1,7 @@
-"""The signals of one user in the order in which a replay gives them to the core (R3).
+"""The order in which a replay hands one user's signals to the core (R3).
 
-An audit keeps the order of the log. A back-test sorts by own time, sequence and id, so that
-shuffled or divided files change nothing; equal rows without an id are numbered first.
+An audit keeps the order of the log. A back-test sorts by event time, sequence and id, so that
+shuffling or splitting files changes nothing; equal rows without an id are numbered first.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from transforms.flows.protocol.signals import Signal, Time
 from transforms.wire.mapped import numbered
 
 Placed = list[tuple[int, Signal]]
-"""Signals with their places; a place's lowest bit says what it does in a ``Batch``."""
+"""Signals with their places, as in a ``Batch``."""
 
 
 def by_user(batch: Batch) -> list[tuple[str, Placed]]:
-    """Group a bucket's signals by user, users in the order of their hashes."""
+    """Group a bucket's signals by user, in the order of the users' hashes."""
     users: dict[str, Placed] = {}
     for place, signal in zip(batch.places, batch.signals, strict=True):
         found = users.get(signal.user)
@@ -33,7 +33,7 @@ def by_user(batch: Batch) -> list[tuple[str, Placed]]:
 
 
 def in_order(placed: Placed, audit: bool) -> list[Signal]:
-    """Put one user's signals in order."""
+    """Sort one user's signals."""
     if audit:
         placed.sort(key=lambda item: item[0])
         return _numbered(placed)
@@ -41,8 +41,8 @@ def in_order(placed: Placed, audit: bool) -> list[Signal]:
     return _receipts(_sorted(found) if len(found) > 1 else found)
 
 
-def own_time(signal: Signal) -> int:
-    """Return the own time, which is never later than the receipt (R9)."""
+def event_time(signal: Signal) -> int:
+    """Return the event time, at most the receipt (R9)."""
     assert not isinstance(signal, Time)
     received = signal.received
     return signal.time if received is None or received > signal.time else received
@@ -50,11 +50,11 @@ def own_time(signal: Signal) -> int:
 
 def _key(signal: Signal) -> tuple[int, int, str]:
     assert not isinstance(signal, Time)
-    return own_time(signal), signal.sequence, signal.id
+    return event_time(signal), signal.sequence, signal.id
 
 
 def _numbered(placed: Placed) -> list[Signal]:
-    """Give rows without an id theirs: of equal rows each has a number of its own."""
+    """Give equal rows numbered ids."""
     found: list[Signal] = []
     seen: dict[str, int] = {}
     for place, signal in placed:
@@ -69,7 +69,7 @@ def _numbered(placed: Placed) -> list[Signal]:
 
 
 def _sorted(found: list[Signal]) -> list[Signal]:
-    """Sort; what is of one time, sequence and id by its contents, so that chance has no say."""
+    """Sort by time, sequence and id, then by contents, so that the order is deterministic."""
     keys = [_key(signal) for signal in found]
     if all(before < after for before, after in pairwise(keys)):
         return found
@@ -79,10 +79,10 @@ def _sorted(found: list[Signal]) -> list[Signal]:
 
 
 def _receipts(found: list[Signal]) -> list[Signal]:
-    """Take a receipt back to that of the next signal, where that is earlier.
+    """Lower each receipt to that of the next signal, if that is earlier.
 
-    What arrived in order stays as it is, and equals the live run; what arrived late is
-    handled before what follows it, and does not hold that up.
+    Signals that arrived in order keep their receipts, as in the live run. A late signal is handled
+    before the ones after it, and does not delay them.
     """
     if all(type(signal) is not Time and signal.received is None for signal in found):
         return found
@@ -95,7 +95,7 @@ def _receipts(found: list[Signal]) -> list[Signal]:
             earliest = signal.time if earliest is None else min(earliest, signal.time)
             continue
         if earliest is not None and received > earliest:
-            received = max(own_time(signal), earliest)
+            received = max(event_time(signal), earliest)
             found[index] = msgspec.structs.replace(signal, received=received)
         earliest = received
     return found

@@ -1,4 +1,4 @@
-"""How far a replay is, for whoever runs in the same process: counts by name, and nothing else."""
+"""Progress of a replay within one process: counts by phase."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from threading import Lock
 
 
 class Progress:
-    """Counts what is done and tells a listener; without one it costs next to nothing.
+    """Counts by phase, for one listener; it has no cost without a listener.
 
-    Workers in other processes count for themselves and are not heard.
+    Workers in other processes do not report.
     """
 
     def __init__(self) -> None:
@@ -18,12 +18,12 @@ class Progress:
         self._lock = Lock()
 
     def start(self, listener: Callable[[str, int], None] | None) -> None:
-        """Begin from zero; the listener gets a name and the sum so far."""
+        """Start from zero; the listener gets the phase and its total so far."""
         self.listener = listener
         self._counts = {}
 
     def add(self, name: str, count: int) -> None:
-        """Count something done."""
+        """Add to the count of a phase."""
         listener = self.listener
         if listener is None or not count:
             return

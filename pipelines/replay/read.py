@@ -1,7 +1,7 @@
-"""From files to batches: read, decode, drop what no flow reads, spread over parts of the users.
+"""Read files into batches: read, decode, drop unused events, distribute by user.
 
-A large file is read by several readers, each of which decodes every n-th record; so any
-format and packing can be divided, and the place of a record does not depend on it.
+Several readers share a large file; each decodes every n-th record. So any format and compression can
+be split, and the place of a record does not depend on the split.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FILE_BITS: Final = 40
 def read_slice(
     job: Job, catalog: Catalog, part: Slice, parts: int = BUCKETS
 ) -> Iterator[tuple[int, bytes]]:
-    """Yield batches with the number of the part of the users that each is for."""
+    """Yield batches, each with the number of its part of the users."""
     path = job.events[part.file]
     spread, counted = _Spread(parts), 0
     for row, raw in enumerate(read(Path(path), job.mapping)):
@@ -62,14 +62,14 @@ def read_slice(
 
 
 def _known_at(signal: Signal) -> int:
-    """Say when it could be known: so an audit and a back-test end with the same signals."""
+    """Return when a signal was known, so that an audit and a back-test end with the same signals."""
     assert not isinstance(signal, Time)
     received = signal.received
     return signal.time if received is None else received
 
 
 class _Spread:
-    """The batches being filled."""
+    """The open batches."""
 
     def __init__(self, parts: int) -> None:
         self.parts = parts
@@ -78,7 +78,7 @@ class _Spread:
         self.tally = Tally()
 
     def add(self, signal: Signal, place: int) -> tuple[int, bytes] | None:
-        """Put a signal into its batch; give the batch if that is full."""
+        """Add a signal to its batch; return the batch if it is full."""
         number = part_of(signal.user, self.parts)
         batch = self.batches[number]
         signals = batch.signals
@@ -87,7 +87,7 @@ class _Spread:
         return self._take(number) if len(signals) >= self.full else None
 
     def bad(self, bad: Bad) -> tuple[int, bytes] | None:
-        """Put a bad record into the first batch; give that if it is full."""
+        """Add a rejected record to the first batch; return the batch if it is full."""
         self.tally.bad += 1
         self.batches[0].bad.append(bad)
         return self._take(0) if len(self.batches[0].bad) >= self.full else None
@@ -105,7 +105,7 @@ class _Spread:
 
 
 def slices(job: Job, readers: int) -> list[Slice]:
-    """Divide the input: by file, and large files further if there are several readers."""
+    """Split the input by file, and large files further if there are several readers."""
     found = []
     for number, path in enumerate(job.events):
         size = Path(path).stat().st_size if Path(path).is_file() else 0

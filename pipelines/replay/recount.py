@@ -1,7 +1,7 @@
-"""The numbers of steps and flows, counted from the tables by SQL (R25).
+"""Metrics of steps and flows, counted from the tables by SQL (R25).
 
-The same numbers as ``transforms.metrics`` counts row by row, which a test holds against it;
-here a hundred million rows must not pass through Python.
+A test checks that they equal those of ``transforms.metrics``, which counts row by row. SQL is here
+because a hundred million rows must not pass through Python.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from transforms.wire.arrow import arrow_schema
 FILE = "part-0.parquet"
 LARGEST = 10.0**30
 
-# Each part: which rows, about which step (null: the flow as a whole), named what, split by
-# what, and how much of it; ``unit`` is what one of it is counted in.
+# By table: queries for instant, flow, version, step (null: the flow as a whole), metric, reason and
+# amount.
 PARTS: dict[str, tuple[str, ...]] = {
     "transition": (
         "select instant, flow, version, null, apart || 'entries', '', n from transition where what = 'entered'",
@@ -71,11 +71,10 @@ PARTS: dict[str, tuple[str, ...]] = {
     ),
 }
 APART = "case when silent then 'holdout_' else '' end as apart"
-# The values go through Python, once each.
+# Each value goes through Python once.
 WORTH = f", {APART}, list_distinct(steps) as places, money(coalesce(value, 0)) as worth"
-# Instants are whole ms here, never negative: date_trunc of one with a zone takes five times as
-# long.
-# Most rows are moves: they are read once, and counted by minute before all else.
+# Instants are integers of ms, never negative: date_trunc of a zoned timestamp takes five times as
+# long. Most rows are transitions: they are read once and first counted by minute.
 MOVES = """
     select epoch_ms("at") // 60000 * 60000 as instant, flow, version, step, what,
            case when what = 'ended' then reason end as reason,
@@ -104,7 +103,7 @@ ROWS = """
 
 
 def recount(out: Path) -> dict[str, Part]:
-    """Write ``step_metric`` and ``flow_metric`` from the tables below ``out``; give the files."""
+    """Write ``step_metric`` and ``flow_metric`` from the tables below ``out``; return the files."""
     with duckdb.connect() as database:
         database.execute("set TimeZone = 'UTC'; set preserve_insertion_order = false")
         database.create_function("money", _money, ["DOUBLE"], "HUGEINT")
@@ -125,7 +124,7 @@ def _money(value: float) -> int:
 
 
 def _parts(database: duckdb.DuckDBPyConnection, out: Path) -> Iterator[str]:
-    """Open the tables there are; yield what is counted in each."""
+    """Open the existing tables; yield the queries over each."""
     for kind, selects in PARTS.items():
         paths = [str(path) for path in listed(kind, out)]
         if not paths:

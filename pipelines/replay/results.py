@@ -1,4 +1,4 @@
-"""What a replay leaves beside its rows: manifests, numbers, and the account of the run."""
+"""The results of a replay besides its rows: manifests, metrics, and the summary of the run."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ RUNNING = {"state": "running"}
 
 
 class Unfinished(Exception):
-    """The replay that began to write here came to no end: its files are a mixture."""
+    """A replay into this folder did not finish: its files are incomplete."""
 
 
 class Result(msgspec.Struct, frozen=True, gc=False):
-    """What one bucket gave: its files by kind, its tally."""
+    """The result of one bucket: its files by kind, and its tally."""
 
     bucket: int
     users: int
@@ -34,9 +34,9 @@ class Result(msgspec.Struct, frozen=True, gc=False):
 
 
 class Shape(msgspec.Struct, frozen=True, gc=False):
-    """What the flows of a run look like: the names of steps and goals of each, in order.
+    """The flows of a run: the names of their steps and goals, in order.
 
-    ``ahead`` lists, for each step of a flow, the send steps that may come after it.
+    ``ahead`` lists, for each step of a flow, the send steps that may follow it.
     """
 
     space: str
@@ -46,7 +46,7 @@ class Shape(msgspec.Struct, frozen=True, gc=False):
 
 
 class Account(msgspec.Struct, frozen=True, gc=False):
-    """The run as a whole, kept as ``replay.json`` beside the tables; ``rates`` were assumed."""
+    """The summary of a run, stored as ``replay.json`` beside the tables; ``rates`` were assumed."""
 
     until: int
     audit: bool
@@ -66,12 +66,12 @@ decode = msgspec.msgpack.Decoder(Result).decode
 
 
 def begin_run(job: Job) -> None:
-    """Mark the results as unfinished, before the first of their files is replaced."""
+    """Mark the results as unfinished, before their first file is replaced."""
     write_whole(Path(job.out) / ACCOUNT, msgspec.json.encode(RUNNING) + b"\n")
 
 
 def finish_run(job: Job, results: Iterable[Result], shape: Shape) -> Account:
-    """Write manifests, numbers and, last of all, the account; remove files of an earlier run."""
+    """Write manifests, metrics and, last, the summary; remove files of an earlier run."""
     found = sorted(results, key=lambda result: result.bucket)
     out = Path(job.out)
     parts: dict[str, list[Part]] = {kind: [] for kind in (*OUTPUTS, *METRICS)}
@@ -95,7 +95,7 @@ def _close(kind: str, parts: list[Part], out: Path) -> None:
 
 
 def shape_of(catalog: Catalog) -> Shape:
-    """Describe every flow: its newest version, then what only earlier ones had."""
+    """Describe every flow: the steps of its newest version, then those of earlier versions only."""
     steps: dict[str, dict[str, None]] = {flow: {} for flow in catalog.ids}
     goals: dict[str, dict[str, None]] = {flow: {} for flow in catalog.ids}
     ahead: dict[str, dict[str, list[str]]] = {flow: {} for flow in catalog.ids}
@@ -105,7 +105,9 @@ def shape_of(catalog: Catalog) -> Shape:
         steps[flow.id] |= dict.fromkeys(n for n in names if n not in steps[flow.id])
         goals[flow.id] |= dict.fromkeys(g.name for g in flow.goals)
         ahead[flow.id] = _ahead(plan) | ahead[flow.id]
-    for number, aims in ((n, aims) for era in catalog.epochs for n, aims in era.goal_sets.items()):
+    for number, aims in (
+        (n, aims) for epoch in catalog.epochs for n, aims in epoch.goal_sets.items()
+    ):
         goals[catalog.ids[number]] |= dict.fromkeys(t.goal.name for t in aims.goals)
     return Shape(
         catalog.epochs[-1].space.name,
@@ -116,7 +118,7 @@ def shape_of(catalog: Catalog) -> Shape:
 
 
 def _ahead(plan: Plan) -> dict[str, list[str]]:
-    """List the send steps that may come after each step, in the order of the file."""
+    """List the send steps that may follow each step, in the order of the file."""
     found = {}
     for node in plan.steps.values():
         seen, queue = set[int](), [*_next(node)]
@@ -156,10 +158,10 @@ def _account(
 
 
 def account(out: Path) -> Account:
-    """Read the account of a run.
+    """Read the summary of a run.
 
-    FileNotFoundError if there is none, Unfinished if the run did not end, msgspec.MsgspecError
-    if it is damaged.
+    Raises FileNotFoundError if there is none, Unfinished if the run did not end, and
+    msgspec.MsgspecError if it is damaged.
     """
     data = (out / ACCOUNT).read_bytes()
     if msgspec.json.decode(data) == RUNNING:

@@ -1,7 +1,7 @@
-"""Outputs as Parquet, one file a kind and bucket: columns at a time, in bounded memory.
+"""Write outputs to Parquet, one file per kind and bucket, by column and in bounded memory.
 
-Row groups are cut by the number of rows, so the bytes depend on the rows and their order
-alone. A file appears whole or not at all, and replaces the one of an earlier run.
+Row groups have a fixed number of rows, so the bytes depend only on the rows and their order. A file
+is written atomically and replaces that of an earlier run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from transforms.wire.arrow import arrow_schema
 from transforms.wire.rows import TYPES, canonical, fields
 
 GROUP: Final = 65_536
-CHUNK: Final = 2_048  # so few are still in the processor's cache when they are read again
+CHUNK: Final = 2_048  # few enough to stay in the processor's cache
 UNLIKE: Final = {"id", "user", "session", "communication", "cause", "address", "flows", "data"}
 EMPTY: Final = canonical({}).decode()
 UNEQUAL: Final = ("double", "json")
@@ -32,7 +32,7 @@ Column = Callable[[Values], pa.Array]
 
 
 class Tables:
-    """The tables of one bucket, opened as outputs of a kind come."""
+    """The tables of one bucket; each is opened with its first row."""
 
     def __init__(self, folder: Path, bucket: int) -> None:
         self._folder = folder
@@ -41,7 +41,7 @@ class Tables:
         self._by_type: dict[type, _Table] = {}
 
     def write(self, outputs: Iterable[msgspec.Struct]) -> None:
-        """Add rows, each to the table of its kind."""
+        """Add each row to the table of its kind."""
         by_type = self._by_type
         for output in outputs:
             table = by_type.get(type(output))
@@ -59,17 +59,17 @@ class Tables:
         return found
 
     def close(self) -> dict[str, Part]:
-        """Finish every table; give the file of each kind."""
+        """Finish all tables; return the file of each kind."""
         return {name: table.close() for name, table in sorted(self._open.items())}
 
     def discard(self) -> None:
-        """Drop what was begun, when the rest cannot be had."""
+        """Delete the unfinished files, after an error."""
         for table in self._open.values():
             table.discard()
 
 
 class _Table:
-    """One file being written."""
+    """An open file."""
 
     def __init__(self, kind: str, folder: Path, place: str) -> None:
         self.rows: list[Values] = []
@@ -82,7 +82,7 @@ class _Table:
         self._chunks: list[pa.RecordBatch] = []
 
     def flush(self) -> None:
-        """Turn the rows into columns, and write them once there are enough for a group."""
+        """Convert the rows to columns, and write them once they fill a row group."""
         if self.rows:
             self._count += len(self.rows)
             self._chunks.append(to_batch(self._kind, self.rows))
@@ -111,8 +111,8 @@ class _Table:
 def writer(path: Path, kind: str) -> pq.ParquetWriter:
     """Open a file for rows of a kind.
 
-    Ids get no dictionary, since hardly two are equal; the least and the greatest value of a group
-    are noted of times and numbers alone, by which queries skip groups.
+    Ids have no dictionary, because few are equal. Only times and numbers have statistics, with which
+    queries skip row groups.
     """
     named = [field.name for field in fields(kind) if field.name not in UNLIKE]
     ranged = [field.name for field in fields(kind) if field.kind in ("time", "long", "double")]
@@ -136,16 +136,16 @@ def part_of(path: Path, place: str, rows: int) -> Part:
 
 
 def to_batch(kind: str, rows: list[Values]) -> pa.RecordBatch:
-    """Turn the values of outputs of one kind into columns of its schema."""
+    """Convert the values of outputs of one kind to columns of its schema."""
     taken = list(zip(*rows, strict=True))
     arrays = [_array(taken[place], field, make) for place, field, make in _columns(kind)]
     return pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(kind))
 
 
 def _array(values: Values, kind: str, make: Column) -> pa.Array:
-    """Make a column; many hold one value in all rows of a chunk, which is seen and made faster."""
+    """Make a column; a constant column has a fast path."""
     first = values[0]
-    # Equal numbers with a fraction may differ, 0.0 and -0.0, and so may maps that hold them.
+    # Equal floats may differ (0.0 and -0.0), and so may maps with floats.
     exact = first is None or first == {} or kind not in UNEQUAL
     if exact and values[-1] is first and values.count(first) == len(values):
         return pa.repeat(make((first,))[0], len(values))
@@ -154,7 +154,7 @@ def _array(values: Values, kind: str, make: Column) -> pa.Array:
 
 @cache
 def _columns(kind: str) -> tuple[tuple[int, str, Column], ...]:
-    """Return of each column where a row has its value, its kind, and what makes it."""
+    """Return each column's position in a row, its kind, and its constructor."""
     schema, own = arrow_schema(kind), TYPES[kind].__struct_fields__
     return tuple(
         (own.index(field.name), field.kind, _column(field.kind, schema.field(field.name).type))
@@ -163,11 +163,11 @@ def _columns(kind: str) -> tuple[tuple[int, str, Column], ...]:
 
 
 def _column(kind: str, arrow: pa.DataType) -> Column:
-    """Return what makes a column of its values."""
+    """Return the constructor of a column."""
     if kind == "json":
         return lambda values: pa.array([_json(value) for value in values], arrow)
     if kind == "double":
-        # Whole numbers are numbers, too; Arrow would refuse those beyond 53 bits.
+        # Integers are allowed; Arrow would refuse those beyond 53 bits.
         return lambda values: pa.array(
             [None if value is None else float(value) for value in values], arrow
         )

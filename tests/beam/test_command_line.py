@@ -37,36 +37,41 @@ def words(**changed: str | None) -> list[str]:
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        ([], "--subscription is missing"),
-        ([], "--control is missing"),
-        ([], "--runner is missing"),
-        (words(states=None), "--topics, --states and --tables are missing: nothing would be kept"),
+        ([], "--subscription is required"),
+        ([], "--control is required"),
+        ([], "--runner is required"),
+        (words(states=None), "one of --topics, --states and --tables is required"),
         (words(subscription="s"), '--subscription: "s" is not projects/P/subscriptions/S'),
         (words(control="http://h/x"), '--control: cannot read a control log from "http://"'),
         (words(control="shop="), '--control: "shop=" is not [SPACE=]ADDRESS'),
-        (words(control="redis://h:p"), "--control: the address is no URL"),
-        (words(control="env:"), "--control: after env: stands the name of a variable"),
-        ([*words(), "--control", "shop=/b"], "--control: two control logs for the space shop"),
-        (words(states="http://h/x"), '--states: no Redis is reached from "http://"'),
-        (words(states="redis://:secret@h:secret"), "--states: the address is no URL"),
-        (words(states="env:a b"), "--states: after env: stands the name of a variable"),
-        (words(tables="ftp://h/x"), '--tables: no tables can be written from "ftp://"'),
-        (words(tables="gs:/bucket/x"), '--tables: "gs:/bucket/x" lacks a slash'),
+        (words(control="redis://h:p"), "--control: the address is not a valid URL"),
+        (words(control="env:"), "--control: env: must be followed by the name of a variable"),
+        ([*words(), "--control", "shop=/b"], "--control: space shop has two control logs"),
+        (words(states="http://h/x"), '--states: cannot connect to Redis at "http://"'),
+        (words(states="redis://:secret@h:secret"), "--states: the address is not a valid URL"),
+        (words(states="env:a b"), "--states: env: must be followed by the name of a variable"),
+        (words(tables="ftp://h/x"), '--tables: cannot write tables to "ftp://"'),
+        (words(tables="gs:/bucket/x"), '--tables: "gs:/bucket/x" has only one slash'),
         (words(tables=""), "--tables: the address is empty"),
-        (words(readers="0"), '--readers: "0" is no whole number from 1'),
-        (words(window="0"), '--window: "0" is no whole number from 1'),
-        (words(window="ten"), '--window: "ten" is no whole number from 1'),
-        (words(lateness="-5"), '--lateness: "-5" is no whole number from 0'),
-        (words(idle="soon"), '--idle: "soon" is no number of seconds, nor "never"'),
-        (words(encoding="xml"), '--encoding: "xml" is none of json, avro'),
-        (words(idel="never"), "--idel is no option: did you mean --idle?"),
-        ([*words(), "--topic-prefix=eu-"], "--topic-prefix is no option: did you mean --topic_pre"),
-        (words(space="shoe"), "--space: no control log is given for shoe; there are shop"),
+        (words(readers="0"), '--readers: "0" is not an integer of at least 1'),
+        (words(window="0"), '--window: "0" is not an integer of at least 1'),
+        (words(window="ten"), '--window: "ten" is not an integer of at least 1'),
+        (words(lateness="-5"), '--lateness: "-5" is not an integer of at least 0'),
+        (words(idle="soon"), '--idle: "soon" is neither a number of seconds nor "never"'),
+        (words(encoding="xml"), '--encoding: "xml" is not one of json, avro'),
+        (words(idel="never"), "--idel is not an option; did you mean --idle?"),
+        (
+            [*words(), "--topic-prefix=eu-"],
+            "--topic-prefix is not an option; did you mean --topic_pre",
+        ),
+        (words(space="shoe"), "--space: shoe has no control log; there are logs for shop"),
         ([*words(), "--window"], "argument --window: expected one argument"),
     ],
 )
-def test_wrong_words(said: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A wrong command line is told on stderr with exit code 2, before anything is built."""
+def test_invalid_options_are_reported(
+    said: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Invalid options are reported on stderr with exit code 2, before anything is built."""
     assert run(said) == 2
     out, err = capsys.readouterr()
     assert any(line.startswith(told) for line in err.splitlines())

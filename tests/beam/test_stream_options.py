@@ -25,11 +25,11 @@ def test_the_idle_time_of_the_source() -> None:
 
 
 @pytest.mark.parametrize("word", ["-1", "soon", "nan", "inf", "1e300"])
-def test_what_is_no_idle_time(word: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """An idle time that is none is refused with what it should be."""
+def test_an_invalid_idle_time_is_refused(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """An invalid idle time is refused, with what is expected."""
     with pytest.raises(SystemExit, match="2"):
         asked(f"--idle={word}")
-    assert 'is no number of seconds, nor "never"' in capsys.readouterr().err
+    assert 'is neither a number of seconds nor "never"' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("word", "moves"), [("30", True), ("never", False)])

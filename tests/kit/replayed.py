@@ -8,7 +8,7 @@ import msgspec
 
 from pipelines.replay.fold import fold_user
 from pipelines.replay.job import Job
-from pipelines.replay.order import in_order, own_time
+from pipelines.replay.order import event_time, in_order
 from tests.kit.histories import History
 from transforms.flows.engine.messages.cost import accounted
 from transforms.flows.engine.step import Done, step
@@ -35,8 +35,8 @@ def arrived_in_order(signals: list[Signal]) -> Iterator[Signal]:
     for signal in signals:
         assert not isinstance(signal, Time)
         came = signal.time if signal.received is None else signal.received
-        if own_time(signal) > last and came >= receipt:
-            last, receipt = own_time(signal), came
+        if event_time(signal) > last and came >= receipt:
+            last, receipt = event_time(signal), came
             yield signal
 
 

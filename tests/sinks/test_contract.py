@@ -179,7 +179,10 @@ def test_a_kind_that_a_sink_does_not_take_is_reported(
     with place(name, tmp_path, addresses) as where:
         (wrote,) = put(where, [("shop", metric), ("shop", where.output(1, "u"))])
 
-    said = {"pubsub": "there is no topic for flow_metric", "redis": "Redis keeps no flow_metric"}
+    said = {
+        "pubsub": "there is no topic for flow_metric",
+        "redis": "Redis does not store flow_metric",
+    }
     assert (wrote.written, wrote.bad) == (1, (BadRow("", said[name]),))
 
 
@@ -193,9 +196,9 @@ def test_every_sink_is_under_this_contract(tmp_path: Path, addresses: dict[str, 
 @pytest.mark.parametrize(
     ("address", "said"),
     [
-        ("parket:out", 'no sink is called "parket"; did you mean "parquet"?'),
-        ("out", 'no sink is called "out"; there are "files", "parquet", "pubsub", "redis"'),
-        ("files:", '"files:" does not say where'),
+        ("parket:out", 'unknown sink "parket"; did you mean "parquet"?'),
+        ("out", 'unknown sink "out"; there are "files", "parquet", "pubsub", "redis"'),
+        ("files:", '"files:" lacks the place to write to'),
     ],
 )
 def test_an_address_that_leads_nowhere_is_told(address: str, said: str) -> None:

@@ -228,7 +228,7 @@ def test_spaces_are_apart(server: RedisServer, stream: RedisLog) -> None:
     ("record", "says"),
     [
         (Start(sequence=3, effective_at=5_000, flow="unknown"), "never published"),
-        (Start(sequence=3, effective_at=900, flow="welcome"), "said to be complete until 1000"),
+        (Start(sequence=3, effective_at=900, flow="welcome"), "declared complete until 1000"),
     ],
 )
 def test_a_log_that_cannot_be_followed_stops_the_catalog(

@@ -1,8 +1,8 @@
-"""Outputs to topics and flow states to Redis, a bundle at a time; a bundle ends when they are out.
+"""DoFns that write outputs to topics and flow states to Redis; a bundle ends once they are written.
 
-A bundle that fails is done again by the runner, with the same ids and bytes (R31). Each step
-takes the outputs that are for it, and gives dead letters for those that its sink left out; a
-dead letter that is itself left out is only counted.
+The runner retries a failed bundle with the same ids and bytes (R31). Each DoFn picks the outputs
+for its sink, and emits dead letters for those that the sink rejects; a rejected dead letter is only
+counted.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ STATES = ("flow_state", "erased")
 def left_out(
     sink: str, found: Iterable[tuple[str, AnyOutput]], bad: Iterable[BadRow]
 ) -> Iterator[Decided]:
-    """Make the dead letters of what a sink left out."""
+    """Make dead letters for the outputs that a sink rejected."""
     why = {row.id: row.detail for row in bad}
     for space, output in found:
         if output.id in why and not isinstance(output, DeadLetter):
@@ -45,7 +45,7 @@ def left_out(
 @beam.typehints.with_input_types(Decided)
 @beam.typehints.with_output_types(Decided)
 class Publish(beam.DoFn):
-    """Publish outputs to the topic of their kind, if it has one, in order by user."""
+    """Publish outputs to the topics of their kinds, in order per user."""
 
     def __init__(self, topics: Mapping[str, str], encoding: Encoding = "json") -> None:
         self._topics = dict(topics)
@@ -71,7 +71,7 @@ class Publish(beam.DoFn):
         assert self._sink is not None
         assert self._publisher is not None
         self._sink.flush()
-        # Only one that holds nothing back: what a failed bundle left must not leave with another.
+        # Not after an error: the rest of a failed bundle must not leave with another bundle.
         _idle().append(self._publisher)
         self._publisher = self._sink = None
 
@@ -80,7 +80,7 @@ _IDLE: dict[str | None, list[Publisher]] = {}
 
 
 def _idle() -> list[Publisher]:
-    """List the connected publishers between bundles: some runners set a DoFn up for each one."""
+    """Return the connected, unused publishers: some runners set up a DoFn for each bundle."""
     return _IDLE.setdefault(os.environ.get("PUBSUB_EMULATOR_HOST"), [])
 
 
@@ -96,7 +96,7 @@ def _take() -> Publisher:
 @beam.typehints.with_input_types(Decided)
 @beam.typehints.with_output_types(Decided)
 class WriteStates(beam.DoFn):
-    """Write flow states to Redis in batches; each is absolute and guarded by its sequence."""
+    """Write flow states to Redis in batches; a write is absolute and guarded by its sequence."""
 
     def __init__(self, url: str, ttl: int | None = None) -> None:
         self._url = url
@@ -132,5 +132,5 @@ class WriteStates(beam.DoFn):
 
 @cache
 def _states(url: str, ttl: int | None) -> FlowStates:
-    """Connect once in a process; the client may be shared by threads."""
+    """Connect once in a process; threads may share the client."""
     return open_states(url, ttl)

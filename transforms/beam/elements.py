@@ -1,13 +1,13 @@
-"""What flows between the steps of the streaming job."""
+"""The types of elements between the steps of the streaming job."""
 
 from __future__ import annotations
 
 from transforms.hosting.receive import Key
 
 Decided = tuple[Key, list[bytes]]
-"""The encoded outputs of one step for one user, in the order decided.
+"""A key and the encoded outputs of one step, in order.
 
-They travel together, since a runner's work for an element costs several times what an output does.
+They are one element, because a runner's cost for an element is several times that of an output.
 """
 
 BAD = "bad"

@@ -1,4 +1,4 @@
-"""Messages of the events topic to encoded signals by space and user; dead letters come out aside.
+"""Messages of the events topic to encoded signals by key; dead letters have an output of their own.
 
 An element's timestamp is its receipt.
 """

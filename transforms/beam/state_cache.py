@@ -1,7 +1,7 @@
-"""Beam's state cache, made fast: it sizes each entry by a walk over all loaded modules.
+"""A faster size estimate for Beam's state cache, which walks over all loaded modules per entry.
 
-That walk takes a third of a millisecond a read. The replacement counts what a state cell of
-ours can hold. It is made for one version of Beam and leaves every other one alone.
+That walk takes a third of a millisecond per read. The replacement measures what our state cells
+hold. It patches the versions of Beam that were checked, and no others.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import apache_beam as beam
 from apache_beam.runners.worker import statecache
 
 VERSIONS = ("2.77.",)
-"""Versions of Beam whose cache was looked at."""
+"""The versions of Beam whose cache was checked."""
 
 OVERHEAD = 64
 
 
 def size_of(*values: Any) -> int:
-    """Count the bytes of values: containers with what they hold, everything else by itself."""
+    """Estimate the bytes of values; containers include their items."""
     return sum(map(_size, values))
 
 
@@ -35,7 +35,7 @@ def _size(value: Any) -> int:
 
 
 def patch(version: str = beam.__version__) -> bool:
-    """Replace the sizing of the state cache; False, and nothing done, on another version."""
+    """Replace the size function of the state cache; return False on another version of Beam."""
     known = version.startswith(VERSIONS) and hasattr(statecache, "get_deep_size")
     if known:
         statecache.get_deep_size = size_of

@@ -1,8 +1,7 @@
-"""Windowed numbers about steps and flows: a branch of its own, by the time of the rows (R25).
+"""Windowed metrics of steps and flows: a separate branch, by the event time of the rows (R25).
 
-Each window's numbers are absolute. They come while it fills, when the watermark has passed its
-end, and again, whole, for rows that come later: the file of the window is replaced. Nothing
-here waits for an alarm of a user: alarms are in the future, the windows are not.
+The numbers of a window are absolute. They are emitted while it fills, when the watermark passes its
+end, and again for late rows; each time the file of the window is replaced.
 """
 
 from __future__ import annotations
@@ -27,18 +26,18 @@ from transforms.wire.messages import kind_of
 from transforms.wire.rows import name_of, to_row
 
 COUNTED = ("transition", "communication", "message", "call", "conversion", "rejection")
-"""The kinds of rows that numbers are counted from."""
+"""The kinds of rows that metrics count."""
 
 LATENESS = 7 * 86_400
 PACE = 60
-"""Seconds between two updates of a window, of those that fill and of those that are over."""
+"""Seconds between two updates of a window, before and after its end."""
 FILES: dict[Window, tuple[Window, ...]] = {"hour": ("minute", "hour"), "day": ("day",)}
-"""The numbers that a file of a window holds: a file a minute would be too many."""
+"""The metrics that a window's file holds: one file per minute would be too many."""
 FIRST = 0
 
 
 def counted_rows(decided: Decided) -> Iterator[tuple[Key, bytes]]:
-    """Choose the rows that numbers are counted from."""
+    """Select the rows that metrics count."""
     key, encoded = decided
     for row in encoded:
         if kind_of(row) in COUNTED:
@@ -46,14 +45,14 @@ def counted_rows(decided: Decided) -> Iterator[tuple[Key, bytes]]:
 
 
 def at_event_time(element: tuple[Key, bytes]) -> TimestampedValue:
-    """Put a row at its own time, under its space."""
+    """Stamp a row with its event time, keyed by its space."""
     (space, _), encoded = element
     at = max(FIRST, outputs.decode(encoded).at)
     return TimestampedValue((space, encoded), Timestamp(micros=at * 1000))
 
 
 class Count(beam.CombineFn):
-    """Counts rows; exact, whatever the order and however the rows are divided."""
+    """Counts rows exactly, in any order and partition."""
 
     def create_accumulator(self) -> Counts:
         return Counts({}, {})
@@ -72,7 +71,7 @@ class Count(beam.CombineFn):
 
 
 class WriteMetrics(beam.DoFn):
-    """Write the numbers of one window, in place of what an earlier pane wrote."""
+    """Write the metrics of one window, replacing those of an earlier pane."""
 
     def __init__(self, out: str, window: Window) -> None:
         self._out = out
@@ -92,10 +91,10 @@ class WriteMetrics(beam.DoFn):
 
 
 class CountWindows(beam.PTransform):
-    """Count rows in windows of a minute, an hour and a day, and write the numbers as tables.
+    """Count rows in windows of a minute, an hour and a day, and write the metrics as tables.
 
-    ``lateness`` in seconds: what comes later after the end of its window is not counted any more
-    (a recount from the raw rows does).
+    ``lateness`` is the allowed lateness in seconds; later rows are not counted, except by a recount
+    from the raw rows.
     """
 
     def __init__(self, out: str, lateness: int = LATENESS, pace: int | None = PACE) -> None:
@@ -126,9 +125,9 @@ class CountWindows(beam.PTransform):
 
 
 def paced(pace: int | None, *, early: bool) -> Any:
-    """Make a trigger: at the end of a window, then with what is late, every so many seconds.
+    """Make a trigger: at the end of a window, then every ``pace`` seconds for late rows.
 
-    Without a pace whatever is late leaves at once, and nothing early.
+    Without a pace late rows fire at once, and nothing fires early.
     """
     if pace is None:
         return trigger.AfterWatermark(late=trigger.AfterCount(1))

@@ -1,9 +1,8 @@
-"""Rows of a stream as Parquet: a file a window, a manifest over the files of a table, last.
+"""Parquet tables of a stream: one file per window, then its entry in the table's manifest.
 
-The rows of a window are sorted by the sink, and the file is named by window and contents, so
-a window that is written again leaves the same file. A file is listed once the runner holds it
-as written, in an entry of the manifest of its own: what a crash left behind is not read, and
-workers do not wait for each other. It goes to a folder or to a store, by its address.
+Rows are sorted and the file is named by its window and contents, so writing a window again gives the
+same file. A file enters the manifest after the runner has committed it, as a separate addition:
+readers ignore files of a crash, and workers need no lock. The address is a folder or a store.
 """
 
 from __future__ import annotations
@@ -41,9 +40,9 @@ _part = msgspec.msgpack.Decoder(Part).decode
 
 
 class WriteTables(beam.PTransform):
-    """Rows into Parquet files by window, and then into the manifests of their tables.
+    """Write rows to Parquet files by window, then add the files to the manifests of their tables.
 
-    Gives dead letters for rows that do not fit.
+    The output is dead letters for rows that do not fit their schema.
     """
 
     def __init__(self, out: str, window: int, pace: int | None) -> None:
@@ -75,7 +74,7 @@ class WriteTables(beam.PTransform):
 
 
 def rows_of_tables(decided: Decided) -> Iterator[tuple[Table, bytes]]:
-    """Key the rows of tables by space and kind."""
+    """Select the rows that have a table, keyed by space and kind."""
     (space, _), encoded = decided
     for row in encoded:
         kind = kind_of(row)
@@ -86,7 +85,7 @@ def rows_of_tables(decided: Decided) -> Iterator[tuple[Table, bytes]]:
 @beam.typehints.with_input_types(tuple[Table, Iterable[bytes]])
 @beam.typehints.with_output_types(tuple[Table, bytes])
 class WriteRows(beam.DoFn):
-    """Write the outputs of one kind and window; yield the parts, for the manifest."""
+    """Write the rows of one kind and window; yield the parts for the manifest."""
 
     def __init__(self, out: str) -> None:
         self._out = out
@@ -111,7 +110,7 @@ class WriteRows(beam.DoFn):
 
 @beam.typehints.with_input_types(tuple[Table, Iterable[bytes]])
 class WriteManifest(beam.DoFn):
-    """Add parts to the manifest of their table; a part that is written anew replaces the old."""
+    """Add parts to the manifest of their table; a part with an existing name replaces the old one."""
 
     def __init__(self, out: str) -> None:
         self._out = out

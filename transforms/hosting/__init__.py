@@ -1,1 +1,4 @@
-"""What every host shares: receive, run, dead letters, catalogs, following a control log."""
+"""What every host shares: ``receive``, ``run``, dead letters, catalogs, the control log, the sandbox.
+
+Nothing here needs Beam, Flink, Arrow or fastavro.
+"""

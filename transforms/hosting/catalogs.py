@@ -1,6 +1,6 @@
-"""The catalogs that a worker judges by: one a space, the same one in every thread of a process.
+"""The catalogs of a worker: one per space, shared by all threads of a process.
 
-What travels to a worker is where the logs are; followers are made where they are used.
+A pickled job holds the logs' addresses; followers are made on the worker.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from transforms.wire.secrets import address_of
 
 
 class Known(msgspec.Struct, frozen=True, gc=False):
-    """A catalog, and the longest slack it ever had: alarms wait that long, so none is early.
+    """A catalog, and the longest slack of its epochs: alarms wait that long, so none is early.
 
-    ``trouble`` says why the log could not be read the last time, None if it could.
+    ``trouble`` is the error of the last read of the log, None if it succeeded.
     """
 
     catalog: Catalog
@@ -33,27 +33,27 @@ class Known(msgspec.Struct, frozen=True, gc=False):
 
 
 class Catalogs(Protocol):
-    """Where a worker finds the catalog of each space; it can be pickled."""
+    """Finds the catalog of each space. It can be pickled."""
 
     @property
     def spaces(self) -> frozenset[str]:
-        """Name the spaces that there are."""
+        """Return the names of the spaces."""
 
     def of(self, space: str) -> Known:
-        """Return what is known of a space's log, without waiting; KeyError if there is none."""
+        """Return a space's catalog without waiting; KeyError for an unknown space."""
 
     def refreshed(self, space: str) -> Known:
-        """Read the log first, if it can grow."""
+        """Read the log, if it can grow, and return the catalog."""
 
 
 def known(catalog: Catalog, trouble: str | None = None) -> Known:
-    """Find the longest slack of a catalog. Raises MissingSandbox for code that cannot run here."""
+    """Compute the longest slack of a catalog. Raises MissingSandbox for code that cannot run here."""
     require(catalog)
     return Known(catalog, max(epoch.space.slack for epoch in catalog.epochs), trouble)
 
 
 class FixedLogs:
-    """Control logs that are complete for ever: a line of JSON a record, by space."""
+    """Control logs that never grow: one line of JSON per record, by space."""
 
     def __init__(self, logs: Mapping[str, tuple[bytes, ...]]) -> None:
         self._logs = dict(logs)
@@ -78,14 +78,14 @@ class FixedLogs:
 
 @lru_cache(maxsize=256)
 def read_once(log: tuple[bytes, ...]) -> Known:
-    """Read a control log; the same one once in a process."""
+    """Read a control log, once in a process."""
     return known(catalog_of([control_records.decode_line(line) for line in log]))
 
 
 class FollowedLogs:
     """Control logs that grow, by space: addresses of files, objects or Redis streams, or env:NAME.
 
-    Each is followed by a thread of the process, which ends with it.
+    A daemon thread follows each of them.
     """
 
     def __init__(self, addresses: Mapping[str, str], every: float = EVERY) -> None:

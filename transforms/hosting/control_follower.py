@@ -1,8 +1,8 @@
-"""Follows a control log: a catalog made afresh when the log has grown, by a thread of its own.
+"""Follows a control log: a thread rebuilds the catalog when the log has grown.
 
-A log that cannot be read, cannot be followed, or breaks its word (a record for an instant until
-which it was said to be complete) leaves the last catalog as it is: that does not get any more
-complete, so ``step`` answers ``Behind`` rather than guess.
+After an error the last catalog stays: the log cannot be read, is invalid, or has a late record (one
+that is effective before ``complete_until``). Its ``complete_until`` then stops growing, so ``step``
+answers ``Behind``.
 """
 
 from __future__ import annotations
@@ -20,41 +20,41 @@ EVERY = 1.0
 class ControlFollower:
     """Holds the newest catalog of a log; any thread may read ``catalog``, which is a value.
 
-    ``trouble`` says why the last look failed, None if it did not. Use it as a context, or
-    call ``start`` and ``stop``; ``refresh`` looks at once.
+    ``trouble`` is the error of the last read, None if it succeeded. Use it as a context manager,
+    or call ``start`` and ``stop``; ``refresh`` reads at once.
     """
 
     def __init__(self, log: ControlLog, every: float = EVERY) -> None:
         self._log = log
         self._every = every
         self._records: tuple[ControlRecord, ...] = ()
-        self._looking = threading.Lock()
+        self._reading = threading.Lock()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self.catalog: Catalog = catalog_of((), NOTHING)
         self.trouble: str | None = None
 
     def refresh(self) -> Catalog:
-        """Look at the log now; give the catalog, which is the old one where there is trouble."""
-        with self._looking:
+        """Read the log now and return the catalog; after an error, the old one."""
+        with self._reading:
             try:
-                self._look()
+                self._read()
                 self.trouble = None
             except (LogError, InvalidLog) as error:
                 self.trouble = str(error)
-            except Exception as error:  # a thread that dies would stop the log unnoticed
+            except Exception as error:  # otherwise the thread would die unnoticed
                 self.trouble = f"{type(error).__name__}: {error}"
             return self.catalog
 
     def start(self) -> None:
-        """Look once, then every so many seconds in the background."""
+        """Read once, then periodically in the background."""
         self.refresh()
         self._stopped.clear()
         self._thread = threading.Thread(target=self._run, name="control-log", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread."""
+        """Stop the thread."""
         self._stopped.set()
         if self._thread is not None:
             self._thread.join()
@@ -71,7 +71,7 @@ class ControlFollower:
         while not self._stopped.wait(self._every):
             self.refresh()
 
-    def _look(self) -> None:
+    def _read(self) -> None:
         last = max((record.sequence for record in self._records), default=None)
         read = self._log.read_since(last)
         until = max(read.complete_until, self.catalog.complete_until)
@@ -79,7 +79,7 @@ class ControlFollower:
             if record.effective_at <= self.catalog.complete_until:
                 raise LogError(
                     f"record {record.sequence} is effective at {record.effective_at}, but the log "
-                    f"was said to be complete until {self.catalog.complete_until}"
+                    f"was declared complete until {self.catalog.complete_until}"
                 )
         if read.records:
             records = (*self._records, *read.records)

@@ -1,7 +1,7 @@
-"""Code steps, run: the function that hosts give the core as ``answer`` (C19, J13).
+"""The sandbox for code steps: ``answer`` is the function that hosts pass to the core (C19, J13).
 
-A process of its own runs the code, bounded in time, memory, depth and size, without a clock,
-chance, files or network, and forgets it after each call: so the same call has the same answer.
+A separate process runs the code with limits on time, memory, depth and size, and without clock,
+randomness, files or network. It keeps nothing between calls, so equal calls have equal answers.
 """
 
 from __future__ import annotations
@@ -45,26 +45,26 @@ POLICY = {
     "sleep": "zero",
     "random_start": {"seed": 0},
 }
-"""What the loader refuses already cannot be told from one run to another either."""
+"""Fixed values for clock, sleep and randomness, which the loader refuses anyway."""
 
 _encode = msgspec.msgpack.Encoder().encode
 
 
 class MissingSandbox(RuntimeError):
-    """A flow has code, and the extra that runs it is not installed."""
+    """A flow has code, and the sandbox is not installed."""
 
 
 class ForkedSandbox(RuntimeError):
-    """A process was forked from one that had a sandbox, which would wait for ever there."""
+    """The process was forked from one with a sandbox, where a call would wait forever."""
 
 
 class Unfit(ValueError):
-    """A result that no state can hold."""
+    """A result that a state cannot hold."""
 
 
 @cache
 def installed() -> bool:
-    """Tell whether code can be run here."""
+    """Return True if code can run here."""
     try:
         import pydantic_monty  # noqa: F401
     except ImportError:
@@ -73,12 +73,12 @@ def installed() -> bool:
 
 
 def has_code(flow: Flow) -> bool:
-    """Tell whether a flow has a code step."""
+    """Return True if a flow has a code step."""
     return any(isinstance(step.verb, RunCode) for step in flow.steps)
 
 
 def require(catalog: Catalog) -> None:
-    """Raise MissingSandbox where a version of a flow has code and this process cannot run it."""
+    """Raise MissingSandbox if a version of a flow has code that this process cannot run."""
     for plan in catalog.plans.values():
         if has_code(plan.flow) and not installed():
             raise MissingSandbox(f"flow {plan.id} runs code, which needs a sandbox; {INSTALL}")
@@ -116,7 +116,7 @@ def answer(call: Call, source: str) -> CallResult:
 
 
 def run(source: str, inputs: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """Run a source's function; return its result, or an empty one and what went wrong."""
+    """Run a source's function; return its result, or an empty one and an error."""
     if not installed():
         raise MissingSandbox(f"code needs a sandbox; {INSTALL}")
     from pydantic_monty import MontyError
@@ -133,7 +133,7 @@ def run(source: str, inputs: dict[str, Any]) -> tuple[dict[str, Any], str]:
 
 
 def _feed(text: str, inputs: dict[str, Any]) -> Any:
-    """Run a text in a worker of this process's pool; one that has crashed is replaced, and tried again."""
+    """Run a text in a worker of this process's pool; after a crash, once more in a new worker."""
     from pydantic_monty import MontyCrashedError
 
     try:
@@ -146,15 +146,15 @@ def _fed(text: str, inputs: dict[str, Any]) -> Any:
     limits: Any = LIMITS
     policy: Any = POLICY
     with _pool().checkout(limits=limits, os_policy=policy) as session:
-        return session.feed_run(text, inputs=inputs, print_callback=_unheard)
+        return session.feed_run(text, inputs=inputs, print_callback=_discard)
 
 
-def _unheard(stream: str, text: str) -> None:
-    """Take what code prints, which nobody reads."""
+def _discard(stream: str, text: str) -> None:
+    """Discard what the code prints."""
 
 
 def _said(error: MontyError, lines: int) -> str:
-    """Say what went wrong, without any value: it may be of a user."""
+    """Describe an error without values, which may be personal data."""
     from pydantic_monty import MontyRuntimeError
 
     if not isinstance(error, MontyRuntimeError):
@@ -173,7 +173,7 @@ def _first_line(error: MontyError) -> str:
 
 
 def _plain_map(value: object) -> dict[str, Any]:
-    """Take a result as data: maps with texts as keys, lists, texts, numbers, flags and nothing."""
+    """Convert a result to JSON types."""
     if not isinstance(value, dict):
         raise Unfit("its result is no map")
     found: dict[str, Any] = _plain(value, 0)
@@ -206,7 +206,7 @@ def _plain(value: object, depth: int) -> Any:
 
 _LOCK = threading.Lock()
 _POOLS: dict[int, Monty] = {}
-"""The pool of this process by its id; one that was forked finds its parent's, and must not use it."""
+"""The pool by process id: a forked process finds its parent's pool and must not use it."""
 
 
 def _pool() -> Monty:

@@ -1,4 +1,4 @@
-"""Where outputs go: one module a sink behind one dict."""
+"""Destinations of outputs: one module per sink."""
 
 from __future__ import annotations
 
@@ -12,33 +12,32 @@ from transforms.wire.rows import Record
 
 
 class Sink(Protocol):
-    """A place for outputs; each comes with its space.
+    """A destination of outputs, each with its space.
 
-    The same output again changes nothing that a reader sees, in whatever order and batches
-    outputs come (R31). One that cannot be written is left out and reported; the others are
-    written. When a method raises, nothing since the last ``flush`` may be taken as done, and
-    all of it may be written again.
+    Writing is idempotent: repeated outputs, in any order and batches, change nothing that a reader
+    sees (R31). An output that cannot be written is reported; the others are written. After an
+    exception nothing since the last ``flush`` counts as written, and all of it may be repeated.
     """
 
     def write(self, outputs: Iterable[tuple[str, Record]]) -> Wrote:
-        """Take outputs; they are out at the latest when ``flush`` has returned."""
+        """Accept outputs; they are written when ``flush`` has returned."""
 
     def flush(self) -> None:
-        """Return when all that was taken is where readers find it."""
+        """Return once readers can see all accepted outputs."""
 
     def close(self) -> None:
-        """Flush, and let go of connections; a sink that is closed takes nothing more."""
+        """Flush and disconnect; a closed sink accepts nothing."""
 
 
 def _files(address: str, **options: Any) -> Sink:
-    """Open ``files:FOLDER``; ``window`` is the seconds of a file."""
+    """Open ``files:FOLDER``; ``window`` is the length of a file's window in seconds."""
     from transforms.sinks import files, folders
 
     return folders.Folder(files, _place(address), **options)
 
 
 def _parquet(address: str, **options: Any) -> Sink:
-    """Open ``parquet:FOLDER``; ``window`` is the seconds of a file."""
+    """Open ``parquet:FOLDER``; ``window`` is the length of a file's window in seconds."""
     from transforms.sinks import folders, parquet
 
     return folders.Folder(parquet, _place(address), **options)
@@ -53,7 +52,7 @@ def _pubsub(address: str, **options: Any) -> Sink:
 
 
 def _redis(address: str, **options: Any) -> Sink:
-    """Open ``redis://…``, which keeps flow states; ``ttl`` in ms ends those without sessions."""
+    """Open ``redis://…``, for flow states; those without sessions expire after ``ttl`` ms."""
     with _extra("redis"):
         from transforms.sinks import redis
 
@@ -67,19 +66,19 @@ SINKS: dict[str, Callable[..., Sink]] = {
     "redis": _redis,
     "rediss": _redis,
 }
-"""What opens a sink, by the word that its address begins with."""
+"""How to open a sink, by the scheme of its address."""
 
 
 def open_sink(address: str, **options: Any) -> Sink:
     """Open the sink at an address, for example ``parquet:out`` or ``redis://localhost:6379/0``.
 
-    Raises ValueError for an address that leads nowhere, ImportError with the extra to install.
+    Raises ValueError for an invalid address, ImportError with the extra to install.
     """
     name, colon, place = address.partition(":")
     if not colon or name not in SINKS:
-        raise ValueError(f'no sink is called "{name}"; {suggest(name, SINKS)}')
+        raise ValueError(f'unknown sink "{name}"; {suggest(name, SINKS)}')
     if not place:
-        raise ValueError(f'"{address}" does not say where')
+        raise ValueError(f'"{address}" lacks the place to write to')
     return SINKS[name](address, **options)
 
 

@@ -1,6 +1,6 @@
-"""What a sink says of a write, and the check that comes first: an output fits its schema.
+"""The result of a write, and the check before it: every output must fit its schema.
 
-One that does not is left out and told with its id, never with its values; the others go on.
+An output that does not fit is rejected and reported by its id, without its values.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ MAX_BAD = 100
 
 
 class BadRow(msgspec.Struct, frozen=True, gc=False):
-    """A row left out: its id, if it has one, and what is wrong with it."""
+    """A rejected row: its id, if it has one, and the reason."""
 
     id: str
     detail: str
 
 
 class Wrote(msgspec.Struct, frozen=True, gc=False):
-    """What became of a call's outputs: written, ``stale`` since one as new was there, or bad.
+    """The result of a write: outputs written, ``stale`` (the sink has one as new), or rejected.
 
-    ``bad`` holds the first hundred of ``bad_rows`` outputs left out.
+    ``bad`` holds the first hundred of ``bad_rows`` rejected outputs.
     """
 
     written: int = 0
@@ -34,7 +34,7 @@ class Wrote(msgspec.Struct, frozen=True, gc=False):
 
 
 class Refused:
-    """Collects the outputs of a call that are left out."""
+    """Collects the rejected outputs of a write."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -47,18 +47,18 @@ class Refused:
 
     @property
     def bad(self) -> tuple[BadRow, ...]:
-        """The first of them."""
+        """The first hundred of them."""
         return tuple(self._bad)
 
     def wrote(self, written: int, stale: int = 0) -> Wrote:
-        """Say what became of the call's outputs."""
+        """Return the result of the write."""
         return Wrote(written, stale, self.count, self.bad)
 
 
 def fitting(
     outputs: Iterable[tuple[str, Record]], refused: Refused
 ) -> Iterator[tuple[str, Record]]:
-    """Yield the outputs that fit their schemas, as a reader will get them; refuse the others."""
+    """Yield the outputs that fit their schemas, as a reader will see them; reject the others."""
     for space, output in outputs:
         found = _read_back(output)
         if isinstance(found, str):
@@ -68,11 +68,11 @@ def fitting(
 
 
 def _read_back(output: Record) -> Record | str:
-    """Turn an output into a row and back, or say what keeps it from that."""
+    """Convert an output to a row and back, or return why that is impossible."""
     name = name_of(output)
     try:
         row = to_row(output)
-        canonical(row)  # half a character fits a string, but no file and no wire
+        canonical(row)  # a lone surrogate fits a string, but cannot be encoded
         return problem(name, row) or from_row(name, row)
     except msgspec.ValidationError as error:
         return str(error)

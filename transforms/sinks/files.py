@@ -1,4 +1,4 @@
-"""JSON lines, for eyes and small tools; maps of free form are written as maps."""
+"""JSON lines, for people and small tools; free-form maps are written as maps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def write(
 
 
 def read(path: Path) -> list[Row]:
-    """Read the rows of a file; maps of free form are maps."""
+    """Read the rows of a file; free-form maps are maps."""
     return msgspec.json.Decoder(Row).decode_lines(path.read_bytes())
 
 

@@ -1,9 +1,8 @@
-"""Outputs in folders: a table a kind below each space, a file a window, the manifest last.
+"""Outputs in local folders: a table per space and kind, a file per window, and a manifest.
 
-A file holds all rows of its window and is named by the window and by them, so any order,
-repetition or division of the same rows ends in the same files. A file that no manifest names
-is no part of the table: what a crash or a later row left behind is not read. What replaces files
-needs a lock, so this sink is for folders of one machine.
+A file holds all rows of its window, and its name is a hash of them, so the same rows give the same
+files in any order, repetition and partition. Readers ignore files that the manifest does not name,
+such as those of a crash. Replacing files needs a lock, so this sink works on one machine only.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from transforms.sinks.remote import Remote, place_of
 from transforms.wire.rows import Record, Row, canonical, from_row, name_of, to_row
 
 WINDOW = 600
-"""Seconds of a file, unless others are asked for."""
+"""The default window of a file, in seconds."""
 LOCK = ".lock"
 
 Table = tuple[str, str]
@@ -34,34 +33,34 @@ Table = tuple[str, str]
 class Format(Protocol):
     """A module that writes and reads files of rows of one kind.
 
-    Writing the same rows again leaves the same files. A row that does not fit its schema is
-    left out and reported; the others are written. All rows of a call are held in memory.
-    With a ``shard``, files are named by it, and writing that shard again replaces them.
+    Writing the same rows gives the same files. A row that does not fit its schema is reported; the
+    others are written. All rows of a call are held in memory. With a ``shard``, files are named by
+    it, and writing that shard again replaces them.
     """
 
     def write(
         self, kind: str, rows: Iterable[Row], folder: Place, *, by: By = "day", shard: str = ""
     ) -> Written:
-        """Write rows of the schema ``kind`` below ``folder/kind``; ``finish`` comes after all."""
+        """Write rows of the schema ``kind`` below ``folder/kind``; call ``finish`` afterwards."""
 
     def read(self, path: Path) -> list[Row]:
         """Read the rows of a file."""
 
 
 class Folder:
-    """A sink: outputs are held in memory until ``flush`` writes the files of their windows."""
+    """A sink that holds outputs in memory until ``flush`` writes the files of their windows."""
 
     def __init__(self, form: Format, out: str | Path, window: int = WINDOW) -> None:
         place = place_of(out)
         if isinstance(place, Remote):
-            raise ValueError(f"{place}: this sink writes to folders of one machine only")
+            raise ValueError(f"{place}: this sink writes to local folders only")
         self._format = form
         self._out = place
         self._window = window * 1000
         self._tables: dict[Table, list[Row]] = {}
 
     def write(self, outputs: Iterable[tuple[str, Record]]) -> Wrote:
-        """Take outputs of any kind."""
+        """Accept outputs of any kind."""
         refused, count = Refused(), 0
         for space, output in fitting(outputs, refused):
             self._tables.setdefault((space, name_of(output)), []).append(to_row(output))
@@ -69,7 +68,7 @@ class Folder:
         return refused.wrote(count)
 
     def flush(self) -> None:
-        """Write the files of all windows that have new rows, and then the manifests."""
+        """Write the files of all windows with new rows, then the manifests."""
         for (space, kind), rows in self._tables.items():
             self._add(kind, self._out / quote(space, safe=""), rows)
         self._tables = {}
@@ -82,7 +81,7 @@ class Folder:
         windows: dict[int, list[Row]] = {}
         for row in rows:
             windows.setdefault(row[time] // self._window * self._window, []).append(row)
-        with alone(folder / kind):
+        with locked(folder / kind):
             held = {part.path: part for part in parts_of(kind, folder)}
             for start, new in sorted(windows.items()):
                 old = [path for path in held if _starts(path, start)]
@@ -103,12 +102,12 @@ class Folder:
 
 
 def folder_of(out: str | Path, space: str) -> Place:
-    """Find the folder that holds a space's tables, below a path or an address."""
+    """Return the folder of a space's tables, below a path or an address."""
     return place_of(out) / quote(space, safe="")
 
 
 def shard_of(start: int, rows: Iterable[bytes]) -> str:
-    """Name a file by the start of its window, in ms, and its rows in any order."""
+    """Name a file by the start of its window (ms) and a hash of its rows, in any order."""
     digest = blake2b(digest_size=8)
     for row in sorted(rows):
         digest.update(blake2b(row, digest_size=16).digest())
@@ -120,8 +119,8 @@ def _starts(path: str, start: int) -> bool:
 
 
 @contextmanager
-def alone(table: Path) -> Iterator[None]:
-    """Keep others on this machine out while a manifest is read and written."""
+def locked(table: Path) -> Iterator[None]:
+    """Lock a table on this machine while its manifest is read and written."""
     table.mkdir(parents=True, exist_ok=True)
     with (table / LOCK).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""Parquet files, for DuckDB and every other engine; types come from the Avro schema."""
+"""Parquet files; their types come from the Avro schemas."""
 
 from __future__ import annotations
 

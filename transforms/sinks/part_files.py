@@ -1,10 +1,10 @@
-"""Tables as part files in folders by day: what every file sink has in common.
+"""Tables as part files in folders by day, and their manifests; shared by all file sinks.
 
-The same rows give the same files with the same names and bytes, in whatever order they come:
-rows are sorted, equal ones written once, a part is named by its shard or its contents. A part
-appears whole or not at all. The manifest, written last, names the parts that count (R31): it is one file
-with all of them, or one for each that was added (``add_parts``), or both. Those who add write
-files of their own, so they need no lock and do not lose what others add.
+The same rows give the same files with the same names and bytes, in any order: rows are sorted,
+duplicates written once, and a part is named by its shard or its contents. A part is written
+atomically. The manifest, written last, names the parts of the table (R31): one file with all of
+them (``finish``), one for each addition (``add_parts``), or both. Additions are separate files, so
+concurrent writers need no lock.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ FOLDERS: dict[By, str] = {"day": "day=%Y-%m-%d", "hour": "day=%Y-%m-%d/hour=%H"}
 SIZES: dict[By, int] = {"day": 86_400_000, "hour": 3_600_000}
 MANIFEST = "_manifest.json"
 ADDED = "_manifest"
-"""A folder with more of the manifest, in files with some parts each."""
+"""A folder with the additions to the manifest."""
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):
-    """A file written: its path below the table's folder, rows, bytes and a hash of the bytes."""
+    """A written file: its path below the table's folder, rows, bytes and a hash of the bytes."""
 
     path: str
     rows: int
@@ -47,7 +47,7 @@ class Part(msgspec.Struct, frozen=True, gc=False):
 
 
 class Written(msgspec.Struct, frozen=True, gc=False):
-    """What a call wrote; ``bad`` holds the first hundred of ``bad_rows`` rows left out."""
+    """The result of a write; ``bad`` holds the first hundred of ``bad_rows`` rejected rows."""
 
     parts: tuple[Part, ...] = ()
     rows: int = 0
@@ -64,7 +64,7 @@ def write_parts(
     by: By,
     shard: str,
 ) -> Written:
-    """Write the rows of one kind below ``folder/kind``, one part a day or hour."""
+    """Write the rows of one kind below ``folder/kind``, one part per day or hour."""
     time = schemas.load(kind)["time"]
     sort = _sorter(kind)
     slots: dict[int, list[Row]] = {}
@@ -96,7 +96,7 @@ def _sorter(kind: str) -> Callable[[Row], tuple[Any, ...]]:
 
 
 def _once(ordered: Iterable[Row], sort: Callable[[Row], tuple[Any, ...]]) -> Iterator[Row]:
-    """Drop rows equal in all; order by contents those that only sort alike."""
+    """Drop duplicates; order rows with the same sort key by their contents."""
     for _, alike in groupby(ordered, key=sort):
         first, *others = alike
         if others:
@@ -113,7 +113,7 @@ def _write(table: Place, place: str, data: bytes, suffix: str, shard: str, rows:
 
 
 def write_whole(path: Place, data: bytes) -> None:
-    """Write a file under another name and rename it, so that nobody reads half of it."""
+    """Write a file atomically: under a temporary name, then renamed."""
     if isinstance(path, Remote):
         path.write_whole(data)
         return
@@ -130,9 +130,9 @@ def write_whole(path: Place, data: bytes) -> None:
 
 
 def finish(kind: str, folder: P, written: Iterable[Written]) -> P:
-    """Write the manifest of a table, after all of its parts; give its path.
+    """Write the manifest of a table, after all of its parts, and return its path.
 
-    Only these parts count from now on: what was added before is added no more.
+    It replaces the earlier manifest and all additions.
     """
     added = _added(folder / kind)
     path = folder / kind / MANIFEST
@@ -143,10 +143,10 @@ def finish(kind: str, folder: P, written: Iterable[Written]) -> P:
 
 
 def add_parts(kind: str, folder: Place, parts: Iterable[Part]) -> None:
-    """Add parts to a table's manifest; the same parts again change nothing.
+    """Add parts to a table's manifest; repeating an addition changes nothing.
 
-    A part that is written anew under its name replaces the old one. Any number of workers may
-    add at the same time, on any store.
+    A part with an existing name replaces the old one. Any number of workers may add parts
+    concurrently, on any store.
     """
     found = list(parts)
     digest = blake2b("\n".join(sorted(part.path for part in found)).encode(), digest_size=8)
@@ -162,7 +162,7 @@ def _manifest(kind: str, parts: Iterable[Part]) -> bytes:
 
 
 def parts_of(kind: str, folder: Place) -> tuple[Part, ...]:
-    """Read the manifest of a table; no parts without one."""
+    """Read the manifest of a table; empty if there is none."""
     table = folder / kind
     files = [path for path in (table / MANIFEST, *_added(table)) if path.exists()]
     found = [_read_manifest(path.read_bytes()).parts for path in files]
@@ -186,12 +186,12 @@ def _added(table: Place) -> list[Place]:
 
 
 def listed(kind: str, folder: P) -> tuple[P, ...]:
-    """List the part files that a table's manifest names; none without a manifest."""
+    """List the part files in a table's manifest; empty if there is none."""
     return tuple(folder / kind / part.path for part in parts_of(kind, folder))
 
 
 def prune(kind: str, folder: Path) -> tuple[Path, ...]:
-    """Remove the part files that the manifest does not name: those of an earlier, other run."""
+    """Remove the part files that are not in the manifest: those of an earlier run."""
     named = set(listed(kind, folder))
     stale = tuple(sorted(set((folder / kind).rglob("part-*")) - named))
     for path in stale:

@@ -1,7 +1,7 @@
-"""Publishes encoded outputs to topics: in order by user, and again with the same id if need be.
+"""Publishes outputs to Pub/Sub topics, in order per user.
 
-The broker gives each publication an id of its own, so a repeated one is another message to it:
-consumers know it by the attribute ``id`` (R31).
+A retry publishes the same output again. The broker gives it another message id; consumers recognize
+it by the attribute ``id`` (R31).
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ KINDS = (
     "erased",
     "state_export",
 )
-"""Kinds with a topic of their own."""
+"""Kinds with their own topic."""
 
 LOOPED = frozenset(("emitted", "handover", "forwarded"))
-"""Kinds that go to the events topic, as records of the envelope."""
+"""Kinds that go to the events topic as records of the envelope."""
 
 EVENTS = "events"
 
 MAX_DATA = 9_900_000
-"""Bytes of a message's body: what Pub/Sub takes."""
+"""Pub/Sub's limit for a message's body, in bytes."""
 
 MAX_MESSAGES = 1000
 MAX_BYTES = 8_000_000
-"""A request may have 10 MB; attributes, ids and lengths are not counted here."""
+"""Pub/Sub's limit for a request is 10 MB; attributes, ids and lengths are not counted here."""
 CALL_SECONDS = 60.0
-# How many requests are under way at once: with ordering keys there is one a user, since a
-# request may hold one key only.
+# Concurrent requests. With ordering keys there is one request per user, since a request may have
+# only one key.
 CONCURRENT = 16
 RETRY = Retry(
     predicate=if_transient_error, initial=0.05, multiplier=2.0, maximum=5.0, timeout=CALL_SECONDS
@@ -72,7 +72,7 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class NotPublished(Exception):
-    """Some outputs are still unpublished after all retries: how many, and what the broker said."""
+    """Some outputs are unpublished after all retries; the text has their number and the error."""
 
     def __init__(self, left: int, why: str) -> None:
         super().__init__(f"{left} outputs are not published: {why}")
@@ -80,7 +80,7 @@ class NotPublished(Exception):
 
 
 class Publisher:
-    """Collects outputs and publishes them; with ``ordered`` the user is their ordering key."""
+    """Collects and publishes outputs; with ``ordered`` the user is the ordering key."""
 
     def __init__(self, *, ordered: bool = True, concurrent: int = CONCURRENT) -> None:
         self._ordered = ordered
@@ -97,7 +97,7 @@ class Publisher:
         self._pool = ThreadPoolExecutor(self._concurrent, thread_name_prefix="publish")
 
     def add(self, output: Outgoing) -> None:
-        """Take an output; it may leave now or with the next ``flush``."""
+        """Add an output; it is published with the next ``flush`` at the latest."""
         key = output.user if self._ordered else ""
         self._lines.setdefault((output.topic, key), []).append(output)
         self._count += 1
@@ -106,9 +106,9 @@ class Publisher:
             self.flush()
 
     def flush(self) -> None:
-        """Publish all that was added and wait for the broker; what fails stays for the next try.
+        """Publish all added outputs and wait for the broker; failed ones stay for the next flush.
 
-        Raises ``NotPublished``; then nothing of the bundle may be taken as done.
+        Raises ``NotPublished``; then no output of the bundle counts as published.
         """
         if self._pool is None:
             raise RuntimeError("setup comes before flush")
@@ -132,7 +132,7 @@ class Publisher:
             self._pool = self._client = None
 
     def _publish(self, topic: str, key: str, outputs: list[Outgoing]) -> str:
-        """Publish one key's outputs in order, take off what is done, and return what went wrong."""
+        """Publish the outputs of one key in order, and remove them; return the error, or nothing."""
         while outputs:
             batch = outputs[: _fitting(outputs)]
             request = types.PublishRequest.pb(types.PublishRequest(topic=topic))
@@ -141,7 +141,7 @@ class Publisher:
                     data=output.data, attributes=attributes(output), ordering_key=key
                 )
             try:
-                # The plain call, not the batching one: waiting and order are kept here.
+                # The plain call, not the batching one: this class waits and keeps the order.
                 PublisherClient.publish(
                     self._client,
                     request=types.PublishRequest.wrap(request),
@@ -155,7 +155,7 @@ class Publisher:
 
 
 class Topics:
-    """A sink: each output to the topic of its kind."""
+    """A sink that publishes each output to the topic of its kind."""
 
     def __init__(self, topics: Mapping[str, str], encoding: Encoding, publisher: Publisher) -> None:
         self._topics = topics
@@ -163,7 +163,7 @@ class Topics:
         self._publisher = publisher
 
     def write(self, outputs: Iterable[tuple[str, Record]]) -> Wrote:
-        """Take outputs, in order; a kind without a topic is refused."""
+        """Add outputs, in order; a kind without a topic is rejected."""
         refused, count = Refused(), 0
         for space, output in fitting(outputs, refused):
             found = self._outgoing(space, output)
@@ -185,7 +185,7 @@ class Topics:
             self._publisher.teardown()
 
     def _outgoing(self, space: str, output: Record) -> Outgoing | str:
-        """Encode an output for its topic, or say why the broker would not have it."""
+        """Encode an output for its topic, or return why the broker would reject it."""
         topic = self._topics.get(name_of(output))
         if topic is None or isinstance(output, Metric):
             return f"there is no topic for {name_of(output)}"
@@ -200,14 +200,14 @@ class Topics:
 
 
 def open_sink(place: str, *, encoding: Encoding = "json", ordered: bool = True) -> Topics:
-    """Open the topics ``projects/P/topics/PREFIX…`` of all kinds that have one."""
+    """Open the topics ``projects/P/topics/PREFIX…``."""
     publisher = Publisher(ordered=ordered)
     publisher.setup()
     return Topics(topics_of(place), encoding, publisher)
 
 
 def topics_of(place: str) -> dict[str, str]:
-    """Name the topic of each kind: the place is ``projects/P/topics/PREFIX``."""
+    """Return the topic of each kind below ``projects/P/topics/PREFIX``."""
     named = {kind: kind for kind in KINDS} | dict.fromkeys(sorted(LOOPED), EVENTS)
     return {kind: place + name for kind, name in named.items()}
 
@@ -232,7 +232,7 @@ def _encode(space: str, output: AnyOutput, topic: str, encoding: Encoding) -> Ou
 
 
 def attributes(output: Outgoing) -> dict[str, str]:
-    """Name what a consumer needs before it decodes, and may filter by."""
+    """Return the attributes that a consumer reads before decoding, and may filter by."""
     return {
         "id": output.id,
         "space": output.space,

@@ -1,4 +1,4 @@
-"""Tables without erased users: their rows stay for the sums, what identifies them is null (R32)."""
+"""Redaction of erased users in tables: rows stay for the sums, identifying columns become null (R32)."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ IDENTIFYING = {
     "signal": "forwarded",
     "to": "handover forwarded",
 }
-"""The columns that may say who a user is, each with the tables where they do."""
+"""The columns that may identify a user, each with its tables."""
 
 
 def identifying(kind: str) -> list[str]:
-    """List the columns of a table that an erasure makes null, in their order."""
+    """List the columns of a table that an erasure makes null, in order."""
     return [
         field.name
         for field in fields(kind)
@@ -38,17 +38,17 @@ def identifying(kind: str) -> list[str]:
 
 
 def redacted(kind: str, rows: str, erased: str) -> str:
-    """Write the query for DuckDB that reads a table with erased users blanked.
+    """Build a DuckDB query that reads a table with erased users redacted.
 
-    ``rows`` and ``erased`` are what follows ``from``: the table, and that of erasures. A user's
-    rows from after the erasure stay as they are.
+    ``rows`` and ``erased`` are SQL after ``from``: the table, and the table of erasures. Rows after
+    the erasure are not redacted.
     """
-    gone = (
+    is_erased = (
         f'exists (select 1 from {erased} gone where gone."user" = rows."user"'
         ' and rows."at" <= gone."at")'
     )
-    blanks = ", ".join(
-        f'case when {gone} then null else rows."{name}" end as "{name}"'
+    columns = ", ".join(
+        f'case when {is_erased} then null else rows."{name}" end as "{name}"'
         for name in identifying(kind)
     )
-    return f"select rows.* replace ({blanks}) from {rows} rows"
+    return f"select rows.* replace ({columns}) from {rows} rows"

@@ -1,7 +1,7 @@
-"""Flow states in Redis or Valkey: one hash a user, for a web page that wants it at once.
+"""Flow states in Redis or Valkey: one hash per user, for fast reads by web pages.
 
-A write is absolute and counts only if its sequence is newer than the one held, so writes may
-be repeated, shuffled and cut into any batches: the newest state of each user stays (R31).
+A write is absolute and applies only if its sequence is newer than the stored one, so writes may be
+repeated, reordered and batched in any way: the newest state of each user stays (R31).
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import msgspec
 import redis
 
 from transforms.flows.protocol.outputs import Data, Erased, FlowState
-from transforms.redis_client import Call, Script, connect, key_of, patiently
+from transforms.redis_client import Call, Script, connect, key_of, with_retries
 from transforms.sinks.checked import Refused, Wrote, fitting
 from transforms.wire.rows import Record, canonical, name_of
 
 BATCH = 500
 DAY = 86_400_000
-MARK = 30 * DAY
-"""How long the mark of an erased user keeps their sequence, in ms (R32)."""
+TOMBSTONE = 30 * DAY
+"""How long the tombstone of an erased user keeps the sequence, in ms (R32)."""
 
 WRITE = """
 local held = redis.call('HGET', KEYS[1], 'sequence')
@@ -41,11 +41,11 @@ return 1
 """
 
 
-Told = FlowState | Erased
+Row = FlowState | Erased
 
 
 class State(msgspec.Struct, frozen=True, gc=False):
-    """Where a user stands, as a reader sees it; ``sequence`` grows with each change."""
+    """A user's flow state as stored; ``sequence`` grows with each change."""
 
     sequence: int
     at: int
@@ -53,7 +53,7 @@ class State(msgspec.Struct, frozen=True, gc=False):
     promotions: dict[str, Data]
 
     def showing(self, t: int) -> dict[str, Data]:
-        """Give what each slot shows at an instant: a promotion may have ended since the write."""
+        """Return what each slot shows at an instant: a promotion may have ended since the write."""
         return {
             slot: shown
             for slot, shown in self.promotions.items()
@@ -62,10 +62,10 @@ class State(msgspec.Struct, frozen=True, gc=False):
 
 
 class FlowStates:
-    """The flow states of a Redis, to write and to read.
+    """The flow states in a Redis, for writing and reading.
 
-    ``ttl`` is for how many ms a state without sessions and promotions is kept, None for ever;
-    it must be longer than the transport may repeat a message, since it guards the sequence.
+    ``ttl``: ms until a state without sessions and promotions expires, None for never. It must be
+    longer than the time in which the transport may redeliver, since the state holds the sequence.
     """
 
     def __init__(self, client: redis.Redis, ttl: int | None = None) -> None:
@@ -75,10 +75,10 @@ class FlowStates:
         self._erase = Script(client, ERASE)
 
     def write(self, outputs: Iterable[tuple[str, Record]]) -> Wrote:
-        """Write states and erasures, each with its space; raises RedisError when Redis stays away.
+        """Write states and erasures, each with its space; other outputs are rejected.
 
-        Any other output is refused. After an error a part may be written; writing all again is
-        harmless.
+        Raises RedisError if Redis stays unreachable. Some outputs may be written then; writing all
+        of them again is harmless.
         """
         refused = Refused()
         written = count = 0
@@ -88,35 +88,35 @@ class FlowStates:
             written += self._write_newest(_newest(batch))
         return refused.wrote(written, count - written)
 
-    def _write_newest(self, batch: Iterable[tuple[str, Told]]) -> int:
+    def _write_newest(self, batch: Iterable[tuple[str, Row]]) -> int:
         writes: list[Call] = []
         erasures: list[Call] = []
-        for space, told in batch:
-            if isinstance(told, Erased):
-                erasures.append((state_key(space, told.user), (told.sequence, MARK)))
+        for space, row in batch:
+            if isinstance(row, Erased):
+                erasures.append((state_key(space, row.user), (row.sequence, TOMBSTONE)))
             else:
-                writes.append(self._call(space, told))
+                writes.append(self._call(space, row))
         written = sum(self._write.run(writes)) if writes else 0
         return written + (sum(self._erase.run(erasures)) if erasures else 0)
 
     def flush(self) -> None:
-        """Do nothing: what was written is there."""
+        """Do nothing: writes are not buffered."""
 
     def close(self) -> None:
         self._client.close()
 
     def erase(self, space: str, user: str, sequence: int) -> bool:
-        """Delete a user's state; a mark keeps the sequence for 30 days (R32).
+        """Delete a user's state; a tombstone keeps the sequence for 30 days (R32).
 
-        False if a newer state is there: the user came back after the erasure.
+        Return False if there is a newer state: the user came back after the erasure.
         """
-        (erased,) = self._erase.run([(state_key(space, user), (sequence, MARK))])
+        (erased,) = self._erase.run([(state_key(space, user), (sequence, TOMBSTONE))])
         return bool(erased)
 
     def get_state(self, space: str, user: str) -> State | None:
-        """Read where a user stands; None for one that is unknown or was erased."""
+        """Read a user's state; None if the user is unknown or erased."""
         fields = ["sequence", "at", "flows", "promotions"]
-        held = patiently(lambda: self._client.hmget(state_key(space, user), fields))
+        held = with_retries(lambda: self._client.hmget(state_key(space, user), fields))
         sequence, at, flows, promotions = held
         if sequence is None or at is None or flows is None or promotions is None:
             return None
@@ -137,26 +137,26 @@ class FlowStates:
 
 
 def open_states(url: str, ttl: int | None = None) -> FlowStates:
-    """Open the flow states of a Redis by its address; it connects at the first use."""
+    """Open the flow states at a Redis address; it connects lazily."""
     return FlowStates(connect(url), ttl)
 
 
 def state_key(space: str, user: str) -> str:
-    """Name the key of a user's state."""
+    """Build the key of a user's state."""
     return key_of(space, "state", user)
 
 
-def _states(outputs: Iterable[tuple[str, Record]], refused: Refused) -> Iterator[tuple[str, Told]]:
+def _states(outputs: Iterable[tuple[str, Record]], refused: Refused) -> Iterator[tuple[str, Row]]:
     for space, output in fitting(outputs, refused):
-        if isinstance(output, Told):
+        if isinstance(output, Row):
             yield space, output
         else:
-            refused.add(getattr(output, "id", ""), f"Redis keeps no {name_of(output)}")
+            refused.add(getattr(output, "id", ""), f"Redis does not store {name_of(output)}")
 
 
-def _newest(batch: list[tuple[str, Told]]) -> Iterable[tuple[str, Told]]:
-    """Keep the newest state of each user: the others would be overwritten at once."""
-    found: dict[tuple[str, str], Told] = {}
+def _newest(batch: list[tuple[str, Row]]) -> Iterable[tuple[str, Row]]:
+    """Keep the newest state of each user."""
+    found: dict[tuple[str, str], Row] = {}
     for space, state in batch:
         held = found.get((space, state.user))
         if held is None or state.sequence > held.sequence:

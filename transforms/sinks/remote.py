@@ -1,7 +1,7 @@
-"""Files at an address such as ``gs://bucket/tables``: as much of ``Path`` as tables need.
+"""Files in an object store, such as ``gs://bucket/tables``: the part of ``Path`` that tables need.
 
-Arrow knows the stores (``gs``, ``s3``, ``abfs``, ``hdfs``) and finds the credentials; what stands
-behind ``?`` in an address is for it, an endpoint for instance. A file appears whole or not at all.
+Arrow opens the stores (``gs``, ``s3``, ``abfs``, ``hdfs``) and finds the credentials; it reads
+options after ``?`` in an address, such as an endpoint. Files are written atomically.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import msgspec
 
 LOCAL = "file"
 WHOLE = frozenset(("gcs", "s3", "abfs"))
-"""Stores, as Arrow names them, in which an upload is seen once it is complete."""
+"""Stores (Arrow's names) where an upload is atomic."""
 
 
 class Remote(msgspec.Struct, frozen=True, gc=False):
-    """A file or a folder: an address, and names below it."""
+    """A file or folder: an address and the names below it."""
 
     address: str
     below: tuple[str, ...] = ()
@@ -35,16 +35,16 @@ class Remote(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def name(self) -> str:
-        """Its last name."""
+        """The last name."""
         return self.below[-1]
 
     @property
     def parent(self) -> Remote:
-        """The folder that it is in."""
+        """The containing folder."""
         return Remote(self.address, self.below[:-1])
 
     def exists(self) -> bool:
-        """Tell whether there is a file."""
+        """Return True if the file exists."""
         store, path = self._found()
         return bool(store.get_file_info(path).is_file)
 
@@ -55,7 +55,7 @@ class Remote(msgspec.Struct, frozen=True, gc=False):
             return bytes(file.read())
 
     def write_whole(self, data: bytes) -> None:
-        """Write the file in place of another; nobody reads half of it."""
+        """Write or replace the file atomically."""
         store, path = self._found()
         if store.type_name in WHOLE:
             _write(store, path, data)
@@ -67,7 +67,7 @@ class Remote(msgspec.Struct, frozen=True, gc=False):
         store.move(partly, path)
 
     def files(self) -> Iterator[Remote]:
-        """List the files of the folder; none if there is no folder."""
+        """List the files of the folder; empty if it does not exist."""
         from pyarrow import fs
 
         store, path = self._found()
@@ -107,12 +107,12 @@ def _open(address: str) -> tuple[Any, str]:
     try:
         store, path = fs.FileSystem.from_uri(address)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise ValueError(f'no tables can be written to "{address}"; {error}') from None
+        raise ValueError(f'cannot write tables to "{address}": {error}') from None
     return store, str(path)
 
 
 def place_of(address: str | Path) -> Path | Remote:
-    """Find a folder by its path, a ``file://`` address or that of a store; nothing is opened."""
+    """Return the folder at a path, a ``file://`` address or a store's address, without opening it."""
     text = str(address)
     if isinstance(address, Path) or "://" not in text:
         return Path(address)

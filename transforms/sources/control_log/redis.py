@@ -14,7 +14,7 @@ import msgspec
 import redis
 
 from transforms.flows.protocol.control_records import ControlRecord, decode_line, encode_line
-from transforms.redis_client import Script, connect, key_of, patiently
+from transforms.redis_client import Script, connect, key_of, with_retries
 from transforms.sources.control_log.log import NOTHING, LogError, Read
 from transforms.wire.secrets import address_of
 
@@ -74,8 +74,8 @@ class RedisLog:
     def read_since(self, sequence: int | None) -> Read:
         after = "-" if sequence is None or sequence < 0 else f"({sequence}-1"
         try:
-            until = patiently(lambda: self._client.get(self._until))
-            entries = patiently(lambda: self._client.xrange(self._records, after, "+"))
+            until = with_retries(lambda: self._client.get(self._until))
+            entries = with_retries(lambda: self._client.xrange(self._records, after, "+"))
         except redis.RedisError as error:
             raise LogError(f"{self._records}: {error}") from None
         return Read(
