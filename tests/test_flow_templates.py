@@ -153,8 +153,11 @@ def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     ("options", "said"),
     [
         (["--template", "birthdy"], 'no template "birthdy"; did you mean "birthday"?'),
-        (["--template", "birthday", "--name", "mine"], "--name is for the template blank"),
-        (["--template", "blank", "--name", "My Flow"], '"My Flow" is no id; write small letters'),
+        (["--template", "birthday", "--name", "mine"], "--name works only with the template blank"),
+        (
+            ["--template", "blank", "--name", "My Flow"],
+            '"My Flow" is not a valid id; use lower-case',
+        ),
         (["--template", "../birthday"], 'no template "../birthday"'),
     ],
 )

@@ -1,8 +1,9 @@
-"""A made-up stream for what purchases cannot show: a pure function of seed, users and days.
+"""A synthetic event stream: a pure function of seed, users and days.
 
-Profiles in several zones, consent given and withdrawn, visits, carts, orders, opens and clicks,
-with the flaws of real streams: repeats, late arrivals, clocks that run ahead, broken lines.
-Each user has a source of chance of their own, so more users leave the first ones as they are.
+It has profiles in several zones, consent given and withdrawn, visits, carts, orders, opens and
+clicks, with the flaws of real streams: duplicates, late arrivals, clocks that run ahead,
+malformed lines. Each user has a random generator of their own, so adding users does not change
+the existing ones.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 Record = dict[str, Any]
 
 START = 1_706_745_600_000
-"""2024-02-01 in UTC: sixty days hold a leap day and both continents' changes to summer time."""
+"""2024-02-01 in UTC: sixty days include a leap day and both DST changes (US and Europe)."""
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -36,7 +37,7 @@ CHANNELS = ("email", "sms", "push")
 
 
 def lines(seed: int, users: int, days: int, bad: int = 0) -> Iterator[str]:
-    """Yield the stream as JSON lines in the order of arrival, with ``bad`` broken lines among them."""
+    """Yield the stream as JSON lines in order of arrival, including ``bad`` malformed lines."""
     whole = [json.dumps(record, ensure_ascii=False) for record in records(seed, users, days)]
     chance = Random(f"{seed}/bad")
     broken = sorted(chance.randrange(len(whole) + 1) for _ in range(bad))
@@ -50,17 +51,17 @@ def lines(seed: int, users: int, days: int, bad: int = 0) -> Iterator[str]:
 
 
 def records(seed: int, users: int, days: int) -> list[Record]:
-    """Make the good records of the stream in the order of arrival, repeats included."""
+    """Return the valid records in order of arrival, including duplicates."""
     made = [
         record
         for number in range(1, users + 1)
-        for record in _Life(seed, f"u{number:05}", START, START + days * DAY).records()
+        for record in _User(seed, f"u{number:05}", START, START + days * DAY).records()
     ]
     return sorted(made, key=lambda record: (record["receivedAt"], record["messageId"]))
 
 
-class _Life:
-    """One user's story: what they do, told in any order and sorted by arrival at the end."""
+class _User:
+    """Everything that one user does, in any order; sorted by arrival at the end."""
 
     def __init__(self, seed: int, user: str, start: int, end: int) -> None:
         self.user = user
@@ -68,7 +69,7 @@ class _Life:
         self.seed = seed
         self.chance = Random(f"{seed}/{user}")
         self.joined = start + self.chance.randrange(max(1, (end - start) * 2 // 3))
-        self.told: list[tuple[int, Record]] = []
+        self.made: list[tuple[int, Record]] = []
 
     def records(self) -> list[Record]:
         self._join()
@@ -80,7 +81,7 @@ class _Life:
             if self.chance.random() < keen:
                 self._visit(day + self.chance.randrange(10 * MINUTE, 14 * HOUR))
             day += DAY
-        return [copy for received, record in self.told for copy in self._copies(received, record)]
+        return [copy for received, record in self.made for copy in self._copies(received, record)]
 
     def _join(self) -> None:
         consent = {channel: self.chance.random() < 0.7 for channel in CHANNELS}
@@ -105,7 +106,7 @@ class _Life:
         return self.chance.choice(ZONES if self.chance.random() < 0.9 else NO_ZONES)
 
     def _birthday(self) -> str:
-        """Draw a birthday: one in twenty on a leap day, one in twenty that is no date."""
+        """Draw a birthday: one in twenty on a leap day, one in twenty not a valid date."""
         kind = self.chance.random()
         if kind < 0.05:
             return f"{self.chance.randrange(1948, 2005, 4)}-02-29"
@@ -149,7 +150,7 @@ class _Life:
             )
 
     def _shop(self, at: int) -> None:
-        cart, cents = f"{self.user}-c{len(self.told)}", 0
+        cart, cents = f"{self.user}-c{len(self.made)}", 0
         for _ in range(self.chance.randrange(1, 4)):
             at += self.chance.randrange(20 * SECOND, 10 * MINUTE)
             cents += self.chance.randrange(500, 12_000)
@@ -162,30 +163,30 @@ class _Life:
         return self.joined + self.chance.randrange(HOUR, max(2 * HOUR, self.end - self.joined))
 
     def _track(self, at: int, event: str, properties: Record) -> None:
-        self._tell(at, {"type": "track"}, {"event": event, "properties": properties})
+        self._add(at, {"type": "track"}, {"event": event, "properties": properties})
 
     def _identify(self, at: int, traits: Record, consent: dict[str, bool] | None = None) -> None:
-        told: Record = {"traits": traits}
+        fields: Record = {"traits": traits}
         if consent:
-            told["consent"] = consent
-        self._tell(at, {"type": "identify"}, told)
+            fields["consent"] = consent
+        self._add(at, {"type": "identify"}, fields)
 
-    def _tell(self, at: int, kind: Record, what: Record) -> None:
-        """Put a record into the stream, unless it lies past the end."""
-        received = self._receipt(at)
+    def _add(self, at: int, kind: Record, what: Record) -> None:
+        """Add a record, unless it is after the end of the stream."""
+        received = self._ingestion_time(at)
         if at >= self.end or received >= self.end:
             return
-        name = f"{self.seed}/{self.user}/{len(self.told)}"
+        name = f"{self.seed}/{self.user}/{len(self.made)}"
         ids: Record = {
             "messageId": blake2b(name.encode(), digest_size=8).hexdigest(),
             "userId": self.user,
             "timestamp": _iso(at),
             "receivedAt": _iso(received),
         }
-        self.told.append((received, kind | ids | what))
+        self.made.append((received, kind | ids | what))
 
-    def _receipt(self, at: int) -> int:
-        """Draw when the gateway took it: soon, some late by up to two days, few before it happened."""
+    def _ingestion_time(self, at: int) -> int:
+        """Draw the ingestion time: soon, sometimes up to two days late, rarely before the event."""
         kind = self.chance.random()
         if kind < 0.03:
             return at + self.chance.randrange(10 * MINUTE, 2 * DAY)
@@ -194,7 +195,7 @@ class _Life:
         return at + self.chance.randrange(50, 3 * SECOND)
 
     def _copies(self, received: int, record: Record) -> list[Record]:
-        """Repeat a few: as they were (a broker's redelivery), or tried again and taken later."""
+        """Duplicate a few: unchanged (a broker's redelivery), or retried and received later."""
         kind = self.chance.random()
         if kind < 0.015:
             return [record, record]
@@ -210,7 +211,7 @@ def _iso(at: int) -> str:
 
 
 def _broken(chance: Random, line: str) -> str:
-    """Make a line that no reader can take."""
+    """Return a malformed line."""
     return chance.choice(
         (
             line[: chance.randrange(1, len(line))],

@@ -1,4 +1,4 @@
-"""Scenario files on disk, with the flows, templates and other files that stand beside them."""
+"""Scenario files on disk, with the flows, templates and other files next to them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MESSAGES = "messages"
 
 
 class Folder(msgspec.Struct, frozen=True, gc=False):
-    """What stands beside a scenario file: the project, and every YAML file by its path there."""
+    """The folder of a scenario file: the project, and every YAML file by relative path."""
 
     project: Project
     texts: dict[str, str]
@@ -24,7 +24,7 @@ class Folder(msgspec.Struct, frozen=True, gc=False):
 
 @lru_cache(maxsize=64)
 def folder(path: Path) -> Folder:
-    """Read a folder: its flows and space, its messages, and the YAML files below it."""
+    """Read a folder: its flows and space, its messages, and the YAML files in subfolders."""
     here = sorted(p for p in path.glob("*.yaml") if p.is_file())
     messages = sorted((path / MESSAGES).glob("*.liquid"))
     files = {p.as_posix(): read_text(p) for p in (*here, *messages)}

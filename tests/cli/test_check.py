@@ -97,6 +97,6 @@ def test_another_file_that_is_no_text(folder: Path, capsys: pytest.CaptureFixtur
     (folder / "other.yaml").write_bytes(b"\xff\xfe")
 
     assert main(["check", "good.yaml"]) == 0
-    assert "left out other.yaml: not UTF-8 text (byte 0)" in capsys.readouterr().err
+    assert "skipped other.yaml: not UTF-8 text (byte 0)" in capsys.readouterr().err
     assert main(["check", "."]) == 1
     assert main(["check", "other.yaml"]) == 1

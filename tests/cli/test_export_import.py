@@ -139,7 +139,7 @@ def test_flows_that_scenarios_play_come_along(
 
     assert main(["export", str(ROOT / "tests/scenarios/caps/one.yaml"), "--out", str(out)]) == 0
 
-    assert "two comes along" in capsys.readouterr().err
+    assert "also exported two" in capsys.readouterr().err
     assert archive.read("", out.read_text()).value.flows == ("one", "two")
 
 
@@ -245,7 +245,7 @@ def test_a_space_gets_what_it_lacks(
 
     assert main(["import", str(out), "--into", str(into)]) == 0
 
-    assert "note: zone of" in capsys.readouterr().err
+    assert "note: zone in" in capsys.readouterr().err
     now = (into / "space.yaml").read_text()
     rest = iter(now)
     assert all(sign in rest for sign in text.replace("{}", "").rstrip())
@@ -258,20 +258,26 @@ def test_a_space_gets_what_it_lacks(
     ("text", "said"),
     [
         ("", ":1:1: the file is empty [empty-file]"),
-        ("flow: hello\n", ":1:1: this is no file of `towpath export` [not-portable]"),
-        (HEAD.replace("1", "2") + "  hello.yaml: x\n", ":1:10: version 1 can be read here"),
+        ("flow: hello\n", ":1:1: this is not a file written by `towpath export` [not-portable]"),
+        (
+            HEAD.replace("1", "2") + "  hello.yaml: x\n",
+            ":1:10: unknown version; this Towpath reads version 1",
+        ),
         (HEAD + "  hello.yaml: {a: b}\n", ":4:15: hello.yaml is not a text; write it after |"),
         (HEAD + "  helo.yaml: x\n", ':2:9: there is no file for the flow "hello"; add hello.yaml'),
-        (HEAD + "  hello.yaml: x\n  ../hello.yaml: x\n", ':5:3: "../hello.yaml" is no file that'),
-        (HEAD + "  hello.yaml: x\n  /etc/hello.yaml: x\n", ':5:3: "/etc/hello.yaml" is no file'),
-        (HEAD + "  hello.yaml: x\n  a/../hello.yaml: x\n", '"a/../hello.yaml" is no file that'),
-        (HEAD + "  hello.yaml: x\n  .git/hooks.yaml: x\n", '".git/hooks.yaml" is no file that'),
-        (HEAD + "  hello.yaml: x\n  messages/run.sh: x\n", '"messages/run.sh" is no file that'),
+        (HEAD + "  hello.yaml: x\n  ../hello.yaml: x\n", ':5:3: "../hello.yaml" is not allowed'),
+        (
+            HEAD + "  hello.yaml: x\n  /etc/hello.yaml: x\n",
+            ':5:3: "/etc/hello.yaml" is not allowed',
+        ),
+        (HEAD + "  hello.yaml: x\n  a/../hello.yaml: x\n", '"a/../hello.yaml" is not allowed'),
+        (HEAD + "  hello.yaml: x\n  .git/hooks.yaml: x\n", '".git/hooks.yaml" is not allowed'),
+        (HEAD + "  hello.yaml: x\n  messages/run.sh: x\n", '"messages/run.sh" is not allowed'),
         (HEAD + "  hello.yaml: x\n  hello.yaml: y\n", 'key "hello.yaml" is repeated'),
         (HEAD + "  hello.yaml: &a x\n  b.yaml: *a\n", "each value is written where it is used"),
-        (HEAD + "  hello.yaml: x\nmore: x\n", ':5:1: such a file has no "more" [unknown-key]'),
-        ("towpath: 1\nflows: []\nfiles: {a.yaml: x}\n", ':2:8: such a file needs "flows"'),
-        ("towpath: 1\nflows: [a]\n", ':1:1: such a file needs "files"'),
+        (HEAD + "  hello.yaml: x\nmore: x\n", ':5:1: unknown key "more" [unknown-key]'),
+        ("towpath: 1\nflows: []\nfiles: {a.yaml: x}\n", ':2:8: "flows" is missing'),
+        ("towpath: 1\nflows: [a]\n", ':1:1: "files" is missing'),
         (HEAD + "  hello.yaml: |\n    flow: helo\n", "hello.yaml:1:1: "),
     ],
 )

@@ -27,7 +27,7 @@ def test_a_folder_is_formatted_in_place(folder, capsys):
     assert (folder / "space.yaml").read_text() == "space: test\n"
     assert "formatted" in capsys.readouterr().err
     assert main(["fmt", str(folder)]) == 0
-    assert "1 flow already in form" in capsys.readouterr().err
+    assert "1 flow already formatted" in capsys.readouterr().err
 
 
 def test_check_shows_a_diff_and_writes_nothing(folder, capsys):

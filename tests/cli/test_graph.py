@@ -62,7 +62,7 @@ def test_what_is_not_one_flow_is_wrong_use(flow, other, capsys):
     (flow.parent / "two.yaml").write_text(FLOW.replace("hello", "two"))
 
     assert main(["graph", str(Path(flow.parent, other))]) == 2
-    assert "name the file of one flow" in capsys.readouterr().err
+    assert "give the file of one flow" in capsys.readouterr().err
 
 
 def test_an_unknown_ending_is_refused(flow, tmp_path, capsys):

@@ -36,7 +36,7 @@ def test_places_are_those_of_the_timeline(
 def test_all_that_is_known_is_told_at_the_end(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With ``--person`` the view of the user follows (C24), as text or as one line of JSON."""
+    """With ``--profile`` the view of the user follows (C24), as text or as one line of JSON."""
     (tmp_path / "space.yaml").write_text("campaigns: {winter: {statuses: [new]}}\n")
     (tmp_path / "hello.yaml").write_text(FLOW)
     timeline = tmp_path / "mine.txt"
@@ -44,10 +44,10 @@ def test_all_that_is_known_is_told_at_the_end(
         '2026-03-01 09:00 profile {city: "Köln"}\n+1h upload winter {size: 3}\n'
         "+1h event Signed Up\n"
     )
-    command = ["simulate", str(tmp_path / "hello.yaml"), "--timeline", str(timeline), "--person"]
+    command = ["simulate", str(tmp_path / "hello.yaml"), "--timeline", str(timeline), "--profile"]
 
     assert main(command) == 0
-    said = capsys.readouterr().out.split("person kim\n")[1].splitlines()
+    said = capsys.readouterr().out.split("user kim\n")[1].splitlines()
     assert said == [
         '  customer     {city: "Köln"}',
         "  participant  winter new since 2026-03-01 10:00, {size: 3}",

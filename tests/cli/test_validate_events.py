@@ -11,7 +11,7 @@ import pytest
 
 import schemas
 from towpath.cli.main import main
-from towpath.cli.validate_events import HELPS
+from towpath.cli.validate_events import HINTS
 from transforms.flows.protocol.reason_codes import RECORDS
 
 GOOD = {
@@ -65,13 +65,13 @@ def test_bad_records(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert err.splitlines() == [
         ("a.jsonl:2: it is not JSON in UTF-8; write one JSON object a line, in UTF-8, without NaN "
         "or Infinity [not_json]"),
-        'a.jsonl:3: neither userId nor anonymousId; "user_id" has to be written "userId" [missing]',
-        ('a.jsonl:4: Object missing required field `messageId`; "messageID" has to be written '
+        'a.jsonl:3: neither userId nor anonymousId; "user_id" must be written "userId" [missing]',
+        ('a.jsonl:4: Object missing required field `messageId`; "messageID" must be written '
         '"messageId" [missing]'),
         "a.jsonl:5: Object missing required field `event` [missing]",
-        ("a.jsonl:6: timestamp is not a number of milliseconds since 1970; times are ISO texts or ms "
+        ("a.jsonl:6: timestamp is not a number of milliseconds since 1970; write times as ISO text or ms "
         "since 1970, not seconds; numbers have 64 bits [out_of_range]"),
-        ("a.jsonl:7: values of more than 32768 bytes; a record has at most 256 KiB, each of its "
+        ("a.jsonl:7: values of more than 32768 bytes; a record may have at most 256 KiB, each of its "
         "maps 32 KiB [too_large]"),
         ('a.jsonl:8: "type" must be one of track, identify, audience, communication, inbound, enter, '
         "call_result, command, handover, forwarded, alias [invalid]"),
@@ -90,7 +90,7 @@ def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "line": 2,
         "code": "missing",
         "message": "neither userId nor anonymousId",
-        "help": '"UserId" has to be written "userId"',
+        "help": '"UserId" must be written "userId"',
     }
 
 
@@ -142,7 +142,7 @@ def test_usage(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_help_belongs_to_reasons() -> None:
     """No help is written for a reason that does not exist."""
-    assert set(HELPS) <= set(RECORDS)
+    assert set(HINTS) <= set(RECORDS)
 
 
 def test_a_table_with_a_mapping(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -66,7 +66,7 @@ def test_functions_run_and_waits_for_answers_time_out(out: tuple[kit.Done, Path]
     assert calls[0] == ("ask", "api", "/scores", '{"paid":false}', "bureau")
     assert json.loads(calls[6][3]) == {"plan": "free"}
     assert told == {False}
-    assert "Requests asked for: 6. None was sent, so none was answered." in done.out
+    assert "6 HTTP requests not sent; waits for their responses time out." in done.out
 
 
 def test_calls_are_messages_of_their_step_in_every_count(out: tuple[kit.Done, Path]) -> None:

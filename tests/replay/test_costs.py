@@ -72,10 +72,10 @@ def test_the_text_tells_parts_and_cost(tmp_path: Path) -> None:
     events = kit.write_lines(tmp_path / "parcel.jsonl", _lines("Shipped"))
     done = kit.replay(tmp_path / "out", events, flow=str(FOLDER / "parcel.yaml"))
 
-    assert "  messages    8 decided, to 3 users, in 13 parts\n" in done.out
-    assert "  cost        0.41 by the prices\n" in done.out
-    assert "  step   reached  unique  waiting  decided  parts  cost" in done.out
-    assert "  whole        3       3        .        3      7  0.27\n" in done.out
+    assert "  messages    8 would be sent to 3 users, in 13 parts\n" in done.out
+    assert "  cost        0.41 by price list\n" in done.out
+    assert "  step   reached  users  waiting  messages  parts  cost" in done.out
+    assert "  whole        3      3        .         3      7  0.27\n" in done.out
 
 
 def test_reported_costs_are_summed_apart(tmp_path: Path) -> None:

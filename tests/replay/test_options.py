@@ -117,7 +117,7 @@ def test_assumed_rates_come_back_as_signals(events: Path, tmp_path: Path) -> Non
     assert statuses >= {"delivered", "opened", "clicked"}
     assert clicked
     assert not again
-    assert "Assumed, not known: log delivered 100 %, opened 100 %, clicked 100 %." in done.out
+    assert "Assumed rates: log delivered 100 %, opened 100 %, clicked 100 %." in done.out
 
 
 def test_without_rates_nothing_is_known_of_deliveries(events: Path, tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_wrong_use(events: Path, tmp_path: Path) -> None:
     assert (used / "thesis.txt").exists()
     assert kit.replay(tmp_path / "out", events, more=[*FEW, "--", "--runner=X"]).code == 2
     beam = kit.replay(tmp_path / "out", events, more=["--", "--runner=X"])
-    assert (beam.code, "Beam refuses" in beam.err) == (2, True)
+    assert (beam.code, "invalid Beam options" in beam.err) == (2, True)
 
 
 def test_a_table_without_a_mapping_is_refused_before_the_run(tmp_path: Path) -> None:

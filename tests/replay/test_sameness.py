@@ -47,7 +47,7 @@ def test_processes_change_nothing(tmp_path: Path) -> None:
         replay_in_shards(job, 20, lambda *told: heard.append(told), processes=count)
 
     assert kit.contents(tmp_path / "out1") == kit.contents(tmp_path / "out2")
-    assert ("fold", 16, 16) in heard
+    assert ("replay", 16, 16) in heard
 
 
 ROWS = [

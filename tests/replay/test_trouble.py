@@ -50,7 +50,7 @@ def test_an_unfinished_replay_is_known_as_such(events: Path, tmp_path: Path) -> 
     begin_run(replays.Job(records=(), events=(), until=0, out=str(out)))
     explained = kit.towpath("explain", "u1", "--out", out)
 
-    assert (explained.code, "this replay was not finished" in explained.err) == (1, True)
+    assert (explained.code, "this replay did not finish" in explained.err) == (1, True)
     assert kit.replay(out, events, more=FEW).code == 0
     assert kit.towpath("explain", "u1", "--out", out).code == 0
 
@@ -87,7 +87,7 @@ def test_refusals_of_no_flow_are_told(tmp_path: Path) -> None:
     told = json.loads(kit.replay(tmp_path / "json", events, more=[*FEW, "--json"]).out)
 
     assert told["refused"] == {"future_time": 1}
-    assert "Refused, for no flow of these: future_time 1." in done.out
+    assert "Refused without a flow: future_time 1." in done.out
     assert "1 record of 1 user" in done.out
 
 
@@ -95,7 +95,7 @@ def test_an_audit_claims_no_chance(events: Path, tmp_path: Path) -> None:
     """With --audit users may have got the messages: the note does not call a lift chance."""
     done = kit.replay(tmp_path / "out", events, more=[*FEW, "--audit"])
 
-    assert "Decided again" in done.out
+    assert "Audit replay" in done.out
     assert "chance" not in done.out
 
 
@@ -103,7 +103,7 @@ def test_an_audit_claims_no_chance(events: Path, tmp_path: Path) -> None:
 def test_the_command_it_prints_runs_for_odd_paths(name: str, events: Path, tmp_path: Path) -> None:
     """The SQL command is quoted for SQL and for the shell, whatever the folder is called."""
     done = kit.replay(tmp_path / name, events, more=FEW)
-    command = done.err.split("Ask them with SQL: ")[1].splitlines()[0]
+    command = done.err.split("Query them with SQL: ")[1].splitlines()[0]
     ran = subprocess.run(command, shell=True, capture_output=True, text=True)
 
     assert ran.returncode == 0, ran.stderr
@@ -130,7 +130,7 @@ def test_an_open_quote_costs_its_line_only(tmp_path: Path) -> None:
 
     entered = [row for row in kit.rows(out, "transition") if row["what"] == "entered"]
     assert len(entered) == 299
-    assert "1 record could not be used" in done.err
+    assert "1 record rejected" in done.err
     assert f"{table}:11:1: an open quote or too long a field, lines 11 to 110" in done.err
 
 
@@ -141,7 +141,7 @@ def test_rates_of_no_channel(events: Path, tmp_path: Path) -> None:
     done = kit.replay(tmp_path / "out", events, more=[*FEW, "--assume", rates])
 
     assert done.code == 1
-    assert 'rates.yaml:1:1: no flow sends on a channel "lgo"' in done.err
+    assert 'rates.yaml:1:1: no flow sends on channel "lgo"' in done.err
     assert '"log"' in done.err
 
 

@@ -49,4 +49,4 @@ def test_participants_are_a_table(tmp_path: Path) -> None:
         ("kim", "updated", "contacted", '{"name":"Kim","size":4}', "list-3", None),
     ]
     told = towpath("explain", "kim", "--out", results).out
-    assert "is created as a participant of winter" in told
+    assert "participant of winter created" in told

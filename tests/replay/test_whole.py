@@ -37,7 +37,7 @@ def test_bad_rows_become_dead_letters(whole: Whole, inputs: dict[str, Path]) -> 
     assert found == [(f"{inputs['bad']}:3", "missing"), (f"{inputs['bad']}:4", "not_json")]
     assert done.code == 1
     assert f"{inputs['bad']}:3:1:" in done.err
-    assert "2 records could not be used" in done.err
+    assert "2 records rejected" in done.err
 
 
 def test_what_is_past_the_end_or_unread_is_counted(whole: Whole) -> None:
@@ -50,23 +50,23 @@ def test_what_is_past_the_end_or_unread_is_counted(whole: Whole) -> None:
 
 
 def test_the_text_tells_the_funnel(whole: Whole) -> None:
-    """Standard output holds the funnel and says that messages are decided, not delivered (R25)."""
+    """The report on stdout says that nothing was sent (R25)."""
     done, out = whole
     entered = [row for row in kit.rows(out, "transition") if row["what"] == "entered"]
 
     assert re.search(
-        rf"entered +{len(entered)} by {len(entered)} users, \d of the sessions in the holdout",
+        rf"entered +{len(entered)} sessions of {len(entered)} users, \d sessions? in the holdout",
         done.out,
     )
     assert "suppressed" in done.out
-    assert "Decided, not delivered" in done.out
-    assert "Results are in" in done.err
+    assert "Nothing was sent" in done.out
+    assert "Results in" in done.err
 
 
 def test_the_command_it_prints_runs(whole: Whole) -> None:
     """The SQL command at the end runs as it stands, and counts the messages."""
     done, out = whole
-    command = done.err.split("Ask them with SQL: ")[1].splitlines()[0]
+    command = done.err.split("Query them with SQL: ")[1].splitlines()[0]
     ran = subprocess.run(command, shell=True, capture_output=True, text=True)
 
     assert ran.returncode == 0, ran.stderr
@@ -108,7 +108,7 @@ def test_pictures_are_written(whole: Whole) -> None:
         assert root.tag.endswith("svg")
         assert "prefers-color-scheme: dark" in text
     assert "hello" in (out / "funnel.svg").read_text()
-    assert "messages decided" in (out / "weekly.svg").read_text()
+    assert "messages that would be sent" in (out / "weekly.svg").read_text()
 
 
 def test_explain_tells_when_and_why(whole: Whole, rewrite: bool) -> None:

@@ -1,1 +1,1 @@
-"""The command line: one file a command, each a thin shell over the library."""
+"""The command line: one module per command, each a thin layer over the library."""

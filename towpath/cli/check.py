@@ -1,4 +1,4 @@
-"""``towpath check``: every problem of flows, spaces and templates at once, each at its place."""
+"""``towpath check``: report every problem in flows, spaces and templates, with its location."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import sys
 from towpath.cli import common
 from transforms.flows.diagnostics import to_json
 
-HELP = "check flows with their space and templates; shows every problem at its place"
+HELP = "check flows with their space and templates, and show every problem with its location"
 EXAMPLE = "towpath check flow_defs"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="flows, or folders of flows")
-    parser.add_argument("--json", action="store_true", help="one JSON object a problem")
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="flow files, or folders of flows")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per problem")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check the flows; 1 if there are errors, warnings alone are fine."""
+    """Check the flows; exit with 1 if there are errors. Warnings alone exit with 0."""
     projects = common.load_projects(args.paths)
     found = [(selected, problem) for selected in projects for problem in selected.problems()]
     for selected, problem in found:
@@ -28,14 +28,14 @@ def run(args: argparse.Namespace) -> int:
             print(to_json(problem))
         else:
             common.show_problems([problem], selected.project.files)
-    common.one_file_an_id(projects)
+    common.refuse_duplicate_ids(projects)
     errors = sum(problem.severity == "error" for _, problem in found)
     flows = sum(len(selected.paths) for selected in projects)
-    _conclude(flows, errors, len(found) - errors, args.paths)
+    _summarize(flows, errors, len(found) - errors, args.paths)
     return 1 if errors else 0
 
 
-def _conclude(flows: int, errors: int, warnings: int, paths: list[str]) -> None:
+def _summarize(flows: int, errors: int, warnings: int, paths: list[str]) -> None:
     parts = [_counted(flows, "flow"), _counted(errors, "problem")]
     if warnings:
         parts.append(_counted(warnings, "warning"))

@@ -1,4 +1,4 @@
-"""What the commands share: data on stdout, talk on stderr, colour only where someone looks."""
+"""What the commands share: results on stdout, messages on stderr, colour on terminals only."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ STYLES = {
 
 
 class UserError(Exception):
-    """Something that the user can put right: shown without a traceback.
+    """An error that the user can fix: shown without a traceback.
 
-    ``code`` is the exit code: 1 for problems in what was read, 2 for wrong use.
+    ``code`` is the exit code: 1 for problems in the input, 2 for wrong usage.
     """
 
     def __init__(self, message: str, code: int = 2) -> None:
@@ -37,22 +37,22 @@ class UserError(Exception):
 
 
 def colours(stream: TextIO) -> bool:
-    """Whether a stream takes colour: a terminal, and NO_COLOR not set."""
+    """Return True if the stream is a terminal that shows colour and NO_COLOR is not set."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def paint(text: str, style: str, stream: TextIO) -> str:
-    """Put a style of ``STYLES`` around a text, where the stream takes colour."""
+    """Wrap a text in a style from ``STYLES`` if the stream shows colour."""
     return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if colours(stream) else text
 
 
 def say(text: str) -> None:
-    """Talk to the user: on stderr, so that stdout stays data."""
+    """Print a message to stderr; stdout is for results only."""
     print(text, file=sys.stderr)
 
 
 def next_command(command: str) -> None:
-    """End with the command to try next; only where someone looks."""
+    """Suggest the next command, if stderr is a terminal."""
     if sys.stderr.isatty():
         say(f"{paint('next:', 'dim', sys.stderr)} {command}")
 
@@ -63,7 +63,7 @@ def print_json(value: Any) -> None:
 
 
 def write_out(text: str, path: str | None) -> None:
-    """Write a text to a file, or to stdout if there is none (or for ``-``)."""
+    """Write a text to a file, or to stdout if the path is None or ``-``."""
     if path is None or path == "-":
         sys.stdout.write(text)
         return
@@ -73,7 +73,7 @@ def write_out(text: str, path: str | None) -> None:
 
 
 def read_text(path: Path) -> str:
-    """Read a file as UTF-8, or raise a ``UserError`` that says why not."""
+    """Read a file as UTF-8; raise ``UserError`` with the reason if that fails."""
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -85,8 +85,8 @@ def read_text(path: Path) -> str:
 def read_definitions(folder: Path, chosen: set[str] | None = None) -> dict[str, str]:
     """Read the definitions of one folder into a mapping from path to text.
 
-    These are its YAML files and the templates in ``messages``; other folders are projects of
-    their own. Where flows were ``chosen``, another one that cannot be read is left out.
+    Definitions are its YAML files and the templates in ``messages``; subfolders are separate
+    projects. If ``chosen`` is given, other flows that cannot be read are skipped.
     """
     files = [path for path in folder.iterdir() if path.suffix in (".yaml", ".yml")]
     files += (folder / "messages").glob("*.liquid")
@@ -98,27 +98,27 @@ def read_definitions(folder: Path, chosen: set[str] | None = None) -> dict[str, 
             needed = path.suffix == ".liquid" or path.stem == "space"
             if needed or chosen is None or path.as_posix() in chosen:
                 raise
-            say(f"left out {error}")
+            say(f"skipped {error}")
     return found
 
 
 class Selected(msgspec.Struct, frozen=True):
-    """A project, and the paths of those of its flows that were asked for."""
+    """A project, and the paths of its flows that the user selected."""
 
     project: Project
     paths: tuple[str, ...]
 
     def problems(self) -> Iterator[Problem]:
-        """Give the problems of the flows asked for, and of all that they share."""
+        """Yield the problems of the selected flows and of the files that they share."""
         others = set(self.project.flow_files) - set(self.paths)
         return (problem for problem in self.project.problems if problem.path not in others)
 
 
 def load_projects(names: Iterable[str]) -> list[Selected]:
-    """Load the projects that files and folders belong to.
+    """Load the projects that contain the given files and folders.
 
-    A flow's file brings the space and the templates of its folder; a folder brings all flows
-    in it and in the folders below. Raises ``UserError`` where there is nothing.
+    A flow file is loaded with the space and the templates of its folder; a folder selects all
+    flows in it and in its subfolders. Raises ``UserError`` if there are no definitions.
     """
     wanted: dict[Path, set[str] | None] = {}
     for name in names:
@@ -132,8 +132,8 @@ def load_projects(names: Iterable[str]) -> list[Selected]:
     return [_selected(folder, chosen) for folder, chosen in wanted.items()]
 
 
-def one_file_an_id(projects: Iterable[Selected]) -> None:
-    """Raise ``UserError`` if two files have flows of one id in one space."""
+def refuse_duplicate_ids(projects: Iterable[Selected]) -> None:
+    """Raise ``UserError`` if two files of the same space define the same flow id."""
     found: dict[tuple[str, str], str] = {}
     for selected in projects:
         project = selected.project
@@ -142,11 +142,11 @@ def one_file_an_id(projects: Iterable[Selected]) -> None:
                 continue
             other = found.setdefault((project.space.name, ident), path)
             if Path(other).resolve() != Path(path).resolve():
-                raise UserError(f'two flows are called "{ident}": {other} and {path}', code=1)
+                raise UserError(f'two flows have the id "{ident}": {other} and {path}', code=1)
 
 
 def show_problems(problems: Iterable[Problem], files: Mapping[str, str]) -> None:
-    """Show problems on stderr, each with its source line."""
+    """Print problems to stderr, each with its source line."""
     for problem in problems:
         say(show(problem, files[problem.path], colours(sys.stderr)))
 
@@ -161,15 +161,15 @@ def _selected(folder: Path, chosen: set[str] | None) -> Selected:
 
 
 def _folders(root: Path) -> list[Path]:
-    """Find the folders that hold definitions, the root first."""
-    closed: list[OSError] = []
+    """Return the folders that contain definitions, the root first."""
+    unreadable: list[OSError] = []
     inside = [
         Path(folder, name)
-        for folder, _, names in os.walk(root, onerror=closed.append)
+        for folder, _, names in os.walk(root, onerror=unreadable.append)
         for name in names
         if name.endswith((".yaml", ".yml"))
     ]
-    for error in closed:
+    for error in unreadable:
         raise UserError(f"{error.filename}: {(error.strerror or str(error)).lower()}")
     folders = {path.parent for path in inside if not _hidden(path.relative_to(root))}
     if not folders:

@@ -1,4 +1,4 @@
-"""``towpath export``: flows with all that belongs to them, as one file."""
+"""``towpath export``: write flows and the files that they need as one archive."""
 
 from __future__ import annotations
 
@@ -10,27 +10,29 @@ from towpath.cli import common
 from towpath.portable import archive
 from towpath.portable.packing import pack
 
-HELP = "write flows with templates, scenarios and their part of the space as one file"
+HELP = "write flows with their templates, scenarios and part of the space as one file"
 EXAMPLE = "towpath export flow_defs/win_back.yaml --out win_back.towpath"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("paths", nargs="+", metavar="FLOW", help="flows of one folder, or it")
-    parser.add_argument("--out", metavar="FILE", help="the file; without it, standard output")
+    parser.add_argument(
+        "paths", nargs="+", metavar="FLOW", help="flows of one folder, or the folder"
+    )
+    parser.add_argument("--out", metavar="FILE", help="file to write (default: stdout)")
     parser.add_argument("--force", action="store_true", help="overwrite the file")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the file; 1 if the flows have errors."""
+    """Write the archive; exit with 1 if the flows have errors."""
     place, flows = _chosen(args.paths)
     packed = pack(place, flows)
     text = archive.write(packed)
     if args.out not in (None, "-"):
-        _free(Path(args.out), text, args.force)
+        _check_overwrite(Path(args.out), text, args.force)
     common.write_out(text, args.out)
     for ident in packed.flows[len(flows) :]:
-        common.say(f"{ident} comes along: scenarios play it too")
+        common.say(f"also exported {ident}: the scenarios use it")
     count = "1 flow" if len(packed.flows) == 1 else f"{len(packed.flows)} flows"
     common.say(f"{count}, {len(packed.files)} files: {', '.join(packed.flows)}")
     if args.out not in (None, "-"):
@@ -39,10 +41,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _chosen(paths: list[str]) -> tuple[Path, list[str]]:
-    """Find the folder and the ids of the flows; raise ``UserError`` where they have errors."""
+    """Return the folder and the ids of the flows; raise ``UserError`` if they have errors."""
     projects = common.load_projects(paths)
     if len(projects) > 1:
-        raise common.UserError("the flows are in several folders; export each folder by itself")
+        raise common.UserError("the flows are in several folders; export each folder separately")
     (selected,) = projects
     errors = [problem for problem in selected.problems() if problem.severity == "error"]
     common.show_problems(errors, selected.project.files)
@@ -53,8 +55,8 @@ def _chosen(paths: list[str]) -> tuple[Path, list[str]]:
     return Path(selected.paths[0]).parent, [Path(path).stem for path in selected.paths]
 
 
-def _free(path: Path, text: str, force: bool) -> None:
+def _check_overwrite(path: Path, text: str, force: bool) -> None:
     if path.is_dir():
-        raise common.UserError(f"{path}: is a folder")
+        raise common.UserError(f"{path} is a folder")
     if path.exists() and not force and common.read_text(path) != text:
-        raise common.UserError(f"{path} would be overwritten; --force does so", code=1)
+        raise common.UserError(f"{path} exists; use --force to overwrite it", code=1)

@@ -1,4 +1,4 @@
-"""``towpath fmt``: write flows the one way they are written, with their comments."""
+"""``towpath fmt``: format flows; comments are kept."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import msgspec
 from towpath.cli import common
 from transforms.authoring.format import format_flow
 
-HELP = "write flows in their one canonical form; keeps comments and the order of steps"
+HELP = "format flows; keeps comments and the order of steps"
 EXAMPLE = "towpath fmt flow_defs --check"
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of one file: ``unreadable`` where problems stand in the way."""
+    """The result for one file; ``unreadable`` means that it has errors."""
 
     path: str
     state: str
@@ -27,15 +27,17 @@ class Outcome(msgspec.Struct, frozen=True):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="flows, or folders of flows")
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="flow files, or folders of flows")
     parser.add_argument(
-        "--check", action="store_true", help="write nothing; show a diff and exit with 1"
+        "--check",
+        action="store_true",
+        help="write nothing; print a diff and exit with 1 if a file would change",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object a file")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per file")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Format the flows in place, or show what would change."""
+    """Format the flows in place, or print what would change."""
     outcomes = [o for selected in common.load_projects(args.paths) for o in _outcomes(selected)]
     for outcome in outcomes:
         if outcome.state == "changed" and not args.check:
@@ -43,8 +45,8 @@ def run(args: argparse.Namespace) -> int:
         if args.json:
             common.print_json({"path": outcome.path, "state": outcome.state})
         elif outcome.state == "changed":
-            _tell(outcome, args.check)
-    return _conclude([outcome.state for outcome in outcomes], args.check)
+            _print_change(outcome, args.check)
+    return _summarize([outcome.state for outcome in outcomes], args.check)
 
 
 def _outcomes(selected: common.Selected) -> list[Outcome]:
@@ -63,7 +65,7 @@ def _outcomes(selected: common.Selected) -> list[Outcome]:
     return outcomes
 
 
-def _tell(outcome: Outcome, check: bool) -> None:
+def _print_change(outcome: Outcome, check: bool) -> None:
     if not check:
         common.say(f"formatted {outcome.path}")
         return
@@ -74,16 +76,16 @@ def _tell(outcome: Outcome, check: bool) -> None:
         print(common.paint(text, style, sys.stdout) if style else text)
 
 
-def _conclude(states: list[str], check: bool) -> int:
+def _summarize(states: list[str], check: bool) -> int:
     changed, unreadable = states.count("changed"), states.count("unreadable")
     if unreadable:
-        common.say(f"{_flows(unreadable)} with problems left as found")
+        common.say(f"{_flows(unreadable)} with problems not formatted")
     if check and changed:
         common.say(f"{_flows(changed)} would change")
         common.next_command("towpath fmt PATH")
         return 1
     if not changed and not unreadable:
-        common.say(f"{_flows(len(states))} already in form")
+        common.say(f"{_flows(len(states))} already formatted")
     if not unreadable:
         common.next_command("towpath check PATH")
     return 1 if unreadable else 0

@@ -1,4 +1,4 @@
-"""``towpath graph``: draw a flow, or give it as data."""
+"""``towpath graph``: draw a flow, or print it as data."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ _ENDINGS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("flow", metavar="FLOW", help="the flow's file")
+    parser.add_argument("flow", metavar="FLOW", help="the flow file")
     parser.add_argument(
         "--format",
         choices=list(FORMATS),
-        help="by default what the ending of --out says, else mermaid",
+        help="output format (default: by the extension of --out, else mermaid)",
     )
-    parser.add_argument("--out", metavar="FILE", help="file to write; by default standard output")
+    parser.add_argument("--out", metavar="FILE", help="file to write (default: stdout)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -49,11 +49,11 @@ def run(args: argparse.Namespace) -> int:
     ending = Path(args.out).suffix.lower() if args.out else ""
     if args.format is None and ending not in _ENDINGS:
         known = ", ".join(filter(None, _ENDINGS))
-        raise common.UserError(f'--out: no picture ends in "{ending}"; there are {known}')
+        raise common.UserError(f'--out: unknown extension "{ending}"; use one of {known}')
     graph = graph_of(_flow(args.flow))
     common.write_out(FORMATS[args.format or _ENDINGS[ending]](graph), args.out)
     if args.out and args.out != "-":
-        common.say(f"drawn in {args.out}")
+        common.say(f"wrote {args.out}")
     common.next_command(f"towpath simulate {args.flow}")
     return 0
 
@@ -63,7 +63,7 @@ def _flow(path: str) -> Flow:
     paths = [p for found in selected for p in found.paths]
     if len(paths) != 1:
         names = ", ".join(paths) or "none"
-        raise common.UserError(f"{path}: name the file of one flow; found {names}")
+        raise common.UserError(f"{path}: give the file of one flow; found {names}")
     project = selected[0].project
     for flow in project.flows:
         if project.paths[flow.id] == paths[0]:

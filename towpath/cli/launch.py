@@ -1,4 +1,4 @@
-"""``towpath launch``: write the entries of a launch, one for each of the people of a list (R22)."""
+"""``towpath launch``: write one enter record for each user of a list (R22)."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from transforms.wire.decode import decode_json
 from transforms.wire.messages import to_envelope
 from transforms.wire.raw import Bad
 
-HELP = "write the entries of a launch, one for each of the people of a list"
-EXAMPLE = "towpath launch flow_defs/invited.yaml people.txt --launch spring_2026 > entries.jsonl"
+HELP = "write the records that enter the users of a list into a flow"
+EXAMPLE = "towpath launch flow_defs/invited.yaml users.txt --launch spring_2026 > entries.jsonl"
 
-FORMS = """\
-LIST has a user's id a line; or columns with a line of names, of which the first is user;
-or a JSON object a line, with user in it. What else it says of somebody is entry. in the flow.
-The same launch again enters nobody twice: ids are made of the launch, the flow and the user."""
+LIST_FORMATS = """\
+LIST has one user id per line; or it is a CSV file whose first column is named user; or it has
+one JSON object per line with a field user. Other fields are available as entry.NAME in the flow.
+Repeating a launch enters nobody twice: record ids are made of the launch, the flow and the user."""
 
 USER = "user"
 
@@ -37,16 +37,20 @@ USER = "user"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = f"{parser.epilog}\n\n{FORMS}"
-    parser.add_argument("flow", metavar="FLOW", help="the flow's file; its folder is its space")
-    parser.add_argument("list", metavar="LIST", help="the people; - for standard input")
-    parser.add_argument("--launch", required=True, metavar="NAME", help="what the launch is called")
-    parser.add_argument("--at", metavar="TIME", help="when, on the clock of the space (now)")
-    parser.add_argument("--out", metavar="FILE", help="file to write (standard output)")
+    parser.epilog = f"{parser.epilog}\n\n{LIST_FORMATS}"
+    parser.add_argument("flow", metavar="FLOW", help="the flow file; its folder is the space")
+    parser.add_argument("list", metavar="LIST", help="the users; - for stdin")
+    parser.add_argument("--launch", required=True, metavar="NAME", help="name of the launch")
+    parser.add_argument(
+        "--at",
+        metavar="TIME",
+        help="time of the launch, in the time zone of the space (default: now)",
+    )
+    parser.add_argument("--out", metavar="FILE", help="file to write (default: stdout)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the entries as JSON lines; exit 1 if somebody of the list cannot enter."""
+    """Write the records as JSON lines; exit with 1 if a line of the list is invalid."""
     selected = common.load_projects([args.flow])[0]
     problems = [p for p in selected.problems() if p.severity == "error"]
     common.show_problems(problems, selected.project.files)
@@ -55,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         return 1
     space, made, bad = selected.project.space, dict[str, bytes](), 0
     member_of, at = _audience(args.flow, flow), _instant(args.at, space.zone)
-    for number, user, data in _people(args.list):
+    for number, user, data in _users(args.list):
         entry = Enter(
             id=hashed(space.name, flow.id, "launch", args.launch, user),
             user=user,
@@ -73,13 +77,13 @@ def run(args: argparse.Namespace) -> int:
         else:
             made.setdefault(user, line)
     common.write_out("".join(f"{line.decode()}\n" for line in made.values()), args.out)
-    common.say(f"{len(made):,} people in launch {args.launch} of {flow.id}")
+    common.say(f"{len(made):,} users in launch {args.launch} of {flow.id}")
     common.next_command("towpath validate-events FILE")
     return 1 if bad else 0
 
 
 def _audience(path: str, flow: Flow) -> str | None:
-    """Return the predefined audience that members enter by; refuse a flow that takes no launch."""
+    """Return the static audience whose members enter; raise UserError if no trigger takes launches."""
     for trigger in flow.enter:
         match trigger:
             case OnAudience(audience=audience, when=when) if when in LAUNCHED:
@@ -90,7 +94,7 @@ def _audience(path: str, flow: Flow) -> str | None:
                 return None
             case _:
                 pass
-    said = f"{path}: nobody enters by a launch; add the trigger people: true"
+    said = f"{path}: no trigger of this flow takes launches; add the trigger people: true"
     raise common.UserError(said, code=1)
 
 
@@ -103,8 +107,8 @@ def _instant(text: str | None, where: str) -> int:
     return found
 
 
-def _people(name: str) -> Iterator[tuple[int, str, Data]]:
-    """Read the list: the line of each of the people, the user's id, and what else it says."""
+def _users(name: str) -> Iterator[tuple[int, str, Data]]:
+    """Yield the line number, user id and other fields of each user in the list."""
     text = sys.stdin.read() if name == "-" else common.read_text(Path(name))
     lines = text.splitlines()
     first = next((line for line in lines if line.strip()), "")

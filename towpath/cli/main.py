@@ -1,7 +1,7 @@
-"""The entry point: picks a command, and turns whatever goes wrong into an exit code.
+"""The entry point: runs a command and turns errors into exit codes.
 
-0 fine, 1 problems found, 2 usage, 3 unexpected (with a log file), 130 interrupted, 141 the
-reader of the output went away.
+0 success, 1 problems found, 2 wrong usage, 3 unexpected error (with a log file), 130
+interrupted, 141 broken pipe.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ COMMANDS = {
     "generate": "towpath.cli.generate",
     "validate-events": "towpath.cli.validate_events",
 }
-"""Every command and its module, in the order in which one meets them."""
+"""Every command and its module, in the order of the overview."""
 
 INTERRUPTED = 130
 READER_GONE = 141
-_FILE_TROUBLE = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+_FILE_ERRORS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 
 
 class Command(Protocol):
-    """What a module of a command holds."""
+    """What the module of a command provides."""
 
     HELP: str
     EXAMPLE: str
@@ -54,16 +54,16 @@ class Command(Protocol):
         """Declare the options."""
 
     def run(self, args: argparse.Namespace) -> int:
-        """Do it; the result is the exit code."""
+        """Run the command and return its exit code."""
 
 
 def load(name: str) -> Command:
-    """Import the module of a command: only the one that was asked for."""
+    """Import the module of one command; the others stay unloaded."""
     return cast(Command, importlib.import_module(COMMANDS[name]))
 
 
 def parser_of(name: str) -> argparse.ArgumentParser:
-    """Make the parser of one command."""
+    """Build the parser of one command."""
     command = load(name)
     parser = argparse.ArgumentParser(
         prog=f"towpath {name}",
@@ -77,31 +77,31 @@ def parser_of(name: str) -> argparse.ArgumentParser:
 
 
 def overview() -> str:
-    """Say what there is: one line a command, and where to begin."""
+    """Return the overview: one line per command, options and exit codes."""
     width = max(map(len, COMMANDS))
     lines = [f"  {name:<{width}}  {load(name).HELP}" for name in COMMANDS]
     return "\n".join(
         [
-            "usage: towpath COMMAND …",
+            "usage: towpath COMMAND ...",
             "",
-            "Runs customer flows over event streams.",
+            "Run customer flows over event streams.",
             "",
             "commands:",
             *lines,
             "",
             "options:",
-            f"  {'--help':<{width}}  this text; `towpath COMMAND --help` says more about one",
-            f"  {'--version':<{width}}  the versions in use",
+            f"  {'--help':<{width}}  show this text; `towpath COMMAND --help` describes one command",
+            f"  {'--version':<{width}}  show versions",
             "",
-            "exit codes: 0 fine, 1 problems found, 2 wrong use, 3 unexpected error",
+            "exit codes: 0 success, 1 problems found, 2 wrong usage, 3 unexpected error",
             "",
-            "Begin with: towpath check flow_defs",
+            "Start with: towpath check flow_defs",
         ]
     )
 
 
 def versions() -> str:
-    """Name the versions that matter in a report of an error."""
+    """Return the versions to state in a bug report."""
     parts = [f"towpath {_version('towpath')}", f"Python {platform.python_version()}"]
     parts.append(f"{platform.system()} {platform.machine()}")
     return ", ".join([*parts, f"Beam {_version('apache-beam')}"])
@@ -125,10 +125,10 @@ def guarded(work: Callable[[], int]) -> int:
     except common.UserError as error:
         return _refuse(str(error), error.code)
     except BrokenPipeError:
-        # Python flushes stdout once more at its end: give it something that still takes text.
+        # Python flushes stdout again at exit: point it at something that is still open.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READER_GONE
-    except _FILE_TROUBLE as error:
+    except _FILE_ERRORS as error:
         return _refuse(f"{error.filename or 'file'}: {(error.strerror or str(error)).lower()}", 2)
     except KeyboardInterrupt:
         common.say("\ninterrupted")
@@ -157,15 +157,15 @@ def _run(name: str, rest: list[str]) -> int:
         words, beam = rest[: rest.index("--")], rest[rest.index("--") + 1 :]
     try:
         args = parser.parse_args(words, argparse.Namespace(rest=beam))
-    except SystemExit as done:  # argparse has spoken: after --help 0, after a wrong option 2
+    except SystemExit as done:  # argparse has printed: 0 after --help, 2 after a wrong option
         return int(done.code or 0)
     return load(name).run(args)
 
 
 def _unknown(name: str) -> str:
     near = difflib.get_close_matches(name, COMMANDS, n=1)
-    hint = f'did you mean "{near[0]}"?' if near else f"there are: {', '.join(COMMANDS)}"
-    return f'no command "{name}"; {hint}'
+    hint = f'did you mean "{near[0]}"?' if near else f"commands are: {', '.join(COMMANDS)}"
+    return f'unknown command "{name}"; {hint}'
 
 
 def _refuse(message: str, code: int) -> int:

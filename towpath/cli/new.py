@@ -1,4 +1,4 @@
-"""``towpath new``: begin a flow, blank or from a template of the library."""
+"""``towpath new``: create a flow from a template."""
 
 from __future__ import annotations
 
@@ -12,19 +12,23 @@ from towpath.portable.flow_templates import BLANK
 from transforms.flows.diagnostics import suggest
 from transforms.flows.reading.values import NAME
 
-HELP = "begin a flow, blank or from a template; without a template, list them"
+HELP = "create a flow from a template, or list the templates"
 EXAMPLE = "towpath new --template welcome_drip --into my_flows"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--template", metavar="NAME", help="the template; without it, a list")
     parser.add_argument(
-        "--into", metavar="FOLDER", help="the folder; by the flow's name without it"
+        "--template", metavar="NAME", help="the template; without this option, list all of them"
     )
-    parser.add_argument("--name", metavar="ID", help=f"the flow's id, for the template {BLANK}")
+    parser.add_argument(
+        "--into", metavar="FOLDER", help="folder to write (default: named after the flow)"
+    )
+    parser.add_argument("--name", metavar="ID", help=f"flow id; only for the template {BLANK}")
     parser.add_argument("--force", action="store_true", help="overwrite files that differ")
-    parser.add_argument("--json", action="store_true", help="one JSON object a template or flow")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object per template or flow"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
         return _list(args.json)
     files = _files(args.template, args.name)
     into = Path(args.into or args.name or args.template)
-    planned = unpacking.put_in(files, into, args.force)
+    planned = unpacking.unpack(files, into, args.force)
     if args.json:
         common.print_json({"template": args.template, "written": planned.written})
     common.next_command(f"towpath test {shlex.quote(into.as_posix())}")
@@ -60,7 +64,9 @@ def _files(template: str, name: str | None) -> dict[str, str]:
     if name is None:
         return files
     if template != BLANK:
-        raise common.UserError(f"--name is for the template {BLANK}; the others keep their ids")
+        raise common.UserError(
+            f"--name works only with the template {BLANK}; other templates keep their ids"
+        )
     if not NAME.fullmatch(name):
-        raise common.UserError(f'"{name}" is no id; write small letters, digits and _')
-    return flow_templates.named(files, name)
+        raise common.UserError(f'"{name}" is not a valid id; use lower-case letters, digits and _')
+    return flow_templates.renamed(files, name)

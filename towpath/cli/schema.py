@@ -1,4 +1,4 @@
-"""``towpath schema``: print the schema of a file or of a record."""
+"""``towpath schema``: print the JSON Schema of a file or the Avro schema of a record."""
 
 from __future__ import annotations
 
@@ -16,10 +16,17 @@ EXAMPLE = "towpath schema flow > flow.schema.json"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        "kind", nargs="?", default="flow", choices=list(SCHEMAS), help="the kind of file (flow)"
+        "kind",
+        nargs="?",
+        default="flow",
+        choices=list(SCHEMAS),
+        help="the kind of file (default: flow)",
     )
     parser.add_argument(
-        "--record", choices=schemas.NAMES, metavar="NAME", help="the record: for example transition"
+        "--record",
+        choices=schemas.NAMES,
+        metavar="NAME",
+        help="print the Avro schema of this record, for example transition",
     )
 
 
@@ -30,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     print(json.dumps(shown, indent=2, ensure_ascii=False))
     if args.record is None:
         common.next_command(
-            f"in an editor with YAML support, begin a file with "
+            f"in an editor with YAML support, start the file with "
             f"# yaml-language-server: $schema={args.kind}.schema.json"
         )
     return 0

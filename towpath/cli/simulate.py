@@ -1,4 +1,4 @@
-"""``towpath simulate``: type what happens to one user, and read what the flow says to it."""
+"""``towpath simulate``: play a timeline for one user and show what the flow does."""
 
 from __future__ import annotations
 
@@ -23,47 +23,49 @@ from transforms.hosting import sandbox
 from transforms.scenarios.grammar import DEFAULT_USER, Input, Stories, Story, read_stories
 from transforms.scenarios.player import Player, Turn, Unplayable, log_of, silent
 
-HELP = "type what happens to one user, and read what the flow says to it"
+HELP = "play a timeline of one user and show what the flow does, and why"
 EXAMPLE = (
     "echo '2026-03-01 09:00 event Purchase {amount: 250}' | towpath simulate flow_defs/vip.yaml"
 )
 
-SILENCES = {
-    "nothing": "no trigger matches, and no session waits for it; what it tells is remembered",
+NO_OUTPUT = {
+    "nothing": "no trigger matches and no session waits for it; the user's profile and counts are updated",
     "nothing is due": "no wait, message or date is due by then",
-    "nothing reads this event": "no flow or audience names it, so it is no signal (R5)",
-    "nothing, seen before": "a signal of that id was handled already (R5)",
+    "nothing reads this event": "no flow or audience uses it, so it is ignored",
+    "nothing, seen before": "duplicate: a signal with this id was already handled",
 }
 
-FORMS = """\
-a line is a time (2026-03-01 09:00, or +2h after the line before) and what happens:
+LINE_SYNTAX = """\
+each line is a time (2026-03-01 09:00, or +2h after the line before) and what happens:
   event Cart Updated {value: 30}         profile {plan: "pro"} consent {email: false}
   audience vip entered                   communication remind opened
   enter cart {value: 30} key=c1          upload winter {name: "Kim"}
   command stop cart                      control drain cart
   answer credit {status: 200, score: 7}  answer credit failed {status: 500}
   identify anon:7 {name: "Kim"}          event Cart user=anon:7
-  time            (nothing happens until then)"""
+  time            (only lets time pass)"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = f"{parser.epilog}\n\n{FORMS}"
-    parser.add_argument("flow", metavar="FLOW", help="the flow's file; its folder is its space")
-    parser.add_argument("--timeline", metavar="FILE", help="lines from a file (standard input)")
-    parser.add_argument("--user", default=DEFAULT_USER, help=f"the user's id ({DEFAULT_USER})")
-    parser.add_argument("--json", action="store_true", help="every output as one line of JSON")
-    parser.add_argument("--person", action="store_true", help="at the end, all that is known then")
+    parser.epilog = f"{parser.epilog}\n\n{LINE_SYNTAX}"
+    parser.add_argument("flow", metavar="FLOW", help="the flow file; its folder is the space")
+    parser.add_argument("--timeline", metavar="FILE", help="file with the lines (default: stdin)")
+    parser.add_argument("--user", default=DEFAULT_USER, help=f"user id (default: {DEFAULT_USER})")
+    parser.add_argument("--json", action="store_true", help="print each output as one line of JSON")
+    parser.add_argument(
+        "--profile", action="store_true", help="print the user's profile at the end"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Play the lines one by one; exit 1 if some could not be read or played."""
+    """Play the lines one by one; exit with 1 if one could not be read or played."""
     path = Path(args.flow)
     common.read_text(path)
     beside = folder(path.parent)
     flow = path.stem
-    if not _sound(beside.project, path):
+    if not _has_no_errors(beside.project, path):
         return 1
     if flow not in beside.project.paths:
         raise common.UserError(f"{path}: not a flow", code=1)
@@ -71,15 +73,15 @@ def run(args: argparse.Namespace) -> int:
     simulation = _Simulation(flow, args, beside.project, beside.texts)
     code = 0
     for line in _lines(args.timeline):
-        code = max(code, _one(simulation, line, reasons, as_json=args.json))
-    if args.person:
-        _show_person(simulation, as_json=args.json)
-    _explain(reasons)
+        code = max(code, _play_line(simulation, line, reasons, as_json=args.json))
+    if args.profile:
+        _show_profile(simulation, as_json=args.json)
+    _explain_reasons(reasons)
     common.next_command(f"towpath test {path.parent}")
     return code
 
 
-def _sound(project: Project, path: Path) -> bool:
+def _has_no_errors(project: Project, path: Path) -> bool:
     texts = project.files
     mine = [p for p in project.problems if p.severity == "error"]
     mine = [p for p in mine if p.path not in project.flow_files or Path(p.path) == path]
@@ -94,13 +96,13 @@ def _lines(timeline: str | None) -> Iterator[str]:
         yield from common.read_text(Path(timeline)).split("\n")
         return
     if sys.stdin.isatty():
-        common.say(FORMS)
+        common.say(LINE_SYNTAX)
     for line in sys.stdin:
         yield line.rstrip("\n")
 
 
 class _Simulation:
-    """The lines so far, and the user they are about."""
+    """The lines so far, and the user's state after them."""
 
     def __init__(
         self, flow: str, args: argparse.Namespace, project: Project, texts: dict[str, str]
@@ -112,9 +114,9 @@ class _Simulation:
         self.player: Player | None = None
 
     def take(self, line: str) -> tuple[Turn | None, str]:
-        """Play one more line; return its turn, or what is wrong with it.
+        """Play one more line; return its turn, or a description of its problem.
 
-        A line that cannot be played counts as a blank one, so that places stay those of the input.
+        A line that cannot be played is kept as a blank line, so that line numbers stay correct.
         """
         if line[:1] in (" ", "\t"):
             self.lines.append("")
@@ -151,7 +153,7 @@ class _Simulation:
         return turn
 
 
-def _one(simulation: _Simulation, line: str, reasons: set[str], *, as_json: bool) -> int:
+def _play_line(simulation: _Simulation, line: str, reasons: set[str], *, as_json: bool) -> int:
     turn, wrong = simulation.take(line)
     if wrong:
         common.say(wrong)
@@ -161,7 +163,7 @@ def _one(simulation: _Simulation, line: str, reasons: set[str], *, as_json: bool
     if not as_json:
         print(line, flush=turn is None)
     if turn is not None:
-        reasons.update({turn.said[0]} & SILENCES.keys())
+        reasons.update({turn.said[0]} & NO_OUTPUT.keys())
         for output in turn.outputs:
             if isinstance(output, (Rejection, DeadLetter, Communication, Transition)):
                 reasons.update({output.reason} - {None})  # type: ignore[arg-type]
@@ -172,7 +174,7 @@ def _one(simulation: _Simulation, line: str, reasons: set[str], *, as_json: bool
     return 0
 
 
-def _show_person(simulation: _Simulation, *, as_json: bool) -> None:
+def _show_profile(simulation: _Simulation, *, as_json: bool) -> None:
     player = simulation.player
     if player is None:
         return
@@ -183,7 +185,7 @@ def _show_person(simulation: _Simulation, *, as_json: bool) -> None:
         print(to_text(found, player.where))
 
 
-def _explain(reasons: set[str]) -> None:
-    meanings = REASONS | SILENCES
+def _explain_reasons(reasons: set[str]) -> None:
+    meanings = REASONS | NO_OUTPUT
     for reason in sorted(reasons & meanings.keys()):
         common.say(f"{common.paint(reason, 'bold', sys.stderr)}: {meanings[reason]}")

@@ -1,4 +1,4 @@
-"""``towpath test``: play the scenarios that stand beside the flows, and compare word for word."""
+"""``towpath test``: run the scenarios next to the flows and compare the transcripts."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from transforms.hosting import sandbox
 from transforms.scenarios.grammar import read_stories
 from transforms.scenarios.player import Unplayable, told
 
-HELP = "play the scenarios beside the flows, and compare word for word"
+HELP = "run the scenarios next to the flows and compare the transcripts"
 EXAMPLE = "towpath test flow_defs"
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
-    """What came of one file: its problems, or the difference from what it says."""
+    """The result for one file: its problems, or the diff against its transcript."""
 
     path: str
     scenarios: int
@@ -37,15 +37,19 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="scenario files, or their folders")
     parser.add_argument(
-        "--rewrite", action="store_true", help="write what the flows do now; read the diff after it"
+        "paths", nargs="+", metavar="PATH", help="scenario files, flow files or folders"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object a file")
+    parser.add_argument(
+        "--rewrite",
+        action="store_true",
+        help="replace the transcripts by what the flows do now; review the diff",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object per file")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Play every file; exit 1 if one of them differs or cannot be played."""
+    """Run every file; exit with 1 if one differs or cannot be run."""
     outcomes = [_outcome(path, args.rewrite) for path in _files(args.paths)]
     if not outcomes:
         common.say(f"no {ENDING} files in {' '.join(args.paths)}")
@@ -108,7 +112,7 @@ def _outcome(path: Path, rewrite: bool) -> Outcome:
 
 def _diff(path: Path, before: str, now: str) -> str:
     lines = difflib.unified_diff(
-        before.splitlines(), now.splitlines(), f"{path} (says)", f"{path} (is)", lineterm=""
+        before.splitlines(), now.splitlines(), f"{path} (expected)", f"{path} (actual)", lineterm=""
     )
     return "\n".join(lines) + "\n"
 

@@ -1,4 +1,4 @@
-"""``towpath validate-events``: what is wrong with a publisher's records, before they are sent."""
+"""``towpath validate-events``: check a publisher's records before they are sent."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from transforms.wire.decode import decode
 from transforms.wire.mapping import Mapping
 from transforms.wire.raw import Bad, Raw
 
-HELP = "check files of events against what is read; shows every record that would be refused"
+HELP = "check event files and show every record that would be refused"
 EXAMPLE = "towpath validate-events events.jsonl"
 
-HELPS = {
+HINTS = {
     "not_json": "write one JSON object a line, in UTF-8, without NaN or Infinity",
     "not_utf8": "write the file in UTF-8",
-    "not_csv": "quote fields that hold commas, quotes or line breaks, and double quotes in them",
-    "out_of_range": "times are ISO texts or ms since 1970, not seconds; numbers have 64 bits",
-    "too_large": "a record has at most 256 KiB, each of its maps 32 KiB",
-    "too_deep": "maps and lists are at most 16 levels deep",
-    "unreadable": "write the file anew, whole",
+    "not_csv": "quote fields with commas, quotes or line breaks, and double the quotes inside",
+    "out_of_range": "write times as ISO text or ms since 1970, not seconds; numbers have 64 bits",
+    "too_large": "a record may have at most 256 KiB, each of its maps 32 KiB",
+    "too_deep": "maps and lists may be nested at most 16 levels deep",
+    "unreadable": "the file is damaged or incomplete; write it again",
     "unknown_format": "rename the file, or write JSON lines (.jsonl) or Avro (.avro)",
 }
-"""What helps, by the reason; where a record can say more, ``_misspelt`` does."""
+"""A hint for each reason; ``_misspelt`` adds a better one for missing fields."""
 
 _FIELD = re.compile(r"`(\w+)`|neither (userId)")
 _keys = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-class Wrong(msgspec.Struct, frozen=True):
-    """A record that would be refused: where, why, and what helps."""
+class BadRecord(msgspec.Struct, frozen=True):
+    """A record that would be refused: location, reason and hint."""
 
     path: str
     line: int
@@ -57,53 +57,53 @@ class Wrong(msgspec.Struct, frozen=True):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="JSON lines, Avro, or tables of the envelope"
+        "files", nargs="+", metavar="FILE", help="JSON lines, Avro, or tables (CSV, Parquet)"
     )
     parser.add_argument(
-        "--map", metavar="FILE", help="which columns of a table make up an event, as for replay"
+        "--map", metavar="FILE", help="mapping from table columns to events, as for replay"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object a bad record")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per bad record")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check the files; 1 if a record would be refused."""
+    """Check the files; exit with 1 if a record would be refused."""
     for name in args.files:
         if not Path(name).is_file():
             raise common.UserError(f"{name}: no such file")
     good, bad, mapping = Counter[str](), 0, mapping_of(args.map)
     for name in args.files:
         for found in _check(Path(name), mapping):
-            if isinstance(found, Wrong):
+            if isinstance(found, BadRecord):
                 bad += 1
                 common.print_json(found) if args.json else common.say(str(found))
             else:
                 good[str(found.__struct_config__.tag)] += 1
-    _conclude(good, bad, args.files)
+    _summarize(good, bad, args.files)
     return 1 if bad else 0
 
 
-def _check(path: Path, mapping: Mapping | None) -> Iterator[Signal | Wrong]:
+def _check(path: Path, mapping: Mapping | None) -> Iterator[Signal | BadRecord]:
     for raw in read(path, mapping):
         found = raw if isinstance(raw, Bad) else decode(raw, mapping)
         yield _wrong(raw, found) if isinstance(found, Bad) else found
 
 
-def _wrong(raw: Raw | Bad, bad: Bad) -> Wrong:
-    helps = HELPS.get(bad.reason, "")
+def _wrong(raw: Raw | Bad, bad: Bad) -> BadRecord:
+    helps = HINTS.get(bad.reason, "")
     if isinstance(raw, Raw) and bad.reason == "missing":
         helps = _misspelt(raw, bad.detail)
-    return Wrong(bad.file, bad.line, bad.reason, bad.detail, helps)
+    return BadRecord(bad.file, bad.line, bad.reason, bad.detail, helps)
 
 
 def _misspelt(raw: Raw, detail: str) -> str:
-    """Find the field that was probably meant to be the one missing: ``user_id`` for ``userId``."""
+    """Suggest which field was meant for the missing one: ``user_id`` for ``userId``."""
     missing = _FIELD.search(detail)
     if missing is None:
         return ""
     wanted = missing[1] or missing[2]
     plain = {_plain(key): key for key in _names(raw) if key != wanted}
     near = difflib.get_close_matches(_plain(wanted), plain, n=1, cutoff=0.75)
-    return f'"{plain[near[0]]}" has to be written "{wanted}"' if near else ""
+    return f'"{plain[near[0]]}" must be written "{wanted}"' if near else ""
 
 
 def _names(raw: Raw) -> list[str]:
@@ -119,7 +119,7 @@ def _plain(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-def _conclude(good: Counter[str], bad: int, files: list[str]) -> None:
+def _summarize(good: Counter[str], bad: int, files: list[str]) -> None:
     total = sum(good.values()) + bad
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(good.items()))
     text = f"{total} records{f' ({kinds})' if kinds else ''}, {bad} bad"

@@ -1,4 +1,4 @@
-"""The library of ready flows: a folder each, with its space, messages and scenarios."""
+"""The library of flow templates: one folder each, with space, messages and scenarios."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from towpath.scenario_files import ENDING
 from transforms.flows.reading.project import load_project
 
 BLANK = "blank"
-"""The template that is nothing but a beginning, and takes a name."""
+"""The minimal template; its flow can be renamed."""
 
 
 def library() -> Path:
-    """Find the templates: in the installed package, or beside it in a checkout."""
+    """Return the folder of the templates: in the installed package, or in a checkout."""
     package = Path(towpath.__file__).parent
     homes = (package / "flow_defs", package.parent / "flow_defs")
     return next(home for home in homes if home.is_dir()) / "templates"
@@ -37,12 +37,12 @@ def files(name: str) -> dict[str, str]:
 
 
 def about(name: str) -> str:
-    """Say what the flow of a template is for, in its own words."""
+    """Return the description of a template's flow."""
     flows = load_project(definitions(files(name))).flows
     return next(flow.about for flow in flows if flow.id == name)
 
 
-def named(found: dict[str, str], name: str) -> dict[str, str]:
-    """Give the blank flow a name of its own."""
+def renamed(found: dict[str, str], name: str) -> dict[str, str]:
+    """Rename the flow of the blank template."""
     blank = re.compile(rf"\b{BLANK}\b")
     return {blank.sub(name, path): blank.sub(name, text) for path, text in found.items()}

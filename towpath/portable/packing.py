@@ -1,4 +1,4 @@
-"""Which files go with flows: their scenarios, templates, and what they need of the space."""
+"""Collect the files of flows: scenarios, templates, and the part of the space that they need."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from transforms.scenarios.player import Unplayable, told
 
 
 def pack(place: Path, flows: Iterable[str]) -> Archive:
-    """Gather flows of one folder, and the flows that their scenarios play; ids stay."""
+    """Collect flows of one folder, and the flows that their scenarios use."""
     beside = folder(place)
     project = beside.project
-    found = _together(place, flows, project)
+    found = _with_scenarios(place, flows, project)
     ids, stories = tuple(found), {ident: read for ident, read in found.items() if read is not None}
     files = {f"{ident}.yaml": project.flow_text(ident) for ident in ids}
     for ident, read in stories.items():
@@ -32,8 +32,10 @@ def pack(place: Path, flows: Iterable[str]) -> Archive:
     return _with_space(Archive(ids, {**files, SPACE: "", **messages}), beside, stories)
 
 
-def _together(place: Path, flows: Iterable[str], project: Project) -> dict[str, Stories | None]:
-    """Read the scenarios of the flows, and add the flows that these play with them."""
+def _with_scenarios(
+    place: Path, flows: Iterable[str], project: Project
+) -> dict[str, Stories | None]:
+    """Read the scenarios of the flows, and add the other flows that they use."""
     found, left = dict[str, Stories | None](), list(flows)
     while left:
         ident = left.pop(0)
@@ -44,7 +46,7 @@ def _together(place: Path, flows: Iterable[str], project: Project) -> dict[str, 
 
 
 def _stories(path: Path) -> Stories | None:
-    """Read the scenarios of a flow, if it has some."""
+    """Read the scenarios of a flow, if there are any."""
     if not path.is_file():
         return None
     text = common.read_text(path)
@@ -56,13 +58,13 @@ def _stories(path: Path) -> Stories | None:
 
 
 def _played(stories: Stories, beside: Folder) -> list[str]:
-    """Name the files that control records of the scenarios publish."""
+    """Return the files that control records in the scenarios publish."""
     named = {given.file for story in stories.stories for given in story.inputs if given.file}
     return sorted(named & set(beside.texts))
 
 
 def _messages(ids: Iterable[str], project: Project, texts: Iterable[str]) -> dict[str, str]:
-    """Take the templates that the flows send, and those that other versions name."""
+    """Return the templates that the flows use, including those of other versions."""
     names = {name for ident in ids for name in project.template_texts(ident)}
     words = set(re.findall(r"[\w-]+", "\n".join(texts)))
     names |= set(project.templates) & words
@@ -73,26 +75,27 @@ def _messages(ids: Iterable[str], project: Project, texts: Iterable[str]) -> dic
 
 
 def _with_space(packed: Archive, beside: Folder, stories: dict[str, Stories]) -> Archive:
-    """Take the least of the space with which the flows have no errors and the stories stay.
+    """Add the smallest part of the space that keeps flows valid and transcripts unchanged.
 
-    Every computed audience wakes users, so one that no flow names may show in a story.
+    Every computed audience sets timers, so leaving out one that no flow names can change a
+    transcript.
     """
     whole = beside.project.space_text or ""
     texts = [text for path, text in packed.files.items() if path != SPACE]
-    tales = _tales(stories, beside.project, beside.texts)
+    transcripts = _transcripts(stories, beside.project, beside.texts)
     for audiences in (False, True):
         files = {**packed.files, SPACE: space_subset.needed(whole, texts, audiences)}
         project = load_project(definitions(files))
-        if not project.errors and _tales(stories, project, files) == tales:
+        if not project.errors and _transcripts(stories, project, files) == transcripts:
             return Archive(packed.flows, files)
     return Archive(packed.flows, {**packed.files, SPACE: whole})
 
 
-def _tales(stories: dict[str, Stories], project: Project, texts: dict[str, str]) -> list[str]:
-    return [_tale(read, project, texts) for read in stories.values()]
+def _transcripts(stories: dict[str, Stories], project: Project, texts: dict[str, str]) -> list[str]:
+    return [_transcript(read, project, texts) for read in stories.values()]
 
 
-def _tale(read: Stories, project: Project, texts: dict[str, str]) -> str:
+def _transcript(read: Stories, project: Project, texts: dict[str, str]) -> str:
     try:
         return told(read, project, texts, sandbox.answer)
     except Unplayable as error:
@@ -100,7 +103,7 @@ def _tale(read: Stories, project: Project, texts: dict[str, str]) -> str:
 
 
 def definitions(files: dict[str, str]) -> dict[str, str]:
-    """Take the flows, the space and the templates, without scenarios and what those publish."""
+    """Return the flows, the space and the templates, without scenarios and their files."""
     return {
         path: text
         for path, text in files.items()

@@ -1,4 +1,4 @@
-"""A space's text with entries of another one added: what is there stays as it is, to the letter."""
+"""Merge a space into another one's text; the existing text is kept unchanged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from transforms.flows.reading.nodes import Mapping, Node, Scalar, Sequence
 
 
 def merged(here: str, wanted: str) -> str | None:
-    """Add what the space here lacks, each entry at the end of its section; None if it cannot be."""
+    """Add what the space here lacks at the end of each section; None if that is impossible."""
     text = here if here.endswith("\n") or not here else here + "\n"
     has = entries(here)
     for section in SECTIONS:
@@ -33,7 +33,7 @@ def merged(here: str, wanted: str) -> str | None:
 
 
 def _holds(text: str, here: str) -> bool:
-    """Tell whether everything that was there still is."""
+    """Return True if nothing of the earlier text was lost."""
     now, before = root_of(text), root_of(here)
     settings = [key.text for key, _ in before.items if key.text not in SECTIONS]
     same = all(_same(now.get(key), before.get(key)) for key in settings)
@@ -49,7 +49,7 @@ def _same(one: Node | None, other: Node | None) -> bool:
 
 
 def _added(text: str, section: str, lines: dict[str, str]) -> str:
-    """Add entries to one section, which is made if it is not there or empty."""
+    """Add entries to one section; create it if it is missing or empty."""
     node = root_of(text).get(section)
     if node is None:
         return f"{text}\n{section}:\n{_block('  ', lines)}"
@@ -66,7 +66,7 @@ def _added(text: str, section: str, lines: dict[str, str]) -> str:
 
 
 def _key(name: str) -> str:
-    """Write a key; one of digits, or with signs of YAML, in quotes."""
+    """Format a key; quote it if it starts with a digit or contains YAML syntax."""
     return name if name[:1].isalpha() and not set(name) & set(":#,[]{}\"'") else json.dumps(name)
 
 
@@ -75,7 +75,7 @@ def _block(indent: str, lines: dict[str, str]) -> str:
 
 
 def _line_end(text: str, at: int) -> int:
-    """Find where the line of an offset ends; an offset at its beginning is the end of another."""
+    """Return the end of the line of an offset; at a line's start, the offset itself."""
     if at and text[at - 1] == "\n":
         return at
     stop = text.find("\n", at)
@@ -83,7 +83,7 @@ def _line_end(text: str, at: int) -> int:
 
 
 def _end(text: str, node: Node) -> int:
-    """Find where the last value in a node ends; a block's own end is where the next one begins."""
+    """Return the end of the last value in a node; a block's own end is the next one's start."""
     if text[node.start : node.start + 1] in ("{", "[") or isinstance(node, Scalar):
         return node.end
     match node:

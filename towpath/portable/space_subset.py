@@ -1,6 +1,7 @@
-"""The part of a space that flows need, and what a space lacks that other flows need.
+"""The part of a space that flows need, and the difference between two spaces.
 
-What flows name is found by the words of their files, so it may be more than they need, not less.
+A name counts as needed if it occurs as a word in the files of the flows, so the result may
+contain more than is needed, never less.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ SETTINGS = ("space", "zone", "slack", "caps", "quiet_hours")
 
 
 def needed(space: str, texts: Iterable[str], audiences: bool = False) -> str:
-    """Take of a space's text what the texts name; as it stands if that is all of it.
+    """Return the part of a space that the texts name; unchanged if that is everything.
 
-    ``audiences`` takes every audience, with what it needs.
+    ``audiences`` keeps every audience, with what it needs.
     """
     root = yaml.compose(space, Loader=yaml.SafeLoader)
     if not isinstance(root, yaml.MappingNode):
@@ -57,7 +58,7 @@ def needed(space: str, texts: Iterable[str], audiences: bool = False) -> str:
 
 
 def _closure(sections: dict[str, yaml.MappingNode], words: str) -> dict[str, set[str]]:
-    """Find the names of each section that the words need, and those that these need in turn."""
+    """Return the names of each section that the words need, directly or indirectly."""
     kept: dict[str, set[str]] = {name: set() for name in SECTIONS if name in sections}
     grown = True
     while grown:
@@ -76,7 +77,7 @@ def _named(name: str, words: str) -> bool:
 
 
 def _caps(caps: yaml.Node, kept: dict[str, set[str]]) -> yaml.Node:
-    """Leave out the caps of channels and topics that are left out."""
+    """Drop the caps of channels and topics that are dropped."""
     if isinstance(caps, yaml.SequenceNode):
         caps.value = [cap for cap in caps.value if _holds(cap, kept)]
     return caps
@@ -91,7 +92,7 @@ def _holds(cap: yaml.MappingNode, kept: dict[str, set[str]]) -> bool:
 
 
 def lacking(here: str, wanted: str) -> list[str]:
-    """List what the space here lacks: each entry with its section, as a line of YAML."""
+    """List the entries that the space here lacks, each as a line of YAML."""
     has = entries(here)
     return [
         f'{section} needs "{name}": {flow_text(value)}'
@@ -101,7 +102,7 @@ def lacking(here: str, wanted: str) -> list[str]:
 
 
 def conflicts(here: str, wanted: str) -> list[str]:
-    """List the entries that the space here has otherwise."""
+    """List the entries that the space here defines differently."""
     has = entries(here)
     return [
         f'{place[0]} has another "{place[1]}": {flow_text(has[place])}, not {flow_text(value)}'
@@ -111,7 +112,7 @@ def conflicts(here: str, wanted: str) -> list[str]:
 
 
 def other_settings(here: str, wanted: str) -> list[str]:
-    """List settings that change what flows do: zone, name, slack, caps and quiet hours."""
+    """List the settings that differ: name, zone, slack, caps and quiet hours."""
     mine, theirs = root_of(here), root_of(wanted)
     pairs = [(key, mine.get(key), theirs.get(key)) for key in SETTINGS]
     return [key for key, one, other in pairs if _maybe(one) != _maybe(other)]
@@ -124,7 +125,7 @@ def root_of(text: str) -> Mapping:
 
 
 def entries(text: str) -> dict[tuple[str, str], Node]:
-    """Find the entries of a space by section and name."""
+    """Return the entries of a space by section and name."""
     return dict(_walk(root_of(text)))
 
 
@@ -141,7 +142,7 @@ def _maybe(node: Node | None) -> object:
 
 
 def plain(node: Node) -> object:
-    """Take a node as texts, lists and maps."""
+    """Convert a node to texts, lists and dicts."""
     match node:
         case Scalar():
             return node.text
@@ -154,7 +155,7 @@ def plain(node: Node) -> object:
 
 
 def flow_text(node: Node) -> str:
-    """Write a node on one line, as one would in a space's file."""
+    """Format a node on one line of YAML."""
     match node:
         case Scalar():
             return node.text if node.text and not node.style else json.dumps(node.text)

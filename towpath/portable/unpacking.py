@@ -1,4 +1,4 @@
-"""Files put into a folder of flows: nothing outside of it, nothing overwritten unasked.
+"""Write files into a folder of flows: never outside of it, and overwrite only if forced.
 
 Everything is checked before the first file is written.
 """
@@ -20,7 +20,7 @@ from transforms.hosting import sandbox
 
 
 class Plan(msgspec.Struct, frozen=True, gc=False):
-    """What is to be written where, what is there already, and what to say about the space."""
+    """The files to write, the files that are already up to date, and notes about the space."""
 
     write: dict[Path, str]
     same: tuple[Path, ...]
@@ -28,12 +28,12 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def written(self) -> list[str]:
-        """Name the files that are written."""
+        """Return the paths that are written."""
         return [path.as_posix() for path in self.write]
 
 
 def plan(files: Mapping[str, str], into: Path, force: bool) -> Plan:
-    """Compare files with what is in the folder; raise ``UserError`` where they do not fit."""
+    """Compare the files with the folder; raise ``UserError`` if they conflict."""
     here = _here(into)
     new, notes = _with_space(files, here, into)
     write: dict[Path, str] = {}
@@ -47,14 +47,14 @@ def plan(files: Mapping[str, str], into: Path, force: bool) -> Plan:
         if path.exists() and name != SPACE:
             differ.append(path.as_posix())
     if differ and not force:
-        said = f"{', '.join(differ)} would be overwritten; --force does so"
+        said = f"{', '.join(differ)} would be overwritten; use --force to overwrite"
         raise common.UserError(said, code=1)
-    _fit(here, new)
+    _check(here, new)
     return Plan(write, tuple(same), tuple(notes))
 
 
-def put_in(files: Mapping[str, str], into: Path, force: bool) -> Plan:
-    """Write files into a folder, and say so; raise ``UserError`` where they do not fit."""
+def unpack(files: Mapping[str, str], into: Path, force: bool) -> Plan:
+    """Write files into a folder and report them; raise ``UserError`` if they conflict."""
     planned = plan(files, into, force)
     for path, text in planned.write.items():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,9 +66,9 @@ def put_in(files: Mapping[str, str], into: Path, force: bool) -> Plan:
 
 
 def _here(into: Path) -> dict[str, str]:
-    """Read the definitions of the folder by their paths in it."""
+    """Read the definitions of the folder, by path relative to it."""
     if into.exists() and not into.is_dir():
-        raise common.UserError(f"{into}: not a folder")
+        raise common.UserError(f"{into} is not a folder")
     if not into.is_dir():
         return {}
     found = common.read_definitions(into)
@@ -76,17 +76,17 @@ def _here(into: Path) -> dict[str, str]:
 
 
 def _inside(into: Path, name: str) -> Path:
-    """Place a file in the folder; raise ``UserError`` if a link leads out of it."""
+    """Return the path of a file in the folder; raise ``UserError`` if a link leads outside."""
     path = into / name
     if not path.resolve().is_relative_to(into.resolve()):
-        raise common.UserError(f"{path} leads out of {into}", code=1)
+        raise common.UserError(f"{path} is outside of {into}", code=1)
     return path
 
 
 def _with_space(
     files: Mapping[str, str], here: Mapping[str, str], into: Path
 ) -> tuple[dict[str, str], list[str]]:
-    """Put the folder's own space, with what it lacks, in the place of the files' space."""
+    """Replace the files' space by the folder's space, with the missing entries added."""
     if SPACE not in files or SPACE not in here:
         return dict(files), []
     place = (into / SPACE).as_posix()
@@ -96,22 +96,26 @@ def _with_space(
     for line in wrong or (missing if space is None else []):
         common.say(f"{place}:1:1: {line} [space-differs]")
     if wrong:
-        raise common.UserError(f"{place} and the flows do not agree; change one of them", code=1)
+        raise common.UserError(f"{place} conflicts with the flows; change one of them", code=1)
     if space is None:
-        raise common.UserError(f"{place} lacks what the flows need; add it by hand", code=1)
+        raise common.UserError(
+            f"{place} lacks entries that the flows need; add them by hand", code=1
+        )
     others = space_subset.other_settings(here[SPACE], files[SPACE])
-    notes = [f"{key} of {place} is not that of the flows' own space" for key in others]
+    notes = [f"{key} in {place} differs from the flows' original space" for key in others]
     return {**files, SPACE: space}, notes
 
 
-def _fit(here: Mapping[str, str], files: Mapping[str, str]) -> None:
-    """Load what the folder will hold; raise ``UserError`` if the new files have errors in it."""
+def _check(here: Mapping[str, str], files: Mapping[str, str]) -> None:
+    """Load the folder as it will be; raise ``UserError`` if the new files have errors."""
     new = definitions(dict(files))
     project = load_project({**here, **new}, sandbox.check_source)
     found = [p for p in project.problems if p.severity == "error" and _of(p, new)]
     common.show_problems(found, project.files)
     if found:
-        raise common.UserError("the flows have problems here; nothing was written", code=1)
+        raise common.UserError(
+            "the flows have problems in this folder; nothing was written", code=1
+        )
 
 
 def _of(problem: Problem, new: Mapping[str, str]) -> bool:

@@ -1,4 +1,4 @@
-"""A control log as a file: one record a line, in JSON."""
+"""A control log in a file: one JSON record per line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Numbered = list[tuple[int, ControlRecord]]
 
 
 class InvalidLines(Exception):
-    """Lines that are no records, or that cannot be followed; ``lines`` says which and why."""
+    """Lines that are not valid control records; ``lines`` has a message for each."""
 
     def __init__(self, lines: list[str]) -> None:
         super().__init__("\n".join(lines))
@@ -29,7 +29,7 @@ class InvalidLines(Exception):
 
 
 def read_log(text: str, path: str) -> Numbered:
-    """Read the records with the numbers of their lines; raise InvalidLines for all that are none."""
+    """Read the records with their line numbers; raise InvalidLines with all malformed lines."""
     found: Numbered = []
     wrong: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -45,7 +45,7 @@ def read_log(text: str, path: str) -> Numbered:
 
 
 def with_flows(log: Numbered, own: Iterable[ControlRecord]) -> list[ControlRecord]:
-    """Put the flows and the space that the log does not publish before it; it starts them."""
+    """Put the flows and the space that the log does not publish before it; only the log starts them."""
     records = [record for _, record in log]
     published = {record.flow for record in records if isinstance(record, Publish)}
     spaces = any(isinstance(record, SetSpace) for record in records)
@@ -66,9 +66,10 @@ def with_flows(log: Numbered, own: Iterable[ControlRecord]) -> list[ControlRecor
 
 
 def check(log: Numbered, records: list[ControlRecord], path: str) -> None:
-    """Follow the log; raise InvalidLines with the line of the record that cannot be followed.
+    """Apply the log; raise InvalidLines with the line of the first record that is refused.
 
-    Nor may it be one after which two flows own the same keyword, or the calls, of a number (I8).
+    A record is also refused if two flows would own the same keyword, or the calls, of a number
+    (I8).
     """
     try:
         refuse(catalog_of(records))

@@ -1,4 +1,4 @@
-"""The file of ``--assume``: for each channel, what share of its messages gets how far.
+"""The file of ``--assume``: for each channel, the share of messages that reach each status.
 
 ``email: {delivered: 98%, opened: 25%, clicked: 3%}``
 """
@@ -18,38 +18,41 @@ WHOLE = 10_000
 
 
 def load_rates(text: str, path: str, channels: Iterable[str] | None = None) -> Loaded[Rates]:
-    """Read the rates, in hundredths of a percent, with every problem found.
+    """Read the rates, in hundredths of a percent, and every problem.
 
-    ``channels`` are those that there are; without them any name will do.
+    ``channels`` are the known channels; without them any name is accepted.
     """
     report = Report(Source(path, text))
     root = compose(report)
     if root is None:
         return report.done(None)
     if not isinstance(root, Mapping):
-        said = "rates are channels, each with its rates"
+        said = "the file is not a mapping from channel to rates"
         report.add(root.span, "not-a-mapping", said, "write email: {delivered: 98%}")
         return report.done(None)
     known = None if channels is None else set(channels)
     for key, _ in root.items:
         if known is not None and key.text not in known:
-            said = f'no flow sends on a channel "{key.text}"'
+            said = f'no flow sends on channel "{key.text}"'
             report.add(key.span, "unknown-channel", said, suggest(key.text, known))
     return report.done({key.text: _channel(report, key, node) for key, node in root.items})
 
 
 def _channel(report: Report, key: Scalar, node: Node) -> dict[str, int]:
     if not isinstance(node, Mapping):
-        said = f'the rates of "{key.text}" are statuses, each with a share'
+        said = f'the rates of "{key.text}" are not a mapping from status to share'
         report.add(node.span, "not-a-mapping", said, "write {delivered: 98%, opened: 25%}")
         return {}
     found = {status.text: rate for status, rate in _rates(report, node)}
     ordered = {status: found[status] for status in DELAYS if status in found}
     shares = list(ordered.values())
     if shares != sorted(shares, reverse=True):
-        said = f'the rates of "{key.text}" grow from {" to ".join(ordered)}'
+        said = f'the rates of "{key.text}" increase from {" to ".join(ordered)}'
         report.add(
-            key.span, "impossible-rates", said, "who clicks has opened, who opens has got it"
+            key.span,
+            "impossible-rates",
+            said,
+            "a clicked message was opened, an opened one delivered",
         )
     return ordered
 
@@ -57,12 +60,12 @@ def _channel(report: Report, key: Scalar, node: Node) -> dict[str, int]:
 def _rates(report: Report, node: Mapping) -> Iterator[tuple[Scalar, int]]:
     for status, value in node.items:
         if status.text not in DELAYS:
-            said = f'no rate can be assumed for "{status.text}"'
+            said = f'there is no rate for status "{status.text}"'
             report.add(status.span, "unknown-status", said, suggest(status.text, DELAYS))
             continue
         match = SHARE.fullmatch(value.text) if isinstance(value, Scalar) else None
         share = round(float(match[1]) * 100) if match else WHOLE + 1
         if share > WHOLE:
-            report.add(value.span, "not-a-share", "this is no share", "write for example 25%")
+            report.add(value.span, "not-a-share", "this is not a share", "write for example 25%")
             continue
         yield status, share

@@ -1,4 +1,4 @@
-"""From the command line of a replay to its job: every file is read and checked before the run."""
+"""Turn the options of ``towpath replay`` into a job: read and check every file before the run."""
 
 from __future__ import annotations
 
@@ -27,11 +27,13 @@ T = TypeVar("T")
 
 
 def job_of(args: argparse.Namespace) -> Job:
-    """Make the job; raise UserError for whatever is wrong, having shown all of it."""
+    """Build the job; print all problems and raise UserError if there are any."""
     until = parse_instant(args.until, utc())
     if until is None:
-        raise common.UserError(f'--until: "{args.until}" is no date or time; write 1998-07-01')
-    out = _free(Path(args.out))
+        raise common.UserError(
+            f'--until: "{args.until}" is not a date or time; write for example 1998-07-01'
+        )
+    out = _output_folder(Path(args.out))
     mapping = mapping_of(args.map)
     _check_events(args.events, mapping)
     records = _records(args)
@@ -47,44 +49,44 @@ def job_of(args: argparse.Namespace) -> Job:
     )
 
 
-def _free(out: Path) -> Path:
-    """Take an empty folder, or one that an earlier replay filled."""
+def _output_folder(out: Path) -> Path:
+    """Return the folder if it is new, empty, or holds the results of an earlier replay."""
     if out.exists() and not out.is_dir():
-        raise common.UserError(f"{out}: not a folder")
+        raise common.UserError(f"{out} is not a folder")
     if out.is_dir() and any(out.iterdir()) and not (out / ACCOUNT).exists():
-        raise common.UserError(f"{out}: not empty, and not the results of a replay")
+        raise common.UserError(f"{out} is not empty and not the results folder of a replay")
     return out
 
 
 def mapping_of(path: str | None) -> Mapping | None:
-    """Read a mapping, if one is given; UserError says all that is wrong with it."""
+    """Read a mapping, if one is given; raise UserError if it has problems."""
     if path is None:
         return None
     text = common.read_text(Path(path))
     found = load_mapping(text, path)
-    return _sound(found.value, found.problems, {path: text}, path)
+    return _checked(found.value, found.problems, {path: text}, path)
 
 
 def _rates(path: str | None, records: Sequence[ControlRecord]) -> Rates | None:
     if path is None:
         return None
     text = common.read_text(Path(path))
-    eras = catalog_of(records).epochs
-    channels = {channel for era in eras for channel in era.channels}
+    epochs = catalog_of(records).epochs
+    channels = {channel for epoch in epochs for channel in epoch.channels}
     found = load_rates(text, path, channels)
-    return _sound(found.value, found.problems, {path: text}, path)
+    return _checked(found.value, found.problems, {path: text}, path)
 
 
-def _sound(value: T | None, problems: Iterable[Problem], files: dict[str, str], name: str) -> T:
+def _checked(value: T | None, problems: Iterable[Problem], files: dict[str, str], name: str) -> T:
     errors = [problem for problem in problems if problem.severity == "error"]
     common.show_problems(errors, files)
     if value is None or errors:
-        raise common.UserError(f"{name} cannot be used", code=1)
+        raise common.UserError(f"{name} has problems", code=1)
     return value
 
 
 def _check_events(paths: Sequence[str], mapping: Mapping | None) -> None:
-    """Refuse files that are not there, or of which nothing can be read."""
+    """Raise UserError if an event file is missing or unreadable."""
     for path in paths:
         if not Path(path).is_file():
             raise common.UserError(f"{path}: no such file")
@@ -99,8 +101,8 @@ def _records(args: argparse.Namespace) -> list[ControlRecord]:
     own = _own_records(args.flows, args.space)
     if args.control is None:
         if not own:
-            raise common.UserError("name a flow, or a control log that publishes some")
-        return _followed(own)
+            raise common.UserError("name at least one flow, or a control log that publishes flows")
+        return _runnable(own)
     try:
         log = read_log(common.read_text(Path(args.control)), args.control)
         records = with_flows(log, own)
@@ -108,27 +110,27 @@ def _records(args: argparse.Namespace) -> list[ControlRecord]:
     except InvalidLines as wrong:
         for line in wrong.lines:
             common.say(line)
-        raise common.UserError(f"{args.control} cannot be followed", code=1) from None
-    return _followed(records)
+        raise common.UserError(f"{args.control} is not a valid control log", code=1) from None
+    return _runnable(records)
 
 
-def _followed(records: list[ControlRecord]) -> list[ControlRecord]:
+def _runnable(records: list[ControlRecord]) -> list[ControlRecord]:
     try:
         found = catalog_of(records)
         refuse(found)
         sandbox.require(found)
     except (InvalidLog, sandbox.MissingSandbox) as error:
-        raise common.UserError(f"the flows cannot be run: {error}", code=1) from None
+        raise common.UserError(f"cannot run the flows: {error}", code=1) from None
     return records
 
 
 def _own_records(flows: Sequence[str], space: str | None) -> list[ControlRecord]:
-    """Publish and start the flows named, in the space of their folder or the one named."""
+    """Return records that publish and start the given flows, in their space or the given one."""
     texts: dict[str, str] = {}
     templates: dict[str, dict[str, str]] = {}
     spaces: dict[str | None, None] = {}
     failed = False
-    chosen = [_placed(selected, space) for selected in common.load_projects(flows)]
+    chosen = [_in_space(selected, space) for selected in common.load_projects(flows)]
     for selected in chosen:
         project = selected.project
         errors = [p for p in _problems(project, selected.paths) if p.severity == "error"]
@@ -142,19 +144,19 @@ def _own_records(flows: Sequence[str], space: str | None) -> list[ControlRecord]
     if failed:
         raise common.UserError("the flows have problems", code=1)
     if len(spaces) > 1:
-        raise common.UserError("the flows are of different spaces; name one with --space")
-    common.one_file_an_id(chosen)
+        raise common.UserError("the flows belong to different spaces; choose one with --space")
+    common.refuse_duplicate_ids(chosen)
     return records_of(texts, next(iter(spaces), None), templates)
 
 
-def _placed(selected: common.Selected, space: str | None) -> common.Selected:
+def _in_space(selected: common.Selected, space: str | None) -> common.Selected:
     if space is None:
         return selected
-    return common.Selected(_moved(selected.project, space), selected.paths)
+    return common.Selected(_with_space(selected.project, space), selected.paths)
 
 
-def _moved(project: Project, space: str) -> Project:
-    """Load a project anew with another space."""
+def _with_space(project: Project, space: str) -> Project:
+    """Reload a project with another space."""
     files = {path: text for path, text in project.files.items() if Path(path).name != SPACE}
     path = (Path(space).parent / SPACE).as_posix()
     return load_project(files | {path: common.read_text(Path(space))}, sandbox.check_source)

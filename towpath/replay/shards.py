@@ -1,7 +1,7 @@
-"""The way past memory: the input divided by key hash on disk, one shard after another folded.
+"""Replay events that do not fit into memory: split by key hash on disk, one shard at a time.
 
-The files that come out are the same, byte for byte, as those of the pipeline in memory. Each
-process holds one shard at a time; with more than one core two run at once.
+The results are byte for byte those of the pipeline in memory. Each process holds one shard at a
+time; with more than one core two processes run in parallel.
 """
 
 from __future__ import annotations
@@ -25,26 +25,31 @@ from pipelines.replay.results import Account, Result, begin_run, finish_run, sha
 LENGTH = struct.Struct("<I")
 MOST = 4096
 SMALL = 8 * 1024 * 1024
-Told = Callable[[str, int, int], None]
+Listener = Callable[[str, int, int], None]
 
 
-def replay_in_shards(job: Job, shards: int, tell: Told, processes: int | None = None) -> Account:
-    """Replay with ``shards`` shards, rounded up to whole buckets; ``tell`` hears name, done, all."""
+def replay_in_shards(
+    job: Job, shards: int, tell: Listener, processes: int | None = None
+) -> Account:
+    """Replay with ``shards`` shards, rounded up to whole buckets.
+
+    ``tell`` is called with the name of the phase, the finished and the total pieces.
+    """
     pieces = -(-min(shards, MOST) // BUCKETS)
-    count = processes or _worthwhile(job)
+    count = processes or _process_count(job)
     sent = jobs.encode(job)
     begin_run(job)
     with tempfile.TemporaryDirectory(prefix=".shards-", dir=job.out) as folder:
         read = partial(_split, sent, folder, pieces)
-        fold = partial(_fold, sent, folder, pieces)
-        for _ in _run(read, list(enumerate(slices(job, count))), count, partial(tell, "read")):
+        replay = partial(_replay, sent, folder, pieces)
+        for _ in _run(read, list(enumerate(slices(job, count))), count, partial(tell, "split")):
             pass
-        results = list(_run(fold, list(range(BUCKETS)), count, partial(tell, "fold")))
+        results = list(_run(replay, list(range(BUCKETS)), count, partial(tell, "replay")))
     return finish_run(job, results, shape_of(jobs.catalog(job)))
 
 
-def _worthwhile(job: Job) -> int:
-    """Choose the number of processes: a small input is done before a second one has started."""
+def _process_count(job: Job) -> int:
+    """Choose the number of processes: for a small input, starting a second one costs more."""
     size = sum(Path(path).stat().st_size for path in job.events)
     return 1 if size < SMALL else min(2, len(os.sched_getaffinity(0)))
 
@@ -52,24 +57,24 @@ def _worthwhile(job: Job) -> int:
 def _run(
     work: Callable[[Any], Any], items: list[Any], processes: int, tell: Callable[[int, int], None]
 ) -> Iterator[Any]:
-    """Do the work on each item, in several processes if asked for; yield what comes out."""
+    """Run the work on each item, in several processes if asked for; yield the results."""
     tell(0, len(items))
     if processes == 1 or len(items) == 1:
         done: Iterable[Any] = map(work, items)
-        yield from _told(done, len(items), tell)
+        yield from _counted(done, len(items), tell)
         return
     with get_context("spawn").Pool(processes) as pool:
-        yield from _told(pool.imap_unordered(work, items), len(items), tell)
+        yield from _counted(pool.imap_unordered(work, items), len(items), tell)
 
 
-def _told(done: Iterable[Any], whole: int, tell: Callable[[int, int], None]) -> Iterator[Any]:
+def _counted(done: Iterable[Any], whole: int, tell: Callable[[int, int], None]) -> Iterator[Any]:
     for count, result in enumerate(done, start=1):
         tell(count, whole)
         yield result
 
 
 def _split(sent: bytes, folder: str, pieces: int, item: tuple[int, Slice]) -> None:
-    """Read a slice of the input into the shards' files."""
+    """Split one slice of the input into the files of the shards."""
     number, part = item
     job = jobs.decode(sent)
     for shard, blob in read_slice(job, jobs.catalog(job), part, BUCKETS * pieces):
@@ -78,8 +83,8 @@ def _split(sent: bytes, folder: str, pieces: int, item: tuple[int, Slice]) -> No
             file.write(blob)
 
 
-def _fold(sent: bytes, folder: str, pieces: int, bucket: int) -> Result:
-    """Fold the shards of one bucket, in the order of their hashes."""
+def _replay(sent: bytes, folder: str, pieces: int, bucket: int) -> Result:
+    """Replay the shards of one bucket, in the order of their hashes."""
     job = jobs.decode(sent)
     numbers = range(bucket * pieces, (bucket + 1) * pieces)
     blobs = (_blobs(Path(folder), number) for number in numbers)

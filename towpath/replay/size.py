@@ -1,4 +1,4 @@
-"""How large a replay will be, told before it starts: events, memory, and whether that fits."""
+"""Estimate the size of a replay before it starts: events, memory, and whether it fits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_OF_FREE = 0.7
 
 
 class Size(msgspec.Struct, frozen=True, gc=False):
-    """About how many events there are, and the bytes of memory needed and free."""
+    """The estimated number of events, and the bytes of memory needed and available."""
 
     events: int
     memory: int
@@ -26,19 +26,19 @@ class Size(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def fits(self) -> bool:
-        """Whether a replay in memory leaves the machine some room."""
+        """Return True if a replay in memory leaves some memory for other programs."""
         return self.memory <= self.free * MOST_OF_FREE
 
     @property
     def shards(self) -> int:
-        """How many shards make it fit, two of them at a time: a multiple of 16."""
+        """Return how many shards fit, two at a time: a multiple of 16."""
         room = max(self.free * MOST_OF_FREE - 2 * BASE, 64 << 20)
         needed = 2 * self.events * SHARD_PER_EVENT / room
         return 16 * max(1, -(-int(needed) // 16))
 
 
 def size_of(paths: tuple[str, ...]) -> Size:
-    """Judge the input by its files: the first megabyte of each tells how long a record is."""
+    """Estimate the input from its files; the first megabyte of each gives the record length."""
     events = sum(_events(Path(path)) for path in paths)
     return Size(events, BASE + events * MEMORY_PER_EVENT, _free())
 
@@ -51,7 +51,7 @@ def _events(path: Path) -> int:
         if path.suffix == ".avro":
             return size // AVRO_RECORD
         return _lines(path, size)
-    except Exception:  # whatever is wrong with a file is said when it is read
+    except Exception:  # problems with a file are reported when it is read
         return 0
 
 
@@ -64,7 +64,7 @@ def _lines(path: Path, size: int) -> int:
 
 
 def _free() -> int:
-    """Return the memory that programs can still get, in bytes."""
+    """Return the available memory in bytes."""
     try:
         for line in Path("/proc/meminfo").read_text("ascii").splitlines():
             if line.startswith("MemAvailable:"):

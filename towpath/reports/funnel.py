@@ -1,7 +1,7 @@
-"""What a replay comes to: per flow who entered, went where, was sent what, and came back.
+"""The report of a replay: entries, steps, messages and goals of each flow.
 
-All of it is read from the tables that the replay left, so it can be asked again later. Sessions
-in the flow's holdout walk along and are counted, but get nothing; rates leave them out.
+Everything is read from the result tables of the replay. Sessions in a flow's holdout are counted
+as sessions, but receive nothing and are excluded from conversion rates.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ KINDS = ("transition", "message", "communication", "conversion", "rejection", "c
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
-    """One step: arrivals in total and of distinct users, who waits there at the end.
+    """One step: arrivals, distinct users, and sessions that wait there at the end.
 
-    ``parts`` counts each part of a message that has several (I25), ``cost`` is by the prices of
-    the space, ``reported_cost`` what results report; 0 where nothing is known.
+    ``parts`` counts the parts of messages (I25), ``cost`` uses the prices of the space,
+    ``reported_cost`` is the sum that delivery reports state; 0 if nothing is known.
     """
 
     step: str
@@ -41,9 +41,9 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 
 
 class Goal(msgspec.Struct, frozen=True, gc=False):
-    """One goal: sessions outside the holdout that reached it, as a share of those entered.
+    """One goal: sessions outside the holdout that reached it, and their share of all entered.
 
-    ``lift`` compares users, with the flow against its holdout; None without a holdout.
+    ``lift`` compares users with the flow to users in its holdout; None without a holdout.
     """
 
     goal: str
@@ -56,7 +56,7 @@ class Goal(msgspec.Struct, frozen=True, gc=False):
 
 
 class Flow(msgspec.Struct, frozen=True, gc=False):
-    """One flow. ``entered`` counts sessions, ``holdout`` those of them that get nothing.
+    """One flow. ``entered`` counts sessions, ``holdout`` the sessions that receive nothing.
 
     ``first`` and ``last`` are the instants of the first and the last entry, ms UTC.
     """
@@ -81,7 +81,7 @@ class Flow(msgspec.Struct, frozen=True, gc=False):
 
 
 class Week(msgspec.Struct, frozen=True, gc=False):
-    """Messages and goals of one flow in one week, which begins on a Monday, ms UTC."""
+    """Messages and goals of one flow in one week; ``start`` is a Monday, ms UTC."""
 
     flow: str
     start: int
@@ -90,10 +90,10 @@ class Week(msgspec.Struct, frozen=True, gc=False):
 
 
 class Report(msgspec.Struct, frozen=True, gc=False):
-    """The replay as a whole; ``rates`` are the assumed ones in percent, by channel.
+    """The whole replay; ``rates`` are the assumed rates in percent, by channel.
 
-    ``refused`` counts what was refused without naming a flow of the run, ``calls`` the requests
-    whose answer was awaited.
+    ``refused`` counts rejections that name no flow of this run, ``calls`` the HTTP requests of
+    ``call`` steps.
     """
 
     until: int
@@ -111,7 +111,7 @@ class Report(msgspec.Struct, frozen=True, gc=False):
 
 
 def report_of(account: Account, out: Path) -> Report:
-    """Count what the tables below ``out`` hold."""
+    """Compute the report from the tables in the folder ``out``."""
     with Tables(out, KINDS) as tables:
         counter = _Counter(tables, account)
         flows, refused = counter.flows(), counter.others()
@@ -146,7 +146,7 @@ ENTERED = """
 REACHED = """
     select flow, step, count(*), count(*) filter (first_arrival)
     from transition where what = 'reached' group by flow, step"""
-# A session's id is its own alone, whatever key it goes to; its outputs are numbered in theirs.
+# A session keeps its id when its user is merged; its outputs are numbered within it.
 WAITING = """
     select flow, step, count(*) from (
         select flow, arg_max(step, substr(id, length(session) + 2)::bigint) as step
@@ -189,7 +189,7 @@ WEEKS = """
 
 
 class _Counter:
-    """The answers to the queries, by flow and step."""
+    """The query results, by flow and step."""
 
     def __init__(self, tables: Tables, account: Account) -> None:
         self.shape = account.shape
@@ -208,7 +208,7 @@ class _Counter:
         return tuple(self.flow(name) for name in sorted(self.shape.steps))
 
     def others(self) -> Counts:
-        return _added(row[1:] for row in self.refused if row[0] not in self.shape.steps)
+        return _by_reason(row[1:] for row in self.refused if row[0] not in self.shape.steps)
 
     def flow(self, name: str) -> Flow:
         entered, users, holdout, first, last, treated, silent = self.entered.get(
@@ -226,9 +226,9 @@ class _Counter:
             first=first,
             last=last,
             steps=steps,
-            suppressed=_added((reason, n) for f, _, reason, n in self.suppressed if f == name),
-            exits=_added(row[1:] for row in self.exits if row[0] == name),
-            refused=_added(row[1:] for row in self.refused if row[0] == name),
+            suppressed=_by_reason((reason, n) for f, _, reason, n in self.suppressed if f == name),
+            exits=_by_reason(row[1:] for row in self.exits if row[0] == name),
+            refused=_by_reason(row[1:] for row in self.refused if row[0] == name),
             goals=tuple(
                 self.goal(name, goal, entered - holdout, treated, silent)
                 for goal in self.shape.goals[name]
@@ -249,7 +249,7 @@ class _Counter:
             unique=unique,
             waiting=self.waiting.get(place, (0,))[0],
             messages=messages,
-            suppressed=_added((r, n) for f, s, r, n in self.suppressed if (f, s) == place),
+            suppressed=_by_reason((r, n) for f, s, r, n in self.suppressed if (f, s) == place),
             parts=messages + more,
             cost=cost / UNIT,
             reported_cost=reported / UNIT,
@@ -270,7 +270,7 @@ class _Counter:
 
 
 def _sum(amounts: Iterable[float]) -> float:
-    """Add amounts up in whole ten-thousandths, so that the sum is exact."""
+    """Sum amounts in whole ten-thousandths, so that the result is exact."""
     return sum(money(amount) for amount in amounts) / UNIT
 
 
@@ -278,8 +278,8 @@ def _by_place(rows: Iterable[tuple[Any, ...]]) -> dict[Place, tuple[Any, ...]]:
     return {(row[0], row[1]): row[2:] for row in rows}
 
 
-def _added(pairs: Iterable[tuple[Any, ...]]) -> Counts:
-    """Add counts up by reason, the largest first."""
+def _by_reason(pairs: Iterable[tuple[Any, ...]]) -> Counts:
+    """Sum counts by reason, largest first."""
     found: Counts = {}
     for reason, count in pairs:
         found[reason] = found.get(reason, 0) + count

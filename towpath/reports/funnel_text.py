@@ -1,4 +1,4 @@
-"""The report of a replay for the eye: aligned columns, nothing wider than a terminal."""
+"""The report of a replay as text: aligned columns that fit a terminal."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ SUPPRESSED = "suppressed"
 
 
 def plain(text: str, style: str) -> str:
-    """Leave a text as it is."""
+    """Return the text without style."""
     return text
 
 
 def to_text(report: Report, paint: Paint = plain) -> str:
-    """Write the report; ``paint`` puts a style around a text."""
+    """Format the report; ``paint`` applies a style to a text."""
     parts = [_flow(flow, paint) for flow in report.flows]
     return "\n\n".join([*parts, _notes(report, paint)]) + "\n"
 
@@ -37,30 +37,34 @@ def _flow(flow: Flow, paint: Paint) -> str:
 
 def _span(flow: Flow) -> str:
     if flow.first is None or flow.last is None:
-        return "  nobody entered"
+        return "  no entries"
     return f"  entries from {iso(flow.first)[:10]} to {iso(flow.last)[:10]}"
 
 
 def _entered(flow: Flow) -> list[str]:
     if not flow.entered:
         return []
-    apart = f", {flow.holdout:,} of the sessions in the holdout" if flow.holdout else ""
-    lines = [f"  entered     {flow.entered:,} by {_users(flow.users)}{apart}"]
+    holdout = f", {_counted(flow.holdout, 'session')} in the holdout" if flow.holdout else ""
+    lines = [f"  entered     {_counted(flow.entered, 'session')} of {_users(flow.users)}{holdout}"]
     if flow.messages:
         parts = f", in {flow.parts:,} parts" if flow.parts > flow.messages else ""
         lines.append(
-            f"  messages    {flow.messages:,} decided, to {_users(flow.recipients)}{parts}"
+            f"  messages    {flow.messages:,} would be sent to {_users(flow.recipients)}{parts}"
         )
-    costs = [(flow.cost, "by the prices"), (flow.reported_cost, "reported")]
+    costs = [(flow.cost, "by price list"), (flow.reported_cost, "reported")]
     if any(amount for amount, _ in costs):
-        told = ", ".join(f"{amount:,.2f} {how}" for amount, how in costs if amount)
-        lines.append(f"  cost        {told}")
-    lines.append(f"  in it now   {flow.waiting:,}")
+        text = ", ".join(f"{amount:,.2f} {how}" for amount, how in costs if amount)
+        lines.append(f"  cost        {text}")
+    lines.append(f"  active      {_counted(flow.waiting, 'session')}")
     return lines
 
 
 def _users(count: int) -> str:
-    return f"{count:,} user" if count == 1 else f"{count:,} users"
+    return _counted(count, "user")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def _table(flow: Flow, paint: Paint) -> list[str]:
@@ -73,14 +77,14 @@ def _table(flow: Flow, paint: Paint) -> list[str]:
 
 
 def _columns(flow: Flow) -> list[list[str]]:
-    """Write the columns, each with its head; what no step has is left out."""
+    """Build the columns, each with its heading; columns without any value are left out."""
     steps = flow.steps
     found = [
         ["step", *(s.step for s in steps)],
         ["reached", *(f"{s.reached:,}" for s in steps)],
-        ["unique", *(f"{s.unique:,}" for s in steps)],
+        ["users", *(f"{s.unique:,}" for s in steps)],
         ["waiting", *(_some(s.waiting) for s in steps)],
-        ["decided", *(_some(s.messages) for s in steps)],
+        ["messages", *(_some(s.messages) for s in steps)],
     ]
     if flow.parts > flow.messages:
         found.append(["parts", *(_some(s.parts) for s in steps)])
@@ -110,47 +114,49 @@ def _counts(name: str, counts: Counts) -> str:
 
 def _goal(flow: Flow, goal: Goal) -> list[str]:
     outside = flow.entered - flow.holdout
-    said = f"{goal.converted:,} of {outside:,} sessions, {goal.rate:.1%}"
-    worth = f", worth {goal.revenue:,.2f}" if goal.revenue else ""
-    lines = [f"  goal        {goal.goal}: {said}{worth}"]
+    count = f"{goal.converted:,} of {outside:,} sessions, {goal.rate:.1%}"
+    value = f", value {goal.revenue:,.2f}" if goal.revenue else ""
+    lines = [f"  goal        {goal.goal}: {count}{value}"]
     found = goal.lift
     if found is not None:
         lines.append(
-            f"  lift        {found.difference * 100:+.1f} points of users: {found.treated:.1%} with the "
-            f"flow, {found.holdout:.1%} in the holdout"
+            f"  lift        {found.difference * 100:+.1f} percentage points: {found.treated:.1%} of users "
+            f"with the flow, {found.holdout:.1%} in the holdout"
         )
-        sure = "leaves out" if found.excludes_zero else "holds"
+        zero = "does not include" if found.excludes_zero else "includes"
         lines.append(
-            f"              95 % confidence from {found.low * 100:+.1f} to {found.high * 100:+.1f}, "
-            f"which {sure} 0"
+            f"              95 % confidence interval {found.low * 100:+.1f} to {found.high * 100:+.1f}, "
+            f"{zero} 0"
         )
     return lines
 
 
 def _notes(report: Report, paint: Paint) -> str:
-    past = f", {report.after:,} past the end" if report.after else ""
-    unread = f", {report.unread:,} that no flow reads" if report.unread else ""
-    bad = f", {report.bad:,} that could not be used" if report.bad else ""
-    records = "record" if report.read == 1 else "records"
-    lines = [f"{report.read:,} {records} of {_users(report.users)}{unread}{past}{bad}."]
+    past = f", {report.after:,} after the end" if report.after else ""
+    unread = f", {report.unread:,} not used by any flow" if report.unread else ""
+    bad = f", {report.bad:,} rejected" if report.bad else ""
+    records = _counted(report.read, "record")
+    lines = [f"{records} of {_users(report.users)}{unread}{past}{bad}."]
     if report.refused:
-        lines.append(f"Refused, for no flow of these: {_listed(report.refused)}.")
+        lines.append(f"Refused without a flow: {_listed(report.refused)}.")
     if report.rates is None and report.audit:
         lines += [
-            "Decided again, as the events came: nothing was sent now. What users did counts as it is",
-            "in the events; deliveries, opens and clicks that are not in them time out.",
+            "Audit replay, in the order of the files: nothing was sent. Waits for deliveries, opens",
+            "and clicks that are not in the events time out.",
         ]
     elif report.rates is None:
         lines += [
-            "Decided, not delivered: nobody got these messages, so what users did after them is what",
-            "they did anyway, a lift is chance, and waits for deliveries, opens or clicks time out.",
+            "Nothing was sent. Users did not receive these messages, so any lift is chance, and waits",
+            "for deliveries, opens or clicks time out.",
         ]
     else:
         rates = "; ".join(
             f"{channel} " + ", ".join(f"{status} {rate:g} %" for status, rate in found.items())
             for channel, found in report.rates.items()
         )
-        lines.append(f"Assumed, not known: {rates}.")
+        lines.append(f"Nothing was sent. Assumed rates: {rates}.")
     if report.calls and not report.audit:
-        lines.append(f"Requests asked for: {report.calls:,}. None was sent, so none was answered.")
+        lines.append(
+            f"{_counted(report.calls, 'HTTP request')} not sent; waits for their responses time out."
+        )
     return "\n".join(paint(line, "dim") for line in lines)

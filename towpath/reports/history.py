@@ -1,4 +1,4 @@
-"""What a replay decided about one user, when and why: read from that user's rows alone."""
+"""The timeline of one user in a replay, read from the user's rows only."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ Record = dict[str, Any]
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One thing that happened, or did not.
+    """One entry of the timeline: something that happened, or was prevented.
 
     ``what`` is ``entered refused reached waits left decided planned withheld missed ended
     goal joined left_audience profile participant webhook call export emitted error``. ``started_by`` is the
-    id of the signal that started the session, ``cause`` of what caused this.
+    id of the signal that started the session, ``cause`` the id of the direct cause.
     """
 
     at: int
@@ -52,7 +52,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Pending(msgspec.Struct, frozen=True, gc=False):
-    """A session that waits at the end; ``sends`` may still be decided, none before ``until``."""
+    """A session that still waits at the end; ``sends`` are the send steps ahead of it."""
 
     flow: str
     step: str
@@ -64,7 +64,7 @@ class Pending(msgspec.Struct, frozen=True, gc=False):
 
 
 class History(msgspec.Struct, frozen=True, gc=False):
-    """One user's timeline; ``never`` are the flows for which no trigger ever matched."""
+    """One user's timeline; ``never`` lists the flows of which no trigger matched."""
 
     user: str
     until: int
@@ -74,14 +74,14 @@ class History(msgspec.Struct, frozen=True, gc=False):
 
 
 def history_of(account: Account, out: Path, user: str) -> History:
-    """Read what the tables below ``out`` say of a user."""
+    """Build the timeline of a user from the tables in the folder ``out``."""
     with Tables(out, KINDS, f"bucket={part_of(user, BUCKETS):02}") as tables:
         rows = [row for kind in KINDS for row in _rows(tables, kind, user)]
-    told = _Told(account, [row for row in rows if row["kind"] == "transition"])
-    order = [(told.order(row), entry) for row in rows for entry in told.entries(row)]
+    timeline = _Timeline(account, [row for row in rows if row["kind"] == "transition"])
+    order = [(timeline.order(row), entry) for row in rows for entry in timeline.entries(row)]
     order.sort(key=lambda item: item[0])
     entries = tuple(entry for _, entry in order)
-    pending = tuple(told.pending())
+    pending = tuple(timeline.pending())
     known = {entry.flow for entry in entries} | {found.flow for found in pending}
     never = tuple(flow for flow in sorted(account.shape.steps) if flow not in known)
     return History(user, account.until, entries, pending, never)
@@ -102,8 +102,8 @@ def _rows(tables: Tables, kind: str, user: str) -> Iterator[Record]:
         yield row | {"kind": kind, "place": place}
 
 
-class _Told:
-    """The rows of one user as entries."""
+class _Timeline:
+    """Turns the rows of one user into entries."""
 
     def __init__(self, account: Account, moves: list[Record]) -> None:
         self.ahead = account.shape.ahead
@@ -113,7 +113,7 @@ class _Told:
         self.sends = {flow: _sends(ahead) for flow, ahead in self.ahead.items()}
 
     def order(self, row: Record) -> tuple[int, int, int, int]:
-        """Sort what happened at once: audiences, what was refused, then session by session."""
+        """Order rows of the same instant: audiences, rejections, then session by session."""
         if "session" in row:
             index = self.started.get(row["session"], (0, ""))[0]
             return row["at"], len(KINDS) + index, _number(row), row["place"]
@@ -166,7 +166,7 @@ class _Told:
         said = f"{row['template']} on {row['channel']}"
         match row["status"]:
             case "active":
-                yield self.entry(row, "decided", detail=said + _worth(row))
+                yield self.entry(row, "decided", detail=said + _cost(row))
             case "planned":
                 yield self.entry(row, "planned", until=row["due"], detail=said)
             case "skipped" | "expired" | "canceled":
@@ -214,8 +214,8 @@ class _Told:
             )
 
 
-def _worth(row: Record) -> str:
-    """Say how many parts left, if several, and what they cost."""
+def _cost(row: Record) -> str:
+    """Describe the number of parts, if several, and their cost."""
     parts = f", {row['parts']} parts" if (row["parts"] or 1) > 1 else ""
     return parts if row["cost"] is None else f"{parts}, cost {row['cost']:g}"
 
@@ -225,6 +225,6 @@ def _sends(ahead: dict[str, list[str]]) -> set[str]:
 
 
 def _number(row: Record) -> int:
-    """Return the number of an output within its session, which its id holds (R30)."""
+    """Return the number of an output within its session, taken from its id (R30)."""
     rest = row["id"][len(row["session"]) + 1 :].split("-")[0]
     return int(rest) if rest.isdigit() else 0

@@ -1,4 +1,4 @@
-"""One user's timeline for the eye: a line a thing, with the reason in words."""
+"""One user's timeline as text: one line per entry, with the reason in words."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ Paint = Callable[[str, str], str]
 
 
 def to_text(history: History, paint: Paint) -> str:
-    """Write the timeline; times are UTC."""
+    """Format the timeline; times are UTC."""
     width = max((len(entry.flow) for entry in history.entries), default=0)
     lines = [paint(f"user {history.user}", "bold") + f", until {_time(history.until)} UTC", ""]
     day = ""
-    for entry in _worth_telling(history.entries):
+    for entry in _shown(history.entries):
         time = _time(entry.at)
         margin = time if time != day else " " * len(time)
-        lines.append(f"{margin}  {entry.flow:<{width}}  {_said(entry, paint)}")
+        lines.append(f"{margin}  {entry.flow:<{width}}  {_describe(entry, paint)}")
         day = time
     if history.pending:
-        lines += ["", paint("still under way", "bold")]
+        lines += ["", paint("active sessions", "bold")]
         lines += [f"  {_waiting(found)}" for found in history.pending]
     if history.never:
         lines += ["", f"no trigger matched: {', '.join(history.never)}"]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _worth_telling(entries: Sequence[Entry]) -> Iterator[Entry]:
-    """Leave out what the next entries say anyway, and put missed steps together."""
+def _shown(entries: Sequence[Entry]) -> Iterator[Entry]:
+    """Leave out entries that the next ones imply, and join missed steps."""
     ended = {(entry.at, entry.session) for entry in entries if entry.what == "ended"}
     missed: Entry | None = None
     for entry in entries:
@@ -54,53 +54,51 @@ def _time(at: int) -> str:
     return iso(at)[:19].replace("T", " ").removesuffix(" 00:00:00")
 
 
-def _said(entry: Entry, paint: Paint) -> str:
+def _describe(entry: Entry, paint: Paint) -> str:
     why = REASONS.get(entry.reason, "")
     match entry.what:
         case "entered":
-            apart = "; in the holdout, gets nothing" if entry.silent else ""
-            return paint(f"enters, by its trigger on {entry.reason}{apart}", "bold")
+            holdout = "; in the holdout, receives nothing" if entry.silent else ""
+            return paint(f"entered by the {entry.reason} trigger{holdout}", "bold")
         case "refused":
-            return f"is refused: {_because(entry.reason, why)}"
+            return f"entry refused: {_with_reason(entry.reason, why)}"
         case "waits":
             return f"{entry.step}: waits{_until(entry.until)}"
         case "left":
-            return f"{entry.step}: goes on, {entry.reason}"
+            return f"{entry.step}: continues, {entry.reason}"
         case "decided":
-            return paint(f"{entry.step}: message decided, {entry.detail}", "green")
+            return paint(f"{entry.step}: would send {entry.detail}", "green")
         case "planned":
-            return (
-                f"{entry.step}: message planned, {entry.detail}, due {_until(entry.until).strip()}"
-            )
+            due = "" if entry.until is None else f", due {_time(entry.until)}"
+            return f"{entry.step}: message planned, {entry.detail}{due}"
         case "withheld":
-            return paint(f"{entry.step}: no message: {_because(entry.reason, why)}", "yellow")
+            return paint(f"{entry.step}: no message: {_with_reason(entry.reason, why)}", "yellow")
         case "missed":
-            return paint(f"{entry.step}: never reached", "yellow")
+            return paint(f"{entry.step}: not reached", "yellow")
         case "ended":
-            return f"ends at {entry.step}: {_because(entry.reason, why)}"
+            return f"ended at {entry.step}: {_with_reason(entry.reason, why)}"
         case "goal":
-            return paint(f"goal {entry.reason}", "green") + (
-                f", worth {entry.detail}" if entry.detail else ""
-            )
+            value = f", value {entry.detail}" if entry.detail else ""
+            return paint(f"goal {entry.reason}", "green") + value
         case "joined":
-            return f"joins the audience {entry.detail}"
+            return f"entered audience {entry.detail}"
         case "left_audience":
-            return f"leaves the audience {entry.detail}"
+            return f"left audience {entry.detail}"
         case "status":
             return f"{entry.step}: message {entry.reason}"
         case "profile":
-            return "the profile is changed"
+            return "profile changed"
         case "participant":
-            return f"is {entry.reason} as a participant of {entry.detail}"
+            return f"participant of {entry.detail} {entry.reason}"
         case "error":
-            return f"error: {_because(entry.reason, entry.detail)}"
+            return f"error: {_with_reason(entry.reason, entry.detail)}"
         case "call":
             return f"{entry.step}: {'runs code' if entry.detail == 'code' else entry.detail}"
         case what:
             return f"{entry.step}: {what}"
 
 
-def _because(reason: str, why: str) -> str:
+def _with_reason(reason: str, why: str) -> str:
     return f"{reason}, {why}" if why else reason
 
 
@@ -109,5 +107,5 @@ def _until(at: int | None) -> str:
 
 
 def _waiting(found: Pending) -> str:
-    sends = f"; may still decide {', '.join(found.sends)}" if found.sends else ""
+    sends = f"; send steps ahead: {', '.join(found.sends)}" if found.sends else ""
     return f"{found.flow}: waits at {found.step} since {_time(found.since)}{_until(found.until)}{sends}"

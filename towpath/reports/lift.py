@@ -1,4 +1,4 @@
-"""How much a flow changes what users do: conversion with it against its holdout.
+"""The lift of a flow: the difference in conversion between users with it and its holdout.
 
 The interval is Newcombe's hybrid score interval for the difference of two independent
 proportions (method 10 of Newcombe 1998, made of two Wilson intervals). It stays within
@@ -14,10 +14,10 @@ import msgspec
 
 
 class Arm(msgspec.Struct, frozen=True, gc=False):
-    """One side: how many units entered, and how many of them converted at least once.
+    """One arm of the test: how many users entered, and how many converted at least once.
 
-    The holdout is drawn by user, so a unit is a user: several sessions of one user are
-    not independent, and counting them one by one makes the interval too narrow.
+    Assignment to the holdout is by user, so the unit is the user: sessions of one user are not
+    independent, and counting sessions would make the interval too narrow.
     """
 
     users: int
@@ -29,9 +29,9 @@ class Arm(msgspec.Struct, frozen=True, gc=False):
 
 
 class Lift(msgspec.Struct, frozen=True, gc=False):
-    """The difference of two rates, treated less holdout, with its confidence interval.
+    """The difference of two rates, treated minus holdout, with its confidence interval.
 
-    ``relative`` is the difference as a share of the holdout's rate, None where that is 0.
+    ``relative`` is the difference as a share of the holdout's rate, None if that rate is 0.
     """
 
     treated: float
@@ -44,7 +44,7 @@ class Lift(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the interval leaves out a difference of zero."""
+        """Return True if the interval does not include 0."""
         return self.low > 0 or self.high < 0
 
 
@@ -84,4 +84,4 @@ def _check(treated: Arm, holdout: Arm, confidence: float) -> None:
         if not 0 <= arm.converted <= arm.users:
             raise ValueError(f"{arm.converted} of {arm.users} users cannot have converted")
     if not 0 < confidence < 1:
-        raise ValueError(f"a confidence lies between 0 and 1, not at {confidence}")
+        raise ValueError(f"the confidence level must be between 0 and 1, not {confidence}")

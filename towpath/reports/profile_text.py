@@ -1,4 +1,4 @@
-"""The view of one user for the eye: a line a thing."""
+"""The profile view of one user as text: one line per fact."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from transforms.flows.engine.profile.profile_view import (
 from transforms.scenarios.transcript import clock, value
 
 
-def to_text(person: ProfileView, where: ZoneInfo) -> str:
-    """Write the view; times are those of a zone."""
-    return "\n".join([f"person {person.user}", *(f"  {line}" for line in _lines(person, where))])
+def to_text(view: ProfileView, where: ZoneInfo) -> str:
+    """Format the view; times are in the given zone."""
+    return "\n".join([f"user {view.user}", *(f"  {line}" for line in _lines(view, where))])
 
 
-def _lines(person: ProfileView, where: ZoneInfo) -> Iterator[str]:
-    yield f"customer     {value(person.customer)}"
-    if person.tags:
-        yield f"tags         {', '.join(person.tags)}"
-    if person.consent:
-        yield f"consent      {value(person.consent)}"
-    for name, since in person.audiences.items():
+def _lines(view: ProfileView, where: ZoneInfo) -> Iterator[str]:
+    yield f"customer     {value(view.customer)}"
+    if view.tags:
+        yield f"tags         {', '.join(view.tags)}"
+    if view.consent:
+        yield f"consent      {value(view.consent)}"
+    for name, since in view.audiences.items():
         yield f"audience     {name} since {clock(since, where)}"
-    for participant in person.participants:
+    for participant in view.participants:
         yield f"participant  {_participant(participant, where)}"
-    for session in person.sessions:
+    for session in view.sessions:
         yield f"session      {_session(session, where)}"
-    for sent in person.communications:
+    for sent in view.communications:
         yield f"message      {_communication(sent, where)}"
 
 
@@ -44,7 +44,7 @@ def _session(found: Session, where: ZoneInfo) -> str:
     parts = [f"{found.flow}/{found.step} since {clock(found.since, where)}"]
     parts += [f"until {clock(found.until, where)}"] if found.until is not None else []
     parts += [f"key {found.key}"] if found.key else []
-    parts += ["stands still"] if found.halted else []
+    parts += ["paused"] if found.halted else []
     return ", ".join(parts)
 
 

@@ -1,9 +1,14 @@
-"""The little that the pictures need of SVG: shapes as text, colours that follow the reader's theme."""
+"""SVG shapes for the charts, with colours for light and dark themes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from html import escape
 
+import msgspec
+
+MARGIN = 24
+LETTER = 7.0
 PALETTE = (
     ("#2f6fb0", "#6aa9e6"),
     ("#c8741a", "#eaa352"),
@@ -12,7 +17,7 @@ PALETTE = (
     ("#b2425a", "#e37f93"),
     ("#5f6b76", "#a5b0bb"),
 )
-"""A colour a flow, for light and for dark pages; beyond the last they begin anew."""
+"""A colour per flow, for light and dark themes; they repeat after the last one."""
 
 FONT = "font-family: system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', Helvetica, sans-serif"
 LIGHT = {
@@ -39,7 +44,7 @@ WIDE = 0.6
 
 
 def style() -> str:
-    """Write the style sheet of a picture."""
+    """Return the style sheet of a picture."""
     light = LIGHT | {f".hue{i}": f"fill: {light}" for i, (light, _) in enumerate(PALETTE)}
     dark = DARK | {f".hue{i}": f"fill: {dark}" for i, (_, dark) in enumerate(PALETTE)}
     return (
@@ -54,7 +59,7 @@ def _rules(sheet: dict[str, str]) -> str:
 
 
 def picture(width: int, height: float, title: str, about: str, shapes: list[str]) -> str:
-    """Put shapes together; ``title`` and ``about`` are read out by a screen reader."""
+    """Return the SVG document; ``title`` and ``about`` are for screen readers."""
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{num(height)}" '
         f'viewBox="0 0 {width} {num(height)}" role="img" aria-labelledby="title about">'
@@ -65,13 +70,13 @@ def picture(width: int, height: float, title: str, about: str, shapes: list[str]
 
 
 def text(x: float, y: float, words: str, look: str = "ink", anchor: str = "start") -> str:
-    """Write words at a point of their base line."""
+    """Draw text; ``x`` and ``y`` are on its base line."""
     where = "" if anchor == "start" else f' text-anchor="{anchor}"'
     return f'<text class="{look}" x="{num(x)}" y="{num(y)}"{where}>{escape(words)}</text>'
 
 
 def box(x: float, y: float, width: float, height: float, look: str, tip: str = "") -> str:
-    """Draw a filled box; ``tip`` is shown where the pointer rests."""
+    """Draw a filled box; ``tip`` is shown on hover."""
     place = f'x="{num(x)}" y="{num(y)}" width="{num(width)}" height="{num(height)}"'
     if not tip:
         return f'<rect class="{look}" {place}/>'
@@ -84,11 +89,52 @@ def line(x1: float, y1: float, x2: float, y2: float, look: str) -> str:
 
 
 def num(value: float) -> str:
-    """Write a number with two decimals at most, the same everywhere."""
+    """Format a number with at most two decimals."""
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 def shortened(words: str, width: float, size: int = 13) -> str:
-    """Cut words that would be wider than there is room for."""
+    """Shorten text that is wider than ``width``."""
     most = int(width / (size * WIDE))
     return words if len(words) <= most else words[: max(1, most - 1)] + "…"
+
+
+class Scale(msgspec.Struct, frozen=True, gc=False):
+    """A linear axis: maps values from ``low`` to ``high`` onto pixels from ``start`` to ``end``."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def at(self, value: float) -> float:
+        """Return the pixel of a value."""
+        return self.start + self.length(value - self.low)
+
+    def length(self, value: float) -> float:
+        """Return the length of a difference in pixels."""
+        return value / (self.high - self.low) * (self.end - self.start)
+
+
+def legend(entries: Iterable[tuple[str, str]], y: float, right: float) -> Iterator[str]:
+    """Draw a legend in one line: a box and a name for each look, as far as they fit."""
+    x = float(MARGIN)
+    for look, words in entries:
+        name = shortened(words, 260)
+        width = len(name) * LETTER
+        if x + 18 + width > right:
+            yield text(x, y, "and more", "soft small")
+            return
+        yield box(x, y - 10, 12, 12, look)
+        yield text(x + 18, y, name, "soft small")
+        x += 42 + width
+
+
+def heading(title: str) -> str:
+    """Draw the title of a chart."""
+    return text(MARGIN, 36, title, "ink title")
+
+
+def empty(width: int, title: str, note: str) -> str:
+    """Return a chart that has nothing to show."""
+    return picture(width, 96, title, note, [heading(title), text(MARGIN, 70, note, "soft")])

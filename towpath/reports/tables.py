@@ -1,4 +1,4 @@
-"""The tables that a replay left, opened for SQL."""
+"""The result tables of a replay, opened for SQL."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Row = tuple[Any, ...]
 
 
 class Tables:
-    """A database in memory whose views are the tables of a replay; a kind without rows is empty."""
+    """An in-memory database with a view for each table of a replay; missing tables are empty."""
 
     def __init__(self, out: Path, kinds: Iterable[str], part: str = "") -> None:
-        """Open the tables; ``part`` names the one folder of each to read, by default all."""
+        """Open the tables; ``part`` selects one folder of each (default: all)."""
         self.database = duckdb.connect()
         self.database.execute("set TimeZone = 'UTC'")
         for kind in kinds:
@@ -35,11 +35,11 @@ class Tables:
             self.database.register(kind, empty)
 
     def rows(self, query: str, *values: object) -> list[Row]:
-        """Run a query; give its rows."""
+        """Run a query and return its rows."""
         return self.database.execute(query, list(values)).fetchall()
 
     def records(self, query: str, *values: object) -> list[dict[str, Any]]:
-        """Run a query; give its rows by name of column."""
+        """Run a query and return its rows as dicts."""
         done = self.database.execute(query, list(values))
         names = [column[0] for column in done.description or ()]
         return [dict(zip(names, row, strict=True)) for row in done.fetchall()]

@@ -1,4 +1,4 @@
-"""Messages and goals by week: two charts over one time axis, a colour a flow."""
+"""Messages and goals by week: two charts over one time axis, one colour per flow."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from towpath.reports.funnel import Week
-from towpath.reports.svg import PALETTE, box, line, picture, shortened, text
+from towpath.reports.svg import PALETTE, Scale, box, empty, heading, legend, line, picture, text
 from transforms.flows.clock.zones import local, utc
 
 WIDTH = 860
@@ -17,78 +17,65 @@ WEEK = 7 * 86_400_000
 MONTHS = (1, 2, 3, 6, 12)
 MOST_TICKS = 12
 STEPS = (1, 2, 2.5, 5, 10)
+TITLE = "Messages and goals by week"
 
 
-def weekly(weeks: Sequence[Week], until: int) -> str:
-    """Draw the messages and the goals of every week, flows on top of each other."""
-    title = "Messages and goals by week"
+def weekly(weeks: Sequence[Week]) -> str:
+    """Draw the messages and the goals of every week, with the flows stacked."""
     if not weeks:
-        shapes = [text(24, 36, title, "ink title"), text(24, 70, "Nothing was decided.", "soft")]
-        return picture(WIDTH, 96, title, "Nothing was decided.", shapes)
-    return _Chart(weeks, until).draw(title)
+        return empty(WIDTH, TITLE, "No messages and no goals.")
+    return _Chart(weeks).draw()
 
 
 class _Chart:
     """The scales of the charts: the weeks from the first to the last."""
 
-    def __init__(self, weeks: Sequence[Week], until: int) -> None:
+    def __init__(self, weeks: Sequence[Week]) -> None:
         self.weeks = weeks
         self.flows = sorted({week.flow for week in weeks})
         self.first = min(week.start for week in weeks)
         self.last = max(max(week.start for week in weeks) + WEEK, self.first + 4 * WEEK)
-        self.until = until
+        self.x = Scale(self.first, self.last, LEFT, RIGHT).at
 
-    def draw(self, title: str) -> str:
+    def draw(self) -> str:
         second = TOP + CHART + GAP
         bottom = second + CHART
-        shapes = [text(24, 36, title, "ink title"), *self.legend(62)]
-        shapes += self.chart(TOP, "messages decided", lambda week: week.messages)
-        shapes += self.chart(second, "goals reached, outside the holdout", lambda week: week.goals)
+        names = [(_hue(number), flow) for number, flow in enumerate(self.flows)]
+        shapes = [heading(TITLE), *legend(names, 62, RIGHT)]
+        shapes += self.chart(TOP, "messages that would be sent", lambda week: week.messages)
+        shapes += self.chart(second, "goals reached, without the holdout", lambda week: week.goals)
         shapes += self.months(bottom)
         sums = f"{sum(w.messages for w in self.weeks):,} messages, {sum(w.goals for w in self.weeks):,} goals"
-        return picture(WIDTH, bottom + 44, title, sums, shapes)
-
-    def x(self, t: float) -> float:
-        return LEFT + (t - self.first) / (self.last - self.first) * (RIGHT - LEFT)
-
-    def legend(self, y: float) -> Iterator[str]:
-        x = 24.0
-        for number, flow in enumerate(self.flows):
-            name = shortened(flow, 200)
-            if x + 40 + len(name) * 7.4 > RIGHT:
-                yield text(x, y, "and more", "soft small")
-                return
-            yield box(x, y - 10, 12, 12, _hue(number))
-            yield text(x + 18, y, name, "soft")
-            x += 44 + len(name) * 7.4
+        return picture(WIDTH, bottom + 44, TITLE, sums, shapes)
 
     def chart(self, top: float, name: str, value: Callable[[Week], int]) -> Iterator[str]:
         stacks: dict[int, int] = {}
         for week in self.weeks:
             stacks[week.start] = stacks.get(week.start, 0) + value(week)
         ticks = nice(max(stacks.values()))
-        bottom, scale = top + CHART, CHART / ticks[-1]
+        scale = Scale(0, ticks[-1], top + CHART, top)
         yield text(LEFT, top - 12, name, "ink small")
         for tick in ticks:
-            y = bottom - tick * scale
+            y = scale.at(tick)
             yield line(LEFT, y, RIGHT, y, "line" if tick else "axis")
             yield text(LEFT - 8, y + 4, f"{tick:,}", "soft small", "end")
-        yield from self.bars(bottom, scale, value)
+        yield from self.bars(scale, value)
 
-    def bars(self, bottom: float, scale: float, value: Callable[[Week], int]) -> Iterator[str]:
-        height: dict[int, float] = {}
+    def bars(self, scale: Scale, value: Callable[[Week], int]) -> Iterator[str]:
+        stacked: dict[int, int] = {}
         for number, flow in enumerate(self.flows):
             for week in self.weeks:
                 if week.flow != flow or not value(week):
                     continue
-                size = value(week) * scale
-                y = height.get(week.start, bottom) - size
-                height[week.start] = y
+                below = stacked.get(week.start, 0)
+                stacked[week.start] = below + value(week)
+                top = scale.at(stacked[week.start])
                 left, right = self.x(week.start), self.x(week.start + WEEK)
                 room = min(1.5, (right - left) / 5)
                 day = local(week.start, utc()).date().isoformat()
                 tip = f"{flow}, week of {day}: {value(week):,}"
-                yield box(left + room / 2, y, right - left - room, size, _hue(number), tip)
+                size = scale.at(below) - top
+                yield box(left + room / 2, top, right - left - room, size, _hue(number), tip)
 
     def months(self, y: float) -> Iterator[str]:
         begin, end = local(self.first, utc()), local(self.last, utc())
@@ -116,7 +103,7 @@ class _Chart:
 
 
 def _firsts(begin: datetime, end: datetime, every: int) -> Iterator[datetime]:
-    """Yield the first days of every so many months within a period."""
+    """Yield the first day of every n-th month within a period."""
     number = -(-(begin.year * 12 + begin.month - 1 + (begin.day > 1)) // every) * every
     while True:
         month = datetime(number // 12, number % 12 + 1, 1, tzinfo=begin.tzinfo)
@@ -127,7 +114,7 @@ def _firsts(begin: datetime, end: datetime, every: int) -> Iterator[datetime]:
 
 
 def nice(most: int) -> list[int]:
-    """Choose whole numbers from 0 up to at least ``most``, about four steps apart."""
+    """Choose about five round numbers from 0 up to at least ``most``."""
     unit = 1
     while True:
         for step in STEPS:
