@@ -1,4 +1,4 @@
-"""The page about the commands: what each of them says with ``--help``."""
+"""The page about the commands: the ``--help`` text of each one."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from towpath.cli.main import COMMANDS, load, overview, parser_of
 WIDTH = "96"
 
 INTRO = """
-Results go to standard output, talk to standard error. Colour appears only on a terminal, and not
-if `NO_COLOR` is set. Commands end with the next one to try, on a terminal.
+Results go to stdout, progress and diagnostics to stderr. Colour is used only on terminals, and
+not if `NO_COLOR` is set. On a terminal, commands end by suggesting the next command.
 """
 
 CODES = (
-    ("0", "all is fine; warnings may have been shown"),
+    ("0", "success; there may be warnings"),
     (
         "1",
-        "problems were found in what was read: errors of a flow, a scenario that differs, bad rows",
+        "problems in the input: errors in a flow, a scenario that differs, rejected records",
     ),
-    ("2", "wrong use: an unknown option, a file that is not there"),
-    ("3", "an error of Towpath's own; the details are in a file that is named"),
+    ("2", "wrong usage: an unknown option, a missing file"),
+    ("3", "an internal error; the message names a log file with details"),
     ("130", "interrupted"),
-    ("141", "the reader of the output went away"),
+    ("141", "broken pipe: the reader of the output has closed it"),
 )
 
 
 def page() -> str:
-    """Write the page."""
+    """Return the page."""
     before = os.environ.get("COLUMNS")
     os.environ["COLUMNS"] = WIDTH
     try:

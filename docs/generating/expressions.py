@@ -13,68 +13,68 @@ from transforms.flows.expressions.syntax.operators import (
 )
 
 INTRO = """
-Conditions and values are expressions. They stand in a file as they are:
-`where: event.total >= 20 and user.plan == "free"`. Texts stand in quotes, so a text alone has two
-pairs of them: `to: '"pro"'`. Within `{ }` an expression with a comma, a bracket or a brace goes
-into quotes as a whole.
+Conditions and values are expressions, written directly into the file:
+`where: event.total >= 20 and user.plan == "free"`. Texts are in double quotes, so a single text
+needs YAML quotes around them: `to: '"pro"'`. Within `{ }`, put an expression with a comma, bracket
+or brace into YAML quotes.
 
-`not` binds closest, then `and`, then `or`; parentheses group. Numbers add up with `+ - * /`.
-An expression has at most 4,096 characters and is at most 64 levels deep.
+`not` binds most tightly, then `and`, then `or`; use parentheses to group. Arithmetic operators are
+`+ - * /`. An expression may have 4,096 characters and 64 levels.
 """
 
 NAMES = (
-    ("`event.total`", "a property of the event at hand", "`where`, `value` of a goal"),
-    ("`event.time`", "its own time", "as above"),
-    ("`entry.total`", "a property of the event or record that the session began with", "in a session"),
-    ("`user.plan`", "a trait of the user", "everywhere but inside of aggregates"),
+    ("`event.total`", "a property of the current event", "`where`, `value` of a goal"),
+    ("`event.time`", "its event time", "as above"),
+    ("`entry.total`", "a property of the event or record that started the session", "in a session"),
+    ("`user.plan`", "a trait of the user", "everywhere except inside aggregates"),
     ("`tag.vip`", "whether the user has a tag", "as above"),
-    ("`audience.vip`, `audience.vip.since`", "whether, and since when, the user is in an audience", "as above"),
-    ("`visit.count`, `.started`, `.last`, `.events`", "the user's visits so far; of the newest its first and last event, and how many", "as above"),
-    ("`flow.cart.in`, `.step`, `.times`", "whether the user is in a flow, at which step, how often they entered", "as above"),
-    ("`session.value`", "a variable of the session, set by an `update` step", "in a session"),
-    ("`session.id`, `session.started`", "its id, and when it began", "in a session"),
-    ("`communications.offer.status`", "of the newest message of a send step: `status`, `channel`, `sent_at`, the time of each status by its name, and what was reported with it, such as `reply`, `digits`, `choice`, `duration`, `cost`", "in a session"),
-    ("`message.text`", "what the user sent to the session last, or sends now: `text` without blanks around it, `as_number` (missing unless the text is a number), `number`, `channel`, `call`, and `communication`, the id of the message that it answers", "in a session; where a trigger or a case hears messages"),
-    ("`participant.size`, `participant.status`", "a field of the participant, or its status", "everywhere in flows of a campaign, but inside of aggregates"),
-    ("`item.price`", "the item at hand", "inside of `any( )` and `all( )`"),
-    ("`now`", "the time at which the signal is handled", "everywhere but inside of aggregates"),
+    ("`audience.vip`, `audience.vip.since`", "whether and since when the user is in an audience", "as above"),
+    ("`visit.count`, `.started`, `.last`, `.events`", "the number of visits; start, last event and number of events of the latest visit", "as above"),
+    ("`flow.cart.in`, `.step`, `.times`", "whether the user is in a flow, at which step, and the number of entries", "as above"),
+    ("`session.value`", "a session variable, set by an `update` step", "in a session"),
+    ("`session.id`, `session.started`", "the id and the start of the session", "in a session"),
+    ("`communications.offer.status`", "the latest message of a send step: `status`, `channel`, `sent_at`, the time of each status by its name, and values of delivery reports such as `reply`, `digits`, `choice`, `duration`, `cost`", "in a session"),
+    ("`message.text`", "the user's latest message to the session, or the current one: `text` without surrounding white space, `as_number` (missing unless the text is a number), `number`, `channel`, `call`, and `communication`, the id of the message that it answers", "in a session; in triggers and cases for messages"),
+    ("`participant.size`, `participant.status`", "a field of the participant, or its status", "everywhere in flows of a campaign, except inside aggregates"),
+    ("`item.price`", "the current item", "inside `any( )` and `all( )`"),
+    ("`now`", "the handling time", "everywhere except inside aggregates"),
 )  # fmt: skip
 
 AGGREGATES = """
 `count(event "Order Completed" where event.total > 10 within last 90d)`,
 `sum(event.total of event "Order Completed")`, `last(event "Order Completed")`. The period is
-`within last DURATION` (exact, at most 400 days), `since entry`, or without either all time.
-The condition reads the counted event only.
+`within last DURATION` (exact, at most 400 days), `since entry`, or all time if neither is given.
+The condition can read only the counted event.
 
-Events count at their own time. A series begins with the first definition that reads it: what was
-before the flow was published is not known. Values are kept as whole ten-thousandths, so a sum is
-exact to four decimals. The newest 500 events of a user and series within the longest period are
-kept one by one; older ones are merged by day (UTC) and stand at the day's start, so that a period
-may then begin up to a day off.
+Events count at their event time. Counting starts when the first definition uses the aggregate:
+events from before the flow was published are not known. Values are kept as whole ten-thousandths,
+so sums are exact to four decimals. For each user and aggregate, the newest 500 events within the
+longest period are kept individually. Older ones are merged by day (UTC) and count at the start of
+the day, so the start of a period may be off by up to a day.
 """
 
 MISSING = """
-A missing value makes every comparison false; only `is not set` and `is empty` are true of it.
-`not` turns the result around, so `not user.plan == "pro"` is true of a user without a plan, and
-`towpath check` warns of it. A value of another type than the operator takes makes the comparison
-false too, and is told as `type_mismatch`, once a signal with the count.
+A missing value makes every comparison false; only `is not set` and `is empty` are true.
+`not` inverts the result, so `not user.plan == "pro"` is true for a user without a plan, and
+`towpath check` warns about it. A value whose type does not fit the operator also makes the
+comparison false, and is reported as `type_mismatch`, once per signal with the count.
 
-`any(event.items where item.price > 10)` and `all(...)` judge the items of a list; `all` of an
+`any(event.items where item.price > 10)` and `all(...)` check the items of a list; `all` of an
 empty list is false.
 
-`!=`, `not in`, `not contains` and so on are comparisons: of a missing value they are false.
+`!=`, `not in`, `not contains` and so on are comparisons: for a missing value they are false.
 """
 
 TIME = """
-Those marked "by time" change by time alone: a session, an audience or an exit rule that reads
-one is looked at again at the instant at which the result changes, without an event.
+The result of operators marked "by time" can change just because time passes. A session, audience
+or exit rule that uses one is evaluated again at the time of the change, without an event.
 
-Dates are texts (`2026-12-24`, the day's start in the user's zone, or `2026-12-24T18:00:00Z`) or
-numbers of milliseconds since 1970 (from 100,000,000,000 on: smaller numbers are no dates). They
-are compared by words: `before`, `after`, not `<`. A duration counts half open: an event at *t* is
-`within last 2d` until just before *t* + 2 days.
+Dates are texts (`2026-12-24`, the start of the day in the user's time zone, or
+`2026-12-24T18:00:00Z`) or milliseconds since 1970 (at least 100,000,000,000: smaller numbers are
+not dates). They are compared with `before` and `after`, not with `<`. Periods are half open: an
+event at *t* is `within last 2d` until just before *t* + 2 days.
 
-The anniversary of February 29 is February 28 in years that are no leap years.
+The anniversary of February 29 is February 28 in years that are not leap years.
 """
 
 
@@ -84,8 +84,8 @@ def page() -> str:
         "Expressions",
         INTRO,
         "## Names",
-        markdown.table(("name", "is", "where"), NAMES),
-        'A name with other signs stands in brackets: `event["Order Id"]`, `event.items[0].price`.',
+        markdown.table(("name", "meaning", "available"), NAMES),
+        'Names with other characters go into brackets: `event["Order Id"]`, `event.items[0].price`.',
         "## Missing values and types",
         MISSING,
         "## Operators",
@@ -95,12 +95,12 @@ def page() -> str:
         markdown.table(("type", "operators"), map(_by_type, ALL)),
         "## Parts of values",
         markdown.table(
-            ("written", "of", "gives", "is"),
+            ("syntax", "of", "type", "meaning"),
             ((f"`{name} of x`", " or ".join(left), kind, about) for name, (left, kind, about) in PARTS.items()),
         ),
         "## Aggregates",
         markdown.table(
-            ("function", "gives", "is"),
+            ("function", "type", "meaning"),
             ((f"`{name}`", kind, about) for name, (kind, about) in FUNCTIONS.items()),
         ),
         AGGREGATES,

@@ -19,7 +19,7 @@ GROUPS = {
     "J": "Workflows of a visit",
     "C": "Campaigns",
     "I": "Moments",
-    "P": "What the best other products have",
+    "P": "Features of comparable products",
 }
 """The parts of the table, by the letter of their rows."""
 
@@ -27,13 +27,13 @@ KINDS = ("core scenario", "host test", "browser test")
 PROVED, PENDING, NOT_PLANNED = "proved", "pending", "not planned"
 
 INTRO = """
-What Towpath is to do, feature by feature, and which of it is proved. A row is *proved* when the
-tests named in it would fail without the feature, *pending* when a part of it is missing, and
-*not planned* with the reason. Proofs are of three kinds: a *core scenario* is a story beside a
-flow, a *host test* tries a command, a check or a host, a *browser test* the web console.
+The planned features and their state. A feature is *proved* if the linked tests would fail without
+it, *pending* if part of it is missing, and *not planned* for the given reason. There are three
+kinds of proof: a *core scenario* is a scenario file of a flow, a *host test* covers a command, a
+check or a host, and a *browser test* covers the web console.
 
-The rows are kept in [features.yaml](features.yaml); a test fails if a row is missing or doubled,
-or names a test that is not there.
+The table is generated from [features.yaml](features.yaml). A test fails if a row is missing or
+duplicated, or names a test that does not exist.
 """
 
 
@@ -64,7 +64,7 @@ def rows() -> tuple[Row, ...]:
 
 
 def page() -> str:
-    """Write the page."""
+    """Return the page."""
     found = rows()
     parts = [INTRO, _counts(found)]
     for letter, title in GROUPS.items():
@@ -79,7 +79,7 @@ def _counts(found: Sequence[Row]) -> str:
     kinds = Counter(row.kind for row in found if row.state == PENDING)
     split = ", ".join(f"{kinds[kind]} by {kind}" for kind in KINDS)
     return (
-        f"Of {len(found)} rows **{states[PENDING]} are pending** (to be proved: {split}), "
+        f"Of {len(found)} features **{states[PENDING]} are pending** (to be proved: {split}), "
         f"{states[PROVED]} are proved and {states[NOT_PLANNED]} are not planned."
     )
 

@@ -19,23 +19,23 @@ from transforms.flows.protocol.signals import AWAITED_STATUSES
 
 HEAD = ("key", "value", "meaning")
 INTRO = """
-A flow is one YAML file, `NAME.yaml`. Beside it are [space.yaml](space.md), which flows share,
-and a folder `messages` with templates. There is one way to write each thing; `towpath fmt` writes
-it. Aliases, anchors, tags and repeated keys are refused, and so are files over 256 KiB,
-values nested deeper than 30, and flows of more than 500 steps.
+A flow is one YAML file, `NAME.yaml`. Next to it are [space.yaml](space.md), which is shared by all
+flows of the folder, and a folder `messages` with templates. `towpath fmt` formats flows.
+YAML aliases, anchors, tags and repeated keys are refused, and so are files over 256 KiB, more
+than 30 levels of nesting, and more than 500 steps.
 
-Names of flows, steps, goals, audiences and channels are small letters, digits and `_`. A step's
-name is its identity: numbers and running sessions refer to it.
+Names of flows, steps, goals, audiences and channels consist of lower-case letters, digits and `_`.
+The name of a step is its identity: metrics and live sessions refer to it.
 """
 THEN = Field(
     "then",
     StepName(falls=True),
-    "The step to go on with; without it the next in the file, and after the last the session ends.",
+    "The next step. By default the next one in the file; after the last step the session ends.",
 )
 
 
 def page() -> str:
-    """Write the page."""
+    """Return the page."""
     return markdown.page(
         "Flows",
         INTRO,
@@ -43,24 +43,26 @@ def page() -> str:
         "## schedule",
         table(SCHEDULE),
         "## reenter",
-        "`never` lets each user (and key) in once. Else:",
+        "`never` lets each user (and key) enter once. Otherwise:",
         table(REENTER),
         "## enter",
-        "A list of triggers. Each may have its own `reenter`. What an entry was refused for is an "
-        "output with a [reason](reasons.md#entries).",
+        "A list of triggers. Each may have its own `reenter`. A refused entry is an output with a "
+        "[reason](reasons.md#entries).",
         *variants(TRIGGER_KINDS),
         "## exit",
         *variants(EXIT_KINDS),
         "## goals",
-        "A map of names. Each is counted once per session, outside the holdout and inside.",
+        "A map from name to goal. A goal counts once per session, including sessions in the holdout.",
         table(GOAL),
         markdown.block(GOAL.example, "yaml"),
         "## steps",
-        f"Each has exactly one verb. `then`, where a step has it: {_small(THEN.text)} "
-        "A step that another one branches to may not be fallen into. A loop needs a wait.",
+        f"Each step has exactly one of the keys below that names its kind. `then`, if a step has it: "
+        f"{_small(THEN.text)} "
+        "A step that is the target of a branch is never reached just because it is the next one in "
+        "the file. A loop must contain a wait.",
         *variants(STEP_KINDS),
         "## Cases",
-        "What `wait_for` waits for. Each has a `then`; without it the next step in the file.",
+        "What `wait_for` waits for. Each has a `then`, by default the next step in the file.",
         markdown.table(("case", "happens when"), dict.fromkeys(map(_case, CASES))),
         "Statuses are " + ", ".join(f"`{status}`" for status in AWAITED_STATUSES) + ".",
     )
@@ -71,7 +73,7 @@ def _small(text: str) -> str:
 
 
 def variants(kinds: Iterable[Variant]) -> Iterator[str]:
-    """Describe each kind of a thing under the key that makes it one."""
+    """Describe each kind under the key that identifies it."""
     groups: dict[str, list[Variant]] = {}
     for variant in kinds:
         groups.setdefault(variant.leads[0], []).append(variant)
@@ -83,7 +85,7 @@ def variants(kinds: Iterable[Variant]) -> Iterator[str]:
 
 
 def table(*shapes: Shape) -> str:
-    """Set the keys of one thing as a table; those that must be there are bold."""
+    """Return a table of keys; required keys are bold."""
     found: dict[str, list[Field]] = {}
     for shape in shapes:
         for field in fields_of(shape):
@@ -100,7 +102,7 @@ def table(*shapes: Shape) -> str:
 
 
 def fields_of(shape: Shape) -> Iterator[Field]:
-    """Yield the keys of a map, with those of structs whose keys are among them."""
+    """Yield the keys of a map, including those of inlined structs."""
     for field in shape.fields:
         if isinstance(field.form, Inline):
             yield from fields_of(field.form.shape)
@@ -118,7 +120,7 @@ def _case(case: CaseKind) -> tuple[str, str]:
 
 
 def keys(schema: Schema, about: Mapping[str, str]) -> str:
-    """Set the keys of a map with a JSON Schema as a table; those that must be there are bold."""
+    """Return a table of the keys of a JSON Schema; required keys are bold."""
     rows = []
     for key, value in schema["properties"].items():
         name = f"**`{key}`**" if needed(schema, key) else f"`{key}`"

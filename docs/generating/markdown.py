@@ -1,4 +1,4 @@
-"""Markdown made of values: tables, code, lists. Every page ends with one newline."""
+"""Markdown helpers: pages, tables and code blocks."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import re
 from collections.abc import Iterable, Sequence
 
 CITED = re.compile(r"\s*\([A-Z]\d+(-[A-Z]?\d+)?(, [A-Z]\d+(-[A-Z]?\d+)?)*\)")
-"""Rules that a docstring cites; they are explained on pages of their own."""
+"""Rule numbers in docstrings, such as (R12), which pages leave out."""
 
-NOTE = "<!-- Written by `make docs` from the code; change it there. -->"
+NOTE = "<!-- Generated from the code by `make docs`; do not edit. -->"
 
 
 def page(title: str, *parts: str) -> str:
-    """Join parts to a page with a title."""
+    """Join parts into a page with a title."""
     return "\n\n".join([f"# {title}", NOTE, *(part.strip("\n") for part in parts)]) + "\n"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Set rows as a table."""
+    """Return a table."""
     lines = [_row(head), _row(["---"] * len(head)), *(_row(row) for row in rows)]
     return "\n".join(lines)
 
@@ -27,16 +27,16 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def code(text: str) -> str:
-    """Set a short text as code."""
+    """Return a text as inline code."""
     return f"`{text}`" if text else ""
 
 
 def block(text: str, language: str) -> str:
-    """Set a text as a block of code."""
+    """Return a text as a code block."""
     return f"```{language}\n{text.strip(chr(10))}\n```"
 
 
 def plain(doc: str | None) -> str:
-    """Take a docstring's first paragraph without the rules that it cites."""
+    """Return the first paragraph of a docstring without rule numbers."""
     first = (doc or "").strip().split("\n\n")[0]
     return " ".join(CITED.sub("", first).replace("``", "`").split())

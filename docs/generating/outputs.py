@@ -1,4 +1,4 @@
-"""The page about outputs: every record that leaves, with its columns, from the Avro schemas."""
+"""The page about outputs: every record with its columns, from the Avro schemas."""
 
 from __future__ import annotations
 
@@ -8,33 +8,34 @@ from schemas import load as load_schema
 from transforms.wire.rows import Field, fields
 
 INTRO = """
-Every decision is an output with a permanent id: the same decision has the same id and the same
-bytes, in every repetition. A replay writes each kind as a table of Parquet files, in a folder of
-its name; kinds without a row have none. Times are UTC, exact to the millisecond. Columns of type
-`json` hold JSON as text with sorted keys.
+Every decision is an output with a permanent id: a repeated output has the same id and the same
+bytes. A replay writes each kind as a table of Parquet files, in a folder with the name of the
+kind; there is no folder for kinds without rows. Times are UTC, in milliseconds. Columns of type
+`json` contain JSON text with sorted keys.
 
 `towpath schema --record NAME` prints the Avro schema of a record.
 """
 
-LATER = {
-    "cancel": "Nothing makes it yet.",
-    "call": "Nothing makes it yet.",
-}
-"""Outputs that the shape holds and that no step makes so far."""
 
 METRIC_NOTE = """
-Counted from the other tables, per minute, hour and day (`window`), by the time of the row. What
-sessions in a holdout did is counted apart, with `holdout_` before the metric's name. A metric
-that is zero has no row.
+Counts over the other tables, per minute, hour and day (`window`), by the time of the row. Sessions
+in a holdout are counted separately, with the prefix `holdout_`. A metric that is zero has no row.
 """
 
 
 def page() -> str:
-    """Write the page."""
+    """Return the page."""
     parts = [part for name in OUTPUTS for part in _record(name)]
     numbers = [part for name in METRICS for part in _record(name)]
     return markdown.page(
-        "Outputs", INTRO, *parts, "## Numbers", METRIC_NOTE, *numbers, "## Metrics", _metrics()
+        "Outputs",
+        INTRO,
+        *parts,
+        "## Metric tables",
+        METRIC_NOTE,
+        *numbers,
+        "## Metrics",
+        _metrics(),
     )
 
 
@@ -42,8 +43,8 @@ def _record(name: str) -> list[str]:
     schema = load_schema(name)
     docs = {field["name"]: field.get("doc", "") for field in schema["fields"]}
     rows = [(markdown.code(f.name), _kind(f), markdown.plain(docs[f.name])) for f in fields(name)]
-    about = " ".join(part for part in (markdown.plain(schema["doc"]), LATER.get(name, "")) if part)
-    return [f"### {name}", about, markdown.table(("column", "type", "meaning"), rows)]
+    table = markdown.table(("column", "type", "meaning"), rows)
+    return [f"### {name}", markdown.plain(schema["doc"]), table]
 
 
 def _kind(field: Field) -> str:
@@ -54,29 +55,32 @@ def _kind(field: Field) -> str:
 STEP_METRICS = (
     ("arrivals", "", "arrivals at the step"),
     ("first_arrivals", "", "first arrivals ever of a user at this flow and step"),
-    ("left", "", "departures from a wait"),
-    ("time_in_step", "", "ms that those who left had waited, added up"),
-    ("messages", "", "messages decided"),
-    ("suppressed", "the reason", "messages withheld, expired or canceled"),
-    ("(a status)", "", "`delivered`, `opened` and so on: how often it was reported"),
-    ("parts", "", "parts of messages; nothing fills it yet"),
-    ("cost", "", "cost; nothing fills it yet"),
-    ("conversions", "the goal", "goals of sessions that had reached the step by then"),
-    ("revenue", "the goal", "the value of these"),
+    ("left", "", "sessions that left a wait"),
+    ("time_in_step", "", "total waiting time of the sessions that left, in ms"),
+    ("messages", "", "messages"),
+    ("suppressed", "the reason", "messages suppressed, expired or canceled"),
+    ("(a status)", "", "reports of the status: `delivered`, `opened` and so on"),
+    ("parts", "", "parts of messages, where parts are counted"),
+    ("cost", "", "cost of messages, by the prices of the space"),
+    ("reported_cost", "", "cost in delivery reports"),
+    ("conversions", "the goal", "goals of sessions that had reached the step before"),
+    ("revenue", "the goal", "the total value of these goals"),
 )
 FLOW_METRICS = (
-    ("entries", "", "sessions begun"),
+    ("entries", "", "sessions started"),
     ("exits", "the reason", "sessions ended"),
-    ("refusals", "the reason", "entries and other things refused"),
-    ("messages", "", "messages decided"),
+    ("refusals", "the reason", "entries and other signals refused"),
+    ("messages", "", "messages"),
     ("recipients", "", "users with at least one message in the window"),
-    ("cost", "", "cost; nothing fills it yet"),
+    ("parts", "", "parts of messages, where parts are counted"),
+    ("cost", "", "cost of messages, by the prices of the space"),
+    ("reported_cost", "", "cost in delivery reports"),
     ("goals", "the goal", "goals reached"),
-    ("revenue", "the goal", "the value of these"),
+    ("revenue", "the goal", "the total value of these goals"),
 )
 
 
 def _metrics() -> str:
-    head = ("table", "metric", "split by", "counts")
+    head = ("table", "metric", "split by", "meaning")
     rows = [("step_metric", *row) for row in STEP_METRICS]
     return markdown.table(head, [*rows, *(("flow_metric", *row) for row in FLOW_METRICS)])

@@ -1,4 +1,4 @@
-"""The page about problems: each code with a broken file and exactly what is said about it."""
+"""The page about problems: each code with a broken file and the exact message."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ PLACE = re.compile(r"^(\S+?):(\d+):\d+: ", re.MULTILINE)
 AROUND = 2
 
 INTRO = """
-`towpath check` shows all problems at once: file, line and column, what is wrong, what would
-help, and a code in brackets. A warning leaves the exit code at 0. Below, each code that the
-project's own tests provoke, with the lines of a broken file and exactly what is said of it; there
-are others for rarer mistakes. The files are in
+`towpath check` reports all problems at once: file, line and column, what is wrong, how to fix it,
+and a code in brackets. Warnings do not change the exit code. This page shows the codes that
+the project's tests cover, each with an excerpt of a broken file and the exact message. There are
+a few more codes for rare mistakes. The files are in
 [tests/flow_errors](../../tests/flow_errors/README.md).
 """
 
 
 def page() -> str:
-    """Write the page."""
+    """Return the page."""
     cases = [(path, path.read_text(encoding="utf-8")) for path in sorted(FOLDER.rglob("*.out"))]
     parts: list[str] = []
     shown: set[str] = set()
@@ -45,13 +45,13 @@ def page() -> str:
 
 
 def codes() -> set[str]:
-    """Name every code that has a place on the page."""
+    """Return every code on the page."""
     texts = (path.read_text(encoding="utf-8") for path in FOLDER.rglob("*.out"))
     return {code for said in texts for code in CODE.findall(said)}
 
 
 def _beside(code: str, cases: list[tuple[Path, str]]) -> str:
-    """Link to the problem beside which another one is shown."""
+    """Link to the problem with which a code is shown."""
     first = next(
         _first(said)
         for path, said in cases
@@ -71,7 +71,7 @@ def _source(path: Path) -> Path:
 
 
 def _excerpt(source: Path, said: str) -> str:
-    """Take the lines around the first problem."""
+    """Return the lines around the first problem."""
     found = PLACE.search(said)
     at = int(found[2]) if found else 1
     lines = source.read_text(encoding="utf-8").split("\n")

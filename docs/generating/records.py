@@ -1,4 +1,4 @@
-"""The pages about what comes in (events, mappings) and about reason codes."""
+"""The pages about input records (events, mappings) and about reason codes."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from transforms.wire import mapping as mappings
 
 
 def reasons() -> str:
-    """Write the page about reason codes."""
+    """Return the page about reason codes."""
     return markdown.page(
-        "Reasons",
-        "Nothing stops silently: whatever is refused, withheld or ended has a code from this list.",
+        "Reason codes",
+        "Nothing is dropped silently: everything that is refused, suppressed or ended has one of these codes.",
         "## Entries",
-        "In `rejection`: why a trigger that matched started no session. They are judged in the "
-        "order flow running, schedule, suppressed, already inside, re-entry, delay, limits, bounds; "
-        "the first counts, and the trigger is forgotten.",
+        "In `rejection`: why a trigger that matched did not start a session. The checks run in this "
+        "order: flow running, schedule, user suppressed, already in the flow, re-entry, delay, entry "
+        "limits, state limits. The first failure counts, and the entry is not retried.",
         _codes(codes.ENTRY),
         "## Endings",
         "In `transition`, of rows with `what` = `ended`. An `end` step gives its own reason.",
         _codes(codes.ENDING),
-        "## Standing still",
+        "## Paused sessions",
         "In `transition`, of rows with `what` = `waiting`.",
         _codes(codes.PAUSED),
         "## Messages",
-        "In `communication`, of messages that were skipped or canceled, as also `missing_date` and "
+        "In `communication`, for messages that were skipped or canceled; also `missing_date` and "
         "`too_far`. "
-        "`holdout` and `killed` also stand in `rejection`, for other effects that are withheld.",
+        "`holdout` and `killed` are also used in `rejection`, for other effects that are suppressed.",
         _codes(codes.SENDING),
         "## Signals and values",
         "In `rejection` and `dead_letter`.",
-        _codes(codes.REFUSED),
-        "## Records that cannot be used",
-        "In `dead_letter`, with file and line in `cause`, or the message's id.",
+        _codes(codes.REFUSING),
+        "## Invalid records",
+        "In `dead_letter`, with file and line, or the id of the message, in `cause`.",
         _codes(codes.RECORDS),
         "## Failures of a streaming job",
-        "In `dead_letter`. What is kept of the user is left as it was; `record` holds the signal "
-        "that was not handled, to be published again.",
-        _codes(codes.FAILED),
-        "## On the way",
-        "In `transition` too: `entered` rows name the kind of trigger, `left` rows of a `wait_for` "
-        "have `timeout` or `case_1`, `case_2` … for the case that happened, `waiting` rows have "
-        "`restart` where a time-out began again. A wait in a visit is left as `gone` where the "
+        "In `dead_letter`. The user's state is unchanged; `record` contains the signal that was not "
+        "handled, so that it can be published again.",
+        _codes(codes.FAILING),
+        "## Other transitions",
+        "Also in `transition`: `entered` rows have the kind of trigger; `left` rows of a `wait_for` "
+        "have `timeout`, or `case_1`, `case_2` … for the case that happened; `waiting` rows have "
+        "`restart` if a time-out started again. `left` rows of a wait in a visit have `gone` if the "
         "visit ended first.",
     )
 
@@ -80,30 +80,31 @@ EXAMPLE = """
 """
 
 EVENTS = """
-Records come as JSON lines, Avro, Parquet or CSV; the ending of the file says which. A table whose
-columns are those of the envelope (`type`, `messageId`, …) is read like JSON lines, with free maps
-as JSON texts; any other table needs a [mapping](mapping.md). All kinds may be mixed in one file.
+Input files are JSON lines, Avro, Parquet or CSV, recognized by their extension. A table with the
+columns of the envelope (`type`, `messageId`, …) is read like JSON lines, with free maps as JSON
+texts; any other table needs a [mapping](mapping.md). A file may contain several kinds of records.
 
-A moment is an ISO text, or a number of ms since 1970. Without a zone it is UTC.
+Times are ISO texts or milliseconds since 1970. A text without a zone is UTC.
 """
 
 AFTER = """
-What is not known is passed over. A record is at most 256 KiB, its maps 32 KiB and 16 levels deep;
-texts such as ids and names have at most 256 characters. `towpath schema --record event` (and so
-on) prints the Avro schema of a kind; its fields have the same names.
+Unknown fields are ignored. A record may have 256 KiB, its maps 32 KiB and 16 levels; ids, names
+and similar texts may have 256 characters. `towpath schema --record event` (and so on) prints the
+Avro schema of a kind; its fields have the same names.
 
-`hold` takes what its resume does (`{"resume": "shift"}`); `stop`, `hold` and `resume` with
-`{"key": "c1"}` are about the sessions of that key alone; `suppress` with `{"off": true}` is taken
-back; `import` has in `data` the exported record as `state`, and `replace: true` if the user exists.
+The command `hold` may set the resume mode (`{"resume": "shift"}`). `stop`, `hold` and `resume` with
+`{"key": "c1"}` affect only the sessions of that key. `suppress` with `{"off": true}` ends the
+suppression. `import` has the exported record as `state` in `data`, and `replace: true` if the user
+exists.
 
-Records with only an `anonymousId` have the key `anon:ID`. An `identify` or `alias` with a `userId`
-too tells that both are one person: it is handled at the anonymous key, whose state and later
-signals go to the user's. The `previousId` of an alias is another key of the user as it stands.
+Records with only an `anonymousId` have the key `anon:ID`. An `identify` or `alias` that also has a
+`userId` says that both are the same user: it is handled at the anonymous key, whose state and
+later signals go to the user's key. The `previousId` of an alias is another key of the user, as is.
 """
 
 
 def events() -> str:
-    """Write the page about records that come in."""
+    """Return the page about input records."""
     common = list(msgspec.structs.fields(envelope.Envelope))
     parts = []
     for kind in get_args(envelope.AnyEnvelope):
@@ -116,30 +117,30 @@ def events() -> str:
             for f in own
         ]
         parts += [f"### {tag}", markdown.plain(schema["doc"])]
-        parts.append(markdown.table(("field", "needed", "meaning"), rows))
+        parts.append(markdown.table(("field", "required", "meaning"), rows))
     return markdown.page(
         "Events",
         EVENTS,
         markdown.block(EXAMPLE, "json"),
         "## Every record",
-        markdown.table(("field", "needed", "meaning"), _common(common)),
+        markdown.table(("field", "required", "meaning"), _common(common)),
         "## Kinds",
         *parts,
         AFTER,
-        "Files that can be read: " + ", ".join(f"`{ending}`" for ending in SOURCES) + ".",
+        "File extensions: " + ", ".join(f"`{ending}`" for ending in SOURCES) + ".",
     )
 
 
 ABOUT = {
-    "message_id": "The permanent id: a record with an id that was seen changes nothing.",
-    "timestamp": "When it happened: its own time.",
+    "message_id": "The permanent id: another record with the same id is ignored.",
+    "timestamp": "The event time.",
     "user_id": "The user.",
-    "anonymous_id": "The visitor, where no user is known. One of the two must be there.",
-    "received_at": "When it arrived: its receipt. An own time later than it is taken as it.",
-    "sent_at": "Read and passed over.",
-    "sequence": "The order of records with the same own time.",
-    "bypass": "History to load: it updates what is known of the user; nothing starts or is sent.",
-    "backfill": "As `bypass`, and taken although it is too old.",
+    "anonymous_id": "The visitor, if the user is not known. One of the two is required.",
+    "received_at": "The ingestion time. A later event time is replaced by it.",
+    "sent_at": "Ignored.",
+    "sequence": "Orders records with the same event time.",
+    "bypass": "Loaded history: updates the user's profile and counts; nothing starts or is sent.",
+    "backfill": "Like `bypass`, but also accepted if it is too old.",
 }
 
 
@@ -157,16 +158,16 @@ def _name(field: msgspec.structs.FieldInfo) -> str:
 KEYS = {
     "user": "the column of the user",
     "event": "the column of the event's name, or `{value: Purchase}` for one name",
-    "time": "the column of the own time; `{column: c, unit: s}` for numbers of `s` or `ms`",
-    "zone": "the zone of times without one; UTC if it is left out",
-    "received": "the column of the receipt, as `time`",
+    "time": "the column of the event time; `{column: c, unit: s}` for numbers in `s` or `ms`",
+    "zone": "the time zone of times without one (default: UTC)",
+    "received": "the column of the ingestion time, like `time`",
     "id": "the column of the id",
     "sequence": "the column of a number that orders events of the same time",
-    "properties": "names, each with a column, or with `{column: c, type: number}`",
+    "properties": "property names, each with a column or `{column: c, type: number}`",
 }
 
 MAPPING = """
-A mapping says which columns of a table make an event. It is a YAML file, given with
+A mapping says which columns of a table make up an event. It is a YAML file for
 `towpath replay --map`.
 
 ```yaml
@@ -180,17 +181,17 @@ properties:
 """
 
 IDS = """
-Without an `id` column a row's id is a hash of its columns and of how many equal rows came before
-it: equal rows all count, and dividing or shuffling files changes nothing. With one, a row with an
-id that was seen is a repetition.
+Without an `id` column, the id of a row is a hash of its columns and of the number of equal rows
+before it: equal rows all count, and splitting or shuffling files changes nothing. With an `id`
+column, a row with an id that was seen before is a duplicate.
 
-An empty cell is a missing property. A row with an empty user, event or time, or with a value that
-is not of its type, becomes a dead letter with file, line and reason; the rest goes on.
+An empty cell is a missing property. A row with an empty user, event or time, or with a value of
+the wrong type, becomes a dead letter with file, line and reason; the other rows are read.
 """
 
 
 def mapping() -> str:
-    """Write the page about mappings."""
+    """Return the page about mappings."""
     rows = [
         (markdown.code(key), "yes" if key in mappings.REQUIRED else "", KEYS[key])
         for key in mappings.KEYS
@@ -199,7 +200,7 @@ def mapping() -> str:
     return markdown.page(
         "Mappings",
         MAPPING,
-        markdown.table(("key", "needed", "meaning"), rows),
-        f"Types are {types}; `text` where none is named.",
+        markdown.table(("key", "required", "meaning"), rows),
+        f"Types are {types}; the default is `text`.",
         IDS,
     )

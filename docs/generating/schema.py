@@ -43,7 +43,7 @@ PLACES = {
     "destination": "[destination](#destinations)",
     "auth": "map, see below",
 }
-"""How a part of the schema is called, with the place where it is explained."""
+"""The name of each part of the schema, with a link to its explanation."""
 
 KINDS = {
     "integer": "whole number",
@@ -54,7 +54,7 @@ KINDS = {
 
 
 def kind(schema: Schema) -> str:
-    """Say what kind of value a key takes."""
+    """Describe the type of a value."""
     match schema:
         case {"$ref": str(name)}:
             return PLACES[name.rpartition("/")[2]]
@@ -76,5 +76,5 @@ def kind(schema: Schema) -> str:
 
 
 def needed(schema: Schema, key: str) -> bool:
-    """Return whether a key has to be there."""
+    """Return True if a key is required."""
     return key in schema.get("required", ())

@@ -8,71 +8,71 @@ from transforms.authoring.json_schema import space_schema
 from transforms.flows.definitions.channels import KINDS
 
 SPACE: dict[str, str] = {
-    "space": "The name of the space. Ids and random assignments depend on it: with another name all of them change.",
-    "zone": "The zone of users without a trait `timezone`, if the flow has none either.",
-    "slack": "The allowed lateness by ingestion time: 0 for files, some seconds behind a broker.",
-    "channels": "Channels by which users are reached.",
+    "space": "The name of the space. Ids and random assignments depend on it: renaming changes all of them.",
+    "zone": "The time zone of users without a trait `timezone`, if the flow has no `zone`.",
+    "slack": "The allowed lateness: how far records may arrive out of order. 0 for files, some seconds for a broker.",
+    "channels": "Ways to reach users.",
     "agents": "Configured senders on these channels.",
-    "topics": "What messages may be about.",
-    "caps": "How many messages a user gets at most, over all flows.",
-    "quiet_hours": "When no message leaves: it waits for their end.",
-    "events": "The properties of events, with their types. What is not declared is not checked.",
+    "topics": "Subjects of messages to which users can consent.",
+    "caps": "Frequency caps: the maximum number of messages per user, over all flows.",
+    "quiet_hours": "Hours in which nothing is sent: messages wait for their end.",
+    "events": "The properties of events, with their types. Undeclared events are not checked.",
     "traits": "The traits of users, with their types.",
-    "audiences": "Groups of users: computed, or `static`.",
-    "numbers": "Numbers and senders' names that users write to or call; flows can name only these.",
+    "audiences": "Named sets of users: computed or `static`.",
+    "numbers": "Phone numbers and sender names that users write to or call. Flows can use only these.",
     "groups": "Groups of flows that compete for a user.",
-    "campaigns": "Campaigns: flows that share participants, with the fields of these.",
-    "connections": "Interfaces that flows call, with the headers of their requests.",
+    "campaigns": "Groups of flows that share participants, with the fields of these participants.",
+    "connections": "HTTP APIs that flows call, with headers and authentication.",
     "destinations": "Where exports go.",
 }
 GROUP: dict[str, str] = {
-    "at_once": "In how many of its flows a user may be at once. Without it one, or any number if "
-    "there is a `limit`.",
-    "limit": "At most so many entries of a user, over all of its flows, in each period.",
+    "at_once": "The maximum number of its flows that a user can be in at a time. Default: one, or "
+    "any number if there is a `limit`.",
+    "limit": "The maximum number of entries of a user per period, over all of its flows.",
 }
 NUMBER: dict[str, str] = {
-    "messages": "The channel of the messages that it takes, or a list of channels.",
-    "calls": "The channel of the calls that it takes, or a list of channels.",
+    "messages": "The channel of incoming messages, or a list of channels.",
+    "calls": "The channel of incoming calls, or a list of channels.",
 }
 CHANNEL: dict[str, str] = {
-    "kind": "The known kind that it is one of, if its name is another.",
+    "kind": "The known kind of the channel, if its name is different.",
     "address": "The trait with the address, or `user` for the user's id. Known kinds have one.",
-    "price": "What a part costs: a number, or numbers by the beginning of the address, such as "
+    "price": "The price of a part: a number, or numbers by address prefix, such as "
     '`{"+49": 0.07, else: 0.05}`.',
-    "parts": "`gsm` counts the parts of text messages, as `sms` does of itself; `one` does not.",
-    "link": "How many characters a shortened link has, for that count; 25 without it.",
-    "agent": "The agent that sends if the step names none.",
-    "track": "What is tracked of its messages: `[opens, clicks]`, or one of them. Without it nothing.",
-    "links": "`short` shortens links; `whole` (usual) leaves them.",
+    "parts": "`gsm` counts the parts of text messages (the default of `sms`); `one` does not.",
+    "link": "The length of a shortened link, for counting parts (default: 25).",
+    "agent": "The default sender.",
+    "track": "What is tracked: `[opens, clicks]` or one of them. Default: nothing.",
+    "links": "`short` shortens links; `whole` (the default) does not.",
 }
 AGENT: dict[str, str] = {
-    "channel": "The channel that it sends on.",
+    "channel": "The channel of the agent.",
     "sender": "The mailbox, number or bot.",
-    "scenario": "What a voice robot runs.",
-    "menu": "The meaning of the digits that a caller presses: `choice` in the results of a call.",
-    "settings": "Other texts for the worker, by name.",
+    "scenario": "The call script of a voice bot.",
+    "menu": "The meaning of the digits that a caller presses; `choice` in the report of a call.",
+    "settings": "Other settings for the delivery worker, by name.",
 }
 KINDS_TEXT = """
-These names are known kinds of channels, and need nothing else: `email: {}`. Any other needs its
-`address`, or its `kind`.
+The following names are known kinds of channels that need no settings: `email: {}`. Any other
+channel needs its `address` or its `kind`.
 """
 TOPIC: dict[str, str] = {
-    "opt_in": "Only for users who agreed; otherwise for all who did not refuse."
+    "opt_in": "Only for users who have consented. By default for all who have not refused."
 }
 CAMPAIGN: dict[str, str] = {
-    "fields": "The fields of participants, with their types. Without them any field is allowed.",
-    "statuses": "The possible statuses of a participant; a new one has the first. Without them "
-    "any text is allowed, and a new participant has none.",
+    "fields": "The fields of participants, with their types. Without it any field is accepted.",
+    "statuses": "The statuses of participants; new ones have the first. Without it any text is "
+    "accepted, and new participants have no status.",
 }
 CONNECTION: dict[str, str] = {
-    "url": "An https address, to which the paths of requests are added.",
-    "headers": "Headers of every request. One that names a secret holds `env:NAME`.",
-    "auth": "How requests are authenticated, see below.",
+    "url": "An https address; the paths of requests are appended to it.",
+    "headers": "Headers of every request. A secret is written as `env:NAME`.",
+    "auth": "The authentication of requests, see below.",
 }
 CAP: dict[str, str] = {
-    "limit": "How many, and in which period.",
-    "channel": "Only messages on this channel count; without it all.",
-    "topic": "Only messages about this topic count; without it all.",
+    "limit": "The maximum number and the period.",
+    "channel": "Only messages on this channel count. Default: all.",
+    "topic": "Only messages on this topic count. Default: all.",
 }
 
 EXAMPLE = """
@@ -141,42 +141,44 @@ destinations:
 """
 
 CONSENT = """
-A user consents or refuses by a [profile record](events.md): `consent: {email: false}` for a channel,
-`{news: false}` for a topic, `{"email:news": true}` for a topic on a channel. A message needs a
-channel that was not refused, and a topic that was not refused (or, with `opt_in`, was chosen);
-consent for a topic on a channel overrides consent for the topic. The status
-`unsubscribed` of a message withdraws the consent for its topic on its channel, or, if it has no
-topic, for its channel.
+Consent is given or refused in a [profile record](events.md): `consent: {email: false}` for a
+channel, `{news: false}` for a topic, `{"email:news": true}` for a topic on a channel. A message is
+sent only if its channel is not refused, and its topic is not refused (or, with `opt_in`, is
+consented to). Consent for a topic on a channel takes precedence over consent for the topic. The
+status `unsubscribed` of a message withdraws consent for its topic on its channel, or for its
+channel if it has no topic.
 """
 
 COSTS = """
-A text message has 160 characters of the GSM alphabet, or 70 if it holds any other; of a longer
-one each part has 153, or 67. Parts and cost are in the row of the status `active`, and in the
-numbers of steps and flows; costs that delivery reports state are counted as `reported_cost`.
+A text message has up to 160 characters of the GSM alphabet, or up to 70 if it contains any other
+character. A longer message has several parts of 153 or 67 characters. Parts and cost are in the
+row of the status `active` and in the metrics of steps and flows. Costs in delivery reports are
+counted separately as `reported_cost`.
 """
 
 NUMBERS = """
-Numbers are compared as text, so write them as providers report them, digits in quotes. Two flows
-of one folder with the same keyword on a number, or for its calls, are an error; `towpath replay`
-refuses a log by which both would run.
+Numbers are compared as text, so write them as providers report them. Names that consist of digits
+need quotes. It is an error if two flows of a space have the same keyword on a number, or both
+take its calls; `towpath replay` refuses a control log that would run both.
 """
 
 SECRETS = """
 `auth` is one of `{bearer: env:TOKEN}`, `{basic: USER, password: env:PASSWORD}`,
-`{header: X-Api-Key, value: env:KEY}` and `{signed: env:SECRET}`. A secret is named, never written:
-`env:NAME` is the environment variable that holds it where requests are sent. A secret in a file, in
-an address or in a header of a step is refused. Outputs name the connection and hold no secrets.
+`{header: X-Api-Key, value: env:KEY}` and `{signed: env:SECRET}`. Files never contain secrets:
+`env:NAME` is the environment variable with the secret on the machine that sends the requests. A
+secret in a file, an address or a header of a step is refused. Outputs contain the name of the
+connection, but none of its secrets.
 """
 
 DESTINATIONS = """
-The key says of which kind a destination is: `http`, a path of a `connection` or an address;
-`file`, a folder, and `store`, a folder of an object store, both with a `format` (`parquet`,
-`jsonl`, `csv` or `avro`); `topic` or `table`, by its name.
+A destination has one of these keys: `http`, an address or a path of a `connection`; `file`, a
+folder, or `store`, a folder in an object store, both with a `format` (`parquet`, `jsonl`, `csv` or
+`avro`); `topic` or `table`, with its name.
 """
 
 AUDIENCES = """
-A computed audience has a condition and is kept up to date, also as time passes:
-`lapsed` is entered 60 days after the last order, without an event. A static audience (`static`)
+A computed audience has a condition and is always up to date, even if only time passes: users
+enter `lapsed` 60 days after their last order, without an event. A static audience (`static`)
 changes by records and by the steps `add_to` and `remove_from`. Records about a computed audience
 are refused with the reason `computed_audience`.
 """
@@ -190,30 +192,28 @@ def _kinds() -> list[tuple[str, ...]]:
 
 
 CAMPAIGNS = """
-A flow belongs to a campaign by its key [`campaign`](flow.md). A participant is what the campaign
-knows of a user: fields and a status, apart from the profile, and not seen by other campaigns. It
-is created by its first upload, by a record that enters a flow of the campaign, or when the user
-enters one in any other way; uploads, entries and steps change it.
+A flow joins a campaign with its key [`campaign`](flow.md). A participant is what the campaign
+knows about a user: fields and a status, separate from the profile and invisible to other
+campaigns. A participant is created by its first upload, by a record that enters a flow of the
+campaign, or when the user enters one in any other way; uploads, entries and steps change it.
 
 An upload is an [`enter` record](events.md) with `"operation": "upload"`: `flow` names the
-campaign, `participant` holds the fields of one row, `profile` traits to set with it. Its id is to
-be made of the upload and the row, so that a row that arrives twice counts once. A field that is
-`null` is removed.
+campaign, `participant` has the fields of one row, and `profile` traits to set with it. Make its id
+from the upload and the row, so that a repeated row counts once. A field that is `null` is removed.
 
-What does not fit (an unknown field, a value of another type, an unknown status) is refused with a
-reason, and the rest of the row goes on. A user has at most 100 participants, each of at most
-32 KiB.
+Invalid parts of a row (an unknown field, a value of the wrong type, an unknown status) are refused
+with a reason, and the rest is applied. A user has at most 100 participants of at most 32 KiB each.
 """
 
 
 def page() -> str:
-    """Write the page."""
+    """Return the page."""
     schema = space_schema()
     parts = schema["$defs"]
     return markdown.page(
         "Spaces",
-        "A space is what the flows of one folder share: the file `space.yaml`. Without it there "
-        "are no channels, and events and traits are not checked.",
+        "A space is a folder of flows that share settings: a workspace. The settings are in "
+        "`space.yaml`. Without this file there are no channels, and any event or trait is accepted.",
         keys(schema, SPACE),
         markdown.block(EXAMPLE, "yaml"),
         "Types are `text`, `number`, `boolean`, `time` and `list`.",
@@ -229,14 +229,14 @@ def page() -> str:
         CONSENT,
         "## caps",
         keys(parts["cap"], CAP),
-        "Only messages that left count. The periods of a cap are in the zone of the user.",
+        "Only sent messages count. Caps use the time zone of the user.",
         "## numbers",
         keys(parts["number"], NUMBER),
         NUMBERS,
         "## groups",
-        "A flow competes in the group that it names with `group`. Entries that this prevents are refused "
-        "as `excluded` or `group_limit`; of one signal the flow with the higher priority is first. "
-        "A session in a holdout does not count.",
+        "A flow joins a group with `group`. If the group does not allow an entry, it is refused as "
+        "`excluded` or `group_limit`. If several flows match a signal, the one with the higher "
+        "priority comes first. Sessions in a holdout do not count.",
         keys(parts["group"], GROUP),
         "## audiences",
         AUDIENCES,

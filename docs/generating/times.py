@@ -1,4 +1,4 @@
-"""The page about durations, moments, windows and limits: each form shown with what it reads as."""
+"""The page about durations, times, windows and limits, with an example of each form."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 
 from docs.generating import markdown
 from transforms.flows.clock.delays import Delay, Period, parse_delay, parse_period
-from transforms.flows.clock.schedules import When, parse_when
+from transforms.flows.clock.schedules import When
 from transforms.flows.clock.windows import Window, parse_window
 from transforms.flows.clock.zones import at_local, find_zone, iso
 
@@ -15,72 +15,71 @@ DELAYS: dict[str, str] = {
     "90s": "seconds",
     "30m": "minutes",
     "12h": "hours",
-    "2d": "days of 24 hours, whatever the clocks do",
+    "2d": "days of 24 hours, regardless of daylight saving time",
     "1w": "weeks of 7 such days",
-    "1mo": "calendar months: the same day and clock time; a day that the month lacks is its last",
+    "1mo": "calendar months: the same day and clock time, or the last day of a shorter month",
     "1y": "calendar years",
-    "2 days at 09:00": "calendar days: so many days later, at that clock time",
+    "2 days at 09:00": "calendar days: that many days later, at the given clock time",
     "1mo at 09:00": "the same with months, weeks or years",
 }
 MOMENTS: dict[str, str] = {
-    "09:00": "the next time it is 9 o'clock, also now",
+    "09:00": "the next 9 o'clock, including now",
     "daily at 09:00": "the same, for a recurring schedule",
     "mon-fri 09:00": "the next such weekday and time; also `sat` or `mon,wed,fri`",
     "2026-12-24": "the start of a day",
     "2026-12-24 18:00": "a day and time",
     "user.trial_ends": "a date of the user, or of `entry`, `event`, `session`",
-    "user.trial_ends - 3d at 09:00": "moved by a duration, and set to a clock time of that day",
-    "anniversary of user.birthday at 09:00": "the next anniversary of it",
+    "user.trial_ends - 3d at 09:00": "shifted by a duration, at a clock time of that day",
+    "anniversary of user.birthday at 09:00": "the next anniversary of a date",
 }
 WINDOWS: dict[str, str] = {
     "09:00-18:00": "hours of every day",
-    "22:00-08:00": "hours over midnight: they belong to the day on which they begin",
+    "22:00-08:00": "hours across midnight: they belong to the day on which they start",
     "mon-fri": "whole days",
     "mon-fri 09:00-18:00, sat 10:00-14:00": "several, at most 50",
     "00:00-24:00": "a whole day",
 }
 PERIODS: dict[str, str] = {
     "day": "the calendar day in the user's zone",
-    "week": "the calendar week, from Monday on",
+    "week": "the calendar week, starting on Monday",
     "month": "the calendar month",
     "24h": "rolling: the last 24 hours",
     "7d": "rolling: the last 7 times 24 hours",
 }
 
 ZONES = """
-Clock times, days and months are those of the user's trait `timezone`, else of the flow's `zone`,
-else of the space's, else UTC. A zone that does not exist counts as missing. Zones come with the
-package, from the IANA database, not from the operating system.
+Clock times, days and months use the user's trait `timezone`, else the flow's `zone`, else the
+space's `zone`, else UTC. A zone that does not exist counts as missing. The time zone data is that
+of the IANA database; it comes with the package, not from the operating system.
 
-A clock time that does not exist (in the hour that is skipped in spring) is the first instant
-after the gap; one that occurs twice is the first of the two.
+A clock time that does not exist (in the hour skipped in spring) means the first instant after the
+gap; a clock time that occurs twice means the first one.
 """
 
 HALF_OPEN = """
-Everything is half open: what lasts from *a* to *b* holds at *a* and no longer at *b*. What is due
-at *t* comes before an event of time *t*; an event exactly at a time-out is too late for it; a
-window that ends at 18:00 is closed at 18:00; an entry counts for `2 per 7d` until just before 7
-days have passed.
+All intervals are half open: an interval from *a* to *b* includes *a*, but not *b*. What is due at
+*t* comes before an event at *t*, so an event exactly at a time-out is too late. A window that ends
+at 18:00 is closed at 18:00. An entry counts for `2 per 7d` until just before 7 days have passed.
 """
 
 
 def page() -> str:
-    """Write the page."""
+    """Return the page."""
     return markdown.page(
         "Times",
         "## Durations",
-        markdown.table(("written", "is"), _read(DELAYS, parse_delay)),
-        "At least a second, at most a hundred years; waits at most 400 days, goals 100.",
+        markdown.table(("syntax", "meaning"), _read(DELAYS, parse_delay)),
+        "Durations range from one second to a hundred years. Waits may last 400 days, goals 100.",
         "## Moments",
-        markdown.table(("written", "is"), _read(MOMENTS, parse_when)),
+        markdown.table(("syntax", "meaning"), _read(MOMENTS, parse_moment)),
         "## Windows",
-        markdown.table(("written", "is"), _read(WINDOWS, parse_window)),
+        markdown.table(("syntax", "meaning"), _read(WINDOWS, parse_window)),
         "## Limits and caps",
-        "`2 per 7d`, `1 per day`: at most so many in each period.",
-        markdown.table(("period", "is"), _read(PERIODS, parse_period)),
-        "## Ends",
+        "`2 per 7d`, `1 per day`: the maximum number per period.",
+        markdown.table(("period", "meaning"), _read(PERIODS, parse_period)),
+        "## Boundaries",
         HALF_OPEN,
-        "## Zones",
+        "## Time zones",
         ZONES,
         markdown.table(("clock time", "zone", "instant"), _changes()),
     )
@@ -90,7 +89,7 @@ Parse = Callable[[str], Delay | When | Window | Period]
 
 
 def _read(forms: dict[str, str], parse: Parse) -> list[tuple[str, str]]:
-    """Set forms as rows; each is read, and has to be written as it is read."""
+    """Return table rows; each form is parsed and written back."""
     return [(markdown.code(parse(text).text), about) for text, about in forms.items()]
 
 
