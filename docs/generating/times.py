@@ -71,7 +71,7 @@ def page() -> str:
         markdown.table(("syntax", "meaning"), _read(DELAYS, parse_delay)),
         "Durations range from one second to a hundred years. Waits may last 400 days, goals 100.",
         "## Moments",
-        markdown.table(("syntax", "meaning"), _read(MOMENTS, parse_moment)),
+        markdown.table(("syntax", "meaning"), _read(MOMENTS, parse_when)),
         "## Windows",
         markdown.table(("syntax", "meaning"), _read(WINDOWS, parse_window)),
         "## Limits and caps",
