@@ -63,8 +63,7 @@ HOT = {
     "transforms/flows/clock": "zones",
     "transforms/flows/state": "codec dedupe ids limits sent_archive series tombstones trait_times",
     "transforms/flows/expressions": "view",
-    "transforms/flows/expressions/evaluation": "changes compile condition conditions dates names "
-    "relations values",
+    "transforms/flows/expressions/evaluation": "changes compile dates relations values",
     "transforms/flows/definitions": "channels",
     "transforms/flows/catalog": "compiled epochs matchers",
     "transforms/flows/engine": "context firing flow_state limits merge_order signal_order step timers working",

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pipelines.replay.order import in_order
 from tests.kit.worlds import DAY, EVENTS, HOUR, ZONES, world
-from transforms.flows.clock.zones import zone
+from transforms.flows.clock.zones import find_zone
 from transforms.flows.engine.step import Done, fold, step
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import AudienceChange, Event, ProfileChange, Signal, Time
@@ -152,7 +152,7 @@ def test_values_are_read_as_written(item) -> None:
 @given(st.integers(0, 4_000_000_000_000), st.sampled_from(ZONES))
 def test_instants_are_read_as_written(t: int, name: str) -> None:
     """An instant is read from the clock it was written on, also where that clock strikes twice."""
-    where = zone(name)
+    where = find_zone(name)
 
     assert Line(clock(t, where)).time(None, where) == t
     assert Line(f"+{length(t)}").time(0, where) == t

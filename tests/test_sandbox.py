@@ -158,7 +158,7 @@ steps:
 
 def test_what_the_sandbox_cannot_run_has_a_place() -> None:
     """Python that the sandbox does not know is told at its line when the flow is checked."""
-    found = [headline(p) for p in load_project({"level.yaml": FLOW}, sandbox.judge).problems]
+    found = [headline(p) for p in load_project({"level.yaml": FLOW}, sandbox.check_source).problems]
 
     assert found == [
         (

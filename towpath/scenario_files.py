@@ -30,4 +30,4 @@ def folder(path: Path) -> Folder:
     files = {p.as_posix(): read_text(p) for p in (*here, *messages)}
     below = sorted(p for p in path.glob("*/*.yaml") if p.is_file())
     texts = {p.relative_to(path).as_posix(): read_text(p) for p in (*here, *below)}
-    return Folder(load_project(files, sandbox.judge), texts)
+    return Folder(load_project(files, sandbox.check_source), texts)

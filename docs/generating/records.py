@@ -29,7 +29,7 @@ def reasons() -> str:
         _codes(codes.ENDING),
         "## Standing still",
         "In `transition`, of rows with `what` = `waiting`.",
-        _codes(codes.HALTING),
+        _codes(codes.PAUSED),
         "## Messages",
         "In `communication`, of messages that were skipped or canceled, as also `missing_date` and "
         "`too_far`. "
@@ -37,14 +37,14 @@ def reasons() -> str:
         _codes(codes.SENDING),
         "## Signals and values",
         "In `rejection` and `dead_letter`.",
-        _codes(codes.REFUSING),
+        _codes(codes.REFUSED),
         "## Records that cannot be used",
         "In `dead_letter`, with file and line in `cause`, or the message's id.",
         _codes(codes.RECORDS),
         "## Failures of a streaming job",
         "In `dead_letter`. What is kept of the user is left as it was; `record` holds the signal "
         "that was not handled, to be published again.",
-        _codes(codes.FAILING),
+        _codes(codes.FAILED),
         "## On the way",
         "In `transition` too: `entered` rows name the kind of trigger, `left` rows of a `wait_for` "
         "have `timeout` or `case_1`, `case_2` … for the case that happened, `waiting` rows have "

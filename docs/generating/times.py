@@ -7,9 +7,9 @@ from datetime import datetime
 
 from docs.generating import markdown
 from transforms.flows.clock.delays import Delay, Period, parse_delay, parse_period
-from transforms.flows.clock.schedules import Moment, parse_moment
+from transforms.flows.clock.schedules import When, parse_when
 from transforms.flows.clock.windows import Window, parse_window
-from transforms.flows.clock.zones import at_local, iso, zone
+from transforms.flows.clock.zones import at_local, find_zone, iso
 
 DELAYS: dict[str, str] = {
     "90s": "seconds",
@@ -72,7 +72,7 @@ def page() -> str:
         markdown.table(("written", "is"), _read(DELAYS, parse_delay)),
         "At least a second, at most a hundred years; waits at most 400 days, goals 100.",
         "## Moments",
-        markdown.table(("written", "is"), _read(MOMENTS, parse_moment)),
+        markdown.table(("written", "is"), _read(MOMENTS, parse_when)),
         "## Windows",
         markdown.table(("written", "is"), _read(WINDOWS, parse_window)),
         "## Limits and caps",
@@ -86,7 +86,7 @@ def page() -> str:
     )
 
 
-Parse = Callable[[str], Delay | Moment | Window | Period]
+Parse = Callable[[str], Delay | When | Window | Period]
 
 
 def _read(forms: dict[str, str], parse: Parse) -> list[tuple[str, str]]:
@@ -102,5 +102,5 @@ def _changes() -> list[tuple[str, str, str]]:
         ("2026-03-08 02:30", "America/New_York"),
     ):
         wall = datetime.fromisoformat(text)
-        found.append((text, name, iso(at_local(wall, zone(name)))))
+        found.append((text, name, iso(at_local(wall, find_zone(name)))))
     return found

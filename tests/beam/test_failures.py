@@ -17,7 +17,7 @@ from transforms.flows.engine.step import Done, fold
 from transforms.flows.engine.working import decode, encode
 from transforms.flows.protocol import outputs, signals
 from transforms.flows.protocol.outputs import DeadLetter
-from transforms.flows.protocol.reason_codes import FAILING
+from transforms.flows.protocol.reason_codes import FAILED
 from transforms.flows.protocol.signals import Event, Signal, Time
 from transforms.hosting.catalogs import read_once
 from transforms.hosting.receive import Key
@@ -224,4 +224,4 @@ def test_once_mended_a_user_goes_on() -> None:
 
 def test_every_reason_of_a_failure_has_a_meaning() -> None:
     """The codes of failures are on the list of reasons."""
-    assert set(REASONS.values()) <= set(FAILING)
+    assert set(REASONS.values()) <= set(FAILED)

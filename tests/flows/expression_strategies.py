@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from transforms.flows.clock.delays import parse_delay
-from transforms.flows.clock.zones import DAY, instant, iso, utc, zone
-from transforms.flows.expressions.reads import reads
+from transforms.flows.clock.zones import DAY, find_zone, iso, parse_instant, utc
+from transforms.flows.expressions.reads import reads_of
 from transforms.flows.expressions.syntax import ast
 from transforms.flows.expressions.syntax.operators import COMPARISONS, PARTS, SPANS, TESTS
 from transforms.flows.expressions.view import FlowFacts, View
@@ -18,7 +18,7 @@ HOUR = 3_600_000
 # Around changes of the clock (in 2006 that of St. John's went back over midnight), a leap day,
 # and the turn of a year.
 ANCHORS = [
-    instant(day, utc())
+    parse_instant(day, utc())
     for day in (
         "2026-03-08", "2026-03-29", "2026-10-25", "2026-11-01", "2006-10-29T02:30", "2028-02-29",
         "2027-01-03", "2026-07-01",
@@ -265,7 +265,7 @@ def view(now=ANCHORS[-1], **values):
 def series_for(expr, times_and_values):
     """Return the series that an expression's aggregates read, fed with these events."""
     found = {}
-    for aggregate in reads(expr).aggregates:
+    for aggregate in reads_of(expr).aggregates:
         series = found[aggregate.key] = Series()
         for t, value in times_and_values:
             add(series, t, value if aggregate.value else None, 40 * DAY)
@@ -286,6 +286,6 @@ def situations(draw):
     events = [(now - back, value) for back, value in draw(
         st.lists(st.tuples(st.integers(0, 40 * DAY), st.integers(-5, 5)), max_size=6)
     )]  # fmt: skip
-    where = zone(draw(st.sampled_from(ZONES)))
+    where = find_zone(draw(st.sampled_from(ZONES)))
     joined = now - draw(st.integers(0, 40 * DAY))
     return now, {"zone": where, "traits": traits, "audiences": {"vip": joined}}, events

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from transforms.flows.clock import windows
 from transforms.flows.clock.delays import Delay, longest, parse_delay, parse_period
-from transforms.flows.clock.schedules import parse_moment
+from transforms.flows.clock.schedules import parse_when
 from transforms.flows.clock.zones import DAY
 from transforms.flows.definitions.exits import ExitAudience, ExitEvent, ExitWhen
 from transforms.flows.definitions.flow import Schedule
@@ -73,11 +73,11 @@ zones = st.none() | st.sampled_from(["Europe/Berlin", "UTC"])
 delays = st.sampled_from(["30m", "12h", "2d", "1w", "1mo", "2 days at 09:00"]).map(parse_delay)
 moments = st.sampled_from(
     ["09:00", "daily at 10:00", "mon-fri 09:00", "2026-12-24 09:00", "user.trial_end - 3d at 09:00"]
-).map(parse_moment)
+).map(parse_when)
 dates = st.sampled_from(
     ["user.birthday", "user.birthday - 3d at 09:00", "anniversary of user.birthday at 10:00"]
-).map(parse_moment)
-recurring = st.sampled_from(["mon 09:00", "daily at 10:00", "2026-12-24 09:00"]).map(parse_moment)
+).map(parse_when)
+recurring = st.sampled_from(["mon 09:00", "daily at 10:00", "2026-12-24 09:00"]).map(parse_when)
 window = st.sampled_from(["09:00-18:00", "mon-fri 09:00-18:00, sat 10:00-14:00"]).map(
     windows.parse_window
 )

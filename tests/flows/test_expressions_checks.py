@@ -11,7 +11,7 @@ from transforms.flows.expressions.scope import Scope
 from transforms.flows.expressions.syntax.ast import Expr
 from transforms.flows.expressions.syntax.operators import ALL, OPERATORS, operators_for
 from transforms.flows.expressions.syntax.parse import parse
-from transforms.flows.expressions.syntax.write import write
+from transforms.flows.expressions.syntax.write import to_text
 
 # Strategies for a whole language have long names.
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
@@ -132,7 +132,7 @@ def test_what_the_place_takes(text, wants, codes):
 @settings(max_examples=150, deadline=None)
 def test_checks_have_places(root):
     """Any expression can be checked, and what is found lies in its text."""
-    expr = parse(write(root))
+    expr = parse(to_text(root))
 
     for scope in (Scope(), SCOPE):
         for problem in check(expr, scope, "condition"):

@@ -7,13 +7,13 @@ from hypothesis import given, settings
 
 from tests.flows.expression_strategies import conditions, outside, situations, values, view
 from transforms.flows.clock.delays import parse_delay
-from transforms.flows.clock.zones import DAY, instant, utc, zone
+from transforms.flows.clock.zones import DAY, find_zone, parse_instant, utc
 from transforms.flows.expressions.evaluation.compile import compile_condition, compile_value
-from transforms.flows.expressions.reads import reads
+from transforms.flows.expressions.reads import reads_of
 from transforms.flows.expressions.syntax.ast import Expr
 from transforms.flows.expressions.syntax.operators import COMPARISONS, RANGES, SPANS, TESTS
 from transforms.flows.expressions.syntax.parse import parse
-from transforms.flows.expressions.syntax.write import write
+from transforms.flows.expressions.syntax.write import to_text
 from transforms.flows.expressions.view import FlowFacts
 from transforms.flows.state.series import add
 from transforms.flows.state.stored import Series
@@ -21,7 +21,7 @@ from transforms.flows.state.stored import Series
 # Strategies for a whole language have long names.
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
-NOW = instant("2026-07-01T12:00", utc())
+NOW = parse_instant("2026-07-01T12:00", utc())
 
 TRUE, FALSE, WRONG = True, False, None
 TABLE = [
@@ -117,14 +117,14 @@ def test_operators(operator, value, result):
 )
 def test_leap_day(today, born, result):
     """An anniversary of February 29 falls on the 28th in other years."""
-    look = view(instant(today, utc()) + 1, traits={"born": born})
+    look = view(parse_instant(today, utc()) + 1, traits={"born": born})
 
     assert compile_condition(parse("user.born is anniversary")).test(look) is result
 
 
 def test_anniversaries_reach_over_the_turn_of_the_year():
     """On December 30 a birthday on January 2 is within the next 3 days."""
-    look = view(instant("2026-12-30T23:00", utc()), traits={"born": "1990-01-02"})
+    look = view(parse_instant("2026-12-30T23:00", utc()), traits={"born": "1990-01-02"})
 
     assert compile_condition(parse("user.born is anniversary within next 3d")).test(look)
     assert not compile_condition(parse("user.born is anniversary within next 2d")).test(look)
@@ -254,7 +254,7 @@ def test_values(text, value, wrong):
 
 
 def _history(text, *events):
-    aggregate = reads(parse(text)).aggregates[0]
+    aggregate = reads_of(parse(text)).aggregates[0]
     series = Series()
     for t, value in events:
         add(series, t, value if aggregate.value else None, aggregate.horizon)
@@ -299,7 +299,7 @@ def test_what_is_read_is_listed():
         ' and participant.p is set and count(event "X" where event.q > 1 within last 3d) > 1'
         ' and sum(event.v of event "Y" since entry) > session.started'
     )
-    found = reads(expr)
+    found = reads_of(expr)
 
     assert found.traits == {"age"}
     assert found.entry_fields == {"a"}
@@ -320,7 +320,7 @@ def test_series_are_shared_by_what_they_hold():
     """Key of a series: event, where and value, whatever is asked of it; and it never changes."""
 
     def key(text):
-        return reads(parse(text)).aggregates[0].key
+        return reads_of(parse(text)).aggregates[0].key
 
     assert key('count(event "X")') == key('last(event "X" within last 3d)') == "7eea0dbb"
     assert key('sum(event.v of event "X")') == key('max(event.v of event "X" since entry)')
@@ -345,7 +345,7 @@ def test_series_are_shared_by_what_they_hold():
 def test_timed(text, timed):
     """A condition is timed exactly if time alone can change it (R18)."""
     assert compile_condition(parse(text)).timed is timed
-    assert reads(parse(text)).timed is timed
+    assert reads_of(parse(text)).timed is timed
 
 
 @given(conditions | values, situations())
@@ -355,7 +355,7 @@ def test_nothing_fails(root, situation):
     now, base, _ = situation
     look = view(now, **base, event={"total": 3, "city": "Aé", "a b": [1, "a"], "in": True},
                 entry={"total": "x"}, variables={"id": {"a": 1}}, tags={"city"})  # fmt: skip
-    expr = Expr(write(root), root)
+    expr = Expr(to_text(root), root)
 
     assert compile_condition(expr).test(look) in (True, False)
     change = compile_condition(expr).next_change(look)
@@ -365,16 +365,16 @@ def test_nothing_fails(root, situation):
 
 def test_days_are_those_of_the_users_zone():
     """Today ends at the user's midnight, not at that of UTC (R16)."""
-    late = instant("2026-07-01T23:30Z", utc())
+    late = parse_instant("2026-07-01T23:30Z", utc())
     condition = compile_condition(parse('user.when on "2026-07-02"'))
 
-    assert condition.test(view(late, zone=zone("Europe/Berlin"), traits={"when": late}))
+    assert condition.test(view(late, zone=find_zone("Europe/Berlin"), traits={"when": late}))
     assert not condition.test(view(late, traits={"when": late}))
 
 
 def test_delays_with_months_end_on_the_months_last_day():
     """One month after January 31 is the last of February."""
-    look = view(instant("2026-02-28T00:00Z", utc()), traits={"when": "2026-01-31"})
+    look = view(parse_instant("2026-02-28T00:00Z", utc()), traits={"when": "2026-01-31"})
 
     assert compile_condition(parse("user.when more than 1mo ago")).test(look)
     assert parse_delay("1mo").months == 1

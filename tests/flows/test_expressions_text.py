@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from tests.flows.expression_strategies import conditions, values
 from transforms.flows.expressions.syntax import ast
+from transforms.flows.expressions.syntax.ast import ExpressionError
 from transforms.flows.expressions.syntax.operators import OPERATORS
 from transforms.flows.expressions.syntax.parse import parse
-from transforms.flows.expressions.syntax.problems import ExpressionError
-from transforms.flows.expressions.syntax.write import write
+from transforms.flows.expressions.syntax.write import to_text
 
 # Strategies for a whole language have long names.
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
@@ -78,7 +78,7 @@ def test_canonical_text(written, canonical):
 @settings(max_examples=250, deadline=None)
 def test_what_is_written_parses_to_the_same(root):
     """Every expression that can be built is written as text that parses to the same nodes."""
-    text = write(root)
+    text = to_text(root)
 
     assert parse(text).root == root
     assert parse(text).text == text

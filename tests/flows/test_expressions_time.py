@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.flows.expression_strategies import HOUR, moving, series_for, situations, view
-from transforms.flows.clock.zones import DAY, instant, iso, utc, zone
+from transforms.flows.clock.zones import DAY, find_zone, iso, parse_instant, utc
 from transforms.flows.expressions.evaluation.compile import compile_condition
 from transforms.flows.expressions.syntax.ast import Expr
 from transforms.flows.expressions.syntax.parse import parse
-from transforms.flows.expressions.syntax.write import write
+from transforms.flows.expressions.syntax.write import to_text
 
 FAR = 60 * DAY
 
@@ -31,7 +31,7 @@ def _instants(now, end):
 def test_nothing_changes_before_the_next_change(root, situation, data):
     """Between now and next_change the result stays what it is, in every zone (R18)."""
     now, base, events = situation
-    expr = Expr(write(root), root)
+    expr = Expr(to_text(root), root)
     condition = compile_condition(expr)
     look = view(now, **base, series=series_for(expr, events))
     before, change = condition.test(look), condition.next_change(look)
@@ -75,14 +75,16 @@ def test_nothing_changes_before_the_next_change(root, situation, data):
 )
 def test_next_change(text, expected):
     """The next change is an edge of what is read, not a poll (R18)."""
-    now = instant("2026-07-01T12:00Z", utc())
+    now = parse_instant("2026-07-01T12:00Z", utc())
     expr = parse(text)
     traits = {
         "when": "2026-07-10", "born": "1990-07-20", "past": "2026-06-30", "wrong": 3,
         "dates": ["2026-07-03", "2026-07-05"],
     }  # fmt: skip
-    events = [(instant("2026-06-30T12:00Z", utc()), 5)]
-    look = view(now, zone=zone("Europe/Berlin"), traits=traits, series=series_for(expr, events))
+    events = [(parse_instant("2026-06-30T12:00Z", utc()), 5)]
+    look = view(
+        now, zone=find_zone("Europe/Berlin"), traits=traits, series=series_for(expr, events)
+    )
     found = compile_condition(expr).next_change(look)
 
     assert (found and iso(found)) == expected
@@ -93,7 +95,7 @@ def test_next_change(text, expected):
 @pytest.mark.parametrize("text", ["user.when {} now", "now {} user.when"])
 def test_change_at_an_instant(text, op):
     """A comparison with now turns at its edge to the millisecond."""
-    at = instant("2026-07-01T12:00Z", utc())
+    at = parse_instant("2026-07-01T12:00Z", utc())
     condition = compile_condition(parse(text.format(op)))
     look = view(at - 5, traits={"when": at})
     changes = []
@@ -108,7 +110,7 @@ def test_change_at_an_instant(text, op):
 
 def test_the_hour_where_the_clock_goes_back_over_midnight():
     """The hour changes when the clock does, not only when it is full."""
-    look = view(instant("2006-10-29T02:30:30Z", utc()), zone=zone("America/St_Johns"))
+    look = view(parse_instant("2006-10-29T02:30:30Z", utc()), zone=find_zone("America/St_Johns"))
     condition = compile_condition(parse("hour of now == 0"))
 
     assert condition.test(look)

@@ -19,35 +19,39 @@ from transforms.flows.clock.delays import (
     parse_period,
     period_start,
 )
-from transforms.flows.clock.schedules import next_occurrence, parse_moment, resolve
+from transforms.flows.clock.schedules import next_occurrence, parse_when, resolve
 from transforms.flows.clock.zones import (
     DAY,
     at_local,
-    instant,
+    find_zone,
+    instant_of,
     iso,
     local,
     local_day,
     local_midnight,
-    moment_of,
     next_midnight,
+    parse_instant,
     utc,
-    zone,
     zone_names,
 )
 
-BERLIN, NEW_YORK, CAIRO = zone("Europe/Berlin"), zone("America/New_York"), zone("Africa/Cairo")
-SAO_PAULO, SAMOA = zone("America/Sao_Paulo"), zone("Pacific/Apia")
-ST_JOHNS, HAVANA = zone("America/St_Johns"), zone("America/Havana")
+BERLIN, NEW_YORK, CAIRO = (
+    find_zone("Europe/Berlin"),
+    find_zone("America/New_York"),
+    find_zone("Africa/Cairo"),
+)
+SAO_PAULO, SAMOA = find_zone("America/Sao_Paulo"), find_zone("Pacific/Apia")
+ST_JOHNS, HAVANA = find_zone("America/St_Johns"), find_zone("America/Havana")
 ZONES = [utc(), BERLIN, NEW_YORK, CAIRO, SAO_PAULO, SAMOA, ST_JOHNS, HAVANA]
 HOUR = 3_600_000
 
 zones = st.sampled_from(ZONES)
 # 2005 to 2030: before and after several zones gave up or took up changing their clocks.
-instants = st.integers(instant("2005-01-01", utc()), instant("2030-01-01", utc()))
+instants = st.integers(parse_instant("2005-01-01", utc()), parse_instant("2030-01-01", utc()))
 
 
 def at(text, where=BERLIN):
-    t = instant(text, where)
+    t = parse_instant(text, where)
     assert t is not None, text
     return t
 
@@ -76,7 +80,7 @@ def at(text, where=BERLIN):
 )
 def test_instants_are_read(text, where, expected):
     """Local times that do not exist are the end of the gap, those that occur twice the first (R16)."""
-    assert iso(at(text, zone(where))) == expected
+    assert iso(at(text, find_zone(where))) == expected
 
 
 @pytest.mark.parametrize(
@@ -87,13 +91,13 @@ def test_instants_are_read(text, where, expected):
 )  # fmt: skip
 def test_what_is_no_instant(text):
     """Anything but an ISO date or date-time of the years 1000 to 9000 is none."""
-    assert instant(text, BERLIN) is None
+    assert parse_instant(text, BERLIN) is None
 
 
 @given(instants)
 def test_iso_and_back(t):
     """What iso writes is read as the same instant."""
-    assert instant(iso(t), BERLIN) == t
+    assert parse_instant(iso(t), BERLIN) == t
 
 
 @pytest.mark.parametrize(
@@ -105,7 +109,7 @@ def test_iso_and_back(t):
 )  # fmt: skip
 def test_values_as_instants(value, expected):
     """A number is ms since 1970 if it is too large to be anything else."""
-    assert moment_of(value, BERLIN) == expected
+    assert instant_of(value, BERLIN) == expected
 
 
 @pytest.mark.parametrize(
@@ -118,14 +122,14 @@ def test_values_as_instants(value, expected):
 )  # fmt: skip
 def test_zones(name, fallback, expected):
     """The user's zone, else the flow's, else UTC; an invalid one counts as missing (R16)."""
-    assert zone(name, fallback).key == expected
-    assert zone(name, fallback) is zone(expected)
+    assert find_zone(name, fallback).key == expected
+    assert find_zone(name, fallback) is find_zone(expected)
 
 
 def test_zones_come_from_tzdata(monkeypatch):
     """No zone is read from the operating system: all are there without its paths."""
     monkeypatch.setattr("zoneinfo.TZPATH", ())
-    found = [zone(name) for name in sorted(zone_names())]
+    found = [find_zone(name) for name in sorted(zone_names())]
 
     assert len(found) > 500
     assert {where.key for where in found} == zone_names()
@@ -210,7 +214,7 @@ def test_delays_are_bounded(t, where, text):
         ("", '"" is not a duration; write for example 30m, 12h or 2d', None),
         ("-3d", '"-3d" is not a duration; write for example 30m, 12h or 2d', None),
         ("1.5h", '"1.5h" is not a duration; write for example 30m, 12h or 2d', None),
-        ("0d", '"0d" is no time at all; write at least 1s', None),
+        ("0d", '"0d" has no length; write at least 1s', None),
         ("2 days at 25:00", '"25:00" is not a time of day; write for example 09:00', None),
         ("2 days at 24:00", '"24:00" can only end a window; write 00:00', None),
         ("99999999y", '"99999999y" is longer than a hundred years', None),
@@ -292,11 +296,11 @@ def test_periods_that_cannot_be_read(text):
 )  # fmt: skip
 def test_moments(text, canonical, now, due, following):
     """A recurring moment is due at its first occurrence from now on, a date once, past or not."""
-    moment = parse_moment(text)
+    moment = parse_when(text)
     found = resolve(moment, at(now), BERLIN)
 
     assert moment.text == canonical
-    assert parse_moment(canonical) == moment
+    assert parse_when(canonical) == moment
     assert iso(found) == iso(at(due))
     later = next_occurrence(moment, max(found, at(now)), BERLIN)
     assert (later and iso(later)) == (following and iso(at(following)))
@@ -325,18 +329,18 @@ def test_moments(text, canonical, now, due, following):
 )
 def test_moments_of_data(text, value, due):
     """A date of the user's data is moved by its offset; its anniversaries come every year."""
-    moment = parse_moment(text)
+    moment = parse_when(text)
     now = at("2026-06-01T12:00")
 
     assert iso(resolve(moment, now, BERLIN, value)) == iso(at(due))
     assert resolve(moment, now, BERLIN, None) is None
     assert resolve(moment, now, BERLIN, "soon") is None
-    assert parse_moment(moment.text) == moment
+    assert parse_when(moment.text) == moment
 
 
 def test_yearly_by_argument():
     """A date trigger may ask for the anniversaries of any moment."""
-    moment, now = parse_moment("user.born at 09:00"), at("2026-06-01")
+    moment, now = parse_when("user.born at 09:00"), at("2026-06-01")
 
     assert resolve(moment, now, BERLIN, "1990-06-01") == at("1990-06-01T09:00")
     assert resolve(moment, now, BERLIN, "1990-06-01", yearly=True) == at("2026-06-01T09:00")
@@ -350,7 +354,7 @@ def test_yearly_by_argument():
 @settings(max_examples=150, deadline=None)
 def test_anniversaries_come_every_year(t, where, born, offset):
     """Of any two occurrences in a row, the later comes about a year after the earlier."""
-    moment = parse_moment(f"anniversary of user.born{offset}")
+    moment = parse_when(f"anniversary of user.born{offset}")
     first = resolve(moment, t, where, born.isoformat())
     second = next_occurrence(moment, first, where, born.isoformat())
 
@@ -361,7 +365,7 @@ def test_anniversaries_come_every_year(t, where, born, offset):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("noon", "is not a moment; write for example 09:00"),
+        ("noon", "is not a date or time; write for example 09:00"),
         ("25:00", '"25:00" is not a time of day'),
         ("24:00", "can only end a window"),
         ("mun 09:00", '"mun" is not a weekday'),
@@ -369,14 +373,14 @@ def test_anniversaries_come_every_year(t, where, born, offset):
         ("usr.birthday - 3d", '"usr" has no dates; a date comes from user.'),
         ("user.birthday - 3 bananas", '"3 bananas" is not a duration'),
         ("user.slot - 2h at 09:00", '"2h at 09:00" is not a number of days'),
-        ("user", "is not a moment"),
-        ("", "is not a moment"),
+        ("user", "is not a date or time"),
+        ("", "is not a date or time"),
     ],
 )
 def test_moments_that_cannot_be_read(text, message):
     """The error says what is wrong and what to write."""
     with pytest.raises(TimeSyntaxError) as caught:
-        parse_moment(text)
+        parse_when(text)
 
     assert message in str(caught.value)
 

@@ -8,20 +8,26 @@ from hypothesis import strategies as st
 
 from transforms.flows.clock.delays import TimeSyntaxError
 from transforms.flows.clock.windows import closing, is_open, opening, parse_window
-from transforms.flows.clock.zones import DAY, instant, iso, utc, zone
+from transforms.flows.clock.zones import DAY, find_zone, iso, parse_instant, utc
 
-BERLIN = zone("Europe/Berlin")
-ZONES = [utc(), BERLIN, zone("America/New_York"), zone("Africa/Cairo"), zone("America/Sao_Paulo")]
+BERLIN = find_zone("Europe/Berlin")
+ZONES = [
+    utc(),
+    BERLIN,
+    find_zone("America/New_York"),
+    find_zone("Africa/Cairo"),
+    find_zone("America/Sao_Paulo"),
+]
 
 windows = st.sampled_from([
     "09:00-18:00", "mon-fri 09:00-18:00", "sat-sun", "fri 22:00-02:00", "22:00-08:00",
     "mon 00:00-24:00, wed 10:00-12:00", "fri-mon 23:30-00:15", "02:00-03:00", "sun 02:00-02:30",
 ])  # fmt: skip
-instants = st.integers(instant("2017-01-01", utc()), instant("2027-01-01", utc()))
+instants = st.integers(parse_instant("2017-01-01", utc()), parse_instant("2027-01-01", utc()))
 
 
 def at(text):
-    return instant(text, BERLIN)
+    return parse_instant(text, BERLIN)
 
 
 @pytest.mark.parametrize(

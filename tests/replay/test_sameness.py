@@ -17,7 +17,7 @@ from tests.replay import kit
 from tests.replay.kit import DAY, START, track
 from towpath.replay.request import _own_records
 from towpath.replay.shards import replay_in_shards
-from transforms.flows.clock.zones import instant, utc
+from transforms.flows.clock.zones import parse_instant, utc
 from transforms.flows.engine.step import Done, fold
 from transforms.flows.protocol.outputs import AnyOutput
 from transforms.flows.protocol.signals import Event, Time
@@ -56,7 +56,7 @@ ROWS = [
 
 
 def _job(out: Path, *events: Path, audit: bool = False) -> Job:
-    until = instant(kit.UNTIL, utc())
+    until = parse_instant(kit.UNTIL, utc())
     assert until is not None
     return Job(
         records=tuple(_own_records([kit.WELCOME], None)),

@@ -152,7 +152,7 @@ def show_problems(problems: Iterable[Problem], files: Mapping[str, str]) -> None
 
 
 def _selected(folder: Path, chosen: set[str] | None) -> Selected:
-    project = load_project(read_definitions(folder, chosen), sandbox.judge)
+    project = load_project(read_definitions(folder, chosen), sandbox.check_source)
     flows = project.flow_files
     for path in sorted(chosen or ()):
         if path not in project.files:

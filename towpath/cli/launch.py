@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from towpath.cli import common
-from transforms.flows.clock.zones import instant, zone
+from transforms.flows.clock.zones import find_zone, parse_instant
 from transforms.flows.definitions.flow import Flow
 from transforms.flows.definitions.triggers.audiences import LAUNCHED, OnAudience, OnPeople, OnTag
 from transforms.flows.definitions.triggers.flows import OnEnter
@@ -97,7 +97,7 @@ def _audience(path: str, flow: Flow) -> str | None:
 def _instant(text: str | None, where: str) -> int:
     if text is None:
         return int(datetime.now(UTC).timestamp() * 1000)
-    found = instant(text, zone(where))
+    found = parse_instant(text, find_zone(where))
     if found is None:
         raise common.UserError(f'--at: "{text}" is not a time; write for example 2026-03-01T09:00')
     return found

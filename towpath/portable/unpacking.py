@@ -107,7 +107,7 @@ def _with_space(
 def _fit(here: Mapping[str, str], files: Mapping[str, str]) -> None:
     """Load what the folder will hold; raise ``UserError`` if the new files have errors in it."""
     new = definitions(dict(files))
-    project = load_project({**here, **new}, sandbox.judge)
+    project = load_project({**here, **new}, sandbox.check_source)
     found = [p for p in project.problems if p.severity == "error" and _of(p, new)]
     common.show_problems(found, project.files)
     if found:

@@ -15,7 +15,7 @@ from towpath.replay.control_log import InvalidLines, check, read_log, with_flows
 from towpath.replay.rates import load_rates
 from transforms.flows.catalog.control_log import InvalidLog, catalog_of, records_of
 from transforms.flows.catalog.keyword_owners import refuse
-from transforms.flows.clock.zones import instant, utc
+from transforms.flows.clock.zones import parse_instant, utc
 from transforms.flows.diagnostics import Problem
 from transforms.flows.protocol.control_records import ControlRecord
 from transforms.flows.reading.project import SPACE, Project, load_project
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 def job_of(args: argparse.Namespace) -> Job:
     """Make the job; raise UserError for whatever is wrong, having shown all of it."""
-    until = instant(args.until, utc())
+    until = parse_instant(args.until, utc())
     if until is None:
         raise common.UserError(f'--until: "{args.until}" is no date or time; write 1998-07-01')
     out = _free(Path(args.out))
@@ -157,7 +157,7 @@ def _moved(project: Project, space: str) -> Project:
     """Load a project anew with another space."""
     files = {path: text for path, text in project.files.items() if Path(path).name != SPACE}
     path = (Path(space).parent / SPACE).as_posix()
-    return load_project(files | {path: common.read_text(Path(space))}, sandbox.judge)
+    return load_project(files | {path: common.read_text(Path(space))}, sandbox.check_source)
 
 
 def _problems(project: Project, chosen: Sequence[str]) -> list[Problem]:

@@ -1,6 +1,6 @@
-"""What is wrong with a file, where, and what would be right: values, all of them at once.
+"""Problems in a file, each with its place and help; all are reported at once.
 
-The grammar of a message: what is wrong with the quoted name; what would help [code].
+The form of a message: what is wrong with the quoted name; what would help [code].
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _RED, _YELLOW, _GREEN, _BOLD, _OFF = "\x1b[31m", "\x1b[33m", "\x1b[32m", "\x1b[1
 
 
 class Problem(msgspec.Struct, frozen=True, gc=False):
-    """One thing wrong at a place: line and column count from 1, ``length`` in characters."""
+    """One problem at a place: line and column from 1, ``length`` in characters."""
 
     path: str
     line: int
@@ -32,14 +32,14 @@ class Problem(msgspec.Struct, frozen=True, gc=False):
 
 
 class Loaded(msgspec.Struct, Generic[T], frozen=True, gc=False):
-    """What a text holds, or None where it has errors, with every problem found."""
+    """The value that a text defines, or None if it has errors, with every problem found."""
 
     value: T | None
     problems: tuple[Problem, ...] = ()
 
 
-class Refusal(msgspec.Struct, frozen=True, gc=False):
-    """What is wrong with a source: at a line from 1 and a column from 0, for so many letters."""
+class SourceError(msgspec.Struct, frozen=True, gc=False):
+    """An error in user code: line from 1, column from 0, length in characters."""
 
     line: int
     column: int
@@ -48,12 +48,12 @@ class Refusal(msgspec.Struct, frozen=True, gc=False):
     length: int = 1
 
 
-Judge = Callable[[str], Refusal | None]
-"""What a host's sandbox says of a source: nothing, if it can run it."""
+SourceCheck = Callable[[str], SourceError | None]
+"""How a sandbox checks user code: None if it can run the code."""
 
 
 class Source:
-    """A text with its path, which turns offsets into lines and columns."""
+    """A text with its path; it converts offsets to lines and columns."""
 
     def __init__(self, path: str, text: str) -> None:
         self.path = path
@@ -61,12 +61,12 @@ class Source:
         self._lines = [0, *(i + 1 for i, c in enumerate(text) if c == "\n")]
 
     def place(self, offset: int) -> tuple[int, int]:
-        """Give the line and column of an offset, both from 1."""
+        """Return the line and column of an offset, both from 1."""
         line = bisect_right(self._lines, offset)
         return line, offset - self._lines[line - 1] + 1
 
     def within_line(self, start: int, end: int) -> int:
-        """Count the characters from ``start`` to ``end`` that stand on the line of ``start``."""
+        """Count the characters from ``start`` to ``end`` that are on the line of ``start``."""
         stop = self.text.find("\n", start)
         end = min(end, stop) if stop >= 0 else end
         return max(1, len(self.text[start:end].rstrip()))
@@ -84,10 +84,10 @@ class Report:
         span: tuple[int, int],
         code: str,
         message: str,
-        help: str = "",  # noqa: A002  # the field of the problem is called so
+        help: str = "",  # noqa: A002  # as the field of Problem
         severity: Severity = "error",
     ) -> None:
-        """Note a problem at ``span``, a pair of offsets into the source."""
+        """Record a problem at ``span``, a pair of offsets into the source."""
         line, column = self.source.place(span[0])
         length = self.source.within_line(*span)
         self._problems.append(
@@ -103,9 +103,9 @@ class Report:
         return frozenset(problem.code for problem in self._problems)
 
     def done(self, value: T | None) -> Loaded[T]:
-        """Give the problems in the order of their places, with the value if none is an error."""
-        found = dict.fromkeys(self._problems)
-        order = sorted(found, key=lambda p: (p.line, p.column, p.code, p.message))
+        """Return the problems in order of place, with the value if none of them is an error."""
+        distinct = dict.fromkeys(self._problems)
+        order = sorted(distinct, key=lambda p: (p.line, p.column, p.code, p.message))
         return Loaded(None if self.errors else value, tuple(order))
 
 
@@ -115,7 +115,7 @@ def quoted(names: Iterable[str]) -> str:
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """Help with an unknown name: the one probably meant, else those there are."""
+    """Return help for an unknown name: the name probably meant, else all known names."""
     names = sorted(set(known))
     close = get_close_matches(name, names, 1, 0.6) or get_close_matches(
         name.lower(), [n for n in names if n.lower() == name.lower()], 1, 0.0
@@ -127,6 +127,14 @@ def suggest(name: str, known: Iterable[str]) -> str:
     return ""
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most like this one, if one is similar enough."""
+    names = sorted(known)
+    folded = {candidate.casefold(): candidate for candidate in reversed(names)}
+    found = get_close_matches(name.casefold(), folded, 1, 0.7)
+    return folded[found[0]] if found else None
+
+
 def headline(problem: Problem) -> str:
     """Write a problem on one line: ``path:line:column: message; help [code]``."""
     kind = "warning: " if problem.severity == "warning" else ""
@@ -136,12 +144,12 @@ def headline(problem: Problem) -> str:
 
 
 def printable(text: str) -> str:
-    """Escape what a terminal would obey instead of showing it."""
+    """Escape control characters, which a terminal would execute."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def show(problem: Problem, source_text: str, colour: bool = False) -> str:
-    """Write a problem with its source line and a mark under the place."""
+    """Write a problem with its source line and a marker under the place."""
     lines = source_text.split("\n")
     head = printable(headline(problem))
     if colour:
@@ -153,7 +161,7 @@ def show(problem: Problem, source_text: str, colour: bool = False) -> str:
     line = lines[problem.line - 1].rstrip("\r")
     lead = "".join("\t" if c == "\t" else " " for c in line[: problem.column - 1])
     mark = "^" + "~" * (problem.length - 1)
-    # One letter for one, so that the mark stays under its place.
+    # One character for one, so that the marker stays under its place.
     line = "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in line)
     return f"{head}\n  {line}\n  {lead}{_GREEN + mark + _OFF if colour else mark}"
 

@@ -18,7 +18,7 @@ import msgspec
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.definitions.flow import Flow
 from transforms.flows.definitions.steps.calls import RunCode
-from transforms.flows.diagnostics import Refusal
+from transforms.flows.diagnostics import SourceError
 from transforms.flows.protocol.outputs import Call
 from transforms.flows.protocol.signals import CallResult
 from transforms.flows.state.limits import LARGEST
@@ -84,10 +84,10 @@ def require(catalog: Catalog) -> None:
             raise MissingSandbox(f"flow {plan.id} runs code, which needs a sandbox; {INSTALL}")
 
 
-def judge(source: str) -> Refusal | None:
-    """Say why this process cannot run a source; None if it can."""
+def check_source(source: str) -> SourceError | None:
+    """Return the error that keeps this process from running a source; None if it can run it."""
     if not installed():
-        return Refusal(1, 0, "code needs a sandbox, which is not installed", INSTALL)
+        return SourceError(1, 0, "code needs a sandbox, which is not installed", INSTALL)
     from pydantic_monty import MontyError, MontyRuntimeError, MontySyntaxError
 
     try:
@@ -95,9 +95,9 @@ def judge(source: str) -> Refusal | None:
     except (MontySyntaxError, MontyRuntimeError) as error:
         frame = error.traceback()[-1] if error.traceback() else None
         line, column = (frame.line, frame.column - 1) if frame else (1, 0)
-        return Refusal(line, column, f"the sandbox cannot run this: {_first_line(error)}")
+        return SourceError(line, column, f"the sandbox cannot run this: {_first_line(error)}")
     except MontyError as error:
-        return Refusal(1, 0, f"the sandbox cannot run this: {_first_line(error)}")
+        return SourceError(1, 0, f"the sandbox cannot run this: {_first_line(error)}")
     return None
 
 

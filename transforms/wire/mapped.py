@@ -44,7 +44,7 @@ def to_event(row: Row, mapping: Mapping) -> Event:
 
     Without an id column the event's id is the row's hash, still to be ``numbered``.
     """
-    where = zones.zone(mapping.zone)
+    where = zones.find_zone(mapping.zone)
     name = mapping.event_value
     properties = {
         key: value
@@ -124,7 +124,7 @@ def _number_time(value: Any, unit: str) -> int | None:
 def _iso_time(value: Any, where: ZoneInfo) -> int | None:
     match value:
         case str():
-            return zones.instant(value, where)
+            return zones.parse_instant(value, where)
         case datetime():
             return zones.at_local(value, where) if value.tzinfo is None else to_ms(value)
         case date():

@@ -16,7 +16,7 @@ from transforms.flows.catalog.compiled import (
 )
 from transforms.flows.catalog.matchers import compiled_path, inbound_matcher, matcher_of
 from transforms.flows.catalog.reads import merge_reads
-from transforms.flows.clock.schedules import Moment
+from transforms.flows.clock.schedules import When
 from transforms.flows.definitions import forms
 from transforms.flows.definitions.ports import all_ports, kind_of_step
 from transforms.flows.definitions.shapes import Cases, Inline, kind_of
@@ -25,9 +25,8 @@ from transforms.flows.definitions.steps.sends import Send, says_nothing_of_track
 from transforms.flows.definitions.used import expressions_of
 from transforms.flows.definitions.values import EventMatch, Named
 from transforms.flows.expressions.evaluation.compile import compile_condition, compile_value
-from transforms.flows.expressions.evaluation.condition import Condition
 from transforms.flows.expressions.syntax.ast import Expr
-from transforms.flows.expressions.view import View
+from transforms.flows.expressions.view import Condition, View
 
 
 class _Parts(msgspec.Struct):
@@ -81,7 +80,7 @@ def _named(parts: _Parts, value: Named, form: forms.Named) -> None:
     parts.values.append(tuple((name, compile_value(expr)) for name, expr in value))
 
 
-def _moment(parts: _Parts, value: Moment | None, form: forms.Moment) -> None:
+def _moment(parts: _Parts, value: When | None, form: forms.Moment) -> None:
     parts.path = compiled_path(value)
 
 

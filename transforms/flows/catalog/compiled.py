@@ -16,9 +16,8 @@ from transforms.flows.definitions.space import Template
 from transforms.flows.definitions.steps.kinds import Verb
 from transforms.flows.definitions.triggers.kinds import Trigger
 from transforms.flows.definitions.values import Reenter
-from transforms.flows.expressions.evaluation.condition import Condition
 from transforms.flows.expressions.reads import Aggregate, Reads
-from transforms.flows.expressions.view import View
+from transforms.flows.expressions.view import Condition, View
 
 END: Final = -1
 ON_EXIT: Final = "on_exit."

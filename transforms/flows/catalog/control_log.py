@@ -34,7 +34,7 @@ from transforms.flows.catalog.log_state import LogState
 from transforms.flows.catalog.reads import visits_in
 from transforms.flows.definitions.flow import Schedule
 from transforms.flows.definitions.steps.branches import Split
-from transforms.flows.expressions.reads import reads
+from transforms.flows.expressions.reads import reads_of
 from transforms.flows.protocol import control_records
 from transforms.flows.reading.flow import load_goals
 from transforms.flows.reading.space import load_space
@@ -71,7 +71,7 @@ def _space(log: LogState, record: control_records.SetSpace) -> list[Effect]:
     log.space, at = found.value, record.effective_at
     for audience in log.space.audiences:
         if audience.when is not None:
-            read = reads(audience.when)
+            read = reads_of(audience.when)
             log.aggregates |= dict.fromkeys(read.aggregates)
             log.read_event((a.event for a in read.aggregates), at, every=visits_in(read))
     moved = [effect for known in log.flows.values() for effect in place(known, log.space, at)]

@@ -30,7 +30,7 @@ from transforms.flows.definitions.triggers.messages import (
 from transforms.flows.definitions.triggers.participants import OnParticipant
 from transforms.flows.definitions.triggers.profile import OnDate, OnProfile, OnSchedule
 from transforms.flows.expressions.evaluation.compile import compile_condition, compile_value
-from transforms.flows.expressions.reads import Aggregate, Reads, reads
+from transforms.flows.expressions.reads import Aggregate, Reads, reads_of
 
 Joining = dict[tuple[str, bool], tuple[tuple[FlowView, CompiledTrigger], ...]]
 
@@ -103,7 +103,7 @@ def epoch_of(log: LogState, since: int) -> Epoch:
             entering.setdefault(event, []).append(view)
     space = log.space
     audiences = tuple(
-        ComputedAudience(a.name, compile_condition(a.when), reads(a.when))
+        ComputedAudience(a.name, compile_condition(a.when), reads_of(a.when))
         for a in space.audiences
         if a.when is not None
     )

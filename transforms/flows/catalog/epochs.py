@@ -13,9 +13,8 @@ from typing import Any, Final, Literal, final
 
 from transforms.flows.catalog.compiled import CompiledTrigger, GoalSet, Matcher, Plan
 from transforms.flows.definitions.space import Campaign, Channel, Group, Space, Topic
-from transforms.flows.expressions.evaluation.condition import Condition
 from transforms.flows.expressions.reads import Aggregate, Reads
-from transforms.flows.expressions.view import View
+from transforms.flows.expressions.view import Condition, View
 from transforms.flows.protocol.control_records import ControlRecord
 
 NEVER: Final = 1 << 53

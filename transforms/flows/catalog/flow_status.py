@@ -8,7 +8,7 @@ import msgspec
 
 from transforms.flows.catalog.compiled import GoalSet, Plan
 from transforms.flows.catalog.epochs import Effect, FlowView, Status
-from transforms.flows.clock.zones import instant, zone
+from transforms.flows.clock.zones import find_zone, parse_instant
 from transforms.flows.definitions.flow import Schedule
 from transforms.flows.definitions.space import Space
 from transforms.flows.diagnostics import Problem
@@ -51,10 +51,10 @@ def _schedule(known: Known) -> Schedule:
 
 def bounds(known: Known, space: Space) -> tuple[int | None, int | None]:
     """Return the start and the end of a flow's schedule as instants."""
-    where = zone(known.plan.zone, space.zone)
+    where = find_zone(known.plan.zone, space.zone)
     schedule = _schedule(known)
-    start = instant(schedule.start, where) if schedule.start else None
-    return start, instant(schedule.end, where) if schedule.end else None
+    start = parse_instant(schedule.start, where) if schedule.start else None
+    return start, parse_instant(schedule.end, where) if schedule.end else None
 
 
 def pause(known: Known, record: control_records.Pause, at: int) -> list[Effect]:

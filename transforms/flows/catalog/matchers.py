@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from transforms.flows.catalog.compiled import InboundMatcher, Matcher
-from transforms.flows.clock.schedules import Moment
+from transforms.flows.clock.schedules import When
 from transforms.flows.definitions.steps.branches import Keywords
 from transforms.flows.definitions.steps.waits import CaseCall, CaseInbound
 from transforms.flows.definitions.triggers.messages import OnCall, OnInbound, OnIncoming
@@ -30,7 +30,7 @@ def compiled_value(expr: Expr | None) -> Callable[[View], Any] | None:
     return compile_value(expr) if expr is not None else None
 
 
-def compiled_path(moment: Moment | None) -> Callable[[View], Any] | None:
+def compiled_path(moment: When | None) -> Callable[[View], Any] | None:
     """Compile the date that a moment counts from, if it has one."""
     return compile_value(parse(moment.path)) if moment is not None and moment.path else None
 

@@ -10,13 +10,13 @@ from transforms.flows.definitions.flow import Flow
 from transforms.flows.definitions.space import Template
 from transforms.flows.definitions.steps.sends import Send
 from transforms.flows.definitions.used import reads_visits, send_steps_of, watched_by
-from transforms.flows.expressions.reads import Reads, reads
+from transforms.flows.expressions.reads import Reads, reads_of
 from transforms.flows.expressions.syntax.ast import Expr
 
 
 def merge_reads(exprs: Iterator[Expr]) -> Reads:
     """Merge what several expressions read."""
-    found = [reads(expr) for expr in exprs]
+    found = [reads_of(expr) for expr in exprs]
     if not found:
         return Reads()
     joined: dict[str, Any] = {}

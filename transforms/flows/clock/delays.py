@@ -1,6 +1,6 @@
-"""How long: exact (``30m``) or by the user's calendar (``1mo``, ``2 days at 09:00``); periods.
+"""Lengths of time: exact (``30m``) or by the calendar (``1mo``, ``2 days at 09:00``); periods.
 
-Exact means milliseconds; calendar means days and months in the user's zone (section 4, wait).
+Exact means milliseconds; calendar means days and months in the user's zone.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _CENTURY = 36_525 * DAY
 
 
 class TimeSyntaxError(ValueError):
-    """A time, duration, moment or window that cannot be read; the message helps.
+    """A time, duration, schedule or window that cannot be read; the message says what to write.
 
-    ``suggestion`` is what was probably meant, if that can be told.
+    ``suggestion`` is what was probably meant, if there is a good guess.
     """
 
     def __init__(self, message: str, suggestion: str | None = None) -> None:
@@ -46,7 +46,7 @@ class TimeSyntaxError(ValueError):
 
 
 class Delay(msgspec.Struct, frozen=True, gc=False):
-    """A length of time. ``ms`` if exact, else ``months``, ``days`` and the minute ``at``."""
+    """A length of time: ``ms`` if exact, else ``months``, ``days`` and the minute of the day ``at``."""
 
     text: str
     ms: int = 0
@@ -56,7 +56,7 @@ class Delay(msgspec.Struct, frozen=True, gc=False):
 
 
 class Period(msgspec.Struct, frozen=True, gc=False):
-    """What limits and caps count over: a calendar ``unit``, else rolling ``ms``."""
+    """The period of a limit or cap: a calendar ``unit``, else the last ``ms``."""
 
     text: str
     unit: str | None = None
@@ -93,7 +93,7 @@ def parse_delay(text: str) -> Delay:
             f'"{text}" is not a duration; write for example 30m, 12h or 2d', _meant(words)
         )
     if not delay.ms and not delay.months and not delay.days:
-        raise TimeSyntaxError(f'"{text}" is no time at all; write at least 1s')
+        raise TimeSyntaxError(f'"{text}" has no length; write at least 1s')
     if longest(delay) > _CENTURY:
         raise TimeSyntaxError(f'"{text}" is longer than a hundred years')
     return delay
@@ -129,7 +129,7 @@ def _meant(text: str) -> str | None:
 
 
 def longest(delay: Delay) -> int:
-    """Return the most ms that a delay can last, in any zone and at any time of year."""
+    """Return the longest that a delay can last, in ms, in any zone and at any time of year."""
     if delay.ms:
         return delay.ms
     days = delay.months // 12 * 366 + delay.months % 12 * 31 + delay.days
@@ -137,7 +137,7 @@ def longest(delay: Delay) -> int:
 
 
 def parse_period(text: str) -> Period:
-    """Read what a limit counts over: ``day week month`` (calendar) or ``24h 7d`` (rolling)."""
+    """Read a period: ``day week month`` (calendar) or ``24h 7d`` (rolling)."""
     words = text.strip()
     if words in ("day", "week", "month"):
         return Period(words, words)
@@ -151,14 +151,14 @@ def parse_period(text: str) -> Period:
 
 
 def longest_period(period: Period) -> int:
-    """Return for how many ms at most an entry counts."""
+    """Return the longest that a period can last, in ms."""
     if period.unit is None:
         return period.ms
     return {"day": 1, "week": 7, "month": 31}[period.unit] * DAY + 26 * HOUR
 
 
 def parse_days(text: str) -> tuple[int, ...]:
-    """Read weekdays: ``mon``, ``mon-fri``, ``fri-mon``; several with commas. Monday is 0."""
+    """Read weekdays, Monday as 0: ``mon``, ``mon-fri``, ``fri-mon``, several with commas."""
     found: set[int] = set()
     for part in text.replace(" ", "").split(","):
         ends = part.split("-")
@@ -173,20 +173,20 @@ def parse_days(text: str) -> tuple[int, ...]:
 
 
 def add_months(day: date, months: int) -> date:
-    """Move a date by months; a day that the month lacks is its last."""
+    """Move a date by months; a day that the month does not have becomes its last day."""
     index = day.year * 12 + day.month - 1 + months
     year, month = divmod(index, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def after(delay: Delay, start: int, zone: ZoneInfo) -> int:
-    """Return when a delay that begins at ``start`` is over."""
+    """Return the end of a delay that begins at ``start``."""
     ms = delay.ms
     return start + ms if ms else _moved(delay, 1, start, zone)
 
 
 def before(delay: Delay, end: int, zone: ZoneInfo) -> int:
-    """Return the instant that lies a delay before ``end``, counted back by the calendar."""
+    """Return the start of a delay that ends at ``end``, counted back by the calendar."""
     return end - delay.ms if delay.ms else _moved(delay, -1, end, zone)
 
 
@@ -202,7 +202,7 @@ def _moved(delay: Delay, sign: int, t: int, zone: ZoneInfo) -> int:
 
 
 def period_start(period: Period, now: int, zone: ZoneInfo) -> int:
-    """Return the instant after which entries count: those with t > start (R2).
+    """Return the start of the period that ends now; an entry counts if t > start (R2).
 
     A calendar week begins on Monday.
     """

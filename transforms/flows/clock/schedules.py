@@ -1,7 +1,7 @@
-"""When: a time of day, a weekday, a date, or a date of the user's data with an offset.
+"""When something is due: a time of day, a weekday, a date, or a date in user data with an offset.
 
 ``09:00``, ``daily at 09:00``, ``mon-fri 09:00``, ``2026-12-24 09:00``, ``user.trial_ends - 3d``,
-``anniversary of user.birthday - 3d at 09:00``. All in the user's zone (section 4, wait until).
+``anniversary of user.birthday - 3d at 09:00``. All in the user's time zone.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from transforms.flows.clock.delays import (
 from transforms.flows.clock.zones import (
     DAY,
     anniversary,
-    instant,
+    instant_of,
     local_clock,
     local_day,
-    moment_of,
+    parse_instant,
     utc,
 )
 
@@ -54,7 +54,7 @@ _PATH = re.compile(
 _HELP = "write for example 09:00, mon-fri 09:00, 2026-12-24 09:00 or user.trial_ends - 3d at 09:00"
 
 
-class Moment(msgspec.Struct, frozen=True, gc=False):
+class When(msgspec.Struct, frozen=True, gc=False):
     """When something is due.
 
     ``kind`` weekly recurs on ``days`` (Monday is 0) at the minute ``at``; date is the day ``date``
@@ -73,22 +73,22 @@ class Moment(msgspec.Struct, frozen=True, gc=False):
     yearly: bool = False
 
 
-def parse_moment(text: str) -> Moment:
-    """Read a moment; the error's text tells what to write."""
+def parse_when(text: str) -> When:
+    """Read a text like ``mon-fri 09:00``; the message of a TimeSyntaxError says what to write."""
     words = " ".join(text.split())
     if _CLOCK.fullmatch(words):
         at = _at(words.removeprefix("daily at "))
         prefix = "daily at " if words.startswith("daily") else ""
-        return Moment(prefix + clock_text(at), "weekly", tuple(range(7)), at)
+        return When(prefix + clock_text(at), "weekly", tuple(range(7)), at)
     if match := _WEEKLY.fullmatch(words):
         at = _at(match[2])
         days = match[1].replace(" ", "")
-        return Moment(f"{days} {clock_text(at)}", "weekly", parse_days(days), at)
+        return When(f"{days} {clock_text(at)}", "weekly", parse_days(days), at)
     if match := _DATE.fullmatch(words):
         return _dated(match[1], match[2])
     match = _PATH.fullmatch(words)
     if match is None:
-        raise TimeSyntaxError(f'"{text}" is not a moment; {_HELP}')
+        raise TimeSyntaxError(f'"{text}" is not a date or time; {_HELP}')
     return _pathed(match)
 
 
@@ -99,16 +99,16 @@ def _at(text: str) -> int:
     return at
 
 
-def _dated(day: str, clock: str | None) -> Moment:
-    if instant(day, utc()) is None:
+def _dated(day: str, clock: str | None) -> When:
+    if parse_instant(day, utc()) is None:
         raise TimeSyntaxError(f'"{day}" is not a date; write for example 2026-12-24')
     if clock is None:
-        return Moment(day, "date", at=0, date=day)
+        return When(day, "date", at=0, date=day)
     at = _at(clock)
-    return Moment(f"{day} {clock_text(at)}", "date", at=at, date=day)
+    return When(f"{day} {clock_text(at)}", "date", at=at, date=day)
 
 
-def _pathed(match: re.Match[str]) -> Moment:
+def _pathed(match: re.Match[str]) -> When:
     prefix, path, sign, length, clock = match.groups()
     root = re.split(r"[.\[]", path, maxsplit=1)[0]
     if root not in ROOTS:
@@ -127,63 +127,63 @@ def _pathed(match: re.Match[str]) -> Moment:
     if at is not None:
         text += f" at {clock_text(at)}"
     turn = -1 if sign == "-" else 1
-    return Moment(text, "path", (), at, "", path, turn, offset, prefix is not None)
+    return When(text, "path", (), at, "", path, turn, offset, prefix is not None)
 
 
-def recurring(moment: Moment) -> bool:
-    """Tell whether a moment comes again and again."""
-    return moment.kind == "weekly" or moment.yearly
+def is_recurring(when: When) -> bool:
+    """Return True for what repeats: weekdays and anniversaries."""
+    return when.kind == "weekly" or when.yearly
 
 
 def resolve(
-    moment: Moment, now: int, zone: ZoneInfo, value: object = None, *, yearly: bool = False
+    when: When, now: int, zone: ZoneInfo, value: object = None, *, yearly: bool = False
 ) -> int | None:
-    """Return when a moment is due, in the past too; of a recurring one, the first from ``now`` on.
+    """Return the instant that is due, past ones too; for what repeats, the first from ``now`` on.
 
-    ``value`` is what ``path`` gave. None if it is missing or no date. With ``yearly`` the
-    anniversaries of the value count, as ``anniversary of`` says.
+    ``value`` is the value of ``path``; the result is None if that is missing or not a date.
+    ``yearly`` asks for anniversaries of the value, like ``anniversary of``.
     """
-    match moment.kind:
+    match when.kind:
         case "weekly":
-            return _weekly(moment, now, zone)
+            return _weekly(when, now, zone)
         case "date":
-            return local_clock(date.fromisoformat(moment.date), moment.at or 0, zone)
+            return local_clock(date.fromisoformat(when.date), when.at or 0, zone)
         case "path":
-            t = moment_of(value, zone)
+            t = instant_of(value, zone)
             if t is None:
                 return None
-            if yearly or moment.yearly:
-                return _yearly(moment, t, now, zone)
-            return _moved(moment, t, _whole(value), zone)
+            if yearly or when.yearly:
+                return _yearly(when, t, now, zone)
+            return _moved(when, t, _whole(value), zone)
 
 
 def next_occurrence(
-    moment: Moment, later_than: int, zone: ZoneInfo, value: object = None, *, yearly: bool = False
+    when: When, later_than: int, zone: ZoneInfo, value: object = None, *, yearly: bool = False
 ) -> int | None:
-    """Return the first occurrence strictly later than an instant; None if there is none."""
-    t = resolve(moment, later_than + 1, zone, value, yearly=yearly)
+    """Return the first occurrence after an instant; None if there is none."""
+    t = resolve(when, later_than + 1, zone, value, yearly=yearly)
     return t if t is not None and t > later_than else None
 
 
-def _weekly(moment: Moment, now: int, zone: ZoneInfo) -> int:
+def _weekly(when: When, now: int, zone: ZoneInfo) -> int:
     today = local_day(now, zone)
     for ahead in range(9):
         day = today + timedelta(days=ahead)
-        if day.weekday() in moment.days:
-            t = local_clock(day, moment.at or 0, zone)
+        if day.weekday() in when.days:
+            t = local_clock(day, when.at or 0, zone)
             if t >= now:
                 return t
     raise AssertionError("a weekday comes within eight days")
 
 
-def _yearly(moment: Moment, t: int, now: int, zone: ZoneInfo) -> int | None:
+def _yearly(when: When, t: int, now: int, zone: ZoneInfo) -> int | None:
     born = local_day(t, zone)
     minute = (t - local_clock(born, 0, zone)) // 60_000
     year = local_day(now, zone).year
-    spread = 1 if moment.offset is None else 2 + longest(moment.offset) // (365 * DAY)
+    spread = 1 if when.offset is None else 2 + longest(when.offset) // (365 * DAY)
     for candidate in range(max(born.year, year - spread), max(born.year, year) + spread + 1):
         day = anniversary(born, candidate)
-        due = _moved(moment, local_clock(day, min(minute, 1439), zone), not minute, zone)
+        due = _moved(when, local_clock(day, min(minute, 1439), zone), not minute, zone)
         if due >= now:
             return due
     return None
@@ -193,10 +193,10 @@ def _whole(value: object) -> bool:
     return isinstance(value, str) and len(value) == 10
 
 
-def _moved(moment: Moment, t: int, whole_day: bool, zone: ZoneInfo) -> int:
-    offset = moment.offset
+def _moved(when: When, t: int, whole_day: bool, zone: ZoneInfo) -> int:
+    offset = when.offset
     if offset is not None:
-        if offset.ms and offset.ms % DAY == 0 and (whole_day or moment.at is not None):
+        if offset.ms and offset.ms % DAY == 0 and (whole_day or when.at is not None):
             offset = Delay(offset.text, days=offset.ms // DAY)
-        t = after(offset, t, zone) if moment.sign > 0 else before(offset, t, zone)
-    return t if moment.at is None else local_clock(local_day(t, zone), moment.at, zone)
+        t = after(offset, t, zone) if when.sign > 0 else before(offset, t, zone)
+    return t if when.at is None else local_clock(local_day(t, zone), when.at, zone)

@@ -1,6 +1,6 @@
-"""Days and hours when something may happen: ``mon-fri 09:00-18:00, sat 10:00-14:00``.
+"""Days and hours at which something may happen: ``mon-fri 09:00-18:00, sat 10:00-14:00``.
 
-Half open (R2), in the user's zone; over midnight a window belongs to the day it starts on.
+Windows are half open (R2), in the user's zone; one over midnight belongs to the day it starts on.
 Quiet hours are windows too.
 """
 
@@ -27,7 +27,7 @@ _MOST = 50
 
 
 class Span(msgspec.Struct, frozen=True, gc=False):
-    """Minutes of some weekdays (Monday is 0); ``end`` up to ``start`` means the next day."""
+    """Hours of some weekdays, in minutes; an ``end`` not after ``start`` is on the next day."""
 
     days: tuple[int, ...]
     start: int
@@ -35,7 +35,7 @@ class Span(msgspec.Struct, frozen=True, gc=False):
 
 
 class Window(msgspec.Struct, frozen=True, gc=False):
-    """A union of spans."""
+    """One or more spans: open while any of them is."""
 
     text: str
     spans: tuple[Span, ...]
@@ -78,12 +78,12 @@ def opening(window: Window, t: int, zone: ZoneInfo) -> int:
         if start > t and (best is None or start < best):
             best = start
     if best is None:
-        raise AssertionError("a window opens every week but for a gap, and then the next week")
+        raise AssertionError("every window opens within two weeks")
     return best
 
 
 def is_open(window: Window, t: int, zone: ZoneInfo) -> bool:
-    """Tell whether the window is open at an instant."""
+    """Return True if the window is open at an instant."""
     return any(start <= t < end for start, end in _stretches(window, t, zone, days=0))
 
 
@@ -101,7 +101,7 @@ def closing(window: Window, t: int, zone: ZoneInfo) -> int | None:
 def _stretches(
     window: Window, t: int, zone: ZoneInfo, *, days: int = 15
 ) -> Iterator[tuple[int, int]]:
-    # Two weeks: the only window of a week may fall into a gap.
+    # Two weeks, since a clock change may swallow the only opening of a week.
     today = local_day(t, zone)
     for ahead in range(-1, days + 1):
         day = today + timedelta(days=ahead)

@@ -1,4 +1,4 @@
-"""Local time: zones from PyPI's tzdata, days and clock times of a user as instants (R16).
+"""Local time: zones from PyPI's tzdata, and local days and clock times as instants (R16).
 
 A local time that does not exist means the first instant after the gap; one that occurs
 twice means the first. Instants are ms UTC, from the year 1000 to the year 9000.
@@ -54,8 +54,8 @@ def utc() -> ZoneInfo:
     return found
 
 
-def zone(name: object, fallback: object = None) -> ZoneInfo:
-    """Return the zone called ``name``, else ``fallback``, else UTC; invalid is missing (R16)."""
+def find_zone(name: object, fallback: object = None) -> ZoneInfo:
+    """Return the zone called ``name``, else ``fallback``, else UTC; unknown names are skipped (R16)."""
     for wanted in (name, fallback):
         if isinstance(wanted, str):
             found = _load(wanted)
@@ -64,28 +64,28 @@ def zone(name: object, fallback: object = None) -> ZoneInfo:
     return utc()
 
 
-def local(t: int, where: ZoneInfo) -> datetime:
-    """Return the clock on the wall at an instant."""
-    return (_EPOCH + timedelta(milliseconds=t)).astimezone(where)
+def local(t: int, zone: ZoneInfo) -> datetime:
+    """Return the local date and time at an instant."""
+    return (_EPOCH + timedelta(milliseconds=t)).astimezone(zone)
 
 
-def at_local(wall: datetime, where: ZoneInfo) -> int:
+def at_local(wall: datetime, zone: ZoneInfo) -> int:
     """Return the instant of a naive local time (R16)."""
-    first = wall.replace(tzinfo=where, fold=0)
+    first = wall.replace(tzinfo=zone, fold=0)
     t = (first - _EPOCH) // _MS
-    second = wall.replace(tzinfo=where, fold=1)
+    second = wall.replace(tzinfo=zone, fold=1)
     if first.utcoffset() == second.utcoffset():
         return t
-    if local(t, where).replace(tzinfo=None) == wall:
+    if local(t, zone).replace(tzinfo=None) == wall:
         return t
-    return _gap_end((second - _EPOCH) // _MS, t, where)
+    return _gap_end((second - _EPOCH) // _MS, t, zone)
 
 
-def _gap_end(before: int, after: int, where: ZoneInfo) -> int:
-    offset = local(after, where).utcoffset()
+def _gap_end(before: int, after: int, zone: ZoneInfo) -> int:
+    offset = local(after, zone).utcoffset()
     while after - before > 1:
         middle = (before + after) // 2
-        if local(middle, where).utcoffset() == offset:
+        if local(middle, zone).utcoffset() == offset:
             after = middle
         else:
             before = middle
@@ -93,63 +93,63 @@ def _gap_end(before: int, after: int, where: ZoneInfo) -> int:
 
 
 @lru_cache(maxsize=8192)
-def local_clock(day: date, minute: int, where: ZoneInfo) -> int:
+def local_clock(day: date, minute: int, zone: ZoneInfo) -> int:
     """Return the instant of a minute of a local day; 1440 is the next day's start."""
     if minute >= 1440:
-        return local_midnight(day + _ONE_DAY, where)
-    return at_local(datetime.combine(day, clock(minute // 60, minute % 60)), where)
+        return local_midnight(day + _ONE_DAY, zone)
+    return at_local(datetime.combine(day, clock(minute // 60, minute % 60)), zone)
 
 
 @lru_cache(maxsize=8192)
-def local_midnight(day: date, where: ZoneInfo) -> int:
+def local_midnight(day: date, zone: ZoneInfo) -> int:
     """Return the first instant of a local day."""
-    return at_local(datetime(day.year, day.month, day.day), where)  # noqa: DTZ001
+    return at_local(datetime(day.year, day.month, day.day), zone)  # noqa: DTZ001
 
 
-def local_day(t: int, where: ZoneInfo) -> date:
+def local_day(t: int, zone: ZoneInfo) -> date:
     """Return the local day of an instant: from its first midnight to the next day's first."""
-    wall = local(t, where)
+    wall = local(t, zone)
     day = wall.date()
-    if wall.fold and local_midnight(day + _ONE_DAY, where) <= t:
+    if wall.fold and local_midnight(day + _ONE_DAY, zone) <= t:
         return day + _ONE_DAY
     return day
 
 
-def next_midnight(t: int, where: ZoneInfo) -> int:
+def next_midnight(t: int, zone: ZoneInfo) -> int:
     """Return the start of the next local day."""
-    return local_midnight(local_day(t, where) + _ONE_DAY, where)
+    return local_midnight(local_day(t, zone) + _ONE_DAY, zone)
 
 
-def instant(text: str, where: ZoneInfo) -> int | None:
+def parse_instant(text: str, zone: ZoneInfo) -> int | None:
     """Read an ISO date (the local day's start) or date-time (local, unless it has an offset)."""
-    return _instant(text, where) if len(text) <= _LONGEST else None
+    return _instant(text, zone) if len(text) <= _LONGEST else None
 
 
 @lru_cache(maxsize=8192)
-def _instant(text: str, where: ZoneInfo) -> int | None:
+def _instant(text: str, zone: ZoneInfo) -> int | None:
     match = _INSTANT.fullmatch(text)
     if match is None:
         return None
     day, time_of_day, offset = match.groups()
     try:
         if time_of_day is None:
-            t = local_midnight(date.fromisoformat(day), where)
+            t = local_midnight(date.fromisoformat(day), zone)
         else:
             wall = datetime.fromisoformat(f"{day}T{time_of_day}{offset or ''}")
-            t = at_local(wall, where) if offset is None else (wall - _EPOCH) // _MS
+            t = at_local(wall, zone) if offset is None else (wall - _EPOCH) // _MS
     except (ValueError, OverflowError):
         return None
     return t if EARLIEST <= t <= LATEST else None
 
 
-def moment_of(value: object, where: ZoneInfo) -> int | None:
-    """Return the instant that a value of user data stands for; None if it is none.
+def instant_of(value: object, zone: ZoneInfo) -> int | None:
+    """Return the instant that a value of user data means; None if it is not a date.
 
-    Text is read by ``instant``. A number is ms since 1970, if it is at least 10**11 in size:
-    smaller ones are more likely seconds or no time at all.
+    ``parse_instant`` reads texts. A number is ms since 1970 if it is at least 10**11 in size:
+    smaller ones are more likely seconds, or not a time.
     """
     if value.__class__ is str:
-        return instant(value, where)
+        return parse_instant(value, zone)
     if isinstance(value, int) and not isinstance(value, bool):
         return value if abs(value) >= 10**11 and EARLIEST <= value <= LATEST else None
     return None
@@ -162,7 +162,7 @@ def iso(t: int) -> str:
 
 
 def anniversary(born: date, year: int) -> date:
-    """Return a date's anniversary in a year; that of February 29 falls on the 28th."""
+    """Return the anniversary of a date in a year; February 29 falls on the 28th."""
     if born.month == 2 and born.day == 29:
         return date(year, 3, 1) - _ONE_DAY
     return date(year, born.month, born.day)

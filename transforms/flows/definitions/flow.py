@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal, get_args
 
-from transforms.flows.clock.zones import instant, utc
+from transforms.flows.clock.zones import parse_instant, utc
 from transforms.flows.definitions import forms
 from transforms.flows.definitions.exits import EXIT_KINDS, GOAL, ExitRule, Goal
 from transforms.flows.definitions.shapes import Field, Flaw, Record, RecordsByName, Shape, Variants
@@ -82,7 +82,7 @@ def _values_of(flow: Flow) -> dict[str, Any]:
 
 
 def _ends_after_start(schedule: Schedule) -> Iterator[Flaw]:
-    start, end = (instant(t, utc()) if t else None for t in (schedule.start, schedule.end))
+    start, end = (parse_instant(t, utc()) if t else None for t in (schedule.start, schedule.end))
     if start is not None and end is not None and end <= start:
         said = f"the schedule ends at {schedule.end}, not after its start at {schedule.start}"
         yield Flaw(("end",), "schedule-order", said)

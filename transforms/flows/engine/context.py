@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 
 from transforms.flows.catalog.compiled import GoalSet, Plan
 from transforms.flows.catalog.epochs import Catalog, Epoch
-from transforms.flows.clock.zones import utc, zone
+from transforms.flows.clock.zones import find_zone, utc
 from transforms.flows.engine.working import Session, State
 from transforms.flows.expressions.view import FlowFacts, View
 from transforms.flows.protocol.outputs import AnyOutput, Call, DeadLetter, Rejection, Transition
-from transforms.flows.protocol.signals import CallResult, Raised, Signal
+from transforms.flows.protocol.signals import CallResult, InternalSignal, Signal
 from transforms.flows.state.dedupe import remember
 from transforms.flows.state.ids import draw, hashed, short
 
@@ -127,7 +127,7 @@ class Context:
         self.epoch: Epoch = catalog.epochs[-1]
         self.space = self.epoch.space.name
         self.outputs: list[AnyOutput] = []
-        self.queue: deque[Raised] = deque()
+        self.queue: deque[InternalSignal] = deque()
         self.cause = ""
         self.handling = Handling()
         self.end_reason = ""
@@ -278,7 +278,9 @@ class Context:
         """Queue a signal that the present one raised."""
         handling = self.handling
         depth, acting = handling.depth + 1, handling.acting_session
-        raised = Raised(signal, depth, handling.causes, changed or {}, applied, acting, flow)
+        raised = InternalSignal(
+            signal, depth, handling.causes, changed or {}, applied, acting, flow
+        )
         self.queue.append(raised)
 
     def emit_transition(
@@ -342,7 +344,7 @@ class Context:
         timezone = self.state.traits.get("timezone")
         if timezone is not self._timezone or fallback is not self._fallback:
             self._timezone, self._fallback = timezone, fallback
-            self._zone = zone(timezone, fallback)
+            self._zone = find_zone(timezone, fallback)
         return self._zone
 
     def view_for(self, plan: Plan | None = None) -> View:

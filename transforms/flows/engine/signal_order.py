@@ -39,7 +39,7 @@ from transforms.flows.protocol.signals import (
     Enter,
     Event,
     Inbound,
-    Raised,
+    InternalSignal,
     Signal,
     Time,
 )
@@ -50,7 +50,7 @@ SESSION_COMMANDS: Final = frozenset(("stop", "hold", "resume", "suppress"))
 
 def handle_signal(ctx: Context, signal: Signal, own: int) -> None:
     """Handle a signal whose due things have fired (steps 3 to 7)."""
-    _one(ctx, Raised(signal, 0, applied=False), own)
+    _one(ctx, InternalSignal(signal, 0, applied=False), own)
     settle(ctx, moved=not is_backfill(signal))
 
 
@@ -106,7 +106,7 @@ def _look_around(ctx: Context) -> None:
     ctx.emit_dead_letter("cascade_too_deep", "conditions that change each other")
 
 
-def _too_deep(ctx: Context, raised: Raised) -> None:
+def _too_deep(ctx: Context, raised: InternalSignal) -> None:
     """End the session that raised a signal too deep in a cascade; the signal is dropped."""
     ctx.emit_dead_letter("cascade_too_deep", str(raised.signal.__struct_config__.tag))
     for session in ctx.sessions_in_order():
@@ -114,7 +114,7 @@ def _too_deep(ctx: Context, raised: Raised) -> None:
             end(ctx, session, "cascade_too_deep", forced=True)
 
 
-def _one(ctx: Context, raised: Raised, own: int) -> None:
+def _one(ctx: Context, raised: InternalSignal, own: int) -> None:
     signal = raised.signal
     _listen(ctx, signal, own)
     changed = raised.changed if raised.applied else _apply(ctx, raised, own)
@@ -131,7 +131,7 @@ def _one(ctx: Context, raised: Raised, own: int) -> None:
     live = ctx.sessions_in_order()
     claimed = None
     if type(signal) is not Event:  # the usual case is asked nothing else
-        ctx.handling.inbound_owner = raised.claimer
+        ctx.handling.inbound_owner = raised.inbound_owner
         if type(signal) is Inbound:
             claimed = claim_message(ctx, signal, live)
     stubs = list(ctx.state.ended)
@@ -165,7 +165,7 @@ def _one(ctx: Context, raised: Raised, own: int) -> None:
     ctx.handling.inbound_owner = ""
 
 
-def _apply(ctx: Context, raised: Raised, own: int) -> Data | None:
+def _apply(ctx: Context, raised: InternalSignal, own: int) -> Data | None:
     """Update what is known (step 3); return the changed traits' values before, None if refused.
 
     What moves sessions only, a command or an answer, changes nothing that flows read.
@@ -217,7 +217,7 @@ def mark_as_backfill(ctx: Context, kept: int = 0) -> None:
         ctx.queue.popleft()
 
 
-def _sees(ctx: Context, session: Session, raised: Raised) -> bool:
+def _sees(ctx: Context, session: Session, raised: InternalSignal) -> bool:
     """Tell whether a session sees a signal: none that it or its ancestors caused (R11)."""
     if not raised.causes:
         return True

@@ -1,1 +1,1 @@
-"""The expression language: text to checked nodes to closures (R17, R18)."""
+"""The expression language: parsing, checking and evaluation (R17, R18)."""

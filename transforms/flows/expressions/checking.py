@@ -1,6 +1,6 @@
-"""Names and types of an expression against what is declared; every problem at its place.
+"""Checks the names and types of an expression against the declarations.
 
-Where nothing is declared, nothing is complained about.
+Where nothing is declared, every name is accepted.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from typing import Literal
 
 import msgspec
 
-from transforms.flows.clock.zones import instant, utc
+from transforms.flows.clock.zones import parse_instant, utc
+from transforms.flows.diagnostics import nearest
 from transforms.flows.expressions.scope import Scope, Wants
 from transforms.flows.expressions.syntax.ast import (
     And,
@@ -20,6 +21,7 @@ from transforms.flows.expressions.syntax.ast import (
     Compare,
     Decision,
     Expr,
+    ExprProblem,
     Fact,
     FlowFact,
     Items,
@@ -39,18 +41,16 @@ from transforms.flows.expressions.syntax.ast import (
     walk,
 )
 from transforms.flows.expressions.syntax.operators import DATE, OPERATORS, PARTS, operators_for
-from transforms.flows.expressions.syntax.problems import ExprProblem
-from transforms.flows.expressions.syntax.suggestions import close
-from transforms.flows.expressions.syntax.write import quote, write
+from transforms.flows.expressions.syntax.write import quote, to_text
 from transforms.flows.expressions.types import Kinds, declared, kinds_of
 
 _AT_HAND = {
-    "event": "there is no event at hand here",
-    "entry": "there is no entry here: no session has begun",
-    "session": "there is no session here",
-    "participant": "there is no participant here: only flows of a campaign have one",
-    "communication": "there is no communication at hand here",
-    "message": "there is no message of the user at hand here",
+    "event": "there is no event to read here",
+    "entry": "there is no entry to read here: no session has begun",
+    "session": "there is no session to read here",
+    "participant": "there is no participant to read here: only flows of a campaign have one",
+    "communication": "there is no communication to read here",
+    "message": "there is no message of the user to read here",
 }
 STATUS = Path("participant", ("status",))
 _NOUNS = {
@@ -64,9 +64,9 @@ _NOUNS = {
 
 
 def check(expr: Expr, scope: Scope, wants: Wants = "value") -> list[ExprProblem]:
-    """Return what is wrong with an expression at its place, sorted; warnings among it.
+    """Return the problems of an expression, sorted by place, with the warnings.
 
-    ``wants`` is what the place takes.
+    ``wants`` is the kind of expression that is expected.
     """
     places = dict(zip(map(id, walk(expr.root)), expr.spans, strict=False))
     checker = _Checker(places, [])
@@ -103,23 +103,23 @@ class _Checker(msgspec.Struct):
         if wanted == (DATE,):
             self.date(node, found)
         elif found is not None and not found & set(wanted):
-            self.note(node, f"{_a(wanted)} is wanted, not {_a(found)}", "wrong-type")
+            self.note(node, f"{_a(wanted)} is expected, not {_a(found)}", "wrong-type")
 
     def date(self, node: Node, found: Kinds) -> None:
         if isinstance(node, Text):
-            if instant(node.value, utc()) is None:
+            if parse_instant(node.value, utc()) is None:
                 message = f"{quote(node.value)} is not a date; write for example 2026-12-24"
                 self.note(node, message, "bad-date")
         elif found is not None and not found & {"date", "text"}:
-            self.note(node, f"a date is wanted, not {_a(found)}", "wrong-type")
+            self.note(node, f"a date is expected, not {_a(found)}", "wrong-type")
 
     def condition(self, node: Node, scope: Scope) -> None:
         if isinstance(node, Decision):
             return
         found = kinds_of(node, scope)
         if found is not None and "boolean" not in found:
-            message = f"a condition is wanted, not {_a(found)}"
-            self.note(node, message, "not-a-condition", f"{write(node)} is set")
+            message = f"a condition is expected, not {_a(found)}"
+            self.note(node, message, "not-a-condition", f"{to_text(node)} is set")
 
     def node(self, node: Node, scope: Scope) -> None:
         match node:
@@ -162,11 +162,11 @@ class _Checker(msgspec.Struct):
         if found is None or found & set(allowed):
             return
         fitting = sorted({name.name for kind in found for name in operators_for(kind)})
-        meant = "on" if found == {DATE} and op in ("==", "i==") else close(op, fitting)
+        meant = "on" if found == {DATE} and op in ("==", "i==") else nearest(op, fitting)
         meant = {"<": "before", "<=": "until", ">": "after", ">=": "since"}.get(op, meant)
         if meant not in fitting:
             meant = None
-        message = f'"{op.replace("_", "...")}" does not go with {_a(found)}'
+        message = f'"{op.replace("_", "...")}" cannot be used with {_a(found)}'
         self.note(node, message, "wrong-type", meant and meant.replace("_", "30d"))
 
     def compare(self, node: Compare, scope: Scope) -> None:
@@ -186,14 +186,14 @@ class _Checker(msgspec.Struct):
                 self.of_kind(node.right, scope, ("text",))
 
     def statuses(self, node: Compare, known: frozenset[str]) -> None:
-        """Note texts that are compared with a participant's status and can never be it."""
+        """Report texts compared with the participant status that are not a status."""
         if node.op not in ("==", "!=", "in", "not in"):
             return
         for side in (node.left, node.right):
             for item in side.items if isinstance(side, Items) else (side,):
                 if isinstance(item, Text) and item.value not in known:
                     said = f"no participant has the status {quote(item.value)}"
-                    meant = close(item.value, known)
+                    meant = nearest(item.value, known)
                     self.note(side, said, "unknown-status", meant and quote(meant))
 
     def same(self, left: Value, right: Value, scope: Scope) -> None:
@@ -207,15 +207,15 @@ class _Checker(msgspec.Struct):
             return
         missing = [part for part in children(of) if isinstance(part, Path)]
         if missing:
-            name = write(missing[0])
+            name = to_text(missing[0])
             message = (
-                f'this is also true when {name} is missing; say so with "is set" if it matters'
+                f'this is also true when {name} is missing; add "is set" if it must have a value'
             )
             self.note(node, message, "not-missing", f"{name} is set and", "warning")
 
     def calculated(self, node: Calculated, scope: Scope) -> None:
         if node.event not in scope.events:
-            meant = close(node.event, scope.events)
+            meant = nearest(node.event, scope.events)
             if meant is not None:
                 message = f"no event is called {quote(node.event)}"
                 self.note(node, message, "unknown-event", quote(meant))
@@ -261,17 +261,17 @@ class _Checker(msgspec.Struct):
         names = {name.split(".")[0] for types in found for name in types}
         first = str(node.path[0])
         if found and first not in names:
-            of = ""
+            article, of = "an" if noun[0] in "aeiou" else "a", ""
             if node.root == "event":
                 of = f" of {', '.join(quote(name) for name in scope.event_names)}"
-            meant = close(first, names)
-            message = f'"{first}" is no {noun}{of}'
+            meant = nearest(first, names)
+            message = f'"{first}" is not {article} {noun}{of}'
             self.note(node, message, f"unknown-{noun.split()[-1]}", meant)
 
     def known(self, node: Node, noun: str, name: str, names: Iterable[str] | None) -> None:
         if names is not None and name not in set(names):
             code = f"unknown-{noun.rsplit(maxsplit=1)[-1]}"
-            self.note(node, f'there is no {noun} "{name}"', code, close(name, names))
+            self.note(node, f'there is no {noun} "{name}"', code, nearest(name, names))
 
 
 def _a(kinds: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""What an expression reads: so that hosts keep, feed and wake for exactly that (R18)."""
+"""What an expression reads, so that exactly this is stored and checked again (R18)."""
 
 from __future__ import annotations
 
@@ -28,20 +28,18 @@ from transforms.flows.expressions.syntax.ast import (
     walk,
 )
 from transforms.flows.expressions.syntax.operators import MOVING
-from transforms.flows.expressions.syntax.write import write
+from transforms.flows.expressions.syntax.write import to_text
 
 SINCE_ENTRY = 400 * DAY
-"""How long entries are kept for ``since entry``: the longest wait."""
-
-Function = Literal["count", "sum", "min", "max", "average", "first", "last"]
+"""How long the events for ``since entry`` are kept: as long as the longest wait."""
 
 
 class Aggregate(msgspec.Struct, frozen=True, gc=False):
-    """A series to keep, under ``key`` in ``view.series``.
+    """The series of an aggregate, stored under ``key`` in ``view.series``.
 
-    Every event called ``event`` for which ``where`` holds is added, with ``value`` if there is
-    one. ``horizon`` is for how many ms entries are read one by one; 0 for all time only.
-    ``since`` is the window, "entry" or None.
+    Every event of this name for which ``where`` is true is added, with its ``value`` if there is
+    one. Single events are kept for ``horizon`` ms; 0 if only totals over all time are read.
+    ``since`` is the period, "entry" or None.
     """
 
     event: str
@@ -53,12 +51,12 @@ class Aggregate(msgspec.Struct, frozen=True, gc=False):
 
 
 class Reads(msgspec.Struct, frozen=True, gc=False):
-    """The names that an expression reads; of paths the first part.
+    """The names that an expression reads; for a path its first part.
 
-    ``communications`` are send steps, ``communication`` the fields of the one at hand, ``message``
-    those of what a user sent, ``facts`` are ``event.time``, ``session.id``, ``visit.count`` and the
+    ``communications`` are send steps, ``communication`` the fields of the current one, ``message``
+    those of a message from the user, ``facts`` are ``event.time``, ``session.id``, ``visit.count`` and the
     like, and ``now``.
-    ``timed``: its result can change by time alone.
+    ``timed``: its result can change as time passes.
     """
 
     aggregates: tuple[Aggregate, ...] = ()
@@ -78,28 +76,28 @@ class Reads(msgspec.Struct, frozen=True, gc=False):
 
 
 def series_key(node: Calculated) -> str:
-    """Return the permanent key of an aggregate's series: a hash of event, where and value.
+    """Return the permanent key of a series: a hash of event, where and value.
 
     Aggregates that differ only in function or period share a series.
     """
-    parts = [node.event, *(write(part) if part else None for part in (node.where, node.value))]
+    parts = [node.event, *(to_text(part) if part else None for part in (node.where, node.value))]
     return blake2b(json.dumps(parts).encode(), digest_size=4).hexdigest()
 
 
 def aggregate(node: Calculated) -> Aggregate:
-    """Return what must be kept for an aggregate."""
+    """Return the series that an aggregate needs."""
     horizon = 0
     if isinstance(node.since, Delay):
         horizon = node.since.ms
     elif node.since is not None:
         horizon = SINCE_ENTRY
     where, value = (
-        None if part is None else Expr(write(part), part) for part in (node.where, node.value)
+        None if part is None else Expr(to_text(part), part) for part in (node.where, node.value)
     )
     return Aggregate(node.event, where, value, node.since, series_key(node), horizon)
 
 
-def reads(expr: Expr) -> Reads:
+def reads_of(expr: Expr) -> Reads:
     """List what an expression reads."""
     found: dict[str, set[str]] = {}
     aggregates: dict[Aggregate, None] = {}
@@ -107,7 +105,8 @@ def reads(expr: Expr) -> Reads:
     return Reads(
         aggregates=tuple(aggregates),
         **{name: frozenset(names) for name, names in found.items()},
-        timed=isinstance(expr.root, Now) or any(moves(node) for node in walk(expr.root)),
+        timed=isinstance(expr.root, Now)
+        or any(changes_with_time(node) for node in walk(expr.root)),
     )
 
 
@@ -126,7 +125,7 @@ _FIELDS = {
 def _collect(node: Node, found: dict[str, set[str]], aggregates: dict[Aggregate, None]) -> None:
     match node:
         case Calculated():
-            # What its condition reads is the counted event, not the one at hand.
+            # Its condition reads the counted event, not the current one.
             aggregates[aggregate(node)] = None
             if node.since == "entry":
                 found.setdefault("facts", set()).add("session.started")
@@ -147,8 +146,8 @@ def _collect(node: Node, found: dict[str, set[str]], aggregates: dict[Aggregate,
         _collect(child, found, aggregates)
 
 
-def moves(node: Node) -> bool:
-    """Tell whether a node's own value can change by time alone, its children's aside."""
+def changes_with_time(node: Node) -> bool:
+    """Return True if time alone can change the value of a node, its children aside."""
     match node:
         case Test(op) | Span(op):
             return op in MOVING

@@ -1,4 +1,4 @@
-"""What the names of an expression may be, at the place where it stands."""
+"""Which names an expression may use, and their declared types."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from typing import Literal
 import msgspec
 
 Wants = Literal["condition", "value", "number", "text", "date"]
+"""What is expected of an expression."""
 
 Types = Mapping[str, str]
-"""Names with their types (text, number, boolean, date, list, map); deeper ones as ``a.b``.
+"""Names with their types (text, number, boolean, date, list, map); nested names as ``a.b``.
 
-Any other type means that nothing is known.
+Any other type means that the type is not known.
 """
 
 AtHand = Literal["event", "entry", "session", "participant", "communication", "message"]
 
 
 class Scope(msgspec.Struct, frozen=True, gc=False):
-    """What is at hand and what is declared; None means that nothing is declared.
+    """The names that an expression may use; None means that nothing is declared.
 
-    ``event_names`` are the events that may be at hand, ``events`` the declared ones with their
-    properties. ``steps`` are the flow's send steps, ``statuses`` those that a
-    participant may have.
+    ``at_hand`` lists the roots that have data. ``event_names`` are the possible names of the
+    event, ``events`` the declared events with their properties. ``steps`` are the send steps of the
+    flow, ``statuses`` those of a participant.
     """
 
     at_hand: frozenset[AtHand] = frozenset(

@@ -1,4 +1,4 @@
-"""The types that a value may have, as far as declarations tell; None is any."""
+"""The types that a value may have, according to the declarations."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ MESSAGE: Types = {
     "call": "boolean",
     "communication": "text",
 }
-"""What is known of a message or a call of the user."""
+"""The fields of a message or a call from the user."""
 
 
 def kinds_of(node: Value, scope: Scope) -> Kinds:
-    """Return the types that a value may have."""
+    """Return the types that a value may have; None if any is possible."""
     match node:
         case Text():
             return frozenset(("text",))
@@ -90,7 +90,7 @@ def _path(node: Path, scope: Scope) -> Kinds:
 
 
 def declared(node: Path, scope: Scope) -> tuple[Types, ...]:
-    """Return the declarations that a name is looked up in; none if nothing is declared."""
+    """Return the declarations for a name; an empty tuple if nothing is declared."""
     match node.root:
         case "event":
             types = [scope.events[name] for name in scope.event_names if name in scope.events]

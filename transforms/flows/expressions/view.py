@@ -1,4 +1,4 @@
-"""What an expression may read: one user, at one instant.
+"""What a condition is once compiled, and what it reads: one user, at one instant.
 
 Times are whole milliseconds since 1970 in UTC, everywhere in the core.
 """
@@ -18,7 +18,7 @@ Data = dict[str, Any]
 @final
 @dataclass(frozen=True)
 class FlowFacts:
-    """Where the user stands in a flow: what ``flow.<id>.in / step / times`` read."""
+    """The place of the user in a flow: what ``flow.<id>.in / step / times`` read."""
 
     inside: bool
     step: str | None
@@ -27,15 +27,14 @@ class FlowFacts:
 
 @final
 class View:
-    """The values behind the names of the expression language.
+    """The values of the names in the expression language.
 
-    ``now`` is the handling time in ms. ``event`` is None where no event is at
-    hand. ``audiences`` maps a name to the instant since when the user is a member.
-    ``communications`` maps a send step's name to the facts of its newest
-    communication (``status``, ``channel``, ``sent_at`` and what results report).
-    ``message`` is what the user sent last to the session, or sends now, ``presence`` what is
-    known of the user's visits.
-    ``item`` is the list item at hand inside ``any(...)`` and ``all(...)``.
+    ``now`` is the handling time in ms. ``event`` is None where there is no event.
+    ``audiences`` maps a name to the instant at which the user joined.
+    ``communications`` maps a send step to the data of its newest communication (``status``,
+    ``channel``, ``sent_at`` and the data of delivery reports).
+    ``message`` is the last message from the user to the session, ``presence`` the visits of the
+    user, ``item`` the current item inside ``any(...)`` and ``all(...)``.
     ``mismatches`` counts comparisons of values whose types do not fit (R17).
     """
 
@@ -69,3 +68,18 @@ class View:
         self.mismatches: int = 0
         self.item: Any = None
         self.presence: Presence | None = None
+
+
+@final
+@dataclass(frozen=True)
+class Condition:
+    """A compiled condition.
+
+    ``test(view)`` is its result. ``timed`` is True if time alone can change it; then
+    ``next_change(view)`` is the next instant after ``view.now`` at which it can change while the
+    data stays the same. It may be too early, never too late (R18).
+    """
+
+    test: Callable[[View], bool]
+    timed: bool
+    next_change: Callable[[View], int | None]

@@ -1,1 +1,1 @@
-"""What goes into the core and comes out of it: signals, outputs, control records, reason codes."""
+"""Inputs and outputs of the core: signals, outputs, control records, reason codes."""

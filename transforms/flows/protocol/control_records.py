@@ -1,6 +1,6 @@
-"""The control log: append-only records, each effective at an instant (semantics, section 7).
+"""The records of the control log, which is append-only; each is effective from an instant on.
 
-A record says all that it does; what it does to a user is the machine's business.
+A record is complete in itself: what the flows do depends on the log and on nothing else.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class Record(
 class Publish(Record, frozen=True, gc=False, tag="publish", kw_only=True):
     """A version of a flow: canonical text, with the texts of the templates it sends (R27).
 
-    ``migrate`` takes running sessions along; ``successors`` names where the sessions of a step
-    go that is deleted, or does something else now.
+    ``migrate`` moves running sessions to this version; ``successors`` maps a step that is deleted
+    or changed to the step at which its sessions go on.
     """
 
     flow: str
@@ -37,13 +37,13 @@ class Publish(Record, frozen=True, gc=False, tag="publish", kw_only=True):
 
 
 class Start(Record, frozen=True, gc=False, tag="start", kw_only=True):
-    """The flow takes entries."""
+    """The flow takes entries from now on."""
 
     flow: str
 
 
 class Pause(Record, frozen=True, gc=False, tag="pause", kw_only=True):
-    """No entries and no step runs; ``resume`` says what a resume does (R26)."""
+    """No entries, and no step runs; ``resume`` is the mode of the later resume (R26)."""
 
     flow: str
     resume: Literal["fire", "shift", "skip"] = "fire"
@@ -56,20 +56,20 @@ class Resume(Record, frozen=True, gc=False, tag="resume", kw_only=True):
 
 
 class Drain(Record, frozen=True, gc=False, tag="drain", kw_only=True):
-    """No entries; sessions go on (L8)."""
+    """No more entries; sessions go on (L8)."""
 
     flow: str
 
 
 class Stop(Record, frozen=True, gc=False, tag="stop", kw_only=True):
-    """All sessions of the flow end at this instant; for R28 the controller says why."""
+    """All sessions of the flow end at this instant; the controller gives the reason (R28)."""
 
     flow: str
     reason: Literal["stopped", "launch_over", "idle"] = "stopped"
 
 
 class Archive(Record, frozen=True, gc=False, tag="archive", kw_only=True):
-    """The flow is over; its flags and launch ids are kept 30 days more."""
+    """The flow is finished; its flags and launch ids are kept for 30 more days."""
 
     flow: str
 
@@ -77,7 +77,7 @@ class Archive(Record, frozen=True, gc=False, tag="archive", kw_only=True):
 class SetSchedule(Record, frozen=True, gc=False, tag="schedule", kw_only=True):
     """A new start and end, local ISO texts in the flow's zone (I18).
 
-    It goes before the schedule of every version, also of later ones.
+    It replaces the schedule of every version, later ones included.
     """
 
     flow: str
@@ -94,7 +94,7 @@ class SetGoals(Record, frozen=True, gc=False, tag="goals", kw_only=True):
 
 
 class SetPriority(Record, frozen=True, gc=False, tag="priority", kw_only=True):
-    """The flow's priority from now on, whatever later versions say."""
+    """The priority of the flow from now on; it replaces that of every version."""
 
     flow: str
     priority: int
@@ -109,7 +109,7 @@ class Winner(Record, frozen=True, gc=False, tag="winner", kw_only=True):
 
 
 class Kill(Record, frozen=True, gc=False, tag="kill", kw_only=True):
-    """Nothing leaves: for one flow, one channel or the whole space, until ``off``."""
+    """Nothing is sent by one flow, one channel or the whole space, until ``off``."""
 
     flow: str | None = None
     channel: str | None = None
@@ -117,7 +117,7 @@ class Kill(Record, frozen=True, gc=False, tag="kill", kw_only=True):
 
 
 class SetSpace(Record, frozen=True, gc=False, tag="space", kw_only=True):
-    """The space's settings and audiences, as the text of its file."""
+    """The settings and audiences of the space, as the text of its file."""
 
     text: str
 

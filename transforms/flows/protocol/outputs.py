@@ -1,6 +1,6 @@
-"""What leaves: one closed union, each with a permanent id (semantics, section 8; R30).
+"""The outputs of the core: a closed union, each with a permanent id (R30).
 
-Outputs are plain data in the order decided. ``at`` is the instant of the decision, ms UTC.
+Outputs are plain data, in the order of the decisions. ``at`` is the time of the decision, ms UTC.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Output(msgspec.Struct, frozen=True, gc=False, tag_field="is"):
 
 
 class FromSession(Output, frozen=True, gc=False):
-    """Base of what a session decides."""
+    """Base of the outputs of a session."""
 
     flow: str
     version: int
@@ -30,12 +30,12 @@ class FromSession(Output, frozen=True, gc=False):
 
 
 class Message(FromSession, frozen=True, gc=False, tag="message"):
-    """A communication to deliver: id is the idempotency key over all attempts.
+    """A message to deliver; its id is the idempotency key of all attempts.
 
-    ``communication`` is the record it belongs to; an attempt on another channel has
-    an id of its own. ``expires`` is the end of its validity, or None. ``agent`` is who sends,
-    None for the channel's own; ``tracking`` holds what the worker is to track: ``opens`` and
-    ``clicks`` where true, ``links`` as ``short`` (I31).
+    ``communication`` is the communication that it belongs to; an attempt on another channel has
+    an id of its own. ``expires`` is the end of its validity, or None. ``agent`` is the sender,
+    None for the default of the channel. ``tracking`` says what to track: ``opens`` and ``clicks``
+    if true, ``links`` as ``short`` (I31).
     """
 
     communication: str
@@ -51,14 +51,14 @@ class Message(FromSession, frozen=True, gc=False, tag="message"):
 
 
 class Cancel(Output, frozen=True, gc=False, tag="cancel", kw_only=True):
-    """Ask the worker to cancel an active communication (C16)."""
+    """A request to cancel an active communication (C16)."""
 
     communication: str
     reason: str
 
 
 class Webhook(FromSession, frozen=True, gc=False, tag="webhook", kw_only=True):
-    """A request to send."""
+    """An HTTP request to send, without an answer."""
 
     url: str
     method: str
@@ -78,10 +78,10 @@ class Export(FromSession, frozen=True, gc=False, tag="export", kw_only=True):
 
 
 class FlowState(Output, frozen=True, gc=False, tag="flow_state"):
-    """Where the user stands in every flow, absolute, with a per-user sequence (L11, L12, B7).
+    """The place of the user in every flow, complete, with a sequence per user (L11, L12, B7).
 
-    ``flows`` holds one map a live session (flow, version, session, step, since, started),
-    ``promotions`` maps a slot to what it shows and until when.
+    ``flows`` has a map for each live session (flow, version, session, step, since, started),
+    ``promotions`` maps a slot to its promotion and the end of it.
     """
 
     sequence: int
@@ -90,7 +90,7 @@ class FlowState(Output, frozen=True, gc=False, tag="flow_state"):
 
 
 class ProfileUpdate(Output, frozen=True, gc=False, tag="profile_update", kw_only=True):
-    """Traits, tags and consent changed by a step or a link."""
+    """Traits, tags and consent that a step or a link changed."""
 
     set: Data = {}
     unset: tuple[str, ...] = ()
@@ -102,7 +102,7 @@ class ProfileUpdate(Output, frozen=True, gc=False, tag="profile_update", kw_only
 
 
 class AudienceUpdate(Output, frozen=True, gc=False, tag="audience_update"):
-    """The user entered or left an audience that the core owns."""
+    """The user entered or left an audience that the core computes or keeps."""
 
     audience: str
     entered: bool
@@ -111,11 +111,11 @@ class AudienceUpdate(Output, frozen=True, gc=False, tag="audience_update"):
 
 
 class Transition(FromSession, frozen=True, gc=False, tag="transition"):
-    """One row a move of a session: ``entered reached waiting left ended`` (R25).
+    """One row for each move of a session: ``entered reached waiting left ended`` (R25).
 
-    ``visit`` counts arrivals of this session at the step from 1; ``first_arrival`` is
-    true on the first arrival ever of the user at this flow and step; ``until`` is when
-    a wait ends at the latest; ``cause`` is the id of the signal or due thing.
+    ``visit`` counts the arrivals of this session at the step, from 1. ``first_arrival`` is True
+    if the user arrives at this flow and step for the first time. ``until`` is the latest end of
+    a wait. ``cause`` is the id of the signal or timer.
     """
 
     what: str
@@ -131,10 +131,10 @@ class Transition(FromSession, frozen=True, gc=False, tag="transition"):
 
 
 class Communication(FromSession, frozen=True, gc=False, tag="communication"):
-    """One row a status of a communication.
+    """One row for each status of a communication.
 
-    ``parts`` and ``cost`` stand in the row of a message that leaves, ``cost`` by the prices of
-    the space; ``reported_cost`` is by how much a result has raised what results report of it.
+    A message that is sent has ``parts``, and ``cost`` by the prices of the space.
+    ``reported_cost`` is the cost that a delivery report adds.
     """
 
     communication: str
@@ -152,7 +152,7 @@ class Communication(FromSession, frozen=True, gc=False, tag="communication"):
 
 
 class Conversion(FromSession, frozen=True, gc=False, tag="conversion", kw_only=True):
-    """A goal reached; ``steps`` and ``variants`` are what the session had reached by then (R24)."""
+    """A goal was reached; ``steps`` and ``variants`` are those of the session until then (R24)."""
 
     goal: str
     value: float | None
@@ -164,7 +164,7 @@ class Conversion(FromSession, frozen=True, gc=False, tag="conversion", kw_only=T
 
 
 class Rejection(Output, frozen=True, gc=False, tag="rejection", kw_only=True):
-    """Something refused, with the reason code (R7)."""
+    """Something was refused, with the reason code (R7)."""
 
     reason: str
     cause: str
@@ -174,9 +174,9 @@ class Rejection(Output, frozen=True, gc=False, tag="rejection", kw_only=True):
 
 
 class DeadLetter(Output, frozen=True, gc=False, tag="dead_letter", kw_only=True):
-    """Something that went wrong: what, why and where.
+    """Something could not be handled: why and where.
 
-    ``record`` is the signal that was not handled, whole, as JSON that can be published again.
+    ``record`` is the complete signal as JSON; it can be published again.
     """
 
     reason: str
@@ -188,11 +188,11 @@ class DeadLetter(Output, frozen=True, gc=False, tag="dead_letter", kw_only=True)
 
 
 class Call(FromSession, frozen=True, gc=False, tag="call", kw_only=True):
-    """Foreign code or an API to call; the answer comes back as a ``CallResult``.
+    """User code or an API to call; the answer comes back as a ``CallResult``.
 
-    ``target`` is a hash of the code, or the address; ``inputs`` are the code's, or what the body
-    is rendered from. ``store`` maps names of the answer to paths in its JSON. From ``expires`` on
-    nobody waits for it. A ``connection`` is named; what it adds, secrets too, is never in here.
+    ``target`` is a hash of the code, or the address; ``inputs`` go to the code, or to the template
+    of the body. ``store`` maps session variables to paths in the JSON of the answer. The session
+    waits until ``expires``. A ``connection`` is only named: its secrets are never in here.
     """
 
     kind: str
@@ -208,7 +208,7 @@ class Call(FromSession, frozen=True, gc=False, tag="call", kw_only=True):
 
 
 class HandoverOut(Output, frozen=True, gc=False, tag="handover", kw_only=True):
-    """The state of this key for another one (R8); with ``bypass`` it is history to load (R10)."""
+    """The state of this key for another key (R8); ``bypass`` marks it as loaded history (R10)."""
 
     to: str
     state: bytes
@@ -216,7 +216,7 @@ class HandoverOut(Output, frozen=True, gc=False, tag="handover", kw_only=True):
 
 
 class ForwardedOut(Output, frozen=True, gc=False, tag="forwarded", kw_only=True):
-    """A signal of this key for the one that it turned out to be, once that has merged (R8)."""
+    """A signal of this key for the key that it was merged into (R8)."""
 
     to: str
     handover: str
@@ -225,9 +225,9 @@ class ForwardedOut(Output, frozen=True, gc=False, tag="forwarded", kw_only=True)
 
 
 class Erased(Output, frozen=True, gc=False, tag="erased", kw_only=True):
-    """Delete what is known of the user until ``at``; a mark stays until ``until`` (R32).
+    """All data of the user until ``at`` is to be deleted; a tombstone stays until ``until`` (R32).
 
-    ``sequence`` is newer than that of every flow state before.
+    ``sequence`` is higher than that of every earlier flow state.
     """
 
     sequence: int
@@ -235,13 +235,13 @@ class Erased(Output, frozen=True, gc=False, tag="erased", kw_only=True):
 
 
 class StateExport(Output, frozen=True, gc=False, tag="state_export", kw_only=True):
-    """All that is remembered of the user, readable, to be imported again."""
+    """The complete state of the user, readable, which can be imported again."""
 
     data: Data
 
 
 class Emitted(Output, frozen=True, gc=False, tag="emitted", kw_only=True):
-    """An event of the product's own, for other systems."""
+    """An event that a flow emits, for other systems."""
 
     name: str
     properties: Data
@@ -250,10 +250,10 @@ class Emitted(Output, frozen=True, gc=False, tag="emitted", kw_only=True):
 
 
 class ParticipantUpdate(Output, frozen=True, gc=False, tag="participant_update", kw_only=True):
-    """A participant of a campaign was ``created`` or ``updated``: all that it is from now on (R21).
+    """A participant of a campaign was ``created`` or ``updated``, with all its fields (R21).
 
-    ``changed`` are the fields that changed, ``status`` among them. ``flow`` and ``step`` are None
-    where an upload or an entry changed it.
+    ``changed`` lists the changed fields, also ``status``. ``flow`` and ``step`` are None for a
+    change by an upload or an entry.
     """
 
     campaign: str
@@ -290,7 +290,7 @@ AnyOutput = (
 
 
 class Done(msgspec.Struct, frozen=True, gc=False):
-    """The new state, the outputs in order, and when to call again with ``Time`` (None: never)."""
+    """The new state, the outputs in order, and the time of the next ``Time`` signal, if any."""
 
     state: bytes | None
     outputs: tuple[AnyOutput, ...]
@@ -298,7 +298,7 @@ class Done(msgspec.Struct, frozen=True, gc=False):
 
 
 class Behind(msgspec.Struct, frozen=True, gc=False):
-    """The control log is not complete until this instant: read it again, and retry."""
+    """The control log is not known until this instant: read it again, and retry."""
 
     until: int
 

@@ -1,7 +1,7 @@
-"""What can happen to a user: one closed union (semantics, section 2).
+"""The signals that the core handles: a closed union of what can happen to a user.
 
-Every signal has an id, its own time and, where a transport gave one, its receipt; the
-user it concerns is part of it. Times are ms UTC. On a wire they are tagged msgpack or JSON.
+Every signal has an id, a user, its event time and, if known, its ingestion time, in ms UTC.
+On the wire they are tagged msgpack or JSON.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ FINAL_STATUSES: Final = frozenset(
 Data = dict[str, Any]
 
 
-class Heard(
+class ExternalSignal(
     msgspec.Struct, frozen=True, gc=False, tag_field="is", omit_defaults=True, kw_only=True
 ):
-    """Base of what arrives from outside: ``received`` None means that no receipt is known (R3)."""
+    """Base of the signals from outside; ``received`` is the ingestion time, if known (R3)."""
 
     id: str
     user: str
@@ -44,7 +44,7 @@ class Heard(
 
 
 @final
-class Event(Heard, frozen=True, gc=False, tag="event", omit_defaults=True, kw_only=True):
+class Event(ExternalSignal, frozen=True, gc=False, tag="event", omit_defaults=True, kw_only=True):
     """A tracked event."""
 
     name: str
@@ -52,10 +52,12 @@ class Event(Heard, frozen=True, gc=False, tag="event", omit_defaults=True, kw_on
 
 
 @final
-class ProfileChange(Heard, frozen=True, gc=False, tag="profile", omit_defaults=True, kw_only=True):
+class ProfileChange(
+    ExternalSignal, frozen=True, gc=False, tag="profile", omit_defaults=True, kw_only=True
+):
     """Traits to set or unset, tags, consent by channel, topic or ``channel:topic``.
 
-    ``becomes`` is the key that this one turns out to be: an identify that names both (R8).
+    ``becomes`` is the other key of the user, from an identify that names both (R8).
     """
 
     set: Data = {}
@@ -68,7 +70,7 @@ class ProfileChange(Heard, frozen=True, gc=False, tag="profile", omit_defaults=T
 
 @final
 class AudienceChange(
-    Heard, frozen=True, gc=False, tag="audience", omit_defaults=True, kw_only=True
+    ExternalSignal, frozen=True, gc=False, tag="audience", omit_defaults=True, kw_only=True
 ):
     """The user entered or left an audience."""
 
@@ -78,9 +80,9 @@ class AudienceChange(
 
 @final
 class CommunicationUpdate(
-    Heard, frozen=True, gc=False, tag="communication", omit_defaults=True, kw_only=True
+    ExternalSignal, frozen=True, gc=False, tag="communication", omit_defaults=True, kw_only=True
 ):
-    """A communication reached a status; ``data`` holds a reply, digits, duration, cost."""
+    """A communication reached a status; ``data`` has a reply, digits, duration or cost."""
 
     communication: str
     status: str
@@ -88,7 +90,9 @@ class CommunicationUpdate(
 
 
 @final
-class Inbound(Heard, frozen=True, gc=False, tag="inbound", omit_defaults=True, kw_only=True):
+class Inbound(
+    ExternalSignal, frozen=True, gc=False, tag="inbound", omit_defaults=True, kw_only=True
+):
     """A message or a call from the user."""
 
     channel: str
@@ -99,11 +103,11 @@ class Inbound(Heard, frozen=True, gc=False, tag="inbound", omit_defaults=True, k
 
 
 @final
-class Enter(Heard, frozen=True, gc=False, tag="enter", omit_defaults=True, kw_only=True):
-    """Put the user into a flow: Flow API, launch, another flow (I9, R22); or upload a participant.
+class Enter(ExternalSignal, frozen=True, gc=False, tag="enter", omit_defaults=True, kw_only=True):
+    """An entry into a flow by the Flow API, a launch or another flow (I9, R22), or an upload.
 
-    ``operation`` "upload": ``flow`` names the campaign, and ``participant`` is one row of the
-    upload; the id is that of (upload, row), so a row that comes twice counts once (R21).
+    With the ``operation`` "upload", ``flow`` is the campaign and ``participant`` one row of the
+    upload; the id is made of upload and row, so that a repeated row counts once (R21).
     """
 
     flow: str
@@ -117,7 +121,9 @@ class Enter(Heard, frozen=True, gc=False, tag="enter", omit_defaults=True, kw_on
 
 
 @final
-class CallResult(Heard, frozen=True, gc=False, tag="call_result", omit_defaults=True, kw_only=True):
+class CallResult(
+    ExternalSignal, frozen=True, gc=False, tag="call_result", omit_defaults=True, kw_only=True
+):
     """The answer to a ``Call``."""
 
     call: str
@@ -127,8 +133,10 @@ class CallResult(Heard, frozen=True, gc=False, tag="call_result", omit_defaults=
 
 
 @final
-class Command(Heard, frozen=True, gc=False, tag="command", omit_defaults=True, kw_only=True):
-    """An order about this user; ``flow`` None means all flows. ``wake`` only looks at the state."""
+class Command(
+    ExternalSignal, frozen=True, gc=False, tag="command", omit_defaults=True, kw_only=True
+):
+    """A command about this user; ``flow`` None means all flows. ``wake`` only fires due timers."""
 
     what: Literal["hold", "resume", "stop", "suppress", "erase", "export", "import", "wake"]
     flow: str | None = None
@@ -136,18 +144,22 @@ class Command(Heard, frozen=True, gc=False, tag="command", omit_defaults=True, k
 
 
 @final
-class Handover(Heard, frozen=True, gc=False, tag="handover", omit_defaults=True, kw_only=True):
-    """Another key's state, to be merged into this one (R8)."""
+class Handover(
+    ExternalSignal, frozen=True, gc=False, tag="handover", omit_defaults=True, kw_only=True
+):
+    """The state of another key, to be merged into this one (R8)."""
 
     source: str
     state: bytes
 
 
 @final
-class Forwarded(Heard, frozen=True, gc=False, tag="forwarded", omit_defaults=True, kw_only=True):
-    """A signal of another key, which is this one by now; it waits for that handover, if any (R8).
+class Forwarded(
+    ExternalSignal, frozen=True, gc=False, tag="forwarded", omit_defaults=True, kw_only=True
+):
+    """A signal of another key of this user; it waits for the handover that it names (R8).
 
-    ``hops`` counts the keys that passed it on.
+    ``hops`` counts the keys that forwarded it.
     """
 
     source: str
@@ -158,7 +170,7 @@ class Forwarded(Heard, frozen=True, gc=False, tag="forwarded", omit_defaults=Tru
 
 @final
 class Time(msgspec.Struct, frozen=True, gc=False, tag_field="is", tag="time"):
-    """No signal of this user with a handling time before ``at`` is still to come (R1)."""
+    """The watermark: no signal of this user with an earlier handling time will follow (R1)."""
 
     user: str
     at: int
@@ -180,13 +192,13 @@ Signal = (
 
 
 @final
-class Raised(msgspec.Struct, frozen=True, gc=False):
-    """A signal that handling another one raised (section 3, step 7); it never leaves the core.
+class InternalSignal(msgspec.Struct, frozen=True, gc=False):
+    """A signal that the core raises while it handles another one; it never leaves the core.
 
-    ``causes`` are the sessions that it comes from, ``source`` the last of them; ``changed`` maps
-    traits to their values before; ``applied`` says that the state holds it already; ``flow`` is
-    the one that enrolls in another, or leaves it. ``claimer`` got the message that a status
-    ``replied`` tells of: a session, or an entry; empty if nobody did (R13).
+    ``causes`` are the sessions that led to it, ``source`` the last of them. ``changed`` maps
+    traits to their values before. ``applied`` means that the state contains it already. ``flow``
+    is the flow that enrolls the user in another, or leaves it. ``inbound_owner`` is the session or
+    entry that got the message behind a status ``replied``, empty if none did (R13).
     """
 
     signal: Signal
@@ -196,7 +208,7 @@ class Raised(msgspec.Struct, frozen=True, gc=False):
     applied: bool = True
     source: str = ""
     flow: str = ""
-    claimer: str = ""
+    inbound_owner: str = ""
 
 
 encode = msgspec.msgpack.Encoder().encode

@@ -12,7 +12,7 @@ from transforms.flows.definitions.flow import FLOW, Flow, Steps
 from transforms.flows.definitions.shapes import RecordsByName, Variants
 from transforms.flows.definitions.space import Space, Template
 from transforms.flows.definitions.step_order import Followed, follow
-from transforms.flows.diagnostics import Judge, Loaded, Report, Source
+from transforms.flows.diagnostics import Loaded, Report, Source, SourceCheck
 from transforms.flows.reading.checks.checked import Checked
 from transforms.flows.reading.checks.flow import check_flow
 from transforms.flows.reading.entry import exit_rules, triggers
@@ -34,12 +34,12 @@ def load_flow(
     space: Space,
     templates: Mapping[str, Template],
     flows: frozenset[str] | None = None,
-    judge: Judge | None = None,
+    check_source: SourceCheck | None = None,
 ) -> Loaded[Flow]:
     """Read a flow from the text of its file and check it against its space and templates.
 
     ``path`` names the file in problems; its stem is the flow's id. ``flows`` are the flows
-    beside it; without them a reference to another flow is not checked. ``judge`` is the sandbox
+    beside it; without them a reference to another flow is not checked. ``check_source`` is the sandbox
     that is to run the flow's code; without it only the language is checked.
     """
     report = Report(Source(path, text))
@@ -53,8 +53,8 @@ def load_flow(
     known = known.of_campaign(space, campaign_in(root))
     reading = Reading(report, known)
     found = Fields(reading, root, "the flow")
-    on_exit = _steps(Reading(report, known, judge), found.get("on_exit"), "on_exit")
-    main = _steps(Reading(report, known, judge), found.get("steps"), "steps")
+    on_exit = _steps(Reading(report, known, check_source), found.get("on_exit"), "on_exit")
+    main = _steps(Reading(report, known, check_source), found.get("steps"), "steps")
     flow = _flow(reading, found, main, on_exit)
     found.close()
     checked = Checked(flow, main, on_exit, space, templates, known)
@@ -84,7 +84,7 @@ def _steps(reading: Reading, node: Node | None, what: str) -> Followed:
     if node is None:
         return follow([])
     names = frozenset(key.text for key, _ in node.items) if isinstance(node, Map) else frozenset()
-    inside = Reading(reading.report, reading.known.within(names), reading.judge)
+    inside = Reading(reading.report, reading.known.within(names), reading.check_source)
     return follow(steps(inside, node, what))
 
 

@@ -13,7 +13,7 @@ import msgspec
 from transforms.flows.definitions.flow import Flow
 from transforms.flows.definitions.space import Space, Template
 from transforms.flows.definitions.used import templates_of
-from transforms.flows.diagnostics import Judge, Problem
+from transforms.flows.diagnostics import Problem, SourceCheck
 from transforms.flows.reading.checks.keyword_owners import owned_twice
 from transforms.flows.reading.flow import load_flow
 from transforms.flows.reading.space import load_space_partly
@@ -58,10 +58,10 @@ class Project(msgspec.Struct, frozen=True, gc=False):
         return {name: self.files[self.paths[f"messages/{name}"]] for name in names}
 
 
-def load_project(files: Mapping[str, str], judge: Judge | None = None) -> Project:
+def load_project(files: Mapping[str, str], check_source: SourceCheck | None = None) -> Project:
     """Load the files of one folder: a path with its text each, in any order.
 
-    ``judge`` is the sandbox that is to run the code in them.
+    ``check_source`` is the sandbox that is to run the code in them.
     """
     found, problems = dict[str, Template](), list[Problem]()
     broken: dict[str, Template] = {}
@@ -85,7 +85,7 @@ def load_project(files: Mapping[str, str], judge: Judge | None = None) -> Projec
     flow_files = [p for p in sorted(files) if _YAML.fullmatch(p) and _base(p) != SPACE]
     stems = frozenset(match[1] for path in flow_files if (match := _YAML.fullmatch(path)))
     for path in flow_files:
-        flow = load_flow(path, files[path], space, {**found, **broken}, stems, judge)
+        flow = load_flow(path, files[path], space, {**found, **broken}, stems, check_source)
         problems += flow.problems
         if flow.value is not None and flow.value.id in paths:
             said = f'flow "{flow.value.id}" is in {paths[flow.value.id]} too'

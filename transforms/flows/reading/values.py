@@ -8,16 +8,15 @@ from typing import TypeVar
 
 from transforms.flows.clock import windows
 from transforms.flows.clock.delays import Delay, TimeSyntaxError, longest, parse_delay, parse_period
-from transforms.flows.clock.schedules import Moment, parse_moment
+from transforms.flows.clock.schedules import When, parse_when
 from transforms.flows.clock.windows import Window
-from transforms.flows.clock.zones import DAY, instant, utc, zone_names
+from transforms.flows.clock.zones import DAY, parse_instant, utc, zone_names
 from transforms.flows.definitions.values import Limit, Named
-from transforms.flows.diagnostics import Judge, Report, suggest
+from transforms.flows.diagnostics import Report, SourceCheck, suggest
 from transforms.flows.expressions.checking import check
 from transforms.flows.expressions.scope import Wants
-from transforms.flows.expressions.syntax.ast import Expr
+from transforms.flows.expressions.syntax.ast import Expr, ExpressionError, ExprProblem
 from transforms.flows.expressions.syntax.parse import parse
-from transforms.flows.expressions.syntax.problems import ExpressionError, ExprProblem
 from transforms.flows.reading.names import OWN_TRAITS, Known
 from transforms.flows.reading.nodes import ALIAS, Mapping, Node, Scalar, Sequence, describe
 from transforms.flows.reading.places import offsets
@@ -45,10 +44,12 @@ def _meant(suggestion: str | None) -> str:
 class Reading:
     """What all readers of one file share: its report, and the names that it may use."""
 
-    def __init__(self, report: Report, known: Known, judge: Judge | None = None) -> None:
+    def __init__(
+        self, report: Report, known: Known, check_source: SourceCheck | None = None
+    ) -> None:
         self.report = report
         self.known = known
-        self.judge = judge
+        self.check_source = check_source
 
     def problem(
         self,
@@ -215,9 +216,9 @@ class Reading:
         """Read days and hours."""
         return self._time(node, "invalid-window", windows.parse_window)
 
-    def moment(self, node: Node) -> Moment | None:
+    def moment(self, node: Node) -> When | None:
         """Read a moment, and check the path that it reads."""
-        moment = self._time(node, "invalid-moment", parse_moment)
+        moment = self._time(node, "invalid-moment", parse_when)
         if moment and moment.path and isinstance(node, Scalar):
             at = max(0, node.text.find(moment.path))
             self._expression(node, moment.path, at, None, "date")
@@ -248,7 +249,7 @@ class Reading:
     def instant(self, node: Node) -> str | None:
         """Read a local date or date and time, such as ``2026-12-31T18:00``; keep its text."""
         text = self.text(node)
-        if text is None or instant(text, utc()) is not None:
+        if text is None or parse_instant(text, utc()) is not None:
             return text
         known = "write for example 2026-12-31 or 2026-12-31T18:00"
         self.problem(node, "invalid-date", f'"{text}" is not a date', known)

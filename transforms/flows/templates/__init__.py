@@ -1,1 +1,1 @@
-"""Message templates: Liquid within bounds, and the parts of a text message."""
+"""Message templates: Liquid with limits, and the parts of a text message."""

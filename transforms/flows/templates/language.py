@@ -1,7 +1,7 @@
-"""Liquid within bounds: no clock, no files, no chance, and nothing that grows without end.
+"""Liquid with limits: no clock, no files, no random values, no unbounded loops or results.
 
-Bombs end in a ``TemplateError``: loops count over the whole template, filters refuse
-large values before they make them, and output is at most 256 KB.
+A template over a limit fails with a ``TemplateError``: loops count over the whole template,
+filters refuse results that would be too large, and the output is at most 256 KB.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Context(RenderContext):
-    """Counts loop rounds over the whole template, not only those of nested loops."""
+    """Counts loop iterations over the whole template, not only in nested loops."""
 
     rounds = 0
 
@@ -47,12 +47,12 @@ class _Context(RenderContext):
             raise LoopIterationLimitError(f"more than {MAX_LOOPS:,} loop rounds", token=None)
 
 
-class _Bound(BoundTemplate):
+class _Template(BoundTemplate):
     context_class = _Context
 
 
-class _Few(Expression):
-    """What a loop goes over, refused before a huge range becomes a list."""
+class _LimitedRange(Expression):
+    """The values of a loop; a huge range is refused before it becomes a list."""
 
     __slots__ = ("inner",)
 
@@ -76,8 +76,8 @@ class _Few(Expression):
 class _For(ForTag):
     def parse(self, stream: TokenStream) -> Node:
         node = super().parse(stream)
-        assert isinstance(node, ForNode)  # what the standard tag makes
-        node.expression.iterable = _Few(node.expression.iterable)
+        assert isinstance(node, ForNode)  # the result of the standard tag
+        node.expression.iterable = _LimitedRange(node.expression.iterable)
         return node
 
 
@@ -87,7 +87,7 @@ class Liquid(Environment):
     context_depth_limit = 30
     local_namespace_limit = MAX_OUTPUT
     output_stream_limit = MAX_OUTPUT
-    template_class = _Bound
+    template_class = _Template
 
     def setup_tags_and_filters(self, *, extra: bool = False) -> None:
         super().setup_tags_and_filters(extra=extra)
@@ -98,7 +98,7 @@ class Liquid(Environment):
         self.add_filter("join", _join)
         self.add_filter("date", _date)
         self.add_filter("json", _json)
-        self.filters = {name: _bounded(name, call) for name, call in self.filters.items()}
+        self.filters = {name: _limited(name, call) for name, call in self.filters.items()}
 
 
 class JsonText(str):
@@ -125,7 +125,7 @@ class _JsonEcho(EchoTag):
 
 
 class JsonLiquid(Liquid):
-    """Liquid whose output is escaped to stand within a JSON string."""
+    """Liquid whose output is escaped for use inside a JSON string."""
 
     def setup_tags_and_filters(self, *, extra: bool = False) -> None:
         super().setup_tags_and_filters(extra=extra)
@@ -133,16 +133,16 @@ class JsonLiquid(Liquid):
         self.add_tag(_JsonEcho)
 
 
-def _bounded(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+def _limited(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(call)
-    def bounded(*args: Any, **kwargs: Any) -> Any:
+    def limited(*args: Any, **kwargs: Any) -> Any:
         for value in args:
             _refuse_large(name, value)
         result = call(*args, **kwargs)
         _refuse_large(name, result)
         return result
 
-    return bounded
+    return limited
 
 
 def _refuse_large(name: str, value: object) -> None:
@@ -184,26 +184,26 @@ def _date(value: object, form: object = "", *, context: RenderContext) -> str:
     if value in ("now", "today"):
         value = context.globals["now"]
     zone = context.globals.get("_zone")
-    moment = _moment(value, zone if isinstance(zone, ZoneInfo) else ZoneInfo("UTC"))
-    if moment is None or not form:
+    t = _local_time(value, zone if isinstance(zone, ZoneInfo) else ZoneInfo("UTC"))
+    if t is None or not form:
         return _text(value)
-    text = _DIRECTIVE.sub(lambda found: _part(moment, *found.groups()), str(form))
+    text = _DIRECTIVE.sub(lambda found: _part(t, *found.groups()), str(form))
     return Markup(text) if isinstance(form, Markup) else text
 
 
-def _part(moment: datetime, lean: str, letter: str) -> str:
-    text = str(moment.day).rjust(2) if letter == "e" else moment.strftime(f"%{letter}")
-    return (text.lstrip("0 ") or "0") if lean else text
+def _part(t: datetime, no_padding: str, letter: str) -> str:
+    text = str(t.day).rjust(2) if letter == "e" else t.strftime(f"%{letter}")
+    return (text.lstrip("0 ") or "0") if no_padding else text
 
 
-def _moment(value: object, zone: ZoneInfo) -> datetime | None:
+def _local_time(value: object, zone: ZoneInfo) -> datetime | None:
     try:
         if isinstance(value, int | float):
             return datetime.fromtimestamp(value / 1000, UTC).astimezone(zone)
-        moment = datetime.fromisoformat(str(value))
+        t = datetime.fromisoformat(str(value))
     except (ValueError, OverflowError, OSError):
         return None
-    return moment.astimezone(zone) if moment.tzinfo else moment.replace(tzinfo=zone)
+    return t.astimezone(zone) if t.tzinfo else t.replace(tzinfo=zone)
 
 
 ENVIRONMENTS: dict[str, Environment] = {

@@ -1,7 +1,7 @@
-"""Message templates: front matter of ``key: Liquid text`` lines, then the body; pure to render.
+"""Reads and renders message templates: lines of ``key: Liquid text``, then the body.
 
-``type: html|text|json`` says how the body is escaped; the other fields are plain text.
-What a template reads is known when it is loaded, so that a flow is checked with its templates.
+``type: html|text|json`` sets how the body is escaped; the other fields are plain text.
+A loaded template knows which names it reads, so that a flow is checked with its templates.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import msgspec
 from liquid.exceptions import LiquidError
 from liquid.template import BoundTemplate
 
-from transforms.flows.clock.zones import zone
+from transforms.flows.clock.zones import find_zone
 from transforms.flows.definitions.space import Template
 from transforms.flows.diagnostics import Loaded, Report, Source, suggest
 from transforms.flows.templates.language import ENVIRONMENTS
@@ -42,11 +42,11 @@ _LINE = re.compile(r"([a-z][a-z0-9_]*)[ \t]*:[ \t]*(.*)")
 
 
 class TemplateError(ValueError):
-    """A template cannot be rendered with this data: its bounds, or a value that does not fit."""
+    """A template cannot be rendered with this data: a limit, or a value of the wrong type."""
 
 
 class _Field(msgspec.Struct, frozen=True, gc=False):
-    """A field's name, its source, and where that begins in the file."""
+    """The name and the source of a field, and the offset of the source in the file."""
 
     name: str
     source: str
@@ -54,7 +54,7 @@ class _Field(msgspec.Struct, frozen=True, gc=False):
 
 
 def load_template(name: str, text: str, path: str | None = None) -> Loaded[Template]:
-    """Read a template; ``path`` is the place that problems name, by default ``name.liquid``."""
+    """Read a template; ``path`` is the file named in problems, by default ``name.liquid``."""
     report = Report(Source(path or f"{name}.liquid", text))
     if len(text) > MAX_CHARACTERS:
         report.add((0, 1), "too-large", f"the template is larger than {MAX_CHARACTERS // 1024} KiB")
@@ -93,8 +93,10 @@ def _line(report: Report, line: str, at: int, fields: dict[str, _Field]) -> None
     if found is None:
         report.add(span, "front-matter", "a line of the front matter is not `key: text`")
     elif found[1] in fields or found[1] == "body":
-        said = f'field "{found[1]}" stands twice; the text after the front matter is the body'
-        report.add(span, "duplicate-key", said)
+        message = (
+            f'field "{found[1]}" is written twice; the text after the front matter is the body'
+        )
+        report.add(span, "duplicate-key", message)
     else:
         fields[found[1]] = _Field(found[1], found[2], at + found.start(2))
 
@@ -104,7 +106,7 @@ def _kind(report: Report, fields: list[_Field]) -> str:
     if field is None or field.source in ENVIRONMENTS:
         return field.source if field else "text"
     span = (field.start, field.start + len(field.source))
-    report.add(span, "unknown-type", f'"{field.source}" is no type', suggest("", ENVIRONMENTS))
+    report.add(span, "unknown-type", f'"{field.source}" is not a type', suggest("", ENVIRONMENTS))
     return "text"
 
 
@@ -118,9 +120,9 @@ def _reads(report: Report, field: _Field, kind: str) -> Iterator[tuple[str, ...]
         if name not in ENVIRONMENTS[kind].filters:
             for span in spans:
                 at = field.start + span.index
-                said = f'there is no filter "{name}"'
+                message = f'there is no filter "{name}"'
                 known = suggest(name, ENVIRONMENTS[kind].filters)
-                report.add((at, at + len(name)), "unknown-filter", said, known)
+                report.add((at, at + len(name)), "unknown-filter", message, known)
     for variables in found.globals.values():
         for variable in variables:
             path = _path(variable.segments)
@@ -130,14 +132,14 @@ def _reads(report: Report, field: _Field, kind: str) -> Iterator[tuple[str, ...]
 
 
 def _syntax(report: Report, field: _Field, error: LiquidError) -> None:
-    said = str(error.message).replace("end of expression", "the end")
+    text = str(error.message).replace("end of expression", "the end")
     at = max(0, error.token.start_index) if error.token else 0
     width = len(error.token.value) if error.token else 1
-    if open_ := _UNCLOSED.match(said):
+    if open_ := _UNCLOSED.match(text):
         tags = list(re.finditer(r"{%-?\s*(" + open_[1] + r")\b", field.source))
         at, width = (tags[-1].start(1), len(open_[1])) if tags else (at, width)
-        said = f"tag {open_[1]} is not closed; write {{% end{open_[1]} %}} where it ends"
-    message, _, known = said.partition("; ")
+        text = f"tag {open_[1]} is not closed; write {{% end{open_[1]} %}} where it ends"
+    message, _, known = text.partition("; ")
     start = field.start + at
     report.add((start, start + max(1, width)), "template-syntax", message, known)
 
@@ -155,13 +157,13 @@ def _check_root(report: Report, path: tuple[str, ...], span: tuple[int, int]) ->
     root = path[0] if path else ""
     if root in ROOTS:
         return
-    said = f'a template cannot read "{root}", only {", ".join(ROOTS)}'
+    message = f'a template cannot read "{root}", only {", ".join(ROOTS)}'
     if root == "event":
         known = f'did you mean "{".".join(("entry", *path[1:]))}", the data of the entry?'
     else:
         near = suggest(root, ROOTS)
         known = near if near.startswith("did") else f'did you mean "data.{root}"?'
-    report.add(span, "unknown-name", said, known)
+    report.add(span, "unknown-name", message, known)
 
 
 @lru_cache(maxsize=4096)
@@ -170,10 +172,10 @@ def _compile(source: str, kind: str) -> BoundTemplate:
 
 
 def render(template: Template, data: Mapping[str, Any], at: int) -> dict[str, str]:
-    """Render every field of a template with plain data, as of the instant ``at`` (ms UTC).
+    """Render every field of a template with plain data; ``at`` is the current time (ms UTC).
 
-    ``now`` is that instant, in the zone of ``user.timezone``, else ``flow.zone``, else UTC
-    (R16). Raises TemplateError. The result also holds ``type`` if the template names it.
+    ``now`` is that time, in the zone of ``user.timezone``, else ``flow.zone``, else UTC
+    (R16). Raises TemplateError. The result also has ``type`` if the template sets it.
     """
     fields = dict(template.fields)
     kind = fields.get("type", "text")
@@ -198,7 +200,7 @@ def _render(source: str, kind: str, names: Mapping[str, Any]) -> str:
 
 
 def _zone(data: Mapping[str, Any]) -> ZoneInfo:
-    return zone(_named(data, "user", "timezone"), _named(data, "flow", "zone"))
+    return find_zone(_named(data, "user", "timezone"), _named(data, "flow", "zone"))
 
 
 def _named(data: Mapping[str, Any], root: str, key: str) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal, get_args
 
 from transforms.flows.clock.delays import Delay
-from transforms.flows.clock.schedules import Moment
+from transforms.flows.clock.schedules import When
 from transforms.flows.clock.windows import Window
 from transforms.flows.definitions import forms
 from transforms.flows.definitions.shapes import Field, Flaw, StepKind
@@ -30,7 +30,7 @@ class Send(Value, frozen=True, gc=False, tag="send"):
     channel: str
     template: str
     data: Named = ()
-    at: Moment | None = None
+    at: When | None = None
     topic: str | None = None
     window: Window | None = None
     validity: Delay | None = None

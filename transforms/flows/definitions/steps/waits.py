@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, get_args
 
 from transforms.flows.clock.delays import Delay
-from transforms.flows.clock.schedules import Moment
+from transforms.flows.clock.schedules import When
 from transforms.flows.clock.windows import Window
 from transforms.flows.definitions import forms
 from transforms.flows.definitions.shapes import CaseKind, Cases, Field, Flaw, StepKind
@@ -33,7 +33,7 @@ class WaitVisit(Value, frozen=True, gc=False, tag="wait_visit"):
 class WaitUntil(Value, frozen=True, gc=False, tag="wait_until"):
     """Wait until a moment; a past one goes on or exits, a missing one has its own branch."""
 
-    moment: Moment
+    moment: When
     past: Past = "go"
     missing: str | None = None
 

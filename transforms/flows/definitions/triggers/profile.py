@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from transforms.flows.clock.delays import Delay
-from transforms.flows.clock.schedules import Moment
+from transforms.flows.clock.schedules import When
 from transforms.flows.definitions import forms
 from transforms.flows.definitions.shapes import Field, Flaw, TriggerKind
 from transforms.flows.definitions.values import AGAIN, Reenter, Value, where
@@ -26,7 +26,7 @@ class OnProfile(Value, frozen=True, gc=False, tag="profile"):
 class OnDate(Value, frozen=True, gc=False, tag="date"):
     """Enter at a date of the profile, n days before or after it, once or yearly (I3)."""
 
-    moment: Moment
+    moment: When
     yearly: bool = False
     where: Expr | None = None
     reenter: Reenter | None = None
@@ -35,7 +35,7 @@ class OnDate(Value, frozen=True, gc=False, tag="date"):
 class OnSchedule(Value, frozen=True, gc=False, tag="schedule"):
     """Enter at a date or a recurring time, for the members of an audience."""
 
-    moment: Moment
+    moment: When
     audience: str
     reenter: Reenter | None = None
 

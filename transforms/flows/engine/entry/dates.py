@@ -10,7 +10,7 @@ from typing import Any
 from transforms.flows.catalog.compiled import CompiledTrigger
 from transforms.flows.catalog.epochs import FlowView
 from transforms.flows.clock.schedules import next_occurrence
-from transforms.flows.clock.zones import DAY, local_day, local_midnight, zone
+from transforms.flows.clock.zones import DAY, find_zone, local_day, local_midnight
 from transforms.flows.definitions.triggers.events import OnCombination
 from transforms.flows.definitions.triggers.profile import OnDate, OnProfile, OnSchedule
 from transforms.flows.engine.context import Context, Data
@@ -73,7 +73,7 @@ def _move(ctx: Context, view: FlowView, start: CompiledTrigger, before: Any, aft
     dated = isinstance(trigger, (OnDate, OnSchedule))
     if not dated or pending is None or pending.due is None:
         return
-    old = zone(before, view.plan.zone or ctx.epoch.space.zone)
+    old = find_zone(before, view.plan.zone or ctx.epoch.space.zone)
     since = local_midnight(local_day(pending.due, old), ctx.zone_of(view.plan)) - 1
     due = _next(ctx, view, start, since)
     if due is not None and due > after and abs(due - pending.due) <= 2 * DAY:

@@ -91,7 +91,7 @@ def claim_message(
     if owner and signal.communication is not None:
         for place, raised in enumerate(ctx.queue):
             if _tells(raised.signal, signal.communication):
-                ctx.queue[place] = msgspec.structs.replace(raised, claimer=owner)
+                ctx.queue[place] = msgspec.structs.replace(raised, inbound_owner=owner)
     return entry
 
 

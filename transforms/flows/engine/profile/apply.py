@@ -26,8 +26,8 @@ from transforms.flows.protocol.signals import (
     Forwarded,
     Handover,
     Inbound,
+    InternalSignal,
     ProfileChange,
-    Raised,
     Signal,
     Time,
 )
@@ -38,7 +38,7 @@ def is_backfill(signal: Signal) -> bool:
     return type(signal) is not Time and (signal.bypass or signal.backfill)
 
 
-def apply_signal(ctx: Context, raised: Raised, own: int) -> Data | None:
+def apply_signal(ctx: Context, raised: InternalSignal, own: int) -> Data | None:
     """Update what is known (step 3); return the changed traits' values before, None if refused."""
     signal = raised.signal
     match signal:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from transforms.flows.catalog.compiled import Plan
-from transforms.flows.clock.zones import moment_of, utc
+from transforms.flows.clock.zones import instant_of, utc
 from transforms.flows.definitions.space import Campaign
 from transforms.flows.engine.context import Context, Data
 from transforms.flows.engine.limits import MOST_PARTICIPANTS, PARTICIPANT_BOUND, fits
@@ -216,6 +216,6 @@ def _is_of(kind: str, value: Any) -> bool:
         case "list":
             return isinstance(value, list | tuple)
         case "time":
-            return not isinstance(value, bool) and moment_of(value, utc()) is not None
+            return not isinstance(value, bool) and instant_of(value, utc()) is not None
         case _:
             return True

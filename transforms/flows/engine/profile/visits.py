@@ -13,14 +13,14 @@ from transforms.flows.clock.delays import Delay, after
 from transforms.flows.definitions.steps.waits import WaitVisit
 from transforms.flows.engine.context import Context
 from transforms.flows.engine.working import Session
-from transforms.flows.protocol.signals import Event, Raised
+from transforms.flows.protocol.signals import Event, InternalSignal
 from transforms.flows.state.stored import Presence
 
 GAP: Final = 30 * 60_000
 """After an event at *e* the visit lasts during ``[e, e + 30m)`` (R2)."""
 
 
-def count_visit(ctx: Context, raised: Raised) -> None:
+def count_visit(ctx: Context, raised: InternalSignal) -> None:
     """Count an event to the visit that it is in, or begin a new one; waits in it go on (J11)."""
     now = ctx.now
     signal, seen = raised.signal, ctx.state.presence

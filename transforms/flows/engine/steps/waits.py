@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from transforms.flows.catalog.compiled import CompiledStep
 from transforms.flows.clock.delays import Delay, after
-from transforms.flows.clock.schedules import next_occurrence, recurring, resolve
+from transforms.flows.clock.schedules import is_recurring, next_occurrence, resolve
 from transforms.flows.clock.windows import opening
 from transforms.flows.definitions.steps.waits import Wait, WaitUntil, WaitVisit, WaitWindow
 from transforms.flows.engine.context import Context
@@ -46,7 +46,7 @@ class WaitUntilLogic(StepLogic):
         assert isinstance(verb, WaitUntil)
         view = ctx.view_of(session)
         value = node.path(view) if node.path else None
-        again = session.visits[node.number] > 1 and recurring(verb.moment)
+        again = session.visits[node.number] > 1 and is_recurring(verb.moment)
         due = (next_occurrence if again else resolve)(verb.moment, now, view.zone, value)
         if due is None or due > now + LONGEST_WAIT:
             if "missing" in node.ports:

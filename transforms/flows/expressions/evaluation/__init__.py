@@ -1,1 +1,1 @@
-"""Expressions as closures: compiled once, evaluated on a view of the user."""
+"""Expressions as closures: compiled once, evaluated on the view of a user."""

@@ -1,6 +1,6 @@
-"""When a condition may change by time alone: the earliest edge of anything it reads (R18).
+"""When time alone can change a condition: the earliest change of anything it reads (R18).
 
-Never too late; sometimes early, since an edge need not change the whole. No polling.
+The instant is never too late, sometimes too early, since one change need not change the result.
 """
 
 from __future__ import annotations
@@ -8,8 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from transforms.flows.expressions.evaluation import dates
-from transforms.flows.expressions.evaluation.names import Getter
-from transforms.flows.expressions.evaluation.values import date_of, earliest, value_change, value_of
+from transforms.flows.expressions.evaluation.values import (
+    Getter,
+    date_of,
+    earliest,
+    value_change,
+    value_of,
+)
 from transforms.flows.expressions.syntax.ast import (
     Compare,
     Node,
@@ -27,22 +32,22 @@ Change = Callable[[View], int | None]
 
 
 def change_of(node: Node) -> Change | None:
-    """Compile the next instant of change; None for what time does not touch."""
+    """Compile the next instant of change; None if time cannot change the node."""
     match node:
         case Compare(op, Now(), other) | Compare(op, other, Now()) if not isinstance(other, Now):
-            return earliest(_passing(op, other), _below(node))
+            return earliest(_comparison_change(op, other), _of_children(node))
         case Test(op, of) if op in MOVING:
-            return earliest(_edges(of, dates.stretches(op, None)), _below(node))
+            return earliest(_interval_change(of, dates.intervals(op, None)), _of_children(node))
         case Span(op, of, delay):
-            return earliest(_edges(of, dates.stretches(op, delay)), _below(node))
+            return earliest(_interval_change(of, dates.intervals(op, delay)), _of_children(node))
         case Quantified(_, of, where):
             inner = change_of(where)
             return None if inner is None else _items_change(of, inner)
         case _:
-            return _below(node)
+            return _of_children(node)
 
 
-def _below(node: Node) -> Change | None:
+def _of_children(node: Node) -> Change | None:
     return earliest(
         *(
             change_of(child) if not isinstance(child, Value) else value_change(child)
@@ -51,26 +56,26 @@ def _below(node: Node) -> Change | None:
     )
 
 
-def _edges(of: Value, stretches: dates.Stretches) -> Change:
+def _interval_change(of: Value, intervals: dates.Intervals) -> Change:
     date = date_of(of)
 
     def change(view: View) -> int | None:
         t = date(view)
-        return None if t is None else dates.next_edge(stretches, t, view.now, view.zone)
+        return None if t is None else dates.next_edge(intervals, t, view.now, view.zone)
 
     return change
 
 
-def _passing(op: str, other: Value) -> Change:
+def _comparison_change(op: str, other: Value) -> Change:
     if op == "on":
-        return _edges(other, dates.stretches("on", None))
+        return _interval_change(other, dates.intervals("on", None))
     date = date_of(other)
 
     def change(view: View) -> int | None:
         t = date(view)
         if t is None:
             return None
-        # At t itself "after" and "until" have not turned yet: they turn one ms later.
+        # "after" and "until" change one ms after t, the others at t.
         return next((edge for edge in (t, t + 1) if edge > view.now), None)
 
     return change

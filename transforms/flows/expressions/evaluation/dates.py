@@ -1,6 +1,6 @@
-"""Operators on dates: when each holds, as half-open stretches of time (R2, R18).
+"""Operators on dates: the half-open intervals of time in which each is true (R2, R18).
 
-A stretch [start, end) is all that a test and its next instant of change need.
+A test and its next instant of change both follow from the intervals [start, end).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from transforms.flows.clock.zones import (
     local_midnight,
 )
 
-Stretch = tuple[int, int]
-Stretches = Callable[[int, int, ZoneInfo], tuple[Stretch, ...]]
-"""From (date, now, zone) to the stretches around now in which the operator holds."""
+Interval = tuple[int, int]
+Intervals = Callable[[int, int, ZoneInfo], tuple[Interval, ...]]
+"""From (date, now, zone) to the intervals near now in which the operator is true."""
 
 HOUR: Final = 3_600_000
 _ONE_DAY: Final = timedelta(days=1)
@@ -31,8 +31,8 @@ _FIRST: Final = EARLIEST - 1000 * 366 * DAY
 _LAST: Final = LATEST + 1000 * 366 * DAY
 
 
-def stretches(op: str, delay: Delay | None) -> Stretches:
-    """Return the stretches in which an operator without or with a duration holds."""
+def intervals(op: str, delay: Delay | None) -> Intervals:
+    """Return the intervals in which an operator, with or without a duration, is true."""
     match op:
         case "is today" | "on":
             return _today
@@ -57,52 +57,52 @@ def stretches(op: str, delay: Delay | None) -> Stretches:
             return _anniversaries(0, delay.ms // DAY)
         case "is anniversary within next _":
             return _anniversaries(delay.ms // DAY, 0)
-    raise ValueError(f"{op} is no operator on dates")
+    raise ValueError(f"{op} is not an operator on dates")
 
 
-def holds(found: Stretches, t: int, now: int, zone: ZoneInfo) -> bool:
-    """Tell whether an operator holds now."""
-    return any(start <= now < end for start, end in found(t, now, zone))
+def holds(intervals_of: Intervals, t: int, now: int, zone: ZoneInfo) -> bool:
+    """Return True if an operator is true now."""
+    return any(start <= now < end for start, end in intervals_of(t, now, zone))
 
 
-def next_edge(found: Stretches, t: int, now: int, zone: ZoneInfo) -> int | None:
-    """Return the next instant at which it begins or ends to hold."""
+def next_edge(intervals_of: Intervals, t: int, now: int, zone: ZoneInfo) -> int | None:
+    """Return the next instant at which the operator changes."""
     first = _LAST
-    for stretch in found(t, now, zone):
-        for edge in stretch:
+    for interval in intervals_of(t, now, zone):
+        for edge in interval:
             if now < edge < first:
                 first = edge
     return first if first < _LAST else None
 
 
-def day_of(day: date, zone: ZoneInfo) -> Stretch:
-    """Return a local day as a stretch."""
+def day_of(day: date, zone: ZoneInfo) -> Interval:
+    """Return a local day as an interval."""
     return local_midnight(day, zone), local_midnight(day + _ONE_DAY, zone)
 
 
-def _today(t: int, now: int, zone: ZoneInfo) -> tuple[Stretch, ...]:
+def _today(t: int, now: int, zone: ZoneInfo) -> tuple[Interval, ...]:
     return (day_of(local_day(t, zone), zone),)
 
 
-def _exactly(delay: Delay, sign: int) -> Stretches:
+def _exactly(delay: Delay, sign: int) -> Intervals:
     days = timedelta(days=sign * (delay.ms // DAY))
 
-    def found(t: int, now: int, zone: ZoneInfo) -> tuple[Stretch, ...]:
+    def intervals_at(t: int, now: int, zone: ZoneInfo) -> tuple[Interval, ...]:
         return (day_of(add_months(local_day(t, zone), sign * delay.months) + days, zone),)
 
-    return found
+    return intervals_at
 
 
-def _anniversaries(ahead: int, back: int) -> Stretches:
+def _anniversaries(ahead: int, back: int) -> Intervals:
     early, late = timedelta(days=ahead), timedelta(days=back)
 
-    def found(t: int, now: int, zone: ZoneInfo) -> tuple[Stretch, ...]:
+    def intervals_at(t: int, now: int, zone: ZoneInfo) -> tuple[Interval, ...]:
         born = local_day(t, zone)
         this = local_day(now, zone).year
         days = [anniversary(born, year) for year in range(this - 2, this + 3)]
         return tuple((day_of(d - early, zone)[0], day_of(d + late, zone)[1]) for d in days)
 
-    return found
+    return intervals_at
 
 
 def part_of(part: str, t: int, zone: ZoneInfo) -> int | str:
@@ -122,7 +122,7 @@ def part_of(part: str, t: int, zone: ZoneInfo) -> int | str:
 
 
 def next_part(part: str, now: int, zone: ZoneInfo) -> int:
-    """Return when a part of now changes next, or earlier."""
+    """Return the next instant at which a part of now can change."""
     if part == "hour":
         return _next_hour(now, zone)
     day = local_day(now, zone)

@@ -1,6 +1,6 @@
-"""What each operator does with two values: true, false, or None where their types do not fit.
+"""The result of each operator for two values: True, False, or None if their types do not fit.
 
-Missing values never come here: they make every comparison false (R17).
+Missing values are handled before: they make every comparison false (R17).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ KINDS: Final[dict[type, str]] = {
 
 
 def kind(value: Any) -> str | None:
-    """Return the type of a value as the language names it."""
+    """Return the name of the type of a value in the language."""
     return KINDS.get(value.__class__)
 
 
@@ -89,7 +89,7 @@ def _contains_several(join: Callable[[list[bool]], bool]) -> Relation:
 
 
 def fold(value: Any) -> Any:
-    """Take the case out of a text, or of the texts of a list."""
+    """Fold the case of a text, or of the texts in a list."""
     if isinstance(value, str):
         return value.casefold()
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""Values to closures: what ``compile_value`` returns; None means missing (R17)."""
+"""Compiles values and names to closures; their result None means missing (R17)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,8 @@ from math import isfinite
 from typing import Any, Final, assert_never
 
 from transforms.flows.clock.delays import Delay, after
-from transforms.flows.clock.zones import moment_of
+from transforms.flows.clock.zones import instant_of
 from transforms.flows.expressions.evaluation import dates
-from transforms.flows.expressions.evaluation.names import (
-    Getter,
-    fact_getter,
-    flow_getter,
-    member_getter,
-    path_getter,
-    tag_getter,
-)
 from transforms.flows.expressions.reads import series_key
 from transforms.flows.expressions.syntax.ast import (
     Arithmetic,
@@ -31,14 +23,143 @@ from transforms.flows.expressions.syntax.ast import (
     Number,
     Part,
     Path,
+    Segment,
     Tagged,
     Text,
     Value,
 )
 from transforms.flows.expressions.view import View
-from transforms.flows.state import series as histories
 from transforms.flows.state.limits import LARGEST
+from transforms.flows.state.series import average, counted, maximum, minimum, newest, oldest, total
 from transforms.flows.state.stored import Series
+
+Getter = Callable[[View], Any]
+
+
+def path_getter(node: Path) -> Getter:
+    """Compile a path; it is missing if any part of it is missing."""
+    source = _source(node)
+    path = node.path[1:] if node.root == "communications" else node.path
+    if not path:
+        return source
+    first, rest = path[0], path[1:]
+    if not rest and isinstance(first, str) and node.root not in ("item", "communications"):
+        return _field(node.root, first, source)
+
+    def get(view: View) -> Any:
+        return _follow(source(view), path)
+
+    return get
+
+
+def _source(node: Path) -> Getter:
+    match node.root:
+        case "event":
+            return lambda view: view.event
+        case "entry":
+            return lambda view: view.entry
+        case "user":
+            return lambda view: view.traits
+        case "participant":
+            return lambda view: view.participant
+        case "session":
+            return lambda view: view.variables
+        case "communication":
+            return lambda view: view.communication
+        case "message":
+            return lambda view: view.message
+        case "communications":
+            step = str(node.path[0])
+            return lambda view: view.communications.get(step)
+        case "item":
+            return lambda view: view.item
+        case _:
+            assert_never(node.root)
+
+
+def _field(root: str, name: str, source: Getter) -> Getter:
+    match root:
+        case "event":
+
+            def event_field(view: View) -> Any:
+                event = view.event
+                return None if event is None else event.get(name)
+
+            return event_field
+        case "user":
+            return lambda view: view.traits.get(name)
+        case "entry":
+            return lambda view: view.entry.get(name)
+        case _:
+
+            def field(view: View) -> Any:
+                found = source(view)
+                return None if found is None else found.get(name)
+
+            return field
+
+
+def _follow(value: Any, path: tuple[Segment, ...]) -> Any:
+    for segment in path:
+        if isinstance(segment, str):
+            if not isinstance(value, dict):
+                return None
+            value = value.get(segment)
+        elif isinstance(value, (list, tuple)) and segment < len(value):
+            value = value[segment]
+        else:
+            return None
+    return value
+
+
+def fact_getter(node: Fact) -> Getter:
+    """Compile a fact; the time of the event is missing where there is no event."""
+    match node.name:
+        case "event.time":
+            return lambda view: None if view.event is None else view.event_time
+        case "session.id":
+            return lambda view: view.session_id or None
+        case "session.started":
+            return lambda view: view.session_started if view.session_id else None
+        case "visit.count":
+            return lambda view: view.presence.count if view.presence else 0
+        case "visit.started":
+            return lambda view: view.presence.started if view.presence else None
+        case "visit.last":
+            return lambda view: view.presence.last if view.presence else None
+        case "visit.events":
+            return lambda view: view.presence.events if view.presence else 0
+        case _:
+            assert_never(node.name)
+
+
+def flow_getter(node: FlowFact) -> Getter:
+    """Compile the place of the user in a flow."""
+    flow = node.flow
+    match node.fact:
+        case "in":
+            return lambda view: view.flows(flow).inside
+        case "step":
+            return lambda view: view.flows(flow).step
+        case "times":
+            return lambda view: view.flows(flow).times
+        case _:
+            assert_never(node.fact)
+
+
+def member_getter(node: Member) -> Getter:
+    """Compile the membership of an audience, or its begin."""
+    audience = node.audience
+    if node.since:
+        return lambda view: view.audiences.get(audience)
+    return lambda view: audience in view.audiences
+
+
+def tag_getter(node: Tagged) -> Getter:
+    """Compile a tag."""
+    tag = node.tag
+    return lambda view: tag in view.tags
+
 
 _SIGNS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "+": operator.add,
@@ -47,20 +168,18 @@ _SIGNS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "/": operator.truediv,
 }
 _READERS: Final[dict[str, Callable[[Series, int | None], float | None]]] = {
-    "count": histories.counted,
-    "sum": histories.total,
-    "min": histories.minimum,
-    "max": histories.maximum,
-    "average": histories.average,
-    "first": lambda series, since: (
-        series.first if since is None else histories.oldest(series, since)
-    ),
-    "last": lambda series, since: series.last if since is None else histories.newest(series, since),
+    "count": counted,
+    "sum": total,
+    "min": minimum,
+    "max": maximum,
+    "average": average,
+    "first": lambda series, since: series.first if since is None else oldest(series, since),
+    "last": lambda series, since: series.last if since is None else newest(series, since),
 }
 
 
 def literal(node: Value) -> Any:
-    """Return the plain value of a literal, None of anything else."""
+    """Return the value of a literal; None for any other node."""
     match node:
         case Text(value) | Number(value) | Flag(value):
             return value
@@ -99,7 +218,7 @@ def value_of(node: Value) -> Getter:
 
 
 def date_of(node: Value) -> Callable[[View], int | None]:
-    """Compile a value that is read as a date; None if it is missing or none, which is counted."""
+    """Compile a value that is read as a date; None if it is missing or not a date (counted)."""
     get = value_of(node)
     if _is_instant(node):
         return get
@@ -108,7 +227,7 @@ def date_of(node: Value) -> Callable[[View], int | None]:
         value = get(view)
         if value is None:
             return None
-        t = moment_of(value, view.zone)
+        t = instant_of(value, view.zone)
         if t is None:
             view.mismatches += 1
         return t
@@ -188,7 +307,7 @@ def _calculated(node: Calculated) -> Getter:
 
 
 def value_change(node: Value) -> Callable[[View], int | None] | None:
-    """Compile when a value may change next by time alone; None if never (R18)."""
+    """Compile the next instant at which time alone can change a value; None if never (R18)."""
     match node:
         case Calculated(since=since) if isinstance(since, Delay):
             return _expiry(node, since)
@@ -203,14 +322,15 @@ def value_change(node: Value) -> Callable[[View], int | None] | None:
 
 
 def _expiry(node: Calculated, since: Delay) -> Callable[[View], int | None]:
-    key, newest = series_key(node), node.function == "last"
+    key = series_key(node)
+    edge_of = newest if node.function == "last" else oldest
 
     def expiry(view: View) -> int | None:
         series = view.series.get(key)
         if series is None:
             return None
         start = view.now - since.ms
-        t = (histories.newest if newest else histories.oldest)(series, start)
+        t = edge_of(series, start)
         return None if t is None else after(since, t, view.zone)
 
     return expiry
@@ -219,7 +339,7 @@ def _expiry(node: Calculated, since: Delay) -> Callable[[View], int | None]:
 def earliest(
     *changes: Callable[[View], int | None] | None,
 ) -> Callable[[View], int | None] | None:
-    """Join instants of change: the earliest counts."""
+    """Combine next instants of change: the earliest counts."""
     found = tuple(change for change in changes if change is not None)
     if len(found) < 2:
         return found[0] if found else None

@@ -1,1 +1,1 @@
-"""Expressions as text and as nodes: lexer, parser, writer, operators."""
+"""Expressions as text and as nodes: lexer, parser, writer, table of operators."""

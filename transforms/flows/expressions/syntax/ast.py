@@ -1,6 +1,6 @@
-"""What an expression is: a closed union of frozen nodes; equal text means equal nodes.
+"""The nodes of an expression, and the problems of one. Equal texts have equal nodes.
 
-Values stand for data, conditions are true or false; a bare value is true if it is ``true``.
+A value gives data, a condition is true or false; a value used as a condition must be ``true``.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ Root = Literal[
     "message",
     "item",
 ]
+Function = Literal["count", "sum", "min", "max", "average", "first", "last"]
 Segment = str | int
 
 
@@ -55,7 +56,7 @@ class Items(Term, frozen=True, gc=False):
 
 
 class Now(Term, frozen=True, gc=False):
-    """``now``: the handling time."""
+    """``now``: the time at which the signal is handled."""
 
 
 class Path(Term, frozen=True, gc=False):
@@ -66,7 +67,7 @@ class Path(Term, frozen=True, gc=False):
 
 
 class Fact(Term, frozen=True, gc=False):
-    """What is known without data: ``event.time``, ``session.id``, ``visit.count`` and so on."""
+    """What the engine knows itself: ``event.time``, ``session.id``, ``visit.count`` and so on."""
 
     name: Literal[
         "event.time",
@@ -80,14 +81,14 @@ class Fact(Term, frozen=True, gc=False):
 
 
 class FlowFact(Term, frozen=True, gc=False):
-    """``flow.welcome.in``, ``.step`` or ``.times``: where this user stands in a flow."""
+    """``flow.welcome.in``, ``.step`` or ``.times``: the place of the user in a flow."""
 
     flow: str
     fact: Literal["in", "step", "times"]
 
 
 class Member(Term, frozen=True, gc=False):
-    """``audience.vip``, or ``audience.vip.since``: the instant of joining."""
+    """``audience.vip``, or ``audience.vip.since``: the time at which the user joined."""
 
     audience: str
     since: bool = False
@@ -117,10 +118,10 @@ class Arithmetic(Term, frozen=True, gc=False):
 class Calculated(Term, frozen=True, gc=False):
     """``count(event "Order Completed" where event.total > 10 within last 90d)``.
 
-    ``since`` is None over all time, "entry", or the length of the window.
+    ``since`` is the length of the period, "entry", or None for all time.
     """
 
-    function: Literal["count", "sum", "min", "max", "average", "first", "last"]
+    function: Function
     event: str
     value: Value | None = None
     where: Node | None = None
@@ -128,7 +129,7 @@ class Calculated(Term, frozen=True, gc=False):
 
 
 class Compare(Term, frozen=True, gc=False):
-    """``event.total >= 20`` and all other operators with a value on both sides."""
+    """``event.total >= 20`` and every other operator between two values."""
 
     op: str
     left: Value
@@ -145,14 +146,14 @@ class Between(Term, frozen=True, gc=False):
 
 
 class Test(Term, frozen=True, gc=False):
-    """``user.phone is set`` and all other operators with nothing on the right."""
+    """``user.phone is set`` and every other operator without a right side."""
 
     op: str
     of: Value
 
 
 class Span(Term, frozen=True, gc=False):
-    """``user.last_seen within last 30d`` and all other operators with a duration."""
+    """``user.last_seen within last 30d`` and every other operator with a duration."""
 
     op: str
     of: Value
@@ -207,8 +208,8 @@ Node = Value | Decision
 class Expr(msgspec.Struct, frozen=True, gc=False, eq=False):
     """An expression: its canonical text and its root.
 
-    ``spans`` are (offset, length) of every node in the text as written, in the order of
-    ``walk``; they take no part in comparison.
+    ``spans`` has the (offset, length) of every node in the original text, in the order of
+    ``walk``; comparison ignores them.
     """
 
     text: str
@@ -223,7 +224,7 @@ class Expr(msgspec.Struct, frozen=True, gc=False, eq=False):
 
 
 def children(node: Node) -> tuple[Node, ...]:
-    """Return the nodes directly below."""
+    """Return the nodes directly below a node."""
     match node:
         case Items(items):
             return items
@@ -244,7 +245,26 @@ def children(node: Node) -> tuple[Node, ...]:
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """Yield a node and all below it, parents first, left to right."""
+    """Yield a node and all nodes below it, parents first, left to right."""
     yield node
     for child in children(node):
         yield from walk(child)
+
+
+class ExprProblem(msgspec.Struct, frozen=True, gc=False, order=True):
+    """A problem at an ``offset`` of the text; warnings do not stop a flow."""
+
+    offset: int
+    length: int
+    message: str
+    code: str
+    suggestion: str | None = None
+    severity: Literal["error", "warning"] = "error"
+
+
+class ExpressionError(ValueError):
+    """An expression that cannot be parsed, with all its problems."""
+
+    def __init__(self, problems: list[ExprProblem]) -> None:
+        super().__init__("; ".join(problem.message for problem in problems))
+        self.problems = problems

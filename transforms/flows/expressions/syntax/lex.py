@@ -1,4 +1,4 @@
-r"""Text to tokens. In quotes ``\" \' \\ \n \t`` are escapes; any other backslash is itself."""
+r"""Splits an expression into tokens. In quotes ``\" \' \\ \n \t`` are escapes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from transforms.flows.expressions.syntax.problems import ExprProblem
+from transforms.flows.expressions.syntax.ast import ExprProblem
 
 MOST_CHARACTERS = 4096
 MOST_DIGITS = 15
@@ -40,7 +40,7 @@ _BAD = re.compile(r"===|=|<>|&&?|\|\|?|“[^”]*”?|[0-9][\w.$]*|.", re.DOTALL
 
 
 class Token(msgspec.Struct, frozen=True, gc=False):
-    """A token; ``value`` is what it stands for: the text without quotes, the word itself."""
+    """A token; ``value`` is the text without its quotes, or the word itself."""
 
     kind: Kind
     value: str
@@ -48,7 +48,7 @@ class Token(msgspec.Struct, frozen=True, gc=False):
     length: int
 
     def says(self, *values: str) -> bool:
-        """Tell whether this is one of these words or signs, and not a text in quotes."""
+        """Return True if this is one of these words or signs, and not a text in quotes."""
         return self.kind in ("word", "sign") and self.value in values
 
     @property
@@ -57,7 +57,7 @@ class Token(msgspec.Struct, frozen=True, gc=False):
 
 
 def tokens(text: str) -> tuple[list[Token], list[ExprProblem]]:
-    """Cut a text into tokens; in place of what is none stands what was probably meant."""
+    """Split a text into tokens; what is not a token is replaced by what was probably meant."""
     found: list[Token] = []
     problems: list[ExprProblem] = []
     at = 0
@@ -95,22 +95,20 @@ def _token(match: re.Match[str]) -> Token:
 
 
 def unquote(raw: str) -> str:
-    """Return the text that stands in quotes."""
+    """Return the text inside the quotes."""
     return _ESCAPE.sub(lambda found: {"n": "\n", "t": "\t"}.get(found[1], found[1]), raw[1:-1])
 
 
 def _wrong(text: str, at: int) -> tuple[ExprProblem, Token | None]:
     if text[at] in "\"'":
-        message = f"the text that begins with {text[at]} has no end"
+        message = f"the text that begins with {text[at]} is not closed"
         rest = len(text) - at
         return ExprProblem(at, rest, message, "unclosed-text"), Token("text", text[at:], at, rest)
     match = _BAD.match(text, at)
     bad = match[0] if match else text[at]
     if bad[0] == "“":
         meant = f'"{bad[1:-1]}"'
-        problem = ExprProblem(
-            at, len(bad), "a text stands in straight quotes", "unknown-sign", meant
-        )
+        problem = ExprProblem(at, len(bad), "a text needs straight quotes", "unknown-sign", meant)
         return problem, Token("text", bad[1:-1], at, len(bad))
     if bad[0].isdigit():
         message = f'"{bad}" is neither a number nor a duration'

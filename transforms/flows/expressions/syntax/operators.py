@@ -1,4 +1,4 @@
-"""The one table of operators by type (R17): parser, checks and the reference derive from it.
+"""The table of operators by type (R17): the parser, the checks and the reference use it.
 
 A missing value makes every operator false except ``is empty`` and ``is not set``; a value of
 another type than listed makes it false and is counted.
@@ -15,9 +15,9 @@ SCALARS = (TEXT, NUMBER, BOOLEAN)
 ALL = (TEXT, NUMBER, BOOLEAN, DATE, LIST, MAP)
 
 Right = Literal["same", "text", "pattern", "list", "member", "date", "pair", "delay", "days", ""]
-"""What stands on the right: a value of the left's type, a text, a pattern in quotes, a list,
-a member of the list (or part of the text) on the left, a date, two values, a duration, a number
-of days, or nothing."""
+"""The right side: a value of the same type, a text, a pattern in quotes, a list, an item of the
+list on the left (or a part of its text), a date, two values, a duration, a number of days, or
+nothing."""
 
 
 class Operator(msgspec.Struct, frozen=True, gc=False):
@@ -105,7 +105,7 @@ OPERATORS: dict[str, Operator] = {
 
 ANNIVERSARIES = ("is anniversary within last _", "is anniversary within next _")
 MOVING = frozenset(operator.name for operator in SPANS) | {"is today", "is anniversary"}
-"""Operators whose result changes by time alone (R18)."""
+"""Operators whose result can change as time passes (R18)."""
 
 PARTS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "length": ((LIST, TEXT), NUMBER, "the number of items of a list, or of characters of a text"),
@@ -115,7 +115,7 @@ PARTS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "weekday": (_DATED, TEXT, "the weekday of a date, mon to sun"),
     "hour": (_DATED, NUMBER, "the hour of a date, 0 to 23"),
 }
-"""``<part> of x``: the types of x, the type of the result, what it is."""
+"""``<part> of x``: the types of x, the type of the result, its description."""
 
 FUNCTIONS: dict[str, tuple[str, str]] = {
     "count": (NUMBER, "how many events there were"),
@@ -126,9 +126,9 @@ FUNCTIONS: dict[str, tuple[str, str]] = {
     "first": (DATE, "when the event happened first"),
     "last": (DATE, "when the event happened last"),
 }
-"""Aggregates over a user's events: the type of the result, what it is."""
+"""Aggregates over the events of a user: the type of the result, its description."""
 
 
 def operators_for(kind: str) -> tuple[Operator, ...]:
-    """Return the operators that a value of a type may stand on the left of."""
+    """Return the operators that take a value of this type on the left."""
     return tuple(operator for operator in OPERATORS.values() if kind in operator.left)

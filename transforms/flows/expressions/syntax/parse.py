@@ -1,26 +1,43 @@
-"""Text to nodes: conditions. Every problem that can be found is reported at once.
+"""Parses an expression: text to nodes, with every problem that can be found.
 
 From loose to tight: ``or``, ``and``, ``not``, operators, ``+ -``, ``* /``, names and literals.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Literal, get_args
+
 from transforms.flows.clock.delays import Delay, TimeSyntaxError, parse_delay
 from transforms.flows.clock.zones import DAY
-from transforms.flows.expressions.syntax import lex, operands, phrases
+from transforms.flows.diagnostics import nearest
+from transforms.flows.expressions.syntax import lex
 from transforms.flows.expressions.syntax.ast import (
     And,
     Arithmetic,
     Between,
+    Calculated,
     Compare,
     Expr,
+    ExpressionError,
+    ExprProblem,
+    Fact,
     Flag,
+    FlowFact,
+    Function,
+    Items,
+    Member,
     Node,
     Not,
     Now,
+    Number,
     Or,
     Part,
+    Path,
+    Quantified,
+    Root,
     Span,
+    Tagged,
     Test,
     Text,
     Value,
@@ -33,12 +50,27 @@ from transforms.flows.expressions.syntax.cursor import (
     StopError,
     TooDeepError,
     described,
+    guess_operator,
+    is_since_entry,
+    operator_at,
+    segments,
 )
-from transforms.flows.expressions.syntax.lex import Token
-from transforms.flows.expressions.syntax.operators import ANNIVERSARIES, OPERATORS, Operator
+from transforms.flows.expressions.syntax.lex import MOST_DIGITS, Token
+from transforms.flows.expressions.syntax.operators import (
+    ANNIVERSARIES,
+    FUNCTIONS,
+    OPERATORS,
+    PARTS,
+    Operator,
+)
 from transforms.flows.expressions.syntax.patterns import PatternError, compile_pattern
-from transforms.flows.expressions.syntax.problems import ExpressionError, ExprProblem
-from transforms.flows.expressions.syntax.write import write
+from transforms.flows.expressions.syntax.write import to_text
+
+SIGNS: dict[str, Literal["+", "-", "*", "/"]] = {"+": "+", "-": "-", "*": "*", "/": "/"}
+ROOTS: dict[str, Root] = {name: name for name in get_args(Root)}
+NAMED = ("flow", "audience", "tag", "visit")
+LONGEST_WINDOW = 400 * DAY
+_FUNCTIONS: dict[str, Function] = {name: name for name in get_args(Function)}
 
 
 def parse(text: str) -> Expr:
@@ -55,13 +87,13 @@ def parse(text: str) -> Expr:
     if root is None or cursor.problems:
         raise ExpressionError(sorted(set(cursor.problems), key=lambda found: found.offset))
     spans = tuple(cursor.place(node) for node in walk(root))
-    return Expr(write(root), root, spans)
+    return Expr(to_text(root), root, spans)
 
 
 def _whole(cursor: Cursor) -> Node | None:
     if _at_end(cursor):
         if not cursor.problems:
-            cursor.note(cursor.here, "there is no expression here", "empty")
+            cursor.note(cursor.here, "the expression is empty", "empty")
         return None
     try:
         root = condition(cursor)
@@ -85,7 +117,7 @@ def _check_now(cursor: Cursor, node: Node) -> None:
     dated = dated or (isinstance(node, Part) and node.part != "length")
     for child in children(node):
         if isinstance(child, Now) and not dated:
-            message = "now can only be compared by before, until, since, after and on"
+            message = "now can only be compared with before, until, since, after and on"
             cursor.problems.append(ExprProblem(*cursor.place(child), message, "now"))
         _check_now(cursor, child)
 
@@ -131,7 +163,7 @@ def _decision(cursor: Cursor) -> Node:
     start = cursor.here
     left = sum_of(cursor)
     at = cursor.here
-    operator = phrases.operator_at(cursor.tokens, cursor.at, counting=cursor.counting)
+    operator = operator_at(cursor.tokens, cursor.at, counting=cursor.counting)
     if operator is None:
         if at.kind == "end" or at.says(*ENDS) or _ends_value(cursor):
             return left
@@ -139,7 +171,7 @@ def _decision(cursor: Cursor) -> Node:
             at,
             f"after {_quoted(cursor, left)} an operator is expected, not {described(at)}",
             "unknown-operator",
-            phrases.meant(cursor.tokens, cursor.at),
+            guess_operator(cursor.tokens, cursor.at),
         )
     node = _applied(cursor, operator, cursor.value(left))
     return cursor.placed(node, start)
@@ -151,7 +183,7 @@ def _ends_value(cursor: Cursor) -> bool:
 
 
 def _quoted(cursor: Cursor, node: Node) -> str:
-    text = write(node)
+    text = to_text(node)
     return f'"{text}"' if len(text) <= 40 else "this"
 
 
@@ -206,14 +238,10 @@ def sum_of(cursor: Cursor) -> Node:
 
 
 def _product(cursor: Cursor) -> Node:
-    return _chain(cursor, ("*", "/"), _operand)
+    return _chain(cursor, ("*", "/"), operand)
 
 
-def _operand(cursor: Cursor) -> Node:
-    return operands.operand(cursor, condition)
-
-
-def _chain(cursor: Cursor, signs: tuple[str, ...], part: operands.Reader) -> Node:
+def _chain(cursor: Cursor, signs: tuple[str, ...], part: Callable[[Cursor], Node]) -> Node:
     start = cursor.here
     node = part(cursor)
     length = 0
@@ -222,6 +250,247 @@ def _chain(cursor: Cursor, signs: tuple[str, ...], part: operands.Reader) -> Nod
         length += 1
         with cursor.deeper(sign, length):
             right = part(cursor)
-        op = operands.SIGNS[sign.value]
+        op = SIGNS[sign.value]
         node = cursor.placed(Arithmetic(op, cursor.value(node), cursor.value(right)), start)
     return node
+
+
+def operand(cursor: Cursor) -> Node:
+    """Read one value, or a condition in parentheses."""
+    start = cursor.take()
+    match start.kind:
+        case "text":
+            return cursor.placed(Text(start.value), start)
+        case "number":
+            return cursor.placed(Number(_number(cursor, start)), start)
+        case "duration":
+            message = f'"{start.value}" is a duration; write for example within last {start.value}'
+            raise cursor.stop(start, message, "misplaced-duration")
+        case "sign":
+            return _signed(cursor, start)
+        case "word":
+            return _word(cursor, start)
+    raise cursor.stop(start, f"a value is expected, not {described(start)}", "syntax")
+
+
+def _signed(cursor: Cursor, start: Token) -> Node:
+    if start.value == "(":
+        node = condition(cursor)
+        cursor.expect(")", 'a bracket is not closed: ")" is expected')
+        return node
+    if start.value == "[":
+        return _items(cursor, start)
+    if start.value == "-" and cursor.here.kind == "number":
+        token = cursor.take()
+        return cursor.placed(Number(-_number(cursor, token)), start)
+    cursor.at -= 1
+    raise cursor.stop(start, f"a value is expected, not {described(start)}", "syntax")
+
+
+def _number(cursor: Cursor, token: Token) -> float:
+    if len(token.value) > MOST_DIGITS:
+        cursor.note(token, f"a number has at most {MOST_DIGITS} digits", "bad-number")
+        return 0
+    number = float(token.value)
+    return int(number) if number.is_integer() else number
+
+
+def _items(cursor: Cursor, start: Token) -> Items:
+    items: list[Text | Number | Flag] = []
+    while not cursor.passes("]"):
+        if items:
+            cursor.expect(",", 'the items of a list are separated by ","')
+        items.append(_literal(cursor))
+    return cursor.placed(Items(tuple(items)), start)
+
+
+def _literal(cursor: Cursor) -> Text | Number | Flag:
+    start = cursor.take()
+    sign = -1 if start.says("-") else 1
+    token = cursor.take() if sign < 0 else start
+    if token.kind == "number":
+        return cursor.placed(Number(sign * _number(cursor, token)), start)
+    if token.kind == "text" and sign > 0:
+        return cursor.placed(Text(token.value), start)
+    if token.says("true", "false"):
+        return cursor.placed(Flag(token.value == "true"), start)
+    meant = f'"{token.value}"' if token.kind == "word" else None
+    message = f"a list takes texts in quotes, numbers, true and false, not {described(token)}"
+    raise cursor.stop(token, message, "bad-list", meant)
+
+
+def _word(cursor: Cursor, start: Token) -> Node:
+    word, following = start.value, cursor.here
+    if word in ("true", "false"):
+        return cursor.placed(Flag(word == "true"), start)
+    if following.says("("):
+        return _called(cursor, start)
+    if word in PARTS and cursor.passes("of"):
+        with cursor.deeper(start):
+            of = cursor.value(operand(cursor))
+        return cursor.placed(Part(word, of), start)
+    if word in ROOTS and (word == "item" or following.says(".", "[")):
+        return _path(cursor, start)
+    if word in NAMED and following.says(".", "["):
+        return _named(cursor, start)
+    if word == "now":
+        return _outside(cursor, start, Now())
+    raise _unknown(cursor, start)
+
+
+def _unknown(cursor: Cursor, start: Token) -> Exception:
+    word = start.value
+    if word in ROOTS or word in NAMED:
+        return cursor.stop(start, f'"{word}" needs a name: {word}.name', "syntax")
+    if word in ("null", "nil", "none", "None", "NULL", "undefined"):
+        message = f'"{word}" is not a value; for a missing value write "is not set"'
+        return cursor.stop(start, message, "unknown-name", "is not set")
+    meant = nearest(word, [*ROOTS, *NAMED, "now", "true", "false", "not"])
+    if meant is None and not cursor.here.says(".", "["):
+        return cursor.stop(
+            start, f'"{word}" is not a name; a text needs quotes', "unknown-name", f'"{word}"'
+        )
+    message = f'"{word}" is not known; names begin with {", ".join([*ROOTS, *NAMED])}'
+    return cursor.stop(start, message, "unknown-name", meant)
+
+
+def _outside(cursor: Cursor, start: Token, node: Node) -> Node:
+    """Record a problem for names that an aggregate cannot read: all but those of its event."""
+    if cursor.counting:
+        message = f'an aggregate can read only its event, not "{start.value}"'
+        cursor.note(start, message, "aggregate-scope")
+    return cursor.placed(node, start)
+
+
+def _path(cursor: Cursor, start: Token) -> Node:
+    root = ROOTS[start.value]
+    path, dotted = segments(cursor)
+    if root == "item":
+        if not cursor.in_item:
+            cursor.note(start, '"item" can be used only inside any(...) and all(...)', "item-scope")
+        return cursor.placed(Path(root, tuple(path)), start)
+    if path and isinstance(path[0], int):
+        message = f'"{root}" has names, not numbers: {root}["{path[0]}"]'
+        raise cursor.stop(start, message, "syntax", f'{root}["{path[0]}"]')
+    if root == "communications" and len(path) < 2:
+        message = "communications needs a send step and a field: communications.offer.status"
+        raise cursor.stop(start, message, "syntax")
+    if dotted and len(path) == 1:
+        if root == "event" and path[0] == "time":
+            return cursor.placed(Fact("event.time"), start)
+        if root == "session" and path[0] == "id":
+            return _outside(cursor, start, Fact("session.id"))
+        if root == "session" and path[0] == "started":
+            return _outside(cursor, start, Fact("session.started"))
+    if root == "event":
+        return cursor.placed(Path(root, tuple(path)), start)
+    return _outside(cursor, start, Path(root, tuple(path)))
+
+
+def _named(cursor: Cursor, start: Token) -> Node:
+    path, _ = segments(cursor)
+    if not isinstance(path[0], str) or not path[0]:
+        raise cursor.stop(start, f'"{start.value}" needs a name', "syntax")
+    name, rest = path[0], path[1:]
+    if start.value == "tag" and not rest:
+        return _outside(cursor, start, Tagged(name))
+    if start.value == "audience" and rest in ([], ["since"]):
+        return _outside(cursor, start, Member(name, bool(rest)))
+    if start.value == "flow":
+        match rest:
+            case ["in"]:
+                return _outside(cursor, start, FlowFact(name, "in"))
+            case ["step"]:
+                return _outside(cursor, start, FlowFact(name, "step"))
+            case ["times"]:
+                return _outside(cursor, start, FlowFact(name, "times"))
+    if start.value == "visit":
+        match name, rest:
+            case "count", []:
+                return _outside(cursor, start, Fact("visit.count"))
+            case "started", []:
+                return _outside(cursor, start, Fact("visit.started"))
+            case "last", []:
+                return _outside(cursor, start, Fact("visit.last"))
+            case "events", []:
+                return _outside(cursor, start, Fact("visit.events"))
+    forms = {
+        "tag": "tag.name",
+        "audience": "audience.name or audience.name.since",
+        "flow": "flow.name.in, flow.name.step or flow.name.times",
+        "visit": "visit.count, visit.started, visit.last or visit.events",
+    }
+    raise cursor.stop(start, f"write {forms[start.value]}", "unknown-name")
+
+
+def _called(cursor: Cursor, start: Token) -> Node:
+    word = start.value
+    if word in ("any", "all"):
+        return _quantified(cursor, start)
+    if word not in _FUNCTIONS:
+        meant = nearest(word, [*FUNCTIONS, "any", "all"])
+        message = (
+            f'"{word}" is not a function; the functions are {", ".join([*FUNCTIONS, "any", "all"])}'
+        )
+        raise cursor.stop(start, message, "unknown-function", meant)
+    if cursor.counting:
+        raise cursor.stop(start, "an aggregate cannot be inside another", "aggregate-scope")
+    cursor.take()
+    with cursor.deeper(start), cursor.inside(counting=True):
+        node = _calculated(cursor, _FUNCTIONS[word])
+        cursor.expect(")", f'{word}(...) is not closed: ")" is expected')
+    return cursor.placed(node, start)
+
+
+def _quantified(cursor: Cursor, start: Token) -> Node:
+    cursor.take()
+    if cursor.in_item:
+        raise cursor.stop(start, "any and all cannot be nested", "item-scope")
+    with cursor.deeper(start):
+        of = cursor.value(operand(cursor))
+        cursor.expect("where", f'"{start.value}" needs "where"')
+        with cursor.inside(in_item=True):
+            where = condition(cursor)
+    cursor.expect(")", f'{start.value}(...) is not closed: ")" is expected')
+    return cursor.placed(Quantified("any" if start.value == "any" else "all", of, where), start)
+
+
+def _calculated(cursor: Cursor, function: Function) -> Calculated:
+    value = None
+    if function in ("sum", "min", "max", "average"):
+        if cursor.peek(1).kind == "text" and cursor.sees("event"):
+            example = f'{function}(event.total of event "{cursor.peek(1).value}")'
+            raise cursor.stop(cursor.here, f"{function} needs a value: {example}", "syntax")
+        value = cursor.value(condition(cursor))
+        cursor.expect("of", f'{function}(event.total of event "...") is expected')
+    cursor.expect("event", f'{function} needs the name of an event: event "Order Completed"')
+    name = cursor.take()
+    if name.kind != "text" or not name.value:
+        message = f"the name of the event needs quotes, not {described(name)}"
+        raise cursor.stop(name, message, "syntax", f'"{name.value}"' if name.value else None)
+    where = condition(cursor) if cursor.passes("where") else None
+    return Calculated(function, name.value, value, where, _period(cursor))
+
+
+def _period(cursor: Cursor) -> Delay | Literal["entry"] | None:
+    if cursor.sees("since") and is_since_entry(cursor.tokens, cursor.at):
+        cursor.at += 2
+        return "entry"
+    if not cursor.passes("within"):
+        return None
+    cursor.expect("last", 'a period is written "within last 90d" or "since entry"')
+    token = cursor.take()
+    if token.kind != "duration":
+        message = f"a duration is expected, for example 90d, not {described(token)}"
+        raise cursor.stop(token, message, "bad-duration")
+    try:
+        delay = parse_delay(token.value)
+    except TimeSyntaxError as error:
+        raise cursor.stop(token, str(error), "bad-duration", error.suggestion) from None
+    if not delay.ms:
+        days = delay.months * 30 if delay.months < 12 else delay.months // 12 * 365
+        message = f'a period needs a fixed length; the length of "{token.value}" varies'
+        raise cursor.stop(token, message, "bad-duration", f"{days}d")
+    if delay.ms > LONGEST_WINDOW:
+        raise cursor.stop(token, "a period is at most 400d long", "bad-duration", "400d")
+    return delay

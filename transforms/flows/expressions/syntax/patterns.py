@@ -1,4 +1,4 @@
-"""RE2 patterns: linear time, bounded memory, no surprises from a user's text."""
+"""Regular expressions by RE2: linear time and bounded memory for any pattern and text."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _MEMORY = 1 << 20
 
 
 class PatternError(ValueError):
-    """A pattern that RE2 does not take."""
+    """A pattern that RE2 does not accept."""
 
 
 def compile_pattern(pattern: str, *, ignore_case: bool = False) -> Any:
-    """Compile a pattern; ``.search(text)`` finds it anywhere in a text."""
+    """Compile a pattern; ``search(text)`` of the result finds it anywhere in a text."""
     if len(pattern) > MOST_CHARACTERS:
         raise PatternError(f"a pattern has at most {MOST_CHARACTERS} characters")
     options = re2.Options()

@@ -1,4 +1,4 @@
-"""An expression as its one canonical text: parsing what is written here gives the same nodes."""
+"""Writes an expression as its canonical text, which parses to the same nodes."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from transforms.flows.expressions.syntax.ast import (
 
 NAME = re.compile(r"(?:[^\W\d]|\$)[\w$]*")
 RESERVED = {"event": (("time",),), "session": (("id",), ("started",))}
-"""First segments that mean something else after a point, and stand in brackets as names."""
+"""Names that mean something else after a point, and are therefore written in brackets."""
 
 _TIGHT = {"*": 7, "/": 7, "+": 6, "-": 6}
 _OR, _AND, _NOT, _DECISION, _VALUE = 1, 2, 3, 4, 9
 
 
-def write(node: Node) -> str:
+def to_text(node: Node) -> str:
     """Write an expression as its canonical text."""
     match node:
         case And(terms):
@@ -59,7 +59,7 @@ def write(node: Node) -> str:
         case Span(op, of, delay):
             return f"{_operand(of)} {op.replace('_', delay.text)}"
         case Quantified(which, of, where):
-            return f"{which}({write(of)} where {write(where)})"
+            return f"{which}({to_text(of)} where {to_text(where)})"
         case Arithmetic(op, left, right):
             tight = _TIGHT[op]
             return f"{_within(left, tight)} {op} {_within(right, tight + 1)}"
@@ -82,7 +82,7 @@ def _plain(
         case Flag(value):
             return "true" if value else "false"
         case Items(items):
-            return f"[{', '.join(write(item) for item in items)}]"
+            return f"[{', '.join(to_text(item) for item in items)}]"
         case Now():
             return "now"
         case Path(root, path):
@@ -100,7 +100,7 @@ def _plain(
 
 
 def quote(text: str) -> str:
-    r"""Write a text in double quotes; a backslash stands for itself before an ordinary letter."""
+    r"""Write a text in double quotes; a backslash is escaped only where it would be read as an escape."""
     out = re.sub(r"\\(?=[\\\"'nt]|$|[\n\t])", r"\\\\", text)
     out = out.replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
     return f'"{out}"'
@@ -113,7 +113,7 @@ def number_text(value: float) -> str:
 
 
 def path_text(path: tuple[Segment, ...], *, bracket: bool = False) -> str:
-    """Write the rest of a name: ``.city``, ``["Order Id"]``, ``[0]``."""
+    """Write the parts of a name after its root: ``.city``, ``["Order Id"]``, ``[0]``."""
     return "".join(
         _segment(segment, bracket=bracket and not index) for index, segment in enumerate(path)
     )
@@ -128,10 +128,10 @@ def _segment(segment: Segment, *, bracket: bool) -> str:
 
 
 def _calculated(node: Calculated) -> str:
-    text = f"{write(node.value)} of " if node.value is not None else ""
+    text = f"{to_text(node.value)} of " if node.value is not None else ""
     text += f"event {quote(node.event)}"
     if node.where is not None:
-        text += f" where {write(node.where)}"
+        text += f" where {to_text(node.where)}"
     if isinstance(node.since, Delay):
         text += f" within last {node.since.text}"
     elif node.since is not None:
@@ -158,7 +158,7 @@ def _strength(node: Node) -> int:
 
 
 def _within(node: Node, least: int) -> str:
-    text = write(node)
+    text = to_text(node)
     return text if _strength(node) >= least else f"({text})"
 
 

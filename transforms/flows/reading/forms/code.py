@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from transforms.flows.diagnostics import Refusal, quoted, suggest
+from transforms.flows.diagnostics import SourceError, quoted, suggest
 from transforms.flows.reading.fields import Fields
 from transforms.flows.reading.nodes import Mapping, Node, Scalar
 from transforms.flows.reading.places import offsets
@@ -59,7 +59,7 @@ def read_code(found: Fields, node: Node, inputs: str) -> str | None:
         _report(reading, node, "invalid-code", refusal)
     if wrong:
         return None
-    if reading.judge is not None and (refused := reading.judge(source)) is not None:
+    if reading.check_source is not None and (refused := reading.check_source(source)) is not None:
         _report(reading, node, "code-sandbox", refused)
     return source.strip("\n").rstrip() + "\n"
 
@@ -68,7 +68,7 @@ def _items(node: Node | None) -> tuple[tuple[Scalar, Node], ...]:
     return node.items if isinstance(node, Mapping) else ()
 
 
-def _report(reading: Reading, node: Scalar, code: str, refusal: Refusal) -> None:
+def _report(reading: Reading, node: Scalar, code: str, refusal: SourceError) -> None:
     lines = node.text.split("\n")
     row = min(max(refusal.line, 1), len(lines)) - 1
     start = sum(len(line) + 1 for line in lines[:row])
@@ -79,13 +79,13 @@ def _report(reading: Reading, node: Scalar, code: str, refusal: Refusal) -> None
     reading.problem((begin, max(end, begin + 1)), code, refusal.message, refusal.help)
 
 
-def _wrong(source: str, inputs: list[str]) -> Iterator[Refusal]:
+def _wrong(source: str, inputs: list[str]) -> Iterator[SourceError]:
     """Yield everything that is wrong with the code."""
     if len(source) > MAX_CODE:
-        yield Refusal(1, 0, f"the code is larger than {MAX_CODE // 1024} KiB")
+        yield SourceError(1, 0, f"the code is larger than {MAX_CODE // 1024} KiB")
         return
     tree = _parsed(source)
-    if isinstance(tree, Refusal):
+    if isinstance(tree, SourceError):
         yield tree
         return
     lines = [line.encode() for line in source.split("\n")]
@@ -93,7 +93,7 @@ def _wrong(source: str, inputs: list[str]) -> Iterator[Refusal]:
         yield _in_letters(refusal, lines)
 
 
-def _in_letters(refusal: Refusal, lines: list[bytes]) -> Refusal:
+def _in_letters(refusal: SourceError, lines: list[bytes]) -> SourceError:
     """Count in letters what Python's parser counts in bytes."""
     line = lines[min(refusal.line, len(lines)) - 1]
     before = line[: refusal.column].decode(errors="ignore")
@@ -101,19 +101,19 @@ def _in_letters(refusal: Refusal, lines: list[bytes]) -> Refusal:
     return msgspec.structs.replace(refusal, column=len(before), length=max(1, len(inside)))
 
 
-def _parsed(source: str) -> ast.Module | Refusal:
+def _parsed(source: str) -> ast.Module | SourceError:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return ast.parse(source, feature_version=(3, 11))
     except SyntaxError as error:
         line, column = error.lineno or 1, (error.offset or 1) - 1
-        return Refusal(line, column, f"this is not valid Python: {error.msg}")
+        return SourceError(line, column, f"this is not valid Python: {error.msg}")
     except (ValueError, RecursionError, MemoryError):
-        return Refusal(1, 0, "this is not Python that can be read")
+        return SourceError(1, 0, "this is not Python that can be read")
 
 
-def _forbidden(tree: ast.Module) -> Iterator[Refusal]:
+def _forbidden(tree: ast.Module) -> Iterator[SourceError]:
     for node in ast.walk(tree):
         why = FORBIDDEN.get(type(node))
         name = _name_of(node)
@@ -136,7 +136,7 @@ def _name_of(node: ast.AST) -> str:
             return ""
 
 
-def _shape(tree: ast.Module, inputs: list[str]) -> Iterator[Refusal]:
+def _shape(tree: ast.Module, inputs: list[str]) -> Iterator[SourceError]:
     """Compare the functions with the inputs of the step."""
     runs = None
     for node in tree.body:
@@ -147,7 +147,7 @@ def _shape(tree: ast.Module, inputs: list[str]) -> Iterator[Refusal]:
             yield _at(node, "only functions and constants are allowed here")
     if runs is None:
         known = f"write for example def {ENTRY}({', '.join(inputs)}):"
-        yield Refusal(1, 0, f'the code has no function "{ENTRY}"', known)
+        yield SourceError(1, 0, f'the code has no function "{ENTRY}"', known)
         return
     yield from _parameters(runs, inputs)
 
@@ -157,7 +157,7 @@ def _words(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
-def _parameters(function: ast.FunctionDef, inputs: list[str]) -> Iterator[Refusal]:
+def _parameters(function: ast.FunctionDef, inputs: list[str]) -> Iterator[SourceError]:
     given = function.args
     several = given.vararg or given.kwarg
     if several is not None or given.posonlyargs:
@@ -174,8 +174,8 @@ def _parameters(function: ast.FunctionDef, inputs: list[str]) -> Iterator[Refusa
         yield _at(function, f'"{ENTRY}" does not take {quoted(left)}', "add it to its parameters")
 
 
-def _at(node: ast.AST, message: str, known: str = "") -> Refusal:
+def _at(node: ast.AST, message: str, known: str = "") -> SourceError:
     line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
     same = getattr(node, "end_lineno", line) == line
     end = getattr(node, "end_col_offset", None) if same else None
-    return Refusal(line, column, message, known, max(1, (end or column + 1) - column))
+    return SourceError(line, column, message, known, max(1, (end or column + 1) - column))
