@@ -13,7 +13,7 @@ from towpath.portable import flow_templates
 from towpath.scenario_files import ENDING, folder
 from transforms.hosting.sandbox import answer
 from transforms.scenarios.grammar import read_stories
-from transforms.scenarios.player import log_of, play
+from transforms.scenarios.player import control_log_of, play
 
 NAMES = flow_templates.names()
 USE_CASES = {
@@ -43,7 +43,7 @@ def walked(name: str) -> tuple[set[tuple[str, str]], dict[str, int]]:
         counts[path.name.removesuffix(ENDING)] = len(read.stories)
         for story in read.stories:
             for turn in play(
-                read, story, log_of(read, story, beside.project, beside.texts), answer
+                read, story, control_log_of(read, story, beside.project, beside.texts), answer
             ):
                 steps |= {
                     (o.flow, o.step) for o in turn.outputs if getattr(o, "what", "") == "reached"

@@ -11,7 +11,7 @@ from towpath.scenario_files import ENDING, folder
 from transforms.flows.diagnostics import headline
 from transforms.hosting.sandbox import answer
 from transforms.scenarios.grammar import read_stories
-from transforms.scenarios.player import log_of, play, told
+from transforms.scenarios.player import control_log_of, play, play_file
 
 HERE = Path(__file__).parent / "scenarios"
 ROOT = Path(__file__).parent.parent
@@ -28,7 +28,7 @@ def test_story(path: Path, rewrite: bool) -> None:
     assert [headline(p) for p in beside.project.problems if p.severity == "error"] == []
     assert read.value is not None
 
-    now = told(read.value, beside.project, beside.texts, answer)
+    now = play_file(read.value, beside.project, beside.texts, answer)
 
     if rewrite:
         path.write_text(now)
@@ -57,7 +57,7 @@ def test_every_step_has_a_story() -> None:
         assert read is not None
         for story in read.stories:
             flows = story.settings.flows or (path.name.removesuffix(ENDING),)
-            log = log_of(read, story, beside.project, beside.texts)
+            log = control_log_of(read, story, beside.project, beside.texts)
             for turn in play(read, story, log, answer):
                 reached = {
                     (o.flow, o.step) for o in turn.outputs if getattr(o, "what", "") == "reached"
@@ -94,7 +94,7 @@ event Started
 PROBLEMS = """\
 x.scenarios.txt:2:1: a scenario has no "zome: UTC"; did you mean "zone"? [unknown-key]
 x.scenarios.txt:5:1: a line begins with a time; write 2026-03-01 09:00, or +2h after the line before [invalid-time]
-x.scenarios.txt:6:18: "evnt" cannot happen; did you mean "event"? [unknown-input]
+x.scenarios.txt:6:18: "evnt" is not an input; did you mean "event"? [unknown-input]
 x.scenarios.txt:7:40: a value is expected here: a number, "text", true, false, null, [...] or {...} [scenario-syntax]
 x.scenarios.txt:8:1: the first time of a scenario cannot be relative; write 2026-03-01 09:00 [invalid-time]
 x.scenarios.txt:9:39: "opend" is not a status; did you mean "opened"? [unknown-status]
@@ -173,4 +173,4 @@ def test_simulate_tells_why_not(copied: Path, capsys: pytest.CaptureFixture[str]
     assert code == 1
     assert "2026-03-01 09:01  refused    wait: already_in_flow" in said.out
     assert "already_in_flow: the user has a live session of this flow and key" in said.err
-    assert 'timeline.txt:3:5: "nonsense" cannot happen' in said.err
+    assert 'timeline.txt:3:5: "nonsense" is not an input' in said.err

@@ -37,14 +37,14 @@ def reasons() -> str:
         _codes(codes.SENDING),
         "## Signals and values",
         "In `rejection` and `dead_letter`.",
-        _codes(codes.REFUSING),
+        _codes(codes.REFUSED),
         "## Invalid records",
         "In `dead_letter`, with file and line, or the id of the message, in `cause`.",
         _codes(codes.RECORDS),
         "## Failures of a streaming job",
         "In `dead_letter`. The user's state is unchanged; `record` contains the signal that was not "
         "handled, so that it can be published again.",
-        _codes(codes.FAILING),
+        _codes(codes.FAILED),
         "## Other transitions",
         "Also in `transition`: `entered` rows have the kind of trigger; `left` rows of a `wait_for` "
         "have `timeout`, or `case_1`, `case_2` … for the case that happened; `waiting` rows have "

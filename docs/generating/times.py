@@ -7,7 +7,7 @@ from datetime import datetime
 
 from docs.generating import markdown
 from transforms.flows.clock.delays import Delay, Period, parse_delay, parse_period
-from transforms.flows.clock.schedules import When
+from transforms.flows.clock.schedules import When, parse_when
 from transforms.flows.clock.windows import Window, parse_window
 from transforms.flows.clock.zones import at_local, find_zone, iso
 

@@ -26,7 +26,7 @@ from transforms.hosting.receive import Key
 from transforms.hosting.run import Settings
 from transforms.hosting.sandbox import answer
 from transforms.scenarios.grammar import read_stories
-from transforms.scenarios.player import log_of, play
+from transforms.scenarios.player import control_log_of, play
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 CODER = TupleCoder((TupleCoder((StrUtf8Coder(), StrUtf8Coder())), BytesCoder()))
@@ -85,7 +85,7 @@ def stories() -> list[Played]:
         read = read_stories(path.as_posix(), path.read_text()).value
         assert read is not None
         for story in read.stories:
-            log = log_of(read, story, beside.project, beside.texts)
+            log = control_log_of(read, story, beside.project, beside.texts)
             turns = play(read, story, log, answer)
             name = f"{path.relative_to(SCENARIOS)}:{story.line + 1}"
             lines = tuple(control_records.encode_line(record) for record in log)

@@ -130,7 +130,7 @@ def _differences(path: Path, titles: list[str]) -> Iterator[tuple[str, str]]:
     from transforms.flows.protocol.control_records import encode_line
     from transforms.hosting import sandbox
     from transforms.scenarios.grammar import read_stories
-    from transforms.scenarios.player import Player, catalog_for, log_of
+    from transforms.scenarios.player import Player, catalog_for, control_log_of
 
     beside, read = folder(path.parent), read_stories(path.name, path.read_text(encoding="utf-8"))
     stories: Any = read.value
@@ -140,14 +140,14 @@ def _differences(path: Path, titles: list[str]) -> Iterator[tuple[str, str]]:
     there = {story.title: story for story in stories.stories}
     for title in titles:
         story = there[title]
-        log = log_of(stories, story, beside.project, beside.texts)
+        log = control_log_of(stories, story, beside.project, beside.texts)
         catalog = catalog_for(tuple(map(encode_line, log)))
         player = Player(catalog, story.settings, sandbox.answer)
         says, now = list[str](), list[str]()
         for given in story.inputs:
-            line, turn = stories.lines[given.line], player.take(given)
+            line, turn = stories.lines[given.line], player.play(given)
             says += [line, *_answer(stories.lines[given.line + 1 :])]
-            now += [line, *(f"  {said}" for said in (turn.said if turn else (NO_MESSAGE,)))]
+            now += [line, *(f"  {said}" for said in (turn.lines if turn else (NO_MESSAGE,)))]
         if says != now:
             diff = difflib.unified_diff(says, now, "says", "is", lineterm="", n=1)
             yield title, "\n".join(diff)

@@ -20,8 +20,9 @@ from transforms.flows.protocol.outputs import Communication, DeadLetter, Rejecti
 from transforms.flows.protocol.reason_codes import REASONS
 from transforms.flows.reading.project import Project
 from transforms.hosting import sandbox
-from transforms.scenarios.grammar import DEFAULT_USER, Input, Stories, Story, read_stories
-from transforms.scenarios.player import Player, Turn, Unplayable, log_of, silent
+from transforms.scenarios.grammar import read_stories
+from transforms.scenarios.player import Player, Turn, Unplayable, control_log_of, nothing_sent
+from transforms.scenarios.story import DEFAULT_USER, Input, ScenarioFile, Story
 
 HELP = "play a timeline of one user and show what the flow does, and why"
 EXAMPLE = (
@@ -139,17 +140,17 @@ class _Simulation:
         except Unplayable as error:
             return None, show(error.problem, text)
 
-    def _play(self, file: Stories, story: Story, given: Input) -> Turn:
+    def _play(self, file: ScenarioFile, story: Story, given: Input) -> Turn:
         settings = msgspec.structs.replace(story.settings, flows=(self.flow,))
         story = msgspec.structs.replace(story, settings=settings)
         if self.player is None or len(story.inputs) == 1 or given.record is not None:
-            catalog = catalog_of(log_of(file, story, self.project, self.texts))
+            catalog = catalog_of(control_log_of(file, story, self.project, self.texts))
             if self.player is None or len(story.inputs) == 1:
                 self.player = Player(catalog, settings, sandbox.answer)
             self.player.catalog = catalog
-        turn = self.player.take(given)
+        turn = self.player.play(given)
         if turn is None:
-            raise silent(file, given)
+            raise nothing_sent(file, given)
         return turn
 
 
@@ -163,14 +164,14 @@ def _play_line(simulation: _Simulation, line: str, reasons: set[str], *, as_json
     if not as_json:
         print(line, flush=turn is None)
     if turn is not None:
-        reasons.update({turn.said[0]} & NO_OUTPUT.keys())
+        reasons.update({turn.lines[0]} & NO_OUTPUT.keys())
         for output in turn.outputs:
             if isinstance(output, (Rejection, DeadLetter, Communication, Transition)):
                 reasons.update({output.reason} - {None})  # type: ignore[arg-type]
             if as_json:
                 common.print_json(output)
         if not as_json:
-            print("\n".join(f"  {said}" for said in turn.said), flush=True)
+            print("\n".join(f"  {said}" for said in turn.lines), flush=True)
     return 0
 
 

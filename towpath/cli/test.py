@@ -15,7 +15,7 @@ from towpath.scenario_files import ENDING, folder
 from transforms.flows.diagnostics import Problem, show
 from transforms.hosting import sandbox
 from transforms.scenarios.grammar import read_stories
-from transforms.scenarios.player import Unplayable, told
+from transforms.scenarios.player import Unplayable, play_file
 
 HELP = "run the scenarios next to the flows and compare the transcripts"
 EXAMPLE = "towpath test flow_defs"
@@ -99,7 +99,7 @@ def _outcome(path: Path, rewrite: bool) -> Outcome:
     if read.value is None or beside.project.errors:
         return Outcome(path.as_posix(), count, problems)
     try:
-        now = told(read.value, beside.project, beside.texts, sandbox.answer)
+        now = play_file(read.value, beside.project, beside.texts, sandbox.answer)
     except Unplayable as error:
         return Outcome(path.as_posix(), count, (*problems, error.problem))
     if now == text:

@@ -12,8 +12,9 @@ from towpath.portable.archive import Archive
 from towpath.scenario_files import ENDING, MESSAGES, Folder, folder
 from transforms.flows.reading.project import SPACE, Project, load_project
 from transforms.hosting import sandbox
-from transforms.scenarios.grammar import Stories, read_stories
-from transforms.scenarios.player import Unplayable, told
+from transforms.scenarios.grammar import read_stories
+from transforms.scenarios.player import Unplayable, play_file
+from transforms.scenarios.story import ScenarioFile
 
 
 def pack(place: Path, flows: Iterable[str]) -> Archive:
@@ -34,9 +35,9 @@ def pack(place: Path, flows: Iterable[str]) -> Archive:
 
 def _with_scenarios(
     place: Path, flows: Iterable[str], project: Project
-) -> dict[str, Stories | None]:
+) -> dict[str, ScenarioFile | None]:
     """Read the scenarios of the flows, and add the other flows that they use."""
-    found, left = dict[str, Stories | None](), list(flows)
+    found, left = dict[str, ScenarioFile | None](), list(flows)
     while left:
         ident = left.pop(0)
         read = found[ident] = _stories(place / f"{ident}{ENDING}")
@@ -45,7 +46,7 @@ def _with_scenarios(
     return found
 
 
-def _stories(path: Path) -> Stories | None:
+def _stories(path: Path) -> ScenarioFile | None:
     """Read the scenarios of a flow, if there are any."""
     if not path.is_file():
         return None
@@ -57,7 +58,7 @@ def _stories(path: Path) -> Stories | None:
     return read.value
 
 
-def _played(stories: Stories, beside: Folder) -> list[str]:
+def _played(stories: ScenarioFile, beside: Folder) -> list[str]:
     """Return the files that control records in the scenarios publish."""
     named = {given.file for story in stories.stories for given in story.inputs if given.file}
     return sorted(named & set(beside.texts))
@@ -74,7 +75,7 @@ def _messages(ids: Iterable[str], project: Project, texts: Iterable[str]) -> dic
     }
 
 
-def _with_space(packed: Archive, beside: Folder, stories: dict[str, Stories]) -> Archive:
+def _with_space(packed: Archive, beside: Folder, stories: dict[str, ScenarioFile]) -> Archive:
     """Add the smallest part of the space that keeps flows valid and transcripts unchanged.
 
     Every computed audience sets timers, so leaving out one that no flow names can change a
@@ -91,13 +92,15 @@ def _with_space(packed: Archive, beside: Folder, stories: dict[str, Stories]) ->
     return Archive(packed.flows, {**packed.files, SPACE: whole})
 
 
-def _transcripts(stories: dict[str, Stories], project: Project, texts: dict[str, str]) -> list[str]:
+def _transcripts(
+    stories: dict[str, ScenarioFile], project: Project, texts: dict[str, str]
+) -> list[str]:
     return [_transcript(read, project, texts) for read in stories.values()]
 
 
-def _transcript(read: Stories, project: Project, texts: dict[str, str]) -> str:
+def _transcript(read: ScenarioFile, project: Project, texts: dict[str, str]) -> str:
     try:
-        return told(read, project, texts, sandbox.answer)
+        return play_file(read, project, texts, sandbox.answer)
     except Unplayable as error:
         return error.problem.message
 

@@ -1,1 +1,1 @@
-"""Scenario files: their grammar, their player, and the transcript of the outputs."""
+"""Scenario files: their grammar, the player that runs them, and the transcript of outputs."""

@@ -1,7 +1,7 @@
-"""Scenario files: stories of one user, each with the exact words that the core says.
+"""Reads scenario files: stories of one user, with the exact transcript of the outputs.
 
-A ``#`` line begins a story; lines at the margin are what happens, indented ones what the core
-said, which ``rewritten`` replaces. Reading is line by line, every problem with its place.
+A ``#`` line begins a story. Lines at the margin are inputs; indented lines are the transcript,
+which ``with_transcripts`` replaces. Every problem is reported with its place.
 """
 
 from __future__ import annotations
@@ -13,28 +13,26 @@ import msgspec
 from transforms.flows.clock.zones import zone_names
 from transforms.flows.diagnostics import Loaded, suggest
 from transforms.scenarios.lines import KINDS
-from transforms.scenarios.story import DEFAULT_USER, Input, Reader, Settings, Stories, Story
+from transforms.scenarios.story import DEFAULT_USER, Reader, ScenarioFile
 from transforms.scenarios.values import Line, LineError
-
-__all__ = ["DEFAULT_USER", "Input", "Settings", "Stories", "Story", "read_stories", "rewritten"]
 
 _HEADER = re.compile(r"([a-z]+):[ \t]*(.*?)[ \t]*")
 HEADERS = ("flows", "user", "zone", "launch", "show")
 
 
-def rewritten(file: Stories, told: dict[int, list[str]]) -> str:
-    """Write the file anew: ``told`` maps the line of an input to what the core says to it."""
-    found: list[str] = []
+def with_transcripts(file: ScenarioFile, transcripts: dict[int, list[str]]) -> str:
+    """Write the file with new transcripts, given as lines of text by the line of their input."""
+    lines: list[str] = []
     for number, line in enumerate(file.lines):
         if line[:1] in (" ", "\t") and line.strip():
             continue
-        found.append(line.rstrip())
-        found += [f"  {said}" for said in told.get(number, [])]
-    return "\n".join(found).rstrip("\n") + "\n"
+        lines.append(line.rstrip())
+        lines += [f"  {text}" for text in transcripts.get(number, [])]
+    return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def read_stories(path: str, text: str, user: str = DEFAULT_USER) -> Loaded[Stories]:
-    """Read a scenario file; ``user`` is whom stories are about that do not say."""
+def read_stories(path: str, text: str, user: str = DEFAULT_USER) -> Loaded[ScenarioFile]:
+    """Read a scenario file; ``user`` is the user of stories that do not name one."""
     reader = Reader(path, text, user)
     for number, line in enumerate(reader.lines):
         if not line.strip() or line[0] in " \t":
@@ -46,7 +44,7 @@ def read_stories(path: str, text: str, user: str = DEFAULT_USER) -> Loaded[Stori
         else:
             _input(reader, number, line)
     reader.close()
-    return reader.report.done(Stories(path, tuple(reader.lines), tuple(reader.stories)))
+    return reader.report.done(ScenarioFile(path, tuple(reader.lines), tuple(reader.stories)))
 
 
 def _heading(reader: Reader, number: int, line: str) -> None:
@@ -96,10 +94,10 @@ def _input(reader: Reader, number: int, text: str) -> None:
     try:
         at = line.time(previous, where)
         start = line.at
-        kind = line.name("what happens")
+        kind = line.name("an input")
         if kind not in KINDS:
             known = suggest(kind, KINDS)
-            reader.problem(number, start, "unknown-input", f'"{kind}" cannot happen', known)
+            reader.problem(number, start, "unknown-input", f'"{kind}" is not an input', known)
             return
         default = f"{len(reader.inputs) + 1}"
         found = KINDS[kind](reader, line, at, default)

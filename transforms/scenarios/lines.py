@@ -1,4 +1,4 @@
-"""What can happen in a scenario: each kind of line at the margin, read into a signal or a record."""
+"""Reads the inputs of a scenario: each kind of line becomes a signal or a control record."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ from transforms.flows.protocol.signals import (
     ProfileChange,
     Time,
 )
-from transforms.scenarios.control_lines import CONTROLS, FLOW, OFF, how
-from transforms.scenarios.inbound_lines import sent
 from transforms.scenarios.story import Input, Reader
 from transforms.scenarios.values import Line
 
-_EVENT = re.compile(r'[^{@="]*?(?=\s*(?:\{|@|\w+=|$))')
 _WORD = re.compile(r"[^\s{]+")
+_CALL = re.compile(r"call(?!\S)")
+_OFF = re.compile(r"off(?!\S)")
+_FLOW = re.compile(r"[a-z][a-z0-9_]*(?![=\w])")
+_EVENT = re.compile(r'[^{@="]*?(?=\s*(?:\{|@|\w+=|$))')
 _FILE = re.compile(r"[\w./-]+\.yaml")
 _FLAG = re.compile(r"(bypass|backfill)(?!\S)")
 _FAILED = re.compile(r"failed(?!\S)")
@@ -40,11 +41,119 @@ _UPSERT = re.compile(r"(profile|participant)(?=\s*{)")
 
 COMMANDS = ("stop", "hold", "resume", "suppress", "erase", "export", "import")
 WHOLE = ("erase", "export", "import")
-"""Commands that concern the user as a whole, and no flow."""
+"""Commands about the whole user, not about a flow."""
+
+
+def _inbound_fields(line: Line) -> tuple[dict[str, Any], str | None]:
+    """Read a channel, a number, a text or ``call``, and the message that it answers.
+
+    Returns the fields of the signal, and the send step whose newest message is answered, unless
+    the id of the message is given in quotes.
+    """
+    channel, number = line.name("a channel"), line.take(_WORD)
+    if number is None:
+        raise line.stop("the number or name of the receiver is expected here")
+    call = line.take(_CALL) is not None
+    text, step = "", None
+    if line.text[line.at : line.at + 1] == '"':
+        text = str(line.value())
+    elif not call:
+        raise line.stop('the text of the user is expected here, in quotes, or "call"')
+    found: dict[str, Any] = {"channel": channel, "number": number, "text": text, "call": call}
+    if line.passes("answers="):
+        if line.text[line.at : line.at + 1] == '"':
+            found["communication"] = str(line.value())
+        else:
+            step = line.take(_WORD)
+            if step is None:
+                raise line.stop("the name of a send step, or a message's id in quotes, is expected")
+    return found, step
+
+
+def resume_mode(line: Line) -> str:
+    """Read the mode of a resume."""
+    found = line.take(_WORD)
+    if found not in ("fire", "shift", "skip"):
+        raise line.stop('a resume is "fire", "shift" or "skip"', at=line.at - len(found or ""))
+    return found
+
+
+def _priority(line: Line, flow: str, at: int) -> control_records.ControlRecord:
+    number = line.take(re.compile(r"-?\d{1,6}"))
+    if number is None:
+        raise line.stop("a whole number is expected here")
+    return control_records.SetPriority(sequence=0, effective_at=at, flow=flow, priority=int(number))
+
+
+def _stop(line: Line, flow: str, at: int) -> control_records.ControlRecord:
+    if not line.passes("reason="):
+        return control_records.Stop(sequence=0, effective_at=at, flow=flow)
+    start, reason = line.at, line.name("a reason")
+    try:
+        fields = {"is": "stop", "sequence": 0, "effective_at": at, "flow": flow, "reason": reason}
+        return msgspec.convert(fields, control_records.Stop)
+    except msgspec.ValidationError:
+        raise line.stop(f'a flow is not stopped for "{reason}"', at=start) from None
+
+
+def _pause(line: Line, flow: str, at: int) -> control_records.ControlRecord:
+    if not line.passes("resume="):
+        return control_records.Pause(sequence=0, effective_at=at, flow=flow)
+    fields = {
+        "is": "pause",
+        "sequence": 0,
+        "effective_at": at,
+        "flow": flow,
+        "resume": resume_mode(line),
+    }
+    return msgspec.convert(fields, control_records.Pause)
+
+
+def _kill(line: Line, flow: str, at: int) -> control_records.ControlRecord:
+    off = bool(line.take(_OFF))
+    named = None if off else line.take(_FLOW)
+    channel = line.name("a channel") if line.passes("channel=") else None
+    off = off or bool(line.take(_OFF))
+    return control_records.Kill(sequence=0, effective_at=at, flow=named, channel=channel, off=off)
+
+
+def _goals(line: Line, flow: str, at: int) -> control_records.ControlRecord:
+    text = msgspec.json.encode(line.mapping()).decode()
+    return control_records.SetGoals(sequence=0, effective_at=at, flow=flow, text=text)
+
+
+def _winner(line: Line, flow: str, at: int) -> control_records.ControlRecord:
+    step, branch = line.name("a split"), line.name("a branch")
+    return control_records.Winner(sequence=0, effective_at=at, flow=flow, step=step, branch=branch)
+
+
+def _schedule(line: Line, flow: str, at: int) -> control_records.ControlRecord:
+    said = line.mapping()
+    try:
+        fields = {"is": "schedule", "sequence": 0, "effective_at": at, "flow": flow}
+        return msgspec.convert(said | fields, control_records.SetSchedule)
+    except msgspec.ValidationError as error:
+        raise line.stop(f"this is no schedule: {error}") from None
+
+
+CONTROLS: dict[str, Callable[[Line, str, int], control_records.ControlRecord]] = {
+    "start": lambda _, flow, at: control_records.Start(sequence=0, effective_at=at, flow=flow),
+    "stop": _stop,
+    "pause": _pause,
+    "resume": lambda _, flow, at: control_records.Resume(sequence=0, effective_at=at, flow=flow),
+    "drain": lambda _, flow, at: control_records.Drain(sequence=0, effective_at=at, flow=flow),
+    "archive": lambda _, flow, at: control_records.Archive(sequence=0, effective_at=at, flow=flow),
+    "priority": _priority,
+    "schedule": _schedule,
+    "goals": _goals,
+    "winner": _winner,
+    "kill": _kill,
+}
+CONTROLS |= dict.fromkeys(("publish", "space"), CONTROLS["start"])
 
 
 def _options(reader: Reader, line: Line, at: int, default: str) -> dict[str, Any]:
-    """Read what may end every line: ``id=…``, ``@received +2h``, ``bypass``, ``backfill``."""
+    """Read the options at the end of a line: ``id=…``, ``@received +2h``, ``bypass``, ``backfill``."""
     found: dict[str, Any] = {"id": default, "user": reader.settings.user, "time": at}
     while not line.over:
         if flag := line.take(_FLAG):
@@ -63,7 +172,7 @@ def _options(reader: Reader, line: Line, at: int, default: str) -> dict[str, Any
 def _event(reader: Reader, line: Line, at: int, default: str) -> Input:
     name = (line.take(_EVENT) or "").strip()
     words = name.split()
-    # Flags are the last words of a line, so they are told from the event's name only here.
+    # Flags are the last words of a line; only here can they be separated from the event name.
     flags = [words.pop() for word in reversed(words) if word in ("bypass", "backfill")]
     if not words:
         raise line.stop("an event needs a name")
@@ -83,10 +192,10 @@ def _profile(reader: Reader, line: Line, at: int, default: str) -> Input:
 
 
 def _identify(reader: Reader, line: Line, at: int, default: str) -> Input:
-    """Read ``identify KEY {traits}``: the key turns out to be the story's user, or ``user=``."""
+    """Read ``identify KEY {traits}``: the key belongs to the user of the story, or to ``user=``."""
     key = line.take(_WORD)
     if key is None:
-        raise line.stop("the key that turns out to be the user is expected here")
+        raise line.stop("a key of the user is expected here")
     found = _profile(reader, line, at, default)
     signal = found.signal
     assert isinstance(signal, ProfileChange)
@@ -95,11 +204,11 @@ def _identify(reader: Reader, line: Line, at: int, default: str) -> Input:
 
 
 def _audience(reader: Reader, line: Line, at: int, default: str) -> Input:
-    name, how = line.name("an audience"), line.name("entered or left")
-    if how not in ("entered", "left"):
-        raise line.stop('an audience is "entered" or "left"', at=line.at - len(how))
+    name, resume_mode = line.name("an audience"), line.name("entered or left")
+    if resume_mode not in ("entered", "left"):
+        raise line.stop('an audience is "entered" or "left"', at=line.at - len(resume_mode))
     options = _options(reader, line, at, default)
-    return Input(0, at, AudienceChange(audience=name, entered=how == "entered", **options))
+    return Input(0, at, AudienceChange(audience=name, entered=resume_mode == "entered", **options))
 
 
 def _communication(reader: Reader, line: Line, at: int, default: str) -> Input:
@@ -120,7 +229,7 @@ def _communication(reader: Reader, line: Line, at: int, default: str) -> Input:
 
 
 def _inbound(reader: Reader, line: Line, at: int, default: str) -> Input:
-    found, step = sent(line)
+    found, step = _inbound_fields(line)
     return Input(0, at, Inbound(**found, **_options(reader, line, at, default)), communication=step)
 
 
@@ -172,12 +281,12 @@ def _command(reader: Reader, line: Line, at: int, default: str) -> Input:
     what = line.take(_COMMAND)
     if what is None:
         raise line.stop(f"a command is one of {', '.join(COMMANDS)}, of one flow or of all")
-    off = line.take(OFF)
-    flow = None if off or what in WHOLE else line.take(FLOW)
-    data: dict[str, Any] = {"off": True} if off or line.take(OFF) else {}
+    off = line.take(_OFF)
+    flow = None if off or what in WHOLE else line.take(_FLOW)
+    data: dict[str, Any] = {"off": True} if off or line.take(_OFF) else {}
     data |= {"replace": True} if what == "import" and line.take(_REPLACE) else {}
     if line.passes("resume="):
-        data["resume"] = how(line)
+        data["resume"] = resume_mode(line)
     if line.passes("key="):
         data["key"] = line.take(_WORD) or ""
     options = _options(reader, line, at, default)
@@ -239,4 +348,4 @@ KINDS: dict[str, Kind] = {
     "command": _command,
     "control": _control,
 }
-"""Everything that can happen in a scenario."""
+"""The reader for each kind of input."""

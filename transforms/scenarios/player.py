@@ -1,4 +1,4 @@
-"""Scenarios on the core: the control log of a story, and what is said to each of its lines."""
+"""Plays scenarios on the core: the control log of a story, and the transcript of each input."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from transforms.flows.protocol.signals import CallResult, Command, Event, Inboun
 from transforms.flows.reading.project import Project
 from transforms.flows.state.dedupe import seen
 from transforms.flows.state.ids import short
-from transforms.scenarios.grammar import Input, Settings, Stories, Story, rewritten
+from transforms.scenarios.grammar import with_transcripts
+from transforms.scenarios.story import Input, ScenarioFile, Settings, Story
 from transforms.scenarios.transcript import Transcript
 
 
@@ -34,20 +35,20 @@ class Unplayable(ValueError):
 
 
 class Turn(msgspec.Struct, frozen=True, gc=False):
-    """One line played: the signals as the core got them, what came of it, and that in words.
+    """One input played: its signals, the outputs, and the lines of the transcript.
 
-    ``signals`` are the line's own, then what keys told each other because of it (R8).
+    ``signals`` begin with that of the input; those between keys of a user follow (R8).
     """
 
     signals: tuple[Signal, ...]
     outputs: tuple[out.AnyOutput, ...]
-    said: list[str]
+    lines: list[str]
 
 
 class Player:
-    """One user of a story, and the other keys that it names.
+    """Plays the inputs of one user, and of the other keys in a story.
 
-    ``catalog`` may be replaced by a later reading of the same log.
+    ``catalog`` may be replaced by that of a longer version of the same log.
     """
 
     def __init__(self, catalog: Catalog, settings: Settings, answer: Answer | None = None) -> None:
@@ -63,8 +64,8 @@ class Player:
         self._wakes: dict[str, int | None] = {}
         self._exported: out.Data = {}
 
-    def take(self, given: Input) -> Turn | None:
-        """Let one thing happen; None if it is about a message that was never made."""
+    def play(self, given: Input) -> Turn | None:
+        """Play one input; return None if it is about a message that does not exist."""
         signal = self._resolved(given)
         if signal is None:
             return None
@@ -82,7 +83,7 @@ class Player:
 
     @property
     def state(self) -> bytes | None:
-        """The state of the story's user."""
+        """The state of the user of the story."""
         return self._states.get(self.user)
 
     def _step(self, signal: Signal, said: list[str]) -> tuple[out.AnyOutput, ...]:
@@ -102,7 +103,7 @@ class Player:
         return outputs
 
     def _note(self, output: out.AnyOutput) -> None:
-        """Remember what later lines may name."""
+        """Remember the messages, calls and exports that later inputs may name."""
         match output:
             case out.Communication(step=step, flow=flow, communication=sent):
                 self._sent[step] = self._sent[f"{flow}/{step}"] = sent
@@ -122,11 +123,11 @@ class Player:
         return found
 
     def _lines(self, output: out.AnyOutput) -> list[str]:
-        """Say what left; under a call, what the sandbox answered."""
-        told = [self._transcript.line(output)]
+        """Write an output; after a call, also the answer of the sandbox."""
+        play_file = [self._transcript.line(output)]
         if isinstance(output, out.Call) and output.id in self._answers:
-            told.append(self._transcript.answer(output, self._answers[output.id]))
-        return told
+            play_file.append(self._transcript.answer(output, self._answers[output.id]))
+        return play_file
 
     def _resolved(self, given: Input) -> Signal | None:
         signal = given.signal
@@ -141,7 +142,7 @@ class Player:
         return found and msgspec.structs.replace(given.signal, communication=found)  # type: ignore[return-value]
 
     def _nothing(self, before: bytes | None, signal: Signal) -> str:
-        """Say that nothing came of a signal, and why."""
+        """Write that a signal had no effect, and why."""
         if isinstance(signal, Time) or (isinstance(signal, Command) and signal.what == "wake"):
             return "nothing is due"
         if isinstance(signal, Event) and self.catalog.read_since(signal.name) > signal.time:
@@ -153,13 +154,13 @@ class Player:
         return "nothing"
 
 
-def log_of(
-    file: Stories, story: Story, project: Project, texts: Mapping[str, str]
+def control_log_of(
+    file: ScenarioFile, story: Story, project: Project, texts: Mapping[str, str]
 ) -> tuple[control_records.ControlRecord, ...]:
     """Return the control log of a story: its flows published and started, then its own records.
 
-    ``texts`` holds the other files that the story may publish, by their path beside it. A flow
-    that the story starts itself is only published. Raises Unplayable.
+    ``texts`` has the other files that the story may publish, by relative path. A flow that the
+    story starts itself is only published. Raises Unplayable.
     """
     stem = file.path.rpartition("/")[2].removesuffix(".scenarios.txt")
     flows = story.settings.flows
@@ -168,8 +169,8 @@ def log_of(
     known = {flow.id for flow in project.flows}
     for name in names:
         if name not in known:
-            said = f'there is no flow "{name}" beside the scenarios'
-            raise unplayable(file, story.line, said, suggest(name, known))
+            message = f'there is no flow "{name}" beside the scenarios'
+            raise unplayable(file, story.line, message, suggest(name, known))
     base = records_of(
         {name: project.flow_text(name) for name in names},
         project.space_text,
@@ -184,7 +185,7 @@ def log_of(
 
 
 def _record(
-    file: Stories, given: Input, project: Project, texts: Mapping[str, str], sequence: int
+    file: ScenarioFile, given: Input, project: Project, texts: Mapping[str, str], sequence: int
 ) -> control_records.ControlRecord:
     record = given.record
     assert record is not None
@@ -192,8 +193,8 @@ def _record(
     if given.file is None:
         return record
     if given.file not in texts:
-        said = f'there is no file "{given.file}" beside the scenarios'
-        raise unplayable(file, given.line, said, suggest(given.file, texts))
+        message = f'there is no file "{given.file}" beside the scenarios'
+        raise unplayable(file, given.line, message, suggest(given.file, texts))
     if isinstance(record, control_records.Publish):
         known = {flow.id for flow in project.flows}
         templates = project.template_texts(record.flow) if record.flow in known else {}
@@ -202,27 +203,27 @@ def _record(
     return msgspec.structs.replace(record, text=texts[given.file])
 
 
-def unplayable(file: Stories, line: int, message: str, known: str = "") -> Unplayable:
-    """Make the error that says why a line (from 0) cannot be played."""
+def unplayable(file: ScenarioFile, line: int, message: str, known: str = "") -> Unplayable:
+    """Return the error for a line (from 0) that cannot be played."""
     width = len(file.lines[line])
     problem = Problem(file.path, line + 1, 1, width, "scenario-log", message, known)
     return Unplayable(problem)
 
 
-def silent(file: Stories, given: Input) -> Unplayable:
-    """Make the error for a status of a message that was never made, or an answer to no call."""
-    said = f'"{given.communication or given.call}" has sent nothing so far'
-    return unplayable(file, given.line, said)
+def nothing_sent(file: ScenarioFile, given: Input) -> Unplayable:
+    """Return the error for a status or answer without a message or call before it."""
+    message = f'"{given.communication or given.call}" has sent nothing so far'
+    return unplayable(file, given.line, message)
 
 
 @lru_cache(maxsize=64)
 def catalog_for(lines: tuple[bytes, ...]) -> Catalog:
-    """Read a log; the same one once."""
+    """Build the catalog of a log; the same log is built once."""
     return catalog_of([control_records.decode_line(line) for line in lines])
 
 
 def play(
-    file: Stories,
+    file: ScenarioFile,
     story: Story,
     log: Iterable[control_records.ControlRecord],
     answer: Answer | None = None,
@@ -231,24 +232,24 @@ def play(
     try:
         catalog = catalog_for(tuple(control_records.encode_line(record) for record in log))
     except InvalidLog as error:
-        said = "; ".join([str(error), *(p.message for p in error.problems)])
-        raise unplayable(file, story.line, said) from None
+        message = "; ".join([str(error), *(p.message for p in error.problems)])
+        raise unplayable(file, story.line, message) from None
     player, turns = Player(catalog, story.settings, answer), list[Turn]()
     for given in story.inputs:
-        turn = player.take(given)
+        turn = player.play(given)
         if turn is None:
-            raise silent(file, given)
+            raise nothing_sent(file, given)
         turns.append(turn)
     return turns
 
 
-def told(
-    file: Stories, project: Project, texts: Mapping[str, str], answer: Answer | None = None
+def play_file(
+    file: ScenarioFile, project: Project, texts: Mapping[str, str], answer: Answer | None = None
 ) -> str:
-    """Play all stories of a file; return the file as it should be. Raises Unplayable."""
-    said: dict[int, list[str]] = {}
+    """Play all stories of a file; return its text with the transcripts. Raises Unplayable."""
+    transcripts: dict[int, list[str]] = {}
     for story in file.stories:
-        turns = play(file, story, log_of(file, story, project, texts), answer)
+        turns = play(file, story, control_log_of(file, story, project, texts), answer)
         for given, turn in zip(story.inputs, turns, strict=True):
-            said[given.line] = turn.said
-    return rewritten(file, said)
+            transcripts[given.line] = turn.lines
+    return with_transcripts(file, transcripts)

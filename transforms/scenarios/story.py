@@ -1,4 +1,4 @@
-"""What a scenario file holds, and what its reader knows while it reads."""
+"""The contents of a scenario file, and the state of its reader."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ DEFAULT_USER = "kim"
 
 
 class Settings(msgspec.Struct, frozen=True, gc=False):
-    """What the headers of a story or of its file say.
+    """The headers of a story or of its file.
 
-    ``flows`` None means the flow of the file's own name; ``launch`` is when they were started.
+    ``flows`` None means the flow with the name of the file; ``launch`` is the start of the flows.
     """
 
     flows: tuple[str, ...] | None = None
@@ -32,10 +32,10 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
 
 
 class Input(msgspec.Struct, frozen=True, gc=False):
-    """One thing that happens, on a line (from 0): a signal, and the control record if it is one.
+    """One input on a line (from 0): a signal, and the control record if it is one.
 
-    ``communication`` is the send step whose newest message a status is about, or answered,
-    ``call`` the call step whose newest call is answered.
+    ``communication`` is the send step whose newest message gets a status or an answer, ``call``
+    the call step whose newest call is answered.
     """
 
     line: int
@@ -48,7 +48,7 @@ class Input(msgspec.Struct, frozen=True, gc=False):
 
 
 class Story(msgspec.Struct, frozen=True, gc=False):
-    """One scenario: ``title`` is its first line, ``line`` where that stands, from 0."""
+    """One scenario: ``title`` is its first line, ``line`` the number of that line, from 0."""
 
     title: str
     line: int
@@ -56,7 +56,7 @@ class Story(msgspec.Struct, frozen=True, gc=False):
     inputs: tuple[Input, ...]
 
 
-class Stories(msgspec.Struct, frozen=True, gc=False):
+class ScenarioFile(msgspec.Struct, frozen=True, gc=False):
     """A scenario file."""
 
     path: str
@@ -65,7 +65,7 @@ class Stories(msgspec.Struct, frozen=True, gc=False):
 
 
 class Reader:
-    """The state of reading: the story that is open, and what the file's head says."""
+    """The state of the reader: the current story, and the headers of the file."""
 
     def __init__(self, path: str, text: str, user: str) -> None:
         self.report = Report(Source(path, text))
@@ -81,7 +81,7 @@ class Reader:
         self.versions: dict[str, int] = {}
 
     def close(self) -> None:
-        """Take the open story as read."""
+        """Finish the current story."""
         if self.title is not None or self.inputs:
             title = self.title or "a timeline"
             story = Story(title, self.line, self.settings, tuple(self.inputs))

@@ -1,6 +1,6 @@
-"""What the core says, as text: one line an output, in the order decided, nothing left out.
+"""Writes outputs as text: one line for each output, complete, in the order of the decisions.
 
-Sessions are numbered by flow in the order of their entry, so that no hashed id is needed:
+Sessions are numbered by flow in the order of their entry, so that no hashed id is shown:
 ``cart`` is the first one of the flow, ``cart#2`` the second.
 """
 
@@ -21,9 +21,9 @@ _UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms"
 
 
 def clock(t: int, where: ZoneInfo) -> str:
-    """Write an instant on a zone's clock, as short as it goes.
+    """Write an instant as a local time, as short as possible.
 
-    The second of two equal clock times carries its offset.
+    The second of two equal local times has its offset.
     """
     wall = local(t, where)
     text = wall.strftime("%Y-%m-%d %H:%M").rjust(16, "0")
@@ -47,7 +47,7 @@ def length(ms: int) -> str:
 
 
 def value(item: Any) -> str:
-    """Write a plain value as scenario files have it: ``{total: 30, plan: "pro"}``."""
+    """Write a value as in scenario files: ``{total: 30, plan: "pro"}``."""
     match item:
         case dict():
             inner = (f"{_key(str(key))}: {value(inner)}" for key, inner in item.items())
@@ -63,7 +63,7 @@ def _key(name: str) -> str:
 
 
 class Transcript:
-    """Writes the outputs of one user; it remembers which session is the how-manieth."""
+    """Writes the outputs of one user, and numbers the sessions."""
 
     def __init__(self, where: ZoneInfo, *, ids: bool = False) -> None:
         self._where = where
@@ -76,15 +76,15 @@ class Transcript:
         return clock(t, self._where)
 
     def line(self, output: out.AnyOutput) -> str:
-        """Write an output: time, kind, place, and the words that matter."""
+        """Write an output: time, kind, place and details."""
         kind, place, words = self._words(output)
-        told = ", ".join(word for word in words if word)
+        details = ", ".join(word for word in words if word)
         text = f"{self.clock(output.at)}  {kind:<9}  {place}"
-        text += f" {told}" if told else ""
+        text += f" {details}" if details else ""
         return f"{text}  id={output.id}" if self._ids else text
 
     def answer(self, call: out.Call, found: CallResult) -> str:
-        """Write what a sandbox answered."""
+        """Write the answer of a sandbox."""
         words = value(found.result) if found.ok else found.error
         return f"{self.clock(call.at)}  {'answered':<9}  {self._place(call)} {words}"
 
@@ -112,7 +112,7 @@ class Transcript:
                 return "message", self._place(output), words
             case out.Communication():
                 words = [f"{output.status} by {output.channel}", output.reason or ""]
-                words += [self._until("due", output.due), output.variant or "", *_worth(output)]
+                words += [self._until("due", output.due), output.variant or "", *_costs(output)]
                 words += [_data(output.data)]
                 return "status", self._place(output), words
             case out.Webhook():
@@ -127,7 +127,7 @@ class Transcript:
             case out.Conversion():
                 return self._conversion(output)
             case out.FlowState():
-                return "state", f"{output.sequence}:", [self._standing(output)]
+                return "state", f"{output.sequence}:", [self._flow_state(output)]
             case out.ProfileUpdate() | out.AudienceUpdate() | out.Emitted():
                 return self._update(output)
             case out.ParticipantUpdate():
@@ -191,7 +191,7 @@ class Transcript:
         words.append("silent" if output.silent else "")
         return "converted", self._place(output), words
 
-    def _standing(self, output: out.FlowState) -> str:
+    def _flow_state(self, output: out.FlowState) -> str:
         places = [f"{self._session(f['flow'], f['session'])}/{f['step']}" for f in output.flows]
         text = " ".join(places) or "nowhere"
         for slot, shown in output.promotions.items():
@@ -217,24 +217,26 @@ class Transcript:
                     "untag": output.untag,
                     "consent": output.consent,
                 }
-                told = [f"{name} {value(part)}" for name, part in parts.items() if part]
-                return "profile", place or "by the user", told
+                changes = [f"{name} {value(part)}" for name, part in parts.items() if part]
+                return "profile", place or "by the user", changes
             case _:
                 assert_never(output)
 
 
 def _tracked(message: out.Message) -> str:
-    words = [f"{what} links" if what == "short" else what for what in _told(message.tracking)]
+    words = [
+        f"{what} links" if what == "short" else what for what in _tracking_words(message.tracking)
+    ]
     return f"tracks {' '.join(words)}" if words else ""
 
 
-def _told(tracking: dict[str, Any]) -> list[str]:
-    """Name what is tracked, and how links are written."""
-    return [what if said is True else str(said) for what, said in tracking.items()]
+def _tracking_words(tracking: dict[str, Any]) -> list[str]:
+    """List what is tracked, and how links are written."""
+    return [what if how is True else str(how) for what, how in tracking.items()]
 
 
-def _worth(row: out.Communication) -> list[str]:
-    """Say how many parts left if not one, what they cost, and what results report."""
+def _costs(row: out.Communication) -> list[str]:
+    """Write the number of parts if not one, their cost, and the reported cost."""
     parts = f"{row.parts} parts" if row.parts is not None and row.parts > 1 else ""
     cost = "" if row.cost is None else f"cost {row.cost:g}"
     reported = "" if row.reported_cost is None else f"reported cost {row.reported_cost:+g}"
@@ -242,11 +244,11 @@ def _worth(row: out.Communication) -> list[str]:
 
 
 def _participant(output: out.ParticipantUpdate) -> str:
-    """Tell what a participant is, or what of it changed."""
+    """Write a participant, or the fields that changed."""
     whole = output.fields | ({"status": output.status} if output.status is not None else {})
-    told = whole if output.what == "created" else {n: whole.get(n) for n in output.changed}
+    shown = whole if output.what == "created" else {n: whole.get(n) for n in output.changed}
     by = f" by {output.flow}/{output.step}" if output.step else ""
-    return f"{output.what} {_data(told)}".rstrip() + by
+    return f"{output.what} {_data(shown)}".rstrip() + by
 
 
 def _data(data: dict[str, Any]) -> str:

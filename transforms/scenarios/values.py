@@ -1,6 +1,6 @@
-"""The words of a scenario's line: times, names and values, each with its column.
+"""Reads one line of a scenario: times, names and values, each with its column.
 
-Values are JSON whose keys need no quotes: ``{total: 30, plan: "pro"}``.
+Values are JSON, but keys need no quotes: ``{total: 30, plan: "pro"}``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DEEPEST = 20
 
 
 class LineError(ValueError):
-    """A line that cannot be read: at ``column`` (from 0), ``code``, message, and what would help."""
+    """A line that cannot be read: ``column`` (from 0), ``code``, message and help."""
 
     def __init__(self, column: int, code: str, message: str, known: str = "") -> None:
         super().__init__(message)
@@ -36,7 +36,7 @@ class LineError(ValueError):
 
 
 class Line:
-    """Reads one line from left to right."""
+    """One line, read from left to right."""
 
     def __init__(self, text: str) -> None:
         self.text = text.rstrip()
@@ -53,11 +53,11 @@ class Line:
         at: int | None = None,
         known: str = "",
     ) -> LineError:
-        """Make the error that says what is wrong here."""
+        """Return an error at this place, or at another one of the line."""
         return LineError(self.at if at is None else at, code, message, known)
 
     def take(self, pattern: re.Pattern[str]) -> str | None:
-        """Take what matches here, and the blanks behind it."""
+        """Read the text that matches a pattern here, and skip the blanks after it."""
         found = pattern.match(self.text, self.at)
         if found is None:
             return None
@@ -66,18 +66,18 @@ class Line:
         return found[0]
 
     def passes(self, literal: str) -> bool:
-        """Take a literal text if it stands here."""
+        """Skip a literal text if it is next; return whether it was."""
         return self.take(re.compile(re.escape(literal))) is not None
 
     def name(self, what: str) -> str:
-        """Take a name."""
+        """Read a name; ``what`` names it in the error."""
         found = self.take(_NAME)
         if found is None:
             raise self.stop(f"{what} is expected here")
         return found
 
     def time(self, previous: int | None, where: ZoneInfo) -> int:
-        """Take an instant: on the clock of the zone, or ``+2h`` after the line before."""
+        """Read a time: a local time in the zone, or ``+2h`` after the line before."""
         start = self.at
         if shift := self.take(_SHIFT):
             if previous is None:
@@ -99,18 +99,18 @@ class Line:
         return t
 
     def has_value(self) -> bool:
-        """Tell whether a map stands here."""
+        """Return True if a map is next."""
         return self.text[self.at : self.at + 1] == "{"
 
     def mapping(self) -> dict[str, Any]:
-        """Take a map of values, or an empty one if none stands here."""
+        """Read a map of values; an empty map if none is next."""
         if not self.has_value():
             return {}
         found = self.value()
         return found if isinstance(found, dict) else {}
 
     def value(self, depth: int = 0) -> Any:
-        """Take a value."""
+        """Read a value."""
         if depth > DEEPEST:
             raise self.stop(f"values are at most {DEEPEST} deep")
         if self.passes("{"):

@@ -1,4 +1,4 @@
-"""What the names of an expression may be, at the place where it stands."""
+"""Which names an expression may use, and their declared types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which names an expression may use, and the types of its values as declared."""
+"""The types that a value may have, according to the declarations."""
 
 from __future__ import annotations
 
