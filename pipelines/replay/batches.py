@@ -54,11 +54,11 @@ decode = msgspec.msgpack.Decoder(Batch).decode
 
 def joined(blobs: Iterable[bytes]) -> Batch:
     """Join batches, in any order."""
-    whole = empty()
+    merged = empty()
     for blob in blobs:
         batch = decode(blob)
-        whole.signals += batch.signals
-        whole.places += batch.places
-        whole.bad += batch.bad
-        whole.tally.add(batch.tally)
-    return whole
+        merged.signals += batch.signals
+        merged.places += batch.places
+        merged.bad += batch.bad
+        merged.tally.add(batch.tally)
+    return merged

@@ -48,12 +48,12 @@ def read_slice(
             spread.tally.unread += 1
         elif _known_at(found) >= job.until:
             spread.tally.after += 1
-        elif (whose := found if job.audit else resolved(job.moves, found)) is None:
+        elif (signal := found if job.audit else resolved(job.moves, found)) is None:
             spread.tally.unread += 1
         else:
             assert isinstance(raw, Raw)
             place = part.file << FILE_BITS | row
-            full = spread.add(whose, place << 1 | has_no_id(raw, job.mapping))
+            full = spread.add(signal, place << 1 | has_no_id(raw, job.mapping))
         if full is not None:
             yield full
     spread.tally.read += counted

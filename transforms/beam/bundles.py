@@ -31,7 +31,7 @@ from transforms.wire.messages import kind_of
 STATES = ("flow_state", "erased")
 
 
-def left_out(
+def of_rejected(
     sink: str, found: Iterable[tuple[str, AnyOutput]], bad: Iterable[BadRow]
 ) -> Iterator[Decided]:
     """Make dead letters for the outputs that a sink rejected."""
@@ -65,7 +65,7 @@ class Publish(beam.DoFn):
         wrote = self._sink.write(found)
         if wrote.bad_rows:
             self._bad.inc(wrote.bad_rows)
-            yield from left_out("topics", found, wrote.bad)
+            yield from of_rejected("topics", found, wrote.bad)
 
     def finish_bundle(self) -> None:
         assert self._sink is not None
@@ -127,7 +127,7 @@ class WriteStates(beam.DoFn):
         if not wrote.bad_rows:
             return []
         self._bad.inc(wrote.bad_rows)
-        return list(left_out("redis", batch, wrote.bad))
+        return list(of_rejected("redis", batch, wrote.bad))
 
 
 @cache

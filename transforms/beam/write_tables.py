@@ -19,7 +19,7 @@ from apache_beam.transforms.window import FixedWindows, GlobalWindows
 from apache_beam.utils.timestamp import Duration
 
 import schemas
-from transforms.beam.bundles import left_out
+from transforms.beam.bundles import of_rejected
 from transforms.beam.elements import BAD, Decided
 from transforms.beam.window_counts import paced
 from transforms.flows.protocol import outputs
@@ -102,7 +102,7 @@ class WriteRows(beam.DoFn):
         written = parquet.write(kind, map(to_row, decoded), folder, shard=shard)
         if written.bad_rows:
             self._bad.inc(written.bad_rows)
-            for letter in left_out("tables", [(space, one) for one in decoded], written.bad):
+            for letter in of_rejected("tables", [(space, one) for one in decoded], written.bad):
                 yield TaggedOutput(BAD, letter)
         for part in written.parts:
             yield (space, kind), msgspec.msgpack.encode(part)

@@ -1,6 +1,6 @@
 """Dead letters of a host: what failed, where and why, without a traceback.
 
-A letter shows no value of a user except in ``record``, the signal that was not handled.
+A dead letter shows no value of a user except in ``record``, the signal that was not handled.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from transforms.wire.raw import Bad
 
 
 def of_message(space: str, bad: Bad, cause: str, receipt: int) -> DeadLetter:
-    """Make the dead letter of a message that is no signal; its user is unknown."""
+    """Make the dead letter of a message that is not a signal; its user is unknown."""
     return DeadLetter(
         id=hashed("dead", space, cause),
         user="",
@@ -56,10 +56,10 @@ def of_failure(space: str, state: bytes | None, signal: Signal, error: Exception
 
 
 def of_output(space: str, output: AnyOutput, sink: str, why: str) -> DeadLetter:
-    """Make the dead letter of an output that a sink left out."""
+    """Make the dead letter of an output that a sink rejected."""
     return DeadLetter(
         id=hashed("dead", space, sink, output.id),
-        # A user id that is too long for a topic would keep the letter from leaving, too.
+        # A user id that is too long for a topic would also keep the dead letter from being published.
         user=output.user if len(output.user.encode()) <= LONGEST_NAME else "",
         at=output.at,
         reason="unfit_output",

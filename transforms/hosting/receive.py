@@ -1,7 +1,7 @@
 """Turn a message of the events topic into a signal for one user, or into a dead letter.
 
 No runner, no clock: a message's receipt (ms UTC) is an argument. The watermark of a host is about
-receipts, so the core must judge a signal by the same receipt (R1).
+receipts, so the core must use the same receipt (R1).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Accepted(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rejected(msgspec.Struct, frozen=True, gc=False):
-    """A message that is no signal; the letter says why."""
+    """A message that is not a signal, with its dead letter."""
 
     space: str
     letter: DeadLetter
@@ -63,7 +63,7 @@ def receive(
 ) -> Accepted | Rejected | Ignored:
     """Decode, validate and address one message.
 
-    ``space`` is for messages that name none. ``message_id`` names the message in a dead letter if
+    ``space`` is the default for messages without a ``space`` attribute. ``message_id`` names the message in a dead letter if
     it has no ``id`` attribute. ``joins`` says that handovers come back to the host as messages;
     without them an identify that names two keys changes the user's profile and joins nothing.
     """

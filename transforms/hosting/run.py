@@ -1,4 +1,4 @@
-"""Run the core on one user's state: wait while the control log is behind, turn failures into letters.
+"""Run the core on one user's state: wait while the control log is behind, turn failures into dead letters.
 
 The loop of a host, with a store of states, a timer for each key and a sink::
 
@@ -94,7 +94,7 @@ class Taken(msgspec.Struct, frozen=True, gc=False):
 class Failed(msgspec.Struct, frozen=True, gc=False):
     """A signal that the core could not handle: the user's state and alarm stay as they are.
 
-    An alarm that fails is over, so nothing is retried for ever. The next signal that can be
+    An alarm that fails is over, so nothing is retried forever. The next signal that can be
     handled sets it again. A repaired signal may be sent again, since its id was not remembered.
     """
 
@@ -123,7 +123,7 @@ class Stepper:
         return self._advance(key, self._catalogs.of(key[0]), state, signal)
 
     def wake(self, key: Key, state: bytes | None, at: int) -> Taken | Failed | None:
-        """Handle an alarm that was set for ``at``; None, and nothing done, if it comes too early.
+        """Handle an alarm that was set for ``at``; None if it is too early, and nothing changes.
 
         A runner that drains fires every alarm. The state then keeps what is due, and no alarm may
         be set: with the watermark at the end of time it would fire again at once.
