@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from docs.generating import markdown
 from docs.generating.flow import keys
-from transforms.authoring.json_schema import space_schema
+from transforms.authoring.json_schema_space import space_schema
 from transforms.flows.definitions.channels import KINDS
 
 SPACE: dict[str, str] = {
