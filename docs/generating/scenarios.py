@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from docs.generating import markdown
 from transforms.flows.protocol.signals import STATUSES
-from transforms.scenarios.control_lines import CONTROLS
 from transforms.scenarios.grammar import HEADERS
-from transforms.scenarios.lines import KINDS
+from transforms.scenarios.lines import CONTROLS, KINDS
 
 INTRO = """
 `NAME.scenarios.txt` is next to `NAME.yaml` and is run by `towpath test`. A line that starts with
