@@ -14,8 +14,7 @@ from tests.flows.strategies import SPACE, TEMPLATES, flows
 from transforms.authoring.graph import END, Edge, Graph, Node, graph_of
 from transforms.authoring.graph_layout import Link, place
 from transforms.authoring.graph_mermaid import to_mermaid
-from transforms.authoring.graph_svg import to_svg
-from transforms.authoring.graph_text_width import measure, wrap
+from transforms.authoring.graph_svg import measure, to_svg, wrap
 from transforms.flows.reading.flow import load_flow
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -1,7 +1,7 @@
-"""Finds the comments of a YAML text and says to which entry each belongs.
+"""Finds the comments of a YAML text and the entry to which each belongs.
 
-YAML's parsers drop comments; they stand where no token stands, so the gaps are read. An entry
-is a key of a mapping or an item of a list, named by its path.
+YAML parsers drop comments, so the gaps between the tokens are read. An entry is a key of a
+mapping or an item of a list, named by its path.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _HEADER = re.compile(r"[|>][^\r\n#]*[ \t](#[^\r\n]*)")
 
 
 class Beside(msgspec.Struct, frozen=True, gc=False):
-    """A comment at the end of a line, and the column where it stood."""
+    """A comment at the end of a line, and its column."""
 
     text: str
     column: int
@@ -28,8 +28,8 @@ class Beside(msgspec.Struct, frozen=True, gc=False):
 class Comments(msgspec.Struct):
     """Comments by the path of their entry; an empty text is a blank line.
 
-    ``above`` stand on lines of their own before the entry, ``beside`` at the end of its
-    line, ``below`` indented at the end of a section, ``tail`` at the end of the file.
+    ``above`` has comments on lines of their own before the entry, ``beside`` those at the end of
+    its line, ``below`` indented ones at the end of a section, ``tail`` those at the end of the file.
     """
 
     above: dict[Path, list[str]] = {}
@@ -38,7 +38,7 @@ class Comments(msgspec.Struct):
     tail: list[str] = []
 
     def within(self, path: Path) -> bool:
-        """Return whether an entry inside ``path`` has a comment."""
+        """Return True if an entry inside ``path`` has a comment."""
         return any(p[: len(path)] == path and len(p) > len(path) for p in self.beside) or any(
             p[: len(path)] == path and len(p) > len(path) and any(lines)
             for p, lines in self.above.items()
@@ -63,7 +63,7 @@ class _Piece(msgspec.Struct, frozen=True):
 
 
 def collect(text: str) -> Comments:
-    """Collect the comments of a YAML text that can be read."""
+    """Collect the comments of a valid YAML text."""
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     entries = list(_entries(root, ())) if root is not None else []
     found = Comments()
@@ -73,12 +73,12 @@ def collect(text: str) -> Comments:
 
 
 def fitted(found: Comments, source: str, paths: Collection[Path]) -> Comments:
-    """Move the comments of entries that are not in ``paths`` to the entry that comes next."""
+    """Move the comments of entries that are not in ``paths`` to the next entry."""
     root = yaml.compose(source, Loader=yaml.SafeLoader)
     order = [entry.path for entry in _entries(root, ())] if root is not None else []
     moved = Comments(below={}, tail=list(found.tail))
     for path in order:
-        home = _home(path, order, paths)
+        home = _new_place(path, order, paths)
         lines = [*found.above.get(path, [])]
         beside = found.beside.get(path)
         if home != path:
@@ -97,18 +97,18 @@ def fitted(found: Comments, source: str, paths: Collection[Path]) -> Comments:
     return moved
 
 
-def _home(path: Path, order: list[Path], paths: Collection[Path]) -> Path | None:
-    """Find where a comment goes: its entry, the next beside it, or the one around it."""
+def _new_place(path: Path, order: list[Path], paths: Collection[Path]) -> Path | None:
+    """Return the entry for a comment: its own, the next sibling, or the parent."""
     if path in paths:
         return path
     for other in order[order.index(path) + 1 :]:
         if other[:-1] == path[:-1] and other in paths:
             return other
-    return _home(path[:-1], order, paths) if len(path) > 1 else None
+    return _new_place(path[:-1], order, paths) if len(path) > 1 else None
 
 
 def _entries(node: yaml.Node, path: Path) -> Iterator[_Entry]:
-    """Walk all entries in the order of the text, the outer before the inner."""
+    """Yield all entries in the order of the text, outer before inner."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             inner = (*path, str(key.value))

@@ -1,7 +1,7 @@
-"""Writes a tree of texts, lists and mappings as YAML that a person would have written.
+"""Writes a tree of texts, lists and mappings as readable YAML.
 
-One line where it fits in 100 columns and no comment stands inside, a block where not; runs of
-one-line steps are aligned. The same tree and comments always give the same text.
+A value is on one line if that fits in 100 columns and has no comment inside, else in a block;
+runs of one-line steps are aligned. The same tree and comments always give the same text.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def write(tree: dict[str, Tree], comments: Comments) -> str:
 
 
 def _finished(line: str) -> str:
-    """Put the comment beside a line into its column, two spaces away at least."""
+    """Put the comment at the end of a line into its column, at least two spaces away."""
     head, mark, rest = line.partition(_MARK)
     if not mark:
         return line.rstrip()
@@ -132,7 +132,7 @@ class _Writer:
         return line if column + len(line) <= WIDTH else None
 
     def folded(self, lead: str, value: str, indent: int, beside: str) -> None:
-        """Write a long text over several lines; one that has lines of its own as it is."""
+        """Write a long text over several lines; a text with line breaks keeps them."""
         inner = " " * (indent + 2)
         if _literal(value):
             self.lines.append(" " * indent + f"{lead} |{beside}")
@@ -149,7 +149,7 @@ class _Writer:
         )
 
     def pads(self, path: Path, value: Mapping[str, Tree], indent: int) -> dict[str, int]:
-        """Align the values in each run of one-line entries, where all of them still fit."""
+        """Align the values in each run of one-line entries if all of them still fit."""
         if len(path) != 1 or path[0] not in _ALIGNED:
             return {}
         pads: dict[str, int] = {}
@@ -173,17 +173,17 @@ class _Writer:
             yield [key for _, key in members]
 
     def above(self, path: Path, indent: int) -> None:
-        """Write the comments above an entry; blank lines are joined, and none comes first."""
+        """Write the comments above an entry; blank lines are joined, and none is the first line."""
         lines = self.comments.above.get(path, [])
         for text in lines:
             last = self.lines[-1] if self.lines else ""
             opens = last.rstrip().endswith(":") and not last.lstrip().startswith("#")
             if text:
                 self.lines.append(" " * indent + text)
-            elif last and not opens and (len(path) > 1 or self.stands_under_comment()):
+            elif last and not opens and (len(path) > 1 or self.follows_comment()):
                 self.lines.append("")
 
-    def stands_under_comment(self) -> bool:
+    def follows_comment(self) -> bool:
         """Return whether the last line is a comment of the top level."""
         return self.lines[-1].startswith("#")
 
@@ -245,7 +245,7 @@ def _foldable(text: str) -> bool:
 
 
 def text_of(text: str, *, key: bool = False, flow: bool = False) -> str:
-    """Write a text as a YAML scalar: plain if it can be, else in single or double quotes."""
+    """Write a text as a YAML scalar: plain if possible, else in single or double quotes."""
     no_text = (_NO_TEXT_KEY if key else _NOTHING).fullmatch(text)
     if _plain(text, flow or key) and not no_text:
         return text

@@ -1,4 +1,4 @@
-"""A flow as a graph: what the pictures draw and a canvas reads. Nodes in the order of the file."""
+"""A flow as a graph, for pictures and for editors; the nodes are in the order of the file."""
 
 from __future__ import annotations
 
@@ -17,14 +17,26 @@ from transforms.flows.expressions.syntax.ast import Expr
 
 Kind = Literal["enter", "wait", "decide", "send", "effect", "end", "exit", "goal"]
 
+COLOURS: dict[Kind, tuple[str, str]] = {
+    "enter": ("#15803d", "#4ade80"),
+    "wait": ("#b45309", "#fbbf24"),
+    "decide": ("#6d28d9", "#c4b5fd"),
+    "send": ("#1d4ed8", "#93c5fd"),
+    "effect": ("#0f766e", "#5eead4"),
+    "end": ("#475569", "#cbd5e1"),
+    "exit": ("#b91c1c", "#fca5a5"),
+    "goal": ("#a16207", "#fde047"),
+}
+"""The color of each kind, in light and in dark."""
+
 END = "@end"
-"""The node of a session that ends without an ``end`` step."""
+"""The node for sessions that end without an ``end`` step."""
 
 
 class Node(msgspec.Struct, frozen=True, gc=False):
-    """A box: ``id`` is the step's name, or begins with ``@`` for what is no step.
+    """A box: ``id`` is the name of the step; other ids begin with ``@``.
 
-    ``aside``: it has no place in the order of the steps (exit rules, goals, on exit).
+    ``aside`` marks boxes outside the order of the steps (exit rules, goals, on exit).
     """
 
     id: str
@@ -36,7 +48,7 @@ class Node(msgspec.Struct, frozen=True, gc=False):
 
 
 class Edge(msgspec.Struct, frozen=True, gc=False):
-    """A way from one box to another, taken under the condition that the label names."""
+    """An arrow from one box to another; the label is its condition."""
 
     source: str
     target: str
@@ -44,7 +56,7 @@ class Edge(msgspec.Struct, frozen=True, gc=False):
 
 
 class Graph(msgspec.Struct, frozen=True, gc=False):
-    """A flow to draw; ``facts`` are its settings in one line."""
+    """A flow to draw; ``facts`` are its settings on one line."""
 
     id: str
     title: str
@@ -55,7 +67,7 @@ class Graph(msgspec.Struct, frozen=True, gc=False):
 
 
 def graph_of(flow: Flow) -> Graph:
-    """Make the graph of a flow: triggers, steps, ends, and beside them exits and goals."""
+    """Build the graph of a flow: triggers, steps and ends; beside them exit rules and goals."""
     triggers = [_trigger(number, t) for number, t in enumerate(flow.enter)]
     first = flow.steps[0].name if flow.steps else END
     edges = [Edge(node.id, first) for node in triggers]
@@ -78,9 +90,9 @@ def _facts(flow: Flow) -> str:
         parts.append("several sessions at once")
     parts.append(_again(flow.reenter))
     if flow.holdout:
-        parts.append(f"{flow.holdout}% get nothing (holdout)")
+        parts.append(f"holdout {flow.holdout}%")
     if flow.group:
-        parts.append(f"competes in {flow.group}")
+        parts.append(f"group {flow.group}")
     if flow.schedule.start:
         parts.append(f"from {flow.schedule.start}")
     if flow.schedule.end:
@@ -95,7 +107,7 @@ def _again(reenter: Reenter | None) -> str:
         return ""
     if not reenter.allowed:
         return "each user once"
-    parts = [f"again {reenter.after.text} after the last exit"] if reenter.after else []
+    parts = [f"re-entry {reenter.after.text} after the last exit"] if reenter.after else []
     parts += [
         f"at most {limit.most} {'entry' if limit.most == 1 else 'entries'} per {limit.per.text}"
         for limit in reenter.limits
@@ -109,8 +121,8 @@ def _again(reenter: Reenter | None) -> str:
 def _trigger(number: int, trigger: Trigger) -> Node:
     title, details = trigger_texts(trigger)
     again = _again(trigger.reenter)
-    said = tuple(text for text in (*details, again) if text)
-    return Node(f"@enter{number}", "enter", "Enter", title, said)
+    lines = tuple(text for text in (*details, again) if text)
+    return Node(f"@enter{number}", "enter", "Enter", title, lines)
 
 
 def _asides(flow: Flow) -> Iterator[Node]:
@@ -145,8 +157,8 @@ def _exit(number: int, rule: ExitRule) -> Node:
             title, details = f"leaves {rule.audience}", ("",)
         case _:
             assert_never(rule)
-    said = tuple(text for text in details if text)
-    return Node(f"@exit{number}", "exit", "Leave at once", title, said, aside=True)
+    lines = tuple(text for text in details if text)
+    return Node(f"@exit{number}", "exit", "Exit", title, lines, aside=True)
 
 
 def _where(expr: Expr | None) -> str:
@@ -161,5 +173,5 @@ def _match(match: EventMatch) -> str:
 
 
 def _step(step: Step) -> Node:
-    said = summary_of(step.verb)
-    return Node(step.name, said.box, said.caption, step.name, said.details)
+    summary = summary_of(step.verb)
+    return Node(step.name, summary.box, summary.caption, step.name, summary.details)

@@ -1,7 +1,7 @@
-"""Places boxes in layers from top to bottom, so that nothing overlaps and no edge cuts a box.
+"""Places boxes in layers from top to bottom, so that nothing overlaps and no edge crosses a box.
 
-Even rows hold boxes, odd rows the labels of edges: a label is placed like a box, so that it
-never hides. Same input, same picture: ties go by the order given.
+Even rows have boxes, odd rows the labels of edges: a label is placed like a box, so that it
+is never covered. The same input always gives the same picture: ties keep the given order.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import msgspec
 GAP = 30.0
 """Between two boxes side by side."""
 LANE = 18.0
-"""Between an edge that passes and its neighbours."""
+"""Between a passing edge and its neighbours."""
 BEND = 20.0
-"""Between two rows: the room in which edges bend."""
+"""Between two rows: the space in which edges bend."""
 SWEEPS = 12
-"""Walks over all rows to cross fewer edges."""
+"""Passes over all rows to reduce crossings."""
 ROUNDS = 60
-"""Walks over all rows to straighten the edges."""
+"""Passes over all rows to straighten the edges."""
 
 Point = tuple[float, float]
 Size = tuple[float, float]
@@ -36,9 +36,9 @@ class Link(msgspec.Struct, frozen=True, gc=False):
 
 
 class Route(msgspec.Struct, frozen=True, gc=False):
-    """Where an edge runs: points in its direction, straight on within a row, bent between rows.
+    """The points of an edge in its direction; it is straight within a row, bent between rows.
 
-    ``label`` is the centre of its label. ``back``: it leads up again.
+    ``label`` is the centre of its label. ``back`` marks edges that lead up.
     """
 
     points: tuple[Point, ...]
@@ -47,7 +47,7 @@ class Route(msgspec.Struct, frozen=True, gc=False):
 
 
 class Layout(msgspec.Struct, frozen=True, gc=False):
-    """The centres of the boxes, the routes in the order of the links, and the size of it all."""
+    """The centres of the boxes, the routes in the order of the links, and the total size."""
 
     centres: Mapping[str, Point]
     routes: tuple[Route, ...]
@@ -88,7 +88,7 @@ class _Placing:
         return link.source, link.target
 
     def _lane(self, number: int) -> list[str]:
-        """Make the places that an edge passes between its upper and its lower end."""
+        """Create the places that an edge passes between its upper and its lower end."""
         upper, lower = self._ends(number)
         label = self.links[number].label
         names = []
@@ -112,7 +112,7 @@ class _Placing:
                 self.up[below].append(above)
 
     def _first_rows(self) -> list[list[str]]:
-        """Order the rows as a walk in depth meets them: branches from left to right."""
+        """Order the rows by a depth-first walk: branches from left to right."""
         rows: list[list[str]] = [[] for _ in range(max(self.row.values(), default=0) + 1)]
         seen: set[str] = set()
         stack = [name for name in reversed(self.row) if not self.up[name]]
@@ -135,12 +135,12 @@ class _Placing:
             rows = self.rows if sweep % 2 == 0 else self.rows[::-1]
             for row in rows:
                 sides = (self.up, self.down) if last else ((self.up, self.down)[sweep % 2],)
-                wanted, weights = self._wishes(row, sides, x)
+                wanted, weights = self._wanted(row, sides, x)
                 x.update(zip(row, _settle(row, wanted, weights, self.size), strict=True))
         return x
 
     def _straighten(self, lane: Sequence[str]) -> None:
-        """Run a lane straight as far as its neighbours let it, then bend once."""
+        """Keep a lane straight as far as its neighbours allow, then bend once."""
         run: list[str] = []
         low, high = float("-inf"), float("inf")
         for name in lane:
@@ -158,7 +158,7 @@ class _Placing:
             self.x.update(dict.fromkeys(run, min(max(middle, low), high)))
 
     def _room(self, name: str) -> tuple[float, float]:
-        """Say how far a place may move between its neighbours."""
+        """Return how far a place may move between its neighbours."""
         row = self.rows[self.row[name]]
         at = row.index(name)
         left, right = float("-inf"), float("inf")
@@ -168,10 +168,10 @@ class _Placing:
             right = self.x[row[at + 1]] - _apart(name, row[at + 1], self.size)
         return min(left, self.x[name]), max(right, self.x[name])
 
-    def _wishes(
+    def _wanted(
         self, row: list[str], sides: Sequence[Mapping[str, list[str]]], x: Mapping[str, float]
     ) -> tuple[list[float], list[float]]:
-        """Say where each place would like to be, and how much: straight lanes come first."""
+        """Return the wanted position of each place, with a weight: straight lanes weigh most."""
         wanted, weights = [], []
         for name in row:
             near = [(other, _pull(name, other)) for side in sides for other in side[name]]
@@ -181,7 +181,7 @@ class _Placing:
         return wanted, weights
 
     def _heights(self) -> tuple[list[float], list[float]]:
-        """Give each row its top and its height."""
+        """Return the top and the height of each row."""
         tops, heights, y = [], [], 0.0
         for row in self.rows:
             height = max((self.size[name][1] for name in row), default=0.0)
@@ -205,7 +205,7 @@ class _Placing:
         return Layout(centres, routes, right - left, bottom)
 
     def _ports(self) -> dict[tuple[int, bool], float]:
-        """Spread the ends of edges over the side of a box; keys are (link, at its upper end)."""
+        """Spread the ends of edges over the side of a box; keys are (link, is upper end)."""
         ends: dict[tuple[str, bool], list[tuple[float, int]]] = defaultdict(list)
         for number, lane in enumerate(self.lanes):
             upper, lower = self._ends(number)
@@ -238,7 +238,7 @@ class _Placing:
         for name in lane:
             top = tops[self.row[name]]
             if not heights[self.row[name]]:
-                continue  # nothing stands here that the bend could cut
+                continue  # an empty row: the bend cannot cross anything
             points += [(self.x[name], top), (self.x[name], top + heights[self.row[name]])]
         points.append((ports[number, False], tops[self.row[lower]]))
         points.append((ports[number, False], middle[lower] - self.size[lower][1] / 2))
@@ -250,7 +250,7 @@ class _Placing:
 
 
 def _back_edges(names: Sequence[str], links: Sequence[Link]) -> set[int]:
-    """Find the links that lead back to a box on the way from the top."""
+    """Find the links that lead back to a box on the path from the top."""
     out: dict[str, list[int]] = defaultdict(list)
     targets = set()
     for number, link in enumerate(links):
@@ -290,7 +290,7 @@ def _walk(
 
 
 def _ranks(names: Sequence[str], links: Sequence[Link], back: set[int]) -> dict[str, int]:
-    """Rank each box one below the lowest of those that lead to it."""
+    """Rank each box one below the lowest box that leads to it."""
     parents: dict[str, list[str]] = {name: [] for name in names}
     for number, link in enumerate(links):
         if link.source != link.target:
@@ -311,7 +311,7 @@ def _ranks(names: Sequence[str], links: Sequence[Link], back: set[int]) -> dict[
 def _order(
     rows: list[list[str]], up: Mapping[str, list[str]], down: Mapping[str, list[str]]
 ) -> list[list[str]]:
-    """Reorder within rows to cross fewer edges; keep the best order seen."""
+    """Reorder within rows to reduce crossings; keep the best order."""
     best, fewest = [list(row) for row in rows], _crossings(rows, down)
     for sweep in range(SWEEPS):
         if fewest == 0:
@@ -354,7 +354,7 @@ def _pull(name: str, other: str) -> float:
 
 
 def _apart(left: str, right: str, size: Mapping[str, Size]) -> float:
-    """Give the least distance of two neighbours' centres."""
+    """Return the minimum distance between the centres of two neighbours."""
     lane = left.startswith("\0") or right.startswith("\0")
     return (size[left][0] + size[right][0]) / 2 + (LANE if lane else GAP)
 
@@ -362,15 +362,15 @@ def _apart(left: str, right: str, size: Mapping[str, Size]) -> float:
 def _settle(
     row: Sequence[str], wanted: Sequence[float], weights: Sequence[float], size: Mapping[str, Size]
 ) -> list[float]:
-    """Move each place as near to its wish as its neighbours allow (least squares)."""
+    """Move each place as near to its wanted position as its neighbours allow (least squares)."""
     offsets, offset = [], 0.0
     for i, name in enumerate(row):
         if i:
             offset += _apart(row[i - 1], name, size)
         offsets.append(offset)
-    blocks: list[list[float]] = []  # [mean wish, weight, members]
-    for wish, offset, weight in zip(wanted, offsets, weights, strict=True):
-        blocks.append([wish - offset, weight, 1])
+    blocks: list[list[float]] = []  # [mean position, weight, members]
+    for position, offset, weight in zip(wanted, offsets, weights, strict=True):
+        blocks.append([position - offset, weight, 1])
         while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
             mean, weight_, members = blocks.pop()
             last = blocks[-1]

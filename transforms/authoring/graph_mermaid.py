@@ -1,11 +1,10 @@
-"""Writes a graph as Mermaid text, which many viewers of Markdown draw."""
+"""Writes a graph as Mermaid text, which many Markdown viewers draw."""
 
 from __future__ import annotations
 
 import re
 
-from transforms.authoring.graph import Graph, Kind, Node
-from transforms.authoring.graph_style import COLOURS
+from transforms.authoring.graph import COLOURS, Graph, Kind, Node
 
 _SHAPES: dict[Kind, tuple[str, str]] = {
     "enter": ("([", "])"),
@@ -32,7 +31,7 @@ def to_mermaid(graph: Graph) -> str:
 
 
 def _class(kind: Kind) -> str:
-    """Name a kind's class: ``end`` alone would be a word of Mermaid's own."""
+    """Return the class of a kind; ``end`` alone is a keyword of Mermaid."""
     return f"kind_{kind}"
 
 
@@ -43,6 +42,6 @@ def _box(node: Node) -> str:
 
 
 def _safe(text: str) -> str:
-    """Write a text so that neither Mermaid nor HTML sees a sign of its own in it."""
+    """Escape a text for Mermaid and HTML."""
     one_line = " ".join(text.split())
     return _UNSAFE.sub(lambda m: f"#{ord(m[0])};", one_line)

@@ -16,6 +16,7 @@ Any other type means that the type is not known.
 AtHand = Literal["event", "entry", "session", "participant", "communication", "message"]
 
 Wants = Literal["condition", "value", "number", "text", "date"]
+"""What is expected of an expression."""
 
 
 class Scope(msgspec.Struct, frozen=True, gc=False):
