@@ -26,17 +26,17 @@ def page() -> str:
     cases = [(path, path.read_text(encoding="utf-8")) for path in sorted(FOLDER.rglob("*.out"))]
     parts: list[str] = []
     shown: set[str] = set()
-    for path, said in sorted(cases, key=lambda case: (_first(case[1]), case[0])):
-        code = _first(said)
-        if len(CODE.findall(said)) > 1 and path.stem == "several":
+    for path, output in sorted(cases, key=lambda case: (_first(case[1]), case[0])):
+        code = _first(output)
+        if len(CODE.findall(output)) > 1 and path.stem == "several":
             continue
         if code not in shown:
             parts.append(f"## {code}")
             shown.add(code)
         source = _source(path)
         language = "liquid" if source.suffix == ".liquid" else "text"
-        parts.append(markdown.block(_excerpt(source, said), language))
-        parts.append(markdown.block(said, "text"))
+        parts.append(markdown.block(_excerpt(source, output), language))
+        parts.append(markdown.block(output, "text"))
     for code in sorted(codes() - shown):
         parts += [f"## {code}", f"See {_beside(code, cases)}."]
         shown.add(code)
@@ -47,21 +47,21 @@ def page() -> str:
 def codes() -> set[str]:
     """Return every code on the page."""
     texts = (path.read_text(encoding="utf-8") for path in FOLDER.rglob("*.out"))
-    return {code for said in texts for code in CODE.findall(said)}
+    return {code for output in texts for code in CODE.findall(output)}
 
 
 def _beside(code: str, cases: list[tuple[Path, str]]) -> str:
     """Link to the problem with which a code is shown."""
     first = next(
-        _first(said)
-        for path, said in cases
-        if code in CODE.findall(said) and path.stem != "several"
+        _first(output)
+        for path, output in cases
+        if code in CODE.findall(output) and path.stem != "several"
     )
     return f"[{first}](#{first})"
 
 
-def _first(said: str) -> str:
-    found = CODE.search(said)
+def _first(output: str) -> str:
+    found = CODE.search(output)
     assert found is not None
     return found[1]
 
@@ -70,9 +70,9 @@ def _source(path: Path) -> Path:
     return next(p for p in (path.with_suffix(".yaml"), path.with_suffix(".liquid")) if p.is_file())
 
 
-def _excerpt(source: Path, said: str) -> str:
+def _excerpt(source: Path, output: str) -> str:
     """Return the lines around the first problem."""
-    found = PLACE.search(said)
+    found = PLACE.search(output)
     at = int(found[2]) if found else 1
     lines = source.read_text(encoding="utf-8").split("\n")
     first = max(0, at - 1 - AROUND)

@@ -41,8 +41,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _read(path: Path) -> Archive:
     if path.is_file() and path.stat().st_size > MOST_BYTES:
-        said = f"{path}: larger than {MOST_BYTES // 1024**2} MiB; not a file written by `towpath export`"
-        raise common.UserError(said, code=1)
+        message = f"{path}: larger than {MOST_BYTES // 1024**2} MiB; not a file written by `towpath export`"
+        raise common.UserError(message, code=1)
     text = common.read_text(path)
     found = archive.read(path.as_posix(), text)
     common.show_problems(found.problems, {path.as_posix(): text})

@@ -29,7 +29,7 @@ EXAMPLE = "towpath launch flow_defs/invited.yaml users.txt --launch spring_2026 
 LIST_FORMATS = """\
 LIST has one user id per line; or it is a CSV file whose first column is named user; or it has
 one JSON object per line with a field user. Other fields are available as entry.NAME in the flow.
-Repeating a launch enters nobody twice: record ids are made of the launch, the flow and the user."""
+Repeating a launch enters nobody twice: ids are hashes of launch, flow and user."""
 
 USER = "user"
 
@@ -94,8 +94,8 @@ def _audience(path: str, flow: Flow) -> str | None:
                 return None
             case _:
                 pass
-    said = f"{path}: no trigger of this flow takes launches; add the trigger people: true"
-    raise common.UserError(said, code=1)
+    message = f"{path}: no trigger of this flow takes launches; add the trigger people: true"
+    raise common.UserError(message, code=1)
 
 
 def _instant(text: str | None, where: str) -> int:
@@ -122,8 +122,12 @@ def _users(name: str) -> Iterator[tuple[int, str, Data]]:
     for row in rows:
         if None in row:
             raise common.UserError(f"{name}:{rows.line_num}: more values than columns", code=1)
-        said = {key.strip(): value.strip() for key, value in row.items()}
-        yield rows.line_num, said.pop(USER), {key: value for key, value in said.items() if value}
+        fields = {key.strip(): value.strip() for key, value in row.items()}
+        yield (
+            rows.line_num,
+            fields.pop(USER),
+            {key: value for key, value in fields.items() if value},
+        )
 
 
 def _objects(name: str, lines: list[str]) -> Iterator[tuple[int, str, Data]]:
@@ -131,7 +135,7 @@ def _objects(name: str, lines: list[str]) -> Iterator[tuple[int, str, Data]]:
         if not line.strip():
             continue
         try:
-            said: dict[str, Any] = msgspec.json.decode(line, type=dict[str, Any])
+            fields: dict[str, Any] = msgspec.json.decode(line, type=dict[str, Any])
         except (ValueError, RecursionError):
             raise common.UserError(f"{name}:{number}: not a JSON object", code=1) from None
-        yield number, str(said.pop(USER, "")), said
+        yield number, str(fields.pop(USER, "")), fields

@@ -166,8 +166,8 @@ def _quiet(local: bool) -> Iterator[None]:
 def _reason(error: Exception) -> str:
     """Find the reason of a failure: runners wrap a worker's exception in many lines of text."""
     raised = RAISED.findall(str(error))
-    said = " ".join(str(error).split()) or type(error).__name__
-    return str(raised[-1] if raised else said)
+    text = " ".join(str(error).split()) or type(error).__name__
+    return str(raised[-1] if raised else text)
 
 
 def _summarize(job: Job, account: Account, report: Report) -> None:

@@ -64,14 +64,14 @@ def run(args: argparse.Namespace) -> int:
     """Play the lines one by one; exit with 1 if one could not be read or played."""
     path = Path(args.flow)
     common.read_text(path)
-    beside = folder(path.parent)
+    folder_files = folder(path.parent)
     flow = path.stem
-    if not _has_no_errors(beside.project, path):
+    if not _has_no_errors(folder_files.project, path):
         return 1
-    if flow not in beside.project.paths:
+    if flow not in folder_files.project.paths:
         raise common.UserError(f"{path}: not a flow", code=1)
     reasons: set[str] = set()
-    simulation = _Simulation(flow, args, beside.project, beside.texts)
+    simulation = _Simulation(flow, args, folder_files.project, folder_files.texts)
     code = 0
     for line in _lines(args.timeline):
         code = max(code, _play_line(simulation, line, reasons, as_json=args.json))
@@ -171,7 +171,7 @@ def _play_line(simulation: _Simulation, line: str, reasons: set[str], *, as_json
             if as_json:
                 common.print_json(output)
         if not as_json:
-            print("\n".join(f"  {said}" for said in turn.lines), flush=True)
+            print("\n".join(f"  {output}" for output in turn.lines), flush=True)
     return 0
 
 

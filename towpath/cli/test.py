@@ -92,14 +92,14 @@ def _files(paths: list[str]) -> Iterator[Path]:
 
 
 def _outcome(path: Path, rewrite: bool) -> Outcome:
-    text, beside = common.read_text(path), folder(path.parent)
+    text, folder_files = common.read_text(path), folder(path.parent)
     read = read_stories(path.as_posix(), text)
     count = len(read.value.stories) if read.value else 0
-    problems = (*read.problems, *beside.project.problems)
-    if read.value is None or beside.project.errors:
+    problems = (*read.problems, *folder_files.project.problems)
+    if read.value is None or folder_files.project.errors:
         return Outcome(path.as_posix(), count, problems)
     try:
-        now = play_file(read.value, beside.project, beside.texts, sandbox.answer)
+        now = play_file(read.value, folder_files.project, folder_files.texts, sandbox.answer)
     except Unplayable as error:
         return Outcome(path.as_posix(), count, (*problems, error.problem))
     if now == text:

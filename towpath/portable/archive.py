@@ -80,8 +80,8 @@ def read(path: str, text: str) -> Loaded[Archive]:
 def _version(report: Report, root: Mapping) -> None:
     node = root.get("towpath")
     if node is not None and not (isinstance(node, Scalar) and node.text == str(VERSION)):
-        said = f"unknown version; this Towpath reads version {VERSION}"
-        report.add(node.span, "unknown-version", said, "use a newer Towpath")
+        message = f"unknown version; this Towpath reads version {VERSION}"
+        report.add(node.span, "unknown-version", message, "use a newer Towpath")
 
 
 def _files(report: Report, root: Mapping) -> dict[str, str]:
@@ -96,8 +96,8 @@ def _files(report: Report, root: Mapping) -> dict[str, str]:
     for key, value in node.items:
         if not _FILE.fullmatch(key.text):
             known = "write NAME.yaml, NAME.scenarios.txt or messages/NAME.liquid"
-            said = f'"{key.text}" is not allowed as a file of a flow'
-            report.add(key.span, "file-name", said, known)
+            message = f'"{key.text}" is not allowed as a file of a flow'
+            report.add(key.span, "file-name", message, known)
         elif not isinstance(value, Scalar):
             report.add(value.span, "wrong-kind", f"{key.text} is not a text", "write it after |")
         else:
@@ -116,8 +116,8 @@ def _flows(report: Report, node: Node | None, files: dict[str, str]) -> tuple[st
         if not isinstance(item, Scalar):
             report.add(item.span, "wrong-kind", "a flow id must be a text")
         elif f"{item.text}.yaml" not in files:
-            said = f'there is no file for the flow "{item.text}"'
-            report.add(item.span, "missing-file", said, f"add {item.text}.yaml to the files")
+            message = f'there is no file for the flow "{item.text}"'
+            report.add(item.span, "missing-file", message, f"add {item.text}.yaml to the files")
         else:
             found.append(item.text)
     return tuple(found)

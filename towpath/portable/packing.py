@@ -19,18 +19,18 @@ from transforms.scenarios.story import ScenarioFile
 
 def pack(place: Path, flows: Iterable[str]) -> Archive:
     """Collect flows of one folder, and the flows that their scenarios use."""
-    beside = folder(place)
-    project = beside.project
+    folder_files = folder(place)
+    project = folder_files.project
     found = _with_scenarios(place, flows, project)
     ids, stories = tuple(found), {ident: read for ident, read in found.items() if read is not None}
     files = {f"{ident}.yaml": project.flow_text(ident) for ident in ids}
     for ident, read in stories.items():
         files[f"{ident}{ENDING}"] = "\n".join(read.lines)
-        files |= {name: beside.texts[name] for name in _played(read, beside)}
+        files |= {name: folder_files.texts[name] for name in _played(read, folder_files)}
     messages = _messages(ids, project, files.values())
     if project.space_text is None:
         return Archive(ids, {**files, **messages})
-    return _with_space(Archive(ids, {**files, SPACE: "", **messages}), beside, stories)
+    return _with_space(Archive(ids, {**files, SPACE: "", **messages}), folder_files, stories)
 
 
 def _with_scenarios(
@@ -58,10 +58,10 @@ def _stories(path: Path) -> ScenarioFile | None:
     return read.value
 
 
-def _played(stories: ScenarioFile, beside: Folder) -> list[str]:
+def _played(stories: ScenarioFile, folder_files: Folder) -> list[str]:
     """Return the files that control records in the scenarios publish."""
     named = {given.file for story in stories.stories for given in story.inputs if given.file}
-    return sorted(named & set(beside.texts))
+    return sorted(named & set(folder_files.texts))
 
 
 def _messages(ids: Iterable[str], project: Project, texts: Iterable[str]) -> dict[str, str]:
@@ -75,15 +75,15 @@ def _messages(ids: Iterable[str], project: Project, texts: Iterable[str]) -> dic
     }
 
 
-def _with_space(packed: Archive, beside: Folder, stories: dict[str, ScenarioFile]) -> Archive:
+def _with_space(packed: Archive, folder_files: Folder, stories: dict[str, ScenarioFile]) -> Archive:
     """Add the smallest part of the space that keeps flows valid and transcripts unchanged.
 
     Every computed audience sets timers, so leaving out one that no flow names can change a
     transcript.
     """
-    whole = beside.project.space_text or ""
+    whole = folder_files.project.space_text or ""
     texts = [text for path, text in packed.files.items() if path != SPACE]
-    transcripts = _transcripts(stories, beside.project, beside.texts)
+    transcripts = _transcripts(stories, folder_files.project, folder_files.texts)
     for audiences in (False, True):
         files = {**packed.files, SPACE: space_subset.needed(whole, texts, audiences)}
         project = load_project(definitions(files))

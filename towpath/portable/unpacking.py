@@ -47,8 +47,8 @@ def plan(files: Mapping[str, str], into: Path, force: bool) -> Plan:
         if path.exists() and name != SPACE:
             differ.append(path.as_posix())
     if differ and not force:
-        said = f"{', '.join(differ)} would be overwritten; use --force to overwrite"
-        raise common.UserError(said, code=1)
+        message = f"{', '.join(differ)} would be overwritten; use --force to overwrite"
+        raise common.UserError(message, code=1)
     _check(here, new)
     return Plan(write, tuple(same), tuple(notes))
 

@@ -1,1 +1,1 @@
-"""What ``towpath replay`` does around the pipeline: checks its inputs, judges its size, splits it."""
+"""What ``towpath replay`` does around the pipeline: checks inputs, estimates size, splits it."""

@@ -27,31 +27,31 @@ def load_rates(text: str, path: str, channels: Iterable[str] | None = None) -> L
     if root is None:
         return report.done(None)
     if not isinstance(root, Mapping):
-        said = "the file is not a mapping from channel to rates"
-        report.add(root.span, "not-a-mapping", said, "write email: {delivered: 98%}")
+        message = "the file is not a mapping from channel to rates"
+        report.add(root.span, "not-a-mapping", message, "write email: {delivered: 98%}")
         return report.done(None)
     known = None if channels is None else set(channels)
     for key, _ in root.items:
         if known is not None and key.text not in known:
-            said = f'no flow sends on channel "{key.text}"'
-            report.add(key.span, "unknown-channel", said, suggest(key.text, known))
+            message = f'no flow sends on channel "{key.text}"'
+            report.add(key.span, "unknown-channel", message, suggest(key.text, known))
     return report.done({key.text: _channel(report, key, node) for key, node in root.items})
 
 
 def _channel(report: Report, key: Scalar, node: Node) -> dict[str, int]:
     if not isinstance(node, Mapping):
-        said = f'the rates of "{key.text}" are not a mapping from status to share'
-        report.add(node.span, "not-a-mapping", said, "write {delivered: 98%, opened: 25%}")
+        message = f'the rates of "{key.text}" are not a mapping from status to share'
+        report.add(node.span, "not-a-mapping", message, "write {delivered: 98%, opened: 25%}")
         return {}
     found = {status.text: rate for status, rate in _rates(report, node)}
     ordered = {status: found[status] for status in DELAYS if status in found}
     shares = list(ordered.values())
     if shares != sorted(shares, reverse=True):
-        said = f'the rates of "{key.text}" increase from {" to ".join(ordered)}'
+        message = f'the rates of "{key.text}" increase from {" to ".join(ordered)}'
         report.add(
             key.span,
             "impossible-rates",
-            said,
+            message,
             "a clicked message was opened, an opened one delivered",
         )
     return ordered
@@ -60,8 +60,8 @@ def _channel(report: Report, key: Scalar, node: Node) -> dict[str, int]:
 def _rates(report: Report, node: Mapping) -> Iterator[tuple[Scalar, int]]:
     for status, value in node.items:
         if status.text not in DELAYS:
-            said = f'there is no rate for status "{status.text}"'
-            report.add(status.span, "unknown-status", said, suggest(status.text, DELAYS))
+            message = f'there is no rate for status "{status.text}"'
+            report.add(status.span, "unknown-status", message, suggest(status.text, DELAYS))
             continue
         match = SHARE.fullmatch(value.text) if isinstance(value, Scalar) else None
         share = round(float(match[1]) * 100) if match else WHOLE + 1

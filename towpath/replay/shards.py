@@ -29,11 +29,11 @@ Listener = Callable[[str, int, int], None]
 
 
 def replay_in_shards(
-    job: Job, shards: int, tell: Listener, processes: int | None = None
+    job: Job, shards: int, listener: Listener, processes: int | None = None
 ) -> Account:
     """Replay with ``shards`` shards, rounded up to whole buckets.
 
-    ``tell`` is called with the name of the phase, the finished and the total pieces.
+    ``listener`` is called with the name of the phase, the finished and the total pieces.
     """
     pieces = -(-min(shards, MOST) // BUCKETS)
     count = processes or _process_count(job)
@@ -42,9 +42,9 @@ def replay_in_shards(
     with tempfile.TemporaryDirectory(prefix=".shards-", dir=job.out) as folder:
         read = partial(_split, sent, folder, pieces)
         replay = partial(_replay, sent, folder, pieces)
-        for _ in _run(read, list(enumerate(slices(job, count))), count, partial(tell, "split")):
+        for _ in _run(read, list(enumerate(slices(job, count))), count, partial(listener, "split")):
             pass
-        results = list(_run(replay, list(range(BUCKETS)), count, partial(tell, "replay")))
+        results = list(_run(replay, list(range(BUCKETS)), count, partial(listener, "replay")))
     return finish_run(job, results, shape_of(jobs.catalog(job)))
 
 
@@ -55,21 +55,26 @@ def _process_count(job: Job) -> int:
 
 
 def _run(
-    work: Callable[[Any], Any], items: list[Any], processes: int, tell: Callable[[int, int], None]
+    work: Callable[[Any], Any],
+    items: list[Any],
+    processes: int,
+    listener: Callable[[int, int], None],
 ) -> Iterator[Any]:
     """Run the work on each item, in several processes if asked for; yield the results."""
-    tell(0, len(items))
+    listener(0, len(items))
     if processes == 1 or len(items) == 1:
         done: Iterable[Any] = map(work, items)
-        yield from _counted(done, len(items), tell)
+        yield from _counted(done, len(items), listener)
         return
     with get_context("spawn").Pool(processes) as pool:
-        yield from _counted(pool.imap_unordered(work, items), len(items), tell)
+        yield from _counted(pool.imap_unordered(work, items), len(items), listener)
 
 
-def _counted(done: Iterable[Any], whole: int, tell: Callable[[int, int], None]) -> Iterator[Any]:
+def _counted(
+    done: Iterable[Any], whole: int, listener: Callable[[int, int], None]
+) -> Iterator[Any]:
     for count, result in enumerate(done, start=1):
-        tell(count, whole)
+        listener(count, whole)
         yield result
 
 

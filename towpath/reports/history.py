@@ -105,10 +105,10 @@ def _rows(tables: Tables, kind: str, user: str) -> Iterator[Record]:
 class _Timeline:
     """Turns the rows of one user into entries."""
 
-    def __init__(self, account: Account, moves: list[Record]) -> None:
+    def __init__(self, account: Account, transitions: list[Record]) -> None:
         self.ahead = account.shape.ahead
-        self.moves = sorted(moves, key=lambda row: (row["at"], _number(row)))
-        entered = [row for row in self.moves if row["what"] == "entered"]
+        self.transitions = sorted(transitions, key=lambda row: (row["at"], _number(row)))
+        entered = [row for row in self.transitions if row["what"] == "entered"]
         self.started = {row["session"]: (index, row["cause"]) for index, row in enumerate(entered)}
         self.sends = {flow: _sends(ahead) for flow, ahead in self.ahead.items()}
 
@@ -122,7 +122,7 @@ class _Timeline:
     def entries(self, row: Record) -> Iterator[Entry]:
         match row["kind"]:
             case "transition":
-                yield from self.move(row)
+                yield from self.transition(row)
             case "communication":
                 yield from self.communication(row)
             case "conversion":
@@ -138,16 +138,16 @@ class _Timeline:
             case "participant_update":
                 yield self.entry(row, "participant", row["what"], detail=row["campaign"])
             case "call":
-                said = (
+                detail = (
                     "code" if row["kind_of_call"] == "code" else f"{row['method']} {row['target']}"
                 )
-                yield self.entry(row, "call", detail=said)
+                yield self.entry(row, "call", detail=detail)
             case "dead_letter":
                 yield self.entry(row, "error", row["reason"], detail=row["detail"])
             case kind:
                 yield self.entry(row, kind)
 
-    def move(self, row: Record) -> Iterator[Entry]:
+    def transition(self, row: Record) -> Iterator[Entry]:
         what, reason = row["what"], row["reason"] or row["variant"] or ""
         match what:
             case "waiting":
@@ -163,16 +163,16 @@ class _Timeline:
                 yield self.entry(row, what, reason)
 
     def communication(self, row: Record) -> Iterator[Entry]:
-        said = f"{row['template']} on {row['channel']}"
+        detail = f"{row['template']} on {row['channel']}"
         match row["status"]:
             case "active":
-                yield self.entry(row, "decided", detail=said + _cost(row))
+                yield self.entry(row, "decided", detail=detail + _cost(row))
             case "planned":
-                yield self.entry(row, "planned", until=row["due"], detail=said)
+                yield self.entry(row, "planned", until=row["due"], detail=detail)
             case "skipped" | "expired" | "canceled":
-                yield self.entry(row, "withheld", row["reason"] or "", detail=said)
+                yield self.entry(row, "withheld", row["reason"] or "", detail=detail)
             case status:
-                yield self.entry(row, "status", status, detail=said)
+                yield self.entry(row, "status", status, detail=detail)
 
     def entry(
         self,
@@ -199,7 +199,7 @@ class _Timeline:
         )
 
     def pending(self) -> Iterator[Pending]:
-        last: dict[str, Record] = {row["session"]: row for row in self.moves}
+        last: dict[str, Record] = {row["session"]: row for row in self.transitions}
         for session, row in last.items():
             if row["what"] == "ended":
                 continue
