@@ -19,7 +19,7 @@ HISTORIES = 2_000
 PERSONS = 40
 
 UNSAID = {
-    "Moment.yearly",  # only a trigger says so
+    "When.yearly",  # only a trigger says so
     "Command.what=wake",  # not of a clean run: the faulty ones are woken
     *(
         f"{kind}.{field}"  # made by the core, and carried by no file and no call

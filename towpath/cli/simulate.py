@@ -183,7 +183,7 @@ def _show_profile(simulation: _Simulation, *, as_json: bool) -> None:
     if as_json:
         common.print_json(found)
     else:
-        print(to_text(found, player.where))
+        print(to_text(found, player.zone))
 
 
 def _explain_reasons(reasons: set[str]) -> None:

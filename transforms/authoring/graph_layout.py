@@ -213,11 +213,11 @@ class _Placing:
                 ends[upper, True].append((self.x[lane[0]], number))
                 ends[lower, False].append((self.x[lane[-1]], number))
         ports = {}
-        for (name, above), found in ends.items():
+        for (name, above), places in ends.items():
             room = self.size[name][0] - 40
-            step = min(26.0 if above else 16.0, room / max(1, len(found) - 1))
-            for place_, (_, number) in enumerate(sorted(found)):
-                ports[number, above] = self.x[name] + (place_ - (len(found) - 1) / 2) * step
+            step = min(26.0 if above else 16.0, room / max(1, len(places) - 1))
+            for place_, (_, number) in enumerate(sorted(places)):
+                ports[number, above] = self.x[name] + (place_ - (len(places) - 1) / 2) * step
         return ports
 
     def _route(

@@ -79,20 +79,20 @@ def _column(asides: Sequence[Card], side: float) -> Iterator[tuple[str, Point]]:
 
 def _reach(layout: Layout, edges: Sequence[Edge], cards: dict[str, Card], low: float) -> float:
     """Return the right edge of everything above ``low``."""
-    found = [-BESIDE]
+    edges_at = [-BESIDE]
     for name, (x, y) in layout.centres.items():
         if y - cards[name].height / 2 < low:
-            found.append(x + cards[name].width / 2)
+            edges_at.append(x + cards[name].width / 2)
     for edge, route in zip(edges, layout.routes, strict=True):
         label = Label(edge.label)
         if edge.source == edge.target:
             x, y = layout.centres[edge.source]
-            found += [x + cards[edge.source].width / 2 + LOOP + label.width] * (y - 60 < low)
+            edges_at += [x + cards[edge.source].width / 2 + LOOP + label.width] * (y - 60 < low)
         elif route.label and route.label[1] - label.height / 2 < low:
-            found.append(route.label[0] + label.width / 2)
+            edges_at.append(route.label[0] + label.width / 2)
         for (x, y), (to_x, to_y) in pairwise(route.points):
-            found += [max(x, to_x)] * (min(y, to_y) < low)
-    return max(found)
+            edges_at += [max(x, to_x)] * (min(y, to_y) < low)
+    return max(edges_at)
 
 
 def _joined(edges: Sequence[Edge]) -> list[Edge]:

@@ -131,8 +131,8 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is most like this one, if one is similar enough."""
     names = sorted(known)
     folded = {candidate.casefold(): candidate for candidate in reversed(names)}
-    found = get_close_matches(name.casefold(), folded, 1, 0.7)
-    return folded[found[0]] if found else None
+    close = get_close_matches(name.casefold(), folded, 1, 0.7)
+    return folded[close[0]] if close else None
 
 
 def headline(problem: Problem) -> str:

@@ -72,7 +72,7 @@ def _header(reader: Reader, number: int, match: re.Match[str]) -> None:
             return
         case "launch":
             try:
-                new = msgspec.structs.replace(old, launch=Line(text).time(None, old.where))
+                new = msgspec.structs.replace(old, launch=Line(text).time(None, old.zone_info))
             except LineError as error:
                 column += error.column
                 reader.problem(number, column, error.code, str(error), error.known)
@@ -89,10 +89,10 @@ def _header(reader: Reader, number: int, match: re.Match[str]) -> None:
 
 
 def _input(reader: Reader, number: int, text: str) -> None:
-    line, where = Line(text), reader.settings.where
+    line, zone = Line(text), reader.settings.zone_info
     previous = reader.inputs[-1].at if reader.inputs else None
     try:
-        at = line.time(previous, where)
+        at = line.time(previous, zone)
         start = line.at
         kind = line.name("an input")
         if kind not in KINDS:
@@ -100,10 +100,10 @@ def _input(reader: Reader, number: int, text: str) -> None:
             reader.problem(number, start, "unknown-input", f'"{kind}" is not an input', known)
             return
         default = f"{len(reader.inputs) + 1}"
-        found = KINDS[kind](reader, line, at, default)
+        given = KINDS[kind](reader, line, at, default)
         if not line.over:
             raise line.stop("this is not expected here")
     except LineError as error:
         reader.problem(number, error.column, error.code, str(error), error.known)
         return
-    reader.inputs.append(msgspec.structs.replace(found, line=number))
+    reader.inputs.append(msgspec.structs.replace(given, line=number))

@@ -59,23 +59,23 @@ def _inbound_fields(line: Line) -> tuple[dict[str, Any], str | None]:
         text = str(line.value())
     elif not call:
         raise line.stop('the text of the user is expected here, in quotes, or "call"')
-    found: dict[str, Any] = {"channel": channel, "number": number, "text": text, "call": call}
+    fields: dict[str, Any] = {"channel": channel, "number": number, "text": text, "call": call}
     if line.passes("answers="):
         if line.text[line.at : line.at + 1] == '"':
-            found["communication"] = str(line.value())
+            fields["communication"] = str(line.value())
         else:
             step = line.take(_WORD)
             if step is None:
                 raise line.stop("the name of a send step, or a message's id in quotes, is expected")
-    return found, step
+    return fields, step
 
 
 def resume_mode(line: Line) -> str:
     """Read the mode of a resume."""
-    found = line.take(_WORD)
-    if found not in ("fire", "shift", "skip"):
-        raise line.stop('a resume is "fire", "shift" or "skip"', at=line.at - len(found or ""))
-    return found
+    mode = line.take(_WORD)
+    if mode not in ("fire", "shift", "skip"):
+        raise line.stop('a resume is "fire", "shift" or "skip"', at=line.at - len(mode or ""))
+    return mode
 
 
 def _priority(line: Line, flow: str, at: int) -> control_records.ControlRecord:
@@ -128,12 +128,12 @@ def _winner(line: Line, flow: str, at: int) -> control_records.ControlRecord:
 
 
 def _schedule(line: Line, flow: str, at: int) -> control_records.ControlRecord:
-    said = line.mapping()
+    values = line.mapping()
     try:
         fields = {"is": "schedule", "sequence": 0, "effective_at": at, "flow": flow}
-        return msgspec.convert(said | fields, control_records.SetSchedule)
+        return msgspec.convert(values | fields, control_records.SetSchedule)
     except msgspec.ValidationError as error:
-        raise line.stop(f"this is no schedule: {error}") from None
+        raise line.stop(f"this is not a schedule: {error}") from None
 
 
 CONTROLS: dict[str, Callable[[Line, str, int], control_records.ControlRecord]] = {
@@ -154,19 +154,19 @@ CONTROLS |= dict.fromkeys(("publish", "space"), CONTROLS["start"])
 
 def _options(reader: Reader, line: Line, at: int, default: str) -> dict[str, Any]:
     """Read the options at the end of a line: ``id=…``, ``@received +2h``, ``bypass``, ``backfill``."""
-    found: dict[str, Any] = {"id": default, "user": reader.settings.user, "time": at}
+    options: dict[str, Any] = {"id": default, "user": reader.settings.user, "time": at}
     while not line.over:
         if flag := line.take(_FLAG):
-            found[flag] = True
+            options[flag] = True
         elif line.passes("@received"):
-            found["received"] = line.time(at, reader.settings.where)
+            options["received"] = line.time(at, reader.settings.zone_info)
         elif line.passes("id="):
-            found["id"] = line.take(_WORD) or ""
+            options["id"] = line.take(_WORD) or ""
         elif line.passes("user="):
-            found["user"] = line.take(_WORD) or ""
+            options["user"] = line.take(_WORD) or ""
         else:
             break
-    return found
+    return options
 
 
 def _event(reader: Reader, line: Line, at: int, default: str) -> Input:
@@ -182,13 +182,13 @@ def _event(reader: Reader, line: Line, at: int, default: str) -> Input:
 
 
 def _profile(reader: Reader, line: Line, at: int, default: str) -> Input:
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     traits = line.mapping()
     while word := line.take(_ATTACHED):
         value = line.value()
-        found[word] = value if isinstance(value, dict) else tuple(map(str, value))
+        fields[word] = value if isinstance(value, dict) else tuple(map(str, value))
     options = _options(reader, line, at, default)
-    return Input(0, at, ProfileChange(set=traits, **found, **options))
+    return Input(0, at, ProfileChange(set=traits, **fields, **options))
 
 
 def _identify(reader: Reader, line: Line, at: int, default: str) -> Input:
@@ -196,11 +196,11 @@ def _identify(reader: Reader, line: Line, at: int, default: str) -> Input:
     key = line.take(_WORD)
     if key is None:
         raise line.stop("a key of the user is expected here")
-    found = _profile(reader, line, at, default)
-    signal = found.signal
+    given = _profile(reader, line, at, default)
+    signal = given.signal
     assert isinstance(signal, ProfileChange)
     here = msgspec.structs.replace(signal, user=key, becomes=signal.user)
-    return msgspec.structs.replace(found, signal=here)
+    return msgspec.structs.replace(given, signal=here)
 
 
 def _audience(reader: Reader, line: Line, at: int, default: str) -> Input:
@@ -229,8 +229,10 @@ def _communication(reader: Reader, line: Line, at: int, default: str) -> Input:
 
 
 def _inbound(reader: Reader, line: Line, at: int, default: str) -> Input:
-    found, step = _inbound_fields(line)
-    return Input(0, at, Inbound(**found, **_options(reader, line, at, default)), communication=step)
+    fields, step = _inbound_fields(line)
+    return Input(
+        0, at, Inbound(**fields, **_options(reader, line, at, default)), communication=step
+    )
 
 
 def _answer(reader: Reader, line: Line, at: int, default: str) -> Input:
@@ -246,30 +248,30 @@ def _answer(reader: Reader, line: Line, at: int, default: str) -> Input:
 
 
 def _enter(reader: Reader, line: Line, at: int, default: str) -> Input:
-    flow, found = line.name("a flow"), dict[str, Any]()
-    found["data"] = line.mapping()
+    flow, fields = line.name("a flow"), dict[str, Any]()
+    fields["data"] = line.mapping()
     while not line.over:
         if word := line.take(_UPSERT):
-            found[word] = line.mapping()
+            fields[word] = line.mapping()
         elif line.passes("key="):
-            found["key"] = line.take(_WORD) or ""
+            fields["key"] = line.take(_WORD) or ""
         elif line.passes("member_of="):
-            found["member_of"] = line.take(_WORD)
+            fields["member_of"] = line.take(_WORD)
         elif line.passes("launch="):
-            found["launch"] = line.take(_WORD)
+            fields["launch"] = line.take(_WORD)
         else:
             break
-    return Input(0, at, Enter(flow=flow, **found, **_options(reader, line, at, default)))
+    return Input(0, at, Enter(flow=flow, **fields, **_options(reader, line, at, default)))
 
 
 def _upload(reader: Reader, line: Line, at: int, default: str) -> Input:
-    campaign, found = line.name("a campaign"), dict[str, Any]()
+    campaign, upserts = line.name("a campaign"), dict[str, Any]()
     fields = line.mapping()
     while word := line.take(_UPSERT):
-        found[word] = line.mapping()
+        upserts[word] = line.mapping()
     options = _options(reader, line, at, default)
     row = {"flow": campaign, "operation": "upload", "participant": fields}
-    return Input(0, at, Enter(**(found | row), **options))
+    return Input(0, at, Enter(**(upserts | row), **options))
 
 
 def _time(reader: Reader, line: Line, at: int, default: str) -> Input:
@@ -290,8 +292,8 @@ def _command(reader: Reader, line: Line, at: int, default: str) -> Input:
     if line.passes("key="):
         data["key"] = line.take(_WORD) or ""
     options = _options(reader, line, at, default)
-    found = {"is": "command", "what": what, "flow": flow, "data": data, **options}
-    return Input(0, at, msgspec.convert(found, Command))
+    fields = {"is": "command", "what": what, "flow": flow, "data": data, **options}
+    return Input(0, at, msgspec.convert(fields, Command))
 
 
 def _control(reader: Reader, line: Line, at: int, default: str) -> Input:

@@ -57,9 +57,9 @@ class Player:
         self._answers: dict[str, CallResult] = {}
         self._called: dict[str, str] = {}
         self.user = settings.user
-        self.where = settings.where
+        self.zone = settings.zone_info
         self._states: dict[str, bytes | None] = {}
-        self._transcript = Transcript(settings.where, ids=settings.ids)
+        self._transcript = Transcript(settings.zone_info, ids=settings.ids)
         self._sent: dict[str, str] = {}
         self._wakes: dict[str, int | None] = {}
         self._exported: out.Data = {}
@@ -70,23 +70,23 @@ class Player:
         if signal is None:
             return None
         left, taken = deque([signal]), list[Signal]()
-        outputs, said = list[out.AnyOutput](), list[str]()
+        outputs, lines = list[out.AnyOutput](), list[str]()
         while left:
             taken.append(left.popleft())
             before = self._states.get(taken[-1].user)
-            found = self._step(taken[-1], said)
-            outputs += found
-            left += filter(None, map(as_signal, found))
-            if not found and len(taken) == 1:
-                said.insert(0, self._nothing(before, signal) + self._at(signal.user))
-        return Turn(tuple(taken), tuple(outputs), said)
+            results = self._step(taken[-1], lines)
+            outputs += results
+            left += filter(None, map(as_signal, results))
+            if not results and len(taken) == 1:
+                lines.insert(0, self._nothing(before, signal) + self._at(signal.user))
+        return Turn(tuple(taken), tuple(outputs), lines)
 
     @property
     def state(self) -> bytes | None:
         """The state of the user of the story."""
         return self._states.get(self.user)
 
-    def _step(self, signal: Signal, said: list[str]) -> tuple[out.AnyOutput, ...]:
+    def _step(self, signal: Signal, lines: list[str]) -> tuple[out.AnyOutput, ...]:
         user = signal.user
         before = self._states.get(user)
         done = step(self.catalog, before, signal, self._answer if self._host else None)
@@ -95,11 +95,11 @@ class Player:
         outputs = accounted(self.catalog, done.outputs)
         for output in outputs:
             self._note(output)
-            said += [line + self._at(user) for line in self._lines(output)]
+            lines += [line + self._at(user) for line in self._lines(output)]
         if done.wake_at != self._wakes.get(user):
             wake = self._wakes[user] = done.wake_at
             when = "never" if wake is None else self._transcript.clock(wake)
-            said.append(f"next {when}{self._at(user)}")
+            lines.append(f"next {when}{self._at(user)}")
         return outputs
 
     def _note(self, output: out.AnyOutput) -> None:
@@ -119,8 +119,8 @@ class Player:
 
     def _answer(self, call: out.Call, source: str) -> CallResult:
         assert self._host is not None
-        found = self._answers[call.id] = self._host(call, source)
-        return found
+        result = self._answers[call.id] = self._host(call, source)
+        return result
 
     def _lines(self, output: out.AnyOutput) -> list[str]:
         """Write an output; after a call, also the answer of the sandbox."""
@@ -138,8 +138,8 @@ class Player:
             return call and msgspec.structs.replace(signal, call=call)  # type: ignore[return-value]
         if given.communication is None:
             return given.signal
-        found = self._sent.get(given.communication)
-        return found and msgspec.structs.replace(given.signal, communication=found)  # type: ignore[return-value]
+        sent = self._sent.get(given.communication)
+        return sent and msgspec.structs.replace(given.signal, communication=sent)  # type: ignore[return-value]
 
     def _nothing(self, before: bytes | None, signal: Signal) -> str:
         """Write that a signal had no effect, and why."""

@@ -27,7 +27,7 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     ids: bool = False
 
     @property
-    def where(self) -> ZoneInfo:
+    def zone_info(self) -> ZoneInfo:
         return find_zone(self.zone)
 
 

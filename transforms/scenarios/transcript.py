@@ -20,18 +20,18 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
 
 
-def clock(t: int, where: ZoneInfo) -> str:
+def clock(t: int, zone: ZoneInfo) -> str:
     """Write an instant as a local time, as short as possible.
 
     The second of two equal local times has its offset.
     """
-    wall = local(t, where)
+    wall = local(t, zone)
     text = wall.strftime("%Y-%m-%d %H:%M").rjust(16, "0")
     if t % 60_000:
         text += wall.strftime(":%S")
     if t % 1000:
         text += f".{t % 1000:03}"
-    if at_local(wall.replace(tzinfo=None, fold=0), where) == t:
+    if at_local(wall.replace(tzinfo=None, fold=0), zone) == t:
         return text
     offset = wall.strftime("%z")
     return f"{text}{offset[:3]}:{offset[3:5]}"
@@ -39,11 +39,11 @@ def clock(t: int, where: ZoneInfo) -> str:
 
 def length(ms: int) -> str:
     """Write a length of time: ``1d2h``, ``30m``."""
-    found = ""
+    text = ""
     for unit, size in _UNITS:
         count, ms = divmod(ms, size)
-        found += f"{count}{unit}" if count else ""
-    return found or "0s"
+        text += f"{count}{unit}" if count else ""
+    return text or "0s"
 
 
 def value(item: Any) -> str:
@@ -65,15 +65,15 @@ def _key(name: str) -> str:
 class Transcript:
     """Writes the outputs of one user, and numbers the sessions."""
 
-    def __init__(self, where: ZoneInfo, *, ids: bool = False) -> None:
-        self._where = where
+    def __init__(self, zone: ZoneInfo, *, ids: bool = False) -> None:
+        self._zone = zone
         self._ids = ids
         self._sessions: dict[str, str] = {}
         self._counts: dict[str, int] = {}
 
     def clock(self, t: int) -> str:
         """Write an instant."""
-        return clock(t, self._where)
+        return clock(t, self._zone)
 
     def line(self, output: out.AnyOutput) -> str:
         """Write an output: time, kind, place and details."""
@@ -83,9 +83,9 @@ class Transcript:
         text += f" {details}" if details else ""
         return f"{text}  id={output.id}" if self._ids else text
 
-    def answer(self, call: out.Call, found: CallResult) -> str:
+    def answer(self, call: out.Call, result: CallResult) -> str:
         """Write the answer of a sandbox."""
-        words = value(found.result) if found.ok else found.error
+        words = value(result.result) if result.ok else result.error
         return f"{self.clock(call.at)}  {'answered':<9}  {self._place(call)} {words}"
 
     def _session(self, flow: str, session: str) -> str:

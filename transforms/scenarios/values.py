@@ -58,12 +58,12 @@ class Line:
 
     def take(self, pattern: re.Pattern[str]) -> str | None:
         """Read the text that matches a pattern here, and skip the blanks after it."""
-        found = pattern.match(self.text, self.at)
-        if found is None:
+        match = pattern.match(self.text, self.at)
+        if match is None:
             return None
-        blank = _BLANK.match(self.text, found.end())
-        self.at = blank.end() if blank else found.end()
-        return found[0]
+        blank = _BLANK.match(self.text, match.end())
+        self.at = blank.end() if blank else match.end()
+        return match[0]
 
     def passes(self, literal: str) -> bool:
         """Skip a literal text if it is next; return whether it was."""
@@ -71,26 +71,26 @@ class Line:
 
     def name(self, what: str) -> str:
         """Read a name; ``what`` names it in the error."""
-        found = self.take(_NAME)
-        if found is None:
+        word = self.take(_NAME)
+        if word is None:
             raise self.stop(f"{what} is expected here")
-        return found
+        return word
 
-    def time(self, previous: int | None, where: ZoneInfo) -> int:
+    def time(self, previous: int | None, zone: ZoneInfo) -> int:
         """Read a time: a local time in the zone, or ``+2h`` after the line before."""
         start = self.at
         if shift := self.take(_SHIFT):
             if previous is None:
-                said = "the first time of a scenario cannot be relative"
-                raise self.stop(said, "invalid-time", start, "write 2026-03-01 09:00")
+                message = "the first time of a scenario cannot be relative"
+                raise self.stop(message, "invalid-time", start, "write 2026-03-01 09:00")
             parts = _LENGTH.findall(shift)
             ms = sum(int(number) * _UNITS[unit] for number, unit in parts)
-            found = previous + (ms if shift[0] == "+" else -ms)
-            if not 0 <= found <= LATEST:
+            shifted = previous + (ms if shift[0] == "+" else -ms)
+            if not 0 <= shifted <= LATEST:
                 raise self.stop("this time is out of range", "invalid-time", start)
-            return found
+            return shifted
         text = self.take(_CLOCK)
-        t = parse_instant(text, where) if text is not None else None
+        t = parse_instant(text, zone) if text is not None else None
         if t is None:
             known = "write 2026-03-01 09:00, or +2h after the line before"
             raise self.stop("a line begins with a time", "invalid-time", start, known)
@@ -106,8 +106,8 @@ class Line:
         """Read a map of values; an empty map if none is next."""
         if not self.has_value():
             return {}
-        found = self.value()
-        return found if isinstance(found, dict) else {}
+        values = self.value()
+        return values if isinstance(values, dict) else {}
 
     def value(self, depth: int = 0) -> Any:
         """Read a value."""
@@ -119,32 +119,34 @@ class Line:
             return self._list(depth)
         text = self.take(_STRING) or self.take(_LITERAL)
         if text is None:
-            said = 'a value is expected here: a number, "text", true, false, null, [...] or {...}'
-            raise self.stop(said)
+            message = (
+                'a value is expected here: a number, "text", true, false, null, [...] or {...}'
+            )
+            raise self.stop(message)
         try:
             return json.loads(text)
         except ValueError:
             raise self.stop(f"{text} is not a value", at=self.at - len(text)) from None
 
     def _map(self, depth: int) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         while not self.passes("}"):
-            if found:
+            if values:
                 self._comma("}")
             quoted = self.take(_STRING)
             key = json.loads(quoted) if quoted else self.name("a name")
             if not self.passes(":"):
                 raise self.stop(f'"{key}" needs a colon and a value')
-            found[key] = self.value(depth + 1)
-        return found
+            values[key] = self.value(depth + 1)
+        return values
 
     def _list(self, depth: int) -> list[Any]:
-        found: list[Any] = []
+        items: list[Any] = []
         while not self.passes("]"):
-            if found:
+            if items:
                 self._comma("]")
-            found.append(self.value(depth + 1))
-        return found
+            items.append(self.value(depth + 1))
+        return items
 
     def _comma(self, closing: str) -> None:
         if not self.passes(","):

@@ -159,14 +159,14 @@ def longest_period(period: Period) -> int:
 
 def parse_days(text: str) -> tuple[int, ...]:
     """Read weekdays, Monday as 0: ``mon``, ``mon-fri``, ``fri-mon``, several with commas."""
-    found: set[int] = set()
+    days: set[int] = set()
     for part in text.replace(" ", "").split(","):
         ends = part.split("-")
         if len(ends) > 2 or any(end not in WEEKDAYS for end in ends):
             raise TimeSyntaxError(f'"{part}" is not a weekday; write for example mon or mon-fri')
         first, last = WEEKDAYS.index(ends[0]), WEEKDAYS.index(ends[-1])
-        found.update((first + n) % 7 for n in range((last - first) % 7 + 1))
-    return tuple(sorted(found))
+        days.update((first + n) % 7 for n in range((last - first) % 7 + 1))
+    return tuple(sorted(days))
 
 
 # --- lengths of time on the user's clock (R2, R16) -----------------------------------------

@@ -48,19 +48,19 @@ def _load(name: str) -> ZoneInfo | None:
 @lru_cache(maxsize=1)
 def utc() -> ZoneInfo:
     """Return UTC."""
-    found = _load("UTC")
-    if found is None:
+    zone = _load("UTC")
+    if zone is None:
         raise RuntimeError("tzdata has no UTC")
-    return found
+    return zone
 
 
 def find_zone(name: object, fallback: object = None) -> ZoneInfo:
     """Return the zone called ``name``, else ``fallback``, else UTC; unknown names are skipped (R16)."""
     for wanted in (name, fallback):
         if isinstance(wanted, str):
-            found = _load(wanted)
-            if found is not None:
-                return found
+            zone = _load(wanted)
+            if zone is not None:
+                return zone
     return utc()
 
 

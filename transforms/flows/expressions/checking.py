@@ -72,7 +72,7 @@ def check(expr: Expr, scope: Scope, wants: Wants = "value") -> list[ExprProblem]
     checker = _Checker(places, [])
     checker.root(expr.root, scope, wants)
     checker.node(expr.root, scope)
-    return sorted(set(checker.problems), key=lambda found: (found.offset, found.code))
+    return sorted(set(checker.problems), key=lambda problem: (problem.offset, problem.code))
 
 
 class _Checker(msgspec.Struct):
@@ -97,28 +97,28 @@ class _Checker(msgspec.Struct):
             self.of_kind(node, scope, (wants,))
 
     def of_kind(self, node: Node, scope: Scope, wanted: tuple[str, ...]) -> None:
-        found: Kinds = (
+        kinds: Kinds = (
             frozenset(("boolean",)) if isinstance(node, Decision) else kinds_of(node, scope)
         )
         if wanted == (DATE,):
-            self.date(node, found)
-        elif found is not None and not found & set(wanted):
-            self.note(node, f"{_a(wanted)} is expected, not {_a(found)}", "wrong-type")
+            self.date(node, kinds)
+        elif kinds is not None and not kinds & set(wanted):
+            self.note(node, f"{_a(wanted)} is expected, not {_a(kinds)}", "wrong-type")
 
-    def date(self, node: Node, found: Kinds) -> None:
+    def date(self, node: Node, kinds: Kinds) -> None:
         if isinstance(node, Text):
             if parse_instant(node.value, utc()) is None:
                 message = f"{quote(node.value)} is not a date; write for example 2026-12-24"
                 self.note(node, message, "bad-date")
-        elif found is not None and not found & {"date", "text"}:
-            self.note(node, f"a date is expected, not {_a(found)}", "wrong-type")
+        elif kinds is not None and not kinds & {"date", "text"}:
+            self.note(node, f"a date is expected, not {_a(kinds)}", "wrong-type")
 
     def condition(self, node: Node, scope: Scope) -> None:
         if isinstance(node, Decision):
             return
-        found = kinds_of(node, scope)
-        if found is not None and "boolean" not in found:
-            message = f"a condition is expected, not {_a(found)}"
+        kinds = kinds_of(node, scope)
+        if kinds is not None and "boolean" not in kinds:
+            message = f"a condition is expected, not {_a(kinds)}"
             self.note(node, message, "not-a-condition", f"{to_text(node)} is set")
 
     def node(self, node: Node, scope: Scope) -> None:
@@ -158,15 +158,15 @@ class _Checker(msgspec.Struct):
         if allowed == (DATE,):
             self.date(node, kinds_of(node, scope))
             return
-        found = kinds_of(node, scope)
-        if found is None or found & set(allowed):
+        kinds = kinds_of(node, scope)
+        if kinds is None or kinds & set(allowed):
             return
-        fitting = sorted({name.name for kind in found for name in operators_for(kind)})
-        meant = "on" if found == {DATE} and op in ("==", "i==") else nearest(op, fitting)
+        fitting = sorted({name.name for kind in kinds for name in operators_for(kind)})
+        meant = "on" if kinds == {DATE} and op in ("==", "i==") else nearest(op, fitting)
         meant = {"<": "before", "<=": "until", ">": "after", ">=": "since"}.get(op, meant)
         if meant not in fitting:
             meant = None
-        message = f'"{op.replace("_", "...")}" cannot be used with {_a(found)}'
+        message = f'"{op.replace("_", "...")}" cannot be used with {_a(kinds)}'
         self.note(node, message, "wrong-type", meant and meant.replace("_", "30d"))
 
     def compare(self, node: Compare, scope: Scope) -> None:
@@ -192,9 +192,9 @@ class _Checker(msgspec.Struct):
         for side in (node.left, node.right):
             for item in side.items if isinstance(side, Items) else (side,):
                 if isinstance(item, Text) and item.value not in known:
-                    said = f"no participant has the status {quote(item.value)}"
+                    message = f"no participant has the status {quote(item.value)}"
                     meant = nearest(item.value, known)
-                    self.note(side, said, "unknown-status", meant and quote(meant))
+                    self.note(side, message, "unknown-status", meant and quote(meant))
 
     def same(self, left: Value, right: Value, scope: Scope) -> None:
         one, other = kinds_of(left, scope), kinds_of(right, scope)
@@ -257,10 +257,10 @@ class _Checker(msgspec.Struct):
         noun = _NOUNS.get(node.root)
         if not self.at_hand(node, node.root, scope) or noun is None:
             return
-        found = declared(node, scope)
-        names = {name.split(".")[0] for types in found for name in types}
+        declarations = declared(node, scope)
+        names = {name.split(".")[0] for types in declarations for name in types}
         first = str(node.path[0])
-        if found and first not in names:
+        if declarations and first not in names:
             article, of = "an" if noun[0] in "aeiou" else "a", ""
             if node.root == "event":
                 of = f" of {', '.join(quote(name) for name in scope.event_names)}"

@@ -99,12 +99,12 @@ def aggregate(node: Calculated) -> Aggregate:
 
 def reads_of(expr: Expr) -> Reads:
     """List what an expression reads."""
-    found: dict[str, set[str]] = {}
+    names_by_field: dict[str, set[str]] = {}
     aggregates: dict[Aggregate, None] = {}
-    _collect(expr.root, found, aggregates)
+    _collect(expr.root, names_by_field, aggregates)
     return Reads(
         aggregates=tuple(aggregates),
-        **{name: frozenset(names) for name, names in found.items()},
+        **{name: frozenset(names) for name, names in names_by_field.items()},
         timed=isinstance(expr.root, Now)
         or any(changes_with_time(node) for node in walk(expr.root)),
     )
@@ -122,28 +122,30 @@ _FIELDS = {
 }
 
 
-def _collect(node: Node, found: dict[str, set[str]], aggregates: dict[Aggregate, None]) -> None:
+def _collect(
+    node: Node, names_by_field: dict[str, set[str]], aggregates: dict[Aggregate, None]
+) -> None:
     match node:
         case Calculated():
             # Its condition reads the counted event, not the current one.
             aggregates[aggregate(node)] = None
             if node.since == "entry":
-                found.setdefault("facts", set()).add("session.started")
+                names_by_field.setdefault("facts", set()).add("session.started")
             return
         case Path(root, path) if root in _FIELDS and path:
-            found.setdefault(_FIELDS[root], set()).add(str(path[0]))
+            names_by_field.setdefault(_FIELDS[root], set()).add(str(path[0]))
         case Member(audience):
-            found.setdefault("audiences", set()).add(audience)
+            names_by_field.setdefault("audiences", set()).add(audience)
         case Tagged(tag):
-            found.setdefault("tags", set()).add(tag)
+            names_by_field.setdefault("tags", set()).add(tag)
         case FlowFact(flow):
-            found.setdefault("flows", set()).add(flow)
+            names_by_field.setdefault("flows", set()).add(flow)
         case Fact(name):
-            found.setdefault("facts", set()).add(name)
+            names_by_field.setdefault("facts", set()).add(name)
         case Now():
-            found.setdefault("facts", set()).add("now")
+            names_by_field.setdefault("facts", set()).add("now")
     for child in children(node):
-        _collect(child, found, aggregates)
+        _collect(child, names_by_field, aggregates)
 
 
 def changes_with_time(node: Node) -> bool:

@@ -80,13 +80,13 @@ def kinds_of(node: Value, scope: Scope) -> Kinds:
 def _path(node: Path, scope: Scope) -> Kinds:
     path = node.path[1:] if node.root == "communications" else node.path
     name = ".".join(str(segment) for segment in path)
-    found: set[str] = set()
+    kinds: set[str] = set()
     for types in declared(node, scope):
         kind = types.get(name)
         if kind not in ALL:
             return None
-        found.add(kind)
-    return frozenset(found) or None
+        kinds.add(kind)
+    return frozenset(kinds) or None
 
 
 def declared(node: Path, scope: Scope) -> tuple[Types, ...]:

@@ -187,7 +187,7 @@ def _date(value: object, form: object = "", *, context: RenderContext) -> str:
     t = _local_time(value, zone if isinstance(zone, ZoneInfo) else ZoneInfo("UTC"))
     if t is None or not form:
         return _text(value)
-    text = _DIRECTIVE.sub(lambda found: _part(t, *found.groups()), str(form))
+    text = _DIRECTIVE.sub(lambda match: _part(t, *match.groups()), str(form))
     return Markup(text) if isinstance(form, Markup) else text
 
 

@@ -89,16 +89,16 @@ def _fields(report: Report, text: str) -> list[_Field]:
 
 def _line(report: Report, line: str, at: int, fields: dict[str, _Field]) -> None:
     span = (at, at + len(line))
-    found = _LINE.fullmatch(line.rstrip())
-    if found is None:
+    match = _LINE.fullmatch(line.rstrip())
+    if match is None:
         report.add(span, "front-matter", "a line of the front matter is not `key: text`")
-    elif found[1] in fields or found[1] == "body":
+    elif match[1] in fields or match[1] == "body":
         message = (
-            f'field "{found[1]}" is written twice; the text after the front matter is the body'
+            f'field "{match[1]}" is written twice; the text after the front matter is the body'
         )
         report.add(span, "duplicate-key", message)
     else:
-        fields[found[1]] = _Field(found[1], found[2], at + found.start(2))
+        fields[match[1]] = _Field(match[1], match[2], at + match.start(2))
 
 
 def _kind(report: Report, fields: list[_Field]) -> str:
@@ -112,18 +112,18 @@ def _kind(report: Report, fields: list[_Field]) -> str:
 
 def _reads(report: Report, field: _Field, kind: str) -> Iterator[tuple[str, ...]]:
     try:
-        found = _compile(field.source, kind).analyze()
+        analysis = _compile(field.source, kind).analyze()
     except LiquidError as error:
         _syntax(report, field, error)
         return
-    for name, spans in found.filters.items():
+    for name, spans in analysis.filters.items():
         if name not in ENVIRONMENTS[kind].filters:
             for span in spans:
                 at = field.start + span.index
                 message = f'there is no filter "{name}"'
                 known = suggest(name, ENVIRONMENTS[kind].filters)
                 report.add((at, at + len(name)), "unknown-filter", message, known)
-    for variables in found.globals.values():
+    for variables in analysis.globals.values():
         for variable in variables:
             path = _path(variable.segments)
             at = field.start + variable.span.index

@@ -33,13 +33,13 @@ def sms_parts(text: str) -> int:
 
 
 def _parts(widths: Iterable[int], whole: int, each: int) -> int:
-    found, used, total = 1, 0, 0
+    parts, used, total = 1, 0, 0
     for width in widths:
         total += width
         if used + width > each:
-            found, used = found + 1, 0
+            parts, used = parts + 1, 0
         used += width
-    return 1 if total <= whole else found
+    return 1 if total <= whole else parts
 
 
 def with_short_links(text: str, length: int) -> str:

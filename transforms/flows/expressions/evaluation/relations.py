@@ -38,8 +38,8 @@ def _same(compare: Callable[[Any, Any], bool]) -> Relation:
 
 def _ordered(compare: Callable[[Any, Any], bool]) -> Relation:
     def relation(left: Any, right: Any) -> bool | None:
-        found = KINDS.get(left.__class__)
-        if found != KINDS.get(right.__class__) or found not in ("number", "text"):
+        kind_of_left = KINDS.get(left.__class__)
+        if kind_of_left != KINDS.get(right.__class__) or kind_of_left not in ("number", "text"):
             return None
         return compare(left, right)
 

@@ -93,8 +93,8 @@ def _field(root: str, name: str, source: Getter) -> Getter:
         case _:
 
             def field(view: View) -> Any:
-                found = source(view)
-                return None if found is None else found.get(name)
+                data = source(view)
+                return None if data is None else data.get(name)
 
             return field
 
@@ -340,11 +340,11 @@ def earliest(
     *changes: Callable[[View], int | None] | None,
 ) -> Callable[[View], int | None] | None:
     """Combine next instants of change: the earliest counts."""
-    found = tuple(change for change in changes if change is not None)
-    if len(found) < 2:
-        return found[0] if found else None
+    known = tuple(change for change in changes if change is not None)
+    if len(known) < 2:
+        return known[0] if known else None
 
     def change(view: View) -> int | None:
-        return min((t for each in found if (t := each(view)) is not None), default=None)
+        return min((t for each in known if (t := each(view)) is not None), default=None)
 
     return change

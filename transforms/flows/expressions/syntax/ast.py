@@ -233,7 +233,7 @@ def children(node: Node) -> tuple[Node, ...]:
         case Arithmetic(_, left, right) | Compare(_, left, right):
             return (left, right)
         case Calculated(value=value, where=where):
-            return tuple(found for found in (value, where) if found is not None)
+            return tuple(child for child in (value, where) if child is not None)
         case Between(_, of, low, high):
             return (of, low, high)
         case Quantified(_, of, where):

@@ -59,9 +59,9 @@ class Cursor:
 
     def passes(self, word: str) -> bool:
         """Skip a word or sign if it is the next token; return whether it was."""
-        found = self.sees(word)
-        self.at += found
-        return found
+        is_next = self.sees(word)
+        self.at += is_next
+        return is_next
 
     def expect(self, sign: str, message: str) -> None:
         """Skip a sign, or raise StopError if another token is next."""

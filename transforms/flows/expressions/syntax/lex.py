@@ -58,25 +58,25 @@ class Token(msgspec.Struct, frozen=True, gc=False):
 
 def tokens(text: str) -> tuple[list[Token], list[ExprProblem]]:
     """Split a text into tokens; what is not a token is replaced by what was probably meant."""
-    found: list[Token] = []
+    result: list[Token] = []
     problems: list[ExprProblem] = []
     at = 0
     while at < len(text):
         match = _TOKEN.match(text, at)
-        if match is not None and match.lastgroup == "equals" and found and found[-1].says("."):
+        if match is not None and match.lastgroup == "equals" and result and result[-1].says("."):
             match = _LETTER.match(text, at)
         if match is None:
             problem, meant = _wrong(text, at)
             problems.append(problem)
             if meant is not None:
-                found.append(meant)
+                result.append(meant)
             at += problem.length
             continue
         if match.lastgroup != "space":
-            found.append(_token(match))
+            result.append(_token(match))
         at = match.end()
-    found.append(Token("end", "", len(text), 0))
-    return found, problems
+    result.append(Token("end", "", len(text), 0))
+    return result, problems
 
 
 def _token(match: re.Match[str]) -> Token:
@@ -96,7 +96,7 @@ def _token(match: re.Match[str]) -> Token:
 
 def unquote(raw: str) -> str:
     """Return the text inside the quotes."""
-    return _ESCAPE.sub(lambda found: {"n": "\n", "t": "\t"}.get(found[1], found[1]), raw[1:-1])
+    return _ESCAPE.sub(lambda match: {"n": "\n", "t": "\t"}.get(match[1], match[1]), raw[1:-1])
 
 
 def _wrong(text: str, at: int) -> tuple[ExprProblem, Token | None]:

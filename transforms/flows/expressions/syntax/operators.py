@@ -21,7 +21,7 @@ nothing."""
 
 
 class Operator(msgspec.Struct, frozen=True, gc=False):
-    """One operator: ``words`` as written, with ``_`` where a duration stands."""
+    """One operator: ``words`` as written, with ``_`` for a duration."""
 
     name: str
     left: tuple[str, ...]

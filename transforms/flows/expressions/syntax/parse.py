@@ -85,7 +85,7 @@ def parse(text: str) -> Expr:
     cursor = Cursor(tokens, problems)
     root = _whole(cursor)
     if root is None or cursor.problems:
-        raise ExpressionError(sorted(set(cursor.problems), key=lambda found: found.offset))
+        raise ExpressionError(sorted(set(cursor.problems), key=lambda problem: problem.offset))
     spans = tuple(cursor.place(node) for node in walk(root))
     return Expr(to_text(root), root, spans)
 
@@ -123,7 +123,7 @@ def _check_now(cursor: Cursor, node: Node) -> None:
 
 
 def condition(cursor: Cursor) -> Node:
-    """Read what stands between brackets or alone: a condition, or a value."""
+    """Read a condition or a value, up to a closing bracket or the end."""
     start = cursor.here
     with cursor.deeper(start):
         terms = [_conjunction(cursor)]
