@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 from tests.docs.blocks import Block, Command, File, Other, pattern, tidy
@@ -60,6 +61,16 @@ def typed(text: str, folder: Path) -> tuple[str, int]:
         timeout=PATIENCE,
     )
     return done.stdout, done.returncode
+
+
+@cache
+def sample_run(base: Path) -> tuple[str, Path]:
+    """Run ``make run`` once for all tests; return what is seen and the folder of its results."""
+    (base / "ran").mkdir()
+    folder = clone(base / "ran")
+    output, code = typed("make run", folder)
+    assert code == 0, output
+    return output, folder / "build" / "run"
 
 
 def follow(block: Block, folder: Path, ran: tuple[str, Path]) -> tuple[str, int] | None:

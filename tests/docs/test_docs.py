@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.blocks import Command, blocks, rewritten
-from tests.docs.reader import clone, differs, follow, typed
+from tests.docs.reader import clone, differs, follow, sample_run, typed
 from tests.packaging.repository import ROOT
 
 PAGES = [
@@ -17,17 +17,14 @@ PAGES = [
     *sorted((ROOT / "docs" / "how-to").glob("*.md")),
 ]
 
-# One group: the replay of the whole sample is shared.
-pytestmark = pytest.mark.xdist_group("docs")
+# One group: the replay of the whole sample is shared, with the tests of the sample.
+pytestmark = pytest.mark.xdist_group("sample")
 
 
 @pytest.fixture(scope="session")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """Run ``make run`` once; give what is seen and where the results are."""
-    folder = clone(tmp_path_factory.mktemp("ran"))
-    output, code = typed("make run", folder)
-    assert code == 0, output
-    return output, folder / "build" / "run"
+    """Run ``make run`` once; return what is seen and where the results are."""
+    return sample_run(tmp_path_factory.getbasetemp())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

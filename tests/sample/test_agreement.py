@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 import pytest
 
+from pipelines.replay.results import account
+from tests.docs.reader import sample_run
 from tests.replay.kit import towpath
 from tests.sample import oracle, rows
+from towpath.reports.funnel import report_of
 from transforms.wire.mapped import numbered, row_hash
 
 ROOT = Path(__file__).parents[2]
-FLOWS = [ROOT / "flow_defs" / f"{name}.yaml" for name in ("second_purchase", "vip", "win_back")]
 SAMPLE = ROOT / "towpath" / "sample_data" / "cdnow_purchases.csv.gz"
-MAP = ROOT / "towpath" / "sample_data" / "cdnow.map.yaml"
 UNTIL = "1998-07-01"
 KINDS = ("transition", "message", "communication", "conversion", "rejection")
 pytestmark = pytest.mark.xdist_group("sample")
@@ -28,13 +30,9 @@ Users = dict[str, list[oracle.Purchase]]
 
 @pytest.fixture(scope="module")
 def replayed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """Replay the whole sample once, as ``make run`` does; return its folder and its numbers."""
-    folder = tmp_path_factory.mktemp("sample") / "run"
-    words = ["replay", *FLOWS, "--events", SAMPLE, "--map", MAP, "--until", UNTIL]
-    done = towpath(*words, "--out", folder, "--json")
-
-    assert done.code == 0, done.err
-    return folder, json.loads(done.out)
+    """Run ``make run`` once for all tests; return its folder, and its report as JSON."""
+    _, folder = sample_run(tmp_path_factory.getbasetemp())
+    return folder, json.loads(msgspec.json.encode(report_of(account(folder), folder)))
 
 
 @pytest.fixture(scope="module")
@@ -102,10 +100,17 @@ def drawn(users: Users) -> list[str]:
     return random.Random(4).sample(sorted(users), 200)
 
 
-def test_explain_gives_when_and_why(out: Path, users: Users, drawn: list[str]) -> None:
+@pytest.fixture(scope="module")
+def explained(out: Path, drawn: list[str]) -> dict[str, dict[str, Any]]:
+    """Explain each of the users."""
+    return {
+        user: json.loads(towpath("explain", user, "--out", out, "--json").out) for user in drawn
+    }
+
+
+def test_explain_gives_when_and_why(users: Users, explained: dict[str, dict[str, Any]]) -> None:
     """For 200 users, each message is told as decided or not, when and why, as calculated."""
-    for user in drawn:
-        told = json.loads(towpath("explain", user, "--out", out, "--json").out)
+    for user, told in explained.items():
         entries = {
             (e["at"], e["flow"], e.get("step", ""), e["what"], e.get("reason", ""))
             for e in told["entries"]
@@ -126,10 +131,9 @@ def test_explain_gives_when_and_why(out: Path, users: Users, drawn: list[str]) -
                     assert place in entries, case
 
 
-def test_explain_tells_nothing_else(out: Path, users: Users, drawn: list[str]) -> None:
+def test_explain_tells_nothing_else(users: Users, explained: dict[str, dict[str, Any]]) -> None:
     """For 200 users, explain tells of no message that was not decided, and of no other refusal."""
-    for user in drawn:
-        told = json.loads(towpath("explain", user, "--out", out, "--json").out)
+    for user, told in explained.items():
         expected = {
             (v.time, v.flow, v.step, v.verdict)
             for v in oracle.explain(user, users[user], oracle.millis(UNTIL))
