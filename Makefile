@@ -20,8 +20,11 @@ RUN_OUT ?= build/run
 BIN := .venv/bin
 READY := .venv/.ready
 
+# The many processes of the tests compile each module once, also where Python is told to keep nothing.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format docs bench bench-plain fuzz mutants stream-demo stream-smoke stream-histories stream-sample stream-bench emulator-test compiled test-compiled lock wheel clean
+.PHONY: help setup run quick test check format docs bench bench-plain fuzz mutants stream-demo stream-smoke stream-histories stream-sample stream-bench emulator-test compiled test-compiled lock wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

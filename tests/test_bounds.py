@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from transforms.flows.catalog.control_log import catalog_of, records_of
 from transforms.flows.engine.step import Done, step
 from transforms.flows.engine.working import decode
@@ -223,6 +225,7 @@ def test_steps_are_counted_for_each_session() -> None:
     assert ends == ["completed"] * 3
 
 
+@pytest.mark.slow
 def test_steps_of_all_sessions_are_bounded() -> None:
     """R6: ten thousand steps on one signal are the most, over all sessions of the user."""
     user = User(**{f"f{n:02}": long(f"f{n:02}", 480) for n in range(22)})

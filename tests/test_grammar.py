@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import chain
 
+import pytest
+
 from tests.kit.conditions import CONDITIONS
 from tests.kit.drawn import holds, may_hold, members
 from tests.kit.persons import person
@@ -29,6 +31,7 @@ UNSAID = {
 }
 
 
+@pytest.mark.slow
 def test_worlds_hold_the_whole_language() -> None:
     """Each trigger, step, case, exit rule and setting of flows and spaces occurs, with each field."""
     wanted = may_hold([Flow, Space]) - set(holds([parse(text) for text in CONDITIONS]))
@@ -53,6 +56,7 @@ def test_logs_hold_every_record() -> None:
     assert sorted(wanted - UNSAID) == []
 
 
+@pytest.mark.slow
 def test_histories_hold_every_signal() -> None:
     """Each signal and each command occurs, with each field."""
     wanted = may_hold(members(signals.Signal))

@@ -60,6 +60,7 @@ def test_a_thousand_histories(first: int) -> None:
     assert failures(first, CHUNK) == []
 
 
+@pytest.mark.slow
 def test_histories_hold_what_is_promised() -> None:
     """The histories are no empty talk: every kind of output and every kind of trigger occurs."""
     wanted = set(KINDS) | {f"by {kind}" for kind in ENTRIES} | {f"for {why}" for why in REASONS}
@@ -79,6 +80,7 @@ def test_histories_hold_what_is_promised() -> None:
     assert wanted == set()
 
 
+@pytest.mark.slow
 def test_hash_seed_does_not_matter() -> None:
     """Processes with different hash seeds give the same outputs, byte for byte (R4)."""
     command = [sys.executable, "-m", "tests.kit.simulate", "--seed", "300000", "--histories", "40"]
@@ -98,6 +100,7 @@ def test_hash_seed_does_not_matter() -> None:
     assert "40 histories, 0 failed" in said.pop()
 
 
+@pytest.mark.slow
 def test_processes_do_not_matter() -> None:
     """However many processes share the seeds, the same is found, in the order of the seeds."""
     seeds = range(400_000, 400_040)

@@ -51,6 +51,7 @@ def sample_project():
     return load_project({path.as_posix(): path.read_text("utf-8") for path in paths})
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=120)
 @given(flows())
 def test_the_canonical_text_of_any_flow_loads_as_the_same_flow(flow):
@@ -67,6 +68,7 @@ def test_formatting_what_is_formatted_changes_nothing(flow):
     assert format_flow(text, flow) == text
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=80)
 @given(flows(), st.data())
 def test_no_comment_is_lost_wherever_it_stands(flow, data):

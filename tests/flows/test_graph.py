@@ -93,6 +93,7 @@ def test_goals_exits_and_steps_on_exit_stand_beside_the_steps():
     assert asides == ["@goal.bought", "@exit0", "@on_exit.tell"]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(flows())
 def test_every_box_and_label_is_drawn_and_none_overlaps(flow):
