@@ -42,6 +42,12 @@ run: $(READY) ## replays 18 months of real purchases through three flows
 test: $(READY) ## every test; with CI=true none may be skipped
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(PYTEST_ARGS)
 
+quick: $(READY) ## the loop of daily work: lint, types, the core and its scenarios, in under a minute
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow" tests/flows tests/packaging/test_layers.py \
+	  tests/test_scenarios.py tests/test_properties.py tests/test_bounds.py tests/test_carrying.py $(PYTEST_ARGS)
+
 check: $(READY) ## lint, format, types, then every test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
