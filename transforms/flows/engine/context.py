@@ -164,11 +164,11 @@ class Context:
             session.pin_to(plans[session.flow, session.version])
 
     def close(self) -> None:
-        """Let go of the view, which refers back: so the run is freed at once."""
+        """Drop the view's reference to this context, so that both are freed at once."""
         self.view.flows = _nowhere
 
     def replace_state(self, state: State) -> None:
-        """Go on with another state of this user."""
+        """Replace the state of this user."""
         self.state = state
         self.attach_plans(state)
         view = self.view
@@ -181,7 +181,7 @@ class Context:
         self.invalidate_view()
 
     def begin(self, cause: str, t: int, origin: str = "") -> None:
-        """Start on one signal or due thing; ids come from its ``origin``, else from the cause."""
+        """Begin to handle one signal or due thing; ids are made from its ``origin``, else its cause."""
         self.cause, self.now = cause, t
         epoch = self.catalog.at(t)
         if epoch is not self.epoch:
@@ -194,7 +194,7 @@ class Context:
         self._looked = None
 
     def goals_of(self, plan: Plan) -> GoalSet:
-        """Return what a flow's sessions are counted for: what a record says, else the version (R24)."""
+        """Return the goals of a flow: those a control record set, else those of the version (R24)."""
         aims = self.epoch.goal_sets
         return aims.get(plan.number, plan.goal_set) if aims else plan.goal_set
 
@@ -393,7 +393,7 @@ class Context:
         return {} if found is None else found.data
 
     def invalidate_view(self) -> None:
-        """Make the next look anew: what a session holds, or the user's zone, has changed."""
+        """Build the view again next time: the session's data or the user's zone has changed."""
         self._looked, self._zoned = None, _UNKNOWN
 
     def _communications(self, session: Session) -> dict[str, Data]:
@@ -429,7 +429,7 @@ class Context:
         return flow in self.state.suppressed or EVERY_FLOW in self.state.suppressed
 
     def held_out(self, plan: Plan) -> bool:
-        """Tell whether the user is in the holdout of a flow, always the same one (R19)."""
+        """Return True if the user is in the holdout of a flow, always the same one (R19)."""
         share = plan.flow.holdout * 100
         return bool(share) and draw(self.space, plan.id, self.user, "holdout") < share
 

@@ -7,7 +7,7 @@ from transforms.flows.protocol.outputs import FlowState
 
 
 def emit_flow_state(ctx: Context) -> None:
-    """Write where the user stands in every flow, and what each slot shows (L11).
+    """Write the user's step in every flow, and what each slot shows (L11).
 
     Silent sessions are left out: nobody outside may treat their users differently (R19).
     """

@@ -1,4 +1,4 @@
-"""What all sessions, planned messages and participants of a user may hold together (section 9).
+"""Bounds on what all sessions, messages and participants of a user hold together (section 9).
 
 What goes over a bound is refused with a reason; the rest goes on.
 """
@@ -39,7 +39,7 @@ PLANNED: Final = 100
 
 
 def fits(state: State, more: int) -> bool:
-    """Tell whether ``more`` bytes of data can be held; a little always, where there is little."""
+    """Return True if ``more`` bytes of data can be held; a little always, where there is little."""
     parts = len(state.sessions) + len(state.communications) + len(state.sent_archive)
     if more <= SMALL and parts + len(state.participants) <= FEW:
         return True
@@ -54,5 +54,5 @@ def fits(state: State, more: int) -> bool:
 
 
 def full(state: State) -> bool:
-    """Tell whether as many messages are planned as may be."""
+    """Return True if as many messages are planned as may be."""
     return sum(1 for sent in state.communications if sent.due is not None) >= PLANNED

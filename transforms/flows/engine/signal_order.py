@@ -55,7 +55,7 @@ def handle_signal(ctx: Context, signal: Signal, own: int) -> None:
 
 
 def settle(ctx: Context, moved: bool = True) -> None:
-    """Handle what was raised, then say where the user stands."""
+    """Handle what was raised, then write the user's flow state."""
     drain_queue(ctx)
     if moved and ctx.epoch.has_state_readers:
         _look_around(ctx)
@@ -189,7 +189,7 @@ def _apply(ctx: Context, raised: InternalSignal, own: int) -> Data | None:
 
 
 def _follow(ctx: Context, signal: Signal, changed: Data) -> None:
-    """Let dates to come and other audiences follow what has changed."""
+    """Update pending dates, and audiences that read other audiences, after a change."""
     if changed:
         rearm_for_traits(ctx, changed, ctx.now)
     if isinstance(signal, AudienceChange):
@@ -218,7 +218,7 @@ def mark_as_backfill(ctx: Context, kept: int = 0) -> None:
 
 
 def _sees(ctx: Context, session: Session, raised: InternalSignal) -> bool:
-    """Tell whether a session sees a signal: none that it or its ancestors caused (R11)."""
+    """Return True if a session sees a signal: none that it or its ancestors caused (R11)."""
     if not raised.causes:
         return True
     return session.id not in raised.causes and raised.causes.isdisjoint(

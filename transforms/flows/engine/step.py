@@ -1,4 +1,4 @@
-"""The core's one function (section 1): what was remembered and what happened, to what is decided.
+"""The core's one function (section 1): state and signal in, next state and outputs out.
 
     step(catalog, blob, signal) -> Done(blob', outputs, wake_at) | Behind(until)
 
@@ -78,7 +78,7 @@ def fold(
 def fold_outputs(
     catalog: Catalog, signals: Iterable[Signal], answer: Answer | None = None
 ) -> tuple[AnyOutput, ...] | Behind:
-    """Give what a new user's signals bring about, where nothing follows them: the end of a replay."""
+    """Return the outputs of a new user's signals when nothing follows them: the end of a replay."""
     ctx = _run(catalog, None, signals, answer)
     if ctx is None or isinstance(ctx, Behind):
         return ctx or ()
@@ -112,19 +112,19 @@ def _wake(state: bytes | None) -> int | None:
 
 
 def is_unused(catalog: Catalog, signal: Signal) -> bool:
-    """Tell whether no definition reads an event's name, or any message: no signal then (R5)."""
+    """Return True if no definition reads an event's name, or any message: no signal then (R5)."""
     if isinstance(signal, Event):
         return signal.name not in catalog.events_read_since and catalog.all_events_since == NEVER
     return isinstance(signal, Inbound) and _unread(signal) and catalog.inbound_since == NEVER
 
 
 def _unread(signal: Inbound) -> bool:
-    """Tell whether a message is read by flows alone: one that answers another is a status, too."""
+    """Return True if a message is read by flows alone: one that answers another is a status, too."""
     return signal.communication is None
 
 
 def _asks(signal: Signal) -> bool:
-    """Tell whether the signal only looks at what is there."""
+    """Return True for Time and wake: they fire due timers and never create a user."""
     if isinstance(signal, Event):  # the usual case: it is asked nothing else
         return False
     return isinstance(signal, Time) or (isinstance(signal, Command) and signal.what == "wake")
@@ -136,7 +136,7 @@ def _open(catalog: Catalog, state: bytes | None, signal: Signal, answer: Answer 
 
 
 def advance(ctx: Context, signal: Signal) -> int | None:
-    """Take one signal into an open run; return the instant the log must reach, if it is behind."""
+    """Handle one signal in an open context; return the instant the log must reach, if it is behind."""
     if isinstance(signal, Event):  # the usual case: it is asked nothing else
         return _take(ctx, signal)
     if isinstance(signal, Time):
@@ -167,7 +167,7 @@ def _times(catalog: Catalog, signal: Signal) -> tuple[int, int]:
 
 
 def _take(ctx: Context, signal: Signal) -> int | None:
-    """Take in what has happened: nothing for a duplicate (R5), else what is due by then first (R1).
+    """Handle a signal: ignore a duplicate (R5), else fire first what is due by then (R1).
 
     A duplicate fires nothing: its receipt may be later than the first one's, and a signal that
     is still to come within the slack would find its time passed.

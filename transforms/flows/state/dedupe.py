@@ -15,7 +15,7 @@ ENTRY: Final = SHORT + 4
 
 
 def seen(memory: bytes, short: bytes) -> bool:
-    """Tell whether the id is remembered."""
+    """Return True if the id is remembered."""
     at = memory.find(short)
     while at >= 0:
         if at % ENTRY == 0:

@@ -48,7 +48,7 @@ class Promotion(Part, array_like=True, gc=False):
 
 
 class Halt(Part, array_like=True, gc=False):
-    """Why a session stands still (R26), and what was decided since.
+    """Why a session is halted (R26), and what was decided since.
 
     ``by`` says what halts it: its flow's pause, a hold, or both. ``how`` is what the resume
     does. ``left`` is what remains of a wait that does not run on. ``target`` is the step to go
@@ -162,7 +162,7 @@ class History(Part, array_like=True, gc=False):
 
 
 class Pending(Part, array_like=True, gc=False):
-    """A trigger on its way: a combination's parts, a held change, a date that will come.
+    """The progress of a trigger: a combination's parts, a held change, a date to come.
 
     ``times`` are the instants of the parts that happened; ``due`` is when it fires by itself.
     """
@@ -184,7 +184,7 @@ class Sent(Part, array_like=True, gc=False):
 
 
 class Past(Part, array_like=True, gc=False):
-    """A communication on the shelf, and when it changed last.
+    """A communication in the archive, and when it changed last.
 
     ``packed`` is as it was encoded, or the communication itself if it was put there since: both
     are written alike.

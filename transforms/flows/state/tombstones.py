@@ -1,4 +1,4 @@
-"""Keys that hold no user: how long the mark of an erased one stays, and what concerns none (R32)."""
+"""Tombstones of erased users: how long they stay (R32)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from transforms.flows.state.stored import Identity
 
 MONTH: Final = 30 * 86_400_000
 SEALED: Final = 1 << 53
-"""As the last control record taken in: no record concerns a key that holds nothing."""
+"""As the last control record applied: no record applies to a key without a user."""
 
 
 def forgets_at(identity: Identity) -> int | None:

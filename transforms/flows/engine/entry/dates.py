@@ -1,4 +1,4 @@
-"""Triggers that time itself fires: dates of the profile, recurring schedules, changes that held.
+"""Triggers that fire by time: dates of the profile, recurring schedules, changes held for a period.
 
 Each has one next due instant in the state; it is an edge, so a date already past fires nothing.
 """
@@ -29,7 +29,7 @@ def arm_date_triggers(ctx: Context, view: FlowView, since: int) -> None:
 
 
 def rebase_pending(ctx: Context, view: FlowView) -> None:
-    """Take what is pending along to a new version: triggers that it still has, by their meaning.
+    """Move pending triggers to a new version: those that it still has, by their definition.
 
     To be called once for a flow and instant, however many versions of it were published then.
     """
@@ -59,7 +59,7 @@ def rearm_for_traits(ctx: Context, changed: dict[str, Any], since: int) -> None:
 
 
 def _reads(start: CompiledTrigger, changed: dict[str, Any]) -> bool:
-    """Tell whether a date trigger reads what changed: a trait, or a field of a participant."""
+    """Return True if a date trigger reads what changed: a trait, or a field of a participant."""
     read = start.reads
     if not read.traits.isdisjoint(changed):
         return True
@@ -119,7 +119,7 @@ def _next_date(
 
 
 def fire_pending(ctx: Context, view: FlowView, start: CompiledTrigger, due: int) -> None:
-    """Let a trigger whose instant has come start a session, and arm the next."""
+    """Fire a due trigger: start a session, and arm the next date."""
     pending = pending_of(ctx, view, start)
     if pending is None:
         return
@@ -145,7 +145,7 @@ def fire_pending(ctx: Context, view: FlowView, start: CompiledTrigger, due: int)
 
 
 def _enter_once(ctx: Context, view: FlowView, start: CompiledTrigger, data: Data, due: int) -> None:
-    """Enter by what is due; once, also where it waited at two keys and is overdue at both (R5, R8)."""
+    """Enter by a due trigger, once, even if it was pending at two keys that were merged (R5, R8)."""
     state, name = ctx.state, due_id(ctx, view, start, due)
     if due <= state.clock:
         if seen(state.seen_ids, short(name)):

@@ -37,7 +37,7 @@ def try_enter(
     data: Data,
     key: str = "",
 ) -> bool:
-    """Start a session unless something forbids it, in the order of R19; tell whether it did."""
+    """Start a session unless something forbids it, in the order of R19; return True if it did."""
     now = ctx.now
     plan = view.plan
     flow = plan.id

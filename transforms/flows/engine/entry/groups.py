@@ -1,4 +1,4 @@
-"""Groups of flows that compete for a user: in so many at a time, so many entries a period (P15).
+"""Groups of flows that compete for a user: limits on flows at a time and entries a period (P15).
 
 One at a time is mutual exclusion. Who is in enters no other; where one signal matches several
 flows, that with the higher priority is first (R3).
@@ -13,7 +13,7 @@ from transforms.flows.engine.context import Context
 
 
 def refusal(ctx: Context, plan: Plan) -> str | None:
-    """Return why a flow's group lets the user not in; None if it does.
+    """Return why a flow's group refuses the user; None if it does not.
 
     What is silent has no effect outside itself, so it keeps nobody out (R19).
     """

@@ -25,7 +25,7 @@ def launch_id(space: str, flow: str, at: int) -> str:
 
 
 def is_member(ctx: Context, start: CompiledTrigger) -> bool:
-    """Tell whether the user belongs to a predefined audience that is known here."""
+    """Return True if the user belongs to a predefined audience that is known here."""
     match start.trigger:
         case OnAudience(audience=audience, when=when):
             return when in LAUNCHED and audience in ctx.state.audiences
@@ -36,7 +36,7 @@ def is_member(ctx: Context, start: CompiledTrigger) -> bool:
 
 
 def accepts(start: CompiledTrigger, signal: Enter, source: str) -> bool:
-    """Tell whether a trigger takes an entry from outside, of a launch, or from a flow (C12)."""
+    """Return True if a trigger takes an entry from outside, of a launch, or from a flow (C12)."""
     match start.trigger:
         case OnFlow(flow=flow):
             return flow == source

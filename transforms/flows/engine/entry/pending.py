@@ -26,7 +26,7 @@ def set_pending(
 
 
 def still_held(ctx: Context, view: FlowView, start: CompiledTrigger, trigger: OnProfile) -> bool:
-    """Tell whether a held change holds when its time has come."""
+    """Return True if a held change holds when its time has come."""
     look = ctx.view_for(view.plan)
     if start.after is not None and ctx.state.traits.get(trigger.trait) != start.after(look):
         return False

@@ -84,7 +84,7 @@ def combine(
     trigger: OnCombination,
     event: Event,
 ) -> bool:
-    """Take an event into a combination; tell whether that completes it (I4).
+    """Take an event into a combination; return True if that completes it (I4).
 
     An event at *e* counts during ``[e, e + within)`` (R2), and for one part of a sequence.
     """

@@ -60,7 +60,7 @@ def end_all_sessions(ctx: Context, reason: str) -> None:
 
 
 def _follow(ctx: Context, key: str, handover: str, order: Command) -> None:
-    """Let the erasure concern another key of the same user too."""
+    """Forward the erasure to another key of the same user."""
     name = ctx.next_output_id()
     again = Command(
         id=hashed(order.id, ctx.user, key),
@@ -77,7 +77,7 @@ def _follow(ctx: Context, key: str, handover: str, order: Command) -> None:
 
 
 def refused_by_tombstone(ctx: Context, signal: Signal, own: int, t: int) -> bool:
-    """Refuse what an erasure keeps out."""
+    """Refuse a signal from before an erasure, or one that cannot start a user again."""
     state, identity = ctx.state, ctx.state.identity
     if identity is None or identity.erased is None:
         return False
@@ -114,7 +114,7 @@ def bare_state(
     seen_floor: int = 0,
     seen_ids: bytes = b"",
 ) -> State:
-    """Make a state that holds nothing of the user but what ties it to the past."""
+    """Make a state without data of the user: a tombstone, or what ties the key to others."""
     state = State(clock, control_applied)
     state.identity, state.sequence = identity, sequence
     state.seen_floor, state.seen_ids = seen_floor, seen_ids
@@ -122,7 +122,7 @@ def bare_state(
 
 
 def drop_tombstone(ctx: Context) -> None:
-    """Drop a mark whose 30 days are over: nothing is left of a user who did not come back."""
+    """Drop a tombstone after 30 days: an expired tombstone leaves no state."""
     state, identity = ctx.state, ctx.state.identity
     assert identity is not None
     if state.control_applied == SEALED and identity.to is None:

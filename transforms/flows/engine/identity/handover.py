@@ -1,4 +1,4 @@
-"""One person, several keys: a key that turned out to be another one hands all over to it (R8).
+"""One user, several keys: a key that is found to be another one hands its state over (R8).
 
 Each mark sends a handover, also an empty one. A key whose own handover comes back is in a
 cycle: it takes its state back, and the mark is gone.
@@ -29,7 +29,7 @@ HELD_BYTES: Final = 32 * 1024
 
 
 def forward_signal(ctx: Context, signal: Signal) -> bool:
-    """Pass a signal on if its key has turned out to be another, or does so by it; tell whether."""
+    """Forward a signal if its key is, or now becomes, another one; return True if it was forwarded."""
     identity = ctx.state.identity
     marked = identity is not None and identity.to is not None
     to = signal.becomes if isinstance(signal, ProfileChange) else None
@@ -51,7 +51,7 @@ def forward_signal(ctx: Context, signal: Signal) -> bool:
 
 
 def _hand_over(ctx: Context, to: str, bypass: bool) -> None:
-    """Leave a mark, and send what is remembered to the other key, but for the id at hand."""
+    """Leave a forwarding mark, and send the state to the other key, without the id of this signal."""
     now = ctx.now
     state, name = ctx.state, ctx.next_output_id()
     before = state.identity or Identity()
@@ -78,7 +78,7 @@ def _hand_over(ctx: Context, to: str, bypass: bool) -> None:
 
 
 def _pass_on(ctx: Context, signal: Signal, hops: int = 1) -> None:
-    """Send a signal to the key that this one turned out to be."""
+    """Forward a signal to the key that this one now belongs to."""
     identity = ctx.state.identity
     assert identity is not None
     assert identity.to is not None
@@ -99,7 +99,7 @@ def _pass_on(ctx: Context, signal: Signal, hops: int = 1) -> None:
 
 
 def unwrap(ctx: Context, given: Forwarded, t: int) -> Signal | None:
-    """Return the signal that was forwarded, if it can be handled now; else it waits or goes on."""
+    """Return the forwarded signal if it can be handled now; else hold it or forward it again."""
     identity = ctx.state.identity
     signal = _inner(ctx, given)
     if isinstance(signal, Handover):
@@ -115,12 +115,12 @@ def unwrap(ctx: Context, given: Forwarded, t: int) -> Signal | None:
 
 
 def _erases(signal: Signal, identity: Identity) -> bool:
-    """Tell whether it is the erasure of the very key that this one turned out to be."""
+    """Return True if the signal erases the key that this one forwards to."""
     return isinstance(signal, signals.Command) and signal.data.get(BY) == identity.to
 
 
 def _on_again(ctx: Context, signal: Signal, hops: int) -> None:
-    """Pass on what was passed on to this key, but not for ever."""
+    """Forward again what was forwarded to this key, up to a bound."""
     if hops < MOST_KEYS:
         _pass_on(ctx, signal, hops + 1)
         return
@@ -136,7 +136,7 @@ def _inner(ctx: Context, given: Forwarded) -> Signal:
 
 
 def _missing(identity: Identity | None, given: Forwarded) -> bool:
-    """Tell whether a handover that the signal waits for is not merged yet, and will be."""
+    """Return True if a handover that the signal waits for is not merged yet, and will be."""
     if identity is None:
         return bool(given.handover)
     if len(identity.merged) >= MOST_MERGED * SHORT:
@@ -153,7 +153,7 @@ def _holds(merged: bytes, name: bytes) -> bool:
 
 
 def _hold(ctx: Context, given: Forwarded, t: int) -> None:
-    """Keep a signal until what it waits for is merged: a hundred of them, each once."""
+    """Hold a signal until the handover it waits for is merged: at most a hundred, each once."""
     identity = ctx.state.identity or Identity()
     encoded = signals.encode(given)
     if encoded in identity.held:

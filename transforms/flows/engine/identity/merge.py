@@ -42,7 +42,7 @@ def join_sessions(ctx: Context, mine: UnderWay) -> list[Session]:
 
 
 def _dated(view: FlowView, trigger: int) -> bool:
-    """Tell whether a trigger fires on dates: those are armed anew, by what is known now."""
+    """Return True if a trigger fires on dates: after a merge those are armed again."""
     return isinstance(view.plan.triggers[trigger].trigger, (OnDate, OnSchedule))
 
 

@@ -1,4 +1,4 @@
-"""What a state that takes another's place must not say again: no id is of two things (R5, R30)."""
+"""Keeps ids unique when an imported state replaces another (R5, R30)."""
 
 from __future__ import annotations
 

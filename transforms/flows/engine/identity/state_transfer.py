@@ -30,7 +30,7 @@ LARGEST: Final = 256 * 1024
 
 
 def export_state(ctx: Context) -> None:
-    """Tell all that is remembered, as it is after this order."""
+    """Write the whole state as an export, as it is after this command."""
     numbers = sorted(_flows(ctx.state))
     data = {
         "format": FORMAT,
@@ -47,7 +47,7 @@ def export_state(ctx: Context) -> None:
 
 
 def import_state(ctx: Context, order: Command) -> None:
-    """Put an exported state in a new user's place, or with ``replace`` in anybody's."""
+    """Import an exported state for a new user, or with ``replace`` for any user."""
     if not ctx.is_new_user and order.data.get("replace") is not True:
         ctx.emit_rejection("user_exists")
         return
@@ -114,7 +114,7 @@ def _steps(ctx: Context, parts: list[Session | Communication]) -> dict[str, dict
 
 
 def _belongs(ctx: Context, state: State, data: Data) -> bool:
-    """Tell whether the state's flows, versions and steps are those of this space."""
+    """Return True if the state's flows, versions and steps are those of this space."""
     ids, parts = ctx.catalog.ids, _standing(state)
     named = {str(number): ids[number] for number in _flows(state) if 0 <= number < len(ids)}
     known = all(

@@ -1,4 +1,4 @@
-"""What concerns a user as a whole, before any flow: another key, erasure, export and import."""
+"""Signals that concern the whole user, before any flow: other keys, erasure, export, import."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from transforms.flows.protocol.signals import Command, ProfileChange, Signal
 
 
 def handle_user_command(ctx: Context, signal: Signal) -> bool:
-    """Handle what is not for flows; tell whether it was such."""
+    """Handle a signal that concerns the whole user; return True if it was one."""
     if isinstance(signal, ProfileChange) and signal.becomes is None:
         return ctx.state.identity is not None and forward_signal(ctx, signal)
     if isinstance(signal, Command) and signal.what == "erase":

@@ -15,7 +15,7 @@ from transforms.flows.state.limits import LARGEST
 
 
 def count_goals(ctx: Context, event: Event, sessions: list[Session]) -> None:
-    """Hold an event against the goals of live and ended sessions."""
+    """Match an event against the goals of live and ended sessions."""
     for session in sessions:
         plan = session.plan
         aims = ctx.goals_of(plan)

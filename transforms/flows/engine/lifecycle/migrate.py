@@ -1,4 +1,4 @@
-"""Running sessions taken along to a new version: where they stand, by the name of the step (R27).
+"""Migration of running sessions to a new version, by the name of their step (R27).
 
 Nothing that ran runs again; what is planned is judged by the version that planned it.
 """
@@ -27,14 +27,14 @@ from transforms.flows.state.stored import Promotion
 
 
 def migrate(ctx: Context, effect: Effect) -> None:
-    """Take a flow's sessions along, at a record's effective time; halted ones at their resume."""
+    """Migrate a flow's sessions at a record's effective time; halted ones migrate at their resume."""
     for session in ctx.sessions_in_order():
         if session.flow == effect.flow and session.ended is None and session.halt is None:
             migrate_session(ctx, session, effect)
 
 
 def missed_migrations(ctx: Context, session: Session, since: int) -> list[Effect]:
-    """Return the migrations of a session's flow since it stood still, those it has had aside."""
+    """Return the migrations of the flow that a session missed while it was halted."""
     found = [
         effect
         for effect in ctx.catalog.migrations
@@ -66,7 +66,7 @@ def migrate_session(ctx: Context, session: Session, effect: Effect) -> None:
 def resume_decided(
     ctx: Context, session: Session, effects: Sequence[Effect], target: int, why: str | None
 ) -> None:
-    """Let a session that decided while it stood still go on, in the version it is taken to."""
+    """Resume a session whose wait ended while it was halted, in the version it migrates to."""
     plan = old = session.plan
     for effect in effects:
         plan = ctx.plans[session.flow, effect.version]

@@ -1,4 +1,4 @@
-"""Sessions that stand still: their flow is paused, or a command holds them (R26, B8, B9).
+"""Halted sessions: their flow is paused, or a command holds them (R26, B8, B9).
 
 No step of theirs runs, but they decide: what ends a wait is noted, and done at the resume.
 """
@@ -24,7 +24,7 @@ RESUMES = ("fire", "shift", "skip")
 
 
 def pause(ctx: Context, flow: int | None, how: str) -> None:
-    """Let the sessions of a flow stand still, and its planned messages stay (R14)."""
+    """Halt the sessions of a flow, and hold its planned messages (R14)."""
     for session in ctx.sessions_in_order():
         if session.flow == flow:
             _halt(ctx, session, PAUSED, how)
@@ -32,7 +32,7 @@ def pause(ctx: Context, flow: int | None, how: str) -> None:
 
 
 def resume(ctx: Context, flow: int | None, how: str) -> None:
-    """Let a flow's sessions go on from what was decided."""
+    """Resume a flow's sessions from what was decided meanwhile."""
     if how == "skip":
         live = {session.id for session in ctx.state.sessions}
         skip_overdue(ctx, lambda sent: sent.flow == flow and sent.session not in live)
@@ -77,7 +77,7 @@ def apply_command(ctx: Context, order: Command, by: str | None = None) -> None:
 
 
 def _suppress(ctx: Context, flow: int, order: Command) -> None:
-    """Take no entries of this user into a flow, or into any, until the same is said with off."""
+    """Suppress entries of this user into a flow, or all flows; ``off`` ends it."""
     rest = [number for number in ctx.state.suppressed if number != flow]
     ctx.state.suppressed = rest if order.data.get("off") is True else [*rest, flow]
 

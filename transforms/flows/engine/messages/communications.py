@@ -80,7 +80,7 @@ def forget(ctx: Context, sent: Communication) -> None:
 def discard(
     ctx: Context, sent: Communication, session: Session | None, status: str, reason: str
 ) -> None:
-    """Say that what was planned does not leave, as ``skipped`` or ``canceled``, and forget it."""
+    """Write that a planned message does not leave, as ``skipped`` or ``canceled``, and forget it."""
     plan = ctx.catalog.plans[sent.flow, sent.version]
     sent.status, sent.due, sent.changed = status, None, ctx.now
     log_status(ctx, plan, plan.steps[sent.step], sent, session, reason=reason)

@@ -43,7 +43,7 @@ def take_report(
 
 
 def fits(ctx: Context, session: Session, index: int, step: str) -> bool:
-    """Tell whether a message's results are those that a case of a wait asks for (C5)."""
+    """Return True if a message's results are those that a case of a wait asks for (C5)."""
     node = session.node
     matcher = node.matchers[index]
     if matcher is None or matcher.where is None:
@@ -56,7 +56,7 @@ def fits(ctx: Context, session: Session, index: int, step: str) -> bool:
 
 
 def _read(ctx: Context, node: CompiledStep, found: Communication, digits: object) -> Data:
-    """Say what digits mean; as a text, whatever the provider makes of them."""
+    """Return the meaning of pressed digits by the agent's menu; digits are kept as text."""
     verb = node.verb
     assert isinstance(verb, Send)
     if isinstance(digits, int) and not isinstance(digits, bool):

@@ -1,6 +1,6 @@
-"""What a user sends or calls: each is claimed once, by a session that waits or by an entry (R13).
+"""Inbound messages and calls: each is claimed once, by a waiting session or by an entry (R13).
 
-A waiting exact keyword goes first, then an entry with it, then whoever takes any words. Keywords
+A waiting exact keyword goes first, then an entry with it, then any-keyword waits and entries. Keywords
 are trimmed and compared without case.
 """
 
@@ -59,7 +59,7 @@ def message_facts(signal: Inbound) -> Data:
 
 
 def mark_replied(ctx: Context, signal: Inbound) -> None:
-    """Let what answers a communication be its status ``replied``; waits hear of it afterwards."""
+    """Set the status ``replied`` of the communication that a message answers; waits see it next."""
     if signal.communication is None:
         return
     data: Data = {"reply": signal.text} if signal.text else {}
@@ -158,7 +158,7 @@ def _waits(
 
 
 def _replied(ctx: Context, session: Session, communication: str) -> bool:
-    """Tell whether a wait is for such a reply to this very message of its session."""
+    """Return True if a wait is for such a reply to this very message of its session."""
     node = session.node
     verb = node.verb
     return isinstance(verb, WaitFor) and any(

@@ -176,7 +176,7 @@ def _again(
 
 
 def _room(ctx: Context, sent: Communication) -> bool:
-    """Tell whether a communication is planned already, or may be."""
+    """Return True if a communication is planned already, or may be."""
     if any(c is sent for c in ctx.state.communications):
         return True
     return not full(ctx.state) and fits(ctx.state, encoded_size(sent.data))
@@ -190,7 +190,7 @@ def _skip(
     session: Session | None,
     reason: str,
 ) -> str:
-    """Say that a communication does not leave, and why; forget it."""
+    """Write that a communication does not leave, and why; forget it."""
     discard(ctx, sent, session, "skipped", reason)
     notify_triggers(ctx, plan, node, sent)
     return reason

@@ -32,7 +32,7 @@ def refusal(ctx: Context, verb: Send, sent: Communication) -> tuple[str | None, 
 
 
 def allowed(consent: dict[str, bool], epoch: Epoch, channel: str, topic: str | None) -> bool:
-    """Tell whether the user takes messages of a topic on a channel."""
+    """Return True if the user takes messages of a topic on a channel."""
     if not consent.get(channel, True):
         return False
     if topic is None:
@@ -73,7 +73,7 @@ def opening_of(ctx: Context, plan: Plan, verb: Send) -> int | None:
 
 
 def capped(ctx: Context, plan: Plan, channel: str, topic: str | None) -> bool:
-    """Tell whether a cap over all flows of the user is reached (R2, R14)."""
+    """Return True if a cap over all flows of the user is reached (R2, R14)."""
     where = None
     for cap in ctx.epoch.space.caps:
         if cap.channel not in (None, channel) or cap.topic not in (None, topic):
@@ -93,6 +93,6 @@ def capped(ctx: Context, plan: Plan, channel: str, topic: str | None) -> bool:
 
 
 def reachable(ctx: Context, channel: str, topic: str | None) -> bool:
-    """Tell whether the user has an address on a channel, and takes such messages there."""
+    """Return True if the user has an address on a channel, and takes such messages there."""
     known = address_of(ctx, ctx.epoch, channel)
     return bool(known) and allowed(ctx.state.consent, ctx.epoch, channel, topic)

@@ -1,4 +1,4 @@
-"""What becomes of a communication: a status from outside, or the end of what is planned (R14)."""
+"""Statuses of communications: reported from outside, or canceled before they leave (R14)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ UNDERWAY: Final = frozenset(("active", "sent"))
 
 
 def apply_status(ctx: Context, change: CommunicationUpdate) -> bool:
-    """Take in a communication's new status; tell whether it is known.
+    """Take in a communication's new status; return True if it is known.
 
     A planned one that came to a final status does not leave any more. Of one that failed and
     goes on by another channel nobody hears (R15).
@@ -99,7 +99,7 @@ def _unsubscribe(ctx: Context, channel: str, topic: str | None) -> None:
 
 
 def refresh_holds(ctx: Context) -> None:
-    """Let planned messages of paused flows and held sessions stay, and the others be judged (R14).
+    """Hold planned messages of paused flows and held sessions, and release the others (R14).
 
     What was due meanwhile is due now.
     """
@@ -113,7 +113,7 @@ def refresh_holds(ctx: Context) -> None:
 
 
 def skip_overdue(ctx: Context, meant: Callable[[Communication], bool]) -> None:
-    """Skip planned messages that were due while they stayed: at a resume that skips (R26)."""
+    """Skip planned messages that came due while they were on hold (R26)."""
     for sent in ctx.state.communications:
         late = (
             sent.status == "planned"
@@ -184,7 +184,7 @@ def _open(sent: Communication) -> bool:
 
 
 def _call_off(ctx: Context, sent: Communication, session: Session) -> None:
-    """Say that a message is canceled; of one that left the worker is asked to take it back."""
+    """Write that a message is canceled; if it left, ask the worker to cancel it."""
     plan = ctx.catalog.plans[sent.flow, sent.version]
     if sent.status != "planned":
         name = ctx.next_session_output_id(session)

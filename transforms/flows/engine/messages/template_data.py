@@ -1,4 +1,4 @@
-"""What a session gives away: named values of a step, and what a template reads of it (R14)."""
+"""Data of messages and requests: named values of a step, and what a template reads (R14)."""
 
 from __future__ import annotations
 

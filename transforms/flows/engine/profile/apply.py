@@ -1,4 +1,4 @@
-"""What a signal changes of what is known of a user: step 3 of section 3."""
+"""Applies a signal to what is known of the user: step 3 of section 3."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from transforms.flows.protocol.signals import (
 
 
 def is_backfill(signal: Signal) -> bool:
-    """Tell whether the signal is history to load: it starts, advances and sends nothing (R10)."""
+    """Return True if the signal is history to load: it starts, advances and sends nothing (R10)."""
     return type(signal) is not Time and (signal.bypass or signal.backfill)
 
 

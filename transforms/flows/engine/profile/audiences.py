@@ -109,7 +109,7 @@ def change_tags(ctx: Context, tag: Iterable[str], untag: Iterable[str]) -> None:
 
 
 def set_member(ctx: Context, audience: str, entered: bool) -> bool:
-    """Note a membership; tell whether that changed it."""
+    """Set a membership; return True if it changed."""
     members = ctx.state.audiences
     if entered == (audience in members):
         return False
@@ -121,7 +121,7 @@ def set_member(ctx: Context, audience: str, entered: bool) -> bool:
 
 
 def recompute(ctx: Context, audiences: Iterable[ComputedAudience]) -> None:
-    """Judge computed audiences anew, and raise what changed."""
+    """Evaluate computed audiences again, and raise what changed."""
     ctx.view_for()
     for audience in audiences:
         _judge(ctx, audience)

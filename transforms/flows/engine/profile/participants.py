@@ -51,7 +51,7 @@ def receive(ctx: Context, signal: Enter) -> Data | None:
 
 
 def ensure_participant(ctx: Context, plan: Plan, campaign: str) -> None:
-    """Make whoever enters a flow of a campaign a participant of it (C3)."""
+    """Make a user who enters a flow of a campaign a participant of it (C3)."""
     if campaign not in ctx.state.participants:
         _change_and_tell(ctx, campaign, {}, ctx.next_output_id(), plan.id)
 
@@ -129,7 +129,7 @@ def change(
 
 
 def replace_participant(ctx: Context, campaign: str, found: Participant) -> None:
-    """Take over a participant that two keys had in part; it is told outside, and starts nothing."""
+    """Replace a participant by the merged one; it is written out, and starts no flow."""
     known = ctx.state.participants.get(campaign)
     before = {} if known is None else known.data
     changed: Data = {} if known is not None else {CREATED: None}

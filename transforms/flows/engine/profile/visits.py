@@ -51,7 +51,7 @@ def visit_end(ctx: Context) -> int:
 
 
 def begin_visit_wait(ctx: Context, session: Session, delay: Delay) -> bool:
-    """Begin to wait in the visit at hand; tell whether there is one."""
+    """Begin to wait in the visit at hand; return True if there is one."""
     end = visit_end(ctx)
     if end <= ctx.now:
         return False
@@ -61,7 +61,7 @@ def begin_visit_wait(ctx: Context, session: Session, delay: Delay) -> bool:
 
 
 def lasted(session: Session, t: int) -> bool:
-    """Tell whether a wait in a visit is over because its time is, not because the visit is."""
+    """Return True if a wait in a visit is over because its time is, not because the visit is."""
     ends = session.visit_deadline
     session.visit_deadline = None
     return ends is not None and ends <= t

@@ -1,4 +1,4 @@
-"""Steps that change what is known of the user: traits, tags, variables, audiences, events.
+"""Steps that change the user's data: traits, tags, variables, audiences, events.
 
 What is told to other systems has the id of the signal raised inside, so that its echo from
 outside changes nothing (R5).
