@@ -124,5 +124,5 @@ def figures() -> Iterator[Figure]:
     """Measure the core."""
     yield Figure("event of 450 bytes, one in five moves 3 sessions", event_cost(5), "us")
     yield Figure("event of 450 bytes, each moves 3 sessions", event_cost(1), "us", 35.0)
-    yield Figure("event that no flow reads", unread_cost(), "us", 3.0)
+    yield Figure("event that no flow reads", unread_cost(), "us", 1.5)
     yield Figure("state of a user", state_size(), "bytes", 450)
