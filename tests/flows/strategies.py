@@ -79,7 +79,7 @@ from transforms.flows.definitions.triggers.messages import OnCall, OnInbound, On
 from transforms.flows.definitions.values import Reenter, keyword
 from transforms.flows.diagnostics import Report, Source
 from transforms.flows.expressions.syntax.parse import parse
-from transforms.flows.reading.fields import Fields
+from transforms.flows.reading.keys import Keys
 from transforms.flows.reading.names import of_space
 from transforms.flows.reading.nodes import Mapping, compose
 from transforms.flows.reading.shapes import read_shape
@@ -246,7 +246,7 @@ def _from_example(draw: st.DrawFn, name: str, first: str, later: list[str]) -> S
     known = of_space(SPACE).at_hand("entry", "session").within(frozenset(later))
     root = compose(report)
     assert isinstance(root, Mapping)
-    verb = read_shape(Fields(Reading(report, known), root, "a step"), kind)
+    verb = read_shape(Keys(Reading(report, known), root, "a step"), kind)
     assert verb is not None, report.done(None).problems
     (step,) = follow([ReadStep(name, verb, None), ReadStep(first, End(), None)]).steps[:1]
     return step

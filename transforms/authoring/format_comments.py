@@ -66,21 +66,21 @@ def collect(text: str) -> Comments:
     """Collect the comments of a valid YAML text."""
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     entries = list(_entries(root, ())) if root is not None else []
-    found = Comments()
+    comments = Comments()
     for piece in _pieces(text):
-        _attach(found, piece, entries)
-    return found
+        _attach(comments, piece, entries)
+    return comments
 
 
-def fitted(found: Comments, source: str, paths: Collection[Path]) -> Comments:
+def fitted(comments: Comments, source: str, paths: Collection[Path]) -> Comments:
     """Move the comments of entries that are not in ``paths`` to the next entry."""
     root = yaml.compose(source, Loader=yaml.SafeLoader)
     order = [entry.path for entry in _entries(root, ())] if root is not None else []
-    moved = Comments(below={}, tail=list(found.tail))
+    moved = Comments(below={}, tail=list(comments.tail))
     for path in order:
         home = _new_place(path, order, paths)
-        lines = [*found.above.get(path, [])]
-        beside = found.beside.get(path)
+        lines = [*comments.above.get(path, [])]
+        beside = comments.beside.get(path)
         if home != path:
             lines = [line for line in [*lines, beside.text if beside else ""] if line]
         elif beside:
@@ -89,7 +89,7 @@ def fitted(found: Comments, source: str, paths: Collection[Path]) -> Comments:
             moved.tail += lines
         elif lines:
             moved.above.setdefault(home, []).extend(lines)
-    for path, lines in found.below.items():
+    for path, lines in comments.below.items():
         if path in paths:
             moved.below[path] = lines
         else:
@@ -149,24 +149,24 @@ def _piece(text: str, index: int, comment: str) -> _Piece:
     return _Piece(comment.rstrip(), index, line, index - begin, own)
 
 
-def _attach(found: Comments, piece: _Piece, entries: list[_Entry]) -> None:
+def _attach(comments: Comments, piece: _Piece, entries: list[_Entry]) -> None:
     before = [entry for entry in entries if entry.index < piece.index]
     after = next((entry for entry in entries if entry.index > piece.index), None)
     if not piece.own_line:
         same = [entry for entry in before if entry.line == piece.line]
         if same or before:
-            _beside(found, (same[0] if same else before[-1]).path, piece)
+            _beside(comments, (same[0] if same else before[-1]).path, piece)
             return
     leaves = before and (after is None or after.path[0] != before[-1].path[0])
     if piece.text and leaves and piece.column > 0 and piece.own_line:
-        found.below.setdefault(before[-1].path[:1], []).append(piece.text)
+        comments.below.setdefault(before[-1].path[:1], []).append(piece.text)
     elif after is not None:
-        found.above.setdefault(after.path, []).append(piece.text)
-    elif piece.text or found.tail:
-        found.tail.append(piece.text)
+        comments.above.setdefault(after.path, []).append(piece.text)
+    elif piece.text or comments.tail:
+        comments.tail.append(piece.text)
 
 
-def _beside(found: Comments, path: Path, piece: _Piece) -> None:
-    old = found.beside.get(path)
+def _beside(comments: Comments, path: Path, piece: _Piece) -> None:
+    old = comments.beside.get(path)
     text = f"{old.text} {piece.text}" if old else piece.text
-    found.beside[path] = Beside(text, old.column if old else piece.column)
+    comments.beside[path] = Beside(text, old.column if old else piece.column)

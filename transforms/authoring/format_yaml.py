@@ -189,8 +189,8 @@ class _Writer:
 
     def beside(self, path: Path) -> str:
         """Return the comment at the end of an entry's line, with a mark of its column before it."""
-        found = self.comments.beside.get(path)
-        return f"{_MARK}{found.column} {found.text}" if found else ""
+        comment = self.comments.beside.get(path)
+        return f"{_MARK}{comment.column} {comment.text}" if comment else ""
 
     def below(self, path: Path) -> None:
         """Write the comments at the end of a section."""

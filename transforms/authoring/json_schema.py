@@ -106,8 +106,8 @@ def _described(shape: Shape) -> Schema:
 
 
 def _one_of(shapes: tuple[Shape, ...]) -> Schema:
-    found = [schema_of_shape(shape) for shape in shapes]
-    return found[0] if len(found) == 1 else {"anyOf": found}
+    schemas = [schema_of_shape(shape) for shape in shapes]
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
 
 
 def _part(*shapes: Shape) -> Schema:

@@ -128,8 +128,8 @@ def _object(
         if field.name in left_out:
             continue
         key = names.get(field.name, field.name)
-        found = (changed or {}).get(field.name)
-        properties[key] = found or _of_type(field.name, hints[field.name])
+        given = (changed or {}).get(field.name)
+        properties[key] = given or _of_type(field.name, hints[field.name])
         if field.required:
             needed.append(key)
     return {**_described(struct), **closed({**properties}, needed)}

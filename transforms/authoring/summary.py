@@ -76,8 +76,8 @@ def _titled(kind: Variant, title: str | Callable[[Any], str], struct: Any) -> st
 
 def _texts(shape: Shape, struct: Any) -> dict[str, str]:
     """Return the texts of the values of a struct, by the names of its fields."""
-    found = leaves(shape.fields, shape.values(struct))
-    return {field.attribute: _text(field.form, value) for field, value in found}
+    values = leaves(shape.fields, shape.values(struct))
+    return {field.attribute: _text(field.form, value) for field, value in values}
 
 
 def _text(form: forms.Form, value: Any) -> str:

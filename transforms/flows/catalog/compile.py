@@ -87,8 +87,8 @@ def compile_flow(
     others = merge_reads(iter([*other, *([flow.key] if flow.key else [])]))
     every = [goal_reads, others, *(n.reads for n in nodes), *(s.reads for s in starts)]
     events = {m.event for m in exit_events} | {goal.match.event for goal in flow.goals}
-    for found in (*(s.events for s in starts), *(n.awaited for n in nodes)):
-        events |= found
+    for names in (*(s.events for s in starts), *(n.awaited for n in nodes)):
+        events |= names
     exit_conditions = tuple(compile_condition(when) for when in exit_whens)
     inner = [goal_reads, others, *(n.reads for n in nodes)]
     return Plan(

@@ -63,12 +63,12 @@ def _publish(log: LogState, record: control_records.Publish) -> list[Effect]:
 
 
 def _space(log: LogState, record: control_records.SetSpace) -> list[Effect]:
-    found = load_space("space.yaml", record.text)
-    problems = [p for p in found.problems if p.severity == "error"]
-    if found.value is None or problems:
+    loaded = load_space("space.yaml", record.text)
+    problems = [p for p in loaded.problems if p.severity == "error"]
+    if loaded.value is None or problems:
         raise InvalidLog("the space's settings have problems", problems)
-    _keep_name(log, found.value.name)
-    log.space, at = found.value, record.effective_at
+    _keep_name(log, loaded.value.name)
+    log.space, at = loaded.value, record.effective_at
     for audience in log.space.audiences:
         if audience.when is not None:
             read = reads_of(audience.when)
@@ -131,11 +131,11 @@ def _goals(log: LogState, record: control_records.SetGoals) -> list[Effect]:
     """Take goals that hold from now on, also for sessions of earlier versions (R24)."""
     known, at = _named(log, record), record.effective_at
     what, campaign = f"goals of {record.flow}", known.plan.campaign
-    found = load_goals(what, record.text, log.space, campaign)
-    problems = [p for p in found.problems if p.severity == "error"]
-    if found.value is None or problems:
+    loaded = load_goals(what, record.text, log.space, campaign)
+    problems = [p for p in loaded.problems if p.severity == "error"]
+    if loaded.value is None or problems:
         raise InvalidLog(f"the goals of {record.flow} have problems", problems)
-    aims = known.aims = compile_goals(found.value)
+    aims = known.aims = compile_goals(loaded.value)
     log.goals |= aims.events
     log.read_event((*aims.events, *(a.event for a in aims.aggregates)), at, every=aims.reads_visits)
     log.aggregates |= dict.fromkeys(aims.aggregates)
@@ -245,19 +245,19 @@ def records_of(
 
     ``flows`` maps an id to its text, ``templates`` an id to the texts of its templates.
     """
-    found: list[control_records.ControlRecord] = []
+    made: list[control_records.ControlRecord] = []
     if space is not None:
-        found.append(control_records.SetSpace(sequence=0, effective_at=at, text=space))
+        made.append(control_records.SetSpace(sequence=0, effective_at=at, text=space))
     for name, text in sorted(flows.items()):
         record = control_records.Publish(
-            sequence=len(found),
+            sequence=len(made),
             effective_at=at,
             flow=name,
             version=1,
             text=text,
             templates=dict(sorted(templates.get(name, {}).items())),
         )
-        found.append(record)
+        made.append(record)
     for name in sorted(flows):
-        found.append(control_records.Start(sequence=len(found), effective_at=at, flow=name))
-    return found
+        made.append(control_records.Start(sequence=len(made), effective_at=at, flow=name))
+    return made

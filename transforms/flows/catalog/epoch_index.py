@@ -37,15 +37,15 @@ Joining = dict[tuple[str, bool], tuple[tuple[FlowView, CompiledTrigger], ...]]
 
 def joining(views: Iterable[FlowView]) -> Joining:
     """Map an audience, entered or left, to the first trigger of each flow on it."""
-    found: dict[tuple[str, bool], list[tuple[FlowView, CompiledTrigger]]] = {}
+    by_audience: dict[tuple[str, bool], list[tuple[FlowView, CompiledTrigger]]] = {}
     for view in views:
         for start in reversed(view.plan.triggers):
             trigger = start.trigger
             if isinstance(trigger, OnAudience) and trigger.when != "launch":
-                starts = found.setdefault((trigger.audience, trigger.when != "left"), [])
+                starts = by_audience.setdefault((trigger.audience, trigger.when != "left"), [])
                 others = [s for s in starts if s[0] is not view]
                 starts[:] = [*others, (view, start)]
-    return {key: tuple(starts) for key, starts in found.items()}
+    return {key: tuple(starts) for key, starts in by_audience.items()}
 
 
 def groups_of(space: Space, views: Iterable[FlowView]) -> dict[str, FlowGroup]:
@@ -73,10 +73,10 @@ def _counted(aggregates: Iterable[Aggregate]) -> dict[str, tuple[KeptAggregate, 
         where = compile_condition(a.where).test if a.where else None
         value = compile_value(a.value) if a.value else None
         by_key[a.key] = KeptAggregate(a, Matcher(a.event, where), value, horizon)
-    found: dict[str, list[KeptAggregate]] = {}
+    by_event: dict[str, list[KeptAggregate]] = {}
     for counted in by_key.values():
-        found.setdefault(counted.aggregate.event, []).append(counted)
-    return {event: tuple(items) for event, items in found.items()}
+        by_event.setdefault(counted.aggregate.event, []).append(counted)
+    return {event: tuple(items) for event, items in by_event.items()}
 
 
 def _with_trigger(views: Iterable[FlowView], *kinds: type) -> tuple[FlowView, ...]:
@@ -117,7 +117,7 @@ def epoch_of(log: LogState, since: int) -> Epoch:
         audiences=audiences,
         static_audiences=frozenset(a.name for a in space.audiences if a.when is None),
         aggregates_by_event=_counted(log.aggregates),
-        by_event={event: tuple(found) for event, found in entering.items()},
+        by_event={event: tuple(flows) for event, flows in entering.items()},
         channels={channel.name: channel for channel in space.channels},
         topics={topic.name: topic for topic in space.topics},
         cap_memory=max((longest_period(cap.limit.per) for cap in space.caps), default=0),

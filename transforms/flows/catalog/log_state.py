@@ -65,10 +65,10 @@ class LogState:
             problems += loaded.problems
             if loaded.value is not None:
                 templates[name] = loaded.value
-        found = load_flow(f"{record.flow}.yaml", record.text, self.space, templates)
-        problems = [p for p in (*problems, *found.problems) if p.severity == "error"]
-        if found.value is None or problems:
+        loaded_flow = load_flow(f"{record.flow}.yaml", record.text, self.space, templates)
+        problems = [p for p in (*problems, *loaded_flow.problems) if p.severity == "error"]
+        if loaded_flow.value is None or problems:
             raise InvalidLog(f"{what} has problems", problems)
-        if found.value.id != record.flow:
-            raise InvalidLog(f"{what} is the text of another flow, {found.value.id}")
-        return found.value, templates
+        if loaded_flow.value.id != record.flow:
+            raise InvalidLog(f"{what} is the text of another flow, {loaded_flow.value.id}")
+        return loaded_flow.value, templates

@@ -16,12 +16,12 @@ from transforms.flows.expressions.syntax.ast import Expr
 
 def merge_reads(exprs: Iterator[Expr]) -> Reads:
     """Merge what several expressions read."""
-    found = [reads_of(expr) for expr in exprs]
-    if not found:
+    several = [reads_of(expr) for expr in exprs]
+    if not several:
         return Reads()
     joined: dict[str, Any] = {}
     for name in Reads.__struct_fields__:
-        parts = [getattr(item, name) for item in found]
+        parts = [getattr(item, name) for item in several]
         if isinstance(parts[0], frozenset):
             joined[name] = frozenset().union(*parts)
         elif isinstance(parts[0], tuple):

@@ -49,10 +49,10 @@ def tracking_of(verb: Send, known: Channel | None) -> dict[str, Any]:
     if known is None:
         return {}
     track = known.track if verb.track is None else verb.track
-    found: dict[str, Any] = {what: True for what in track if what in known.tracks}
+    tracking: dict[str, Any] = {what: True for what in track if what in known.tracks}
     if (verb.links or known.links) == "short":
-        found["links"] = "short"
-    return found
+        tracking["links"] = "short"
+    return tracking
 
 
 def choice_of(

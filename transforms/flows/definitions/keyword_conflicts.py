@@ -34,13 +34,13 @@ class Clash(msgspec.Struct, frozen=True, gc=False):
 
 def clashes(flows: Iterable[Flow], space: Space) -> Iterator[Clash]:
     """Yield what more than one of these flows claims."""
-    found: dict[str | None, list[Claim]] = {}
+    claims_by_word: dict[str | None, list[Claim]] = {}
     for flow in flows:
         for number, trigger in enumerate(flow.enter):
             for word in _words(trigger):
                 assert isinstance(trigger, Exact)
-                found.setdefault(word, []).append(Claim(flow.id, number, trigger))
-    for word, claims in found.items():
+                claims_by_word.setdefault(word, []).append(Claim(flow.id, number, trigger))
+    for word, claims in claims_by_word.items():
         for one, other in combinations(claims, 2):
             place = _shared(one.trigger, other.trigger, space)
             if one.flow != other.flow and place is not None:

@@ -49,14 +49,14 @@ def kind_of_step(verb: Verb) -> StepKind:
 
 def all_ports(verb: Verb) -> list[Port]:
     """Return every port that a step may have, in the order of its keys."""
-    found: list[Port] = []
+    ports: list[Port] = []
 
     def note(port: Port) -> str | None:
-        found.append(port)
+        ports.append(port)
         return port.to
 
     _changed(kind_of_step(verb), verb, note)
-    return found
+    return ports
 
 
 def ports_of(verb: Verb) -> list[Port]:
@@ -72,8 +72,8 @@ def change_ports(verb: Verb, choose: Choose) -> Verb:
 
 def targets(step: Step) -> list[str]:
     """Return the steps where a step may go on."""
-    found = [port.to for port in ports_of(step.verb)]
-    return [name for name in (*found, step.then) if name is not None]
+    names = [port.to for port in ports_of(step.verb)]
+    return [name for name in (*names, step.then) if name is not None]
 
 
 def targets_at_once(step: Step) -> list[str]:
@@ -84,8 +84,8 @@ def targets_at_once(step: Step) -> list[str]:
     kind = kind_of_step(step.verb)
     if not kind.waits:
         return targets(step)
-    found = kind.at_once(step.verb, step.then) if kind.at_once is not None else ()
-    return [name for name in found if name is not None]
+    names = kind.at_once(step.verb, step.then) if kind.at_once is not None else ()
+    return [name for name in names if name is not None]
 
 
 def _changed(kind: StepKind, verb: Verb, choose: Choose) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from transforms.flows.definitions.channels import KINDS
 from transforms.flows.definitions.space import Agent, Channel, Number, Prices
 from transforms.flows.definitions.steps.sends import Links
 from transforms.flows.diagnostics import suggest
-from transforms.flows.reading.fields import fields
 from transforms.flows.reading.forms.messages import check_agent, track_of
+from transforms.flows.reading.keys import keys_of
 from transforms.flows.reading.nodes import Mapping, Node, Scalar, Sequence, describe
 from transforms.flows.reading.values import Reading
 from transforms.flows.templates.sms_segments import ELSE
@@ -28,14 +28,14 @@ Pairs = tuple[tuple[str, str], ...]
 
 def channel(reading: Reading, key: Scalar, node: Node) -> Channel | None:
     """Read a channel: what differs from its kind, or its address where it has none."""
-    found = fields(reading, node, f'channel "{key.text}"')
-    if found is None:
+    keys = keys_of(reading, node, f'channel "{key.text}"')
+    if keys is None:
         return None
     reading.name(key, "a channel")
-    said = found.read("kind", lambda inner: reading.one_of(inner, KINDS))
+    said = keys.read("kind", lambda inner: reading.one_of(inner, KINDS))
     kind = KINDS.get(said or key.text)
-    address = found.read("address", reading.text)
-    if kind is None and address is None and "address" not in found:
+    address = keys.read("address", reading.text)
+    if kind is None and address is None and "address" not in keys:
         _unknown(reading, key)
     base, what = kind or Channel(key.text), f'channel "{key.text}"'
     made = msgspec.structs.replace(
@@ -43,15 +43,14 @@ def channel(reading: Reading, key: Scalar, node: Node) -> Channel | None:
         name=key.text,
         kind=said,
         address=address or base.address,
-        price=found.read("price", lambda inner: _prices(reading, inner)) or (),
-        parts=found.read("parts", lambda inner: reading.one_of(inner, ("one", "gsm")))
-        or base.parts,
-        link=found.read("link", lambda inner: _length(reading, inner)) or base.link,
-        agent=found.read("agent", reading.text),
-        track=found.read("track", lambda n: track_of(reading, n, base.tracks, what)) or (),
-        links=found.read("links", lambda inner: reading.one_of(inner, get_args(Links))) or "whole",
+        price=keys.read("price", lambda inner: _prices(reading, inner)) or (),
+        parts=keys.read("parts", lambda inner: reading.one_of(inner, ("one", "gsm"))) or base.parts,
+        link=keys.read("link", lambda inner: _length(reading, inner)) or base.link,
+        agent=keys.read("agent", reading.text),
+        track=keys.read("track", lambda n: track_of(reading, n, base.tracks, what)) or (),
+        links=keys.read("links", lambda inner: reading.one_of(inner, get_args(Links))) or "whole",
     )
-    found.close()
+    keys.close()
     return made
 
 
@@ -67,7 +66,7 @@ def _prices(reading: Reading, node: Node) -> Prices:
     if not isinstance(node, Mapping):
         amount = _amount(reading, node)
         return () if amount is None else ((ELSE, amount),)
-    found = []
+    prices = []
     for key, value in node.items:
         start = ELSE if key.text == "else" else key.text
         if start and not _PREFIX.fullmatch(start):
@@ -76,8 +75,8 @@ def _prices(reading: Reading, node: Node) -> Prices:
             reading.problem(key, "invalid-price", said, known)
         amount = _amount(reading, value)
         if amount is not None:
-            found.append((start, amount))
-    return tuple(found)
+            prices.append((start, amount))
+    return tuple(prices)
 
 
 def _amount(reading: Reading, node: Node) -> float | None:
@@ -99,16 +98,16 @@ def _length(reading: Reading, node: Node) -> int | None:
 
 def agent(reading: Reading, key: Scalar, node: Node) -> Agent | None:
     """Read an agent: the sender that is configured for a channel."""
-    found = fields(reading, node, f'agent "{key.text}"')
-    if found is None:
+    keys = keys_of(reading, node, f'agent "{key.text}"')
+    if keys is None:
         return None
     reading.name(key, "an agent")
-    on = found.need("channel", lambda inner: reading.listed(inner, "channel"))
-    sender = found.read("sender", reading.text)
-    scenario = found.read("scenario", reading.text)
-    menu = found.read("menu", lambda inner: _menu(reading, inner)) or ()
-    settings = found.read("settings", lambda inner: _texts(reading, inner)) or ()
-    found.close()
+    on = keys.need("channel", lambda inner: reading.listed(inner, "channel"))
+    sender = keys.read("sender", reading.text)
+    scenario = keys.read("scenario", reading.text)
+    menu = keys.read("menu", lambda inner: _menu(reading, inner)) or ()
+    settings = keys.read("settings", lambda inner: _texts(reading, inner)) or ()
+    keys.close()
     return None if on is None else Agent(key.text, on, sender, scenario, menu, settings)
 
 
@@ -142,15 +141,15 @@ def own_agents(reading: Reading, node: Node | None, agents: dict[str, str]) -> N
 
 def number(reading: Reading, key: Scalar, node: Node) -> Number | None:
     """Read a number, or a sender's name, with the channels of its messages and calls."""
-    found = fields(reading, node, f'number "{key.text}"')
-    if found is None:
+    keys = keys_of(reading, node, f'number "{key.text}"')
+    if keys is None:
         return None
-    messages = found.read("messages", lambda inner: _channel_or_list(reading, inner)) or ()
-    calls = found.read("calls", lambda inner: _channel_or_list(reading, inner)) or ()
-    if not found.node.items:
+    messages = keys.read("messages", lambda inner: _channel_or_list(reading, inner)) or ()
+    calls = keys.read("calls", lambda inner: _channel_or_list(reading, inner)) or ()
+    if not keys.node.items:
         known = "write for example {messages: sms}"
-        reading.problem(key, "missing-key", f"{found.what} takes neither messages nor calls", known)
-    found.close()
+        reading.problem(key, "missing-key", f"{keys.what} takes neither messages nor calls", known)
+    keys.close()
     return Number(key.text, messages, calls)
 
 

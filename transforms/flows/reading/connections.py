@@ -6,8 +6,8 @@ import re
 
 from transforms.flows.definitions.space import Auth, Connection, Destination
 from transforms.flows.diagnostics import quoted
-from transforms.flows.reading.fields import Fields, fields
 from transforms.flows.reading.forms.requests import check_address, read_headers, read_secret
+from transforms.flows.reading.keys import Keys, keys_of
 from transforms.flows.reading.nodes import Node, Scalar
 from transforms.flows.reading.values import Reading
 
@@ -23,80 +23,80 @@ _PLACE = re.compile(r"[\w./-]+", re.ASCII)
 
 def read_connection(reading: Reading, key: Scalar, node: Node) -> Connection | None:
     """Read where an interface is, and what its requests carry."""
-    found = fields(reading, node, f'connection "{key.text}"')
-    if found is None:
+    keys = keys_of(reading, node, f'connection "{key.text}"')
+    if keys is None:
         return None
     reading.name(key, "a connection")
-    url = found.need("url", reading.text)
-    at = found.get("url")
+    url = keys.need("url", reading.text)
+    at = keys.get("url")
     if url is not None and at is not None:
         check_address(reading, at, url, within=False, known="write an https:// address")
-    headers = found.read("headers", lambda inner: read_headers(reading, inner, secrets=True))
-    auth = found.read("auth", lambda inner: _auth(reading, inner))
-    found.close()
+    headers = keys.read("headers", lambda inner: read_headers(reading, inner, secrets=True))
+    auth = keys.read("auth", lambda inner: _auth(reading, inner))
+    keys.close()
     return Connection(key.text, url or "", headers or (), auth)
 
 
 def _auth(reading: Reading, node: Node) -> Auth | None:
-    found = fields(reading, node, "auth")
-    if found is None:
+    keys = keys_of(reading, node, "auth")
+    if keys is None:
         return None
-    kind = _one(reading, found, AUTHS)
-    auth = None if kind is None else _auth_of(reading, found, kind)
-    found.close()
+    kind = _one(reading, keys, AUTHS)
+    auth = None if kind is None else _auth_of(reading, keys, kind)
+    keys.close()
     return auth
 
 
-def _auth_of(reading: Reading, found: Fields, kind: str) -> Auth | None:
+def _auth_of(reading: Reading, keys: Keys, kind: str) -> Auth | None:
     named = {"basic": "password", "header": "value"}.get(kind)
-    name = None if named is None else found.need(kind, reading.text)
+    name = None if named is None else keys.need(kind, reading.text)
     key = named or kind
-    secret = found.need(key, lambda inner: read_secret(reading, inner, f'"{key}"'))
+    secret = keys.need(key, lambda inner: read_secret(reading, inner, f'"{key}"'))
     return None if secret is None else Auth(kind, secret, name)  # type: ignore[arg-type]
 
 
 def read_destination(reading: Reading, key: Scalar, node: Node) -> Destination | None:
     """Read where the records of a destination go: its kind is the key of its address."""
-    found = fields(reading, node, f'destination "{key.text}"')
-    if found is None:
+    keys = keys_of(reading, node, f'destination "{key.text}"')
+    if keys is None:
         return None
     reading.name(key, "a destination")
-    kind = _one(reading, found, KINDS)
-    address = None if kind is None else found.read(kind, reading.text)
+    kind = _one(reading, keys, KINDS)
+    address = None if kind is None else keys.read(kind, reading.text)
     connection = (
-        found.read("connection", lambda inner: reading.listed(inner, "connection"))
+        keys.read("connection", lambda inner: reading.listed(inner, "connection"))
         if kind == "http"
         else None
     )
     formats = (
-        found.read("format", lambda n: reading.one_of(n, FORMATS)) if kind in WITH_FORMAT else None
+        keys.read("format", lambda n: reading.one_of(n, FORMATS)) if kind in WITH_FORMAT else None
     )
     if kind is not None and address is not None:
-        _check(reading, found, kind, address)
-    found.close()
+        _check(reading, keys, kind, address)
+    keys.close()
     if kind is None or address is None:
         return None
     return Destination(key.text, kind, address, connection, formats)  # type: ignore[arg-type]
 
 
-def _one(reading: Reading, found: Fields, kinds: tuple[str, ...]) -> str | None:
+def _one(reading: Reading, keys: Keys, kinds: tuple[str, ...]) -> str | None:
     """Find the one key that says of which kind something is."""
-    present = [kind for kind in kinds if kind in found]
+    present = [kind for kind in kinds if kind in keys]
     if len(present) == 1:
         return present[0]
     for kind in present:
-        found.get(kind)
-    said = f"{found.what} {'has several' if present else 'needs one'} of {quoted(kinds)}"
-    reading.problem(found.lead, "two-kinds" if present else "missing-key", said)
+        keys.get(kind)
+    said = f"{keys.what} {'has several' if present else 'needs one'} of {quoted(kinds)}"
+    reading.problem(keys.lead, "two-kinds" if present else "missing-key", said)
     return None
 
 
-def _check(reading: Reading, found: Fields, kind: str, address: str) -> None:
-    node = found.get(kind)
+def _check(reading: Reading, keys: Keys, kind: str, address: str) -> None:
+    node = keys.get(kind)
     assert node is not None
     match kind:
         case "http":
-            check_address(reading, node, address, within="connection" in found)
+            check_address(reading, node, address, within="connection" in keys)
             return
         case "file":
             fine, known = _FOLDER.fullmatch(address), "write a folder of the host, as exports/leads"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from transforms.flows.definitions.exits import EXIT_KINDS, ExitRule
 from transforms.flows.definitions.triggers.kinds import TRIGGER_KINDS, Trigger
 from transforms.flows.diagnostics import quoted, suggest
-from transforms.flows.reading.fields import Fields, fields
+from transforms.flows.reading.keys import Keys, keys_of
 from transforms.flows.reading.nodes import Node
 from transforms.flows.reading.shapes import leads_in, read_shape, variant
 from transforms.flows.reading.values import Reading
@@ -21,27 +21,27 @@ def triggers(reading: Reading, node: Node) -> tuple[Trigger, ...]:
 
 
 def _trigger(reading: Reading, node: Node) -> Trigger | None:
-    found = fields(reading, node, "a trigger")
-    if found is None:
+    keys = keys_of(reading, node, "a trigger")
+    if keys is None:
         return None
-    leads = leads_in(found, TRIGGER_KINDS)
+    leads = leads_in(keys, TRIGGER_KINDS)
     if len(leads) != 1:
-        _no_trigger(reading, found, leads)
+        _no_trigger(reading, keys, leads)
         return None
-    found.what = f'a trigger with "{leads[0]}"'
-    made: Trigger | None = read_shape(found, variant(found, TRIGGER_KINDS, leads[0]))
-    found.close()
+    keys.what = f'a trigger with "{leads[0]}"'
+    made: Trigger | None = read_shape(keys, variant(keys, TRIGGER_KINDS, leads[0]))
+    keys.close()
     return made
 
 
-def _no_trigger(reading: Reading, found: Fields, leads: list[str]) -> None:
+def _no_trigger(reading: Reading, keys: Keys, leads: list[str]) -> None:
     if leads:
         said = f"a trigger is one of {quoted(leads)}, not several"
-        reading.problem(found.lead, "two-kinds", said, "write two triggers")
+        reading.problem(keys.lead, "two-kinds", said, "write two triggers")
         return
-    keys = [key.text for key, _ in found.node.items]
-    known = next(filter(None, (suggest(key, LEADS) for key in keys)), "")
-    reading.problem(found.lead, "unknown-trigger", "this is not a trigger", known)
+    suggestions = (suggest(key.text, LEADS) for key, _ in keys.node.items)
+    known = next(filter(None, suggestions), "")
+    reading.problem(keys.lead, "unknown-trigger", "this is not a trigger", known)
 
 
 def exit_rules(reading: Reading, node: Node) -> tuple[ExitRule, ...]:
@@ -50,14 +50,14 @@ def exit_rules(reading: Reading, node: Node) -> tuple[ExitRule, ...]:
 
 
 def _exit_rule(reading: Reading, node: Node) -> ExitRule | None:
-    found = fields(reading, node, "an exit rule")
-    if found is None:
+    keys = keys_of(reading, node, "an exit rule")
+    if keys is None:
         return None
-    leads = leads_in(found, EXIT_KINDS)
+    leads = leads_in(keys, EXIT_KINDS)
     if len(leads) != 1:
         said = 'an exit rule has one of "event", "when" and "left"'
-        reading.problem(found.lead, "unknown-exit", said)
+        reading.problem(keys.lead, "unknown-exit", said)
         return None
-    made: ExitRule | None = read_shape(found, variant(found, EXIT_KINDS, leads[0]))
-    found.close()
+    made: ExitRule | None = read_shape(keys, variant(keys, EXIT_KINDS, leads[0]))
+    keys.close()
     return made

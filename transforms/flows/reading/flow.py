@@ -16,7 +16,7 @@ from transforms.flows.diagnostics import Loaded, Report, Source, SourceCheck
 from transforms.flows.reading.checks.checked import Checked
 from transforms.flows.reading.checks.flow import check_flow
 from transforms.flows.reading.entry import exit_rules, triggers
-from transforms.flows.reading.fields import Fields
+from transforms.flows.reading.keys import Keys
 from transforms.flows.reading.names import campaign_in, of_flow, of_space
 from transforms.flows.reading.nodes import Mapping as Map
 from transforms.flows.reading.nodes import Node, compose
@@ -52,11 +52,11 @@ def load_flow(
     known = msgspec.structs.replace(of_flow(of_space(space), root), flows=flows)
     known = known.of_campaign(space, campaign_in(root))
     reading = Reading(report, known)
-    found = Fields(reading, root, "the flow")
-    on_exit = _steps(Reading(report, known, check_source), found.get("on_exit"), "on_exit")
-    main = _steps(Reading(report, known, check_source), found.get("steps"), "steps")
-    flow = _flow(reading, found, main, on_exit)
-    found.close()
+    keys = Keys(reading, root, "the flow")
+    on_exit = _steps(Reading(report, known, check_source), keys.get("on_exit"), "on_exit")
+    main = _steps(Reading(report, known, check_source), keys.get("steps"), "steps")
+    flow = _flow(reading, keys, main, on_exit)
+    keys.close()
     checked = Checked(flow, main, on_exit, space, templates, known)
     check_flow(report, root, checked)
     return report.done(flow)
@@ -88,10 +88,10 @@ def _steps(reading: Reading, node: Node | None, what: str) -> Followed:
     return follow(steps(inside, node, what))
 
 
-def _flow(reading: Reading, found: Fields, main: Followed, on_exit: Followed) -> Flow:
-    values, _ = read_fields(found, HEAD)
-    enter = found.read("enter", partial(triggers, reading))
-    exits = found.read("exit", partial(exit_rules, reading))
+def _flow(reading: Reading, keys: Keys, main: Followed, on_exit: Followed) -> Flow:
+    values, _ = read_fields(keys, HEAD)
+    enter = keys.read("enter", partial(triggers, reading))
+    exits = keys.read("exit", partial(exit_rules, reading))
     values |= {"enter": enter or (), "exit": exits or ()}
     values |= {"steps": main.steps, "on_exit": on_exit.steps}
     flow: Flow = FLOW.make({"id": "", **values})

@@ -95,8 +95,8 @@ class Known(msgspec.Struct, frozen=True, gc=False):
         )
 
     def _more(self, event: str | None) -> set[Root]:
-        found: set[Root] = set() if event is None else {"event"}
-        return found if self.campaign is None else {*found, "participant"}
+        roots: set[Root] = set() if event is None else {"event"}
+        return roots if self.campaign is None else {*roots, "participant"}
 
     def within(self, steps: frozenset[str]) -> Known:
         """Return the names for a section whose steps are these."""
@@ -173,7 +173,7 @@ def _variables(key: str, step: nodes.Mapping) -> Iterator[str]:
 
 def _entry(space: Known, node: nodes.Node | None) -> Types | None:
     """Return the entry's fields if every trigger is a declared event, or a message or call."""
-    found: Types = {}
+    merged: Types = {}
     for trigger in node.items if isinstance(node, nodes.Sequence) else ():
         kinds = _kinds_of(trigger)
         if any(kind.entry == "message" for kind in kinds):
@@ -186,8 +186,8 @@ def _entry(space: Known, node: nodes.Node | None) -> Types | None:
                 return None
             types = [space.events[name] for name in names]
         for field, type_ in chain.from_iterable(known.items() for known in types):
-            found[field] = type_ if found.get(field, type_) == type_ else "any"
-    return found if node is not None else None
+            merged[field] = type_ if merged.get(field, type_) == type_ else "any"
+    return merged if node is not None else None
 
 
 def _kinds_of(trigger: nodes.Node) -> list[TriggerKind]:

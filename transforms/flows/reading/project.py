@@ -17,7 +17,7 @@ from transforms.flows.diagnostics import Problem, SourceCheck
 from transforms.flows.reading.checks.keyword_owners import owned_twice
 from transforms.flows.reading.flow import load_flow
 from transforms.flows.reading.space import load_space_partly
-from transforms.flows.templates import message_template as templates
+from transforms.flows.templates.message_template import load_template
 
 SPACE = "space.yaml"
 _TEMPLATE = re.compile(r"(?:.*[/\\])?messages[/\\]([^/\\]+)\.liquid")
@@ -63,16 +63,16 @@ def load_project(files: Mapping[str, str], check_source: SourceCheck | None = No
 
     ``check_source`` is the sandbox that is to run the code in them.
     """
-    found, problems = dict[str, Template](), list[Problem]()
+    templates, problems = dict[str, Template](), list[Problem]()
     broken: dict[str, Template] = {}
     paths: dict[str, str] = {}
     for path, text in sorted(files.items()):
         if match := _TEMPLATE.fullmatch(path):
-            loaded = templates.load_template(match[1], text, path)
+            loaded = load_template(match[1], text, path)
             problems += loaded.problems
             paths[f"messages/{match[1]}"] = path
             if loaded.value is not None:
-                found[match[1]] = loaded.value
+                templates[match[1]] = loaded.value
             else:
                 broken[match[1]] = Template(match[1], "", (), ())
     space = Space()
@@ -85,7 +85,7 @@ def load_project(files: Mapping[str, str], check_source: SourceCheck | None = No
     flow_files = [p for p in sorted(files) if _YAML.fullmatch(p) and _base(p) != SPACE]
     stems = frozenset(match[1] for path in flow_files if (match := _YAML.fullmatch(path)))
     for path in flow_files:
-        flow = load_flow(path, files[path], space, {**found, **broken}, stems, check_source)
+        flow = load_flow(path, files[path], space, {**templates, **broken}, stems, check_source)
         problems += flow.problems
         if flow.value is not None and flow.value.id in paths:
             said = f'flow "{flow.value.id}" is in {paths[flow.value.id]} too'
@@ -95,7 +95,7 @@ def load_project(files: Mapping[str, str], check_source: SourceCheck | None = No
             paths[flow.value.id] = path
     problems += owned_twice(flows, space, paths, files)
     return Project(
-        space, tuple(flows), found, tuple(problems), dict(files), paths, tuple(flow_files)
+        space, tuple(flows), templates, tuple(problems), dict(files), paths, tuple(flow_files)
     )
 
 

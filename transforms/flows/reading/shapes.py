@@ -22,8 +22,8 @@ from transforms.flows.definitions.shapes import (
 from transforms.flows.definitions.values import OrNever, Reenter
 from transforms.flows.diagnostics import quoted, suggest
 from transforms.flows.protocol.signals import OWN_STATUSES
-from transforms.flows.reading.fields import Fields, fields
 from transforms.flows.reading.forms.table import FORMS, Reader
+from transforms.flows.reading.keys import Keys, keys_of
 from transforms.flows.reading.nodes import Mapping as Map
 from transforms.flows.reading.nodes import Node, Scalar, describe
 from transforms.flows.reading.nodes import Sequence as List
@@ -33,37 +33,37 @@ OTHER_CASES = ("event", "when", "enters", "leaves", "inbound", "call")
 """Cases of a wait that are no status of a message."""
 
 
-def read_shape(found: Fields, shape: Shape) -> Any:
+def read_shape(keys: Keys, shape: Shape) -> Any:
     """Read the keys of a shape from a map, which may have others; None if a needed one is missing."""
-    before = found.reading.report.errors
-    values, complete = read_fields(found, shape.fields)
+    before = keys.reading.report.errors
+    values, complete = read_fields(keys, shape.fields)
     if not complete:
         return None
     made = shape.make(values)
-    if found.reading.report.errors == before:
+    if keys.reading.report.errors == before:
         for check in shape.checks:
             for flaw in check(made):
-                _report(found, flaw)
+                _report(keys, flaw)
     return made
 
 
-def read_fields(found: Fields, several: Iterable[Field]) -> tuple[dict[str, Any], bool]:
+def read_fields(keys: Keys, several: Iterable[Field]) -> tuple[dict[str, Any], bool]:
     """Read keys: values by the names of the struct's fields, and whether none that is needed lacks."""
     values: dict[str, Any] = {}
     complete = True
     for field in several:
         match field.form:
             case Inline(shape=shape):
-                value = read_shape(found, shape)
+                value = read_shape(keys, shape)
             case Nested(fields=inner):
                 value = None
-                values |= _nested(found, field.key, inner)
+                values |= _nested(keys, field.key, inner)
             case ReasonStep():
-                to = found.read(field.key, found.reading.step)
+                to = keys.read(field.key, keys.reading.step)
                 pairs = values.get(field.attribute, ())
                 value = pairs if to is None else (*pairs, (field.key, to))
             case form:
-                value = _value(found, field, form)
+                value = _value(keys, field, form)
         complete = complete and not (field.needed and value is None)
         value = field.default if value is None else value
         if field.attribute and value is not None:
@@ -71,15 +71,15 @@ def read_fields(found: Fields, several: Iterable[Field]) -> tuple[dict[str, Any]
     return values, complete
 
 
-def _value(found: Fields, field: Field, form: Form) -> Any:
+def _value(keys: Keys, field: Field, form: Form) -> Any:
     read: Reader = entry_for(READERS, form)
-    ask = found.need if field.needed else found.read
-    return ask(field.key, lambda node: read(found, node, form))
+    ask = keys.need if field.needed else keys.read
+    return ask(field.key, lambda node: read(keys, node, form))
 
 
-def _nested(found: Fields, key: str, several: tuple[Field, ...]) -> dict[str, Any]:
-    node = found.get(key)
-    inner = fields(found.reading, node, key) if node is not None else None
+def _nested(keys: Keys, key: str, several: tuple[Field, ...]) -> dict[str, Any]:
+    node = keys.get(key)
+    inner = keys_of(keys.reading, node, key) if node is not None else None
     if inner is None:
         return {}
     values, _ = read_fields(inner, several)
@@ -87,27 +87,27 @@ def _nested(found: Fields, key: str, several: tuple[Field, ...]) -> dict[str, An
     return values
 
 
-def _report(found: Fields, flaw: Flaw) -> None:
-    """Report what a check has found, at its place."""
-    node: Node | None = found.node
+def _report(keys: Keys, flaw: Flaw) -> None:
+    """Report a flaw at its place."""
+    node: Node | None = keys.node
     for key in flaw.keys[:-1]:
         node = node.get(key) if isinstance(node, Map) else None
     at: Node | None = None
     if flaw.keys and isinstance(node, Map):
         last = flaw.keys[-1]
         at = node.key(last) if flaw.at_key else node.get(last)
-    found.reading.problem(at or found.lead, flaw.code, flaw.message, flaw.help)
+    keys.reading.problem(at or keys.lead, flaw.code, flaw.message, flaw.help)
 
 
 # --- variants ----------------------------------------------------------------------------------
 
 
-def leads_in(found: Fields, kinds: Iterable[Variant]) -> list[str]:
+def leads_in(keys: Keys, kinds: Iterable[Variant]) -> list[str]:
     """Return the keys in a map by which it is one of several variants: one, if all is well.
 
     A key that another variant in the map has among its own is none.
     """
-    present = [kind for kind in kinds if any(lead in found for lead in kind.leads)]
+    present = [kind for kind in kinds if any(lead in keys for lead in kind.leads)]
     leads = dict.fromkeys(kind.leads[0] for kind in present)
     for kind in present:
         for field in kind.fields:
@@ -116,10 +116,10 @@ def leads_in(found: Fields, kinds: Iterable[Variant]) -> list[str]:
     return list(leads)
 
 
-def variant(found: Fields, kinds: Iterable[Variant], lead: str) -> Variant:
+def variant(keys: Keys, kinds: Iterable[Variant], lead: str) -> Variant:
     """Return the variant that a map with this leading key is."""
     same = [kind for kind in kinds if kind.leads[0] == lead]
-    texts = {k.text: v.text if isinstance(v, Scalar) else "" for k, v in found.node.items}
+    texts = {k.text: v.text if isinstance(v, Scalar) else "" for k, v in keys.node.items}
     chosen = [kind for kind in same if kind.chosen is not None and kind.chosen(texts)]
     return (chosen or [kind for kind in same if kind.chosen is None])[0]
 
@@ -127,8 +127,8 @@ def variant(found: Fields, kinds: Iterable[Variant], lead: str) -> Variant:
 # --- forms that hold shapes --------------------------------------------------------------------
 
 
-def _record(found: Fields, node: Node, form: Record) -> Any:
-    inner = fields(found.reading, node, form.what)
+def _record(keys: Keys, node: Node, form: Record) -> Any:
+    inner = keys_of(keys.reading, node, form.what)
     if inner is None:
         return None
     made = read_shape(inner, form.shape)
@@ -136,21 +136,21 @@ def _record(found: Fields, node: Node, form: Record) -> Any:
     return made
 
 
-def _or_never(found: Fields, node: Node, form: OrNever) -> Reenter | None:
+def _or_never(keys: Keys, node: Node, form: OrNever) -> Reenter | None:
     if isinstance(node, Scalar) and node.text == "never":
         return Reenter(allowed=False)
     if not isinstance(node, Map):
         said = f"reenter is {describe(node)}"
         known = "write never, or for example {after: 1d, limit: [2 per 7d]}"
-        found.reading.problem(node, "wrong-kind", said, known)
+        keys.reading.problem(node, "wrong-kind", said, known)
         return None
-    made: Reenter | None = _record(found, node, form)
+    made: Reenter | None = _record(keys, node, form)
     return made
 
 
-def _records(found: Fields, node: Node, form: Records) -> Sequence[Any] | None:
+def _records(keys: Keys, node: Node, form: Records) -> Sequence[Any] | None:
     one = Record(form.shape, form.what)
-    return found.reading.many(node, lambda item: _record(found, item, one)) or None
+    return keys.reading.many(node, lambda item: _record(keys, item, one)) or None
 
 
 def records_by_name(reading: Reading, node: Node, form: RecordsByName) -> tuple[Any, ...]:
@@ -162,7 +162,7 @@ def records_by_name(reading: Reading, node: Node, form: RecordsByName) -> tuple[
     made = []
     for key, value in node.items:
         name = reading.name(key, form.what)
-        inner = fields(reading, value, f'{form.what.split()[-1]} "{key.text}"')
+        inner = keys_of(reading, value, f'{form.what.split()[-1]} "{key.text}"')
         if inner is None:
             continue
         values, complete = read_fields(inner, form.shape.fields)
@@ -172,14 +172,14 @@ def records_by_name(reading: Reading, node: Node, form: RecordsByName) -> tuple[
     return tuple(made)
 
 
-def _cases(found: Fields, node: Node, form: Cases) -> tuple[Any, ...]:
+def _cases(keys: Keys, node: Node, form: Cases) -> tuple[Any, ...]:
     if isinstance(node, List) and not node.items:
-        found.reading.problem(found.lead, "empty-step", f"{found.what} {form.empty}")
-    return found.reading.many(node, lambda item: _case(found, item, form.kinds))
+        keys.reading.problem(keys.lead, "empty-step", f"{keys.what} {form.empty}")
+    return keys.reading.many(node, lambda item: _case(keys, item, form.kinds))
 
 
-def _case(found: Fields, node: Node, kinds: tuple[CaseKind, ...]) -> Any:
-    inner = fields(found.reading, node, "a case")
+def _case(keys: Keys, node: Node, kinds: tuple[CaseKind, ...]) -> Any:
+    inner = keys_of(keys.reading, node, "a case")
     if inner is None:
         return None
     kind: Shape = kinds[0]
@@ -194,14 +194,14 @@ def _case(found: Fields, node: Node, kinds: tuple[CaseKind, ...]) -> Any:
     return made
 
 
-def _no_case(found: Fields, kinds: tuple[CaseKind, ...], leads: list[str]) -> None:
-    reading = found.reading
+def _no_case(keys: Keys, kinds: tuple[CaseKind, ...], leads: list[str]) -> None:
+    reading = keys.reading
     if leads:
-        reading.problem(found.lead, "two-kinds", f"a case is one of {quoted(leads)}, not several")
+        reading.problem(keys.lead, "two-kinds", f"a case is one of {quoted(leads)}, not several")
         return
-    key = next((key for key, _ in found.node.items if key.text != "then"), None)
+    key = next((key for key, _ in keys.node.items if key.text != "then"), None)
     if key is None:
-        reading.problem(found.lead, "unknown-case", "a case needs something to wait for")
+        reading.problem(keys.lead, "unknown-case", "a case needs something to wait for")
         return
     if key.text in OWN_STATUSES:
         said = f'nothing can wait for "{key.text}": it is decided when the message is sent'
@@ -214,12 +214,12 @@ def _no_case(found: Fields, kinds: tuple[CaseKind, ...], leads: list[str]) -> No
     reading.problem(key, "unknown-status", said, known)
 
 
-READERS: Mapping[type[Form], Callable[[Fields, Node, Any], Any]] = {
+READERS: Mapping[type[Form], Callable[[Keys, Node, Any], Any]] = {
     **FORMS,
     Record: _record,
     OrNever: _or_never,
     Records: _records,
-    RecordsByName: lambda found, node, form: records_by_name(found.reading, node, form),
+    RecordsByName: lambda keys, node, form: records_by_name(keys.reading, node, form),
     Cases: _cases,
 }
 """How each form is read."""

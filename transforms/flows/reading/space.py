@@ -11,7 +11,7 @@ from transforms.flows.definitions.space import Audience, Campaign, Cap, Group, S
 from transforms.flows.diagnostics import Loaded, Report, Source
 from transforms.flows.reading import channels
 from transforms.flows.reading.connections import read_connection, read_destination
-from transforms.flows.reading.fields import Fields, fields
+from transforms.flows.reading.keys import Keys, keys_of
 from transforms.flows.reading.names import STATUS, Known, of_space
 from transforms.flows.reading.nodes import Mapping, Node, Scalar, compose, describe
 from transforms.flows.reading.values import Reading
@@ -33,40 +33,40 @@ def load_space_partly(path: str, text: str) -> tuple[Space | None, Loaded[Space]
     report = Report(Source(path, text))
     node = compose(report)
     reading = Reading(report, Known())
-    found = fields(reading, node, "the space") if node is not None else None
-    space = None if found is None else _space(reading, found)
+    keys = keys_of(reading, node, "the space") if node is not None else None
+    space = None if keys is None else _space(reading, keys)
     return space, report.done(space)
 
 
-def _space(reading: Reading, found: Fields) -> Space:
+def _space(reading: Reading, keys: Keys) -> Space:
     declared = Space(
-        name=found.read("space", lambda node: reading.name(node, "a space")) or "default",
-        zone=found.read("zone", reading.zone) or "UTC",
-        slack=found.read("slack", lambda node: _slack(reading, node)) or 0,
-        channels=_each(reading, found.get("channels"), "channels", channels.channel),
-        topics=_each(reading, found.get("topics"), "topics", _topic),
-        quiet_hours=found.read("quiet_hours", reading.window),
-        events=_each(reading, found.get("events"), "events", _event),
-        traits=_each(reading, found.get("traits"), "traits", _type),
-        groups=_each(reading, found.get("groups"), "groups", _group),
-        campaigns=_each(reading, found.get("campaigns"), "campaigns", _campaign),
+        name=keys.read("space", lambda node: reading.name(node, "a space")) or "default",
+        zone=keys.read("zone", reading.zone) or "UTC",
+        slack=keys.read("slack", lambda node: _slack(reading, node)) or 0,
+        channels=_each(reading, keys.get("channels"), "channels", channels.channel),
+        topics=_each(reading, keys.get("topics"), "topics", _topic),
+        quiet_hours=keys.read("quiet_hours", reading.window),
+        events=_each(reading, keys.get("events"), "events", _event),
+        traits=_each(reading, keys.get("traits"), "traits", _type),
+        groups=_each(reading, keys.get("groups"), "groups", _group),
+        campaigns=_each(reading, keys.get("campaigns"), "campaigns", _campaign),
     )
     inner = Reading(reading.report, of_space(declared))
-    numbers = _each(inner, found.get("numbers"), "numbers", channels.number)
-    connections = _each(reading, found.get("connections"), "connections", read_connection)
+    numbers = _each(inner, keys.get("numbers"), "numbers", channels.number)
+    connections = _each(reading, keys.get("connections"), "connections", read_connection)
     declared = msgspec.structs.replace(declared, numbers=numbers, connections=connections)
     inner = Reading(reading.report, of_space(declared))
-    destinations = _each(inner, found.get("destinations"), "destinations", read_destination)
-    audiences = found.get("audiences")
+    destinations = _each(inner, keys.get("destinations"), "destinations", read_destination)
+    audiences = keys.get("audiences")
     names = {k.text for k, _ in audiences.items} if isinstance(audiences, Mapping) else set()
     known = msgspec.structs.replace(of_space(declared), audiences=frozenset(names))
     reading = Reading(reading.report, known)
-    agents = _each(reading, found.get("agents"), "agents", channels.agent)
+    agents = _each(reading, keys.get("agents"), "agents", channels.agent)
     on = {agent.name: agent.channel for agent in agents}
-    channels.own_agents(reading, found.get("channels"), on)
-    caps = found.read("caps", lambda node: reading.many(node, lambda cap: _cap(reading, cap)))
+    channels.own_agents(reading, keys.get("channels"), on)
+    caps = keys.read("caps", lambda node: reading.many(node, lambda cap: _cap(reading, cap)))
     computed = _each(reading, audiences, "audiences", _audience)
-    found.close()
+    keys.close()
     return msgspec.structs.replace(
         declared,
         audiences=computed,
@@ -102,35 +102,35 @@ def _slack(reading: Reading, node: Node) -> int | None:
 
 
 def _topic(reading: Reading, key: Scalar, node: Node) -> Topic | None:
-    found = fields(reading, node, f'topic "{key.text}"')
-    if found is None:
+    keys = keys_of(reading, node, f'topic "{key.text}"')
+    if keys is None:
         return None
     reading.name(key, "a topic")
-    opt_in = found.flag("opt_in")
-    found.close()
+    opt_in = keys.flag("opt_in")
+    keys.close()
     return Topic(key.text, opt_in)
 
 
 def _group(reading: Reading, key: Scalar, node: Node) -> Group | None:
-    found = fields(reading, node, f'group "{key.text}"')
-    if found is None:
+    keys = keys_of(reading, node, f'group "{key.text}"')
+    if keys is None:
         return None
     reading.name(key, "a group")
-    most = found.read("at_once", lambda inner: reading.whole(inner, 1))
-    limits = found.read("limit", lambda inner: reading.many(inner, reading.limit)) or ()
-    found.close()
+    most = keys.read("at_once", lambda inner: reading.whole(inner, 1))
+    limits = keys.read("limit", lambda inner: reading.many(inner, reading.limit)) or ()
+    keys.close()
     return Group(key.text, most or (None if limits else 1), limits)
 
 
 def _campaign(reading: Reading, key: Scalar, node: Node) -> Campaign | None:
     """Read a campaign of the space: the fields of its participants, and their statuses."""
     reading.name(key, "a campaign")
-    found = fields(reading, node, f'campaign "{key.text}"')
-    if found is None:
+    keys = keys_of(reading, node, f'campaign "{key.text}"')
+    if keys is None:
         return None
-    typed = found.read("fields", lambda inner: _fields_of(reading, inner)) or ()
-    listed = found.read("statuses", lambda inner: reading.many(inner, reading.text)) or ()
-    found.close()
+    typed = keys.read("fields", lambda inner: _fields_of(reading, inner)) or ()
+    listed = keys.read("statuses", lambda inner: reading.many(inner, reading.text)) or ()
+    keys.close()
     return Campaign(key.text, typed, tuple(dict.fromkeys(listed)))
 
 
@@ -162,11 +162,11 @@ def _audience(reading: Reading, key: Scalar, node: Node) -> Audience | None:
 
 
 def _cap(reading: Reading, node: Node) -> Cap | None:
-    found = fields(reading, node, "a cap")
-    if found is None:
+    keys = keys_of(reading, node, "a cap")
+    if keys is None:
         return None
-    limit = found.need("limit", reading.limit)
-    channel = found.read("channel", lambda inner: reading.listed(inner, "channel"))
-    topic = found.read("topic", lambda inner: reading.listed(inner, "topic"))
-    found.close()
+    limit = keys.need("limit", reading.limit)
+    channel = keys.read("channel", lambda inner: reading.listed(inner, "channel"))
+    topic = keys.read("topic", lambda inner: reading.listed(inner, "topic"))
+    keys.close()
     return None if limit is None else Cap(limit, channel, topic)

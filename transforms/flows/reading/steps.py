@@ -6,7 +6,7 @@ from transforms.flows.definitions.shapes import StepKind
 from transforms.flows.definitions.step_order import ReadStep
 from transforms.flows.definitions.steps.kinds import STEP_KINDS
 from transforms.flows.diagnostics import quoted, suggest
-from transforms.flows.reading.fields import Fields, fields
+from transforms.flows.reading.keys import Keys, keys_of
 from transforms.flows.reading.nodes import Mapping, Node, Scalar, describe
 from transforms.flows.reading.shapes import leads_in, read_shape, variant
 from transforms.flows.reading.values import Reading
@@ -31,46 +31,46 @@ def steps(reading: Reading, node: Node, what: str = "steps") -> list[ReadStep]:
 
 def _step(reading: Reading, key: Scalar, node: Node) -> ReadStep:
     reading.name(key, "a step")
-    found = fields(reading, node, f'step "{key.text}"')
-    if found is None:
+    keys = keys_of(reading, node, f'step "{key.text}"')
+    if keys is None:
         return ReadStep(key.text, None, None)
-    leads = leads_in(found, STEP_KINDS)
+    leads = leads_in(keys, STEP_KINDS)
     if len(leads) != 1:
-        _no_verb(reading, key, found, leads)
-        return ReadStep(key.text, None, found.read("then", reading.step))
-    kind = variant(found, STEP_KINDS, leads[0])
+        _no_verb(reading, key, keys, leads)
+        return ReadStep(key.text, None, keys.read("then", reading.step))
+    kind = variant(keys, STEP_KINDS, leads[0])
     assert isinstance(kind, StepKind)
-    verb = read_shape(found, kind)
-    then = _then(reading, found, kind)
-    found.close()
+    verb = read_shape(keys, kind)
+    then = _then(reading, keys, kind)
+    keys.close()
     return ReadStep(key.text, verb, then)
 
 
-def _no_verb(reading: Reading, key: Scalar, found: Fields, leads: list[str]) -> None:
+def _no_verb(reading: Reading, key: Scalar, keys: Keys, leads: list[str]) -> None:
     if leads:
-        said = f"{found.what} has the verbs {quoted(leads)}"
+        said = f"{keys.what} has the verbs {quoted(leads)}"
         reading.problem(key, "two-verbs", said, "make a step of each")
         return
-    for name, _ in found.node.items:
+    for name, _ in keys.node.items:
         known = suggest(name.text, LEADS)
         if known.startswith("did"):
-            said = f'{found.what} has the unknown verb "{name.text}"'
+            said = f'{keys.what} has the unknown verb "{name.text}"'
             reading.problem(name, "unknown-verb", said, known)
             return
-    said = f"{found.what} has no verb"
+    said = f"{keys.what} has no verb"
     reading.problem(key, "unknown-verb", said, f"a step is one of {', '.join(LEADS)}")
 
 
-def _then(reading: Reading, found: Fields, kind: StepKind) -> str | None:
+def _then(reading: Reading, keys: Keys, kind: StepKind) -> str | None:
     """Read where a step goes on; one with ports only has no ``then`` of its own."""
-    keys = {field.key for field in kind.fields}
+    own = {field.key for field in kind.fields}
     if kind.goes_on == "then":
-        return found.read("then", reading.step)
-    if kind.goes_on == "ports" and "then" not in keys:
-        node = found.get("then")
+        return keys.read("then", reading.step)
+    if kind.goes_on == "ports" and "then" not in own:
+        node = keys.get("then")
         if node is not None:
-            said = f"{found.what} has branches, and each names its own step"
-            known = "else: names the step for all other cases" if "else" in keys else ""
-            reading.problem(found.node.key("then") or node, "unknown-key", said, known)
+            said = f"{keys.what} has branches, and each names its own step"
+            known = "else: names the step for all other cases" if "else" in own else ""
+            reading.problem(keys.node.key("then") or node, "unknown-key", said, known)
             return reading.step(node)
     return None

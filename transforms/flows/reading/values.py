@@ -74,8 +74,8 @@ class Reading:
             return node.text
         if isinstance(node, Scalar) and node.style == ALIAS:
             return None
-        found = "nothing" if isinstance(node, Scalar) else describe(node)
-        self.problem(node, "wrong-kind", f"{found} where a text is expected")
+        what = "nothing" if isinstance(node, Scalar) else describe(node)
+        self.problem(node, "wrong-kind", f"{what} where a text is expected")
         return None
 
     def name(self, node: Node, what: str) -> str | None:
@@ -113,9 +113,9 @@ class Reading:
         text = self.text(node)
         if text is None:
             return None
-        found = _PERCENT.fullmatch(text)
-        if found and int(found[1]) <= 100:
-            return int(found[1])
+        match = _PERCENT.fullmatch(text)
+        if match and int(match[1]) <= 100:
+            return int(match[1])
         known = "write a whole number from 0% to 100%, for example 10%"
         self.problem(node, "invalid-percentage", f'"{text}" is not a percentage', known)
         return None
@@ -229,13 +229,13 @@ class Reading:
         text = self.text(node)
         if text is None:
             return None
-        found = _LIMIT.fullmatch(text)
-        if found is None or not int(found[1]):
+        match = _LIMIT.fullmatch(text)
+        if match is None or not int(match[1]):
             known = "write for example 2 per 7d or 1 per day"
             self.problem(node, "invalid-limit", f'"{text}" is not a limit', known)
             return None
-        per = self._time(node, "invalid-limit", lambda _: parse_period(found[2]))
-        return None if per is None else Limit(int(found[1]), per)
+        per = self._time(node, "invalid-limit", lambda _: parse_period(match[2]))
+        return None if per is None else Limit(int(match[1]), per)
 
     def zone(self, node: Node) -> str | None:
         """Read the name of a time zone."""
@@ -272,8 +272,8 @@ class Reading:
         self, node: Scalar, text: str, skip: int, event: str | None, wants: Wants
     ) -> Expr | None:
         places = offsets(self.report.source.text, node)[skip:]
-        expr, found = self._checked(text, event, wants)
-        for problem in found:
+        expr, problems = self._checked(text, event, wants)
+        for problem in problems:
             last = len(places) - 1
             start = places[min(problem.offset, last)]
             end = places[min(problem.offset + max(1, problem.length), last)]

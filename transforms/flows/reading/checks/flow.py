@@ -1,6 +1,6 @@
 """Checks of a flow as a whole, after each of its parts was read.
 
-Each check is one function; ``check_flow`` lists them. Places are found by the keys of the file.
+Each check is one function; ``check_flow`` lists them. Places are looked up by the keys of the file.
 """
 
 from __future__ import annotations

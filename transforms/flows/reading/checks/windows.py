@@ -56,10 +56,10 @@ def _windows(step: Step) -> Iterator[tuple[str, Window]]:
 @lru_cache(maxsize=256)
 def _minutes(window: Window) -> frozenset[int]:
     """Return the minutes of the week in which a window is open."""
-    found: set[int] = set()
+    minutes: set[int] = set()
     for span in window.spans:
         length = span.end - span.start if span.end > span.start else span.end + 1440 - span.start
         for day in span.days:
             start = day * 1440 + span.start
-            found.update(minute % WEEK for minute in range(start, start + length))
-    return frozenset(found)
+            minutes.update(minute % WEEK for minute in range(start, start + length))
+    return frozenset(minutes)

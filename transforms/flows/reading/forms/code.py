@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import msgspec
 
 from transforms.flows.diagnostics import SourceError, quoted, suggest
-from transforms.flows.reading.fields import Fields
+from transforms.flows.reading.keys import Keys
 from transforms.flows.reading.nodes import Mapping, Node, Scalar
 from transforms.flows.reading.places import offsets
 from transforms.flows.reading.values import Reading
@@ -47,13 +47,13 @@ MAY_STAND: tuple[type[ast.AST], ...] = (ast.Assign, ast.AnnAssign, *FORBIDDEN)
 """What is allowed besides functions, and what is reported already."""
 
 
-def read_code(found: Fields, node: Node, inputs: str) -> str | None:
+def read_code(keys: Keys, node: Node, inputs: str) -> str | None:
     """Read Python for the sandbox; ``inputs`` is the key of the values that it is given."""
-    reading = found.reading
+    reading = keys.reading
     source = reading.text(node)
     if source is None or not isinstance(node, Scalar):
         return None
-    names = [key.text for key, _ in _items(found.node.get(inputs))]
+    names = [key.text for key, _ in _items(keys.node.get(inputs))]
     wrong = list(_wrong(source, names))
     for refusal in wrong:
         _report(reading, node, "invalid-code", refusal)

@@ -8,7 +8,7 @@ from transforms.flows.definitions import forms
 from transforms.flows.definitions.steps.sends import TRACKED
 from transforms.flows.definitions.values import keyword
 from transforms.flows.diagnostics import quoted, suggest
-from transforms.flows.reading.fields import Fields
+from transforms.flows.reading.keys import Keys
 from transforms.flows.reading.nodes import Node, Scalar, Sequence
 from transforms.flows.reading.values import Reading
 
@@ -42,11 +42,11 @@ def keywords(reading: Reading, node: Node) -> tuple[str, ...] | None:
     return tuple(word.strip() for word in words) or None
 
 
-def number(found: Fields, node: Node, takes: Literal["messages", "calls"]) -> str | None:
+def number(keys: Keys, node: Node, takes: Literal["messages", "calls"]) -> str | None:
     """Read a number of the space, which has to fit the channel beside it, if one is named."""
-    reading = found.reading
+    reading = keys.reading
     name = reading.listed(node, "number")
-    channel = found.node.get("channel")
+    channel = keys.node.get("channel")
     on = channel.text if isinstance(channel, Scalar) and channel.text.strip() else None
     known = reading.known.numbers.get(name or "")
     if known is None:
@@ -61,9 +61,9 @@ def number(found: Fields, node: Node, takes: Literal["messages", "calls"]) -> st
     return name
 
 
-def agents(found: Fields, node: Node, form: forms.Agents) -> Pairs:
+def agents(keys: Keys, node: Node, form: forms.Agents) -> Pairs:
     """Read who sends: one agent, or a list of one for each of the channels at most (C15)."""
-    reading, on_channels = found.reading, _channels_of(found, form.channel, form.failover)
+    reading, on_channels = keys.reading, _channels_of(keys, form.channel, form.failover)
     made: dict[str, str] = {}
     for item in node.items if isinstance(node, Sequence) else (node,):
         name = reading.text(item)
@@ -78,18 +78,18 @@ def agents(found: Fields, node: Node, form: forms.Agents) -> Pairs:
     return tuple(made.items())
 
 
-def tracked(found: Fields, node: Node, form: forms.Tracked) -> tuple[str, ...]:
+def tracked(keys: Keys, node: Node, form: forms.Tracked) -> tuple[str, ...]:
     """Read what is tracked of a step's messages (I31)."""
-    able, on_channels = found.reading.known.tracks, _channels_of(found, form.channel, form.failover)
+    able, on_channels = keys.reading.known.tracks, _channels_of(keys, form.channel, form.failover)
     tracks = tuple(dict.fromkeys(t for name in on_channels for t in able.get(name, ())))
     if on_channels[0] not in able:
         tracks = TRACKED
-    return track_of(found.reading, node, tracks, f"a message by {' or '.join(on_channels)}")
+    return track_of(keys.reading, node, tracks, f"a message by {' or '.join(on_channels)}")
 
 
-def _channels_of(found: Fields, channel: str, failover: str) -> tuple[str, ...]:
+def _channels_of(keys: Keys, channel: str, failover: str) -> tuple[str, ...]:
     """Return the names at the keys of a step's channels, the first of which may be empty."""
-    first, others = found.node.get(channel), found.node.get(failover)
+    first, others = keys.node.get(channel), keys.node.get(failover)
     items = others.items if isinstance(others, Sequence) else ()
     names = [node.text for node in items if isinstance(node, Scalar) and node.text.strip()]
     return (first.text if isinstance(first, Scalar) else "", *names)

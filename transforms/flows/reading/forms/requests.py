@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from transforms.flows.definitions.forms import Address
-from transforms.flows.reading.fields import Fields
+from transforms.flows.reading.keys import Keys
 from transforms.flows.reading.nodes import Mapping, Node, Scalar, describe
 from transforms.flows.reading.values import NAME, Reading
 
@@ -33,11 +33,11 @@ _REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
 Headers = tuple[tuple[str, str], ...]
 
 
-def address(found: Fields, node: Node, form: Address) -> str | None:
+def address(keys: Keys, node: Node, form: Address) -> str | None:
     """Read the address of a request: a path if the step names a connection."""
-    url = found.reading.text(node)
+    url = keys.reading.text(node)
     if url is not None:
-        check_address(found.reading, node, url, within="connection" in found)
+        check_address(keys.reading, node, url, within="connection" in keys)
     return url
 
 
@@ -100,7 +100,7 @@ def stored(reading: Reading, node: Node) -> tuple[tuple[str, str], ...]:
     if not isinstance(node, Mapping):
         reading.problem(node, "wrong-kind", f"{describe(node)} where a map of names is expected")
         return ()
-    found = []
+    paths = []
     for key, value in node.items:
         path = reading.text(value)
         if key.text == STATUS or not NAME.fullmatch(key.text):
@@ -110,5 +110,5 @@ def stored(reading: Reading, node: Node) -> tuple[tuple[str, str], ...]:
             known = "write for example customer.limits[0].amount"
             reading.problem(value, "invalid-path", f'"{path}" is not a JSON path', known)
         elif path is not None:
-            found.append((key.text, path))
-    return tuple(found)
+            paths.append((key.text, path))
+    return tuple(paths)

@@ -7,23 +7,23 @@ import re
 from transforms.flows.definitions.forms import Routes
 from transforms.flows.definitions.steps.branches import Branch
 from transforms.flows.diagnostics import suggest
-from transforms.flows.reading.fields import Fields
+from transforms.flows.reading.keys import Keys
 from transforms.flows.reading.nodes import Mapping, Node, Scalar, describe
 from transforms.flows.reading.values import Reading
 
 _SHARE = re.compile(r"\s*(\d{1,3})\s*%(?:\s+(holdout|rest))?\s*")
 
 
-def shares(found: Fields, node: Node, routes: str) -> tuple[Branch, ...] | None:
+def shares(keys: Keys, node: Node, routes: str) -> tuple[Branch, ...] | None:
     """Read branches with their shares; ``routes`` is the key of their steps."""
-    reading, then = found.reading, found.get(routes)
+    reading, then = keys.reading, keys.get(routes)
     if not isinstance(node, Mapping) or not node.items:
-        said = f"{found.what} splits into {describe(node)}"
+        said = f"{keys.what} splits into {describe(node)}"
         known = "write for example {one: 50%, other: 50%}"
         reading.problem(node, "wrong-kind", said, known)
         return None
     if then is not None and not isinstance(then, Mapping):
-        said = f"{found.what} goes on to {describe(then)}"
+        said = f"{keys.what} goes on to {describe(then)}"
         known = "write a step for each branch, for example {one: here, other: there}"
         reading.problem(then, "wrong-kind", said, known)
         return None
@@ -31,14 +31,14 @@ def shares(found: Fields, node: Node, routes: str) -> tuple[Branch, ...] | None:
         names = [key.text for key, _ in node.items]
         for key, _ in then.items:
             if key.text not in names:
-                said = f'{found.what} has no branch "{key.text}"'
+                said = f'{keys.what} has no branch "{key.text}"'
                 reading.problem(key, "unknown-branch", said, suggest(key.text, names))
     branches = [_branch(reading, key, share, then) for key, share in node.items]
     made = tuple(branch for branch in branches if branch is not None)
     return made if len(made) == len(branches) else None
 
 
-def routes(found: Fields, node: Node, form: Routes) -> None:
+def routes(keys: Keys, node: Node, form: Routes) -> None:
     """Read nothing: the steps of branches are read with their shares."""
 
 

@@ -13,61 +13,61 @@ from transforms.flows.definitions import forms
 from transforms.flows.definitions.flow import FlowId
 from transforms.flows.diagnostics import suggest
 from transforms.flows.expressions.syntax.ast import Expr
-from transforms.flows.reading.fields import Fields
 from transforms.flows.reading.forms import messages, requests, splits, updates
 from transforms.flows.reading.forms.code import read_code
+from transforms.flows.reading.keys import Keys
 from transforms.flows.reading.nodes import Node, Scalar, Sequence
 from transforms.flows.reading.values import Reading
 
-Reader = Callable[[Fields, Node, Any], Any]
+Reader = Callable[[Keys, Node, Any], Any]
 
 
 _STEM = re.compile(r"([^/\\]*?)(\.ya?ml)?$")
 
 
-def _flow_id(found: Fields, node: Node, form: FlowId) -> str | None:
-    name = found.reading.name(node, form.what)
-    stem = _STEM.search(found.reading.report.source.path)
+def _flow_id(keys: Keys, node: Node, form: FlowId) -> str | None:
+    name = keys.reading.name(node, form.what)
+    stem = _STEM.search(keys.reading.report.source.path)
     if name is not None and stem is not None and stem[1] != name:
         said = f'the flow is called "{name}", but its file is "{stem[0]}"'
-        found.reading.problem(node, "flow-name", said, f'name the file "{name}.yaml"')
+        keys.reading.problem(node, "flow-name", said, f'name the file "{name}.yaml"')
     return name
 
 
-def _mark(found: Fields, node: Node, form: forms.Mark) -> bool | None:
-    value = found.reading.flag(node)
+def _mark(keys: Keys, node: Node, form: forms.Mark) -> bool | None:
+    value = keys.reading.flag(node)
     if value is False:
-        key = next(key.text for key, inner in found.node.items if inner is node)
-        found.reading.problem(node, "wrong-kind", f"{key} is false", "leave it out")
+        key = next(key.text for key, inner in keys.node.items if inner is node)
+        keys.reading.problem(node, "wrong-kind", f"{key} is false", "leave it out")
     return value
 
 
-def _word(found: Fields, node: Node, form: forms.Word) -> bool | None:
-    return True if found.reading.one_of(node, (form.word,)) is not None else None
+def _word(keys: Keys, node: Node, form: forms.Word) -> bool | None:
+    return True if keys.reading.one_of(node, (form.word,)) is not None else None
 
 
-def _visit_delay(found: Fields, node: Node, form: forms.VisitDelay) -> Delay | None:
+def _visit_delay(keys: Keys, node: Node, form: forms.VisitDelay) -> Delay | None:
     if not isinstance(node, Scalar):
-        return found.reading.delay(node)
+        return keys.reading.delay(node)
     bare = msgspec.structs.replace(node, text=forms.IN_VISIT.sub("", node.text))
-    delay = found.reading.delay(bare, forms.MAX_DAYS)
+    delay = keys.reading.delay(bare, forms.MAX_DAYS)
     if delay is not None and not delay.ms:
         said = f'"{delay.text}" is not a fixed length of time, which a wait in a visit needs'
-        found.reading.problem(node, "invalid-duration", said, "write for example 20s in visit")
+        keys.reading.problem(node, "invalid-duration", said, "write for example 20s in visit")
     return delay
 
 
-def _expression(found: Fields, node: Node, form: forms.Expression) -> Expr | None:
-    reading = found.reading
+def _expression(keys: Keys, node: Node, form: forms.Expression) -> Expr | None:
+    reading = keys.reading
     if form.roots is not None:
         reading = Reading(reading.report, reading.known.at_hand(*form.roots))
-    event = found.node.get("event") if form.event else None
+    event = keys.node.get("event") if form.event else None
     name = event.text if isinstance(event, Scalar) and event.text.strip() else None
     return reading.value(node, name, form.wants)
 
 
-def _send_step(found: Fields, node: Node, form: forms.SendStep) -> str | None:
-    reading, known = found.reading, found.reading.known
+def _send_step(keys: Keys, node: Node, form: forms.SendStep) -> str | None:
+    reading, known = keys.reading, keys.reading.known
     name = reading.text(node)
     if name is None or name in known.senders:
         return name
@@ -79,62 +79,62 @@ def _send_step(found: Fields, node: Node, form: forms.SendStep) -> str | None:
     return name
 
 
-def _static_audience(found: Fields, node: Node, form: forms.StaticAudience) -> str | None:
-    name = found.reading.listed(node, form.kind)
-    if name in found.reading.known.computed:
+def _static_audience(keys: Keys, node: Node, form: forms.StaticAudience) -> str | None:
+    name = keys.reading.listed(node, form.kind)
+    if name in keys.reading.known.computed:
         said = f'audience "{name}" is computed; only a static one takes members'
-        found.reading.problem(node, "computed-audience", said)
+        keys.reading.problem(node, "computed-audience", said)
     return name
 
 
-def _list(found: Fields, node: Node, form: forms.ListOf) -> tuple[Any, ...]:
+def _list(keys: Keys, node: Node, form: forms.ListOf) -> tuple[Any, ...]:
     if form.empty and isinstance(node, Sequence) and not node.items:
-        found.reading.problem(found.lead, "empty-step", f"{found.what} {form.empty}")
+        keys.reading.problem(keys.lead, "empty-step", f"{keys.what} {form.empty}")
     read = forms.entry_for(FORMS, form.of)
-    return found.reading.many(node, lambda item: read(found, item, form.of))
+    return keys.reading.many(node, lambda item: read(keys, item, form.of))
 
 
 FORMS: Mapping[type[forms.Form], Reader] = {
-    forms.Text: lambda found, node, form: found.reading.text(node),
-    forms.Name: lambda found, node, form: found.reading.name(node, form.what),
+    forms.Text: lambda keys, node, form: keys.reading.text(node),
+    forms.Name: lambda keys, node, form: keys.reading.name(node, form.what),
     FlowId: _flow_id,
-    forms.Whole: lambda found, node, form: found.reading.whole(node, form.least, form.code),
-    forms.Percent: lambda found, node, form: found.reading.percent(node),
-    forms.Flag: lambda found, node, form: found.reading.flag(node),
+    forms.Whole: lambda keys, node, form: keys.reading.whole(node, form.least, form.code),
+    forms.Percent: lambda keys, node, form: keys.reading.percent(node),
+    forms.Flag: lambda keys, node, form: keys.reading.flag(node),
     forms.Mark: _mark,
     forms.Word: _word,
-    forms.Choice: lambda found, node, form: found.reading.one_of(node, form.options),
-    forms.Delay: lambda found, node, form: found.reading.delay(node, form.most),
+    forms.Choice: lambda keys, node, form: keys.reading.one_of(node, form.options),
+    forms.Delay: lambda keys, node, form: keys.reading.delay(node, form.most),
     forms.VisitDelay: _visit_delay,
-    forms.Moment: lambda found, node, form: found.reading.moment(node),
-    forms.Window: lambda found, node, form: found.reading.window(node),
-    forms.Instant: lambda found, node, form: found.reading.instant(node),
-    forms.Zone: lambda found, node, form: found.reading.zone(node),
-    forms.Limit: lambda found, node, form: found.reading.limit(node),
+    forms.Moment: lambda keys, node, form: keys.reading.moment(node),
+    forms.Window: lambda keys, node, form: keys.reading.window(node),
+    forms.Instant: lambda keys, node, form: keys.reading.instant(node),
+    forms.Zone: lambda keys, node, form: keys.reading.zone(node),
+    forms.Limit: lambda keys, node, form: keys.reading.limit(node),
     forms.Expression: _expression,
-    forms.Named: lambda found, node, form: found.reading.named(node),
-    forms.Properties: lambda found, node, form: updates.properties(found, node, form.event),
-    forms.Targets: lambda found, node, form: updates.targets(found.reading, node, form.wants),
-    forms.TargetNames: lambda found, node, form: updates.target_names(found.reading, node),
-    forms.StepName: lambda found, node, form: found.reading.step(node),
+    forms.Named: lambda keys, node, form: keys.reading.named(node),
+    forms.Properties: lambda keys, node, form: updates.properties(keys, node, form.event),
+    forms.Targets: lambda keys, node, form: updates.targets(keys.reading, node, form.wants),
+    forms.TargetNames: lambda keys, node, form: updates.target_names(keys.reading, node),
+    forms.StepName: lambda keys, node, form: keys.reading.step(node),
     forms.SendStep: _send_step,
-    forms.Listed: lambda found, node, form: found.reading.listed(node, form.kind),
+    forms.Listed: lambda keys, node, form: keys.reading.listed(node, form.kind),
     forms.StaticAudience: _static_audience,
-    forms.Number: lambda found, node, form: messages.number(found, node, form.takes),
-    forms.FlowName: lambda found, node, form: found.reading.flow(node),
-    forms.EventName: lambda found, node, form: found.reading.event(node),
-    forms.Trait: lambda found, node, form: found.reading.trait(node),
-    forms.ParticipantField: lambda found, node, form: updates.field_name(found.reading, node),
-    forms.ParticipantChange: lambda found, node, form: updates.change(found, node, form.options),
+    forms.Number: lambda keys, node, form: messages.number(keys, node, form.takes),
+    forms.FlowName: lambda keys, node, form: keys.reading.flow(node),
+    forms.EventName: lambda keys, node, form: keys.reading.event(node),
+    forms.Trait: lambda keys, node, form: keys.reading.trait(node),
+    forms.ParticipantField: lambda keys, node, form: updates.field_name(keys.reading, node),
+    forms.ParticipantChange: lambda keys, node, form: updates.change(keys, node, form.options),
     forms.ListOf: _list,
     forms.Tracked: messages.tracked,
-    forms.Keywords: lambda found, node, form: messages.keywords(found.reading, node),
+    forms.Keywords: lambda keys, node, form: messages.keywords(keys.reading, node),
     forms.Agents: messages.agents,
     forms.Address: requests.address,
-    forms.Headers: lambda found, node, form: requests.read_headers(found.reading, node),
-    forms.Stored: lambda found, node, form: requests.stored(found.reading, node),
-    forms.Code: lambda found, node, form: read_code(found, node, form.inputs),
-    forms.Shares: lambda found, node, form: splits.shares(found, node, form.routes),
+    forms.Headers: lambda keys, node, form: requests.read_headers(keys.reading, node),
+    forms.Stored: lambda keys, node, form: requests.stored(keys.reading, node),
+    forms.Code: lambda keys, node, form: read_code(keys, node, form.inputs),
+    forms.Shares: lambda keys, node, form: splits.shares(keys, node, form.routes),
     forms.Routes: splits.routes,
 }
 """How each form of a value is read."""

@@ -6,7 +6,7 @@ from transforms.flows.definitions.values import Named
 from transforms.flows.diagnostics import suggest
 from transforms.flows.expressions.scope import Wants
 from transforms.flows.expressions.syntax.ast import Expr, Text
-from transforms.flows.reading.fields import Fields
+from transforms.flows.reading.keys import Keys
 from transforms.flows.reading.names import STATUS
 from transforms.flows.reading.nodes import Mapping, Node, Scalar, Sequence
 from transforms.flows.reading.values import Reading
@@ -44,9 +44,9 @@ def _check(reading: Reading, node: Node, name: str) -> None:
         check_field(reading, node, rest)
 
 
-def properties(found: Fields, node: Node, event: str) -> Named:
+def properties(keys: Keys, node: Node, event: str) -> Named:
     """Read the properties of the event that is named at the key ``event``."""
-    reading, name = found.reading, found.node.get(event)
+    reading, name = keys.reading, keys.node.get(event)
     named = name.text if isinstance(name, Scalar) else ""
     declared = reading.known.events.get(named)
     for key, _ in node.items if isinstance(node, Mapping) else ():
@@ -56,12 +56,12 @@ def properties(found: Fields, node: Node, event: str) -> Named:
     return reading.named(node)
 
 
-def change(found: Fields, node: Node, options: tuple[str, ...]) -> str | None:
+def change(keys: Keys, node: Node, options: tuple[str, ...]) -> str | None:
     """Read what happened to a participant, in a flow of a campaign (C7, C8)."""
-    reading = found.reading
+    reading = keys.reading
     if reading.known.campaign is None:
         said = "the flow belongs to no campaign, so it has no participants"
-        reading.problem(found.lead, "no-campaign", said, "add campaign: and its name to the flow")
+        reading.problem(keys.lead, "no-campaign", said, "add campaign: and its name to the flow")
     return reading.one_of(node, options)
 
 

@@ -12,7 +12,7 @@ from transforms.flows.reading.values import NAME, Reading
 T = TypeVar("T")
 
 
-class Fields:
+class Keys:
     """The keys of one map, each read by asking for it."""
 
     def __init__(self, reading: Reading, node: Mapping, what: str) -> None:
@@ -62,10 +62,10 @@ class Fields:
             self.reading.problem(key, "unknown-key", said, CUT if cut else suggest(key.text, known))
 
 
-def fields(reading: Reading, node: Node, what: str) -> Fields | None:
+def keys_of(reading: Reading, node: Node, what: str) -> Keys | None:
     """Open a mapping for reading, or report that it is none."""
     if isinstance(node, Mapping):
-        return Fields(reading, node, what)
+        return Keys(reading, node, what)
     if isinstance(node, Scalar) and node.style == ALIAS:
         return None
     reading.problem(node, "wrong-kind", f"{what} is {describe(node)}, not a map of keys")
