@@ -21,7 +21,7 @@ from transforms.hosting.receive import Key
 from transforms.hosting.run import Settings
 from transforms.hosting.sandbox import answer
 
-COUNT = int(os.environ.get("BEAM_HISTORIES", "200"))
+COUNT = int(os.environ.get("BEAM_HISTORIES", "100"))
 AT_ONCE = 200
 
 

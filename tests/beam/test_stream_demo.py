@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
+import logging
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.kit.stream_demo import SPACE, UNTIL, clear, control_log, demo, purchases
-from tests.packaging.repository import ROOT
+from tests.kit.stream_demo import SPACE, UNTIL, clear, control_log, demo, main, purchases
 from transforms.beam.write_tables import TO_TABLES
 from transforms.flows.engine.step import Done, fold
 from transforms.flows.protocol import outputs
@@ -47,18 +46,20 @@ def test_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (shown.acknowledged, shown.left) == (shown.events, 0)
 
 
-def test_a_folder_of_others_is_refused(tmp_path: Path) -> None:
+def test_a_folder_of_others_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """``--out`` with a folder that no demo wrote ends with a sentence, and nothing is deleted."""
+    monkeypatch.setattr(logging, "disable", lambda _: None)
     for name in ("control.jsonl", SPACE):
         folder = tmp_path / name
         folder.mkdir()
         (folder / name).write_text("mine")
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.kit.stream_demo", "--out", str(folder)],
-            cwd=ROOT, capture_output=True, text=True,
-        )  # fmt: skip
-        assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr.startswith(f"{folder} holds something that no demo wrote")
+        monkeypatch.setattr(sys, "argv", ["stream_demo", "--out", str(folder)])
+        code, said = main(), capsys.readouterr()
+
+        assert (code, said.out) == (2, "")
+        assert said.err.startswith(f"{folder} holds something that no demo wrote")
         assert [path.name for path in folder.iterdir()] == [name]
         assert (folder / name).read_text() == "mine"
 

@@ -187,7 +187,10 @@ def _flow(rng: random.Random, number: int, count: int, start: int) -> str:
     lines += scheduled(rng, start)
     lines += [f"group: {rng.choice(('lane', 'lane', 'road'))}"] if rng.random() < 0.4 else []
     lines.append("enter:")
-    found = [_again(rng, _trigger(rng, number, count)) for _ in range(rng.choice((1, 2, 3)))]
+    drawn = [_again(rng, _trigger(rng, number, count)) for _ in range(rng.choice((1, 2, 3)))]
+    # A flow has at most one trigger whose members enter.
+    people = [trigger for trigger in drawn if "people: true" in trigger]
+    found = [trigger for trigger in drawn if trigger not in people[1:] or trigger == people[0]]
     # With what users send alone, entry.k would be an error: its fields are known.
     found += ["event: A"] if all(re.search("inbound|call|incoming", t) for t in found) else []
     if "people: true" not in " ".join(found) and rng.random() < 0.3:
