@@ -26,7 +26,7 @@ from transforms.flows.state.stored import (
     StoredState,
     Visit,
 )
-from transforms.flows.state.trait_times import told
+from transforms.flows.state.trait_times import updated_times
 
 GOLDEN = Path(__file__).parent / "golden_states"
 RELEASED = GOLDEN / "released"
@@ -44,7 +44,7 @@ def small() -> State:
         "plan": "pro",
         "country": "DE",
     }
-    state.trait_ages = told(b"", [], state.traits, state.traits, NOW)
+    state.trait_ages = updated_times(b"", [], state.traits, state.traits, NOW)
     for n in range(20):
         known = short(f"event-{n}")
         state.seen_ids, state.seen_floor = remember(state.seen_ids, known, NOW + n, NOW + n, 0)
@@ -105,7 +105,7 @@ def full() -> State:
     state.sent_archive = [Past(NOW, msgspec.Raw(msgspec.msgpack.encode(left)))]
     state.pending = [Pending(0, 1, [NOW, None], None, "e1", {"cart": "c1"})]
     state.participants = {"winter": Participant({"status": "new", "size": 3}, NOW - DAY, NOW)}
-    state.trait_ages = told(b"", [], state.traits, state.traits, NOW)
+    state.trait_ages = updated_times(b"", [], state.traits, state.traits, NOW)
     state.identity = Identity(None, "", NOW - DAY, [b"held"], short("h1"), ["anon:a7"])
     return state
 

@@ -1,1 +1,1 @@
-"""Time zones, delays, schedules and windows; ``now`` is always an argument, in ms UTC."""
+"""Time zones, delays, schedules and windows. ``now`` is always an argument, in ms UTC."""

@@ -1,6 +1,6 @@
-"""Lengths of time: exact (``30m``) or by the calendar (``1mo``, ``2 days at 09:00``); periods.
+"""Durations, exact (``30m``) or by the calendar (``1mo``, ``2 days at 09:00``), and periods.
 
-Exact means milliseconds; calendar means days and months in the user's zone.
+An exact duration is in milliseconds; a calendar duration is in days and months of the user's zone.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class TimeSyntaxError(ValueError):
 
 
 class Delay(msgspec.Struct, frozen=True, gc=False):
-    """A length of time: ``ms`` if exact, else ``months``, ``days`` and the minute of the day ``at``."""
+    """A duration: ``ms`` if exact, else ``months``, ``days`` and the minute of the day ``at``."""
 
     text: str
     ms: int = 0
@@ -129,7 +129,7 @@ def _meant(text: str) -> str | None:
 
 
 def longest(delay: Delay) -> int:
-    """Return the longest that a delay can last, in ms, in any zone and at any time of year."""
+    """Return the maximum duration of a delay, in ms, in any zone and at any time of year."""
     if delay.ms:
         return delay.ms
     days = delay.months // 12 * 366 + delay.months % 12 * 31 + delay.days
@@ -151,7 +151,7 @@ def parse_period(text: str) -> Period:
 
 
 def longest_period(period: Period) -> int:
-    """Return the longest that a period can last, in ms."""
+    """Return the maximum duration of a period, in ms."""
     if period.unit is None:
         return period.ms
     return {"day": 1, "week": 7, "month": 31}[period.unit] * DAY + 26 * HOUR
@@ -169,7 +169,7 @@ def parse_days(text: str) -> tuple[int, ...]:
     return tuple(sorted(days))
 
 
-# --- lengths of time on the user's clock (R2, R16) -----------------------------------------
+# --- durations in the user's time zone (R2, R16) -------------------------------------------
 
 
 def add_months(day: date, months: int) -> date:
@@ -202,7 +202,7 @@ def _moved(delay: Delay, sign: int, t: int, zone: ZoneInfo) -> int:
 
 
 def period_start(period: Period, now: int, zone: ZoneInfo) -> int:
-    """Return the start of the period that ends now; an entry counts if t > start (R2).
+    """Return the start of the period that ends now. An entry counts if t > start (R2).
 
     A calendar week begins on Monday.
     """

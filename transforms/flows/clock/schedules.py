@@ -57,9 +57,12 @@ _HELP = "write for example 09:00, mon-fri 09:00, 2026-12-24 09:00 or user.trial_
 class When(msgspec.Struct, frozen=True, gc=False):
     """When something is due.
 
-    ``kind`` weekly recurs on ``days`` (Monday is 0) at the minute ``at``; date is the day ``date``
-    at ``at``; path is the value of the expression ``path``, moved by ``offset`` forward or
-    (``sign`` -1) back, on that day ``at`` a minute; with ``yearly`` each anniversary of it.
+    ``kind`` is one of:
+
+    - ``weekly``: every one of ``days`` (Monday is 0) at the minute ``at``
+    - ``date``: the day ``date`` at the minute ``at``
+    - ``path``: the date that the expression ``path`` returns, plus ``offset`` (minus if ``sign``
+      is -1), at the minute ``at`` if given; with ``yearly``, each anniversary of that date
     """
 
     text: str
@@ -74,7 +77,7 @@ class When(msgspec.Struct, frozen=True, gc=False):
 
 
 def parse_when(text: str) -> When:
-    """Read a text like ``mon-fri 09:00``; the message of a TimeSyntaxError says what to write."""
+    """Parse a text like ``mon-fri 09:00``; the message of a TimeSyntaxError says what to write."""
     words = " ".join(text.split())
     if _CLOCK.fullmatch(words):
         at = _at(words.removeprefix("daily at "))
@@ -131,17 +134,17 @@ def _pathed(match: re.Match[str]) -> When:
 
 
 def is_recurring(when: When) -> bool:
-    """Return True for what repeats: weekdays and anniversaries."""
+    """Return True for weekdays and anniversaries, which recur."""
     return when.kind == "weekly" or when.yearly
 
 
 def resolve(
     when: When, now: int, zone: ZoneInfo, value: object = None, *, yearly: bool = False
 ) -> int | None:
-    """Return the instant that is due, past ones too; for what repeats, the first from ``now`` on.
+    """Return the due instant, which may be past; if it recurs, the first one from ``now`` on.
 
     ``value`` is the value of ``path``; the result is None if that is missing or not a date.
-    ``yearly`` asks for anniversaries of the value, like ``anniversary of``.
+    ``yearly`` means anniversaries of the value, like ``anniversary of``.
     """
     match when.kind:
         case "weekly":

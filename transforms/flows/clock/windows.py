@@ -1,7 +1,7 @@
-"""Days and hours at which something may happen: ``mon-fri 09:00-18:00, sat 10:00-14:00``.
+"""Time windows: ``mon-fri 09:00-18:00, sat 10:00-14:00``. Quiet hours are windows too.
 
-Windows are half open (R2), in the user's zone; one over midnight belongs to the day it starts on.
-Quiet hours are windows too.
+A window is a half-open interval (R2) in the user's zone. A window across midnight belongs to the
+day on which it starts.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Span(msgspec.Struct, frozen=True, gc=False):
 
 
 class Window(msgspec.Struct, frozen=True, gc=False):
-    """One or more spans: open while any of them is."""
+    """One or more spans; the window is open while any of them is."""
 
     text: str
     spans: tuple[Span, ...]
@@ -101,7 +101,7 @@ def closing(window: Window, t: int, zone: ZoneInfo) -> int | None:
 def _stretches(
     window: Window, t: int, zone: ZoneInfo, *, days: int = 15
 ) -> Iterator[tuple[int, int]]:
-    # Two weeks, since a clock change may swallow the only opening of a week.
+    # Two weeks, because a clock change may skip the only opening of a week.
     today = local_day(t, zone)
     for ahead in range(-1, days + 1):
         day = today + timedelta(days=ahead)

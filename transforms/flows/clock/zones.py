@@ -1,7 +1,7 @@
 """Local time: zones from PyPI's tzdata, and local days and clock times as instants (R16).
 
-A local time that does not exist means the first instant after the gap; one that occurs
-twice means the first. Instants are ms UTC, from the year 1000 to the year 9000.
+A local time that a clock change skips means the first instant after the gap; one that occurs
+twice means the first occurrence. Instants are ms UTC, from the year 1000 to the year 9000.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def local_midnight(day: date, zone: ZoneInfo) -> int:
 
 
 def local_day(t: int, zone: ZoneInfo) -> date:
-    """Return the local day of an instant: from its first midnight to the next day's first."""
+    """Return the local day of an instant; a day begins at its first midnight."""
     wall = local(t, zone)
     day = wall.date()
     if wall.fold and local_midnight(day + _ONE_DAY, zone) <= t:
@@ -143,10 +143,10 @@ def _instant(text: str, zone: ZoneInfo) -> int | None:
 
 
 def instant_of(value: object, zone: ZoneInfo) -> int | None:
-    """Return the instant that a value of user data means; None if it is not a date.
+    """Return the instant that a value in user data represents; None if it is not a date.
 
-    ``parse_instant`` reads texts. A number is ms since 1970 if it is at least 10**11 in size:
-    smaller ones are more likely seconds, or not a time.
+    ``parse_instant`` parses text. A number is ms since 1970 if its absolute value is at least
+    10**11: a smaller one is more likely seconds, or not a time.
     """
     if value.__class__ is str:
         return parse_instant(value, zone)

@@ -1,7 +1,4 @@
-"""The context of one run: a user's open state, the instant, and the outputs so far.
-
-The rest of the engine works on it; it opens a blob, and only what it gives back leaves.
-"""
+"""The context of one run: a user's decoded state, the current instant, and the outputs so far."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ from transforms.flows.state.ids import draw, hashed, short
 
 Data = dict[str, Any]
 Answer = Callable[[Call, str], CallResult]
-"""A host's sandbox: it runs a function on a call's inputs, always to the same result."""
+"""A host's sandbox: it runs the code of a call, with the same result for the same inputs."""
 
 OUTSIDE: Final = FlowFacts(False, None, 0)
 NOTHING: Final[Data] = {}
@@ -30,7 +27,7 @@ NOBODY: Final[frozenset[str]] = frozenset()
 _UNKNOWN: Final = object()
 EVERY_FLOW: Final = -1
 ENDS: Final = -3
-"""What a step returns that ends the session."""
+"""The return value of a step that ends the session."""
 
 
 def _nowhere(flow: str) -> FlowFacts:
@@ -39,14 +36,14 @@ def _nowhere(flow: str) -> FlowFacts:
 
 @final
 class Handling:
-    """What holds while one signal or due thing is handled, and what it raised.
+    """Data of the signal or timer that is being handled.
 
-    ``causes`` are the sessions that caused what is handled, ``ancestors`` those that caused each
-    session started by it (R11); ``depth`` counts the cascade. ``acting_session`` is the session
-    whose step runs, ``steps_walked`` counts the steps of each session (R6). ``status_facts`` is
-    what triggers read of the message whose status is handled. ``inbound_owner`` is the session
-    that an inbound message goes to, by its case ``inbound_case``; ``inbound_message`` is what an
-    entry by it begins with.
+    - ``causes``: the sessions that caused it; ``ancestors``: for each session that it started, the
+      sessions that caused that one (R11); ``depth``: the level of the cascade
+    - ``acting_session``: the session whose step runs; ``steps_walked``: steps by session (R6)
+    - ``status_facts``: what triggers read of the message whose status is handled
+    - ``inbound_owner``: the session that claimed an inbound message, by its case ``inbound_case``
+    - ``inbound_message``: the message of a session that the inbound message starts
     """
 
     __slots__ = (
@@ -76,24 +73,24 @@ class Handling:
 
 
 class Context:
-    """One user's open state, the instant at hand, and what was decided so far.
+    """One user's decoded state, the current instant, and the outputs so far.
 
-    ``now`` is the instant of the signal or due thing that is handled, ``cause`` its id in the
-    outputs. ``answer`` is the host's sandbox, if it has one. ``flow_state_changed`` says that the
-    user's flow state is to be written, ``is_new_user`` that the state began with this signal.
+    ``now`` is the instant of the signal or timer that is being handled, ``cause`` its id in the
+    outputs. ``answer`` is the host's sandbox, if it has one. ``flow_state_changed`` is True if the
+    user's flow state must be written, ``is_new_user`` if the state began with this signal.
     """
 
     __slots__ = (
-        "_arranged",
         "_base",
-        "_counts",
         "_fallback",
-        "_looked",
+        "_flow_state_base",
         "_order",
-        "_standing",
+        "_ordered_for",
+        "_outputs_made",
         "_timezone",
+        "_viewed_session",
         "_zone",
-        "_zoned",
+        "_zone_plan",
         "answer",
         "catalog",
         "cause",
@@ -134,15 +131,15 @@ class Context:
         self.now = -1
         self.flow_state_changed = False
         self.is_new_user = False
-        self._counts = 0
+        self._outputs_made = 0
         self._base = ""
         self._timezone: object = _UNKNOWN
         self._fallback: str | None = None
-        self._looked: Session | None = None
-        self._standing = ""
+        self._viewed_session: Session | None = None
+        self._flow_state_base = ""
         self._zone = utc()
-        self._zoned: object = _UNKNOWN
-        self._arranged: list[Session] | None = None
+        self._zone_plan: object = _UNKNOWN
+        self._ordered_for: list[Session] | None = None
         self._order: list[Session] = []
         self.view = View(
             zone=self._zone,
@@ -175,28 +172,28 @@ class Context:
         view.traits, view.tags = state.traits, state.tags
         view.audiences, view.series = state.audiences, state.series
         view.presence, view.participant = state.presence, {}
-        self._timezone, self._arranged = _UNKNOWN, None
+        self._timezone, self._ordered_for = _UNKNOWN, None
         self.queue.clear()
         self.flow_state_changed = self.is_new_user = False
         self.invalidate_view()
 
     def begin(self, cause: str, t: int, origin: str = "") -> None:
-        """Begin to handle one signal or due thing; ids are made from its ``origin``, else its cause."""
+        """Begin to handle one signal or timer; output ids come from ``origin`` or the cause."""
         self.cause, self.now = cause, t
         epoch = self.catalog.at(t)
         if epoch is not self.epoch:
-            self.epoch, self._zoned, self._arranged = epoch, _UNKNOWN, None
+            self.epoch, self._zone_plan, self._ordered_for = epoch, _UNKNOWN, None
         self.handling = Handling()
-        self._counts = 0
+        self._outputs_made = 0
         self._base = hashed(self.space, self.user, origin) if origin else ""
         view = self.view
         view.event, view.event_name, view.communication = None, "", None
-        self._looked = None
+        self._viewed_session = None
 
     def goals_of(self, plan: Plan) -> GoalSet:
         """Return the goals of a flow: those a control record set, else those of the version (R24)."""
-        aims = self.epoch.goal_sets
-        return aims.get(plan.number, plan.goal_set) if aims else plan.goal_set
+        goal_sets = self.epoch.goal_sets
+        return goal_sets.get(plan.number, plan.goal_set) if goal_sets else plan.goal_set
 
     def next_session_output_id(self, session: Session) -> str:
         """Return the permanent id of the session's next output (R30)."""
@@ -205,17 +202,17 @@ class Context:
         return f"{session.id}-{count}"
 
     def flow_state_id(self) -> str:
-        """Return what the ids of this user's flow states begin with, hashed once a run."""
-        if not self._standing:
-            self._standing = hashed(self.space, self.user, "flow_state")
-        return self._standing
+        """Return the prefix of the ids of this user's flow states, hashed once per run."""
+        if not self._flow_state_base:
+            self._flow_state_base = hashed(self.space, self.user, "flow_state")
+        return self._flow_state_base
 
     def next_output_id(self) -> str:
-        """Return the next permanent id of what belongs to no session: cause and number (R30)."""
-        self._counts += 1
+        """Return the next permanent id outside of sessions: hash of the cause, number (R30)."""
+        self._outputs_made += 1
         if not self._base:
             self._base = hashed(self.space, self.user, self.cause)
-        return f"{self._base}-{self._counts}"
+        return f"{self._base}-{self._outputs_made}"
 
     def emit_rejection(
         self,
@@ -224,7 +221,7 @@ class Context:
         detail: str = "",
         step: str | None = None,
     ) -> None:
-        """Say that something was refused (R7)."""
+        """Write a rejection with its reason (R7)."""
         self.outputs.append(
             Rejection(
                 id=self.next_output_id(),
@@ -239,7 +236,7 @@ class Context:
         )
 
     def ends(self, reason: str) -> int:
-        """Return what a step returns that ends the session, and keep the reason."""
+        """Keep the reason and return ENDS, for a step that ends its session."""
         self.end_reason = reason
         return ENDS
 
@@ -251,7 +248,7 @@ class Context:
         flow: str | None = None,
         step: str | None = None,
     ) -> None:
-        """Write that something could not be handled, and why."""
+        """Write a dead letter for what could not be handled, and why."""
         self.outputs.append(
             DeadLetter(
                 id=name or self.next_output_id(),
@@ -266,7 +263,7 @@ class Context:
         )
 
     def remember_id(self, name: str, own: int, clock: int) -> None:
-        """Remember the id of a signal, so that it changes nothing when it comes again (R5)."""
+        """Remember the id of a signal, so that a duplicate is ignored (R5)."""
         state = self.state
         state.seen_ids, state.seen_floor = remember(
             state.seen_ids, short(name), own, clock, state.seen_floor
@@ -275,7 +272,7 @@ class Context:
     def enqueue(
         self, signal: Signal, changed: Data | None = None, applied: bool = True, flow: str = ""
     ) -> None:
-        """Queue a signal that the present one raised."""
+        """Queue a signal that the current one raised."""
         handling = self.handling
         depth, acting = handling.depth + 1, handling.acting_session
         raised = InternalSignal(
@@ -294,11 +291,11 @@ class Context:
         since: int | None = None,
         first: bool = False,
     ) -> None:
-        """Write one row about a session, at the step that it is at (R25)."""
+        """Write one transition of a session at its current step (R25)."""
         name, count, plan = session.id, session.count + 1, session.plan
         session.count = count
         self.outputs.append(
-            # By place: naming seventeen fields takes five times as long.
+            # Positional arguments: seventeen keyword arguments take five times as long.
             Transition(
                 f"{name}-{count}",
                 self.user,
@@ -323,11 +320,11 @@ class Context:
     def sessions_in_order(self) -> list[Session]:
         """Return the live sessions by priority of their flows, start and id (section 3).
 
-        The list is one of its own, and stays as it is while sessions start and end.
+        The returned list does not change when sessions start or end.
         """
         sessions = self.state.sessions
-        if sessions is not self._arranged:
-            self._arranged = self._order = sessions
+        if sessions is not self._ordered_for:
+            self._ordered_for = self._order = sessions
             if len(sessions) > 1:
                 flows = self.epoch.by_number
                 self._order = sorted(
@@ -337,9 +334,9 @@ class Context:
 
     def zone_of(self, plan: Plan | None) -> ZoneInfo:
         """Return the user's zone, else the flow's, else the space's (R16)."""
-        if plan is self._zoned:
+        if plan is self._zone_plan:
             return self._zone
-        self._zoned = plan
+        self._zone_plan = plan
         fallback = (plan.zone if plan is not None else None) or self.epoch.space.zone
         timezone = self.state.traits.get("timezone")
         if timezone is not self._timezone or fallback is not self._fallback:
@@ -348,7 +345,7 @@ class Context:
         return self._zone
 
     def view_for(self, plan: Plan | None = None) -> View:
-        """Return what an expression reads now that belongs to no session: of a flow, or of none."""
+        """Return what an expression outside of sessions reads now, in a flow or in none."""
         view = self._view_at(plan)
         view.entry, view.variables, view.session_id, view.session_started = {}, {}, "", 0
         view.message = NOTHING
@@ -357,11 +354,11 @@ class Context:
     def view_of(self, session: Session) -> View:
         """Return what an expression of a session reads now.
 
-        A second call for the same session and instant costs nothing: what the state holds changes
-        in place, and code that replaces it calls ``invalidate_view``.
+        A second call for the same session and instant reuses the view. Parts of the state change
+        in place; code that replaces one calls ``invalidate_view``.
         """
         view = self.view
-        if session is self._looked and self.now == view.now:
+        if session is self._viewed_session and self.now == view.now:
             return view
         plan = session.plan
         self._view_at(plan)
@@ -373,12 +370,12 @@ class Context:
             if plan.reads_last:
                 view.communication = _newest(session, found)
         else:
-            self._looked = session
+            self._viewed_session = session
         return view
 
     def _view_at(self, plan: Plan | None) -> View:
         view = self.view
-        self._looked = None
+        self._viewed_session = None
         view.now = self.now
         view.zone = self.zone_of(plan)
         if self.epoch.campaigns:
@@ -386,15 +383,15 @@ class Context:
         return view
 
     def participant_of(self, plan: Plan | None) -> Data:
-        """Return the user in a flow's campaign: nothing of other campaigns (C3)."""
+        """Return the user's participant data in the flow's own campaign (C3)."""
         if plan is None or plan.campaign is None:
             return {}
         found = self.state.participants.get(plan.campaign)
         return {} if found is None else found.data
 
     def invalidate_view(self) -> None:
-        """Build the view again next time: the session's data or the user's zone has changed."""
-        self._looked, self._zoned = None, _UNKNOWN
+        """Discard the cached view, because the session's data or the user's zone has changed."""
+        self._viewed_session, self._zone_plan = None, _UNKNOWN
 
     def _communications(self, session: Session) -> dict[str, Data]:
         steps = session.plan.steps
@@ -408,9 +405,9 @@ class Context:
         return found
 
     def facts(self, flow: str) -> FlowFacts:
-        """Return where the user stands in a flow.
+        """Return the user's place in a flow.
 
-        What is silent has no effect outside of itself: only its own conditions see it (R19).
+        A silent session has no effect on others: only its own conditions see it (R19).
         """
         number = self.catalog.numbers.get(flow)
         if number is None:
@@ -429,13 +426,13 @@ class Context:
         return flow in self.state.suppressed or EVERY_FLOW in self.state.suppressed
 
     def held_out(self, plan: Plan) -> bool:
-        """Return True if the user is in the holdout of a flow, always the same one (R19)."""
+        """Return True if the user is in the holdout of a flow; the hash never changes (R19)."""
         share = plan.flow.holdout * 100
         return bool(share) and draw(self.space, plan.id, self.user, "holdout") < share
 
 
 def _newest(session: Session, found: dict[str, Data]) -> Data | None:
-    """Return the facts of the message that the session made last, if it is remembered (C5)."""
+    """Return the facts of the session's newest message, if they are still stored (C5)."""
     if not session.sent:
         return None
     last = max(session.sent, key=lambda number: int(session.sent[number].rpartition("-")[2]))

@@ -1,4 +1,4 @@
-"""What is due fires: waits, planned messages, dates, audiences, control records (R1)."""
+"""Fires due timers: waits, planned messages, dates, audiences, control records (R1)."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from transforms.flows.state.stored import Communication, Identity, Pending
 
 
 def fire_until(ctx: Context, until: int) -> None:
-    """Fire everything due at or before an instant, each at its own time (R1).
+    """Fire everything that is due at or before an instant, each at its own time (R1).
 
-    Stop when the user is gone: an expired tombstone leaves no state (R32).
+    Stop when no user is left: an expired tombstone leaves no state (R32).
     """
     while (
         ctx.state.control_applied >= 0
@@ -54,7 +54,7 @@ def _fire(ctx: Context, t: int, what: Due) -> None:
         case None:
             ctx.begin(f"control@{t}", t)
             effects = ctx.catalog.effects_at(t)
-            # Before all else, and once: what is pending has the numbers of the version before.
+            # First of all, and once: pending triggers have the numbers of the previous version.
             for flow in dict.fromkeys(e.flow for e in effects if e.what == "publish"):
                 rebase_pending(ctx, ctx.epoch.by_number[flow or 0])
             for effect in effects:
@@ -72,9 +72,9 @@ def _fire(ctx: Context, t: int, what: Due) -> None:
             send_or_refuse(ctx, plan, plan.steps[sent.step], sent, owner)
         case Pending() as pending:
             view = ctx.catalog.at(t).by_number[pending.flow]
-            start = view.plan.triggers[pending.trigger]
-            ctx.begin(f"{view.plan.id}:{start.number}@{t}", t)
-            fire_pending(ctx, view, start, t)
+            compiled = view.plan.triggers[pending.trigger]
+            ctx.begin(f"{view.plan.id}:{compiled.number}@{t}", t)
+            fire_pending(ctx, view, compiled, t)
         case Identity():
             drop_tombstone(ctx)
         case _:
@@ -84,7 +84,7 @@ def _fire(ctx: Context, t: int, what: Due) -> None:
 def _fire_session(ctx: Context, session: Session) -> None:
     end_promotions(ctx, session)
     if session.due is not None and session.due <= ctx.now:
-        # The exit rules come before the step (section 3): one may become true at this instant.
+        # Exit rules before the step (section 3): one may become true at this very instant.
         if not (session.plan.exit_conditions and exit_conditions(ctx, session)):
             on_time(ctx, session)
     elif session.recheck_at is not None and session.recheck_at <= ctx.now:
@@ -92,7 +92,7 @@ def _fire_session(ctx: Context, session: Session) -> None:
 
 
 def apply_effect(ctx: Context, effect: Effect) -> None:
-    """Let a control record act on this user, at its effective time."""
+    """Apply a control record to this user, at its effective time."""
     match effect.what:
         case "stop":
             for session in ctx.sessions_in_order():
@@ -127,7 +127,7 @@ def apply_effect(ctx: Context, effect: Effect) -> None:
 def _arm(ctx: Context, effect: Effect) -> None:
     view = ctx.epoch.by_number[effect.flow or 0]
     if view.status == "running":
-        # A date of this very instant is still to fire: the record comes first (R1).
+        # A date at this very instant still fires, because control records come first (R1).
         arm_date_triggers(ctx, view, ctx.now - 1)
 
 

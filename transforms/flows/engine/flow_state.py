@@ -1,4 +1,4 @@
-"""Where a user stands: the live sessions in their order, and the row that says so (L11)."""
+"""The flow state: a row with the user's current step in every flow (L11)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from transforms.flows.protocol.outputs import FlowState
 def emit_flow_state(ctx: Context) -> None:
     """Write the user's step in every flow, and what each slot shows (L11).
 
-    Silent sessions are left out: nobody outside may treat their users differently (R19).
+    Silent sessions are omitted, so that no reader treats users in a holdout differently (R19).
     """
     state = ctx.state
     state.sequence += 1

@@ -1,6 +1,6 @@
-"""Bounds on what all sessions, messages and participants of a user hold together (section 9).
+"""Limits on the data of all sessions, messages and participants of a user (section 9).
 
-What goes over a bound is refused with a reason; the rest goes on.
+Data over a limit is refused with a reason; everything else continues.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PLANNED: Final = 100
 
 
 def fits(state: State, more: int) -> bool:
-    """Return True if ``more`` bytes of data can be held; a little always, where there is little."""
+    """Return True if ``more`` bytes fit; a small amount always fits into a small state."""
     parts = len(state.sessions) + len(state.communications) + len(state.sent_archive)
     if more <= SMALL and parts + len(state.participants) <= FEW:
         return True
@@ -49,10 +49,10 @@ def fits(state: State, more: int) -> bool:
     held += [part for sent in state.communications for part in (sent.data, sent.facts)]
     held += [pending.data for pending in state.pending]
     held += [participant.data for participant in state.participants.values()]
-    shelved = sum(encoded_size(past.packed) for past in state.sent_archive)
-    return more + shelved + sum(encoded_size(data) for data in held if data) <= TOGETHER
+    archived = sum(encoded_size(past.packed) for past in state.sent_archive)
+    return more + archived + sum(encoded_size(data) for data in held if data) <= TOGETHER
 
 
 def full(state: State) -> bool:
-    """Return True if as many messages are planned as may be."""
+    """Return True if the user has the maximum number of planned messages."""
     return sum(1 for sent in state.communications if sent.due is not None) >= PLANNED

@@ -1,6 +1,6 @@
-"""One handover, in order: another key's state is merged into the user's (R8).
+"""The order in which the state of another key is merged into the user's (R8).
 
-Waits keep their due times; nothing is lost but what a bound refuses, with its reason.
+Waits keep their due times. Only data over a limit is lost, and each such loss is a rejection.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ from transforms.flows.engine.working import State
 from transforms.flows.protocol.signals import Handover
 
 ON_SESSIONS: Final = frozenset(("stop", "pause", "resume", "migrate", "drain"))
-"""Control records that act on sessions, and start none."""
+"""Control records that act on running sessions but start none."""
 
 
 def merge_state(ctx: Context, theirs: State, given: Handover, t: int) -> None:
-    """Merge the state that a handover brought, and handle what that raised."""
+    """Merge the state from a handover, and handle the signals that this raises."""
     ctx.state.clock = t
-    ctx.is_new_user = False  # all audiences are evaluated once the two states are one
+    ctx.is_new_user = False  # all audiences are evaluated after the merge anyway
     decisions = _join(ctx, theirs, given, t)
     record_merge(ctx, given, theirs)
     if given.bypass:
@@ -52,10 +52,10 @@ def merge_state(ctx: Context, theirs: State, given: Handover, t: int) -> None:
 
 
 def _join(ctx: Context, theirs: State, given: Handover, t: int) -> int:
-    """Join another key's state with this one, at an instant that both have reached.
+    """Merge the state of another key into this one, at an instant that both have reached.
 
-    Return how many of the raised signals are decisions of sessions; those after them follow from
-    what is known now.
+    Return how many of the raised signals are decisions of sessions. The signals after them follow
+    from the merged data.
     """
     handover, state = given.id, ctx.state
     traits, participants = dict(state.traits), dict(state.participants)
@@ -93,9 +93,9 @@ def _join(ctx: Context, theirs: State, given: Handover, t: int) -> int:
 
 
 def _catch_up(ctx: Context, since: int, handover: str, t: int) -> None:
-    """Apply the control records that took effect while sessions moved from one key to another.
+    """Apply to moved sessions the control records that took effect during the handover.
 
-    What the sessions decide by a record is done before the next record (R1), as at the other key.
+    Signals that one record raises are handled before the next record, as at the other key (R1).
     """
     catalog = ctx.catalog
     while (effect := catalog.next_effect(since, t)) is not None:

@@ -1,4 +1,7 @@
-"""One signal, in order (section 3): what is known, live sessions, goals, entries, what it raised."""
+"""The order in which one signal is handled (section 3).
+
+First the user's data, then live sessions, goals and entries, then the signals that these raised.
+"""
 
 from __future__ import annotations
 
@@ -49,16 +52,16 @@ SESSION_COMMANDS: Final = frozenset(("stop", "hold", "resume", "suppress"))
 
 
 def handle_signal(ctx: Context, signal: Signal, own: int) -> None:
-    """Handle a signal whose due things have fired (steps 3 to 7)."""
+    """Handle a signal after everything due by then has fired (steps 3 to 7)."""
     _one(ctx, InternalSignal(signal, 0, applied=False), own)
     settle(ctx, moved=not is_backfill(signal))
 
 
 def settle(ctx: Context, moved: bool = True) -> None:
-    """Handle what was raised, then write the user's flow state."""
+    """Handle the raised signals, then write the user's flow state."""
     drain_queue(ctx)
     if moved and ctx.epoch.has_state_readers:
-        _look_around(ctx)
+        _settle_state_readers(ctx)
     if len(ctx.state.ended) > MOST_ENDED:
         forget_ended(ctx)
     if ctx.view.mismatches:
@@ -73,7 +76,7 @@ def drain_queue(ctx: Context) -> None:
     """Handle raised signals first in, first out, at the same instant (step 7)."""
     while ctx.queue:
         raised = ctx.queue.popleft()
-        if type(raised.signal) is not Time:  # so that its echo from outside changes nothing (R5)
+        if type(raised.signal) is not Time:  # its copy from the events topic is a duplicate (R5)
             ctx.remember_id(raised.signal.id, ctx.now, ctx.state.clock)
         if raised.depth > DEEPEST:
             _too_deep(ctx, raised)
@@ -87,10 +90,11 @@ def drain_queue(ctx: Context) -> None:
     ctx.handling.depth, ctx.handling.causes, ctx.handling.acting_session = 0, NOBODY, ""
 
 
-def _look_around(ctx: Context) -> None:
-    """Judge what reads where the user stands, or what was sent, until nothing changes (R12).
+def _settle_state_readers(ctx: Context) -> None:
+    """Reevaluate conditions on the user's place in flows or sent messages until stable (R12).
 
-    Only audiences and sessions that read such things; an unrelated event must not decide.
+    Only audiences and sessions with such conditions are evaluated: an unrelated event must not
+    decide any other.
     """
     for _ in range(DEEPEST):
         before = len(ctx.outputs)
@@ -107,7 +111,7 @@ def _look_around(ctx: Context) -> None:
 
 
 def _too_deep(ctx: Context, raised: InternalSignal) -> None:
-    """End the session that raised a signal too deep in a cascade; the signal is dropped."""
+    """Drop a signal that was raised too deep in a cascade, and end the session that raised it."""
     ctx.emit_dead_letter("cascade_too_deep", str(raised.signal.__struct_config__.tag))
     for session in ctx.sessions_in_order():
         if session.id == raised.source:
@@ -116,7 +120,7 @@ def _too_deep(ctx: Context, raised: InternalSignal) -> None:
 
 def _one(ctx: Context, raised: InternalSignal, own: int) -> None:
     signal = raised.signal
-    _listen(ctx, signal, own)
+    _set_view(ctx, signal, own)
     changed = raised.changed if raised.applied else _apply(ctx, raised, own)
     if raised.applied and type(signal) is CommunicationUpdate:
         ctx.handling.status_facts = signal.data | {"ended": signal.status in FINAL_STATUSES}
@@ -130,7 +134,7 @@ def _one(ctx: Context, raised: InternalSignal, own: int) -> None:
         return
     live = ctx.sessions_in_order()
     claimed = None
-    if type(signal) is not Event:  # the usual case is asked nothing else
+    if type(signal) is not Event:  # events, the most frequent signals, skip the other tests
         ctx.handling.inbound_owner = raised.inbound_owner
         if type(signal) is Inbound:
             claimed = claim_message(ctx, signal, live)
@@ -166,12 +170,12 @@ def _one(ctx: Context, raised: InternalSignal, own: int) -> None:
 
 
 def _apply(ctx: Context, raised: InternalSignal, own: int) -> Data | None:
-    """Update what is known (step 3); return the changed traits' values before, None if refused.
+    """Update the user's data (step 3); return previous values of changed traits, None if refused.
 
-    What moves sessions only, a command or an answer, changes nothing that flows read.
+    Commands and call results only move sessions; they change no data that flows read.
     """
     signal = raised.signal
-    if type(signal) is Event:  # the usual case is asked nothing else
+    if type(signal) is Event:  # events, the most frequent signals, skip the other tests
         return apply_signal(ctx, raised, own)
     if isinstance(signal, CallResult):
         if is_backfill(signal):
@@ -189,7 +193,7 @@ def _apply(ctx: Context, raised: InternalSignal, own: int) -> Data | None:
 
 
 def _follow(ctx: Context, signal: Signal, changed: Data) -> None:
-    """Update pending dates, and audiences that read other audiences, after a change."""
+    """After a change, update pending dates and the audiences that read other audiences."""
     if changed:
         rearm_for_traits(ctx, changed, ctx.now)
     if isinstance(signal, AudienceChange):
@@ -199,7 +203,7 @@ def _follow(ctx: Context, signal: Signal, changed: Data) -> None:
 
 
 def _load(ctx: Context, signal: Signal, changed: Data) -> None:
-    """Take in history: what it raised is history too."""
+    """Finish the loading of history: signals that it raised are marked as history too."""
     _follow(ctx, signal, changed)
     drop_held(ctx, changed)
     mark_as_backfill(ctx)
@@ -207,7 +211,7 @@ def _load(ctx: Context, signal: Signal, changed: Data) -> None:
 
 
 def mark_as_backfill(ctx: Context, kept: int = 0) -> None:
-    """Let what was raised be history too, but for the first that are ``kept`` (R10)."""
+    """Mark the raised signals as loaded history, except the first ``kept`` (R10)."""
     for place, raised in enumerate(list(ctx.queue)):
         if place < kept:
             ctx.queue.append(raised)
@@ -218,7 +222,7 @@ def mark_as_backfill(ctx: Context, kept: int = 0) -> None:
 
 
 def _sees(ctx: Context, session: Session, raised: InternalSignal) -> bool:
-    """Return True if a session sees a signal: none that it or its ancestors caused (R11)."""
+    """Return True if a session sees a signal: it does unless it or an ancestor caused it (R11)."""
     if not raised.causes:
         return True
     return session.id not in raised.causes and raised.causes.isdisjoint(
@@ -226,7 +230,7 @@ def _sees(ctx: Context, session: Session, raised: InternalSignal) -> bool:
     )
 
 
-def _listen(ctx: Context, signal: Signal, own: int) -> None:
+def _set_view(ctx: Context, signal: Signal, own: int) -> None:
     view = ctx.view
     if type(signal) is Event:
         view.event, view.event_name, view.event_time = signal.properties, signal.name, own

@@ -2,10 +2,10 @@
 
     step(catalog, blob, signal) -> Done(blob', outputs, wake_at) | Behind(until)
 
-A host with a sandbox gives a third thing, ``answer``, a function of a call and its code that has
-no memory: so what code steps return is in the state before anything else happens (section 4).
-Every host decides by this alone; ``fold`` is the same over several signals of one user. A host
-asks ``unheard`` first, so that an event which no definition reads costs no look at the state.
+``fold`` does the same for several signals of one user. A host with a sandbox also passes
+``answer``, a pure function of a call and its code; the result of a code step is then handled
+at once (section 4). A host calls ``is_unused`` first, so that it need not load the state for an
+event that no definition reads.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ def fold(
     signals: Iterable[Signal],
     answer: Answer | None = None,
 ) -> Done | Behind:
-    """Handle signals of one user in this order; the same as ``step`` on each in turn (R3).
+    """Handle signals of one user in this order, like ``step`` on each in turn (R3).
 
-    If the control log is not complete for one of them, nothing of all is done.
+    If the control log is not complete for one of them, none is handled.
     """
     ctx = _run(catalog, state, signals, answer)
     if ctx is None:
@@ -78,7 +78,7 @@ def fold(
 def fold_outputs(
     catalog: Catalog, signals: Iterable[Signal], answer: Answer | None = None
 ) -> tuple[AnyOutput, ...] | Behind:
-    """Return the outputs of a new user's signals when nothing follows them: the end of a replay."""
+    """Return the outputs of all signals of a new user; a replay needs no state afterwards."""
     ctx = _run(catalog, None, signals, answer)
     if ctx is None or isinstance(ctx, Behind):
         return ctx or ()
@@ -88,10 +88,10 @@ def fold_outputs(
 def _run(
     catalog: Catalog, state: bytes | None, signals: Iterable[Signal], answer: Answer | None
 ) -> Context | Behind | None:
-    """Take signals in; give the run that holds what they did, or None where nobody was touched."""
+    """Handle signals; return the context with the results, or None if no signal was used."""
     ctx: Context | None = None
     for signal in signals:
-        if state is None and ctx is None and _asks(signal):
+        if state is None and ctx is None and _only_fires(signal):
             continue
         if is_unused(catalog, signal):
             _, at = _times(catalog, signal)
@@ -112,32 +112,32 @@ def _wake(state: bytes | None) -> int | None:
 
 
 def is_unused(catalog: Catalog, signal: Signal) -> bool:
-    """Return True if no definition reads an event's name, or any message: no signal then (R5)."""
+    """Return True for an event or message that no definition reads: it is ignored (R5)."""
     if isinstance(signal, Event):
         return signal.name not in catalog.events_read_since and catalog.all_events_since == NEVER
     return isinstance(signal, Inbound) and _unread(signal) and catalog.inbound_since == NEVER
 
 
 def _unread(signal: Inbound) -> bool:
-    """Return True if a message is read by flows alone: one that answers another is a status, too."""
+    """Return True if only flows read a message; an answer to a communication is also a status."""
     return signal.communication is None
 
 
-def _asks(signal: Signal) -> bool:
+def _only_fires(signal: Signal) -> bool:
     """Return True for Time and wake: they fire due timers and never create a user."""
-    if isinstance(signal, Event):  # the usual case: it is asked nothing else
+    if isinstance(signal, Event):  # events, the most frequent signals, skip the other tests
         return False
     return isinstance(signal, Time) or (isinstance(signal, Command) and signal.what == "wake")
 
 
 def _open(catalog: Catalog, state: bytes | None, signal: Signal, answer: Answer | None) -> Context:
-    unwrap = State(-1, -1) if state is None else decode(state)
-    return Context(catalog, signal.user, unwrap, answer)
+    decoded = State(-1, -1) if state is None else decode(state)
+    return Context(catalog, signal.user, decoded, answer)
 
 
 def advance(ctx: Context, signal: Signal) -> int | None:
-    """Handle one signal in an open context; return the instant the log must reach, if it is behind."""
-    if isinstance(signal, Event):  # the usual case: it is asked nothing else
+    """Handle one signal; return the instant that the control log must reach, None if it has."""
+    if isinstance(signal, Event):  # events, the most frequent signals, skip the other tests
         return _take(ctx, signal)
     if isinstance(signal, Time):
         return _fire(ctx, signal.at)
@@ -156,7 +156,7 @@ def _fire(ctx: Context, until: int) -> int | None:
 
 
 def _times(catalog: Catalog, signal: Signal) -> tuple[int, int]:
-    """Return the own time, and the handling time but for the user's clock (section 1, R9)."""
+    """Return event time, and handling time before the user's clock is applied (section 1, R9)."""
     if TYPE_CHECKING:
         assert not isinstance(signal, Time)
     received = signal.received
@@ -167,10 +167,10 @@ def _times(catalog: Catalog, signal: Signal) -> tuple[int, int]:
 
 
 def _take(ctx: Context, signal: Signal) -> int | None:
-    """Handle a signal: ignore a duplicate (R5), else fire first what is due by then (R1).
+    """Ignore a duplicate (R5), else fire everything due by then (R1) and handle the signal.
 
-    A duplicate fires nothing: its receipt may be later than the first one's, and a signal that
-    is still to come within the slack would find its time passed.
+    A duplicate fires no timers: it may have a later ingestion time than the original, and would
+    advance the user's clock past signals that still arrive within the allowed lateness.
     """
     if TYPE_CHECKING:
         assert not isinstance(signal, Time)
@@ -221,13 +221,13 @@ def _take(ctx: Context, signal: Signal) -> int | None:
 
 
 def _begin(ctx: Context, t: int) -> None:
-    """Begin a state that is new: what was before the present era does not concern it."""
+    """Initialize a new state: control records before the current epoch do not apply to it."""
     if ctx.state.control_applied < 0:
         ctx.state.control_applied, ctx.is_new_user = min(ctx.catalog.at(t).since, t), True
 
 
 def _take_forwarded(ctx: Context, given: Forwarded, t: int) -> int | None:
-    """Take what another key passed on, once what it waits for is merged (R8)."""
+    """Handle a signal that another key forwarded, once the handover it waits for is merged (R8)."""
     signal = unwrap(ctx, given, t)
     if signal is None or is_unused(ctx.catalog, signal):
         return None
@@ -237,7 +237,7 @@ def _take_forwarded(ctx: Context, given: Forwarded, t: int) -> int | None:
 
 
 def _take_over(ctx: Context, given: Handover, hops: int, own: int, t: int) -> int | None:
-    """Merge another key's state once, then take what waited for it (R8)."""
+    """Merge the state of another key once, then handle the signals that waited for it (R8)."""
     if ctx.state.control_applied >= 0:
         fire_until(ctx, t)
     theirs = accept_handover(ctx, given, hops, own, t)

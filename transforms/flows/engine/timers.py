@@ -1,4 +1,4 @@
-"""What is due for a user, and when: the one order in which things fire (R1)."""
+"""The timers of a user, and the order in which they fire (R1)."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ LAST: Final = 1 << 62
 
 
 Due = Session | Communication | Pending | Identity | str | None
-"""What is due: None for a control record, a text for a computed audience."""
+"""What is due: None is a control record, a string the name of a computed audience."""
 
 Order = tuple[int, int, int, str, int]
-"""Sorts what is due at one instant; the numbers in ids sort as numbers."""
+"""The sort key of what is due at one instant; numbers in ids sort as numbers."""
 
 
 def earliest_due(state: State) -> int | None:
-    """Return the earliest instant at which something of this user is due, control aside."""
+    """Return the earliest instant at which a timer of this user is due, control records aside."""
     at, found = _first(state, LAST - 1)
     return at if found else None
 
 
 def next_due(catalog: Catalog, state: State, until: int) -> tuple[int, Due] | None:
-    """Return when the first thing is due at or before ``until``, and what, in the order of R1."""
+    """Return what is due first at or before ``until``, and when, in the order of R1."""
     at, found = _first(state, until)
     effect = catalog.next_effect(state.control_applied, until)
     if effect is not None and (effect.at <= at or not found):
@@ -40,7 +40,7 @@ def next_due(catalog: Catalog, state: State, until: int) -> tuple[int, Due] | No
 
 
 def _first(state: State, until: int) -> tuple[int, list[Due]]:
-    """Return the earliest instant up to ``until`` at which things are due, and all of these."""
+    """Return the earliest due instant up to ``until``, and all that is due then."""
     at = until
     found: list[Due] = []
     for session in state.sessions:
@@ -66,7 +66,7 @@ def _first(state: State, until: int) -> tuple[int, list[Due]]:
 
 
 def _due_of(session: Session) -> int:
-    """Return when a session is due: its wait, its conditions, or what it shows; else LAST."""
+    """Return the earliest of a session's wait, conditions and promotions; LAST if there is none."""
     due, check = session.due, session.recheck_at
     first = LAST if due is None else due
     if check is not None and check < first:
@@ -95,7 +95,7 @@ def _order(flows: dict[int, FlowView], due: Due) -> Order:
 
 
 def clamp_due_times(state: State, t: int) -> None:
-    """Let what was due on the way be due now: a user's time never runs backwards."""
+    """Move due times in the past to ``t``, because a user's time never goes back."""
     for session in state.sessions:
         session.due, session.recheck_at = (
             _at_least(session.due, t),

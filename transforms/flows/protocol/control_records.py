@@ -1,6 +1,6 @@
-"""The records of the control log, which is append-only; each is effective from an instant on.
+"""The records of the control log, which is append-only. Each takes effect at an instant.
 
-A record is complete in itself: what the flows do depends on the log and on nothing else.
+A record is self-contained: what the flows do depends on the log and on nothing else.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ class Start(Record, frozen=True, gc=False, tag="start", kw_only=True):
 
 
 class Pause(Record, frozen=True, gc=False, tag="pause", kw_only=True):
-    """No entries, and no step runs; ``resume`` is the mode of the later resume (R26)."""
+    """The flow takes no entries and runs no steps; ``resume`` is the mode of its resume (R26)."""
 
     flow: str
     resume: Literal["fire", "shift", "skip"] = "fire"
 
 
 class Resume(Record, frozen=True, gc=False, tag="resume", kw_only=True):
-    """A paused flow goes on."""
+    """A paused flow continues."""
 
     flow: str
 
 
 class Drain(Record, frozen=True, gc=False, tag="drain", kw_only=True):
-    """No more entries; sessions go on (L8)."""
+    """The flow takes no more entries; its sessions continue (L8)."""
 
     flow: str
 
@@ -75,7 +75,7 @@ class Archive(Record, frozen=True, gc=False, tag="archive", kw_only=True):
 
 
 class SetSchedule(Record, frozen=True, gc=False, tag="schedule", kw_only=True):
-    """A new start and end, local ISO texts in the flow's zone (I18).
+    """A new start and end of the flow: ISO date-times in the flow's zone (I18).
 
     It replaces the schedule of every version, later ones included.
     """
@@ -109,7 +109,7 @@ class Winner(Record, frozen=True, gc=False, tag="winner", kw_only=True):
 
 
 class Kill(Record, frozen=True, gc=False, tag="kill", kw_only=True):
-    """Nothing is sent by one flow, one channel or the whole space, until ``off``."""
+    """The kill switch of a flow, a channel or the whole space: nothing is sent until ``off``."""
 
     flow: str | None = None
     channel: str | None = None

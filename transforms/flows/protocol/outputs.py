@@ -51,7 +51,7 @@ class Message(FromSession, frozen=True, gc=False, tag="message"):
 
 
 class Cancel(Output, frozen=True, gc=False, tag="cancel", kw_only=True):
-    """A request to cancel an active communication (C16)."""
+    """A request to the sender to cancel an active communication (C16)."""
 
     communication: str
     reason: str
@@ -78,10 +78,10 @@ class Export(FromSession, frozen=True, gc=False, tag="export", kw_only=True):
 
 
 class FlowState(Output, frozen=True, gc=False, tag="flow_state"):
-    """The place of the user in every flow, complete, with a sequence per user (L11, L12, B7).
+    """The user's current step in every flow, as a full snapshot numbered per user (L11, L12, B7).
 
-    ``flows`` has a map for each live session (flow, version, session, step, since, started),
-    ``promotions`` maps a slot to its promotion and the end of it.
+    ``flows`` has a map for each live session (flow, version, session, step, since, started);
+    ``promotions`` maps each slot to its promotion and when that ends.
     """
 
     sequence: int
@@ -102,7 +102,7 @@ class ProfileUpdate(Output, frozen=True, gc=False, tag="profile_update", kw_only
 
 
 class AudienceUpdate(Output, frozen=True, gc=False, tag="audience_update"):
-    """The user entered or left an audience that the core computes or keeps."""
+    """The user entered or left an audience that the core maintains."""
 
     audience: str
     entered: bool
@@ -114,8 +114,8 @@ class Transition(FromSession, frozen=True, gc=False, tag="transition"):
     """One row for each move of a session: ``entered reached waiting left ended`` (R25).
 
     ``visit`` counts the arrivals of this session at the step, from 1. ``first_arrival`` is True
-    if the user arrives at this flow and step for the first time. ``until`` is the latest end of
-    a wait. ``cause`` is the id of the signal or timer.
+    if the user reaches this step of the flow for the first time. ``until`` is when a wait ends at
+    the latest. ``cause`` is the id of the signal or timer.
     """
 
     what: str
@@ -133,7 +133,7 @@ class Transition(FromSession, frozen=True, gc=False, tag="transition"):
 class Communication(FromSession, frozen=True, gc=False, tag="communication"):
     """One row for each status of a communication.
 
-    A message that is sent has ``parts``, and ``cost`` by the prices of the space.
+    A message that is sent has ``parts``, and ``cost`` at the prices of the space.
     ``reported_cost`` is the cost that a delivery report adds.
     """
 
@@ -164,7 +164,7 @@ class Conversion(FromSession, frozen=True, gc=False, tag="conversion", kw_only=T
 
 
 class Rejection(Output, frozen=True, gc=False, tag="rejection", kw_only=True):
-    """Something was refused, with the reason code (R7)."""
+    """A signal, entry or value was refused, with the reason code (R7)."""
 
     reason: str
     cause: str
@@ -174,7 +174,7 @@ class Rejection(Output, frozen=True, gc=False, tag="rejection", kw_only=True):
 
 
 class DeadLetter(Output, frozen=True, gc=False, tag="dead_letter", kw_only=True):
-    """Something could not be handled: why and where.
+    """A signal or timer could not be handled: why, and at which step.
 
     ``record`` is the complete signal as JSON; it can be published again.
     """
@@ -192,7 +192,7 @@ class Call(FromSession, frozen=True, gc=False, tag="call", kw_only=True):
 
     ``target`` is a hash of the code, or the address; ``inputs`` go to the code, or to the template
     of the body. ``store`` maps session variables to paths in the JSON of the answer. The session
-    waits until ``expires``. A ``connection`` is only named: its secrets are never in here.
+    waits until ``expires``. ``connection`` is only a name: the output never contains secrets.
     """
 
     kind: str
@@ -208,7 +208,7 @@ class Call(FromSession, frozen=True, gc=False, tag="call", kw_only=True):
 
 
 class HandoverOut(Output, frozen=True, gc=False, tag="handover", kw_only=True):
-    """The state of this key for another key (R8); ``bypass`` marks it as loaded history (R10)."""
+    """The state of this key, sent to another key (R8); ``bypass`` marks loaded history (R10)."""
 
     to: str
     state: bytes
@@ -216,7 +216,7 @@ class HandoverOut(Output, frozen=True, gc=False, tag="handover", kw_only=True):
 
 
 class ForwardedOut(Output, frozen=True, gc=False, tag="forwarded", kw_only=True):
-    """A signal of this key for the key that it was merged into (R8)."""
+    """A signal of this key, sent to the key that it was merged into (R8)."""
 
     to: str
     handover: str
@@ -225,7 +225,7 @@ class ForwardedOut(Output, frozen=True, gc=False, tag="forwarded", kw_only=True)
 
 
 class Erased(Output, frozen=True, gc=False, tag="erased", kw_only=True):
-    """All data of the user until ``at`` is to be deleted; a tombstone stays until ``until`` (R32).
+    """Sinks must delete all data of the user up to ``at``; the tombstone ends at ``until`` (R32).
 
     ``sequence`` is higher than that of every earlier flow state.
     """
@@ -235,7 +235,7 @@ class Erased(Output, frozen=True, gc=False, tag="erased", kw_only=True):
 
 
 class StateExport(Output, frozen=True, gc=False, tag="state_export", kw_only=True):
-    """The complete state of the user, readable, which can be imported again."""
+    """The complete state of the user as readable data that can be imported again."""
 
     data: Data
 
@@ -298,7 +298,7 @@ class Done(msgspec.Struct, frozen=True, gc=False):
 
 
 class Behind(msgspec.Struct, frozen=True, gc=False):
-    """The control log is not known until this instant: read it again, and retry."""
+    """The control log is not complete up to this instant: the host reads it again and retries."""
 
     until: int
 

@@ -1,4 +1,4 @@
-"""Every reason code of an output; nothing is stopped or refused without one of them (R7)."""
+"""The reason codes of all outputs. Whatever is stopped or refused has one of them (R7)."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ FAILED = {
     "failed": "a defect: the signal or timer could not be handled",
     "unfit_output": "an output does not fit its schema, or its topic refuses it",
 }
-"""What a running job could not handle; the state of the user stays as it was."""
+"""Reasons of dead letters of a running job; the state of the user is unchanged."""
 
 RECORDS = {
     "unreadable": "the file cannot be opened or is damaged from here on",
@@ -116,6 +116,6 @@ RECORDS = {
     "too_large": "the record, or its properties, are too large",
     "too_deep": "values are nested too deep",
 }
-"""Why a record, or the rest of a file, cannot become signals."""
+"""Reasons why a record, or the rest of a file, cannot be converted to signals."""
 
 REASONS = ENTRY | ENDING | SENDING | PAUSED | REFUSED | FAILED | RECORDS

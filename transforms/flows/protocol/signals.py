@@ -1,4 +1,4 @@
-"""The signals that the core handles: a closed union of what can happen to a user.
+"""The signals that the core handles, as a closed union.
 
 Every signal has an id, a user, its event time and, if known, its ingestion time, in ms UTC.
 On the wire they are tagged msgpack or JSON.
@@ -17,10 +17,10 @@ STATUSES = (
 """The statuses of a communication (semantics, section 2)."""
 
 OWN_STATUSES = ("planned", "active", "canceled", "skipped")
-"""Statuses that sending itself gives: no signal reports them, so nothing can wait for one."""
+"""Statuses that the core sets itself: no signal reports them, so no step can wait for one."""
 
 AWAITED_STATUSES = tuple(status for status in STATUSES if status not in OWN_STATUSES)
-"""Statuses that a signal may report, so that a step can wait for them."""
+"""Statuses that a signal can report, so that a step can wait for them."""
 
 FINAL_STATUSES: Final = frozenset(
     "completed no_response failed bounced canceled skipped expired unknown".split()
@@ -32,7 +32,7 @@ Data = dict[str, Any]
 class ExternalSignal(
     msgspec.Struct, frozen=True, gc=False, tag_field="is", omit_defaults=True, kw_only=True
 ):
-    """Base of the signals from outside; ``received`` is the ingestion time, if known (R3)."""
+    """Base of all signals from outside; ``received`` is the ingestion time, if known (R3)."""
 
     id: str
     user: str
@@ -82,7 +82,7 @@ class AudienceChange(
 class CommunicationUpdate(
     ExternalSignal, frozen=True, gc=False, tag="communication", omit_defaults=True, kw_only=True
 ):
-    """A communication reached a status; ``data`` has a reply, digits, duration or cost."""
+    """A new status of a communication; ``data`` can have a reply, digits, duration or cost."""
 
     communication: str
     status: str
@@ -107,7 +107,7 @@ class Enter(ExternalSignal, frozen=True, gc=False, tag="enter", omit_defaults=Tr
     """An entry into a flow by the Flow API, a launch or another flow (I9, R22), or an upload.
 
     With the ``operation`` "upload", ``flow`` is the campaign and ``participant`` one row of the
-    upload; the id is made of upload and row, so that a repeated row counts once (R21).
+    upload; the id is derived from the upload and the row, so that a repeated row counts once (R21).
     """
 
     flow: str
@@ -195,10 +195,10 @@ Signal = (
 class InternalSignal(msgspec.Struct, frozen=True, gc=False):
     """A signal that the core raises while it handles another one; it never leaves the core.
 
-    ``causes`` are the sessions that led to it, ``source`` the last of them. ``changed`` maps
-    traits to their values before. ``applied`` means that the state contains it already. ``flow``
+    ``causes`` are the sessions that caused it, ``source`` the last of them. ``changed`` maps
+    traits to their previous values. ``applied`` means that the state contains it already. ``flow``
     is the flow that enrolls the user in another, or leaves it. ``inbound_owner`` is the session or
-    entry that got the message behind a status ``replied``, empty if none did (R13).
+    entry that claimed the message that a status ``replied`` reports, empty if none did (R13).
     """
 
     signal: Signal

@@ -1,6 +1,6 @@
-"""The state as one blob: a version byte, then msgpack, without the empty fields at its end.
+"""The codec of the state: a version byte, then msgpack without the trailing empty fields.
 
-A released version stays readable for good: its reader is in READERS, its golden blobs in the tests.
+Every released version stays readable: its reader is in READERS, its golden blobs are in the tests.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ READERS: Final[dict[int, Callable[[memoryview], StoredState]]] = {1: _decode_1}
 
 
 def pack(row: list[Any]) -> bytes:
-    """Write the fields of a state as a blob."""
+    """Encode the fields of a state as a blob."""
     return VERSION + _encode(row)
 
 
 def unpack(blob: bytes) -> StoredState:
-    """Read a blob of any released version; raise UnknownVersion for a newer one."""
+    """Decode a blob of any released version; raise UnknownVersion for a newer one."""
     reader = READERS.get(blob[0]) if blob else None
     if reader is None:
         raise UnknownVersion(f"state version {blob[0] if blob else 'none'} is not known")
@@ -40,7 +40,7 @@ def unpack(blob: bytes) -> StoredState:
 
 
 def encoded_size(value: object) -> int:
-    """Return how many bytes a value takes in a blob: more than any bound if none can hold it."""
+    """Return the encoded size of a value in bytes; ENDLESS if it cannot be encoded."""
     try:
         return len(_encode(value))
     except (OverflowError, RecursionError):

@@ -1,6 +1,7 @@
-"""The memory of seen signals: short hashes with their own times, 7 days and 2,000 of them (R5).
+"""Ids of handled signals, for deduplication: the last 7 days, at most 2,000 (R5).
 
-It is one byte string, ten bytes an id: six of hash, four of own time in seconds, rounded up.
+They are one byte string, ten bytes per id: a hash of six bytes, and four bytes of event time in
+seconds, rounded up.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ def _seconds(memory: bytes, index: int) -> int:
 
 
 def remember(memory: bytes, short: bytes, own: int, clock: int, dropped: int) -> tuple[bytes, int]:
-    """Add an id, drop the forgotten; return the memory and the newest own time dropped for room.
+    """Add an id and drop old ones; return the memory and the newest event time dropped for room.
 
-    Ids leave in the order of their coming once they are older than 7 days before the clock.
+    Ids that are more than 7 days older than the clock are dropped, in the order of arrival.
     """
     limit = (clock - WEEK) // 1000
     first = 0
@@ -47,7 +48,7 @@ def remember(memory: bytes, short: bytes, own: int, clock: int, dropped: int) ->
 
 
 def joined(mine: bytes, other: bytes, dropped: int) -> tuple[bytes, int]:
-    """Put two memories together, by own time; return it and the newest time dropped for room."""
+    """Merge two memories by event time; return it and the newest event time dropped for room."""
     both = mine + other
     entries = {both[at : at + SHORT]: both[at : at + ENTRY] for at in range(0, len(both), ENTRY)}
     order = sorted(entries.values(), key=_time)
@@ -61,5 +62,5 @@ def _time(entry: bytes) -> bytes:
 
 
 def forgotten(clock: int, dropped: int) -> int:
-    """Return the instant at or before which a signal may be a duplicate nobody remembers."""
+    """Return the instant up to which a signal may be a duplicate whose id was dropped."""
     return max(clock - WEEK, dropped)

@@ -1,6 +1,6 @@
-"""Permanent ids and draws: a hash of what they name, never a clock or chance (R30).
+"""Permanent ids and random assignment, both computed as hashes: no clock, no random numbers (R30).
 
-A session's outputs are numbered within the session, so their ids are its id and that number.
+The outputs of a session are numbered; their ids are the session's id and that number.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ SEPARATOR: Final = "\x1f"
 SHORT: Final = 6
 _SAFE: Final = bytes.maketrans(b"+/", b"_~")
 
-# A copy of one that has read nothing takes half the time of a new one.
+# Copying an unused hash object takes half the time of creating one.
 _HASH_96: Final = blake2b(digest_size=12)
 _HASH_48: Final = blake2b(digest_size=SHORT)
 
@@ -24,7 +24,7 @@ def hashed(*parts: str) -> str:
 
 
 def session_id(*parts: str) -> str:
-    """Hash the parts to 16 characters, which are safe in addresses and headers: 96 bits."""
+    """Hash the parts to 16 characters (96 bits) that are safe in URLs and headers."""
     return b2a_base64(_digest(parts), newline=False).translate(_SAFE).decode()
 
 
@@ -35,9 +35,9 @@ def _digest(parts: tuple[str, ...]) -> bytes:
 
 
 def short(text: str) -> bytes:
-    """Hash a signal's id for the memory of seen ones: 48 bits.
+    """Hash a signal's id to 48 bits for deduplication.
 
-    At the memory's bound of 2,000 ids, one signal in 10^11 is taken for a duplicate.
+    With the maximum of 2,000 ids, one signal in 10^11 is mistaken for a duplicate.
     """
     hashing = _HASH_48.copy()
     hashing.update(text.encode())
@@ -45,13 +45,13 @@ def short(text: str) -> bytes:
 
 
 def draw(*parts: str) -> int:
-    """Draw a number in 0..9999 that is always the same for the same parts."""
+    """Hash the parts to a number in 0..9999, for random assignment."""
     hashing = blake2b(SEPARATOR.join(parts).encode(), digest_size=8)
     return int.from_bytes(hashing.digest(), "big") % 10_000
 
 
 def key_text(value: Any) -> str | None:
-    """Return the key that a value is (R20), None of no value; a number is one in both its forms."""
+    """Return a value as a key (R20): None stays None, and 5 and 5.0 give the same key."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():

@@ -1,4 +1,4 @@
-"""Bounds that hold for single values (section 9)."""
+"""Limits of single values (section 9)."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from typing import Final
 
 LONGEST_WAIT: Final = 400 * 86_400_000
 LARGEST: Final = 2**63 - 1
-"""What a wire holds."""
+"""The largest whole number that all record formats can hold."""

@@ -1,6 +1,6 @@
-"""Messages that left and that no session waits for: packed bytes, so that they cost little.
+"""The archive of sent messages that no session waits for, kept encoded to save time.
 
-A hundred of them for 30 days (section 9); only a status from outside unpacks one.
+It holds at most 100, for 30 days (section 9). Only a status from outside decodes one.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _unpack: Final = msgspec.msgpack.Decoder(Communication).decode
 
 
 def archive(past: list[Past], sent: Communication, t: int) -> None:
-    """Add a message, and drop what is too old or too much."""
-    # As it is: the codec packs it with the state, and the end of a replay encodes none.
+    """Add a message, and drop messages over the limits of age and number."""
+    # Not encoded here: the codec encodes it with the state, and a replay drops the last state.
     past.append(Past(sent.changed, cast(msgspec.Raw, sent)))
     edge = t - MONTH
     while len(past) > KEPT or past[0].changed <= edge:
@@ -27,19 +27,19 @@ def archive(past: list[Past], sent: Communication, t: int) -> None:
 
 
 def archived(past: list[Past]) -> list[Communication]:
-    """Return all messages; they stay in the archive."""
+    """Return all messages in the archive."""
     return [_unpacked(one) for one in past]
 
 
 def replace(past: list[Past], sent: Communication) -> None:
-    """Write a message anew in its place."""
+    """Replace a message in its place."""
     for place, one in enumerate(past):
         if _unpacked(one).id == sent.id:
             past[place] = Past(one.changed, cast(msgspec.Raw, sent))
 
 
 def pop(past: list[Past], name: str) -> Communication | None:
-    """Take the message of an id out of the archive; the caller archives it again."""
+    """Remove and return the message with an id; the caller archives it again."""
     sought = name.encode()
     for place, one in enumerate(past):
         packed: Any = one.packed

@@ -1,8 +1,8 @@
 """The history of one aggregate of one user: what ``count(event "X" within last 90d)`` reads.
 
-A series is a function of the multiset of what was added, never of the order of arrival: values
-are whole numbers of 1/10000, and entries are kept sorted. The newest 500 entries within the
-horizon are exact; older ones are merged into UTC days, each standing at the day's start.
+A series depends on what was added, not on the order of arrival: values are whole numbers of
+1/10000, and entries are sorted. The newest 500 entries within the horizon are exact; older ones
+are merged into UTC days, each with the time of the day's start.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ DAY: Final = 86_400_000
 
 
 def add(series: Series, t: int, value: float | None, horizon: int) -> bool:
-    """Add one event of time ``t``, keeping entries for ``horizon`` ms (0: sums only).
+    """Add one event at ``t``, keep entries for ``horizon`` ms (0: sums only); return True if added.
 
-    ``value`` is None where events are only counted. One that is not finite or is larger than
-    10**12 does not count at all; returns whether the event did.
+    ``value`` is None if events are only counted. An event whose value is not finite or is larger
+    than 10**12 is ignored.
     """
     if value is not None and not abs(value) <= LARGEST:
         return False
@@ -44,7 +44,7 @@ def add(series: Series, t: int, value: float | None, horizon: int) -> bool:
 
 
 def join(series: Series, other: Series) -> None:
-    """Add all that another series holds: as if each of its events had been added here (R8)."""
+    """Merge another series into this one, as if each of its events had been added here (R8)."""
     series.count += other.count
     if other.first is not None:
         series.first = _least(series.first, other.first)
@@ -82,7 +82,7 @@ def _add_day(days: list[Entry], other: Entry) -> None:
 
 
 def prune(series: Series, now: int, horizon: int) -> None:
-    """Drop the entries that no window of ``horizon`` ms sees at ``now`` or later."""
+    """Drop the entries that no window of ``horizon`` ms ending at ``now`` or later contains."""
     for kept in (series.days, series.entries):
         if kept and kept[0][0] <= now - horizon:
             del kept[: bisect_left(kept, [now - horizon + 1])]
@@ -140,7 +140,7 @@ def newest(series: Series, since: int) -> int | None:
 
 
 def _bounded(total: int) -> int:
-    # The wire holds 64 bits; so much money is an attack, and must not stop the user's state.
+    # msgpack holds 64 bits: an absurd total must not make the state impossible to encode.
     return max(-MOST_TOTAL, min(MOST_TOTAL, total))
 
 

@@ -1,8 +1,8 @@
-"""All that is remembered of one user, as it is stored: what the codec writes and reads.
+"""The stored state of one user: the records that the codec writes and reads.
 
-Only a run changes it and nothing of it escapes, so these structs alone are mutable; a user and
-the sessions have a form of their own while a run works on them, in ``state``.
-Flows and steps appear by the numbers that the catalog gave them; times are ms UTC.
+These structs are mutable, unlike all others: only the engine changes them, while it handles a
+signal. The engine works on a state and its sessions as the classes in ``engine/working.py``.
+Flows and steps are numbers that the catalog assigned; times are ms UTC.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Entry = list[int]
 
 
 class Part(msgspec.Struct, array_like=True, gc=False):
-    """Base of the state's parts. New fields go to the end, with a default."""
+    """Base of the parts of a state. New fields go to the end, with a default."""
 
 
 class Series(Part, array_like=True, gc=False):
@@ -38,7 +38,7 @@ class Series(Part, array_like=True, gc=False):
 
 
 class Promotion(Part, array_like=True, gc=False):
-    """What a slot shows, and until when; ``recheck_at`` is when its condition may change by time."""
+    """What a slot shows, and until when; at ``recheck_at`` its condition may change with time."""
 
     step: int
     slot: str
@@ -48,11 +48,11 @@ class Promotion(Part, array_like=True, gc=False):
 
 
 class Halt(Part, array_like=True, gc=False):
-    """Why a session is halted (R26), and what was decided since.
+    """A paused or held session (R26), and what was decided since.
 
-    ``by`` says what halts it: its flow's pause, a hold, or both. ``how`` is what the resume
-    does. ``left`` is what remains of a wait that does not run on. ``target`` is the step to go
-    to at the resume, ``why`` what decided that; ``overdue`` says that it was time alone.
+    ``by`` is what halts it: the pause of its flow, a hold, or both. ``how`` is the resume mode.
+    ``left`` is the rest of a wait that the pause extends. ``target`` is the step to go to at the
+    resume, ``why`` the reason. ``overdue`` is True if the time of the wait ended it.
     """
 
     since: int
@@ -67,17 +67,18 @@ class Halt(Part, array_like=True, gc=False):
 class StoredSession(Part, array_like=True, gc=False):
     """One session of a flow (B3).
 
-    ``due`` is when the current wait ends, ``recheck_at`` when a condition of it may change
-    by time alone (R18). ``count`` numbers the outputs (R30). ``visits`` counts arrivals by
-    step, ``variants`` holds the drawn branch by split, ``sent`` the newest communication
-    by send step, ``matched_cases`` the cases of a ranked wait, ``exit_true`` the exit conditions
-    that hold. After the end ``ended`` is set, and the session is a stub for its goals (R24).
-    ``halt`` is set while it is paused or held. ``message`` is what the user sent to it last.
-    ``visit_deadline`` is set in a wait within a visit: when its time is over. ``awaiting_call`` is the number of the
-    call whose answer it waits for, 0 for none. ``baseline`` holds the conditions of the wait that
-    are true by loaded history (R10).
-    ``wait_data`` is what the step that the session waits at remembers; the step gives its meaning,
-    and it is empty at every other step.
+    - ``due``: when the current wait ends; ``recheck_at``: when one of its conditions may change
+      with time (R18)
+    - ``count``: the number of its outputs so far (R30); ``visits``: arrivals by step
+    - ``variants``: the assigned branch by split; ``sent``: the newest communication by send step
+    - ``matched_cases``: the true cases of a ranked wait; ``exit_true``: the exit conditions that
+      are true
+    - ``ended``: when it ended; from then on it is a stub for its goals (R24)
+    - ``halt``: set while it is paused or held; ``message``: the user's last message to it
+    - ``visit_deadline``: in a wait within a visit, when the time of the wait is over
+    - ``awaiting_call``: the number of the call whose answer it waits for, 0 for none
+    - ``baseline``: the conditions of the wait that loaded history made true (R10)
+    - ``wait_data``: what the step at which it waits stores; None at every other step
     """
 
     id: str
@@ -110,11 +111,11 @@ class StoredSession(Part, array_like=True, gc=False):
 
 
 class Communication(Part, array_like=True, gc=False):
-    """A communication: planned, or what its newest status is (R14).
+    """A communication with its newest status (R14).
 
-    ``data`` is what was captured when it was planned; ``due`` is set while it is planned,
-    ``on_hold`` while it is not judged although it may be due: its flow is paused, or its session held.
-    ``key`` is that of the session, while it is planned.
+    While it is planned, ``due`` is when it is decided, and ``key`` is the key of the session.
+    ``data`` is what was captured when it was planned. ``on_hold`` is True while its flow is paused
+    or its session held: then it is not sent even if it is due.
     """
 
     id: str
@@ -136,7 +137,7 @@ class Communication(Part, array_like=True, gc=False):
 
 
 class Presence(Part, array_like=True, gc=False):
-    """The user's visits (J11): how many; of the newest, its first and last event, and how many."""
+    """The number of the user's visits (J11), and times and number of events of the newest one."""
 
     count: int
     started: int
@@ -145,7 +146,7 @@ class Presence(Part, array_like=True, gc=False):
 
 
 class Visit(Part, array_like=True, gc=False):
-    """A past or present stay in a flow: entered at, ``took`` ms until the exit or None."""
+    """One entry into a flow: when it was, and the ms until the exit (None while in the flow)."""
 
     entered: int
     took: int | None = None
@@ -153,7 +154,7 @@ class Visit(Part, array_like=True, gc=False):
 
 
 class History(Part, array_like=True, gc=False):
-    """What limits, delays, first arrivals and launches need to know of a flow."""
+    """A user's history in a flow, for entry limits, delays, first arrivals and launches."""
 
     times: int = 0
     visits: list[Visit] = []
@@ -162,9 +163,9 @@ class History(Part, array_like=True, gc=False):
 
 
 class Pending(Part, array_like=True, gc=False):
-    """The progress of a trigger: a combination's parts, a held change, a date to come.
+    """The progress of a trigger: the parts of a combination, a held change, or a future date.
 
-    ``times`` are the instants of the parts that happened; ``due`` is when it fires by itself.
+    ``times`` are the instants of the parts that happened; ``due`` is when its timer fires.
     """
 
     flow: int
@@ -184,10 +185,10 @@ class Sent(Part, array_like=True, gc=False):
 
 
 class Past(Part, array_like=True, gc=False):
-    """A communication in the archive, and when it changed last.
+    """An archived communication, and when it changed last.
 
-    ``packed`` is as it was encoded, or the communication itself if it was put there since: both
-    are written alike.
+    ``packed`` is the encoded communication, or the communication itself if it was archived since
+    the state was decoded; both encode to the same bytes.
     """
 
     changed: int
@@ -195,7 +196,7 @@ class Past(Part, array_like=True, gc=False):
 
 
 class Participant(Part, array_like=True, gc=False):
-    """The user in one campaign (C3): its fields, and its ``status`` among them."""
+    """The user in one campaign (C3): the fields, including ``status``."""
 
     data: Data
     created: int
@@ -203,12 +204,13 @@ class Participant(Part, array_like=True, gc=False):
 
 
 class Identity(Part, array_like=True, gc=False):
-    """What ties a key to others, or what is left of one that was erased (R8, R32).
+    """The links of a key to other keys of the same user, and its tombstone (R8, R32).
 
-    ``to`` is the key that this one turned out to be, ``handover`` what its new signals wait
-    for. ``erased`` is the instant of an erasure. ``held`` are forwarded signals that came
-    before the state they wait for, ``merged`` short hashes of the handovers taken in,
-    ``sources`` the keys that these came from.
+    - ``to``: the key that this one was merged into; ``handover``: the handover for which its
+      forwarded signals wait
+    - ``erased``: the instant of the erasure
+    - ``held``: forwarded signals that arrived before the handover they wait for
+    - ``merged``: short hashes of the merged handovers; ``sources``: the keys that sent them
     """
 
     to: str | None = None
@@ -220,14 +222,17 @@ class Identity(Part, array_like=True, gc=False):
 
 
 class StoredState(Part, array_like=True, gc=False):
-    """One user. What most users have comes first: empty fields at the end take no room.
+    """The state of one user. Common fields come first: trailing empty fields are not stored.
 
-    ``clock`` is the time of the last thing handled, ``control_applied`` the effective time of the
-    last control record taken in, ``seen_ids`` the ids seen, ``seen_floor`` the newest own time of
-    an id dropped for lack of room (R5). ``sequence`` numbers the flow states sent out (R31).
-    ``suppressed`` are the flows that a command keeps the user out of, -1 for all.
-    ``presence`` is kept where something reads visits. ``participants`` are by campaign. ``trait_ages``
-    say when each trait was told last. ``identity`` is set where other keys are, or were, the same user.
+    - ``clock``: the handling time of the last signal or timer; ``control_applied``: the effective
+      time of the last control record applied
+    - ``seen_ids``: the ids for deduplication; ``seen_floor``: the newest event time of an id that
+      was dropped for room (R5)
+    - ``sequence``: the number of flow states written (R31)
+    - ``suppressed``: the flows that a command keeps the user out of, -1 for all
+    - ``presence``: the user's visits, if a flow reads them; ``participants``: by campaign
+    - ``trait_ages``: when each trait was set last
+    - ``identity``: set if the user has, or had, other keys, or was erased
     """
 
     clock: int

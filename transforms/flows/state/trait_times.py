@@ -1,6 +1,7 @@
-"""When each trait was told last: four bytes of seconds a trait, in the order of the traits (R8).
+"""When each trait was set last: four bytes of seconds per trait, in the order of the traits (R8).
 
-Traits that were all told at once have one age. Only the joining of two keys reads them; states of before have none, which is the oldest age.
+If all traits were set at once, a single time is stored. Only a merge of two keys reads them. A
+state that was written before they existed has none, which counts as the oldest time.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ UNKNOWN: Final = bytes(WIDTH)
 
 
 def stamp(t: int) -> bytes:
-    """Write an instant as an age."""
+    """Encode an instant as seconds."""
     return max(0, min(t // 1000, 2**32 - 1)).to_bytes(WIDTH, "big")
 
 
 def ages_of(ages: bytes, names: Iterable[str]) -> dict[str, bytes]:
-    """Return the age of each trait; later ones are greater."""
+    """Return the encoded time of each trait; a later time is greater."""
     if len(ages) == WIDTH:
         return dict.fromkeys(names, ages)
     found = {}
@@ -28,21 +29,21 @@ def ages_of(ages: bytes, names: Iterable[str]) -> dict[str, bytes]:
     return found
 
 
-def told(
-    ages: bytes, before: list[str], now: Collection[str], said: Collection[str], t: int
+def updated_times(
+    ages: bytes, before: list[str], now: Collection[str], updated: Collection[str], t: int
 ) -> bytes:
-    """Return the ages after some traits were told at an instant."""
-    fresh = stamp(t)
+    """Return the encoded times after the traits ``updated`` were set at an instant."""
+    stamped = stamp(t)
     if len(ages) == len(before) * WIDTH and before == [*now]:  # the usual case, and quick
         each = bytearray(ages)
         for place, name in enumerate(before):
-            if name in said:
-                each[place * WIDTH : (place + 1) * WIDTH] = fresh
+            if name in updated:
+                each[place * WIDTH : (place + 1) * WIDTH] = stamped
         return bytes(each)
     known = ages_of(ages, before)
-    return packed([fresh if name in said else known.get(name, UNKNOWN) for name in now])
+    return packed([stamped if name in updated else known.get(name, UNKNOWN) for name in now])
 
 
 def packed(each: list[bytes]) -> bytes:
-    """Write the ages of the traits, in their order."""
+    """Join the encoded times of the traits, in their order."""
     return each[0] if each and each.count(each[0]) == len(each) else b"".join(each)

@@ -1,6 +1,6 @@
-"""Triggers that fire by time: dates of the profile, recurring schedules, changes held for a period.
+"""Triggers with timers: profile dates, recurring schedules, changes that must hold for a period.
 
-Each has one next due instant in the state; it is an edge, so a date already past fires nothing.
+The state has the next due instant of each. A date that is already past does not fire.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from transforms.flows.state.stored import Pending
 
 
 def arm_date_triggers(ctx: Context, view: FlowView, since: int) -> None:
-    """Arm every dated trigger of a flow for this user, from an instant on."""
-    for start in view.plan.triggers:
-        arm_date_trigger(ctx, view, start, since)
+    """Set the next due instant after ``since`` of every date trigger of a flow for this user."""
+    for compiled in view.plan.triggers:
+        arm_date_trigger(ctx, view, compiled, since)
 
 
 def rebase_pending(ctx: Context, view: FlowView) -> None:
-    """Move pending triggers to a new version: those that it still has, by their definition.
+    """Move pending triggers to a new version if it has triggers with the same definition.
 
-    To be called once for a flow and instant, however many versions of it were published then.
+    Call this once for a flow and instant, even if several versions were published then.
     """
     number = view.plan.number
     before = ctx.catalog.at(ctx.now - 1).by_number.get(number)
-    now = {start.trigger: start.number for start in view.plan.triggers}
+    now = {compiled.trigger: compiled.number for compiled in view.plan.triggers}
     kept = []
     for pending in ctx.state.pending:
         if pending.flow != number:
@@ -49,60 +49,60 @@ def rebase_pending(ctx: Context, view: FlowView) -> None:
 
 
 def rearm_for_traits(ctx: Context, changed: dict[str, Any], since: int) -> None:
-    """Arm anew the date triggers that read a changed trait, and move all to a changed zone."""
+    """Recompute date triggers that read a changed trait, and all of them for a new time zone."""
     for view in ctx.epoch.with_dates:
-        for start in view.plan.triggers:
-            if isinstance(start.trigger, OnDate) and _reads(start, changed):
-                arm_date_trigger(ctx, view, start, since)
+        for compiled in view.plan.triggers:
+            if isinstance(compiled.trigger, OnDate) and _reads(compiled, changed):
+                arm_date_trigger(ctx, view, compiled, since)
             elif "timezone" in changed:
-                _move(ctx, view, start, changed["timezone"], since)
+                _move(ctx, view, compiled, changed["timezone"], since)
 
 
-def _reads(start: CompiledTrigger, changed: dict[str, Any]) -> bool:
-    """Return True if a date trigger reads what changed: a trait, or a field of a participant."""
-    read = start.reads
+def _reads(compiled: CompiledTrigger, changed: dict[str, Any]) -> bool:
+    """Return True if a date trigger reads a changed trait or participant field."""
+    read = compiled.reads
     if not read.traits.isdisjoint(changed):
         return True
     fields = read.participant_fields
     return bool(fields) and any(field_key(field) in changed for field in fields)
 
 
-def _move(ctx: Context, view: FlowView, start: CompiledTrigger, before: Any, after: int) -> None:
-    """Move what is to come to the same day on the user's new clock: never lost, never twice."""
-    pending, trigger = pending_of(ctx, view, start), start.trigger
+def _move(ctx: Context, view: FlowView, compiled: CompiledTrigger, before: Any, after: int) -> None:
+    """Move a pending date to the same local day in the new time zone, so that it fires once."""
+    pending, trigger = pending_of(ctx, view, compiled), compiled.trigger
     dated = isinstance(trigger, (OnDate, OnSchedule))
     if not dated or pending is None or pending.due is None:
         return
     old = find_zone(before, view.plan.zone or ctx.epoch.space.zone)
     since = local_midnight(local_day(pending.due, old), ctx.zone_of(view.plan)) - 1
-    due = _next(ctx, view, start, since)
+    due = _next(ctx, view, compiled, since)
     if due is not None and due > after and abs(due - pending.due) <= 2 * DAY:
-        set_pending(ctx, Pending(pending.flow, pending.trigger, [], due), view, start)
+        set_pending(ctx, Pending(pending.flow, pending.trigger, [], due), view, compiled)
 
 
 def rearm_for_audience(ctx: Context, audience: str, since: int) -> None:
-    """Arm or disarm the schedules over an audience that the user entered or left."""
+    """Start or stop the schedules for an audience that the user entered or left."""
     for view in ctx.epoch.with_dates:
-        for start in view.plan.triggers:
-            if isinstance(start.trigger, OnSchedule) and start.trigger.audience == audience:
-                arm_date_trigger(ctx, view, start, since)
+        for compiled in view.plan.triggers:
+            if isinstance(compiled.trigger, OnSchedule) and compiled.trigger.audience == audience:
+                arm_date_trigger(ctx, view, compiled, since)
 
 
-def arm_date_trigger(ctx: Context, view: FlowView, start: CompiledTrigger, since: int) -> None:
-    """Set the next due instant of a dated trigger, strictly after ``since``, or none."""
-    if not isinstance(start.trigger, (OnDate, OnSchedule)):
+def arm_date_trigger(ctx: Context, view: FlowView, compiled: CompiledTrigger, since: int) -> None:
+    """Set the next due instant of a date trigger, strictly after ``since``, or none."""
+    if not isinstance(compiled.trigger, (OnDate, OnSchedule)):
         return
-    due = _next(ctx, view, start, since)
+    due = _next(ctx, view, compiled, since)
     live = due is not None and view.status == "running"
-    pending = Pending(view.plan.number, start.number, [], due) if live else None
-    set_pending(ctx, pending, view, start)
+    pending = Pending(view.plan.number, compiled.number, [], due) if live else None
+    set_pending(ctx, pending, view, compiled)
 
 
-def _next(ctx: Context, view: FlowView, start: CompiledTrigger, since: int) -> int | None:
-    """Return the first instant later than ``since`` at which a dated trigger fires."""
-    match start.trigger:
+def _next(ctx: Context, view: FlowView, compiled: CompiledTrigger, since: int) -> int | None:
+    """Return the first instant later than ``since`` at which a date trigger fires."""
+    match compiled.trigger:
         case OnDate() as trigger:
-            return _next_date(ctx, view, start, trigger, since)
+            return _next_date(ctx, view, compiled, trigger, since)
         case OnSchedule(moment=moment, audience=audience):
             member = audience in ctx.state.audiences
             return next_occurrence(moment, since, ctx.zone_of(view.plan)) if member else None
@@ -111,44 +111,46 @@ def _next(ctx: Context, view: FlowView, start: CompiledTrigger, since: int) -> i
 
 
 def _next_date(
-    ctx: Context, view: FlowView, start: CompiledTrigger, trigger: OnDate, since: int
+    ctx: Context, view: FlowView, compiled: CompiledTrigger, trigger: OnDate, since: int
 ) -> int | None:
-    look = ctx.view_for(view.plan)
-    value = start.path(look) if start.path is not None else None
-    return next_occurrence(trigger.moment, since, look.zone, value, yearly=trigger.yearly)
+    scope = ctx.view_for(view.plan)
+    value = compiled.path(scope) if compiled.path is not None else None
+    return next_occurrence(trigger.moment, since, scope.zone, value, yearly=trigger.yearly)
 
 
-def fire_pending(ctx: Context, view: FlowView, start: CompiledTrigger, due: int) -> None:
-    """Fire a due trigger: start a session, and arm the next date."""
-    pending = pending_of(ctx, view, start)
+def fire_pending(ctx: Context, view: FlowView, compiled: CompiledTrigger, due: int) -> None:
+    """Fire a due trigger: start a session, and set the next date."""
+    pending = pending_of(ctx, view, compiled)
     if pending is None:
         return
-    set_pending(ctx, None, view, start)
-    trigger = start.trigger
+    set_pending(ctx, None, view, compiled)
+    trigger = compiled.trigger
     match trigger:
         case OnDate():
-            if start.where is None or start.where(ctx.view_for(view.plan)):
-                _enter_once(ctx, view, start, {}, due)
+            if compiled.where is None or compiled.where(ctx.view_for(view.plan)):
+                _enter_once(ctx, view, compiled, {}, due)
             if trigger.yearly or trigger.moment.yearly:
-                arm_date_trigger(ctx, view, start, due)
+                arm_date_trigger(ctx, view, compiled, due)
         case OnSchedule(audience=audience):
             if audience in ctx.state.audiences:
-                _enter_once(ctx, view, start, {}, due)
-            arm_date_trigger(ctx, view, start, due)
+                _enter_once(ctx, view, compiled, {}, due)
+            arm_date_trigger(ctx, view, compiled, due)
         case OnCombination():
-            _enter_once(ctx, view, start, pending.data, due)
+            _enter_once(ctx, view, compiled, pending.data, due)
         case OnProfile():
-            if still_held(ctx, view, start, trigger):
-                _enter_once(ctx, view, start, {}, due)
+            if still_held(ctx, view, compiled, trigger):
+                _enter_once(ctx, view, compiled, {}, due)
         case _:
             pass
 
 
-def _enter_once(ctx: Context, view: FlowView, start: CompiledTrigger, data: Data, due: int) -> None:
-    """Enter by a due trigger, once, even if it was pending at two keys that were merged (R5, R8)."""
-    state, name = ctx.state, due_id(ctx, view, start, due)
+def _enter_once(
+    ctx: Context, view: FlowView, compiled: CompiledTrigger, data: Data, due: int
+) -> None:
+    """Enter by a due trigger, only once if it was pending at two keys that were merged (R5, R8)."""
+    state, name = ctx.state, due_id(ctx, view, compiled, due)
     if due <= state.clock:
         if seen(state.seen_ids, short(name)):
             return
         ctx.remember_id(name, due, state.clock)
-    try_enter(ctx, view, start, name, data)
+    try_enter(ctx, view, compiled, name, data)

@@ -1,6 +1,6 @@
 """The entry decision: whether a session starts (R19).
 
-The first "no" is the reason code; a refused trigger is forgotten for good (I16).
+The first check that fails gives the reason code. A refused trigger is not tried again (I16).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from transforms.flows.state.stored import History, Visit
 
 
 def kept_fields(ctx: Context, plan: Plan, data: Data) -> Data:
-    """Return the entry fields that the version, or a goal of a record, reads (R24, R27)."""
+    """Return the entry fields that the version or a goal of a control record reads (R24, R27)."""
     fields = plan.entry_fields
     if ctx.epoch.goal_sets:
         fields = fields | ctx.goals_of(plan).fields
@@ -32,12 +32,12 @@ def kept_fields(ctx: Context, plan: Plan, data: Data) -> Data:
 def try_enter(
     ctx: Context,
     view: FlowView,
-    start: CompiledTrigger,
+    compiled: CompiledTrigger,
     origin: str,
     data: Data,
     key: str = "",
 ) -> bool:
-    """Start a session unless something forbids it, in the order of R19; return True if it did."""
+    """Start a session if every check passes, in the order of R19; return True if it started."""
     now = ctx.now
     plan = view.plan
     flow = plan.id
@@ -51,7 +51,7 @@ def try_enter(
     if found is None:
         ctx.emit_rejection("invalid_key", flow)
         return False
-    key, reason = found, _forbidden(ctx, plan, start, found, data)
+    key, reason = found, _forbidden(ctx, plan, compiled, found, data)
     if reason is not None:
         ctx.emit_rejection(reason, flow, key)
         return False
@@ -81,7 +81,7 @@ def try_enter(
     ctx.emit_transition(
         "entered",
         session,
-        reason=start.kind,
+        reason=compiled.kind,
     )
     if plan.exit_conditions:
         exit_conditions(ctx, session, start=True)
@@ -90,19 +90,19 @@ def try_enter(
 
 
 def _key(ctx: Context, plan: Plan, data: Data, given: str) -> str | None:
-    """Return the key that a session of the flow is one for (R20), None if it has no value.
+    """Return the session key (R20), None if it has no value.
 
-    A flow without ``key:`` has one live session, whatever key is given.
+    A flow without ``key:`` uses the empty key, whatever key is given.
     """
     if plan.key is None or given:
         return given if plan.key is not None else ""
-    look = ctx.view_for(plan)
-    look.entry = data
-    return key_text(plan.key(look))
+    scope = ctx.view_for(plan)
+    scope.entry = data
+    return key_text(plan.key(scope))
 
 
 def _forbidden(
-    ctx: Context, plan: Plan, start: CompiledTrigger, key: str, data: Data
+    ctx: Context, plan: Plan, compiled: CompiledTrigger, key: str, data: Data
 ) -> str | None:
     state = ctx.state
     if not plan.flow.simultaneous and any(
@@ -111,7 +111,7 @@ def _forbidden(
         return "already_in_flow"
     history = state.histories.get(plan.number)
     if history is not None:
-        reason = _too_soon(ctx, plan, start.reenter, history, key)
+        reason = _too_soon(ctx, plan, compiled.reenter, history, key)
         if reason is not None:
             return reason
         if len(_still_needed(ctx, plan, history)) >= MOST_ENTRIES:
@@ -125,16 +125,16 @@ def _forbidden(
 
 
 def too_large(ctx: Context, plan: Plan, data: Data) -> str | None:
-    """Bound what sessions remember of their triggers, for one and for all together (section 9)."""
+    """Return a reason if the entry data is over the limit of one session or of all (section 9)."""
     kept = kept_fields(ctx, plan, data) if data else {}
     size = encoded_size(kept) if kept else 0
     return None if size <= ENTRY_BOUND and fits(ctx.state, size) else "value_too_large"
 
 
 def _too_soon(ctx: Context, plan: Plan, reenter: Reenter, history: History, key: str) -> str | None:
-    """Judge re-entry, the delay after the last exit and the entry limits (I13-I17, R2).
+    """Check re-entry, the delay after the last exit and the entry limits (I13-I17, R2).
 
-    Re-entry and delay are judged for the key, limits for the user.
+    Re-entry and delay apply per key, limits per user.
     """
     mine = [visit for visit in history.visits if visit.key == key]
     if mine and not reenter.allowed:
@@ -145,20 +145,20 @@ def _too_soon(ctx: Context, plan: Plan, reenter: Reenter, history: History, key:
         if exits and ctx.now < after(reenter.after, max(exits), zone):
             return "reentry_delay"
     for limit in reenter.limits:
-        start = period_start(limit.per, ctx.now, zone)
-        if sum(1 for visit in history.visits if visit.entered > start) >= limit.most:
+        since = period_start(limit.per, ctx.now, zone)
+        if sum(1 for visit in history.visits if visit.entered > since) >= limit.most:
             return "entry_limit"
     return None
 
 
 def _still_needed(ctx: Context, plan: Plan, history: History) -> list[Visit]:
-    """Drop the entries that no limit needs any more."""
+    """Return the entries that a limit may still read."""
     if plan.history is None:
         return history.visits
     edge = ctx.now - max(plan.history, memory(ctx, plan))
     return [v for v in history.visits if v.took is None or v.entered + v.took > edge]
 
 
-def due_id(ctx: Context, view: FlowView, start: CompiledTrigger, due: int) -> str:
-    """Return the id of the signal that a date or a schedule gives (R30)."""
-    return hashed(ctx.space, view.plan.id, str(start.number), str(due))
+def due_id(ctx: Context, view: FlowView, compiled: CompiledTrigger, due: int) -> str:
+    """Return the id of a date or schedule that is due at an instant (R30)."""
+    return hashed(ctx.space, view.plan.id, str(compiled.number), str(due))

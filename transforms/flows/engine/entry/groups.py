@@ -1,7 +1,7 @@
-"""Groups of flows that compete for a user: limits on flows at a time and entries a period (P15).
+"""Flow groups: limits on a user's flows at a time, and on entries per period (P15).
 
-One at a time is mutual exclusion. Who is in enters no other; where one signal matches several
-flows, that with the higher priority is first (R3).
+A limit of one flow at a time is mutual exclusion: a user in one flow cannot enter another. If one
+signal matches several flows, the flow with the highest priority is first (R3).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from transforms.flows.engine.context import Context
 
 
 def refusal(ctx: Context, plan: Plan) -> str | None:
-    """Return why a flow's group refuses the user; None if it does not.
+    """Return the reason if a flow's group refuses the user, else None.
 
-    What is silent has no effect outside itself, so it keeps nobody out (R19).
+    Silent sessions do not count, because they have no effect on others (R19).
     """
     name = plan.flow.group
     found = ctx.epoch.groups.get(name) if name is not None else None

@@ -1,7 +1,7 @@
-"""Launches: a predefined audience enters when its flow starts, or as a launcher names it (I2, R22).
+"""Launches: a predefined audience enters when its flow starts, or through a launcher (I2, R22).
 
-Members, the holders of a tag or people of a list; a launch enters nobody twice, however late it
-is tried again: the flow's history of the user keeps its id.
+The audience is an audience's members, the users with a tag, or a list of people. No user enters
+twice by one launch, even if it is retried much later: the user's history in the flow has its id.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ MOST_LAUNCHES: Final = 1_000
 
 
 def launch_id(space: str, flow: str, at: int) -> str:
-    """Return the id of the launch that the start of a flow at an instant is (R30)."""
+    """Return the id of the launch by the start of a flow at an instant (R30)."""
     return hashed(space, flow, "launch", str(at))
 
 
-def is_member(ctx: Context, start: CompiledTrigger) -> bool:
-    """Return True if the user belongs to a predefined audience that is known here."""
-    match start.trigger:
+def is_member(ctx: Context, compiled: CompiledTrigger) -> bool:
+    """Return True if the state shows that the user is in the trigger's predefined audience."""
+    match compiled.trigger:
         case OnAudience(audience=audience, when=when):
             return when in LAUNCHED and audience in ctx.state.audiences
         case OnTag(tag=tag, when=when):
@@ -35,9 +35,9 @@ def is_member(ctx: Context, start: CompiledTrigger) -> bool:
             return False
 
 
-def accepts(start: CompiledTrigger, signal: Enter, source: str) -> bool:
-    """Return True if a trigger takes an entry from outside, of a launch, or from a flow (C12)."""
-    match start.trigger:
+def accepts(compiled: CompiledTrigger, signal: Enter, source: str) -> bool:
+    """Return True if a trigger accepts an entry by the API, a launch or another flow (C12)."""
+    match compiled.trigger:
         case OnFlow(flow=flow):
             return flow == source
         case OnEnter():
@@ -52,20 +52,20 @@ def accepts(start: CompiledTrigger, signal: Enter, source: str) -> bool:
             return False
 
 
-def refusal(ctx: Context, plan: Plan, start: CompiledTrigger, signal: Enter) -> str | None:
-    """Return why a launch enters nobody here: it did already, or the user does not belong to it."""
+def refusal(ctx: Context, plan: Plan, compiled: CompiledTrigger, signal: Enter) -> str | None:
+    """Return the reason if a launch cannot enter this user: launched already, or not a member."""
     audience = signal.member_of
     if signal.launch is not None:
         reason = note_launch(ctx, plan, signal.launch)
         if reason is not None:
             return reason
-        if isinstance(start.trigger, OnTag) and not is_member(ctx, start):
+        if isinstance(compiled.trigger, OnTag) and not is_member(ctx, compiled):
             return "not_member"
     return "not_member" if audience is not None and audience not in ctx.state.audiences else None
 
 
 def note_launch(ctx: Context, plan: Plan, launch: str) -> str | None:
-    """Note a launch of a flow for this user; return why it cannot be noted, if so (R22)."""
+    """Record a launch of a flow for this user; return the reason if that is refused (R22)."""
     history = ctx.state.histories.setdefault(plan.number, History())
     known, launches = short(launch), history.launches or []
     if known in launches:

@@ -1,6 +1,6 @@
-"""How participants start sessions: those created, and those of which a field changed (C7, C8).
+"""Participant triggers: created participants and changed fields start sessions (C7, C8).
 
-The flow whose entry or step changed the participant does not enter by that, the others do.
+A flow does not start by a change that its own entry or step made; the campaign's other flows do.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from transforms.flows.protocol.signals import Enter
 
 
 def enter_by_participant(ctx: Context, signal: Enter, changed: Data, source: str) -> None:
-    """Let a created or changed participant enter flows of its campaign, each by one trigger.
+    """Enter a created or changed participant into flows of its campaign, each by one trigger.
 
-    ``source`` is the flow that changed it, and stays out.
+    ``source`` is the flow that changed it, which is skipped.
     """
     for view in ctx.epoch.by_participant:
         if view.plan.campaign == signal.flow and view.plan.id != source:
@@ -24,14 +24,14 @@ def enter_by_participant(ctx: Context, signal: Enter, changed: Data, source: str
 
 
 def _enter(ctx: Context, view: FlowView, signal: Enter, changed: Data) -> None:
-    for start in view.plan.triggers:
-        trigger = start.trigger
+    for compiled in view.plan.triggers:
+        trigger = compiled.trigger
         if not isinstance(trigger, OnParticipant) or not _is_for(trigger, signal, changed):
             continue
-        look = ctx.view_for(view.plan)
-        look.entry = signal.data
-        if start.where is None or start.where(look):
-            try_enter(ctx, view, start, signal.id, signal.data, key=signal.key)
+        scope = ctx.view_for(view.plan)
+        scope.entry = signal.data
+        if compiled.where is None or compiled.where(scope):
+            try_enter(ctx, view, compiled, signal.id, signal.data, key=signal.key)
             return
 
 

@@ -1,6 +1,6 @@
-"""Which triggers a signal matches, so that sessions may start (R19).
+"""Matches signals to triggers, which start sessions (R19).
 
-A trigger that matches and is refused is not tried again later (I16).
+A trigger that matches but is refused is not tried again later (I16).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from transforms.flows.state.stored import Pending
 
 
 def enter_by(ctx: Context, signal: Signal, changed: Data, source: str = "") -> None:
-    """Let one signal start sessions, flows in order of priority, then id.
+    """Start sessions for one signal, in flows ordered by priority, then id.
 
     ``source`` is the flow that enrolls the user in another.
     """
@@ -46,8 +46,8 @@ def enter_by(ctx: Context, signal: Signal, changed: Data, source: str = "") -> N
             for view in ctx.epoch.by_event.get(name, ()):
                 _by_event(ctx, view, signal)
         case AudienceChange(audience=audience, entered=entered):
-            for view, start in ctx.epoch.by_audience.get((audience, entered), ()):
-                try_enter(ctx, view, start, signal.id, {})
+            for view, compiled in ctx.epoch.by_audience.get((audience, entered), ()):
+                try_enter(ctx, view, compiled, signal.id, {})
         case ProfileChange():
             if changed:
                 for view in ctx.epoch.by_trait:
@@ -63,43 +63,43 @@ def enter_by(ctx: Context, signal: Signal, changed: Data, source: str = "") -> N
 
 def _by_event(ctx: Context, view: FlowView, event: Event) -> None:
     entered = False
-    for start in view.plan.triggers:
-        if event.name not in start.events:
+    for compiled in view.plan.triggers:
+        if event.name not in compiled.events:
             continue
-        trigger = start.trigger
+        trigger = compiled.trigger
         if type(trigger) is OnCombination:
-            whole = view.status == "running" and combine(ctx, view, start, trigger, event)
+            whole = view.status == "running" and combine(ctx, view, compiled, trigger, event)
             if whole and not entered:
-                try_enter(ctx, view, start, event.id, event.properties)
+                try_enter(ctx, view, compiled, event.id, event.properties)
             entered = entered or whole
-        elif not entered and start.matchers[0].test(ctx.view_for(view.plan)):
-            try_enter(ctx, view, start, event.id, event.properties)
+        elif not entered and compiled.matchers[0].test(ctx.view_for(view.plan)):
+            try_enter(ctx, view, compiled, event.id, event.properties)
             entered = True
 
 
 def combine(
     ctx: Context,
     view: FlowView,
-    start: CompiledTrigger,
+    compiled: CompiledTrigger,
     trigger: OnCombination,
     event: Event,
 ) -> bool:
-    """Take an event into a combination; return True if that completes it (I4).
+    """Add an event to a combination; return True if that completes it (I4).
 
-    An event at *e* counts during ``[e, e + within)`` (R2), and for one part of a sequence.
+    An event at *e* counts during ``[e, e + within)`` (R2), and for only one part of a sequence.
     """
-    look = ctx.view_for(view.plan)
-    hits = [i for i, matcher in enumerate(start.matchers) if matcher.test(look)]
+    scope = ctx.view_for(view.plan)
+    hits = [i for i, matcher in enumerate(compiled.matchers) if matcher.test(scope)]
     if not hits:
         return False
     if trigger.how == "any":
         return True
-    pending = pending_of(ctx, view, start) or Pending(view.plan.number, start.number)
+    pending = pending_of(ctx, view, compiled) or Pending(view.plan.number, compiled.number)
     if trigger.how == "without":
-        _without(ctx, view, start, trigger, pending, hits, event)
+        _without(ctx, view, compiled, trigger, pending, hits, event)
         return False
-    times = list(pending.times) or [None] * len(start.matchers)
-    zone = look.zone
+    times = list(pending.times) or [None] * len(compiled.matchers)
+    zone = scope.zone
     times = [
         at if at is not None and ctx.now < after(trigger.within, at, zone) else None for at in times
     ]
@@ -110,21 +110,21 @@ def combine(
             times[i] = times[i - 1]
     whole = times[-1] is not None if trigger.how == "sequence" else None not in times
     pending.times = times
-    set_pending(ctx, None if whole else pending, view, start)
+    set_pending(ctx, None if whole else pending, view, compiled)
     return whole
 
 
 def _without(
     ctx: Context,
     view: FlowView,
-    start: CompiledTrigger,
+    compiled: CompiledTrigger,
     trigger: OnCombination,
     pending: Pending,
     hits: list[int],
     event: Event,
 ) -> None:
     if any(hit > 0 for hit in hits):
-        set_pending(ctx, None, view, start)
+        set_pending(ctx, None, view, compiled)
         return
     if pending.due is not None:
         return
@@ -135,97 +135,97 @@ def _without(
         pending.due = after(trigger.within, ctx.now, ctx.zone_of(view.plan))
         pending.cause = event.id
         pending.data = kept_fields(ctx, view.plan, event.properties)
-        set_pending(ctx, pending, view, start)
+        set_pending(ctx, pending, view, compiled)
 
 
 def _by_profile(ctx: Context, view: FlowView, changed: Data, cause: str) -> None:
     entered = False
-    for start in view.plan.triggers:
-        trigger = start.trigger
+    for compiled in view.plan.triggers:
+        trigger = compiled.trigger
         if isinstance(trigger, OnTag):
             before, later = changed.get(tag_key(trigger.tag)), trigger.when != "launch"
             if before is (trigger.when == "removed") and later and not entered:
-                try_enter(ctx, view, start, cause, {})
+                try_enter(ctx, view, compiled, cause, {})
                 entered = True
             continue
         if not isinstance(trigger, OnProfile) or trigger.trait not in changed:
             continue
-        matches = _change_matches(ctx, view, start, trigger, changed[trigger.trait])
+        matches = _change_matches(ctx, view, compiled, trigger, changed[trigger.trait])
         if trigger.held is not None:
             pending = None
             if matches and view.status == "running":
                 due = after(trigger.held, ctx.now, ctx.zone_of(view.plan))
-                pending = Pending(view.plan.number, start.number, [], due, cause)
-            set_pending(ctx, pending, view, start)
+                pending = Pending(view.plan.number, compiled.number, [], due, cause)
+            set_pending(ctx, pending, view, compiled)
         elif matches and not entered:
-            try_enter(ctx, view, start, cause, {})
+            try_enter(ctx, view, compiled, cause, {})
             entered = True
 
 
 def drop_held(ctx: Context, changed: Data) -> None:
-    """Forget held changes of traits that loaded history has changed again (R10)."""
+    """Drop held changes of traits that loaded history has changed again (R10)."""
     for view in ctx.epoch.by_trait if changed and ctx.state.pending else ():
-        for start in view.plan.triggers:
-            trigger = start.trigger
+        for compiled in view.plan.triggers:
+            trigger = compiled.trigger
             if isinstance(trigger, OnProfile) and trigger.trait in changed:
-                set_pending(ctx, None, view, start)
+                set_pending(ctx, None, view, compiled)
 
 
 def _change_matches(
-    ctx: Context, view: FlowView, start: CompiledTrigger, trigger: OnProfile, before: Any
+    ctx: Context, view: FlowView, compiled: CompiledTrigger, trigger: OnProfile, before: Any
 ) -> bool:
-    look = ctx.view_for(view.plan)
-    if start.before is not None and before != start.before(look):
+    scope = ctx.view_for(view.plan)
+    if compiled.before is not None and before != compiled.before(scope):
         return False
-    return still_held(ctx, view, start, trigger)
+    return still_held(ctx, view, compiled, trigger)
 
 
 def _by_enter(ctx: Context, signal: Enter, source: str) -> None:
     view = ctx.epoch.by_id.get(signal.flow)
-    starts = [s for s in view.plan.triggers if accepts(s, signal, source)] if view else []
-    for start in starts:
+    accepting = [s for s in view.plan.triggers if accepts(s, signal, source)] if view else []
+    for compiled in accepting:
         if view is not None:
-            look = ctx.view_for(view.plan)
-            look.entry = signal.data
-            if start.where is None or start.where(look):
-                _launched(ctx, view, start, signal)
+            scope = ctx.view_for(view.plan)
+            scope.entry = signal.data
+            if compiled.where is None or compiled.where(scope):
+                _launched(ctx, view, compiled, signal)
                 return
-    if not starts:
+    if not accepting:
         ctx.emit_rejection("unknown_flow", signal.flow)
 
 
 def _by_communication(ctx: Context, view: FlowView, cause: str) -> None:
-    """Enter by the first trigger that takes the status at hand; its data is the entry's."""
-    told = ctx.handling.status_facts
-    for start in view.plan.triggers:
-        trigger = start.trigger
+    """Enter by the first trigger that matches the handled status, with its facts as entry data."""
+    status_facts = ctx.handling.status_facts
+    for compiled in view.plan.triggers:
+        trigger = compiled.trigger
         if not isinstance(trigger, OnCommunication):
             continue
-        if trigger.when == "ended" and not told["ended"]:
+        if trigger.when == "ended" and not status_facts["ended"]:
             continue
-        look = ctx.view_for(view.plan)
-        look.communication = told
-        if start.where is None or start.where(look):
-            try_enter(ctx, view, start, cause, told)
+        scope = ctx.view_for(view.plan)
+        scope.communication = status_facts
+        if compiled.where is None or compiled.where(scope):
+            try_enter(ctx, view, compiled, cause, status_facts)
             return
 
 
-def _launched(ctx: Context, view: FlowView, start: CompiledTrigger, signal: Enter) -> None:
-    reason = refusal(ctx, view.plan, start, signal)
+def _launched(ctx: Context, view: FlowView, compiled: CompiledTrigger, signal: Enter) -> None:
+    reason = refusal(ctx, view.plan, compiled, signal)
     if reason is not None:
         ctx.emit_rejection(reason, signal.flow)
     else:
-        try_enter(ctx, view, start, signal.id, signal.data, key=signal.key)
+        try_enter(ctx, view, compiled, signal.id, signal.data, key=signal.key)
 
 
 def enter_members(ctx: Context, view: FlowView) -> None:
-    """Enter who belongs to the predefined audience of a flow at its launch, once (R22)."""
-    for start in view.plan.triggers:
-        if is_member(ctx, start):
+    """At the launch of a flow, enter the user once if in its predefined audience (R22)."""
+    for compiled in view.plan.triggers:
+        if is_member(ctx, compiled):
             launch = launch_id(ctx.space, view.plan.id, ctx.now)
             reason = note_launch(ctx, view.plan, launch)
             if reason is None:
-                try_enter(ctx, view, start, launch, {})
+                try_enter(ctx, view, compiled, launch, {})
             else:
                 ctx.emit_rejection(reason, view.plan.id)
             return

@@ -1,6 +1,6 @@
-"""Erasure: everything of a user is gone at once; for 30 days a mark refuses what is older (R32).
+"""Erasure: deletes all data of a user; a tombstone refuses older signals for 30 days (R32).
 
-The mark holds an instant, the sequence of what was told, and nothing about a person.
+The tombstone has the instant, the number of flow states written, and no personal data.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from transforms.flows.state.stored import Identity
 from transforms.flows.state.tombstones import MONTH, SEALED
 
 BY: Final = "by"
-"""In the data of an erasure: the key whose erasure this one follows."""
+"""The field in the data of an erasure command with the key that forwarded it."""
 
 
 def erase(ctx: Context, order: Command) -> None:
-    """Erase the user: end sessions, drop messages, tell sinks, and the keys that were this one."""
+    """Erase the user: end sessions, drop messages, notify sinks and the user's other keys."""
     now = ctx.now
     state, identity = ctx.state, ctx.state.identity or Identity()
     end_all_sessions(ctx, "erased")
@@ -45,12 +45,13 @@ def erase(ctx: Context, order: Command) -> None:
     ctx.outputs.append(
         out.Erased(id=name, user=ctx.user, at=now, sequence=sequence, until=now + MONTH)
     )
-    mark = Identity(erased=now, merged=identity.merged)  # hashes, so that nothing waits for ever
+    # The merged handovers stay, as hashes, so that no forwarded signal waits for one forever.
+    mark = Identity(erased=now, merged=identity.merged)
     ctx.replace_state(bare_state(now, SEALED, mark, sequence, seen_ids=ctx.state.seen_ids[-ENTRY:]))
 
 
 def end_all_sessions(ctx: Context, reason: str) -> None:
-    """End all sessions at once, without their steps of ``on_exit``, and drop what is planned."""
+    """End all sessions at once, without running ``on_exit``, and drop planned messages."""
     for session in ctx.sessions_in_order():
         session.ended = ctx.now  # so that no step of on_exit runs
         end(ctx, session, reason, forced=True)
@@ -77,7 +78,7 @@ def _follow(ctx: Context, key: str, handover: str, order: Command) -> None:
 
 
 def refused_by_tombstone(ctx: Context, signal: Signal, own: int, t: int) -> bool:
-    """Refuse a signal from before an erasure, or one that cannot start a user again."""
+    """Refuse a signal from before the erasure, or one that cannot start a new user."""
     state, identity = ctx.state, ctx.state.identity
     if identity is None or identity.erased is None:
         return False
@@ -91,7 +92,7 @@ def refused_by_tombstone(ctx: Context, signal: Signal, own: int, t: int) -> bool
 
 
 def restart_from_tombstone(ctx: Context) -> None:
-    """Let what is neither refused nor too old start the user afresh, where there is but a mark."""
+    """Start a new user if there is only a tombstone; the signal is neither refused nor too old."""
     state = ctx.state
     if _bare(state):
         ties = state.identity
@@ -114,7 +115,7 @@ def bare_state(
     seen_floor: int = 0,
     seen_ids: bytes = b"",
 ) -> State:
-    """Make a state without data of the user: a tombstone, or what ties the key to others."""
+    """Return a state without user data: a tombstone, or the links of the key to other keys."""
     state = State(clock, control_applied)
     state.identity, state.sequence = identity, sequence
     state.seen_floor, state.seen_ids = seen_floor, seen_ids

@@ -1,7 +1,7 @@
-"""One user, several keys: a key that is found to be another one hands its state over (R8).
+"""Handover: when two keys are one user, one of them sends its state to the other (R8).
 
-Each mark sends a handover, also an empty one. A key whose own handover comes back is in a
-cycle: it takes its state back, and the mark is gone.
+A key that now forwards to another key sends a handover, even an empty one. If its own handover
+comes back, the keys form a cycle: it takes its state back and forwards no more.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ HELD_BYTES: Final = 32 * 1024
 
 
 def forward_signal(ctx: Context, signal: Signal) -> bool:
-    """Forward a signal if its key is, or now becomes, another one; return True if it was forwarded."""
+    """Forward a signal if its key forwards to another, or begins to; return True if forwarded."""
     identity = ctx.state.identity
     marked = identity is not None and identity.to is not None
     to = signal.becomes if isinstance(signal, ProfileChange) else None
@@ -40,7 +40,7 @@ def forward_signal(ctx: Context, signal: Signal) -> bool:
         return False
     if to is None and not marked:
         return False
-    # What is loaded as backfill may come again, and is not the same output then.
+    # A backfilled signal may arrive again later; then it must be another output.
     ctx.begin(signal.id, ctx.now, f"{signal.id} to {ctx.now}")  # type: ignore[union-attr]
     if to is not None and (identity is None or identity.to != to):
         _hand_over(ctx, to, signal.bypass or signal.backfill)  # type: ignore[union-attr]
@@ -51,7 +51,7 @@ def forward_signal(ctx: Context, signal: Signal) -> bool:
 
 
 def _hand_over(ctx: Context, to: str, bypass: bool) -> None:
-    """Leave a forwarding mark, and send the state to the other key, without the id of this signal."""
+    """Send the state to the other key, without the id of this signal, and forward from now on."""
     now = ctx.now
     state, name = ctx.state, ctx.next_output_id()
     before = state.identity or Identity()
@@ -68,12 +68,12 @@ def _hand_over(ctx: Context, to: str, bypass: bool) -> None:
     if before.to is not None:
         before.to, before.handover = to, name
         return
-    stood = any(not session.silent for session in state.sessions)
+    had_flow_state = any(not session.silent for session in state.sessions)
     mark = Identity(to=to, handover=name, erased=before.erased, merged=before.merged)
     ctx.replace_state(
         bare_state(now, SEALED, mark, state.sequence, state.seen_floor, state.seen_ids)
     )
-    if stood:
+    if had_flow_state:
         emit_flow_state(ctx)
 
 
@@ -120,7 +120,7 @@ def _erases(signal: Signal, identity: Identity) -> bool:
 
 
 def _on_again(ctx: Context, signal: Signal, hops: int) -> None:
-    """Forward again what was forwarded to this key, up to a bound."""
+    """Forward again what was forwarded to this key, up to a maximum number of keys."""
     if hops < MOST_KEYS:
         _pass_on(ctx, signal, hops + 1)
         return
@@ -136,7 +136,7 @@ def _inner(ctx: Context, given: Forwarded) -> Signal:
 
 
 def _missing(identity: Identity | None, given: Forwarded) -> bool:
-    """Return True if a handover that the signal waits for is not merged yet, and will be."""
+    """Return True if the handover that the signal waits for is still to be merged."""
     if identity is None:
         return bool(given.handover)
     if len(identity.merged) >= MOST_MERGED * SHORT:
@@ -153,7 +153,7 @@ def _holds(merged: bytes, name: bytes) -> bool:
 
 
 def _hold(ctx: Context, given: Forwarded, t: int) -> None:
-    """Hold a signal until the handover it waits for is merged: at most a hundred, each once."""
+    """Hold a signal until the handover it waits for is merged: at most 100 signals, each once."""
     identity = ctx.state.identity or Identity()
     encoded = signals.encode(given)
     if encoded in identity.held:
@@ -167,7 +167,7 @@ def _hold(ctx: Context, given: Forwarded, t: int) -> None:
 
 
 def release_held(ctx: Context) -> list[Forwarded]:
-    """Take out the signals that waited for what is merged by now, in the order of arrival."""
+    """Remove and return the held signals whose handover is merged, in the order of arrival."""
     identity = ctx.state.identity
     if identity is None or not identity.held:
         return []
@@ -184,7 +184,7 @@ def release_held(ctx: Context) -> list[Forwarded]:
 
 
 def as_signal(output: out.AnyOutput) -> Handover | Forwarded | None:
-    """Return the signal that an output is to another key, once the events topic brings it back."""
+    """Return the signal that an output becomes for another key when it is read as input."""
     match output:
         case out.HandoverOut(id=name, user=user, at=at, to=to, state=state, bypass=bypass):
             return Handover(id=name, user=to, time=at, source=user, state=state, bypass=bypass)
@@ -198,20 +198,20 @@ def as_signal(output: out.AnyOutput) -> Handover | Forwarded | None:
             return None
 
 
-# --- what a key does with the state of another ----------------------------------------------
+# --- receiving the state of another key ------------------------------------------------------
 
 
 def accept_handover(ctx: Context, given: Handover, hops: int, own: int, t: int) -> State | None:
-    """Return the state to merge into this key; None if there is nothing to merge, or not here.
+    """Return the state to merge into this key; None if it is merged already, forwarded or refused.
 
-    ``hops`` counts the keys that passed it on.
+    ``hops`` counts the keys that forwarded it.
     """
     identity = ctx.state.identity or Identity()
     ctx.begin(given.id, t, f"{given.id}@{t}")
     if identity.to is not None and given.id == identity.handover:
         _take_back(ctx, identity, identity.to)
     elif identity.to is not None:
-        # It may come again by another way, or when the mark names another key: no same output.
+        # It may arrive again by another key, or after this key forwards elsewhere: another output.
         ctx.begin(given.id, t, f"{given.id}@{t} {identity.handover} {hops}")
         _on_again(ctx, given, hops)
         _note(ctx, given.id, [])
@@ -235,7 +235,7 @@ def accept_handover(ctx: Context, given: Handover, hops: int, own: int, t: int) 
 
 
 def _end_theirs(ctx: Context, given: Handover, reason: str) -> None:
-    """End the sessions of a state that is not taken in: none is lost without a row (R7)."""
+    """End the sessions of a state that is not merged, so that each has a row that ends it (R7)."""
     mine = ctx.state
     ctx.replace_state(decode(given.state))
     end_all_sessions(ctx, reason)
@@ -243,9 +243,9 @@ def _end_theirs(ctx: Context, given: Handover, reason: str) -> None:
 
 
 def _take_back(ctx: Context, identity: Identity, to: str) -> None:
-    """Be a user again: the key that this one was taken for is the same one, by a longer way.
+    """Resolve a cycle: this key takes its state back and forwards no more.
 
-    What was forwarded there waits for a handover that will not come; an empty one says so.
+    Signals that it forwarded wait for a handover at the other key, so an empty one is sent there.
     """
     ctx.emit_rejection("identity_cycle", detail=to)
     void = bare_state(ctx.now, SEALED, Identity(to=to, merged=short(identity.handover)))
@@ -261,9 +261,9 @@ def _take_back(ctx: Context, identity: Identity, to: str) -> None:
 
 
 def record_merge(ctx: Context, given: Handover, theirs: State) -> None:
-    """Note that a handover is merged, with all that the other key had merged and held."""
+    """Record a merged handover, and what the other key had merged and held itself."""
     other = theirs.identity or Identity()
-    sources = [given.source] if other.to is None else []  # else nothing was handed over
+    sources = [given.source] if other.to is None else []  # else the handover was empty
     _note(ctx, given.id, [*sources, *other.sources], other.merged)
     identity = ctx.state.identity
     assert identity is not None

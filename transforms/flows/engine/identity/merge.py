@@ -1,4 +1,4 @@
-"""Sessions of two keys of one user become one list; of two of one flow and key one ends (R8, R20)."""
+"""Merges the sessions of two keys of one user; of two in one flow and key, one ends (R8, R20)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UnderWay = tuple[list[Session], list[Communication], list[Pending], list[Session
 
 
 def set_aside(ctx: Context, theirs: State) -> UnderWay:
-    """Put what is under way at the other key in the place of the user's own, and return this."""
+    """Replace the user's sessions, messages and triggers by those of the other key; return them."""
     state = ctx.state
     mine = state.sessions, state.communications, state.pending, state.ended
     state.sessions, state.communications = theirs.sessions, theirs.communications
@@ -29,7 +29,7 @@ def set_aside(ctx: Context, theirs: State) -> UnderWay:
 
 
 def join_sessions(ctx: Context, mine: UnderWay) -> list[Session]:
-    """Join what is under way at both keys; return the sessions of the other one."""
+    """Join the sessions, messages and triggers of both keys; return the sessions of the other."""
     state = ctx.state
     joined = list(state.sessions)
     state.sessions = [*mine[0], *state.sessions]
@@ -42,14 +42,14 @@ def join_sessions(ctx: Context, mine: UnderWay) -> list[Session]:
 
 
 def _dated(view: FlowView, trigger: int) -> bool:
-    """Return True if a trigger fires on dates: after a merge those are armed again."""
+    """Return True for a date trigger: its due instant is computed again after a merge."""
     return isinstance(view.plan.triggers[trigger].trigger, (OnDate, OnSchedule))
 
 
 def end_doubles(ctx: Context) -> None:
-    """End the later started of two sessions of one flow and key, where only one may be (R20).
+    """If a flow allows one session per key, end all but the one that started first (R20).
 
-    A silent one goes before: it must not end what the user takes part in (R19).
+    Silent sessions end before others: a holdout must not end a session with effects (R19).
     """
     first: set[tuple[int, str]] = set()
     for session in sorted(ctx.state.sessions, key=lambda s: (s.silent, s.started, s.id)):
@@ -65,7 +65,7 @@ def _age(session: Session) -> tuple[int, str]:
 
 
 def keep_bounds(ctx: Context, joined: list[Session]) -> None:
-    """End or cancel what came last, as far as all together is over a bound (section 9)."""
+    """End the newest sessions and cancel the latest messages that are over a limit (section 9)."""
     state = ctx.state
     forget_ended(ctx)
     for session in sorted(joined, key=_age, reverse=True):

@@ -1,7 +1,7 @@
-"""What is known of two keys of one user becomes one: profile, counts, participants, audiences (R8).
+"""Merges the data of two keys of one user: profile, counts, participants, audiences (R8).
 
-The user's own traits win unless older, a withdrawn consent always wins, and what was counted and
-remembered is joined. What a bound refuses is written with its reason.
+The newer value of a trait wins, and the user's own value if both are equally old. A withdrawn
+consent always wins. Counts and histories are added up. Data over a limit is a rejection.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def join_profile(ctx: Context, theirs: State) -> None:
 
 
 def changed_values(state: State, traits: Data, participants: dict[str, Participant]) -> Data:
-    """Return the values before of all that dates may count from and that has changed (R8)."""
+    """Return previous values of changed traits and participant fields, for date triggers (R8)."""
     changed = _changed(traits, state.traits)
     for campaign, participant in state.participants.items():
         known = participants.get(campaign)
@@ -73,7 +73,7 @@ def _changed(before: Data, now: Data) -> Data:
 
 
 def join_audiences(ctx: Context, theirs: State) -> list[str]:
-    """Join memberships; they are told to others and start nothing: they began elsewhere."""
+    """Join memberships; they are written out but start no flow, as they began at the other key."""
     members, entered = ctx.state.audiences, []
     for audience, since in theirs.audiences.items():
         if audience in members:
@@ -88,14 +88,14 @@ def join_audiences(ctx: Context, theirs: State) -> list[str]:
 
 
 def _emit_membership(ctx: Context, audience: str) -> None:
-    """Write that the user is a member, and remember the id: its echo changes nothing (R5)."""
+    """Write the membership, and remember its id: its copy from the events topic is ignored (R5)."""
     now, name = ctx.now, ctx.next_output_id()
     ctx.outputs.append(out.AudienceUpdate(name, ctx.user, now, audience, True))
     ctx.remember_id(name, now, now)
 
 
 def join_counts(state: State, theirs: State) -> None:
-    """Join aggregates, histories, what counts for caps, seen ids, and what is past."""
+    """Join aggregates, histories, sends that count for caps, seen ids and archived messages."""
     for key, other in theirs.series.items():
         mine = state.series.get(key)
         if mine is None:
@@ -125,7 +125,7 @@ def join_counts(state: State, theirs: State) -> None:
 
 
 def join_participants(ctx: Context, theirs: State) -> None:
-    """Join what campaigns know of the user; a field is that of the participant changed last."""
+    """Join participants; if both have a field, the participant that changed last wins."""
     participants = ctx.state.participants
     for campaign, other in theirs.participants.items():
         mine = participants.get(campaign)
@@ -145,7 +145,7 @@ def join_participants(ctx: Context, theirs: State) -> None:
 
 
 def joined_visits(mine: Presence | None, other: Presence | None) -> Presence | None:
-    """Add the visits of two keys up; the newest of them is the one at hand (J11)."""
+    """Add up the visits of two keys; the newest visit is the current one (J11)."""
     if mine is None or other is None:
         return mine or other
     newest = mine if mine.last >= other.last else other

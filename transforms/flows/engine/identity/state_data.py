@@ -1,6 +1,6 @@
-"""A state as plain data that people read, and back, exactly: fields by their names.
+"""Converts a state to readable data with named fields, and back without loss.
 
-What is at its default is left out; bytes are base64, messages on the shelf are unpacked.
+Fields with default values are omitted; bytes are base64, archived messages are decoded.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _unpack = msgspec.msgpack.Decoder(Communication).decode
 
 
 def to_data(state: State) -> Data:
-    """Write a state as JSON has it."""
+    """Convert a state to data for JSON."""
     found: Data = _plain(stored(state))
     return found
 
 
 def from_data(data: Data) -> State:
-    """Read a state; raises ValueError or msgspec.ValidationError for what is none."""
+    """Convert data to a state; raise ValueError or msgspec.ValidationError if it is invalid."""
     return open_state(
         msgspec.convert(_shaped(_type_of(StoredState), data), StoredState, str_keys=True)
     )
@@ -36,8 +36,8 @@ def _plain(value: Any) -> Any:
     match value:
         case Part():
             fields = msgspec.structs.fields(value)
-            said = {f.name: getattr(value, f.name) for f in fields}
-            return {f.name: _plain(said[f.name]) for f in fields if said[f.name] != _default(f)}
+            values = {f.name: getattr(value, f.name) for f in fields}
+            return {f.name: _plain(values[f.name]) for f in fields if values[f.name] != _default(f)}
         case msgspec.Raw():
             return _plain(_unpack(value))
         case bytes():
@@ -62,7 +62,7 @@ def _type_of(kind: type[Part]) -> inspect.Type:
 
 
 def _shaped(kind: inspect.Type, value: Any) -> Any:
-    """Put named fields in their places again, as the state's own type has them."""
+    """Convert named fields to the array form of a type."""
     match kind:
         case inspect.StructType() if isinstance(value, dict):
             return _row(kind, value)

@@ -9,12 +9,12 @@ from transforms.flows.state.stored import Communication
 
 
 def sessions_of(state: State) -> list[Session]:
-    """List the sessions that are known, those that have ended among them."""
+    """Return the live sessions and the stubs of ended ones."""
     return [*state.sessions, *state.ended]
 
 
 def communications_of(state: State) -> dict[str, Communication]:
-    """Return the messages that have left, by their ids."""
+    """Return the sent messages by id."""
     found = (*archived(state.sent_archive), *state.communications)
     return {c.id: c for c in found if c.status != "planned" or "attempt" in c.facts}
 
@@ -22,12 +22,12 @@ def communications_of(state: State) -> dict[str, Communication]:
 def keep_ids_unique(
     state: State, before: State, sessions: list[Session], messages: dict[str, Communication], t: int
 ) -> None:
-    """Let an imported state go on behind what was said here, by the state it replaces.
+    """Adjust an imported state so that no output id of the state that it replaces is used again.
 
-    ``sessions`` and ``messages`` are those that were known here, as they are at the end. Sessions
-    number their outputs on from there; one that is not known here, or not any more, does so from
-    the instant, where nothing was numbered before. A message that left stays as it is, and does
-    not leave again. Signals that were seen here have been seen.
+    ``sessions`` and ``messages`` are those of the replaced state after its sessions ended. A
+    session that both have continues their numbering; any other numbers its outputs from the
+    instant, above every number used before. Messages that were sent here are not sent again, and
+    signals that were handled here remain duplicates.
     """
     counts = {session.id: session.count for session in sessions}
     for session in sessions_of(state):

@@ -1,4 +1,4 @@
-"""A user's whole state taken out as readable data, and put in again elsewhere, exactly."""
+"""Export of a user's whole state as readable data, and its import without loss."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LARGEST: Final = 256 * 1024
 
 
 def export_state(ctx: Context) -> None:
-    """Write the whole state as an export, as it is after this command."""
+    """Write the whole state, as it is after this command, as an export."""
     numbers = sorted(_flows(ctx.state))
     data = {
         "format": FORMAT,
@@ -38,7 +38,7 @@ def export_state(ctx: Context) -> None:
         "user": ctx.user,
         "at": ctx.now,
         "flows": {str(number): ctx.catalog.ids[number] for number in numbers},
-        "steps": _steps(ctx, _standing(ctx.state)),
+        "steps": _steps(ctx, _placed(ctx.state)),
         "state": to_data(ctx.state),
     }
     ctx.outputs.append(
@@ -63,18 +63,18 @@ def import_state(ctx: Context, order: Command) -> None:
     elif not _belongs(ctx, state, data):
         ctx.emit_rejection("other_log")
     else:
-        _put_in(ctx, state, order)
+        _replace(ctx, state, order)
 
 
-def _put_in(ctx: Context, state: State, order: Command) -> None:
+def _replace(ctx: Context, state: State, order: Command) -> None:
     now = ctx.now
     before = ctx.state
     sessions, messages = sessions_of(before), communications_of(before)
     end_all_sessions(ctx, "replaced")
     if not ctx.is_new_user:
         keep_ids_unique(state, before, sessions, messages, now)
-    told = before.sequence > 0
-    state.sequence = max(state.sequence, before.sequence + told)
+    had_flow_state = before.sequence > 0
+    state.sequence = max(state.sequence, before.sequence + had_flow_state)
     if before.identity is not None and before.identity.erased is not None:
         state.identity = state.identity or Identity()
         state.identity.erased = before.identity.erased
@@ -91,20 +91,20 @@ def _put_in(ctx: Context, state: State, order: Command) -> None:
         emit_flow_state(ctx)
 
 
-# --- what a state is about -------------------------------------------------------------------
+# --- flows and steps in a state ---------------------------------------------------------------
 
 
-def _standing(state: State) -> list[Session | Communication]:
+def _placed(state: State) -> list[Session | Communication]:
     return [*state.sessions, *state.ended, *state.communications, *archived(state.sent_archive)]
 
 
 def _flows(state: State) -> set[int]:
-    found = {part.flow for part in _standing(state)} | {p.flow for p in state.pending}
+    found = {part.flow for part in _placed(state)} | {p.flow for p in state.pending}
     return found | set(state.histories) | {flow for flow in state.suppressed if flow >= 0}
 
 
 def _steps(ctx: Context, parts: list[Session | Communication]) -> dict[str, dict[str, str]]:
-    """Name the steps at which something stands, by flow and version."""
+    """Return the names of the steps that sessions and messages are at, by flow and version."""
     found: dict[str, dict[str, str]] = {}
     for part in parts:
         plan = ctx.plans[part.flow, part.version]
@@ -115,7 +115,7 @@ def _steps(ctx: Context, parts: list[Session | Communication]) -> dict[str, dict
 
 def _belongs(ctx: Context, state: State, data: Data) -> bool:
     """Return True if the state's flows, versions and steps are those of this space."""
-    ids, parts = ctx.catalog.ids, _standing(state)
+    ids, parts = ctx.catalog.ids, _placed(state)
     named = {str(number): ids[number] for number in _flows(state) if 0 <= number < len(ids)}
     known = all(
         (p.flow, p.version) in ctx.plans and p.step in ctx.plans[p.flow, p.version].steps

@@ -1,4 +1,4 @@
-"""Signals that concern the whole user, before any flow: other keys, erasure, export, import."""
+"""Signals for the whole user, handled before any flow: other keys, erasure, export, import."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from transforms.flows.protocol.signals import Command, ProfileChange, Signal
 
 
 def handle_user_command(ctx: Context, signal: Signal) -> bool:
-    """Handle a signal that concerns the whole user; return True if it was one."""
+    """Handle a signal if it is for the whole user; return True if it was."""
     if isinstance(signal, ProfileChange) and signal.becomes is None:
         return ctx.state.identity is not None and forward_signal(ctx, signal)
     if isinstance(signal, Command) and signal.what == "erase":
@@ -27,6 +27,6 @@ def handle_user_command(ctx: Context, signal: Signal) -> bool:
         export_state(ctx)
     else:
         import_state(ctx, signal)
-    if ctx.is_new_user:  # nobody is known by being asked for
+    if ctx.is_new_user:  # an export or a refused import creates no user
         ctx.replace_state(State(-1, -1))
     return True

@@ -1,4 +1,4 @@
-"""Goals: counted once per session and goal, within a time after the entry, also after the exit (R24)."""
+"""Goals: each counts once per session, within a time after its entry, even after its exit (R24)."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ def count_goals(ctx: Context, event: Event, sessions: list[Session]) -> None:
     """Match an event against the goals of live and ended sessions."""
     for session in sessions:
         plan = session.plan
-        aims = ctx.goals_of(plan)
-        if event.name in aims.events:
-            for target in aims.goals:
-                if _reached(ctx, session, target, event):
-                    _convert(ctx, session, target)
+        goal_set = ctx.goals_of(plan)
+        if event.name in goal_set.events:
+            for compiled in goal_set.goals:
+                if _reached(ctx, session, compiled, event):
+                    _convert(ctx, session, compiled)
 
 
-def _reached(ctx: Context, session: Session, target: CompiledGoal, event: Event) -> bool:
-    goal = target.goal
-    if event.name != target.matcher.event or goal.name in session.goals:
+def _reached(ctx: Context, session: Session, compiled: CompiledGoal, event: Event) -> bool:
+    goal = compiled.goal
+    if event.name != compiled.matcher.event or goal.name in session.goals:
         return False
     view = ctx.view_of(session)
     inside = ctx.now < after(goal.within, session.started, view.zone)
-    return inside and target.matcher.test(view)
+    return inside and compiled.matcher.test(view)
 
 
-def _convert(ctx: Context, session: Session, target: CompiledGoal) -> None:
+def _convert(ctx: Context, session: Session, compiled: CompiledGoal) -> None:
     plan = session.plan
-    value = target.value(ctx.view_of(session)) if target.value is not None else None
+    value = compiled.value(ctx.view_of(session)) if compiled.value is not None else None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= LARGEST:
         value = None
-    session.goals = [*session.goals, target.goal.name]
+    session.goals = [*session.goals, compiled.goal.name]
     ctx.outputs.append(
         Conversion(
             id=ctx.next_session_output_id(session),
@@ -49,7 +49,7 @@ def _convert(ctx: Context, session: Session, target: CompiledGoal) -> None:
             version=plan.version,
             session=session.id,
             step=plan.steps[session.step].name,
-            goal=target.goal.name,
+            goal=compiled.goal.name,
             value=None if value is None else float(value),
             entered=session.started,
             cause=ctx.cause,
@@ -63,7 +63,7 @@ def _convert(ctx: Context, session: Session, target: CompiledGoal) -> None:
 
 
 def _name(plan: Plan, number: int) -> str:
-    """Name a step that was reached, also one that only an earlier version has (R27)."""
+    """Return the name of a step, even of one that only an earlier version has (R27)."""
     node = plan.steps.get(number)
     if node is not None:
         return node.name
@@ -71,7 +71,7 @@ def _name(plan: Plan, number: int) -> str:
 
 
 def forget_ended(ctx: Context) -> None:
-    """Drop the stubs of ended sessions whose goals are over."""
+    """Drop the stubs of ended sessions that no goal can count for any more."""
     ended = ctx.state.ended
     if ended:
         ended = [session for session in ended if _waits_for_goals(ctx, session)]
@@ -81,6 +81,6 @@ def forget_ended(ctx: Context) -> None:
 
 
 def _waits_for_goals(ctx: Context, session: Session) -> bool:
-    aims = ctx.goals_of(session.plan)
-    open_goals = any(target.goal.name not in session.goals for target in aims.goals)
-    return open_goals and ctx.now < session.started + aims.window
+    goal_set = ctx.goals_of(session.plan)
+    open_goals = any(compiled.goal.name not in session.goals for compiled in goal_set.goals)
+    return open_goals and ctx.now < session.started + goal_set.window

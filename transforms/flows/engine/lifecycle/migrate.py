@@ -1,6 +1,6 @@
 """Migration of running sessions to a new version, by the name of their step (R27).
 
-Nothing that ran runs again; what is planned is judged by the version that planned it.
+No step runs again. A planned message is decided by the version that planned it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def missed_migrations(ctx: Context, session: Session, since: int) -> list[Effect
 
 
 def migrate_session(ctx: Context, session: Session, effect: Effect) -> None:
-    """Move a session that waits to another version: at its step, or at the successor of that."""
+    """Move a waiting session to another version: to the same step, or to its successor."""
     old, plan = session.plan, ctx.plans[session.flow, effect.version]
     if old is plan:
         return
@@ -79,7 +79,7 @@ def resume_decided(
     ctx.emit_transition("left", session, reason=why, since=session.since)
     session.halt = session.due = session.recheck_at = None
     _repin(ctx, session, plan)
-    # An end without a step to go to is written at the step where the session stood.
+    # If the session ends and the new version lacks its step, the rows name the old step.
     if target == END and session.step not in plan.steps:
         session.pin_to(old)
         plan = old
@@ -90,7 +90,7 @@ def resume_decided(
 
 
 def _stay(ctx: Context, session: Session, plan: Plan) -> None:
-    """Wait on at the same step, as the new version has it; what is past is due now."""
+    """Continue the wait at the same step of the new version; a time in the past is due now."""
     before, logic = session.node, logic_of(session)
     _repin(ctx, session, plan)
     due = logic.rebase(ctx, session, before)
@@ -111,7 +111,7 @@ def _stay(ctx: Context, session: Session, plan: Plan) -> None:
 
 
 def _repin(ctx: Context, session: Session, plan: Plan) -> None:
-    """Pin a session to another version: assigned branches go by name, exit rules begin anew."""
+    """Pin a session to another version: keep assigned branches by name, restart exit conditions."""
     session.variants = dict(_variants(session.plan, plan, session.variants))
     session.pin_to(plan)
     kept = [shown for shown in session.promotions if _shown(plan, shown)]

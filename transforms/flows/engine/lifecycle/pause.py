@@ -1,6 +1,6 @@
 """Halted sessions: their flow is paused, or a command holds them (R26, B8, B9).
 
-No step of theirs runs, but they decide: what ends a wait is noted, and done at the resume.
+No step of a halted session runs. What ends its wait is noted, and takes effect at the resume.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def pause(ctx: Context, flow: int | None, how: str) -> None:
 
 
 def resume(ctx: Context, flow: int | None, how: str) -> None:
-    """Resume a flow's sessions from what was decided meanwhile."""
+    """Resume a flow's sessions; what was decided during the pause takes effect."""
     if how == "skip":
         live = {session.id for session in ctx.state.sessions}
         skip_overdue(ctx, lambda sent: sent.flow == flow and sent.session not in live)
@@ -45,9 +45,9 @@ def resume(ctx: Context, flow: int | None, how: str) -> None:
 def apply_command(ctx: Context, order: Command, by: str | None = None) -> None:
     """Hold, resume or stop a user's sessions of one flow or of all, or suppress entries.
 
-    A stop cancels what they have planned, also those that are over (P22). ``key`` in the data
-    means the sessions of that key alone. ``by`` is the session of which a
-    step gave the order, which is spared itself.
+    A stop also cancels planned messages of ended sessions (P22). ``key`` in the data limits the
+    command to the sessions with that key. ``by`` is the session whose step raised the command; it
+    is not affected itself.
     """
     number = None if order.flow is None else ctx.catalog.numbers.get(order.flow)
     if order.flow is not None and number is None:
@@ -96,7 +96,7 @@ def _halt(ctx: Context, session: Session, by: int, how: str) -> None:
 
 
 def _resume(ctx: Context, session: Session, by: int) -> None:
-    """End one of the two reasons to halt; after the last, go on from what was decided."""
+    """Remove one of the two reasons to halt; after the last one, continue the session."""
     halt = session.halt
     if halt is None or session.ended is not None or not halt.by & by:
         return

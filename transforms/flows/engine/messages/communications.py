@@ -1,4 +1,4 @@
-"""What is remembered, written and told of a communication, whatever decided it."""
+"""Stores communications, writes their status rows, and notifies triggers of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from transforms.flows.state.stored import Communication
 
 
 def remember(ctx: Context, plan: Plan, sent: Communication) -> None:
-    """Remember a communication: planned and awaited ones always, others for 30 days, a hundred."""
+    """Store a communication: a planned or awaited one always, at most 100 others for 30 days."""
     state = ctx.state
     if sent.due is None and sent.step not in plan.awaited_sends:
         if state.communications:
@@ -33,7 +33,7 @@ def remember(ctx: Context, plan: Plan, sent: Communication) -> None:
 
 
 def _needed(ctx: Context, others: list[Communication], edge: int) -> list[Communication]:
-    """Drop the oldest communications, but none that is planned or that a session may look at."""
+    """Drop the oldest communications, except planned ones and those that a session may read."""
     asked = {
         session.sent.get(number)
         for session in ctx.state.sessions
@@ -47,16 +47,16 @@ def _needed(ctx: Context, others: list[Communication], edge: int) -> list[Commun
 
 
 def facts(plan: Plan, node: CompiledStep, sent: Communication) -> Data:
-    """Return what triggers read of a message: ids and names, and what its results report."""
-    told: Data = dict(sent.facts.get("data", {}))
-    told |= {"id": sent.id, "flow": plan.id, "name": node.name}
-    return told | {"channel": sent.channel, "status": sent.status}
+    """Return what triggers read of a message: ids, names, and the reported data."""
+    found: Data = dict(sent.facts.get("data", {}))
+    found |= {"id": sent.id, "flow": plan.id, "name": node.name}
+    return found | {"channel": sent.channel, "status": sent.status}
 
 
 def notify_triggers(ctx: Context, plan: Plan, node: CompiledStep, sent: Communication) -> None:
-    """Raise a status that is decided here, where a trigger listens to messages (C9, C10).
+    """Raise a status that the core decided, if a trigger reads statuses (C9, C10).
 
-    Nothing is raised of what a silent session made (R19).
+    Messages of silent sessions raise nothing (R19).
     """
     if ctx.epoch.by_communication and not sent.silent:
         data = facts(plan, node, sent)
@@ -80,7 +80,7 @@ def forget(ctx: Context, sent: Communication) -> None:
 def discard(
     ctx: Context, sent: Communication, session: Session | None, status: str, reason: str
 ) -> None:
-    """Write that a planned message does not leave, as ``skipped`` or ``canceled``, and forget it."""
+    """Write that a planned message is not sent, as ``skipped`` or ``canceled``, and forget it."""
     plan = ctx.catalog.plans[sent.flow, sent.version]
     sent.status, sent.due, sent.changed = status, None, ctx.now
     log_status(ctx, plan, plan.steps[sent.step], sent, session, reason=reason)
@@ -100,9 +100,9 @@ def log_status(
     name: str | None = None,
     reported: float | None = None,
 ) -> None:
-    """Write one row of a communication; its id is its own id and the row's status and time.
+    """Write one row of a communication. The row's id is its id, the status and the time.
 
-    A status from outside may come twice at one instant: its row is named by what caused it.
+    A status from outside can come twice at one instant, so its row gets an id from its signal.
     """
     verb = node.verb
     assert isinstance(verb, Send)
@@ -132,12 +132,12 @@ def log_status(
 
 
 def _variant(ctx: Context, session: Session) -> str | None:
-    """Return the branch drawn last, as the session's own version names it."""
+    """Return the branch that was assigned last, named as in the session's version."""
     return variants_of(session.plan, session)[-1]
 
 
 def variants_of(plan: Plan, session: Session) -> tuple[str, ...]:
-    """Return the drawn branches of a session as ``step=branch``, in the order of the drawing."""
+    """Return the assigned branches of a session as ``step=branch``, in order of assignment."""
     found = []
     for number, index in session.variants.items():
         node = plan.steps.get(number)

@@ -1,7 +1,7 @@
-"""What messages come to, in parts and money: the rows of messages that leave, completed.
+"""Adds the number of parts and the cost to the rows of sent messages (R25, I25, I26).
 
-The core decides and does not render; every host lets what was decided pass through here before
-it writes it, and a space that neither prices nor counts parts passes as it is (R25, I25, I26).
+The core does not render messages. Every host passes the outputs through ``accounted`` before it
+writes them. Outputs of a space without prices and parts are unchanged.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ Outputs = tuple[AnyOutput, ...]
 
 
 def accounted(catalog: Catalog, outputs: Outputs) -> Outputs:
-    """Give the rows of messages that leave their parts and cost, by the settings of that instant.
+    """Add parts and cost to the rows of sent messages, by the settings of that instant.
 
-    Both stay unknown where the text cannot be rendered.
+    Both stay None if the text cannot be rendered.
     """
     return tuple(_completed(catalog, outputs)) if catalog.priced else outputs
 
@@ -33,12 +33,12 @@ def _completed(catalog: Catalog, outputs: Outputs) -> Iterable[AnyOutput]:
         if isinstance(output, Message):
             left[output.communication] = output
         if isinstance(output, Communication) and output.communication in left:
-            yield _worth(catalog, output, left.pop(output.communication))
+            yield _with_cost(catalog, output, left.pop(output.communication))
         else:
             yield output
 
 
-def _worth(catalog: Catalog, row: Communication, message: Message) -> Communication:
+def _with_cost(catalog: Catalog, row: Communication, message: Message) -> Communication:
     channel = catalog.at(message.at).channels[message.channel]
     parts = _parts(catalog, channel, message)
     if parts is None:
@@ -48,9 +48,9 @@ def _worth(catalog: Catalog, row: Communication, message: Message) -> Communicat
 
 
 def _parts(catalog: Catalog, channel: Channel, message: Message) -> int | None:
-    """Count the parts of a message as the user would get it, its links shortened if they are to.
+    """Count the parts of a message as it is sent, with short links if the channel shortens them.
 
-    None where the channel neither counts nor prices them.
+    Return None if the channel has neither parts nor a price.
     """
     if channel.parts == "one":
         return 1 if channel.price else None

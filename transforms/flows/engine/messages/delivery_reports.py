@@ -1,4 +1,7 @@
-"""What results report of a message: bounded, digits read by the agent's menu, cost told once (C5)."""
+"""The data that delivery reports add to a message: replies, pressed digits, cost (C5).
+
+Data is limited in size, digits are mapped by the agent's menu, and a cost counts once.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +27,9 @@ def take_report(
     found: Communication,
     change: CommunicationUpdate,
 ) -> tuple[Data, float | None]:
-    """Remember the data of a status, up to 4 KB in all.
+    """Store the data of a status, up to 4 KB in total.
 
-    Return what was taken, and by how much it raises the cost that results report.
+    Return the stored data, and the increase of the reported cost.
     """
     if not change.data:
         return {}, None
@@ -43,7 +46,7 @@ def take_report(
 
 
 def fits(ctx: Context, session: Session, index: int, step: str) -> bool:
-    """Return True if a message's results are those that a case of a wait asks for (C5)."""
+    """Return True if a message's reported data matches a case of a wait (C5)."""
     node = session.node
     matcher = node.matchers[index]
     if matcher is None or matcher.where is None:
@@ -56,7 +59,7 @@ def fits(ctx: Context, session: Session, index: int, step: str) -> bool:
 
 
 def _read(ctx: Context, node: CompiledStep, found: Communication, digits: object) -> Data:
-    """Return the meaning of pressed digits by the agent's menu; digits are kept as text."""
+    """Map pressed digits by the agent's menu; the digits are kept as text."""
     verb = node.verb
     assert isinstance(verb, Send)
     if isinstance(digits, int) and not isinstance(digits, bool):

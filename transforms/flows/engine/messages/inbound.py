@@ -1,7 +1,7 @@
 """Inbound messages and calls: each is claimed once, by a waiting session or by an entry (R13).
 
-A waiting exact keyword goes first, then an entry with it, then any-keyword waits and entries. Keywords
-are trimmed and compared without case.
+The order is: waits for its exact keyword, entries by that keyword, waits for any keyword, entries
+by any keyword. Keywords are trimmed and compared without case.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from transforms.flows.state.codec import encoded_size
 ANY: Final = 1
 EXACT: Final = 2
 AN_ENTRY: Final = "entry"
-"""In place of the session that claims a message."""
+"""The owner of a message that an entry claims."""
 
 REPLY: Final = -1
-"""In place of a case's number: the status ``replied``, which follows, is what the wait is for."""
+"""The index of a claim by a wait for the status ``replied``, which is raised afterwards."""
 
 _NUMBER: Final = re.compile(r"[-+]?[0-9]{1,15}(?:\.[0-9]{1,6}|,[0-9]{1,2})?")
 
 
 def number_in(text: str) -> int | float | None:
-    """Read a text that is a number and nothing else; a comma with one or two digits is a point."""
+    """Parse a text that is only a number; a comma before one or two digits is a decimal point."""
     if _NUMBER.fullmatch(text.strip()) is None:
         return None
     plain = text.strip().replace(",", ".")
@@ -45,7 +45,7 @@ def number_in(text: str) -> int | float | None:
 
 
 def message_facts(signal: Inbound) -> Data:
-    """Return what expressions read of a message or a call, and what an entry by it begins with."""
+    """Return what expressions read of a message or call; it is also the data of an entry by it."""
     found: Data = {
         "text": signal.text.strip(),
         "number": signal.number,
@@ -59,7 +59,7 @@ def message_facts(signal: Inbound) -> Data:
 
 
 def mark_replied(ctx: Context, signal: Inbound) -> None:
-    """Set the status ``replied`` of the communication that a message answers; waits see it next."""
+    """Set the status ``replied`` of the communication that a message answers, and raise it."""
     if signal.communication is None:
         return
     data: Data = {"reply": signal.text} if signal.text else {}
@@ -74,28 +74,30 @@ def mark_replied(ctx: Context, signal: Inbound) -> None:
     if not apply_status(ctx, change):
         return
     if ctx.epoch.by_communication:
-        told = {name: value for name, value in ctx.handling.status_facts.items() if name != "ended"}
-        change = msgspec.structs.replace(change, data=told)
+        known = ctx.handling.status_facts
+        data = {name: value for name, value in known.items() if name != "ended"}
+        change = msgspec.structs.replace(change, data=data)
     ctx.enqueue(change)
 
 
 def claim_message(
     ctx: Context, signal: Inbound, live: list[Session]
 ) -> tuple[FlowView, CompiledTrigger] | None:
-    """Decide who gets the message: a session is noted in the run, an entry is returned (R13).
+    """Let one session or entry claim the message (R13); return the entry, if it is one.
 
-    The status ``replied`` that it has raised ends only a wait of the one who gets it.
+    A session is noted in ``ctx.handling``. The status ``replied`` that the message raised ends
+    only a wait of its owner.
     """
     entry = _claim(ctx, signal, live)
     owner = AN_ENTRY if entry is not None else ctx.handling.inbound_owner
     if owner and signal.communication is not None:
         for place, raised in enumerate(ctx.queue):
-            if _tells(raised.signal, signal.communication):
+            if _is_reply(raised.signal, signal.communication):
                 ctx.queue[place] = msgspec.structs.replace(raised, inbound_owner=owner)
     return entry
 
 
-def _tells(change: Signal, communication: str) -> bool:
+def _is_reply(change: Signal, communication: str) -> bool:
     return (
         isinstance(change, CommunicationUpdate)
         and change.status == "replied"
@@ -106,9 +108,9 @@ def _tells(change: Signal, communication: str) -> bool:
 def _claim(
     ctx: Context, signal: Inbound, live: list[Session]
 ) -> tuple[FlowView, CompiledTrigger] | None:
-    """Find who gets the message, by its words and its order.
+    """Find the session or entry that claims the message.
 
-    Of sessions with the same right, the one goes first whose own message this one answers.
+    Of sessions that match equally well, the one whose message this one answers is first.
     """
     message, word, answered = message_facts(signal), keyword(signal.text), signal.communication
     if answered is not None:
@@ -139,26 +141,26 @@ def _waits(
     word: str,
     strength: int,
 ) -> int | None:
-    """Return the first case of a session's wait that takes the message with this strength.
+    """Return the first case of a session's wait that matches the message with this strength.
 
-    A silent session takes nothing from others, and one that stands still has decided once.
+    A silent session claims nothing, nor does a halted session whose wait is decided.
     """
     node = session.plan.steps[session.step]
     if session.ended is not None or session.silent or not isinstance(node.verb, WaitFor):
         return None
     if session.halt is not None and session.halt.target is not None:
         return None
-    for index, ear in enumerate(node.inbound_matchers):
-        if ear is None or _strength(ear, signal, word) != strength:
+    for index, matcher in enumerate(node.inbound_matchers):
+        if matcher is None or _strength(matcher, signal, word) != strength:
             continue
-        if ear.where is None or _holds(ear, ctx.view_of(session), message):
+        if matcher.where is None or _holds(matcher, ctx.view_of(session), message):
             return index
     answered = signal.communication if strength == ANY else None
     return REPLY if answered and _replied(ctx, session, answered) else None
 
 
 def _replied(ctx: Context, session: Session, communication: str) -> bool:
-    """Return True if a wait is for such a reply to this very message of its session."""
+    """Return True if a session waits for a reply to this message, with matching data."""
     node = session.node
     verb = node.verb
     return isinstance(verb, WaitFor) and any(
@@ -173,41 +175,41 @@ def _replied(ctx: Context, session: Session, communication: str) -> bool:
 def _enters(
     ctx: Context, signal: Inbound, message: Data, word: str, strength: int
 ) -> tuple[FlowView, CompiledTrigger] | None:
-    """Return the first trigger of a running flow that takes the message with this strength."""
+    """Return the first trigger of a running flow that matches the message with this strength."""
     for view in ctx.epoch.by_inbound:
         for start in view.plan.triggers if view.status == "running" else ():
-            ear = start.inbound
-            if ear is None or _strength(ear, signal, word) != strength:
+            matcher = start.inbound
+            if matcher is None or _strength(matcher, signal, word) != strength:
                 continue
-            if ear.where is None or _holds(ear, ctx.view_for(view.plan), message):
+            if matcher.where is None or _holds(matcher, ctx.view_for(view.plan), message):
                 return view, start
     return None
 
 
-def _strength(ear: InboundMatcher, signal: Inbound, word: str) -> int:
-    """Tell how well a message fits: by its exact words, by any, or not at all (0)."""
-    if ear.number is not None and ear.number != signal.number:
+def _strength(matcher: InboundMatcher, signal: Inbound, word: str) -> int:
+    """Return how well a message matches: EXACT, ANY or 0 for not at all."""
+    if matcher.number is not None and matcher.number != signal.number:
         return 0
-    if ear.channel is not None and ear.channel != signal.channel:
+    if matcher.channel is not None and matcher.channel != signal.channel:
         return 0
-    if ear.call is None:
+    if matcher.call is None:
         return ANY
-    if ear.call or signal.call:
-        return EXACT if ear.call and signal.call else 0
-    if not ear.words:
+    if matcher.call or signal.call:
+        return EXACT if matcher.call and signal.call else 0
+    if not matcher.words:
         return ANY
-    return EXACT if word in ear.words else 0
+    return EXACT if word in matcher.words else 0
 
 
-def _holds(ear: InboundMatcher, view: View, message: Data) -> bool:
+def _holds(matcher: InboundMatcher, view: View, message: Data) -> bool:
     before, view.message = view.message, message
-    holds = ear.where is None or ear.where(view)
+    holds = matcher.where is None or matcher.where(view)
     view.message = before
     return holds
 
 
 def _kept(ctx: Context, plan: Plan, message: Data) -> Data:
-    """Return what a session remembers of a message; a text over its bound is left out."""
+    """Return what a session stores of a message; a text over the limit is omitted."""
     size = encoded_size(message)
     if size <= MESSAGE_BOUND and has_room(ctx.state, size):
         return message

@@ -1,4 +1,4 @@
-"""Communications: planned by a step, judged when due, in the order of R14."""
+"""Communications: planned by a step, and decided when due, in the order of R14."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from transforms.flows.state.stored import Communication, Sent
 
 
 def plan_send(ctx: Context, session: Session) -> str | None:
-    """Make the communication of a send step; return the reason if it was refused at once."""
+    """Create the communication of a send step; return the reason if it was refused at once."""
     node = session.node
     plan = session.plan
     now = ctx.now
@@ -63,7 +63,7 @@ def plan_send(ctx: Context, session: Session) -> str | None:
     session.sent[node.number] = name
     if refused is not None:
         return _skip(ctx, plan, node, sent, session, refused)
-    # Only the steps of on_exit run in a paused flow; what they send is judged at the resume.
+    # In a paused flow only on_exit steps run; what they send is decided at the resume.
     sent.on_hold = bool(ctx.epoch.paused) and plan.number in ctx.epoch.paused
     later = due > now or sent.on_hold
     if later and not _room(ctx, sent):
@@ -83,7 +83,7 @@ def send_or_refuse(
     sent: Communication,
     session: Session | None,
 ) -> str | None:
-    """Decide a due communication: it leaves, waits for an opening, or is refused for a reason."""
+    """Decide a due communication: send it, delay it until the window opens, or refuse it."""
     now = ctx.now
     verb = node.verb
     assert isinstance(verb, Send)
@@ -119,9 +119,9 @@ def fail_over(
     sent: Communication,
     session: Session | None,
 ) -> bool:
-    """Start the next channel of a message that failed, or is not delivered in time (R15, I30).
+    """Use the next channel of a message that failed or is not delivered in time (R15, I30).
 
-    Tell whether there is one: with an address, consent, time and no cap that forbids it.
+    Return True if there is one: with an address, with consent, in time and not capped.
     """
     now = ctx.now
     verb = node.verb
@@ -163,7 +163,7 @@ def _again(
     sent: Communication,
     session: Session | None,
 ) -> None:
-    """Go on with a message that left once: it is not delivered in time, or its window opens."""
+    """Continue a message that was sent before: it is not delivered in time, or its window opens."""
     planned = sent.status == "planned"
     sent.due = None
     if fail_over(ctx, plan, node, sent, session):
@@ -176,7 +176,7 @@ def _again(
 
 
 def _room(ctx: Context, sent: Communication) -> bool:
-    """Return True if a communication is planned already, or may be."""
+    """Return True if a communication is planned already or fits the limits."""
     if any(c is sent for c in ctx.state.communications):
         return True
     return not full(ctx.state) and fits(ctx.state, encoded_size(sent.data))
@@ -190,7 +190,7 @@ def _skip(
     session: Session | None,
     reason: str,
 ) -> str:
-    """Write that a communication does not leave, and why; forget it."""
+    """Write that a communication is not sent, and why; forget it."""
     discard(ctx, sent, session, "skipped", reason)
     notify_triggers(ctx, plan, node, sent)
     return reason

@@ -1,4 +1,4 @@
-"""Whether a message may leave, by which channel, and when: the questions of R14, in their order."""
+"""The send policy: whether a message may be sent, on which channel, and when, as R14 orders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TRIES: Final = 64
 
 
 def refusal(ctx: Context, verb: Send, sent: Communication) -> tuple[str | None, str, str]:
-    """Return why a message may not leave, or None, with the channel it takes and the address."""
+    """Return the reason why a message may not be sent, or None, with its channel and address."""
     if sent.silent:
         return "holdout", verb.channel, ""
     consent = ctx.state.consent
@@ -32,7 +32,7 @@ def refusal(ctx: Context, verb: Send, sent: Communication) -> tuple[str | None, 
 
 
 def allowed(consent: dict[str, bool], epoch: Epoch, channel: str, topic: str | None) -> bool:
-    """Return True if the user takes messages of a topic on a channel."""
+    """Return True if the user consents to messages of a topic on a channel."""
     if not consent.get(channel, True):
         return False
     if topic is None:
@@ -42,7 +42,7 @@ def allowed(consent: dict[str, bool], epoch: Epoch, channel: str, topic: str | N
 
 
 def address_of(ctx: Context, epoch: Epoch, channel: str) -> str:
-    """Return the user's address on a channel, empty where there is none."""
+    """Return the user's address on a channel, or an empty string."""
     known = epoch.channels.get(channel)
     if known is None:
         return ""
@@ -73,7 +73,7 @@ def opening_of(ctx: Context, plan: Plan, verb: Send) -> int | None:
 
 
 def capped(ctx: Context, plan: Plan, channel: str, topic: str | None) -> bool:
-    """Return True if a cap over all flows of the user is reached (R2, R14)."""
+    """Return True if a cap on the user's messages of all flows is reached (R2, R14)."""
     where = None
     for cap in ctx.epoch.space.caps:
         if cap.channel not in (None, channel) or cap.topic not in (None, topic):
@@ -93,6 +93,6 @@ def capped(ctx: Context, plan: Plan, channel: str, topic: str | None) -> bool:
 
 
 def reachable(ctx: Context, channel: str, topic: str | None) -> bool:
-    """Return True if the user has an address on a channel, and takes such messages there."""
+    """Return True if the user has an address on a channel and consents to the topic there."""
     known = address_of(ctx, ctx.epoch, channel)
     return bool(known) and allowed(ctx.state.consent, ctx.epoch, channel, topic)

@@ -30,14 +30,14 @@ PASSING: Final = frozenset("planned active sent delivered read opened clicked re
 KNOWN: Final = FINAL_STATUSES | PASSING | {"unsubscribed"}
 ARRIVED: Final = frozenset("delivered read opened clicked replied".split())
 UNDERWAY: Final = frozenset(("active", "sent"))
-"""Statuses of what the worker may still be able to take back."""
+"""Statuses of messages that the sender may still be able to cancel."""
 
 
 def apply_status(ctx: Context, change: CommunicationUpdate) -> bool:
-    """Take in a communication's new status; return True if it is known.
+    """Apply a new status to a communication; return True if flows should see it.
 
-    A planned one that came to a final status does not leave any more. Of one that failed and
-    goes on by another channel nobody hears (R15).
+    A planned communication with a final status is not sent any more. Flows do not see the failure
+    of a communication that continues on another channel, or the status of an unknown one (R15).
     """
     now = ctx.now
     name = change.communication
@@ -101,7 +101,7 @@ def _unsubscribe(ctx: Context, channel: str, topic: str | None) -> None:
 def refresh_holds(ctx: Context) -> None:
     """Hold planned messages of paused flows and held sessions, and release the others (R14).
 
-    What was due meanwhile is due now.
+    A released message that came due while it was on hold is due now.
     """
     halted = {session.id for session in ctx.state.sessions if session.halt is not None}
     for sent in ctx.state.communications:
@@ -130,19 +130,19 @@ def skip_overdue(ctx: Context, meant: Callable[[Communication], bool]) -> None:
 
 
 def cancel_planned(ctx: Context, session: Session) -> None:
-    """Cancel what a session has planned, except steps that say ``keep`` (R14)."""
+    """Cancel a session's planned messages, except of steps with ``keep`` (R14)."""
     _cancel(ctx, lambda sent: sent.session == session.id, session, "session_ended")
 
 
 def cancel_flow(ctx: Context, flow: int | None, reason: str) -> None:
-    """Cancel what all sessions of a flow have planned, also those that are over, at its stop."""
+    """Cancel all planned messages of a flow at its stop, even of ended sessions."""
     _cancel(ctx, lambda sent: sent.flow == flow, None, reason)
 
 
 def cancel_key(ctx: Context, flow: int | None, key: str | None) -> None:
-    """Cancel what sessions of a flow and a key have planned, also those that are over (P22).
+    """Cancel planned messages of sessions with a flow and a key, even of ended ones (P22).
 
-    None means all flows, or all keys. What ``on_exit`` planned stays (R14).
+    None means all flows, or all keys. Messages of ``on_exit`` steps stay planned (R14).
     """
 
     def meant(sent: Communication) -> bool:
@@ -155,10 +155,10 @@ def cancel_key(ctx: Context, flow: int | None, key: str | None) -> None:
 
 
 def cancel_all(ctx: Context, session: Session) -> None:
-    """Cancel all planned and active messages of a flow to this user, by a step of it (C16).
+    """Cancel all planned and active messages to this user of the flow that runs the step (C16).
 
-    Also those of its other sessions and versions, and those that would be kept at an exit; in
-    a campaign, those of all its flows.
+    This includes messages of its other sessions and versions, and of steps with ``keep``. In a
+    campaign, it includes messages of all its flows.
     """
     flows, state = _together(ctx, session.plan), ctx.state
     for sent in list(state.communications):
@@ -184,7 +184,7 @@ def _open(sent: Communication) -> bool:
 
 
 def _call_off(ctx: Context, sent: Communication, session: Session) -> None:
-    """Write that a message is canceled; if it left, ask the worker to cancel it."""
+    """Write that a message is canceled; if it was sent, ask the sender to cancel it."""
     plan = ctx.catalog.plans[sent.flow, sent.version]
     if sent.status != "planned":
         name = ctx.next_session_output_id(session)

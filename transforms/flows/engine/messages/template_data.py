@@ -1,4 +1,4 @@
-"""Data of messages and requests: named values of a step, and what a template reads (R14)."""
+"""The data of messages and requests: named values of a step, and what a template reads (R14)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from transforms.flows.expressions.view import View
 
 
 def values_of(values: tuple[tuple[str, Any], ...], view: View) -> Data:
-    """Evaluate named expressions; a missing value is left out."""
+    """Evaluate named expressions; missing values are omitted."""
     found = {}
     for name, value in values:
         result = value(view)
@@ -22,7 +22,7 @@ def values_of(values: tuple[tuple[str, Any], ...], view: View) -> Data:
 
 
 def captured(plan: Plan, session: Session, template: Template | None, data: Data) -> Data:
-    """Take what a template reads of a session, and the named data, as they are now."""
+    """Return the named data and what a template reads of a session, as they are now."""
     roots: Data = {"data": data} if data else {}
     for path in template.reads if template is not None else ():
         match path[0]:
@@ -40,7 +40,7 @@ def captured(plan: Plan, session: Session, template: Template | None, data: Data
 
 
 def add_user(ctx: Context, plan: Plan, template: Template | None, roots: Data) -> None:
-    """Add what a template reads of the user, as it is when the message or request leaves."""
+    """Add what a template reads of the user, at the time when the message or request is sent."""
     for path in template.reads if template is not None else ():
         if path[0] == "user":
             _pick(roots, ctx.state.traits, path)

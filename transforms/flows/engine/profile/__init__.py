@@ -1,1 +1,1 @@
-"""Applies a signal to what is known of the user: profile, audiences, participants, goals."""
+"""The user's data: profile, audiences, participants and visits."""

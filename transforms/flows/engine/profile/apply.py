@@ -1,4 +1,4 @@
-"""Applies a signal to what is known of the user: step 3 of section 3."""
+"""Applies a signal to the user's data: step 3 of section 3."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from transforms.flows.protocol.signals import (
 
 
 def is_backfill(signal: Signal) -> bool:
-    """Return True if the signal is history to load: it starts, advances and sends nothing (R10)."""
+    """Return True for loaded history: it starts, advances and sends nothing (R10)."""
     return type(signal) is not Time and (signal.bypass or signal.backfill)
 
 
 def apply_signal(ctx: Context, raised: InternalSignal, own: int) -> Data | None:
-    """Update what is known (step 3); return the changed traits' values before, None if refused."""
+    """Update the user's data (step 3); return previous trait values, None if refused."""
     signal = raised.signal
     match signal:
         case Event():
@@ -79,7 +79,7 @@ def apply_signal(ctx: Context, raised: InternalSignal, own: int) -> Data | None:
 
 
 def _apply_enter(ctx: Context, signal: Enter) -> Data | None:
-    """Create or update the profile and the participant that come with an entry (I9, R21)."""
+    """Create or update the profile and the participant that an entry contains (I9, R21)."""
     if signal.profile:
         change = ProfileChange(
             id=ctx.next_output_id(), user=ctx.user, time=ctx.now, set=signal.profile

@@ -1,6 +1,6 @@
-"""What is known of a user: profile, consent, aggregates, and the audiences computed from them.
+"""Profile, consent, aggregates, and the audiences that are computed from them.
 
-Conditions take effect on an edge: an audience is entered or left when its truth changes (R18).
+A user enters or leaves a computed audience when the value of its condition changes (R18).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from transforms.flows.state.stored import Series
 
 
 def count_event(ctx: Context, event: Event, own: int) -> None:
-    """Feed the aggregates that read this event, at its own time."""
+    """Add an event to the aggregates that read it, at its event time."""
     counted = ctx.epoch.aggregates_by_event.get(event.name)
     if not counted:
         return
@@ -43,10 +43,9 @@ def _add(ctx: Context, item: KeptAggregate, own: int) -> None:
 
 
 def change_profile(ctx: Context, change: ProfileChange) -> Data | None:
-    """Set and unset traits, tags and consent; return the changed traits' values before.
+    """Set and unset traits, tags and consent; return the previous values of changed traits.
 
-    A profile over 64 KB is refused whole (section 9): then only consent is taken, which is
-    never lost, and None is returned.
+    If the profile would exceed 64 KB (section 9), only consent is applied and None is returned.
     """
     state = ctx.state
     traits = state.traits
@@ -69,7 +68,9 @@ def change_profile(ctx: Context, change: ProfileChange) -> Data | None:
         if name in traits:
             changed[name] = traits.pop(name)
     if change.set or changed:
-        state.trait_ages = trait_times.told(state.trait_ages, before, traits, change.set, ctx.now)
+        state.trait_ages = trait_times.updated_times(
+            state.trait_ages, before, traits, change.set, ctx.now
+        )
     ctx.invalidate_view()
     if ctx.epoch.reads_tags:
         changed |= _changed_tags(state.tags, change)
@@ -78,12 +79,12 @@ def change_profile(ctx: Context, change: ProfileChange) -> Data | None:
 
 
 def tag_key(tag: str) -> str:
-    """Return the name under which a changed tag stands beside changed traits."""
+    """Return the key of a tag in a dict of changed traits."""
     return f"\0tag {tag}"
 
 
 def _changed_tags(tags: list[str], change: ProfileChange) -> Data:
-    """Return whether the tags that will change were there before; both at once is a removal."""
+    """Return for each tag that will change if it was set before; add and remove is a removal."""
     now = {*tags, *change.tag}.difference(change.untag)
     names = dict.fromkeys((*change.tag, *change.untag))
     return {tag_key(n): n in tags for n in names if (n in tags) != (n in now)}
@@ -121,13 +122,13 @@ def set_member(ctx: Context, audience: str, entered: bool) -> bool:
 
 
 def recompute(ctx: Context, audiences: Iterable[ComputedAudience]) -> None:
-    """Evaluate computed audiences again, and raise what changed."""
+    """Evaluate computed audiences, and raise changes of membership."""
     ctx.view_for()
     for audience in audiences:
-        _judge(ctx, audience)
+        _evaluate(ctx, audience)
 
 
-def _judge(ctx: Context, audience: ComputedAudience) -> None:
+def _evaluate(ctx: Context, audience: ComputedAudience) -> None:
     condition, name = audience.condition, audience.name
     inside = condition.test(ctx.view)
     if condition.timed:
@@ -147,7 +148,7 @@ def emit_membership(
     flow: str | None = None,
     step: str | None = None,
 ) -> None:
-    """Tell flows and the outside that the user entered or left an audience that the core owns."""
+    """Write that the user entered or left an audience of the core, and raise it for flows."""
     name = ctx.next_output_id()
     ctx.outputs.append(AudienceUpdate(name, ctx.user, ctx.now, audience, entered, flow, step))
     ctx.enqueue(
@@ -156,7 +157,7 @@ def emit_membership(
 
 
 def forget_audiences(ctx: Context) -> None:
-    """Let the user leave the audiences that are no longer computed, and drop their checks."""
+    """Remove the user from audiences that are no longer computed, and drop their timers."""
     known = {audience.name for audience in ctx.epoch.audiences}
     for audience in ctx.catalog.at(ctx.now - 1).audiences:
         if audience.name not in known and set_member(ctx, audience.name, False):

@@ -1,7 +1,7 @@
-"""Participants: what a campaign knows of a user, apart from the profile (R21, C3).
+"""Participants: a campaign's own data about a user, apart from the profile (R21, C3).
 
-One is created by its first upload or entry, and changed by uploads, entries and steps. Each
-change leaves as a row with all that the participant is, and is told to the campaign's flows.
+The first upload or entry creates a participant; uploads, entries and steps change it. Each change
+is written as a row with all fields, and is raised for the flows of the campaign.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ CREATED: Final = "\0created"
 
 
 def field_key(field: str) -> str:
-    """Return the name under which a changed field stands beside changed traits."""
+    """Return the key of a participant field in a dict of changed traits."""
     return f"\0field {field}"
 
 
 def receive(ctx: Context, signal: Enter) -> Data | None:
-    """Take in the participant of an upload or an entry; return what changed, None if refused.
+    """Apply the participant of an upload or an entry; return what changed, None if refused.
 
-    An upload is itself what the campaign's flows hear; an entry into a flow tells the others.
+    The campaign's flows see an upload itself. An entry into one flow raises a signal for the
+    others.
     """
     if signal.operation == "upload":
         if signal.flow not in ctx.epoch.campaigns:
@@ -51,7 +52,7 @@ def receive(ctx: Context, signal: Enter) -> Data | None:
 
 
 def ensure_participant(ctx: Context, plan: Plan, campaign: str) -> None:
-    """Make a user who enters a flow of a campaign a participant of it (C3)."""
+    """Make a user who enters a flow of a campaign a participant of the campaign (C3)."""
     if campaign not in ctx.state.participants:
         _change_and_tell(ctx, campaign, {}, ctx.next_output_id(), plan.id)
 
@@ -62,7 +63,7 @@ def update_fields(
     given: Data,
     unset: tuple[str, ...],
 ) -> None:
-    """Change the participant by a step; the campaign's other flows hear of it (C17, R11)."""
+    """Change the participant by a step, and notify the campaign's other flows (C17, R11)."""
     node = session.node
     plan = session.plan
     if plan.campaign is None:
@@ -79,10 +80,10 @@ def _change_and_tell(
     if changed:
         what = "created" if CREATED in changed else "updated"
         data = {key: value for key, value in given.items() if field_key(key) in changed}
-        told = Enter(
+        notice = Enter(
             id=name, user=ctx.user, time=ctx.now, flow=campaign, participant=data, operation=what
         )
-        ctx.enqueue(told, changed, flow=flow)
+        ctx.enqueue(notice, changed, flow=flow)
 
 
 def change(
@@ -93,10 +94,10 @@ def change(
     flow: str | None = None,
     step: str | None = None,
 ) -> Data | None:
-    """Create a participant or set its fields; a missing value takes one away.
+    """Create a participant or set its fields; None removes a field.
 
-    Return the changed fields' values before, None if refused for a bound. What does not fit the
-    campaign is refused alone, with its reason; the rest goes on.
+    Return the previous values of changed fields, None if a limit refuses the change. A field that
+    the campaign does not accept is refused with its reason; the others are set.
     """
     participants = ctx.state.participants
     declared = ctx.epoch.campaigns.get(campaign)
@@ -129,7 +130,7 @@ def change(
 
 
 def replace_participant(ctx: Context, campaign: str, found: Participant) -> None:
-    """Replace a participant by the merged one; it is written out, and starts no flow."""
+    """Replace a participant by the merged one; the change is written but starts no flow."""
     known = ctx.state.participants.get(campaign)
     before = {} if known is None else known.data
     changed: Data = {} if known is not None else {CREATED: None}
@@ -181,7 +182,7 @@ def _fitting(
     flow: str | None,
     step: str | None,
 ) -> Data:
-    """Leave out what the campaign does not declare, and say so."""
+    """Return the fields that the campaign accepts; write a rejection for each other field."""
     types = dict(declared.fields)
     found: Data = {}
     for key, value in given.items():

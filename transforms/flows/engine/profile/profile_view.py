@@ -1,6 +1,6 @@
-"""All that is known of one user, as a query over the state: the 360 view (C24).
+"""The profile view: a read-only summary of one user's state (C24).
 
-It decides nothing and changes nothing; flows and steps appear by name. Times are ms UTC.
+Flows and steps appear by name. Times are ms UTC.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Participant(Part, frozen=True, gc=False, kw_only=True):
 
 
 class Session(Part, frozen=True, gc=False, kw_only=True):
-    """A live session; ``until`` is when its wait ends, ``halted`` says that it stands still."""
+    """A live session; ``until`` is when its wait ends, ``halted`` is True if paused or held."""
 
     session: str
     flow: str
@@ -49,7 +49,7 @@ class Session(Part, frozen=True, gc=False, kw_only=True):
 
 
 class Communication(Part, frozen=True, gc=False, kw_only=True):
-    """A message: ``times`` are by status, ``results`` what was reported of it (C5)."""
+    """A message; ``times`` are by status, ``results`` is the reported data (C5)."""
 
     communication: str
     flow: str
@@ -64,7 +64,7 @@ class Communication(Part, frozen=True, gc=False, kw_only=True):
 
 
 class ProfileView(Part, frozen=True, gc=False, kw_only=True, tag_field="is", tag="person"):
-    """One user: the customer's fields, and what campaigns and flows know; newest messages first."""
+    """One user: profile, participants, sessions and messages, with the newest message first."""
 
     user: str
     clock: int | None = None
@@ -78,7 +78,7 @@ class ProfileView(Part, frozen=True, gc=False, kw_only=True, tag_field="is", tag
 
 
 def profile_view_of(catalog: Catalog, user: str, blob: bytes | None) -> ProfileView:
-    """Return the view of a user; of one who is not known, an empty one."""
+    """Return the view of a user; the view of an unknown user is empty."""
     if blob is None:
         return ProfileView(user=user)
     known = decode(blob)

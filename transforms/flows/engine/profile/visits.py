@@ -1,7 +1,7 @@
-"""Visits: a run of the user's own events less than 30 minutes apart, and waits within one (J11).
+"""Visits: runs of the user's events less than 30 minutes apart, and waits within a visit (J11).
 
-Kept only where something reads visits; then every event is read. What flows raise, and history
-that is loaded, is no sign that the user is there.
+Visits are counted only if a definition reads them; then every event counts. Events that flows
+raise and loaded history do not count.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ GAP: Final = 30 * 60_000
 
 
 def count_visit(ctx: Context, raised: InternalSignal) -> None:
-    """Count an event to the visit that it is in, or begin a new one; waits in it go on (J11)."""
+    """Add an event to the current visit or begin a new one; extend waits within the visit (J11)."""
     now = ctx.now
     signal, seen = raised.signal, ctx.state.presence
     if raised.depth or not isinstance(signal, Event) or signal.bypass or signal.backfill:
@@ -36,7 +36,7 @@ def count_visit(ctx: Context, raised: InternalSignal) -> None:
 
 
 def extend_visit_waits(ctx: Context) -> None:
-    """Let waits in the visit at hand last as long as it does now: after an event, or a merge (R8)."""
+    """Extend waits within the current visit to its new end, after an event or a merge (R8)."""
     end = visit_end(ctx)
     for session in ctx.state.sessions:
         waits = isinstance(session.node.verb, WaitVisit)
@@ -45,13 +45,13 @@ def extend_visit_waits(ctx: Context) -> None:
 
 
 def visit_end(ctx: Context) -> int:
-    """Return when the newest visit is over, as far as is known: 0 before the first."""
+    """Return when the newest visit ends unless another event follows; 0 before the first."""
     seen = ctx.state.presence
     return seen.last + GAP if seen is not None else 0
 
 
 def begin_visit_wait(ctx: Context, session: Session, delay: Delay) -> bool:
-    """Begin to wait in the visit at hand; return True if there is one."""
+    """Begin a wait within the current visit; return True if there is one."""
     end = visit_end(ctx)
     if end <= ctx.now:
         return False
@@ -61,27 +61,27 @@ def begin_visit_wait(ctx: Context, session: Session, delay: Delay) -> bool:
 
 
 def lasted(session: Session, t: int) -> bool:
-    """Return True if a wait in a visit is over because its time is, not because the visit is."""
+    """Return True if the time of a wait within a visit is over; False if only the visit ended."""
     ends = session.visit_deadline
     session.visit_deadline = None
     return ends is not None and ends <= t
 
 
 def hold_visit_wait(ctx: Context, session: Session) -> int | None:
-    """Take the rest of a wait's time out for a pause, in which the visit may still end (R26)."""
+    """Stop the time of a wait for a pause and return the rest; the visit may still end (R26)."""
     left = None if session.visit_deadline is None else session.visit_deadline - ctx.now
     session.visit_deadline, session.due = None, visit_end(ctx)
     return left
 
 
 def resume_visit_wait(ctx: Context, session: Session, left: int) -> None:
-    """Go on with the rest of a wait's time after a pause."""
+    """Continue a wait with the rest of its time after a pause."""
     session.visit_deadline = ctx.now + left
     session.due = _first(session, visit_end(ctx))
 
 
 def rebased_due(ctx: Context, session: Session, old: Delay, new: Delay, where: ZoneInfo) -> int:
-    """Return when a wait ends that a new version changed, from its own start (R27)."""
+    """Return when a wait ends after a new version changed its delay, from its start (R27)."""
     more = 0
     if session.visit_deadline is not None:
         more = max(0, session.visit_deadline - after(old, session.since, where))
@@ -90,5 +90,5 @@ def rebased_due(ctx: Context, session: Session, old: Delay, new: Delay, where: Z
 
 
 def _first(session: Session, end: int) -> int:
-    """Return what comes first: the end of the wait's time, or of the visit."""
+    """Return the end of the wait's time or of the visit, whichever is earlier."""
     return end if session.visit_deadline is None else min(session.visit_deadline, end)

@@ -1,4 +1,4 @@
-"""Branches: by conditions, by the words of a message, by random assignment."""
+"""Steps with branches: by conditions, by keywords of a message, by random assignment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class IfLogic(StepLogic):
 
 
 class MatchMessageLogic(StepLogic):
-    """Branch by the words of the user's last message to this session, exact before any (I7)."""
+    """Branch by the keyword of the user's last message to this session, exact before any (I7)."""
 
     def begin(self, ctx: Context, session: Session) -> int:
         message, node = session.message or {}, session.node
@@ -62,7 +62,7 @@ class SplitLogic(StepLogic):
 
 
 def _winner(verb: Split, winner: str | None, assigned: int) -> int:
-    """Return the branch that a record declared the best, if this version has it (I28)."""
+    """Return the branch that a control record declared the winner, if this version has it (I28)."""
     for index, branch in enumerate(verb.branches):
         if branch.name == winner:
             return index
@@ -70,7 +70,7 @@ def _winner(verb: Split, winner: str | None, assigned: int) -> int:
 
 
 def _assigned(verb: Split, drawn: int) -> int:
-    """Return the branch in whose share of 0..9999 a number falls."""
+    """Return the index of the branch whose share of 0..9999 contains the hash."""
     for index, branch in enumerate(verb.branches):
         drawn -= branch.percent * 100
         if drawn < 0:

@@ -1,8 +1,8 @@
-"""Steps that make requests: webhooks, exports, calls of an interface, functions in the sandbox.
+"""Steps that make requests: webhooks, exports, API calls, functions in the sandbox.
 
-A call's session stands at the step until the answer comes as a ``CallResult``. A host that has a
-sandbox answers code at once: the answer is handled at the same instant, after what was raised
-before it, and before anything that is due later (R1).
+A session waits at a call until the answer arrives as a ``CallResult``. A host with a sandbox
+answers code at once: the answer is handled at the same instant, after the signals raised before
+it and before anything that is due later (R1).
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ from transforms.flows.state.limits import LARGEST
 from transforms.flows.state.stored import Halt
 
 CODE_BOUND: Final = 60_000
-"""How long a host may take to answer what it should answer at once, ms."""
+"""The maximum time for the answer of code, in ms."""
 
 API_BOUND: Final = 3_600_000
-"""How long an answer is awaited where the step does not say, ms."""
+"""The maximum time for the answer of an API if the step has no time-out, in ms."""
 
 KILLED: Final = "the kill switch is on"
 FAILED: Final = "call_failed"
@@ -52,7 +52,7 @@ DEEPEST: Final = 20
 
 
 class WebhookLogic(StepLogic):
-    """Send a request, and go on (J9)."""
+    """Send a request and continue (J9)."""
 
     def begin(self, ctx: Context, session: Session) -> int:
         node, plan = session.node, session.plan
@@ -84,7 +84,7 @@ class WebhookLogic(StepLogic):
 
 
 class ExportLogic(StepLogic):
-    """Export chosen fields to a destination, and go on (L4, L10)."""
+    """Export chosen fields to a destination and continue (L4, L10)."""
 
     def begin(self, ctx: Context, session: Session) -> int:
         node, plan = session.node, session.plan
@@ -110,7 +110,7 @@ class ExportLogic(StepLogic):
 
 
 class CallLogic(StepLogic):
-    """What code and calls share: they wait for an answer, and may fail."""
+    """Base of steps that wait for an answer and can fail."""
 
     def on_time(self, ctx: Context, session: Session) -> Exit:
         session.awaiting_call = 0
@@ -124,7 +124,7 @@ class CallLogic(StepLogic):
 class CallApiLogic(CallLogic):
     """Send a request and wait for its answer (P24).
 
-    A silent session sends nothing, and waits as long (R19).
+    A silent session sends nothing but waits until the time-out (R19).
     """
 
     def begin(self, ctx: Context, session: Session) -> int:
@@ -178,7 +178,7 @@ class CallApiLogic(CallLogic):
 
 
 class RunCodeLogic(CallLogic):
-    """Ask for a function's result; also in a silent session, since it has no effect (R19)."""
+    """Request a function's result, even in a silent session, because code has no effects (R19)."""
 
     def begin(self, ctx: Context, session: Session) -> int:
         node, plan = session.node, session.plan
@@ -208,7 +208,7 @@ class RunCodeLogic(CallLogic):
 
 
 def answered(ctx: Context, session: Session, result: CallResult) -> Exit:
-    """Take an answer in; return how the session goes on."""
+    """Store an answer; return how the session continues."""
     session.awaiting_call = 0
     error = "" if result.ok else (result.error or "it failed")[:LONGEST_ERROR]
     if not _plain(result.result, 0) or not store_result(ctx, session, result.result, error):
@@ -218,7 +218,7 @@ def answered(ctx: Context, session: Session, result: CallResult) -> Exit:
 
 
 def failed(ctx: Context, session: Session, error: str) -> Exit:
-    """Write what went wrong (R7); take the branch for it, or end the session."""
+    """Write the error as a rejection (R7); take the branch ``error``, or end the session."""
     node = session.node
     if not session.silent:
         ctx.emit_rejection(FAILED, session.plan.id, error, node.name)
@@ -226,13 +226,13 @@ def failed(ctx: Context, session: Session, error: str) -> Exit:
 
 
 def store_result(ctx: Context, session: Session, result: Data, error: str) -> bool:
-    """Put an answer into the variable that has the step's name; return False if it is too large."""
+    """Store an answer in the variable named like the step; return False if it is too large."""
     stored = result | {"error": error} if error else result
     return set_variables(ctx, session, session.variables | {session.node.name: stored})
 
 
 def _plain(value: object, depth: int) -> bool:
-    """Return True if every wire holds a value: whole numbers of 64 bits, and not too deep."""
+    """Return True if all record formats can hold a value: 64-bit whole numbers, limited depth."""
     match value:
         case dict():
             return depth < DEEPEST and all(_plain(inner, depth + 1) for inner in value.values())
@@ -245,7 +245,7 @@ def _plain(value: object, depth: int) -> bool:
 
 
 def _with_template(ctx: Context, session: Session, template: Template | None, data: Data) -> Data:
-    """Add what a body's template reads to the named data."""
+    """Add to the named data what the template of a body reads."""
     if template is None:
         return data
     roots = captured(session.plan, session, template, data)

@@ -1,4 +1,4 @@
-"""What steps share that act outside the session: withholding, and variables."""
+"""Shared by steps: withholding of effects in silent sessions, and session variables."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from transforms.flows.state.codec import encoded_size
 
 
 def withheld(ctx: Context, session: Session) -> bool:
-    """Return True if the session is silent, and write that (R19)."""
+    """Return True if the session is silent, and write a rejection (R19)."""
     if session.silent:
         ctx.emit_rejection("holdout", session.plan.id, step=session.node.name)
     return session.silent
 
 
 def withheld_or_killed(ctx: Context, session: Session) -> bool:
-    """Return True if nothing may leave, for the holdout or the kill switch, and write that."""
+    """Return True if the holdout or the kill switch forbids effects, and write a rejection."""
     if withheld(ctx, session):
         return True
     killed = killed_by_switch(ctx, session)

@@ -1,8 +1,8 @@
-"""Steps between flows: entering and leaving others, ending one's own (C18).
+"""Steps that enter or leave other flows, or end the session's own flow (C18).
 
-Entering and leaving are signals, handled at this instant in their order: a step that leaves a
-flow before it enrolls in it again starts it anew, and no session ends in the middle of its own
-steps. A silent session does neither (R19).
+Entering and leaving raise signals, which are handled at the same instant, in order, after the
+steps of this session. So leaving a flow and then enrolling in it starts a new session. A silent
+session does neither (R19).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from transforms.flows.protocol.signals import Command, Enter
 
 
 class EnrollLogic(StepLogic):
-    """Raise the entry into another flow, with data."""
+    """Raise an entry into another flow, with data."""
 
     def begin(self, ctx: Context, session: Session) -> int:
         node = session.node
@@ -35,7 +35,7 @@ class EnrollLogic(StepLogic):
 
 
 class LeaveLogic(StepLogic):
-    """Raise the end of the user's other sessions of flows."""
+    """Raise a stop of the user's other sessions in given flows."""
 
     def begin(self, ctx: Context, session: Session) -> int:
         node = session.node

@@ -1,7 +1,7 @@
-"""The contract of a step's behaviour: what it does when reached, and what ends its wait.
+"""The interface of step logic: what a step does when reached, and what ends its wait.
 
-A step of the language has two halves. Its definition (``definitions/steps``) says how it is
-written; its logic is one subclass of ``StepLogic``, listed in ``registry.LOGIC``.
+The definition of a step (``definitions/steps``) describes how it is written. Its logic is a
+subclass of ``StepLogic``, listed in ``registry.LOGIC``.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ WAITS: Final = -2
 """The session waits at the step."""
 
 ASKED: Final = -4
-"""The session waits for an answer that the host gives at once."""
+"""The session waits for an answer that a host with a sandbox gives at once."""
 
 
 @final
 class Exit:
-    """How a session leaves a wait: the step to go to, or END or ENDS, and why.
+    """How a session leaves a wait: the next step, or END or ENDS, and the reason.
 
-    ``changed`` says that the step changed what exit conditions read, so they are judged first.
+    ``changed`` is True if the step changed data that exit conditions read; they are tested first.
     """
 
     def __init__(self, target: int, reason: str | None = None, changed: bool = False) -> None:
@@ -37,10 +37,10 @@ class Exit:
 
 
 class StepLogic:
-    """What one kind of step does. There is one instance a kind, without state of its own.
+    """What one kind of step does. There is one instance per kind, and it has no state.
 
-    What a wait remembers is on the session: ``due`` is when its time is over, ``wait_data`` is
-    for the step's own use, and is cleared when the session goes on. The order of calls:
+    The session stores the state of a wait: ``due`` is when its time is over, ``wait_data`` is
+    for the step's own use and is cleared when the session continues. The order of calls:
 
     1. ``begin`` when a session reaches the step. Return the number of the next step, END, or
        WAITS, ASKED or ``ctx.ends(reason)``.
@@ -54,7 +54,7 @@ class StepLogic:
     """
 
     def begin(self, ctx: Context, session: Session) -> int:
-        """Do the step; by default go on."""
+        """Run the step; by default continue with the next one."""
         return session.node.then
 
     def on_signal(self, ctx: Context, session: Session, signal: Signal) -> Exit | None:
@@ -66,29 +66,29 @@ class StepLogic:
         return None
 
     def on_time(self, ctx: Context, session: Session) -> Exit:
-        """Return how the session goes on when the time of the wait is over."""
+        """Return how the session continues when the time of the wait is over."""
         return Exit(session.node.then)
 
     def pause(self, ctx: Context, session: Session, halt: Halt) -> None:
-        """Put what is left of the wait into ``halt``; by default the wait runs on (a date)."""
+        """Store the rest of the wait in ``halt``; by default a pause does not extend the wait."""
 
     def resume(self, ctx: Context, session: Session, left: int) -> None:
         """Wait for the rest of the time after a pause."""
         session.due = ctx.now + left
 
     def note_baseline(self, ctx: Context, session: Session) -> None:
-        """Note which conditions are true by loaded history, which ends no wait (R10)."""
+        """Note which conditions loaded history made true: they do not end the wait (R10)."""
 
     def rebase(self, ctx: Context, session: Session, before: CompiledStep) -> int | None:
-        """Return when the wait is over in the new version, None if that cannot be told."""
+        """Return when the wait ends in the new version, None if it has no such time."""
         return session.due
 
     def on_migrated(self, ctx: Context, session: Session) -> Exit | None:
-        """Return an exit if the wait, as the new version has it, is over already."""
+        """Return an exit if the wait of the new version is over already."""
         return None
 
 
 def pause_timeout(ctx: Context, session: Session, halt: Halt) -> None:
-    """Extend a wait for a length of time by a pause: take the rest out of ``due``."""
+    """Stop the timer of a wait for a duration; the resume continues it with the rest."""
     halt.left = None if session.due is None else session.due - ctx.now
     session.due = None

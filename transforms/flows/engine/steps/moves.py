@@ -1,6 +1,6 @@
-"""How a session moves: steps run in memory until it waits or ends; a wait ends; a session ends.
+"""How sessions move: steps run until the session waits or ends, waits end, sessions end.
 
-What a step does stands in its logic; this module calls it, and writes the rows of the session.
+The logic of a step decides; this module calls it and writes the transitions of the session.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ MOST_STEPS: Final = 1_000
 MOST_TOGETHER: Final = 10_000
 
 
-# --- steps run -----------------------------------------------------------------------------
+# --- running steps -------------------------------------------------------------------------
 
 
 def proceed(ctx: Context, session: Session, number: int) -> None:
-    """Run steps from one on, until the session waits or ends (C20, R6).
+    """Run steps, beginning with ``number``, until the session waits or ends (C20, R6).
 
-    A session that begins to wait while an exit condition has become true ends at once (R18, R23).
+    If an exit condition has become true when the session begins to wait, it ends (R18, R23).
     """
     plan, name = session.plan, session.id
     _clear_wait(session)
@@ -69,7 +69,7 @@ def _clear_wait(session: Session) -> None:
 
 
 def _run(ctx: Context, session: Session, step: CompiledStep) -> int:
-    """Arrive at a step and do it, as the cause of what it raises (R11); return where to go on."""
+    """Run one step, as the cause of the signals it raises (R11); return what ``begin`` returns."""
     _arrive(ctx, session, step)
     causes, acting, name = ctx.handling.causes, ctx.handling.acting_session, session.id
     ctx.handling.causes = causes if name in causes else causes | {name}
@@ -92,7 +92,7 @@ def _arrive(ctx: Context, session: Session, step: CompiledStep) -> None:
     ctx.emit_transition("reached", session, first=first)
 
 
-# --- a wait ends -----------------------------------------------------------------------------
+# --- ending waits ----------------------------------------------------------------------------
 
 
 def on_signal(ctx: Context, session: Session, signal: Signal) -> None:
@@ -123,14 +123,14 @@ def _leaves_exit_audience(session: Session, change: AudienceChange) -> bool:
 
 
 def on_time(ctx: Context, session: Session) -> None:
-    """Go on from a wait whose time is over."""
+    """Continue a session when the time of its wait is over."""
     if session.halt is not None:
         session.halt.overdue = True
     leave_by(ctx, session, logic_of(session).on_time(ctx, session))
 
 
 def recheck_conditions(ctx: Context, session: Session) -> None:
-    """Evaluate the conditions that a session waits for or that end it, now."""
+    """Evaluate a session's exit conditions and the conditions that it waits for."""
     if not (session.plan.exit_conditions and exit_conditions(ctx, session)):
         _recheck_wait(ctx, session)
 
@@ -145,7 +145,7 @@ def _recheck_wait(ctx: Context, session: Session) -> None:
 
 
 def recheck_time(ctx: Context, session: Session) -> None:
-    """Note when a condition that the session reads may change by time alone (R18)."""
+    """Set when a condition that the session reads may next change with time (R18)."""
     plan = session.plan
     step = plan.steps.get(session.step)
     conditions = (*plan.exit_timed, *(step.timed if step else ()))
@@ -162,10 +162,7 @@ def _undecided(session: Session) -> bool:
 
 
 def apply_call_result(ctx: Context, signal: CallResult) -> None:
-    """Let the session that waits for an answer go on with it.
-
-    An answer counts once, and only for the session that waits for it.
-    """
+    """Continue the session that waits for an answer; any other answer is a rejection."""
     owner, _, number = signal.call.rpartition("-")
     for session in ctx.state.sessions:
         if session.awaiting_call and session.id == owner and str(session.awaiting_call) == number:
@@ -175,7 +172,7 @@ def apply_call_result(ctx: Context, signal: CallResult) -> None:
 
 
 def leave_by(ctx: Context, session: Session, taken: Exit) -> None:
-    """Leave a wait by an exit; a paused or held session notes it for the resume (R26)."""
+    """Leave a wait by an exit; a paused or held session stores it for the resume (R26)."""
     if taken.changed and session.plan.exit_conditions and exit_conditions(ctx, session):
         return
     halt = session.halt
@@ -194,7 +191,7 @@ def leave_by(ctx: Context, session: Session, taken: Exit) -> None:
 
 
 def note_baseline(ctx: Context) -> None:
-    """Note, for each live session, what is true by loaded history: it moves no session (R10)."""
+    """Note for each live session what loaded history made true, so that it moves none (R10)."""
     for session in ctx.sessions_in_order():
         if session.plan.exit_conditions:
             exit_conditions(ctx, session, start=True)
@@ -202,11 +199,11 @@ def note_baseline(ctx: Context) -> None:
         recheck_time(ctx, session)
 
 
-# --- a session ends --------------------------------------------------------------------------
+# --- ending sessions -------------------------------------------------------------------------
 
 
 def exit_conditions(ctx: Context, session: Session, start: bool = False) -> bool:
-    """End the session if an exit condition became true; at the ``start`` only note what is."""
+    """End the session if an exit condition became true; at the ``start`` only note true ones."""
     view = ctx.view_of(session)
     true = [i for i, c in enumerate(session.plan.exit_conditions) if c.test(view)]
     fresh = [i for i in true if i not in session.exit_true]
@@ -218,9 +215,9 @@ def exit_conditions(ctx: Context, session: Session, start: bool = False) -> bool
 
 
 def end(ctx: Context, session: Session, reason: str, *, forced: bool = False) -> None:
-    """End a session for a reason (R23): run ``on_exit``, keep a stub for its goals (R24).
+    """End a session with a reason (R23): run ``on_exit``, keep a stub for its goals (R24).
 
-    An end that is ``forced`` on the session cancels what it has planned (R14).
+    A ``forced`` end cancels the planned messages of the session (R14).
     """
     plan, now, state, name = session.plan, ctx.now, ctx.state, session.id
     state.sessions = [s for s in state.sessions if s.id != name]
@@ -259,18 +256,18 @@ def _close_visit(ctx: Context, session: Session) -> None:
 def _run_on_exit(ctx: Context, session: Session) -> None:
     """Run the ``on_exit`` steps, none of which waits."""
     plan = session.plan
-    number, stood = plan.on_exit, session.step
+    number, last_step = plan.on_exit, session.step
     while number >= 0:
         step = plan.steps[number]
         if isinstance(step.verb, End):  # the session is ending already
             _arrive(ctx, session, step)
             break
         number = _run(ctx, session, step)
-    session.move_to(stood)
+    session.move_to(last_step)
 
 
 def end_promotions(ctx: Context, session: Session) -> None:
-    """Take away the promotions that are over, or whose condition no longer holds."""
+    """End the promotions whose time is over or whose condition is no longer true."""
     if not session.promotions:
         return
     view = ctx.view_of(session)

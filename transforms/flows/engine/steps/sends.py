@@ -1,4 +1,4 @@
-"""Steps that send and show: messages, their cancellation, promotions."""
+"""Steps that send or cancel messages, or show promotions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from transforms.flows.state.stored import Promotion
 
 
 class SendLogic(StepLogic):
-    """Make a communication; go on, or take the branch of the reason why it was refused."""
+    """Create a communication; continue, or take the branch for the reason if it was refused."""
 
     def begin(self, ctx: Context, session: Session) -> int:
         node = session.node
@@ -25,7 +25,7 @@ class SendLogic(StepLogic):
 
 
 class CancelAllLogic(StepLogic):
-    """Cancel what this flow has planned for the user, or sent and not yet delivered (C16)."""
+    """Cancel this flow's messages to the user that are planned or not yet delivered (C16)."""
 
     def begin(self, ctx: Context, session: Session) -> int:
         if not withheld(ctx, session):

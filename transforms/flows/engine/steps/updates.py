@@ -1,7 +1,7 @@
 """Steps that change the user's data: traits, tags, variables, audiences, events.
 
-What is told to other systems has the id of the signal raised inside, so that its echo from
-outside changes nothing (R5).
+An output and the signal that the core raises for the same change have the same id. So if another
+system sends the change back, it is a duplicate and is ignored (R5).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FIELD: Final = "participant."
 
 
 class UpdateLogic(StepLogic):
-    """Change traits, tags, participant fields and variables; the next step sees it (C17)."""
+    """Change traits, tags, participant fields and variables, before the next step (C17)."""
 
     def begin(self, ctx: Context, session: Session) -> int:
         node = session.node
@@ -67,7 +67,7 @@ class ChangeAudienceLogic(StepLogic):
 
 
 class EmitLogic(StepLogic):
-    """Raise an event of the product's own, and tell other systems."""
+    """Emit an event, for flows and for other systems."""
 
     def begin(self, ctx: Context, session: Session) -> int:
         node = session.node
@@ -94,7 +94,7 @@ class EmitLogic(StepLogic):
 
 
 def _new_values(ctx: Context, session: Session) -> Data:
-    """Evaluate what an update sets, increments and appends, by target."""
+    """Evaluate what an update sets, increments and appends; return the values by target."""
     view, (setting, increments, appended) = ctx.view_of(session), session.node.values
     values = values_of(setting, view)
     for name, amount in values_of(increments, view).items():
@@ -125,7 +125,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _plus(before: Any, amount: Any) -> Any:
-    """Add up; whole numbers stop at what 64 bits hold."""
+    """Add two numbers; whole numbers are limited to 64 bits."""
     total = before + amount if _is_number(before) else amount
     return max(-LARGEST, min(LARGEST, total)) if isinstance(total, int) else total
 

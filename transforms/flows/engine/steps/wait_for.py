@@ -1,4 +1,4 @@
-"""Waits for the first of several things: events, statuses, conditions, audiences, messages."""
+"""The step that waits for the first of several events, statuses, conditions or messages."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ from transforms.flows.state.stored import Halt
 
 
 class WaitForLogic(StepLogic):
-    """Wait for the first case, or with ``rank`` for the first listed until the time-out."""
+    """Wait for the first case that occurs; with ``rank``, wait for the time-out and take the
+    first listed case that occurred until then.
+    """
 
     def begin(self, ctx: Context, session: Session) -> int:
         node, now = session.node, ctx.now
@@ -148,7 +150,7 @@ def _matches(ctx: Context, session: Session, index: int, case: Case, signal: Sig
 
 
 def holds(ctx: Context, session: Session, index: int) -> bool:
-    """Return True if a case that is a level, not an event, is true now."""
+    """Return True if a case that has a lasting state, such as a condition, is true now."""
     node = session.node
     verb = node.verb
     assert isinstance(verb, WaitFor)
@@ -170,10 +172,10 @@ def holds(ctx: Context, session: Session, index: int) -> bool:
 
 
 def _listed_first(ctx: Context, session: Session, index: int) -> int:
-    """Return the case that is listed first of those that became true with this one.
+    """Of the cases that became true together, return the one that is listed first.
 
-    A status is never it: one that holds and did not end the wait was another session's (R13), or
-    is loaded history.
+    Statuses are skipped: a status that is true but did not end the wait belongs to another
+    session (R13) or is loaded history.
     """
     node, known = session.node, session.baseline or ()
     verb = node.verb
@@ -187,7 +189,7 @@ def _listed_first(ctx: Context, session: Session, index: int) -> int:
 
 
 def _take(session: Session, index: int) -> Exit | None:
-    """Take a case that became true: leave by it, or with ``rank`` note it."""
+    """Return the exit of a case that became true; with ``rank`` only note the case."""
     verb = session.node.verb
     if isinstance(verb, WaitFor) and verb.rank:
         if index not in session.matched_cases:
@@ -210,7 +212,7 @@ def _restart(ctx: Context, session: Session, verb: WaitFor) -> None:
 
 
 def _in_baseline(session: Session, index: int, true: bool) -> bool:
-    """Return True if a case is true by loaded history; it counts once it was false."""
+    """Return True if loaded history made a case true and it has not been false since."""
     if session.baseline is None or index not in session.baseline:
         return False
     if not true:
@@ -219,7 +221,7 @@ def _in_baseline(session: Session, index: int, true: bool) -> bool:
 
 
 def _same_cases(indexes: Iterable[int], before: WaitFor, now: WaitFor) -> Iterable[int]:
-    """Give the cases of the new version that are the same as some of the old one."""
+    """Yield the indexes of the same cases in the new version."""
     cases = [msgspec.structs.replace(case, then=None) for case in now.cases]
     for index in indexes:
         same = msgspec.structs.replace(before.cases[index], then=None)

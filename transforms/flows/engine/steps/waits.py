@@ -1,4 +1,4 @@
-"""Waits for time: a duration, a date, a window, a time within a visit."""
+"""Steps that wait for a time: a duration, a date, a window, a duration within a visit."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class WaitLogic(StepLogic):
 
 
 class WaitUntilLogic(StepLogic):
-    """Wait until a date or a time of day, a past one by ``past``, a missing one by ``missing``."""
+    """Wait until a date or time of day; ``past`` and ``missing`` handle past and missing dates."""
 
     def begin(self, ctx: Context, session: Session) -> int:
         node, now = session.node, ctx.now
@@ -71,7 +71,7 @@ class WaitUntilLogic(StepLogic):
 
 
 class WaitWindowLogic(StepLogic):
-    """Wait until a window is open; inside it, pass at once."""
+    """Wait until a window is open; continue at once if it is."""
 
     def begin(self, ctx: Context, session: Session) -> int:
         verb = session.node.verb
@@ -128,10 +128,9 @@ def rebased_due(
     new: Delay | None,
     bound: int = LONGEST_WAIT,
 ) -> int | None:
-    """Return when a length of time ends that a new version changed, from the wait's own start.
+    """Return when a wait ends after a new version changed its delay, from the wait's start.
 
-    What a pause or a restart added to the old one is added to the new one. Without a length it
-    ends after ``bound``.
+    Time that a pause or a restart added is added again. Without a delay it ends after ``bound``.
     """
     if old == new:
         return session.due
