@@ -336,9 +336,7 @@ def _expiry(node: Calculated, since: Delay) -> Callable[[View], int | None]:
     return expiry
 
 
-def earliest(
-    *changes: Callable[[View], int | None] | None,
-) -> Callable[[View], int | None] | None:
+def earliest(*changes: Callable[[View], int | None] | None) -> Callable[[View], int | None] | None:
     """Combine next instants of change: the earliest counts."""
     known = tuple(change for change in changes if change is not None)
     if len(known) < 2:

@@ -10,13 +10,7 @@ from transforms.flows.reading.checks.checked import Checked
 from transforms.flows.reading.nodes import Mapping as Map
 from transforms.flows.reading.places import place_of_key
 
-LISTENING = (
-    OnInbound,
-    OnCall,
-    OnIncoming,
-    CaseInbound,
-    CaseCall,
-)
+LISTENING = (OnInbound, OnCall, OnIncoming, CaseInbound, CaseCall)
 """Triggers and cases that take messages or calls of users."""
 
 

@@ -14,10 +14,7 @@ from transforms.flows.reading.places import place
 
 
 def owned_twice(
-    flows: Sequence[Flow],
-    space: Space,
-    paths: Mapping[str, str],
-    files: Mapping[str, str],
+    flows: Sequence[Flow], space: Space, paths: Mapping[str, str], files: Mapping[str, str]
 ) -> Iterator[Problem]:
     """Yield problems at both places of everything that two flows claim; ``paths`` maps flows to files."""
     for clash in clashes(flows, space):
