@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Literal
 
@@ -81,19 +83,6 @@ def aggregate(node: ast.Calculated) -> Aggregate:
     return Aggregate(node.event, where, value, node.since, series_key(node), horizon)
 
 
-def reads_of(expr: ast.Expr) -> Reads:
-    """List what an expression reads."""
-    names_by_field: dict[str, set[str]] = {}
-    aggregates: dict[Aggregate, None] = {}
-    _collect(expr.root, names_by_field, aggregates)
-    return Reads(
-        aggregates=tuple(aggregates),
-        **{name: frozenset(names) for name, names in names_by_field.items()},
-        timed=isinstance(expr.root, ast.Now)
-        or any(changes_with_time(node) for node in ast.walk(expr.root)),
-    )
-
-
 _FIELDS = {
     "event": "event_fields",
     "entry": "entry_fields",
@@ -106,30 +95,46 @@ _FIELDS = {
 }
 
 
-def _collect(
-    node: ast.Node, names_by_field: dict[str, set[str]], aggregates: dict[Aggregate, None]
-) -> None:
-    match node:
-        case ast.Calculated():
-            # Its condition reads the counted event, not the current one.
+def reads_of(expr: ast.Expr) -> Reads:
+    """List what an expression reads."""
+    names_by_field: defaultdict[str, set[str]] = defaultdict(set)
+    aggregates: dict[Aggregate, None] = {}
+    for node in _outside_aggregates(expr.root):
+        if isinstance(node, ast.Calculated):
             aggregates[aggregate(node)] = None
-            if node.since == "entry":
-                names_by_field.setdefault("facts", set()).add("session.started")
-            return
+        for field, name in _names(node):
+            names_by_field[field].add(name)
+    return Reads(
+        aggregates=tuple(aggregates),
+        **{name: frozenset(names) for name, names in names_by_field.items()},
+        timed=isinstance(expr.root, ast.Now) or any(map(changes_with_time, ast.walk(expr.root))),
+    )
+
+
+def _outside_aggregates(node: ast.Node) -> Iterator[ast.Node]:
+    """Yield a node and those below it; what is within an aggregate reads only the counted event."""
+    yield node
+    for child in () if isinstance(node, ast.Calculated) else ast.children(node):
+        yield from _outside_aggregates(child)
+
+
+def _names(node: ast.Node) -> Iterator[tuple[str, str]]:
+    """Yield the names that a node reads, each with its field of ``Reads``."""
+    match node:
         case ast.Path(root, path) if root in _FIELDS and path:
-            names_by_field.setdefault(_FIELDS[root], set()).add(str(path[0]))
+            yield _FIELDS[root], str(path[0])
         case ast.Member(audience):
-            names_by_field.setdefault("audiences", set()).add(audience)
+            yield "audiences", audience
         case ast.Tagged(tag):
-            names_by_field.setdefault("tags", set()).add(tag)
+            yield "tags", tag
         case ast.FlowFact(flow):
-            names_by_field.setdefault("flows", set()).add(flow)
+            yield "flows", flow
         case ast.Fact(name):
-            names_by_field.setdefault("facts", set()).add(name)
+            yield "facts", name
         case ast.Now():
-            names_by_field.setdefault("facts", set()).add("now")
-    for child in ast.children(node):
-        _collect(child, names_by_field, aggregates)
+            yield "facts", "now"
+        case ast.Calculated(since="entry"):
+            yield "facts", "session.started"
 
 
 def changes_with_time(node: ast.Node) -> bool:

@@ -76,24 +76,17 @@ def _path(node: ast.Path, scope: Scope) -> Kinds:
 
 def declared(node: ast.Path, scope: Scope) -> tuple[Types, ...]:
     """Return the declarations for a name; an empty tuple if nothing is declared."""
-    match node.root:
-        case "event":
-            types = [scope.events[name] for name in scope.event_names if name in scope.events]
-            return tuple(types) if len(types) == len(scope.event_names) else ()
-        case "entry":
-            one = scope.entry
-        case "user":
-            one = scope.traits
-        case "participant":
-            one = scope.participant
-        case "session":
-            one = scope.variables
-        case "communication" | "communications":
-            one = _COMMUNICATION
-        case "message":
-            one = MESSAGE
-        case "item":
-            one = None
-        case _:
-            assert_never(node.root)
-    return () if one is None else (one,)
+    if node.root == "event":
+        types = [scope.events[name] for name in scope.event_names if name in scope.events]
+        return tuple(types) if len(types) == len(scope.event_names) else ()
+    declarations: dict[str, Types | None] = {
+        "entry": scope.entry,
+        "user": scope.traits,
+        "participant": scope.participant,
+        "session": scope.variables,
+        "communication": _COMMUNICATION,
+        "communications": _COMMUNICATION,
+        "message": MESSAGE,
+    }
+    types_of_root = declarations.get(node.root)
+    return () if types_of_root is None else (types_of_root,)

@@ -53,8 +53,8 @@ def _test(node: ast.Node) -> Check:
             return _between(node)
         case ast.Test():
             return _unary(node)
-        case ast.Span():
-            return _span(node)
+        case ast.Span(op, of, delay):
+            return _in_intervals(of, dates.intervals(op, delay))
         case ast.Quantified():
             return _quantified(node)
         case ast.Not(of):
@@ -307,11 +307,6 @@ def _unary(node: ast.Test) -> Check:
             return lambda view: get(view) not in _EMPTY
         case _:
             return _in_intervals(node.of, dates.intervals(node.op, None))
-
-
-def _span(node: ast.Span) -> Check:
-    """Compile an operator with a duration."""
-    return _in_intervals(node.of, dates.intervals(node.op, node.delay))
 
 
 def _in_intervals(of: ast.Value, intervals: dates.Intervals) -> Check:

@@ -20,8 +20,7 @@ from transforms.flows.state.stored import Series
 Getter = Callable[[View], Any]
 
 
-def path_getter(node: ast.Path) -> Getter:
-    """Compile a path; it is missing if any part of it is missing."""
+def _path(node: ast.Path) -> Getter:
     source = _source(node)
     path = node.path[1:] if node.root == "communications" else node.path
     if not path:
@@ -96,7 +95,7 @@ def _follow(value: Any, path: tuple[ast.Segment, ...]) -> Any:
     return value
 
 
-def fact_getter(node: ast.Fact) -> Getter:
+def _fact(node: ast.Fact) -> Getter:
     """Compile a fact; the time of the event is missing where there is no event."""
     match node.name:
         case "event.time":
@@ -117,8 +116,7 @@ def fact_getter(node: ast.Fact) -> Getter:
             assert_never(node.name)
 
 
-def flow_getter(node: ast.FlowFact) -> Getter:
-    """Compile the place of the user in a flow."""
+def _flow(node: ast.FlowFact) -> Getter:
     flow = node.flow
     match node.fact:
         case "in":
@@ -131,16 +129,14 @@ def flow_getter(node: ast.FlowFact) -> Getter:
             assert_never(node.fact)
 
 
-def member_getter(node: ast.Member) -> Getter:
-    """Compile the membership of an audience, or its begin."""
+def _member(node: ast.Member) -> Getter:
     audience = node.audience
     if node.since:
         return lambda view: view.audiences.get(audience)
     return lambda view: audience in view.audiences
 
 
-def tag_getter(node: ast.Tagged) -> Getter:
-    """Compile a tag."""
+def _tag(node: ast.Tagged) -> Getter:
     tag = node.tag
     return lambda view: tag in view.tags
 
@@ -182,15 +178,15 @@ def value_of(node: ast.Value) -> Getter:
         case ast.Now():
             return lambda view: view.now
         case ast.Path():
-            return path_getter(node)
+            return _path(node)
         case ast.Fact():
-            return fact_getter(node)
+            return _fact(node)
         case ast.FlowFact():
-            return flow_getter(node)
+            return _flow(node)
         case ast.Member():
-            return member_getter(node)
+            return _member(node)
         case ast.Tagged():
-            return tag_getter(node)
+            return _tag(node)
         case ast.Part():
             return _part(node)
         case ast.Arithmetic():

@@ -36,7 +36,13 @@ from transforms.flows.expressions.syntax.write import to_text
 
 SIGNS: dict[str, Literal["+", "-", "*", "/"]] = {"+": "+", "-": "-", "*": "*", "/": "/"}
 ROOTS: dict[str, ast.Root] = {name: name for name in get_args(ast.Root)}
-NAMED = ("flow", "audience", "tag", "visit")
+NAMED = {
+    "flow": "flow.name.in, flow.name.step or flow.name.times",
+    "audience": "audience.name or audience.name.since",
+    "tag": "tag.name",
+    "visit": "visit.count, visit.started, visit.last or visit.events",
+}
+"""How names are written that begin with a word that is no root."""
 LONGEST_WINDOW = 400 * DAY
 _FUNCTIONS: dict[str, ast.Function] = {name: name for name in get_args(ast.Function)}
 
@@ -328,7 +334,7 @@ def _unknown(cursor: Cursor, start: Token) -> Exception:
 
 def _outside(cursor: Cursor, start: Token, node: ast.Node) -> ast.Node:
     """Record a problem for names that an aggregate cannot read: all but those of its event."""
-    if cursor.counting:
+    if cursor.counting and start.value != "event":
         message = f'an aggregate can read only its event, not "{start.value}"'
         cursor.note(start, message, "aggregate-scope")
     return cursor.placed(node, start)
@@ -341,58 +347,35 @@ def _path(cursor: Cursor, start: Token) -> ast.Node:
         if not cursor.in_item:
             cursor.note(start, '"item" can be used only inside any(...) and all(...)', "item-scope")
         return cursor.placed(ast.Path(root, tuple(path)), start)
-    if path and isinstance(path[0], int):
+    if isinstance(path[0], int):
         message = f'"{root}" has names, not numbers: {root}["{path[0]}"]'
         raise cursor.stop(start, message, "syntax", f'{root}["{path[0]}"]')
     if root == "communications" and len(path) < 2:
         message = "communications needs a send step and a field: communications.offer.status"
         raise cursor.stop(start, message, "syntax")
-    if dotted and len(path) == 1:
-        if root == "event" and path[0] == "time":
-            return cursor.placed(ast.Fact("event.time"), start)
-        if root == "session" and path[0] == "id":
-            return _outside(cursor, start, ast.Fact("session.id"))
-        if root == "session" and path[0] == "started":
-            return _outside(cursor, start, ast.Fact("session.started"))
-    if root == "event":
-        return cursor.placed(ast.Path(root, tuple(path)), start)
+    fact = ast.FACTS.get(f"{root}.{path[0]}")
+    if fact is not None and dotted and len(path) == 1:
+        return _outside(cursor, start, ast.Fact(fact))
     return _outside(cursor, start, ast.Path(root, tuple(path)))
 
 
 def _named(cursor: Cursor, start: Token) -> ast.Node:
-    path, _ = segments(cursor)
-    if not isinstance(path[0], str) or not path[0]:
+    (name, *rest), _ = segments(cursor)
+    if not isinstance(name, str) or not name:
         raise cursor.stop(start, f'"{start.value}" needs a name', "syntax")
-    name, rest = path[0], path[1:]
-    if start.value == "tag" and not rest:
-        return _outside(cursor, start, ast.Tagged(name))
-    if start.value == "audience" and rest in ([], ["since"]):
-        return _outside(cursor, start, ast.Member(name, bool(rest)))
-    if start.value == "flow":
-        match rest:
-            case ["in"]:
-                return _outside(cursor, start, ast.FlowFact(name, "in"))
-            case ["step"]:
-                return _outside(cursor, start, ast.FlowFact(name, "step"))
-            case ["times"]:
-                return _outside(cursor, start, ast.FlowFact(name, "times"))
-    if start.value == "visit":
-        match name, rest:
-            case "count", []:
-                return _outside(cursor, start, ast.Fact("visit.count"))
-            case "started", []:
-                return _outside(cursor, start, ast.Fact("visit.started"))
-            case "last", []:
-                return _outside(cursor, start, ast.Fact("visit.last"))
-            case "events", []:
-                return _outside(cursor, start, ast.Fact("visit.events"))
-    forms = {
-        "tag": "tag.name",
-        "audience": "audience.name or audience.name.since",
-        "flow": "flow.name.in, flow.name.step or flow.name.times",
-        "visit": "visit.count, visit.started, visit.last or visit.events",
-    }
-    raise cursor.stop(start, f"write {forms[start.value]}", "unknown-name")
+    node: ast.Node
+    match start.value, rest:
+        case "tag", []:
+            node = ast.Tagged(name)
+        case "audience", [] | ["since"]:
+            node = ast.Member(name, bool(rest))
+        case "flow", ["in" | "step" | "times" as fact]:
+            node = ast.FlowFact(name, fact)
+        case "visit", [] if f"visit.{name}" in ast.FACTS:
+            node = ast.Fact(ast.FACTS[f"visit.{name}"])
+        case _:
+            raise cursor.stop(start, f"write {NAMED[start.value]}", "unknown-name")
+    return _outside(cursor, start, node)
 
 
 def _called(cursor: Cursor, start: Token) -> ast.Node:

@@ -10,8 +10,6 @@ from transforms.flows.clock.delays import Delay
 from transforms.flows.expressions.syntax import ast
 
 NAME = re.compile(r"(?:[^\W\d]|\$)[\w$]*")
-RESERVED = {"event": (("time",),), "session": (("id",), ("started",))}
-"""Names that mean something else after a point, and are therefore written in brackets."""
 
 _TIGHT = {"*": 7, "/": 7, "+": 6, "-": 6}
 _OR, _AND, _NOT, _DECISION, _VALUE = 1, 2, 3, 4, 9
@@ -71,7 +69,8 @@ def _plain(
         case ast.Now():
             return "now"
         case ast.Path(root, path):
-            return root + path_text(path, bracket=path in RESERVED.get(root, ()))
+            fact = len(path) == 1 and f"{root}.{path[0]}" in ast.FACTS
+            return root + path_text(path, bracket=fact)
         case ast.Fact(name):
             return name
         case ast.FlowFact(flow, fact):
