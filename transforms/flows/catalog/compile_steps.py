@@ -7,13 +7,7 @@ from typing import Any
 
 import msgspec
 
-from transforms.flows.catalog.compiled import (
-    END,
-    CompiledStep,
-    InboundMatcher,
-    Matcher,
-    Values,
-)
+from transforms.flows.catalog.compiled import END, CompiledStep, InboundMatcher, Matcher, Values
 from transforms.flows.catalog.matchers import compiled_path, inbound_matcher, matcher_of
 from transforms.flows.catalog.reads import merge_reads
 from transforms.flows.clock.schedules import When

@@ -14,11 +14,7 @@ import msgspec
 
 from transforms.flows.catalog.compile import compile_flow, compile_goals
 from transforms.flows.catalog.epoch_index import epoch_of
-from transforms.flows.catalog.epochs import (
-    NEVER,
-    Catalog,
-    Effect,
-)
+from transforms.flows.catalog.epochs import NEVER, Catalog, Effect
 from transforms.flows.catalog.flow_status import (
     NOT_RUNNING,
     STARTED,

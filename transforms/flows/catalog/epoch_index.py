@@ -13,9 +13,7 @@ from transforms.flows.catalog.epochs import (
     FlowView,
     KeptAggregate,
 )
-from transforms.flows.catalog.flow_status import (
-    view_of,
-)
+from transforms.flows.catalog.flow_status import view_of
 from transforms.flows.catalog.log_state import LogState
 from transforms.flows.catalog.reads import visits_in
 from transforms.flows.clock.delays import longest_period
@@ -94,8 +92,7 @@ def _events_of(audience: ComputedAudience) -> frozenset[str]:
 def epoch_of(log: LogState, since: int) -> Epoch:
     """Make the epoch that begins at an instant: what the log says, with indexes over it."""
     views = sorted(
-        (view_of(k) for k in log.flows.values()),
-        key=lambda view: (-view.priority, view.plan.id),
+        (view_of(k) for k in log.flows.values()), key=lambda view: (-view.priority, view.plan.id)
     )
     entering: dict[str, list[FlowView]] = {}
     for view in views:

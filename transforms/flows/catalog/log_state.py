@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from transforms.flows.catalog.compiled import ON_EXIT, Plan
-from transforms.flows.catalog.epochs import (
-    NEVER,
-)
-from transforms.flows.catalog.flow_status import (
-    InvalidLog,
-    Known,
-)
+from transforms.flows.catalog.epochs import NEVER
+from transforms.flows.catalog.flow_status import InvalidLog, Known
 from transforms.flows.definitions.flow import Flow
 from transforms.flows.definitions.space import Space, Template
 from transforms.flows.diagnostics import Problem

@@ -41,17 +41,18 @@ class Field(msgspec.Struct, frozen=True, gc=False):
 
 
 class Flaw(msgspec.Struct, frozen=True, gc=False):
-    """What a check finds: the keys that lead to the place, a code, a message and help.
+    """What a check finds: the keys and indexes that lead to the place, a code, a message and help.
 
     The place is the value of the last key, or with ``at_key`` the key itself; without keys it is
     the beginning of the map.
     """
 
-    keys: tuple[str, ...]
+    keys: tuple[str | int, ...]
     code: str
     message: str
     help: str = ""
     at_key: bool = False
+    severity: Literal["error", "warning"] = "error"
 
 
 Check = Callable[[Any], Iterable[Flaw]]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Literal
 
@@ -10,23 +12,7 @@ import msgspec
 
 from transforms.flows.clock.delays import Delay
 from transforms.flows.clock.zones import DAY
-from transforms.flows.expressions.syntax.ast import (
-    Calculated,
-    Compare,
-    Expr,
-    Fact,
-    FlowFact,
-    Member,
-    Node,
-    Now,
-    Part,
-    Path,
-    Span,
-    Tagged,
-    Test,
-    children,
-    walk,
-)
+from transforms.flows.expressions.syntax import ast
 from transforms.flows.expressions.syntax.operators import MOVING
 from transforms.flows.expressions.syntax.write import to_text
 
@@ -43,8 +29,8 @@ class Aggregate(msgspec.Struct, frozen=True, gc=False):
     """
 
     event: str
-    where: Expr | None
-    value: Expr | None
+    where: ast.Expr | None
+    value: ast.Expr | None
     since: Delay | Literal["entry"] | None
     key: str
     horizon: int
@@ -75,7 +61,7 @@ class Reads(msgspec.Struct, frozen=True, gc=False):
     message: frozenset[str] = frozenset()
 
 
-def series_key(node: Calculated) -> str:
+def series_key(node: ast.Calculated) -> str:
     """Return the permanent key of a series: a hash of event, where and value.
 
     Aggregates that differ only in function or period share a series.
@@ -84,7 +70,7 @@ def series_key(node: Calculated) -> str:
     return blake2b(json.dumps(parts).encode(), digest_size=4).hexdigest()
 
 
-def aggregate(node: Calculated) -> Aggregate:
+def aggregate(node: ast.Calculated) -> Aggregate:
     """Return the series that an aggregate needs."""
     horizon = 0
     if isinstance(node.since, Delay):
@@ -92,22 +78,9 @@ def aggregate(node: Calculated) -> Aggregate:
     elif node.since is not None:
         horizon = SINCE_ENTRY
     where, value = (
-        None if part is None else Expr(to_text(part), part) for part in (node.where, node.value)
+        None if part is None else ast.Expr(to_text(part), part) for part in (node.where, node.value)
     )
     return Aggregate(node.event, where, value, node.since, series_key(node), horizon)
-
-
-def reads_of(expr: Expr) -> Reads:
-    """List what an expression reads."""
-    names_by_field: dict[str, set[str]] = {}
-    aggregates: dict[Aggregate, None] = {}
-    _collect(expr.root, names_by_field, aggregates)
-    return Reads(
-        aggregates=tuple(aggregates),
-        **{name: frozenset(names) for name, names in names_by_field.items()},
-        timed=isinstance(expr.root, Now)
-        or any(changes_with_time(node) for node in walk(expr.root)),
-    )
 
 
 _FIELDS = {
@@ -122,42 +95,58 @@ _FIELDS = {
 }
 
 
-def _collect(
-    node: Node, names_by_field: dict[str, set[str]], aggregates: dict[Aggregate, None]
-) -> None:
-    match node:
-        case Calculated():
-            # Its condition reads the counted event, not the current one.
+def reads_of(expr: ast.Expr) -> Reads:
+    """List what an expression reads."""
+    names_by_field: defaultdict[str, set[str]] = defaultdict(set)
+    aggregates: dict[Aggregate, None] = {}
+    for node in _outside_aggregates(expr.root):
+        if isinstance(node, ast.Calculated):
             aggregates[aggregate(node)] = None
-            if node.since == "entry":
-                names_by_field.setdefault("facts", set()).add("session.started")
-            return
-        case Path(root, path) if root in _FIELDS and path:
-            names_by_field.setdefault(_FIELDS[root], set()).add(str(path[0]))
-        case Member(audience):
-            names_by_field.setdefault("audiences", set()).add(audience)
-        case Tagged(tag):
-            names_by_field.setdefault("tags", set()).add(tag)
-        case FlowFact(flow):
-            names_by_field.setdefault("flows", set()).add(flow)
-        case Fact(name):
-            names_by_field.setdefault("facts", set()).add(name)
-        case Now():
-            names_by_field.setdefault("facts", set()).add("now")
-    for child in children(node):
-        _collect(child, names_by_field, aggregates)
+        for field, name in _names(node):
+            names_by_field[field].add(name)
+    return Reads(
+        aggregates=tuple(aggregates),
+        **{name: frozenset(names) for name, names in names_by_field.items()},
+        timed=isinstance(expr.root, ast.Now) or any(map(changes_with_time, ast.walk(expr.root))),
+    )
 
 
-def changes_with_time(node: Node) -> bool:
+def _outside_aggregates(node: ast.Node) -> Iterator[ast.Node]:
+    """Yield a node and those below it; what is within an aggregate reads only the counted event."""
+    yield node
+    for child in () if isinstance(node, ast.Calculated) else ast.children(node):
+        yield from _outside_aggregates(child)
+
+
+def _names(node: ast.Node) -> Iterator[tuple[str, str]]:
+    """Yield the names that a node reads, each with its field of ``Reads``."""
+    match node:
+        case ast.Path(root, path) if root in _FIELDS and path:
+            yield _FIELDS[root], str(path[0])
+        case ast.Member(audience):
+            yield "audiences", audience
+        case ast.Tagged(tag):
+            yield "tags", tag
+        case ast.FlowFact(flow):
+            yield "flows", flow
+        case ast.Fact(name):
+            yield "facts", name
+        case ast.Now():
+            yield "facts", "now"
+        case ast.Calculated(since="entry"):
+            yield "facts", "session.started"
+
+
+def changes_with_time(node: ast.Node) -> bool:
     """Return True if time alone can change the value of a node, its children aside."""
     match node:
-        case Test(op) | Span(op):
+        case ast.Test(op) | ast.Span(op):
             return op in MOVING
-        case Calculated(since=since):
+        case ast.Calculated(since=since):
             return isinstance(since, Delay)
-        case Compare(_, left, right):
-            return isinstance(left, Now) or isinstance(right, Now)
-        case Part(_, of):
-            return isinstance(of, Now)
+        case ast.Compare(_, left, right):
+            return isinstance(left, ast.Now) or isinstance(right, ast.Now)
+        case ast.Part(_, of):
+            return isinstance(of, ast.Now)
         case _:
             return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -27,9 +27,7 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
     flow, ``statuses`` those of a participant.
     """
 
-    at_hand: frozenset[AtHand] = frozenset(
-        ("event", "entry", "session", "participant", "communication", "message")
-    )
+    at_hand: frozenset[AtHand] = frozenset(get_args(AtHand))
     event_names: tuple[str, ...] = ()
     events: Mapping[str, Types] = {}
     entry: Types | None = None

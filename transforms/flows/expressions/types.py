@@ -5,22 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from transforms.flows.expressions.scope import Scope, Types
-from transforms.flows.expressions.syntax.ast import (
-    Arithmetic,
-    Calculated,
-    Fact,
-    Flag,
-    FlowFact,
-    Items,
-    Member,
-    Now,
-    Number,
-    Part,
-    Path,
-    Tagged,
-    Text,
-    Value,
-)
+from transforms.flows.expressions.syntax import ast
 from transforms.flows.expressions.syntax.operators import ALL, FUNCTIONS, PARTS
 
 Kinds = frozenset[str] | None
@@ -46,38 +31,38 @@ MESSAGE: Types = {
 """The fields of a message or a call from the user."""
 
 
-def kinds_of(node: Value, scope: Scope) -> Kinds:
+def kinds_of(node: ast.Value, scope: Scope) -> Kinds:
     """Return the types that a value may have; None if any is possible."""
     match node:
-        case Text():
+        case ast.Text():
             return frozenset(("text",))
-        case Number() | Arithmetic():
+        case ast.Number() | ast.Arithmetic():
             return frozenset(("number",))
-        case Flag() | Tagged():
+        case ast.Flag() | ast.Tagged():
             return frozenset(("boolean",))
-        case Items():
+        case ast.Items():
             return frozenset(("list",))
-        case Now():
+        case ast.Now():
             return frozenset(("date",))
-        case Fact(name):
+        case ast.Fact(name):
             number = name in ("visit.count", "visit.events")
             other = "text" if name == "session.id" else "date"
             return frozenset(("number" if number else other,))
-        case FlowFact(_, fact):
+        case ast.FlowFact(_, fact):
             return frozenset(({"in": "boolean", "step": "text", "times": "number"}[fact],))
-        case Member(_, since):
+        case ast.Member(_, since):
             return frozenset(("date" if since else "boolean",))
-        case Part(part):
+        case ast.Part(part):
             return frozenset((PARTS[part][1],))
-        case Calculated(function):
+        case ast.Calculated(function):
             return frozenset((FUNCTIONS[function][0],))
-        case Path():
+        case ast.Path():
             return _path(node, scope)
         case _:
             assert_never(node)
 
 
-def _path(node: Path, scope: Scope) -> Kinds:
+def _path(node: ast.Path, scope: Scope) -> Kinds:
     path = node.path[1:] if node.root == "communications" else node.path
     name = ".".join(str(segment) for segment in path)
     kinds: set[str] = set()
@@ -89,26 +74,19 @@ def _path(node: Path, scope: Scope) -> Kinds:
     return frozenset(kinds) or None
 
 
-def declared(node: Path, scope: Scope) -> tuple[Types, ...]:
+def declared(node: ast.Path, scope: Scope) -> tuple[Types, ...]:
     """Return the declarations for a name; an empty tuple if nothing is declared."""
-    match node.root:
-        case "event":
-            types = [scope.events[name] for name in scope.event_names if name in scope.events]
-            return tuple(types) if len(types) == len(scope.event_names) else ()
-        case "entry":
-            one = scope.entry
-        case "user":
-            one = scope.traits
-        case "participant":
-            one = scope.participant
-        case "session":
-            one = scope.variables
-        case "communication" | "communications":
-            one = _COMMUNICATION
-        case "message":
-            one = MESSAGE
-        case "item":
-            one = None
-        case _:
-            assert_never(node.root)
-    return () if one is None else (one,)
+    if node.root == "event":
+        types = [scope.events[name] for name in scope.event_names if name in scope.events]
+        return tuple(types) if len(types) == len(scope.event_names) else ()
+    declarations: dict[str, Types | None] = {
+        "entry": scope.entry,
+        "user": scope.traits,
+        "participant": scope.participant,
+        "session": scope.variables,
+        "communication": _COMMUNICATION,
+        "communications": _COMMUNICATION,
+        "message": MESSAGE,
+    }
+    types_of_root = declarations.get(node.root)
+    return () if types_of_root is None else (types_of_root,)

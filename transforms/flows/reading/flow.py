@@ -57,8 +57,8 @@ def load_flow(
     main = _steps(Reading(report, known, check_source), keys.get("steps"), "steps")
     flow = _flow(reading, keys, main, on_exit)
     keys.close()
-    checked = Checked(flow, main, on_exit, space, templates, known)
-    check_flow(report, root, checked)
+    checked = Checked(root, report.codes, flow, main, on_exit, space, templates, known)
+    check_flow(report, checked)
     return report.done(flow)
 
 

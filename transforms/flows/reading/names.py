@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Literal
 
 import msgspec
 
@@ -14,12 +13,11 @@ from transforms.flows.definitions.space import Number, Space
 from transforms.flows.definitions.steps.kinds import STEP_KINDS
 from transforms.flows.definitions.steps.sends import Send
 from transforms.flows.definitions.triggers.kinds import TRIGGER_KINDS
-from transforms.flows.expressions.scope import Scope
+from transforms.flows.expressions.scope import AtHand, Scope
 from transforms.flows.expressions.types import MESSAGE
 from transforms.flows.reading import nodes
 
 Types = dict[str, str]
-Root = Literal["event", "entry", "session", "participant", "communication", "message"]
 
 CHANGES = tuple(
     field.key for kind in STEP_KINDS for field in kind.fields if isinstance(field.form, Targets)
@@ -29,7 +27,7 @@ CHANGES = tuple(
 OWN_TRAITS = {"id": "text", "timezone": "text"}
 """Traits that need no declaration, because the product itself reads them (R16)."""
 
-IN_SESSION: frozenset[Root] = frozenset(("entry", "session", "communication", "message"))
+IN_SESSION: frozenset[AtHand] = frozenset(("entry", "session", "communication", "message"))
 
 STATUS = "status"
 """What every participant has beside the fields of its campaign (R21)."""
@@ -53,7 +51,7 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     session: frozenset[str] = frozenset()
     steps: frozenset[str] = frozenset()
     senders: frozenset[str] = frozenset()
-    hand: frozenset[Root] = frozenset()
+    hand: frozenset[AtHand] = frozenset()
     flows: frozenset[str] | None = None
     agents: dict[str, str] = {}
     tracks: dict[str, tuple[str, ...]] = {}
@@ -66,7 +64,7 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     connections: frozenset[str] = frozenset()
     destinations: frozenset[str] = frozenset()
 
-    def at_hand(self, *roots: Root) -> Known:
+    def at_hand(self, *roots: AtHand) -> Known:
         """Return the names for a section that can read only these roots."""
         return msgspec.structs.replace(self, hand=frozenset(roots))
 
@@ -94,8 +92,8 @@ class Known(msgspec.Struct, frozen=True, gc=False):
             statuses=self.statuses or None,
         )
 
-    def _more(self, event: str | None) -> set[Root]:
-        roots: set[Root] = set() if event is None else {"event"}
+    def _more(self, event: str | None) -> set[AtHand]:
+        roots: set[AtHand] = set() if event is None else {"event"}
         return roots if self.campaign is None else {*roots, "participant"}
 
     def within(self, steps: frozenset[str]) -> Known:

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from transforms.flows.reading.nodes import Mapping, Node, Scalar
+from transforms.flows.definitions.shapes import Flaw
+from transforms.flows.diagnostics import Report
+from transforms.flows.reading.nodes import Mapping, Node, Scalar, Sequence
 
 
-def place(root: Mapping, *keys: str) -> tuple[int, int]:
-    """Return the place of the value under nested keys, else of the last key that exists."""
+def place(root: Mapping, *keys: str | int, at_key: bool = False) -> tuple[int, int]:
+    """Return the place of the value under nested keys, or with ``at_key`` of the last key itself.
+
+    If a key is missing, the place is that of the last one that exists. The place of a list is that
+    of its key; a number is the index of an item of a list.
+    """
     span = root.items[0][0].span if root.items else root.span
     node: Node | None = root
     for key in keys:
+        if isinstance(key, int):
+            node = node.items[key] if isinstance(node, Sequence) else None
+            continue
         name = node.key(key) if isinstance(node, Mapping) else None
-        if not isinstance(node, Mapping) or name is None:
+        node = node.get(key) if isinstance(node, Mapping) else None
+        if name is None or node is None:
             return span
-        node = node.get(key)
-        span = node.span if isinstance(node, Scalar) else name.span
+        span = name.span if at_key or isinstance(node, Sequence) else node.span
     return span
 
 
-def place_of_key(root: Mapping, *keys: str) -> tuple[int, int]:
-    """Return the place of the last of nested keys itself."""
-    node: Node | None = root
-    for key in keys[:-1]:
-        node = node.get(key) if isinstance(node, Mapping) else None
-    name = node.key(keys[-1]) if isinstance(node, Mapping) else None
-    return name.span if name is not None else place(root, *keys)
+def report_flaw(report: Report, root: Mapping, flaw: Flaw) -> None:
+    """Report what a check found in a map."""
+    span = place(root, *flaw.keys, at_key=flaw.at_key)
+    report.add(span, flaw.code, flaw.message, flaw.help, flaw.severity)
 
 
 def offsets(text: str, scalar: Scalar) -> list[int]:

@@ -6,16 +6,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from transforms.flows.definitions.flow import Flow
+from transforms.flows.definitions.keyword_conflicts import Claim, clashes
 from transforms.flows.definitions.space import Space, Template
+from transforms.flows.definitions.triggers.messages import OnInbound
 from transforms.flows.definitions.used import templates_of
-from transforms.flows.diagnostics import Problem, SourceCheck
-from transforms.flows.reading.checks.keyword_owners import owned_twice
+from transforms.flows.diagnostics import Problem, Report, Source, SourceCheck
+from transforms.flows.reading import nodes
 from transforms.flows.reading.flow import load_flow
+from transforms.flows.reading.places import place
 from transforms.flows.reading.space import load_space_partly
 from transforms.flows.templates.message_template import load_template
 
@@ -106,3 +109,26 @@ def _base(path: str) -> str:
 def _templates_of(flow: Flow) -> set[str]:
     steps = (*flow.steps, *flow.on_exit)
     return {used.name for step in steps for used in templates_of(step.verb)}
+
+
+def owned_twice(
+    flows: Sequence[Flow], space: Space, paths: Mapping[str, str], files: Mapping[str, str]
+) -> Iterator[Problem]:
+    """Yield problems at both places of everything that two flows claim; ``paths`` maps flows to files."""
+    for clash in clashes(flows, space):
+        for one, other in ((clash.one, clash.other), (clash.other, clash.one)):
+            path, there = paths[one.flow], paths[other.flow]
+            line, _ = Source(there, files[there]).place(_span(there, files[there], other)[0])
+            report = Report(Source(path, files[path]))
+            said = f'flow "{other.flow}" has the {clash.what}, too'
+            known = f"see {there}:{line}; only one flow can have it"
+            report.add(_span(path, files[path], one), "owned-twice", said, known)
+            yield from report.done(None).problems
+
+
+def _span(path: str, text: str, claim: Claim) -> tuple[int, int]:
+    """Return the place of what a trigger claims."""
+    root = nodes.compose(Report(Source(path, text)))
+    assert isinstance(root, nodes.Mapping)
+    key = "inbound" if isinstance(claim.trigger, OnInbound) else "number"
+    return place(root, "enter", claim.number, key)

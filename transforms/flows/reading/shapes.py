@@ -10,7 +10,6 @@ from transforms.flows.definitions.shapes import (
     CaseKind,
     Cases,
     Field,
-    Flaw,
     Inline,
     Nested,
     Record,
@@ -27,6 +26,7 @@ from transforms.flows.reading.keys import Keys, keys_of
 from transforms.flows.reading.nodes import Mapping as Map
 from transforms.flows.reading.nodes import Node, Scalar, describe
 from transforms.flows.reading.nodes import Sequence as List
+from transforms.flows.reading.places import report_flaw
 from transforms.flows.reading.values import Reading
 
 OTHER_CASES = ("event", "when", "enters", "leaves", "inbound", "call")
@@ -43,7 +43,7 @@ def read_shape(keys: Keys, shape: Shape) -> Any:
     if keys.reading.report.errors == before:
         for check in shape.checks:
             for flaw in check(made):
-                _report(keys, flaw)
+                report_flaw(keys.reading.report, keys.node, flaw)
     return made
 
 
@@ -85,18 +85,6 @@ def _nested(keys: Keys, key: str, several: tuple[Field, ...]) -> dict[str, Any]:
     values, _ = read_fields(inner, several)
     inner.close()
     return values
-
-
-def _report(keys: Keys, flaw: Flaw) -> None:
-    """Report a flaw at its place."""
-    node: Node | None = keys.node
-    for key in flaw.keys[:-1]:
-        node = node.get(key) if isinstance(node, Map) else None
-    at: Node | None = None
-    if flaw.keys and isinstance(node, Map):
-        last = flaw.keys[-1]
-        at = node.key(last) if flaw.at_key else node.get(last)
-    keys.reading.problem(at or keys.lead, flaw.code, flaw.message, flaw.help)
 
 
 # --- variants ----------------------------------------------------------------------------------

@@ -68,11 +68,7 @@ def _space(reading: Reading, keys: Keys) -> Space:
     computed = _each(reading, audiences, "audiences", _audience)
     keys.close()
     return msgspec.structs.replace(
-        declared,
-        audiences=computed,
-        caps=caps or (),
-        agents=agents,
-        destinations=destinations,
+        declared, audiences=computed, caps=caps or (), agents=agents, destinations=destinations
     )
 
 

@@ -57,11 +57,7 @@ def _combination(how: str, between: str, within: str, about: str, example: str) 
         entry="event",
         title=lambda trigger: _names(trigger.parts, between),
         details=_details,
-        fields=(
-            Field(how, _PARTS, "The events.", "parts", needed=True),
-            _within(within),
-            AGAIN,
-        ),
+        fields=(Field(how, _PARTS, "The events.", "parts", needed=True), _within(within), AGAIN),
         about=about,
         example=example,
     )

@@ -15,48 +15,41 @@ from transforms.flows.expressions.evaluation.values import (
     value_change,
     value_of,
 )
-from transforms.flows.expressions.syntax.ast import (
-    Compare,
-    Node,
-    Now,
-    Quantified,
-    Span,
-    Test,
-    Value,
-    children,
-)
+from transforms.flows.expressions.syntax import ast
 from transforms.flows.expressions.syntax.operators import MOVING
 from transforms.flows.expressions.view import View
 
 Change = Callable[[View], int | None]
 
 
-def change_of(node: Node) -> Change | None:
+def change_of(node: ast.Node) -> Change | None:
     """Compile the next instant of change; None if time cannot change the node."""
     match node:
-        case Compare(op, Now(), other) | Compare(op, other, Now()) if not isinstance(other, Now):
+        case ast.Compare(op, ast.Now(), other) | ast.Compare(op, other, ast.Now()) if (
+            not isinstance(other, ast.Now)
+        ):
             return earliest(_comparison_change(op, other), _of_children(node))
-        case Test(op, of) if op in MOVING:
+        case ast.Test(op, of) if op in MOVING:
             return earliest(_interval_change(of, dates.intervals(op, None)), _of_children(node))
-        case Span(op, of, delay):
+        case ast.Span(op, of, delay):
             return earliest(_interval_change(of, dates.intervals(op, delay)), _of_children(node))
-        case Quantified(_, of, where):
+        case ast.Quantified(_, of, where):
             inner = change_of(where)
             return None if inner is None else _items_change(of, inner)
         case _:
             return _of_children(node)
 
 
-def _of_children(node: Node) -> Change | None:
+def _of_children(node: ast.Node) -> Change | None:
     return earliest(
         *(
-            change_of(child) if not isinstance(child, Value) else value_change(child)
-            for child in children(node)
+            change_of(child) if not isinstance(child, ast.Value) else value_change(child)
+            for child in ast.children(node)
         )
     )
 
 
-def _interval_change(of: Value, intervals: dates.Intervals) -> Change:
+def _interval_change(of: ast.Value, intervals: dates.Intervals) -> Change:
     date = date_of(of)
 
     def change(view: View) -> int | None:
@@ -66,7 +59,7 @@ def _interval_change(of: Value, intervals: dates.Intervals) -> Change:
     return change
 
 
-def _comparison_change(op: str, other: Value) -> Change:
+def _comparison_change(op: str, other: ast.Value) -> Change:
     if op == "on":
         return _interval_change(other, dates.intervals("on", None))
     date = date_of(other)
@@ -81,7 +74,7 @@ def _comparison_change(op: str, other: Value) -> Change:
     return change
 
 
-def _items_change(of: Value, inner: Change) -> Change:
+def _items_change(of: ast.Value, inner: Change) -> Change:
     items_of: Getter = value_of(of)
 
     def change(view: View) -> int | None:

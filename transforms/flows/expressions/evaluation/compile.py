@@ -13,29 +13,16 @@ from transforms.flows.expressions.evaluation import dates
 from transforms.flows.expressions.evaluation.changes import change_of
 from transforms.flows.expressions.evaluation.relations import DATES, KINDS, RELATIONS
 from transforms.flows.expressions.evaluation.values import Getter, date_of, literal, value_of
-from transforms.flows.expressions.syntax.ast import (
-    And,
-    Between,
-    Compare,
-    Decision,
-    Expr,
-    Node,
-    Not,
-    Or,
-    Quantified,
-    Span,
-    Test,
-    Value,
-)
+from transforms.flows.expressions.syntax import ast
 from transforms.flows.expressions.syntax.operators import OPERATORS
 from transforms.flows.expressions.syntax.patterns import compile_pattern
 from transforms.flows.expressions.view import Condition, View
 
 
-def compile_condition(expr: Expr) -> Condition:
+def compile_condition(expr: ast.Expr) -> Condition:
     """Compile an expression as a condition; a single value must be ``true``."""
     test = _test(expr.root)
-    change = change_of(expr.root) if isinstance(expr.root, Decision) else None
+    change = change_of(expr.root) if isinstance(expr.root, ast.Decision) else None
     if change is None:
         return Condition(test, False, _never)
 
@@ -48,40 +35,40 @@ def compile_condition(expr: Expr) -> Condition:
     return Condition(test, True, next_change)
 
 
-def compile_value(expr: Expr) -> Callable[[View], Any]:
+def compile_value(expr: ast.Expr) -> Callable[[View], Any]:
     """Compile an expression as a value: None if it is missing, True or False for a condition."""
     root = expr.root
-    return value_of(root) if isinstance(root, Value) else _test(root)
+    return value_of(root) if isinstance(root, ast.Value) else _test(root)
 
 
 def _never(view: View) -> int | None:
     return None
 
 
-def _test(node: Node) -> Check:
+def _test(node: ast.Node) -> Check:
     match node:
-        case Compare():
+        case ast.Compare():
             return _compare(node)
-        case Between():
+        case ast.Between():
             return _between(node)
-        case Test():
+        case ast.Test():
             return _unary(node)
-        case Span():
-            return _span(node)
-        case Quantified():
+        case ast.Span(op, of, delay):
+            return _in_intervals(of, dates.intervals(op, delay))
+        case ast.Quantified():
             return _quantified(node)
-        case Not(of):
+        case ast.Not(of):
             inner = _test(of)
             return lambda view: not inner(view)
-        case And(terms):
+        case ast.And(terms):
             return _all([_test(term) for term in terms])
-        case Or(terms):
+        case ast.Or(terms):
             return _any([_test(term) for term in terms])
         case _:
             return _true(node)
 
 
-def _true(node: Value) -> Check:
+def _true(node: ast.Value) -> Check:
     get = value_of(node)
 
     def test(view: View) -> bool:
@@ -117,7 +104,7 @@ def _any(tests: list[Check]) -> Check:
             return lambda view: any(test(view) for test in tests)
 
 
-def _quantified(node: Quantified) -> Check:
+def _quantified(node: ast.Quantified) -> Check:
     items_of, where = value_of(node.of), _test(node.where)
     every = node.which == "all"
 
@@ -143,7 +130,7 @@ Check = Callable[[View], bool]
 _EMPTY: Final[tuple[Any, ...]] = (None, "", [], {}, ())
 
 
-def _compare(node: Compare) -> Check:
+def _compare(node: ast.Compare) -> Check:
     """Compile an operator with a value on both sides."""
     right = OPERATORS[node.op].right
     if right == "date":
@@ -266,7 +253,7 @@ def _pattern(op: str, get: Getter, pattern: str) -> Check:
     return test
 
 
-def _dated(node: Compare) -> Check:
+def _dated(node: ast.Compare) -> Check:
     left, right, relation = date_of(node.left), date_of(node.right), DATES[node.op]
 
     def test(view: View) -> bool:
@@ -276,7 +263,7 @@ def _dated(node: Compare) -> Check:
     return test
 
 
-def _on(node: Compare) -> Check:
+def _on(node: ast.Compare) -> Check:
     left, right = date_of(node.left), date_of(node.right)
     today = dates.intervals("on", None)
 
@@ -287,7 +274,7 @@ def _on(node: Compare) -> Check:
     return test
 
 
-def _between(node: Between) -> Check:
+def _between(node: ast.Between) -> Check:
     """Compile ``between``: both ends are included."""
     of, low, high = value_of(node.of), value_of(node.low), value_of(node.high)
     least, most = RELATIONS[">="], RELATIONS["<="]
@@ -306,7 +293,7 @@ def _between(node: Between) -> Check:
     return test
 
 
-def _unary(node: Test) -> Check:
+def _unary(node: ast.Test) -> Check:
     """Compile an operator with nothing on the right."""
     get = value_of(node.of)
     match node.op:
@@ -322,12 +309,7 @@ def _unary(node: Test) -> Check:
             return _in_intervals(node.of, dates.intervals(node.op, None))
 
 
-def _span(node: Span) -> Check:
-    """Compile an operator with a duration."""
-    return _in_intervals(node.of, dates.intervals(node.op, node.delay))
-
-
-def _in_intervals(of: Value, intervals: dates.Intervals) -> Check:
+def _in_intervals(of: ast.Value, intervals: dates.Intervals) -> Check:
     date = date_of(of)
 
     def test(view: View) -> bool:

@@ -22,11 +22,6 @@ KINDS: Final[dict[type, str]] = {
 }
 
 
-def kind(value: Any) -> str | None:
-    """Return the name of the type of a value in the language."""
-    return KINDS.get(value.__class__)
-
-
 def _same(compare: Callable[[Any, Any], bool]) -> Relation:
     def relation(left: Any, right: Any) -> bool | None:
         if KINDS.get(left.__class__) != KINDS.get(right.__class__):

@@ -11,23 +11,7 @@ from transforms.flows.clock.delays import Delay, after
 from transforms.flows.clock.zones import instant_of
 from transforms.flows.expressions.evaluation import dates
 from transforms.flows.expressions.reads import series_key
-from transforms.flows.expressions.syntax.ast import (
-    Arithmetic,
-    Calculated,
-    Fact,
-    Flag,
-    FlowFact,
-    Items,
-    Member,
-    Now,
-    Number,
-    Part,
-    Path,
-    Segment,
-    Tagged,
-    Text,
-    Value,
-)
+from transforms.flows.expressions.syntax import ast
 from transforms.flows.expressions.view import View
 from transforms.flows.state.limits import LARGEST
 from transforms.flows.state.series import average, counted, maximum, minimum, newest, oldest, total
@@ -36,8 +20,7 @@ from transforms.flows.state.stored import Series
 Getter = Callable[[View], Any]
 
 
-def path_getter(node: Path) -> Getter:
-    """Compile a path; it is missing if any part of it is missing."""
+def _path(node: ast.Path) -> Getter:
     source = _source(node)
     path = node.path[1:] if node.root == "communications" else node.path
     if not path:
@@ -52,7 +35,7 @@ def path_getter(node: Path) -> Getter:
     return get
 
 
-def _source(node: Path) -> Getter:
+def _source(node: ast.Path) -> Getter:
     match node.root:
         case "event":
             return lambda view: view.event
@@ -99,7 +82,7 @@ def _field(root: str, name: str, source: Getter) -> Getter:
             return field
 
 
-def _follow(value: Any, path: tuple[Segment, ...]) -> Any:
+def _follow(value: Any, path: tuple[ast.Segment, ...]) -> Any:
     for segment in path:
         if isinstance(segment, str):
             if not isinstance(value, dict):
@@ -112,7 +95,7 @@ def _follow(value: Any, path: tuple[Segment, ...]) -> Any:
     return value
 
 
-def fact_getter(node: Fact) -> Getter:
+def _fact(node: ast.Fact) -> Getter:
     """Compile a fact; the time of the event is missing where there is no event."""
     match node.name:
         case "event.time":
@@ -133,8 +116,7 @@ def fact_getter(node: Fact) -> Getter:
             assert_never(node.name)
 
 
-def flow_getter(node: FlowFact) -> Getter:
-    """Compile the place of the user in a flow."""
+def _flow(node: ast.FlowFact) -> Getter:
     flow = node.flow
     match node.fact:
         case "in":
@@ -147,16 +129,14 @@ def flow_getter(node: FlowFact) -> Getter:
             assert_never(node.fact)
 
 
-def member_getter(node: Member) -> Getter:
-    """Compile the membership of an audience, or its begin."""
+def _member(node: ast.Member) -> Getter:
     audience = node.audience
     if node.since:
         return lambda view: view.audiences.get(audience)
     return lambda view: audience in view.audiences
 
 
-def tag_getter(node: Tagged) -> Getter:
-    """Compile a tag."""
+def _tag(node: ast.Tagged) -> Getter:
     tag = node.tag
     return lambda view: tag in view.tags
 
@@ -178,46 +158,46 @@ _READERS: Final[dict[str, Callable[[Series, int | None], float | None]]] = {
 }
 
 
-def literal(node: Value) -> Any:
+def literal(node: ast.Value) -> Any:
     """Return the value of a literal; None for any other node."""
     match node:
-        case Text(value) | Number(value) | Flag(value):
+        case ast.Text(value) | ast.Number(value) | ast.Flag(value):
             return value
-        case Items(items):
+        case ast.Items(items):
             return [item.value for item in items]
         case _:
             return None
 
 
-def value_of(node: Value) -> Getter:
+def value_of(node: ast.Value) -> Getter:
     """Compile a value."""
     match node:
-        case Text() | Number() | Flag() | Items():
+        case ast.Text() | ast.Number() | ast.Flag() | ast.Items():
             constant = literal(node)
             return lambda view: constant
-        case Now():
+        case ast.Now():
             return lambda view: view.now
-        case Path():
-            return path_getter(node)
-        case Fact():
-            return fact_getter(node)
-        case FlowFact():
-            return flow_getter(node)
-        case Member():
-            return member_getter(node)
-        case Tagged():
-            return tag_getter(node)
-        case Part():
+        case ast.Path():
+            return _path(node)
+        case ast.Fact():
+            return _fact(node)
+        case ast.FlowFact():
+            return _flow(node)
+        case ast.Member():
+            return _member(node)
+        case ast.Tagged():
+            return _tag(node)
+        case ast.Part():
             return _part(node)
-        case Arithmetic():
+        case ast.Arithmetic():
             return _arithmetic(node)
-        case Calculated():
+        case ast.Calculated():
             return _calculated(node)
         case _:
             assert_never(node)
 
 
-def date_of(node: Value) -> Callable[[View], int | None]:
+def date_of(node: ast.Value) -> Callable[[View], int | None]:
     """Compile a value that is read as a date; None if it is missing or not a date (counted)."""
     get = value_of(node)
     if _is_instant(node):
@@ -235,19 +215,21 @@ def date_of(node: Value) -> Callable[[View], int | None]:
     return date
 
 
-def _is_instant(node: Value) -> bool:
+def _is_instant(node: ast.Value) -> bool:
     match node:
-        case Now() | Fact("event.time" | "session.started" | "visit.started" | "visit.last"):
+        case ast.Now() | ast.Fact(
+            "event.time" | "session.started" | "visit.started" | "visit.last"
+        ):
             return True
-        case Member(since=since):
+        case ast.Member(since=since):
             return since
-        case Calculated(function):
+        case ast.Calculated(function):
             return function in ("first", "last")
         case _:
             return False
 
 
-def _part(node: Part) -> Getter:
+def _part(node: ast.Part) -> Getter:
     if node.part == "length":
         get = value_of(node.of)
 
@@ -268,7 +250,7 @@ def _part(node: Part) -> Getter:
     return date_part
 
 
-def _arithmetic(node: Arithmetic) -> Getter:
+def _arithmetic(node: ast.Arithmetic) -> Getter:
     left, right = value_of(node.left), value_of(node.right)
     apply = _SIGNS[node.op]
 
@@ -289,7 +271,7 @@ def _arithmetic(node: Arithmetic) -> Getter:
     return calculate
 
 
-def _calculated(node: Calculated) -> Getter:
+def _calculated(node: ast.Calculated) -> Getter:
     key, read, since = series_key(node), _READERS[node.function], node.since
     missing = 0 if node.function in ("count", "sum") else None
     width = since.ms if isinstance(since, Delay) else 0
@@ -306,22 +288,22 @@ def _calculated(node: Calculated) -> Getter:
     return calculated
 
 
-def value_change(node: Value) -> Callable[[View], int | None] | None:
+def value_change(node: ast.Value) -> Callable[[View], int | None] | None:
     """Compile the next instant at which time alone can change a value; None if never (R18)."""
     match node:
-        case Calculated(since=since) if isinstance(since, Delay):
+        case ast.Calculated(since=since) if isinstance(since, Delay):
             return _expiry(node, since)
-        case Part(part, Now()):
+        case ast.Part(part, ast.Now()):
             return lambda view: dates.next_part(part, view.now, view.zone)
-        case Part(of=of):
+        case ast.Part(of=of):
             return value_change(of)
-        case Arithmetic(_, left, right):
+        case ast.Arithmetic(_, left, right):
             return earliest(value_change(left), value_change(right))
         case _:
             return None
 
 
-def _expiry(node: Calculated, since: Delay) -> Callable[[View], int | None]:
+def _expiry(node: ast.Calculated, since: Delay) -> Callable[[View], int | None]:
     key = series_key(node)
     edge_of = newest if node.function == "last" else oldest
 
@@ -336,9 +318,7 @@ def _expiry(node: Calculated, since: Delay) -> Callable[[View], int | None]:
     return expiry
 
 
-def earliest(
-    *changes: Callable[[View], int | None] | None,
-) -> Callable[[View], int | None] | None:
+def earliest(*changes: Callable[[View], int | None] | None) -> Callable[[View], int | None] | None:
     """Combine next instants of change: the earliest counts."""
     known = tuple(change for change in changes if change is not None)
     if len(known) < 2:

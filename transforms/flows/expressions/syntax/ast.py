@@ -6,7 +6,7 @@ A value gives data, a condition is true or false; a value used as a condition mu
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -23,6 +23,17 @@ Root = Literal[
     "message",
     "item",
 ]
+FactName = Literal[
+    "event.time",
+    "session.id",
+    "session.started",
+    "visit.count",
+    "visit.started",
+    "visit.last",
+    "visit.events",
+]
+FACTS: dict[str, FactName] = {name: name for name in get_args(FactName)}
+FlowFactName = Literal["in", "step", "times"]
 Function = Literal["count", "sum", "min", "max", "average", "first", "last"]
 Segment = str | int
 
@@ -69,22 +80,14 @@ class Path(Term, frozen=True, gc=False):
 class Fact(Term, frozen=True, gc=False):
     """What the engine knows itself: ``event.time``, ``session.id``, ``visit.count`` and so on."""
 
-    name: Literal[
-        "event.time",
-        "session.id",
-        "session.started",
-        "visit.count",
-        "visit.started",
-        "visit.last",
-        "visit.events",
-    ]
+    name: FactName
 
 
 class FlowFact(Term, frozen=True, gc=False):
     """``flow.welcome.in``, ``.step`` or ``.times``: the place of the user in a flow."""
 
     flow: str
-    fact: Literal["in", "step", "times"]
+    fact: FlowFactName
 
 
 class Member(Term, frozen=True, gc=False):

@@ -24,6 +24,9 @@ _TOKEN = re.compile(
       | (?P<sign>==|!=|<=|>=|<|>|[-+*/()\[\],.])""",
     re.VERBOSE | re.DOTALL,
 )
+_KINDS: dict[str | None, Kind] = {
+    "text": "text", "duration": "duration", "number": "number", "word": "word", None: "word"
+}  # fmt: skip
 _LETTER = re.compile("i")
 _ESCAPE = re.compile(r"\\([\"'\\nt])", re.DOTALL)
 _WRONG = {
@@ -80,18 +83,8 @@ def tokens(text: str) -> tuple[list[Token], list[ExprProblem]]:
 
 
 def _token(match: re.Match[str]) -> Token:
-    raw, offset = match[0], match.start()
-    match match.lastgroup:
-        case "text":
-            return Token("text", unquote(raw), offset, len(raw))
-        case "duration":
-            return Token("duration", raw, offset, len(raw))
-        case "number":
-            return Token("number", raw, offset, len(raw))
-        case "word" | None:
-            return Token("word", raw, offset, len(raw))
-        case _:
-            return Token("sign", raw, offset, len(raw))
+    raw, kind = match[0], _KINDS.get(match.lastgroup, "sign")
+    return Token(kind, unquote(raw) if kind == "text" else raw, match.start(), len(raw))
 
 
 def unquote(raw: str) -> str:

@@ -11,39 +11,7 @@ from typing import Literal, get_args
 from transforms.flows.clock.delays import Delay, TimeSyntaxError, parse_delay
 from transforms.flows.clock.zones import DAY
 from transforms.flows.diagnostics import nearest
-from transforms.flows.expressions.syntax import lex
-from transforms.flows.expressions.syntax.ast import (
-    And,
-    Arithmetic,
-    Between,
-    Calculated,
-    Compare,
-    Expr,
-    ExpressionError,
-    ExprProblem,
-    Fact,
-    Flag,
-    FlowFact,
-    Function,
-    Items,
-    Member,
-    Node,
-    Not,
-    Now,
-    Number,
-    Or,
-    Part,
-    Path,
-    Quantified,
-    Root,
-    Span,
-    Tagged,
-    Test,
-    Text,
-    Value,
-    children,
-    walk,
-)
+from transforms.flows.expressions.syntax import ast, lex
 from transforms.flows.expressions.syntax.cursor import (
     ENDS,
     Cursor,
@@ -67,30 +35,36 @@ from transforms.flows.expressions.syntax.patterns import PatternError, compile_p
 from transforms.flows.expressions.syntax.write import to_text
 
 SIGNS: dict[str, Literal["+", "-", "*", "/"]] = {"+": "+", "-": "-", "*": "*", "/": "/"}
-ROOTS: dict[str, Root] = {name: name for name in get_args(Root)}
-NAMED = ("flow", "audience", "tag", "visit")
+ROOTS: dict[str, ast.Root] = {name: name for name in get_args(ast.Root)}
+NAMED = {
+    "flow": "flow.name.in, flow.name.step or flow.name.times",
+    "audience": "audience.name or audience.name.since",
+    "tag": "tag.name",
+    "visit": "visit.count, visit.started, visit.last or visit.events",
+}
+"""How names are written that begin with a word that is no root."""
 LONGEST_WINDOW = 400 * DAY
-_FUNCTIONS: dict[str, Function] = {name: name for name in get_args(Function)}
+_FUNCTIONS: dict[str, ast.Function] = {name: name for name in get_args(ast.Function)}
 
 
-def parse(text: str) -> Expr:
+def parse(text: str) -> ast.Expr:
     """Read an expression.
 
     Raises ``ExpressionError`` with all problems found. At most 4096 characters, 64 levels deep.
     """
     if len(text) > lex.MOST_CHARACTERS:
         message = f"an expression has at most {lex.MOST_CHARACTERS} characters, not {len(text)}"
-        raise ExpressionError([ExprProblem(0, len(text), message, "too-long")])
+        raise ast.ExpressionError([ast.ExprProblem(0, len(text), message, "too-long")])
     tokens, problems = lex.tokens(text)
     cursor = Cursor(tokens, problems)
     root = _whole(cursor)
     if root is None or cursor.problems:
-        raise ExpressionError(sorted(set(cursor.problems), key=lambda problem: problem.offset))
-    spans = tuple(cursor.place(node) for node in walk(root))
-    return Expr(to_text(root), root, spans)
+        raise ast.ExpressionError(sorted(set(cursor.problems), key=lambda problem: problem.offset))
+    spans = tuple(cursor.place(node) for node in ast.walk(root))
+    return ast.Expr(to_text(root), root, spans)
 
 
-def _whole(cursor: Cursor) -> Node | None:
+def _whole(cursor: Cursor) -> ast.Node | None:
     if _at_end(cursor):
         if not cursor.problems:
             cursor.note(cursor.here, "the expression is empty", "empty")
@@ -112,17 +86,17 @@ def _at_end(cursor: Cursor) -> bool:
     return cursor.here.kind == "end"
 
 
-def _check_now(cursor: Cursor, node: Node) -> None:
-    dated = isinstance(node, Compare) and OPERATORS[node.op].right == "date"
-    dated = dated or (isinstance(node, Part) and node.part != "length")
-    for child in children(node):
-        if isinstance(child, Now) and not dated:
+def _check_now(cursor: Cursor, node: ast.Node) -> None:
+    dated = isinstance(node, ast.Compare) and OPERATORS[node.op].right == "date"
+    dated = dated or (isinstance(node, ast.Part) and node.part != "length")
+    for child in ast.children(node):
+        if isinstance(child, ast.Now) and not dated:
             message = "now can only be compared with before, until, since, after and on"
-            cursor.problems.append(ExprProblem(*cursor.place(child), message, "now"))
+            cursor.problems.append(ast.ExprProblem(*cursor.place(child), message, "now"))
         _check_now(cursor, child)
 
 
-def condition(cursor: Cursor) -> Node:
+def condition(cursor: Cursor) -> ast.Node:
     """Read a condition or a value, up to a closing bracket or the end."""
     start = cursor.here
     with cursor.deeper(start):
@@ -131,35 +105,39 @@ def condition(cursor: Cursor) -> Node:
             terms.append(_conjunction(cursor))
     if len(terms) == 1:
         return terms[0]
-    flat = [part for term in terms for part in (term.terms if isinstance(term, Or) else (term,))]
-    return cursor.placed(Or(tuple(flat)), start)
+    flat = [
+        part for term in terms for part in (term.terms if isinstance(term, ast.Or) else (term,))
+    ]
+    return cursor.placed(ast.Or(tuple(flat)), start)
 
 
-def _conjunction(cursor: Cursor) -> Node:
+def _conjunction(cursor: Cursor) -> ast.Node:
     start = cursor.here
     terms = [_negation(cursor)]
     while cursor.passes("and"):
         terms.append(_negation(cursor))
     if len(terms) == 1:
         return terms[0]
-    flat = [part for term in terms for part in (term.terms if isinstance(term, And) else (term,))]
-    return cursor.placed(And(tuple(flat)), start)
+    flat = [
+        part for term in terms for part in (term.terms if isinstance(term, ast.And) else (term,))
+    ]
+    return cursor.placed(ast.And(tuple(flat)), start)
 
 
-def _negation(cursor: Cursor) -> Node:
+def _negation(cursor: Cursor) -> ast.Node:
     start = cursor.here
     if cursor.passes("not"):
         with cursor.deeper(start):
-            return cursor.placed(Not(_negation(cursor)), start)
+            return cursor.placed(ast.Not(_negation(cursor)), start)
     first = cursor.at
     try:
         return _decision(cursor)
     except StopError:
         cursor.skip(first)
-        return Flag(True)
+        return ast.Flag(True)
 
 
-def _decision(cursor: Cursor) -> Node:
+def _decision(cursor: Cursor) -> ast.Node:
     start = cursor.here
     left = sum_of(cursor)
     at = cursor.here
@@ -182,40 +160,40 @@ def _ends_value(cursor: Cursor) -> bool:
     return ends and (cursor.in_item or cursor.counting)
 
 
-def _quoted(cursor: Cursor, node: Node) -> str:
+def _quoted(cursor: Cursor, node: ast.Node) -> str:
     text = to_text(node)
     return f'"{text}"' if len(text) <= 40 else "this"
 
 
-def _applied(cursor: Cursor, operator: Operator, left: Value) -> Node:
+def _applied(cursor: Cursor, operator: Operator, left: ast.Value) -> ast.Node:
     first = cursor.here
     words = [cursor.take() for _ in operator.words]
     name = operator.name
     if operator.right == "":
-        return Test(name, left)
+        return ast.Test(name, left)
     if operator.right in ("delay", "days"):
         token = words[operator.words.index("_")]
-        return Span(name, left, _delay(cursor, token, operator))
+        return ast.Span(name, left, _delay(cursor, token, operator))
     if operator.right == "pair":
         low = cursor.value(sum_of(cursor))
         cursor.expect("and", f'"{name}" takes two values: between 10 and 20')
         high = cursor.value(sum_of(cursor))
-        return Between("between" if name == "between" else "not between", left, low, high)
+        return ast.Between("between" if name == "between" else "not between", left, low, high)
     right = cursor.value(sum_of(cursor))
     if operator.right == "pattern":
         _check_pattern(cursor, first, operator, right)
-    return Compare(name, left, right)
+    return ast.Compare(name, left, right)
 
 
-def _check_pattern(cursor: Cursor, at: Token, operator: Operator, right: Value) -> None:
-    if not isinstance(right, Text):
+def _check_pattern(cursor: Cursor, at: Token, operator: Operator, right: ast.Value) -> None:
+    if not isinstance(right, ast.Text):
         cursor.note(at, f'"{operator.name}" takes a pattern in quotes', "bad-pattern")
         return
     try:
         compile_pattern(right.value)
     except PatternError as error:
         offset, length = cursor.place(right)
-        cursor.problems.append(ExprProblem(offset, length, str(error), "bad-pattern"))
+        cursor.problems.append(ast.ExprProblem(offset, length, str(error), "bad-pattern"))
 
 
 def _delay(cursor: Cursor, token: Token, operator: Operator) -> Delay:
@@ -232,16 +210,16 @@ def _delay(cursor: Cursor, token: Token, operator: Operator) -> Delay:
     return delay
 
 
-def sum_of(cursor: Cursor) -> Node:
+def sum_of(cursor: Cursor) -> ast.Node:
     """Read values joined by ``+`` and ``-``."""
     return _chain(cursor, ("+", "-"), _product)
 
 
-def _product(cursor: Cursor) -> Node:
+def _product(cursor: Cursor) -> ast.Node:
     return _chain(cursor, ("*", "/"), operand)
 
 
-def _chain(cursor: Cursor, signs: tuple[str, ...], part: Callable[[Cursor], Node]) -> Node:
+def _chain(cursor: Cursor, signs: tuple[str, ...], part: Callable[[Cursor], ast.Node]) -> ast.Node:
     start = cursor.here
     node = part(cursor)
     length = 0
@@ -251,18 +229,18 @@ def _chain(cursor: Cursor, signs: tuple[str, ...], part: Callable[[Cursor], Node
         with cursor.deeper(sign, length):
             right = part(cursor)
         op = SIGNS[sign.value]
-        node = cursor.placed(Arithmetic(op, cursor.value(node), cursor.value(right)), start)
+        node = cursor.placed(ast.Arithmetic(op, cursor.value(node), cursor.value(right)), start)
     return node
 
 
-def operand(cursor: Cursor) -> Node:
+def operand(cursor: Cursor) -> ast.Node:
     """Read one value, or a condition in parentheses."""
     start = cursor.take()
     match start.kind:
         case "text":
-            return cursor.placed(Text(start.value), start)
+            return cursor.placed(ast.Text(start.value), start)
         case "number":
-            return cursor.placed(Number(_number(cursor, start)), start)
+            return cursor.placed(ast.Number(_number(cursor, start)), start)
         case "duration":
             message = f'"{start.value}" is a duration; write for example within last {start.value}'
             raise cursor.stop(start, message, "misplaced-duration")
@@ -273,7 +251,7 @@ def operand(cursor: Cursor) -> Node:
     raise cursor.stop(start, f"a value is expected, not {described(start)}", "syntax")
 
 
-def _signed(cursor: Cursor, start: Token) -> Node:
+def _signed(cursor: Cursor, start: Token) -> ast.Node:
     if start.value == "(":
         node = condition(cursor)
         cursor.expect(")", 'a bracket is not closed: ")" is expected')
@@ -282,7 +260,7 @@ def _signed(cursor: Cursor, start: Token) -> Node:
         return _items(cursor, start)
     if start.value == "-" and cursor.here.kind == "number":
         token = cursor.take()
-        return cursor.placed(Number(-_number(cursor, token)), start)
+        return cursor.placed(ast.Number(-_number(cursor, token)), start)
     cursor.at -= 1
     raise cursor.stop(start, f"a value is expected, not {described(start)}", "syntax")
 
@@ -295,46 +273,46 @@ def _number(cursor: Cursor, token: Token) -> float:
     return int(number) if number.is_integer() else number
 
 
-def _items(cursor: Cursor, start: Token) -> Items:
-    items: list[Text | Number | Flag] = []
+def _items(cursor: Cursor, start: Token) -> ast.Items:
+    items: list[ast.Text | ast.Number | ast.Flag] = []
     while not cursor.passes("]"):
         if items:
             cursor.expect(",", 'the items of a list are separated by ","')
         items.append(_literal(cursor))
-    return cursor.placed(Items(tuple(items)), start)
+    return cursor.placed(ast.Items(tuple(items)), start)
 
 
-def _literal(cursor: Cursor) -> Text | Number | Flag:
+def _literal(cursor: Cursor) -> ast.Text | ast.Number | ast.Flag:
     start = cursor.take()
     sign = -1 if start.says("-") else 1
     token = cursor.take() if sign < 0 else start
     if token.kind == "number":
-        return cursor.placed(Number(sign * _number(cursor, token)), start)
+        return cursor.placed(ast.Number(sign * _number(cursor, token)), start)
     if token.kind == "text" and sign > 0:
-        return cursor.placed(Text(token.value), start)
+        return cursor.placed(ast.Text(token.value), start)
     if token.says("true", "false"):
-        return cursor.placed(Flag(token.value == "true"), start)
+        return cursor.placed(ast.Flag(token.value == "true"), start)
     meant = f'"{token.value}"' if token.kind == "word" else None
     message = f"a list takes texts in quotes, numbers, true and false, not {described(token)}"
     raise cursor.stop(token, message, "bad-list", meant)
 
 
-def _word(cursor: Cursor, start: Token) -> Node:
+def _word(cursor: Cursor, start: Token) -> ast.Node:
     word, following = start.value, cursor.here
     if word in ("true", "false"):
-        return cursor.placed(Flag(word == "true"), start)
+        return cursor.placed(ast.Flag(word == "true"), start)
     if following.says("("):
         return _called(cursor, start)
     if word in PARTS and cursor.passes("of"):
         with cursor.deeper(start):
             of = cursor.value(operand(cursor))
-        return cursor.placed(Part(word, of), start)
+        return cursor.placed(ast.Part(word, of), start)
     if word in ROOTS and (word == "item" or following.says(".", "[")):
         return _path(cursor, start)
     if word in NAMED and following.says(".", "["):
         return _named(cursor, start)
     if word == "now":
-        return _outside(cursor, start, Now())
+        return _outside(cursor, start, ast.Now())
     raise _unknown(cursor, start)
 
 
@@ -354,76 +332,53 @@ def _unknown(cursor: Cursor, start: Token) -> Exception:
     return cursor.stop(start, message, "unknown-name", meant)
 
 
-def _outside(cursor: Cursor, start: Token, node: Node) -> Node:
+def _outside(cursor: Cursor, start: Token, node: ast.Node) -> ast.Node:
     """Record a problem for names that an aggregate cannot read: all but those of its event."""
-    if cursor.counting:
+    if cursor.counting and start.value != "event":
         message = f'an aggregate can read only its event, not "{start.value}"'
         cursor.note(start, message, "aggregate-scope")
     return cursor.placed(node, start)
 
 
-def _path(cursor: Cursor, start: Token) -> Node:
+def _path(cursor: Cursor, start: Token) -> ast.Node:
     root = ROOTS[start.value]
     path, dotted = segments(cursor)
     if root == "item":
         if not cursor.in_item:
             cursor.note(start, '"item" can be used only inside any(...) and all(...)', "item-scope")
-        return cursor.placed(Path(root, tuple(path)), start)
-    if path and isinstance(path[0], int):
+        return cursor.placed(ast.Path(root, tuple(path)), start)
+    if isinstance(path[0], int):
         message = f'"{root}" has names, not numbers: {root}["{path[0]}"]'
         raise cursor.stop(start, message, "syntax", f'{root}["{path[0]}"]')
     if root == "communications" and len(path) < 2:
         message = "communications needs a send step and a field: communications.offer.status"
         raise cursor.stop(start, message, "syntax")
-    if dotted and len(path) == 1:
-        if root == "event" and path[0] == "time":
-            return cursor.placed(Fact("event.time"), start)
-        if root == "session" and path[0] == "id":
-            return _outside(cursor, start, Fact("session.id"))
-        if root == "session" and path[0] == "started":
-            return _outside(cursor, start, Fact("session.started"))
-    if root == "event":
-        return cursor.placed(Path(root, tuple(path)), start)
-    return _outside(cursor, start, Path(root, tuple(path)))
+    fact = ast.FACTS.get(f"{root}.{path[0]}")
+    if fact is not None and dotted and len(path) == 1:
+        return _outside(cursor, start, ast.Fact(fact))
+    return _outside(cursor, start, ast.Path(root, tuple(path)))
 
 
-def _named(cursor: Cursor, start: Token) -> Node:
-    path, _ = segments(cursor)
-    if not isinstance(path[0], str) or not path[0]:
+def _named(cursor: Cursor, start: Token) -> ast.Node:
+    (name, *rest), _ = segments(cursor)
+    if not isinstance(name, str) or not name:
         raise cursor.stop(start, f'"{start.value}" needs a name', "syntax")
-    name, rest = path[0], path[1:]
-    if start.value == "tag" and not rest:
-        return _outside(cursor, start, Tagged(name))
-    if start.value == "audience" and rest in ([], ["since"]):
-        return _outside(cursor, start, Member(name, bool(rest)))
-    if start.value == "flow":
-        match rest:
-            case ["in"]:
-                return _outside(cursor, start, FlowFact(name, "in"))
-            case ["step"]:
-                return _outside(cursor, start, FlowFact(name, "step"))
-            case ["times"]:
-                return _outside(cursor, start, FlowFact(name, "times"))
-    if start.value == "visit":
-        match name, rest:
-            case "count", []:
-                return _outside(cursor, start, Fact("visit.count"))
-            case "started", []:
-                return _outside(cursor, start, Fact("visit.started"))
-            case "last", []:
-                return _outside(cursor, start, Fact("visit.last"))
-            case "events", []:
-                return _outside(cursor, start, Fact("visit.events"))
-    forms = {
-        "tag": "tag.name",
-        "audience": "audience.name or audience.name.since",
-        "flow": "flow.name.in, flow.name.step or flow.name.times",
-        "visit": "visit.count, visit.started, visit.last or visit.events",
-    }
-    raise cursor.stop(start, f"write {forms[start.value]}", "unknown-name")
+    node: ast.Node
+    match start.value, rest:
+        case "tag", []:
+            node = ast.Tagged(name)
+        case "audience", [] | ["since"]:
+            node = ast.Member(name, bool(rest))
+        case "flow", ["in" | "step" | "times" as fact]:
+            node = ast.FlowFact(name, fact)
+        case "visit", [] if f"visit.{name}" in ast.FACTS:
+            node = ast.Fact(ast.FACTS[f"visit.{name}"])
+        case _:
+            raise cursor.stop(start, f"write {NAMED[start.value]}", "unknown-name")
+    return _outside(cursor, start, node)
 
 
-def _called(cursor: Cursor, start: Token) -> Node:
+def _called(cursor: Cursor, start: Token) -> ast.Node:
     word = start.value
     if word in ("any", "all"):
         return _quantified(cursor, start)
@@ -442,7 +397,7 @@ def _called(cursor: Cursor, start: Token) -> Node:
     return cursor.placed(node, start)
 
 
-def _quantified(cursor: Cursor, start: Token) -> Node:
+def _quantified(cursor: Cursor, start: Token) -> ast.Node:
     cursor.take()
     if cursor.in_item:
         raise cursor.stop(start, "any and all cannot be nested", "item-scope")
@@ -452,10 +407,10 @@ def _quantified(cursor: Cursor, start: Token) -> Node:
         with cursor.inside(in_item=True):
             where = condition(cursor)
     cursor.expect(")", f'{start.value}(...) is not closed: ")" is expected')
-    return cursor.placed(Quantified("any" if start.value == "any" else "all", of, where), start)
+    return cursor.placed(ast.Quantified("any" if start.value == "any" else "all", of, where), start)
 
 
-def _calculated(cursor: Cursor, function: Function) -> Calculated:
+def _calculated(cursor: Cursor, function: ast.Function) -> ast.Calculated:
     value = None
     if function in ("sum", "min", "max", "average"):
         if cursor.peek(1).kind == "text" and cursor.sees("event"):
@@ -469,7 +424,7 @@ def _calculated(cursor: Cursor, function: Function) -> Calculated:
         message = f"the name of the event needs quotes, not {described(name)}"
         raise cursor.stop(name, message, "syntax", f'"{name.value}"' if name.value else None)
     where = condition(cursor) if cursor.passes("where") else None
-    return Calculated(function, name.value, value, where, _period(cursor))
+    return ast.Calculated(function, name.value, value, where, _period(cursor))
 
 
 def _period(cursor: Cursor) -> Delay | Literal["entry"] | None:

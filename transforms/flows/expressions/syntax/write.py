@@ -7,93 +7,77 @@ from decimal import Decimal
 from typing import assert_never
 
 from transforms.flows.clock.delays import Delay
-from transforms.flows.expressions.syntax.ast import (
-    And,
-    Arithmetic,
-    Between,
-    Calculated,
-    Compare,
-    Fact,
-    Flag,
-    FlowFact,
-    Items,
-    Member,
-    Node,
-    Not,
-    Now,
-    Number,
-    Or,
-    Part,
-    Path,
-    Quantified,
-    Segment,
-    Span,
-    Tagged,
-    Test,
-    Text,
-)
+from transforms.flows.expressions.syntax import ast
 
 NAME = re.compile(r"(?:[^\W\d]|\$)[\w$]*")
-RESERVED = {"event": (("time",),), "session": (("id",), ("started",))}
-"""Names that mean something else after a point, and are therefore written in brackets."""
 
 _TIGHT = {"*": 7, "/": 7, "+": 6, "-": 6}
 _OR, _AND, _NOT, _DECISION, _VALUE = 1, 2, 3, 4, 9
 
 
-def to_text(node: Node) -> str:
+def to_text(node: ast.Node) -> str:
     """Write an expression as its canonical text."""
     match node:
-        case And(terms):
+        case ast.And(terms):
             return " and ".join(_within(term, _AND + 1) for term in terms)
-        case Or(terms):
+        case ast.Or(terms):
             return " or ".join(_within(term, _OR + 1) for term in terms)
-        case Not(of):
+        case ast.Not(of):
             return f"not {_within(of, _NOT)}"
-        case Compare(op, left, right):
+        case ast.Compare(op, left, right):
             return f"{_operand(left)} {op} {_operand(right)}"
-        case Between(op, of, low, high):
+        case ast.Between(op, of, low, high):
             return f"{_operand(of)} {op} {_operand(low)} and {_operand(high)}"
-        case Test(op, of):
+        case ast.Test(op, of):
             return f"{_operand(of)} {op}"
-        case Span(op, of, delay):
+        case ast.Span(op, of, delay):
             return f"{_operand(of)} {op.replace('_', delay.text)}"
-        case Quantified(which, of, where):
+        case ast.Quantified(which, of, where):
             return f"{which}({to_text(of)} where {to_text(where)})"
-        case Arithmetic(op, left, right):
+        case ast.Arithmetic(op, left, right):
             tight = _TIGHT[op]
             return f"{_within(left, tight)} {op} {_within(right, tight + 1)}"
-        case Part(part, of):
+        case ast.Part(part, of):
             return f"{part} of {_within(of, _VALUE)}"
-        case Calculated():
+        case ast.Calculated():
             return _calculated(node)
         case _:
             return _plain(node)
 
 
 def _plain(
-    node: Text | Number | Flag | Items | Now | Path | Fact | FlowFact | Member | Tagged,
+    node: ast.Text
+    | ast.Number
+    | ast.Flag
+    | ast.Items
+    | ast.Now
+    | ast.Path
+    | ast.Fact
+    | ast.FlowFact
+    | ast.Member
+    | ast.Tagged,
 ) -> str:
     match node:
-        case Text(value):
+        case ast.Text(value):
             return quote(value)
-        case Number(value):
+        case ast.Number(value):
             return number_text(value)
-        case Flag(value):
+        case ast.Flag(value):
             return "true" if value else "false"
-        case Items(items):
+        case ast.Items(items):
             return f"[{', '.join(to_text(item) for item in items)}]"
-        case Now():
+        case ast.Now():
             return "now"
-        case Path(root, path):
-            return root + path_text(path, bracket=path in RESERVED.get(root, ()))
-        case Fact(name):
+        case ast.Path(root, path):
+            fact = len(path) == 1 and f"{root}.{path[0]}" in ast.FACTS
+            return root + path_text(path, bracket=fact)
+        case ast.Fact(name):
             return name
-        case FlowFact(flow, fact):
+        case ast.FlowFact(flow, fact):
             return f"flow{path_text((flow,))}.{fact}"
-        case Member(audience, since):
+        case ast.Member(audience, since):
             return f"audience{path_text((audience,))}{'.since' if since else ''}"
-        case Tagged(tag):
+        case ast.Tagged(tag):
             return f"tag{path_text((tag,))}"
         case _:
             assert_never(node)
@@ -112,14 +96,14 @@ def number_text(value: float) -> str:
     return str(whole) if whole == value else f"{Decimal(repr(value)):f}"
 
 
-def path_text(path: tuple[Segment, ...], *, bracket: bool = False) -> str:
+def path_text(path: tuple[ast.Segment, ...], *, bracket: bool = False) -> str:
     """Write the parts of a name after its root: ``.city``, ``["Order Id"]``, ``[0]``."""
     return "".join(
         _segment(segment, bracket=bracket and not index) for index, segment in enumerate(path)
     )
 
 
-def _segment(segment: Segment, *, bracket: bool) -> str:
+def _segment(segment: ast.Segment, *, bracket: bool) -> str:
     if isinstance(segment, int):
         return f"[{segment}]"
     if bracket or NAME.fullmatch(segment) is None:
@@ -127,7 +111,7 @@ def _segment(segment: Segment, *, bracket: bool) -> str:
     return f".{segment}"
 
 
-def _calculated(node: Calculated) -> str:
+def _calculated(node: ast.Calculated) -> str:
     text = f"{to_text(node.value)} of " if node.value is not None else ""
     text += f"event {quote(node.event)}"
     if node.where is not None:
@@ -139,28 +123,28 @@ def _calculated(node: Calculated) -> str:
     return f"{node.function}({text})"
 
 
-def _strength(node: Node) -> int:
+def _strength(node: ast.Node) -> int:
     match node:
-        case Or():
+        case ast.Or():
             return _OR
-        case And():
+        case ast.And():
             return _AND
-        case Not():
+        case ast.Not():
             return _NOT
-        case Compare() | Between() | Test() | Span():
+        case ast.Compare() | ast.Between() | ast.Test() | ast.Span():
             return _DECISION
-        case Arithmetic(op):
+        case ast.Arithmetic(op):
             return _TIGHT[op]
-        case Number(value):
+        case ast.Number(value):
             return _VALUE if value >= 0 else 8
         case _:
             return _VALUE
 
 
-def _within(node: Node, least: int) -> str:
+def _within(node: ast.Node, least: int) -> str:
     text = to_text(node)
     return text if _strength(node) >= least else f"({text})"
 
 
-def _operand(node: Node) -> str:
+def _operand(node: ast.Node) -> str:
     return _within(node, _DECISION + 1)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
 from transforms.flows.definitions.flow import Flow
+from transforms.flows.definitions.shapes import Flaw
 from transforms.flows.definitions.space import Space, Template
 from transforms.flows.definitions.step_order import Followed
 from transforms.flows.definitions.steps.kinds import Step
 from transforms.flows.reading.names import Known
+from transforms.flows.reading.nodes import Mapping as Map
 
 
 class Checked(msgspec.Struct, frozen=True, gc=False):
-    """What is checked: a flow with its steps as followed, and what it refers to."""
+    """A flow with its file, its steps as followed, and what it refers to.
 
+    ``codes`` are the problems found while it was read.
+    """
+
+    root: Map
+    codes: frozenset[str]
     flow: Flow
     main: Followed
     on_exit: Followed
@@ -33,3 +40,6 @@ class Checked(msgspec.Struct, frozen=True, gc=False):
         for section, followed in self.sections():
             for step in followed.steps:
                 yield section, step
+
+
+Check = Callable[[Checked], Iterator[Flaw]]

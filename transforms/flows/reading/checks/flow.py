@@ -1,100 +1,102 @@
 """Checks of a flow as a whole, after each of its parts was read.
 
-Each check is one function; ``check_flow`` lists them. Places are looked up by the keys of the file.
+Each check is one function that yields what it finds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
-from transforms.flows.definitions.ports import kind_of_step
+from transforms.flows.definitions.shapes import Flaw
 from transforms.flows.definitions.steps.branches import Split
 from transforms.flows.definitions.triggers.audiences import LAUNCHED, OnAudience, OnTag
 from transforms.flows.definitions.triggers.kinds import Trigger
 from transforms.flows.definitions.triggers.profile import OnSchedule
 from transforms.flows.diagnostics import Report, suggest
-from transforms.flows.reading.checks.checked import Checked
-from transforms.flows.reading.checks.graph import check_graph
-from transforms.flows.reading.checks.inbound import no_messages
-from transforms.flows.reading.checks.templates import check_templates
-from transforms.flows.reading.checks.windows import closed_windows, whole_days
+from transforms.flows.reading.checks.checked import Check, Checked
+from transforms.flows.reading.checks.steps import STEP_CHECKS
 from transforms.flows.reading.nodes import Mapping as Map
 from transforms.flows.reading.nodes import Sequence
-from transforms.flows.reading.places import place, place_of_key
+from transforms.flows.reading.places import report_flaw
+
+PREDEFINED = ("audience", "tag", "people")
+"""Keys of triggers on a predefined audience; the first two only with ``when: member`` or ``launch``."""
+
+RESULTS = ("opened", "clicked", "replied")
+"""Statuses of messages that may be the metric of a winner."""
 
 
-def check_flow(report: Report, root: Map, checked: Checked) -> None:
+def check_flow(report: Report, checked: Checked) -> None:
     """Report problems of the flow as a whole."""
-    for check in CHECKS:
-        check(report, root, checked)
-    for section, followed in checked.sections():
-        check_graph(report, root, section, followed)
-    check_templates(report, root, checked)
+    for check in (*CHECKS, *STEP_CHECKS):
+        for flaw in check(checked):
+            report_flaw(report, checked.root, flaw)
 
 
-def _no_trigger(report: Report, root: Map, checked: Checked) -> None:
+def _no_trigger(checked: Checked) -> Iterator[Flaw]:
     """Refuse a flow without a trigger (C6)."""
-    node = root.get("enter")
+    node = checked.root.get("enter")
     if node is None or (isinstance(node, Sequence) and not node.items):
-        span = place_of_key(root, "enter")
+        said = "the flow has no trigger, so no user enters"
         known = "add for example enter: [{event: Cart Updated}]"
-        report.add(span, "no-trigger", "the flow has no trigger, so no user enters", known)
+        yield Flaw(("enter",), "no-trigger", said, known, at_key=True)
 
 
-def _no_steps(report: Report, root: Map, checked: Checked) -> None:
-    node = root.get("steps")
+def _no_steps(checked: Checked) -> Iterator[Flaw]:
+    node = checked.root.get("steps")
     if node is None or (isinstance(node, Map) and not node.items):
-        span = place_of_key(root, "steps")
-        report.add(span, "no-steps", "the flow has no steps", "add for example done: {end: done}")
+        known = "add for example done: {end: done}"
+        yield Flaw(("steps",), "no-steps", "the flow has no steps", known, at_key=True)
 
 
-def _member_twice(report: Report, root: Map, checked: Checked) -> None:
+def _member_twice(checked: Checked) -> Iterator[Flaw]:
     """Refuse a second predefined audience (I2)."""
-    node = root.get("enter")
-    seen = 0
-    for trigger in node.items if isinstance(node, Sequence) else ():
+    node = checked.root.get("enter")
+    predefined = []
+    for index, trigger in enumerate(node.items if isinstance(node, Sequence) else ()):
         if not isinstance(trigger, Map):
             continue
         when = getattr(trigger.get("when"), "text", "") in LAUNCHED
         keys = [key for key in PREDEFINED if trigger.get(key) is not None]
         if keys and (when or "people" in keys):
-            seen += 1
-            if seen > 1:
-                said = "a second audience whose members enter; a flow has at most one"
-                report.add(place(trigger, keys[0]), "member-twice", said)
+            predefined.append(("enter", index, keys[0]))
+    for keys_of_second in predefined[1:]:
+        said = "a second audience whose members enter; a flow has at most one"
+        yield Flaw(keys_of_second, "member-twice", said)
 
 
-def _goalless(report: Report, root: Map, checked: Checked) -> None:
-    if checked.flow.exit_on_goal and root.get("goals") is None:
-        span = place_of_key(root, "exit_on_goal")
+def _goalless(checked: Checked) -> Iterator[Flaw]:
+    if checked.flow.exit_on_goal and checked.root.get("goals") is None:
         said = "exit_on_goal is set, but the flow has no goals"
-        report.add(span, "no-goals", said, "add goals, or leave exit_on_goal out")
+        known = "add goals, or leave exit_on_goal out"
+        yield Flaw(("exit_on_goal",), "no-goals", said, known, at_key=True)
 
 
-def _winners(report: Report, root: Map, checked: Checked) -> None:
+def _winners(checked: Checked) -> Iterator[Flaw]:
     """Refuse a metric of a winner that is neither a goal of the flow nor a status of messages (I28)."""
     known = (*(goal.name for goal in checked.flow.goals), *RESULTS)
     for step in checked.main.steps:
         winner = step.verb.winner if isinstance(step.verb, Split) else None
         if winner is not None and winner.metric not in known:
-            span = place(root, "steps", step.name, "winner", "metric")
+            keys = ("steps", step.name, "winner", "metric")
             said = f'"{winner.metric}" cannot be the metric of a winner: it is no goal of the flow'
-            report.add(span, "unknown-metric", said, suggest(winner.metric, known))
+            yield Flaw(keys, "unknown-metric", said, suggest(winner.metric, known))
 
 
-def _once(report: Report, root: Map, checked: Checked) -> None:
+def _once(checked: Checked) -> Iterator[Flaw]:
     """Warn of re-entry if all users enter at one moment; refuse to run such a flow indefinitely (R28)."""
-    enter = checked.flow.enter
-    once = bool(enter) and all(_at_one_moment(trigger) for trigger in enter)
-    again = checked.flow.reenter
-    if once and checked.flow.schedule.indefinitely:
-        span = place(root, "schedule", "indefinitely")
+    flow = checked.flow
+    if not flow.enter or not all(map(_at_one_moment, flow.enter)):
+        return
+    if flow.schedule.indefinitely:
         said = "the flow is entered at one moment only, so it cannot run indefinitely"
-        report.add(span, "one-time", said, "leave indefinitely out, or write when: member")
-    if once and (again.after or again.limits):
-        span = place_of_key(root, "reenter")
+        known = "leave indefinitely out, or write when: member"
+        yield Flaw(("schedule", "indefinitely"), "one-time", said, known)
+    if flow.reenter.after or flow.reenter.limits:
         said = "the flow is entered at one moment only, so no user re-enters"
-        report.add(span, "one-time", said, "leave reenter out", "warning")
+        yield Flaw(
+            ("reenter",), "one-time", said, "leave reenter out", at_key=True, severity="warning"
+        )
 
 
 def _at_one_moment(trigger: Trigger) -> bool:
@@ -108,34 +110,5 @@ def _at_one_moment(trigger: Trigger) -> bool:
             return False
 
 
-def _waits_on_exit(report: Report, root: Map, checked: Checked) -> None:
-    """Refuse waits among the steps that run when a session has ended (R23)."""
-    for step in checked.on_exit.steps:
-        if kind_of_step(step.verb).waits:
-            said = f'step "{step.name}" waits, but steps of on_exit cannot wait'
-            report.add(place_of_key(root, "on_exit", step.name), "wait-on-exit", said)
-        if step.name in checked.known.steps:
-            said = f'step "{step.name}" is in steps and in on_exit'
-            known = "every step needs its own name"
-            report.add(place_of_key(root, "on_exit", step.name), "duplicate-step", said, known)
-
-
-PREDEFINED = ("audience", "tag", "people")
-"""Keys of triggers on a predefined audience; the first two only with ``when: member`` or ``launch``."""
-
-RESULTS = ("opened", "clicked", "replied")
-"""Statuses of messages that may be the metric of a winner."""
-
-CHECKS: tuple[Callable[[Report, Map, Checked], None], ...] = (
-    _no_trigger,
-    _no_steps,
-    _member_twice,
-    _goalless,
-    _winners,
-    _once,
-    _waits_on_exit,
-    closed_windows,
-    whole_days,
-    no_messages,
-)
-"""The checks of a flow's head; those of its graph and its templates follow."""
+CHECKS: tuple[Check, ...] = (_no_trigger, _no_steps, _member_twice, _goalless, _winners, _once)
+"""Every check of a flow's head and triggers."""
