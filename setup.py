@@ -66,12 +66,12 @@ HOT = {
     "transforms/flows/expressions/evaluation": "changes compile dates relations values",
     "transforms/flows/definitions": "channels",
     "transforms/flows/catalog": "compiled epochs matchers",
-    "transforms/flows/engine": "context firing flow_state limits merge_order signal_order step timers working",
+    "transforms/flows/engine": "context firing flow_state limits merge signal_order step timers working",
     "transforms/flows/engine/entry": "dates decision groups launches participants pending triggers",
-    "transforms/flows/engine/identity": "erase handover merge merge_profile state_replacement state_transfer "
+    "transforms/flows/engine/identity": "erase handover merge_profile merge_sessions state_replacement state_transfer "
     "user_commands",
     "transforms/flows/engine/lifecycle": "goals migrate pause",
-    "transforms/flows/engine/messages": "communications cost delivery_reports inbound plan send_policy "
+    "transforms/flows/engine/messages": "communications cost delivery_reports inbound send_policy sending "
     "statuses template_data",
     "transforms/flows/engine/profile": "apply audiences participants visits",
     "transforms/flows/engine/steps": "branches calls effects flows logic moves registry sends updates wait_for waits",

@@ -22,11 +22,11 @@ from pipelines.stream_options import (
     stream_options,
     subscription_of,
 )
-from transforms.beam.bundles import Publish, WriteStates
 from transforms.beam.elements import BAD
 from transforms.beam.receive import Receive
 from transforms.beam.run_flows import RunFlows
 from transforms.beam.window_counts import LATENESS, CountWindows, counted_rows
+from transforms.beam.write_outputs import Publish, WriteStates
 from transforms.beam.write_tables import WriteTables
 from transforms.hosting.catalogs import Catalogs, FollowedLogs
 from transforms.hosting.receive import Key

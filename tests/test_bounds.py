@@ -1,4 +1,4 @@
-"""The bounds of section 9: over one of them the thing is refused with a reason, the rest goes on."""
+"""A value over a limit is refused with a reason, and the rest is handled."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def started(n: int, at: int | None = None, **properties) -> Event:
 
 
 def test_live_sessions() -> None:
-    """The hundred and first live session is refused (section 9)."""
+    """The hundred and first live session is refused."""
     user = User(many=FLOW)
 
     assert [user.tell(started(n)) for n in range(100)] == [[]] * 100
@@ -82,7 +82,7 @@ def test_memory_of_ids() -> None:
 
 
 def test_large_entries() -> None:
-    """What sessions keep of their triggers is bounded, for one and for all together (section 9)."""
+    """What sessions keep of their triggers is bounded, for one and for all together."""
     user = User(many=FLOW)
 
     assert user.tell(started(1, list="x" * 40_000)) == ["value_too_large"]
@@ -92,7 +92,7 @@ def test_large_entries() -> None:
 
 
 def test_large_profile() -> None:
-    """A profile over 64 KB is refused whole, and what was known stays (section 9)."""
+    """A profile over 64 KB is refused whole, and what was known stays."""
     user = User(many=FLOW)
     for n in range(40):
         change = {f"t{n}": "x" * 3_000}
@@ -102,7 +102,7 @@ def test_large_profile() -> None:
 
 
 def test_the_state_stays_below_its_bound() -> None:
-    """Whatever is thrown at a user at once, the state stays below 256 KB (section 9)."""
+    """Whatever is thrown at a user at once, the state stays below 256 KB."""
     user = User(many=FLOW)
     for n in range(60):
         large = {f"t{n}": "x" * 2_000}
@@ -127,7 +127,7 @@ steps:
 
 
 def test_planned_messages() -> None:
-    """The hundred and first planned message is refused, none of the others is lost (section 9)."""
+    """The hundred and first planned message is refused, none of the others is lost."""
     space = "{space: bounds, quiet_hours: 23:00-08:00, channels: {log: {address: user}}}"
     user = User()
     user.catalog = catalog_of(records_of({"night": NIGHT}, space, {"night": {"note": "Hello"}}))
@@ -201,7 +201,7 @@ steps:
 
 
 def test_large_data_of_a_trigger_on_its_way() -> None:
-    """What a trigger keeps until it fires is bounded like an entry (section 9)."""
+    """What a trigger keeps until it fires is bounded like an entry."""
     user = User(without=WITHOUT)
 
     assert user.tell(started(1, list="x" * 40_000)) == ["value_too_large"]

@@ -206,7 +206,7 @@ def test_stopped_on_the_way() -> None:
 
 
 def test_bounds_of_a_merge() -> None:
-    """What two states hold together keeps to the bounds, and each refusal has its reason (section 9)."""
+    """What two states hold together keeps to the bounds, and each refusal has its reason."""
     many = CART.replace("exit:", "simultaneous: true\nexit:")
     catalog = catalog_of(records_of({"cart": many}, SPACE, {"cart": {"note": "Hello"}}))
     keys = Keys(catalog)

@@ -1,4 +1,4 @@
-"""Every rule R1 to R32 of what a flow means is cited by a story or by the promise of a test."""
+"""A scenario or the docstring of a test cites every rule of transforms/flows/RULES.md."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.docs.test_features import titles
 from tests.packaging.repository import ROOT
 from towpath.scenario_files import ENDING
 
-RULES = [f"R{number}" for number in range(1, 33)]
+RULES = re.findall(r"\*\*(R\d+)\.\*\*", (ROOT / "transforms/flows/RULES.md").read_text("utf-8"))
 NOT_YET: set[str] = set()
 """Rules that nothing cites; whoever builds one takes it out."""
 
@@ -43,6 +43,11 @@ def promised(path: Path) -> set[str]:
     tests = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     promises = [ast.get_docstring(test) or "" for test in tests if test.name.startswith("test_")]
     return cited(" ".join(promises))
+
+
+def test_the_page_lists_the_rules_in_order() -> None:
+    """RULES.md has R1 to R32, each once."""
+    assert [f"R{number}" for number in range(1, 33)] == RULES
 
 
 def test_every_rule_is_cited() -> None:

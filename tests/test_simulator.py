@@ -153,7 +153,7 @@ def fields(value: object) -> dict:
 
 @pytest.mark.parametrize("number", [3, 6, 8, 9, 10])
 def test_bounds_hold_over_a_long_life(number: int) -> None:
-    """A user with ten thousand signals keeps a state below its bound, and small (section 9)."""
+    """A user with ten thousand signals keeps a state below its bound, and small."""
     clean = history(world(number), 8 * number + 1, length=10_000, much=10**9)
 
     assert len(clean.handled) == 10_000

@@ -79,8 +79,8 @@ def _counts(found: Sequence[Row]) -> str:
     kinds = Counter(row.kind for row in found if row.state == PENDING)
     split = ", ".join(f"{kinds[kind]} by {kind}" for kind in KINDS)
     return (
-        f"Of {len(found)} features **{states[PENDING]} are pending** (to be proved: {split}), "
-        f"{states[PROVED]} are proved and {states[NOT_PLANNED]} are not planned."
+        f"{len(found)} features: {states[PROVED]} proved, **{states[PENDING]} pending** "
+        f"(to be proved: {split}), {states[NOT_PLANNED]} not planned."
     )
 
 

@@ -21,8 +21,9 @@ def reasons() -> str:
         "Nothing is dropped silently: everything that is refused, suppressed or ended has one of these codes.",
         "## Entries",
         "In `rejection`: why a trigger that matched did not start a session. The checks run in this "
-        "order: flow running, schedule, user suppressed, already in the flow, re-entry, delay, entry "
-        "limits, state limits. The first failure counts, and the entry is not retried.",
+        "order: flow running, schedule, user suppressed, key, already in the flow, re-entry, delay, "
+        "entry limits, group, state limits (also `value_too_large`). The first failure counts, and "
+        "the entry is not retried.",
         _codes(codes.ENTRY),
         "## Endings",
         "In `transition`, of rows with `what` = `ended`. An `end` step gives its own reason.",

@@ -13,7 +13,7 @@ from pipelines.stream import run
 from pipelines.stream_options import StreamOptions, control_of, problems_of, stream_options
 from tests.kit.redis_server import RedisServer
 from tests.kit.reminders import LINES, SPACE
-from transforms.beam.bundles import WriteStates
+from transforms.beam.write_outputs import WriteStates
 from transforms.flows.protocol import control_records
 from transforms.hosting.catalogs import FollowedLogs
 from transforms.sinks.redis import open_states

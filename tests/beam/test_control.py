@@ -49,7 +49,7 @@ def found(log: Path, settings: Settings) -> list[outputs.AnyOutput]:
 
 
 def test_a_worker_waits_for_the_log(log: Path) -> None:
-    """What the log does not yet cover waits; a record in it is then obeyed (section 7)."""
+    """What the log does not yet cover waits; a record in it is then obeyed."""
     stop = control_records.Stop(sequence=99, effective_at=TEN + 1, flow="remind")
     controller = threading.Timer(0.5, grow, (log, TEN + 9 * HOUR, stop))
     controller.start()

@@ -13,10 +13,10 @@ from apache_beam.utils.timestamp import Timestamp
 from tests.kit.pubsub_servers import World, running
 from tests.kit.reminders import DAY, HOUR, LINES, LOGS, MINUTE, SPACE, TEN
 from tests.kit.streams import At, Step, message, run
-from transforms.beam.bundles import Publish
 from transforms.beam.elements import Decided
 from transforms.beam.receive import Receive
 from transforms.beam.run_flows import RunFlows
+from transforms.beam.write_outputs import Publish
 from transforms.flows.engine.identity.handover import as_signal
 from transforms.flows.engine.step import Done, step
 from transforms.flows.protocol import outputs, signals

@@ -92,4 +92,4 @@ def test_pending_rows_are_counted_at_the_top() -> None:
     pending = sum(row.state == "pending" for row in ROWS)
     top = features.page().split("\n## ")[0]
 
-    assert re.search(rf"\*\*{pending} are pending\*\*", top)
+    assert re.search(rf"\*\*{pending} pending\*\*", top)

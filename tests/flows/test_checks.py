@@ -159,7 +159,7 @@ def test_days_without_hours(window: str, wrong: bool) -> None:
 
 
 def test_more_than_500_steps() -> None:
-    """A flow has at most 500 steps (section 9)."""
+    """A flow has at most 500 steps."""
     steps = [f"  s{n}: {{wait: 1d}}\n" for n in range(501)]
 
     assert codes("".join(steps[:500])) == []

@@ -157,7 +157,7 @@ def test_problems_at_their_place(text, expected):
     ],
 )
 def test_depth_is_bounded(text):
-    """An expression is at most 64 levels deep, whatever makes it deep (section 9)."""
+    """An expression is at most 64 levels deep, whatever makes it deep."""
     with pytest.raises(ExpressionError) as caught:
         parse(text)
 

@@ -70,7 +70,7 @@ def test_scalars_stay_what_they_are() -> None:
 
 
 def test_triggers() -> None:
-    """Every kind of trigger is read, in the order listed (section 5)."""
+    """Every kind of trigger is read, in the order listed."""
     head = """
 enter:
   - {event: A, where: event.x > 1, reenter: never}

@@ -12,8 +12,8 @@ from tests.flows.test_load import SPACE, TEMPLATES
 from transforms.flows.diagnostics import Problem, Report, Source, show
 from transforms.flows.reading.flow import load_flow
 from transforms.flows.reading.nodes import Scalar, compose
-from transforms.flows.reading.places import offsets
 from transforms.flows.reading.space import load_space
+from transforms.flows.reading.spans import offsets
 
 GOOD = """flow: t
 about: "A \\u00e4 flow"

@@ -117,7 +117,7 @@ def test_the_doubled_session_does_its_last_steps(loaded: bool) -> None:
 
 
 def test_participants_together() -> None:
-    """Participants that come by a merge keep to the bound of all together; the user's own stay (section 9)."""
+    """Participants that come by a merge keep to the bound of all together; the user's own stay."""
     names = [f"c{n}" for n in range(8)]
     space = SPACE + "campaigns:\n" + "".join(f"  {name}: {{}}\n" for name in names)
     flow = FIRST.replace("enter:", "campaign: c0\nenter:")

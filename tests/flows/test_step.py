@@ -198,7 +198,7 @@ def published(version: int, text: str = FLOW, flow: str = "hello", **more: objec
         (published(2, migrate=True, successors={"gone": "greet"}), "there is no step gone"),
         (
             Winner(sequence=5, effective_at=START, flow="hello", step="greet", branch="a"),
-            "no split",
+            "is not a split",
         ),
         (SetGoals(sequence=5, effective_at=START, flow="hello", text="won: {}"), "have problems"),
         (Kill(sequence=5, effective_at=START, channel="pigeon"), "channel pigeon, which is none"),

@@ -183,7 +183,7 @@ def test_wall_clock_and_back(t, where):
     ],
 )
 def test_delays(text, canonical, start, due):
-    """Exact delays are exact, calendar ones keep the wall clock over its changes (section 4)."""
+    """Exact delays are exact, calendar ones keep the wall clock over its changes."""
     delay = parse_delay(text)
 
     assert delay.text == canonical

@@ -92,7 +92,7 @@ def test_the_rest_wins_nothing() -> None:
     ]
 
     assert catalog_of([*records, wins[0]]).epochs[-1].winners
-    with pytest.raises(InvalidLog, match="may win"):
+    with pytest.raises(InvalidLog, match="can win"):
         catalog_of([*records, wins[1]])
 
 

@@ -162,7 +162,7 @@ def _heard(catalog: Catalog, signal: Signal, at: int) -> bool:
 
 
 def handling(signal: Signal, slack: int) -> int:
-    """Say when a signal is handled, but for the user's clock (section 1)."""
+    """Say when a signal is handled, but for the user's clock."""
     assert not isinstance(signal, Time)
     received = signal.time if signal.received is None else signal.received
     own = min(signal.time, received)

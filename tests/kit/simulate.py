@@ -197,7 +197,7 @@ def _duplicates(rng: random.Random, done: list[Handled], since: int) -> Iterator
 
 
 def _echoes(rng: random.Random, given: Handled, since: int) -> Iterator[Signal]:
-    """Give back what the product itself told other systems (section 8)."""
+    """Give back what the product itself told other systems."""
     for output in given.outputs:
         if given.broke or rng.random() < 0.7 or output.at <= since:
             continue

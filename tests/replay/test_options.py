@@ -121,7 +121,7 @@ def test_assumed_rates_come_back_as_signals(events: Path, tmp_path: Path) -> Non
 
 
 def test_without_rates_nothing_is_known_of_deliveries(events: Path, tmp_path: Path) -> None:
-    """Without --assume waits for a click time out (semantics, section 11)."""
+    """Without --assume waits for a click time out."""
     kit.replay(tmp_path / "out", events, more=FEW)
     left = [r for r in kit.rows(tmp_path / "out", "transition") if r["what"] == "left"]
 

@@ -19,9 +19,9 @@ from apache_beam.transforms.window import FixedWindows, GlobalWindows
 from apache_beam.utils.timestamp import Duration
 
 import schemas
-from transforms.beam.bundles import of_rejected
 from transforms.beam.elements import BAD, Decided
 from transforms.beam.window_counts import paced
+from transforms.beam.write_outputs import of_rejected
 from transforms.flows.protocol import outputs
 from transforms.sinks import parquet
 from transforms.sinks.folders import Table, folder_of, shard_of

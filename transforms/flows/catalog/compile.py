@@ -32,7 +32,7 @@ from transforms.flows.expressions.evaluation.compile import compile_condition
 
 
 def _history(flow: Flow) -> int | None:
-    """Return for how long entries must be remembered: as long as the longest limit (section 9)."""
+    """Return for how long entries must be remembered: as long as the longest limit."""
     longest_needed = 0
     for reenter in (flow.reenter, *(t.reenter for t in flow.enter if t.reenter)):
         if not reenter.allowed:

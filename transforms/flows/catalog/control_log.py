@@ -144,8 +144,10 @@ def _winner(log: LogState, record: control_records.Winner) -> list[Effect]:
     node = plan.steps.get(plan.step_numbers.get(record.step, -1))
     branches = node.verb.branches if node and isinstance(node.verb, Split) else ()
     if record.branch not in [b.name for b in branches if not (b.holdout or b.rest)]:
-        what = f"{record.flow}/{record.step}"
-        raise InvalidLog(f"{what} is no split with a branch {record.branch} that may win")
+        raise InvalidLog(
+            f'step "{record.flow}/{record.step}" is not a split, '
+            f'or has no branch "{record.branch}" that can win'
+        )
     log.winners[plan.number, plan.step_numbers[record.step]] = record.branch
     return [Effect(record.effective_at, "other", plan.number)]
 

@@ -91,7 +91,7 @@ class FlowGroup:
 class Epoch:
     """What holds from ``since`` until the next epoch.
 
-    ``flows`` are in order of priority, then id (section 3). ``by_event`` maps the name of an event
+    ``flows`` are in order of priority, then id. ``by_event`` maps the name of an event
     to the flows that it may start, ``aggregates_by_event`` to the aggregates that count it,
     ``audiences_by_event`` to the audiences that it may change; ``state_audiences`` are those that
     any event may change. ``by_audience`` maps an audience, entered or left, to the triggers on it.

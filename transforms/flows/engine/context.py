@@ -318,7 +318,7 @@ class Context:
         )
 
     def sessions_in_order(self) -> list[Session]:
-        """Return the live sessions by priority of their flows, start and id (section 3).
+        """Return the live sessions by priority of their flows, start and id.
 
         The returned list does not change when sessions start or end.
         """

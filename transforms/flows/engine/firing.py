@@ -15,7 +15,7 @@ from transforms.flows.engine.entry.triggers import enter_members
 from transforms.flows.engine.identity.erase import drop_tombstone
 from transforms.flows.engine.lifecycle.migrate import migrate
 from transforms.flows.engine.lifecycle.pause import pause, resume
-from transforms.flows.engine.messages.plan import send_or_refuse
+from transforms.flows.engine.messages.sending import send_or_refuse
 from transforms.flows.engine.messages.statuses import cancel_flow, refresh_holds
 from transforms.flows.engine.profile.audiences import forget_audiences, recompute
 from transforms.flows.engine.signal_order import drain_queue, settle
@@ -84,7 +84,7 @@ def _fire(ctx: Context, t: int, what: Due) -> None:
 def _fire_session(ctx: Context, session: Session) -> None:
     end_promotions(ctx, session)
     if session.due is not None and session.due <= ctx.now:
-        # Exit rules before the step (section 3): one may become true at this very instant.
+        # Exit rules before the step: one may become true at this very instant.
         if not (session.plan.exit_conditions and exit_conditions(ctx, session)):
             on_time(ctx, session)
     elif session.recheck_at is not None and session.recheck_at <= ctx.now:

@@ -1,4 +1,4 @@
-"""Limits on the data of all sessions, messages and participants of a user (section 9).
+"""Limits on the data of all sessions, messages and participants of a user.
 
 Data over a limit is refused with a reason; everything else continues.
 """

@@ -1,4 +1,4 @@
-"""The order in which one signal is handled (section 3).
+"""The order in which one signal is handled (RULES.md).
 
 First the user's data, then live sessions, goals and entries, then the signals that these raised.
 """

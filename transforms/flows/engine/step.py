@@ -1,10 +1,10 @@
-"""The core's one function (section 1): state and signal in, next state and outputs out.
+"""The entry point of the core: state and signal in, next state and outputs out.
 
     step(catalog, blob, signal) -> Done(blob', outputs, wake_at) | Behind(until)
 
 ``fold`` does the same for several signals of one user. A host with a sandbox also passes
 ``answer``, a pure function of a call and its code; the result of a code step is then handled
-at once (section 4). A host calls ``is_unused`` first, so that it need not load the state for an
+at once. A host calls ``is_unused`` first, so that it need not load the state for an
 event that no definition reads.
 """
 
@@ -23,7 +23,7 @@ from transforms.flows.engine.identity.handover import (
     unwrap,
 )
 from transforms.flows.engine.identity.user_commands import handle_user_command
-from transforms.flows.engine.merge_order import merge_state
+from transforms.flows.engine.merge import merge_state
 from transforms.flows.engine.signal_order import (
     handle_signal,
 )
@@ -94,7 +94,7 @@ def _run(
         if state is None and ctx is None and _only_fires(signal):
             continue
         if is_unused(catalog, signal):
-            _, at = _times(catalog, signal)
+            _, at = _event_and_handling_time(catalog, signal)
             if catalog.complete_until < at:
                 return Behind(at)
             continue
@@ -138,12 +138,12 @@ def _open(catalog: Catalog, state: bytes | None, signal: Signal, answer: Answer 
 def advance(ctx: Context, signal: Signal) -> int | None:
     """Handle one signal; return the instant that the control log must reach, None if it has."""
     if isinstance(signal, Event):  # events, the most frequent signals, skip the other tests
-        return _take(ctx, signal)
+        return _handle(ctx, signal)
     if isinstance(signal, Time):
         return _fire(ctx, signal.at)
     if isinstance(signal, Command) and signal.what == "wake":
         return _fire(ctx, signal.time)
-    return _take(ctx, signal)
+    return _handle(ctx, signal)
 
 
 def _fire(ctx: Context, until: int) -> int | None:
@@ -155,8 +155,8 @@ def _fire(ctx: Context, until: int) -> int | None:
     return None
 
 
-def _times(catalog: Catalog, signal: Signal) -> tuple[int, int]:
-    """Return event time, and handling time before the user's clock is applied (section 1, R9)."""
+def _event_and_handling_time(catalog: Catalog, signal: Signal) -> tuple[int, int]:
+    """Return the event time, and the handling time before the user's clock is applied (R1, R9)."""
     if TYPE_CHECKING:
         assert not isinstance(signal, Time)
     received = signal.received
@@ -166,7 +166,7 @@ def _times(catalog: Catalog, signal: Signal) -> tuple[int, int]:
     return own, max(own, received - catalog.at(own).space.slack)
 
 
-def _take(ctx: Context, signal: Signal) -> int | None:
+def _handle(ctx: Context, signal: Signal) -> int | None:
     """Ignore a duplicate (R5), else fire everything due by then (R1) and handle the signal.
 
     A duplicate fires no timers: it may have a later ingestion time than the original, and would
@@ -175,7 +175,7 @@ def _take(ctx: Context, signal: Signal) -> int | None:
     if TYPE_CHECKING:
         assert not isinstance(signal, Time)
     state, catalog = ctx.state, ctx.catalog
-    own, at = _times(catalog, signal)
+    own, at = _event_and_handling_time(catalog, signal)
     t = max(at, state.clock)
     if catalog.complete_until < t:
         return t
@@ -186,9 +186,9 @@ def _take(ctx: Context, signal: Signal) -> int | None:
         if _unread(signal) and catalog.inbound_since > at:
             return None
     elif isinstance(signal, Forwarded):
-        return _take_forwarded(ctx, signal, t)
+        return _handle_forwarded(ctx, signal, t)
     elif isinstance(signal, Handover):
-        return _take_over(ctx, signal, 0, own, t)
+        return _merge_once(ctx, signal, 0, own, t)
     known = short(signal.id)
     if seen(state.seen_ids, known):
         return None
@@ -198,8 +198,8 @@ def _take(ctx: Context, signal: Signal) -> int | None:
         return None
     state = ctx.state
     _begin(ctx, t)
-    edge = forgotten(state.clock, state.seen_floor) if state.clock >= 0 else -1
-    if own <= edge and not signal.backfill:
+    oldest_known = forgotten(state.clock, state.seen_floor) if state.clock >= 0 else -1
+    if own <= oldest_known and not signal.backfill:
         state.clock = t
         ctx.begin(signal.id, t, f"{signal.id}@{t}")
         ctx.emit_rejection("too_old")
@@ -226,17 +226,17 @@ def _begin(ctx: Context, t: int) -> None:
         ctx.state.control_applied, ctx.is_new_user = min(ctx.catalog.at(t).since, t), True
 
 
-def _take_forwarded(ctx: Context, given: Forwarded, t: int) -> int | None:
+def _handle_forwarded(ctx: Context, given: Forwarded, t: int) -> int | None:
     """Handle a signal that another key forwarded, once the handover it waits for is merged (R8)."""
     signal = unwrap(ctx, given, t)
     if signal is None or is_unused(ctx.catalog, signal):
         return None
     if isinstance(signal, Handover):
-        return _take_over(ctx, signal, given.hops, min(signal.time, given.time), t)
-    return _take(ctx, signal)
+        return _merge_once(ctx, signal, given.hops, min(signal.time, given.time), t)
+    return _handle(ctx, signal)
 
 
-def _take_over(ctx: Context, given: Handover, hops: int, own: int, t: int) -> int | None:
+def _merge_once(ctx: Context, given: Handover, hops: int, own: int, t: int) -> int | None:
     """Merge the state of another key once, then handle the signals that waited for it (R8)."""
     if ctx.state.control_applied >= 0:
         fire_until(ctx, t)
@@ -245,7 +245,7 @@ def _take_over(ctx: Context, given: Handover, hops: int, own: int, t: int) -> in
         _begin(ctx, t)
         merge_state(ctx, theirs, given, t)
     for held in release_held(ctx):
-        until = _take(ctx, held)
+        until = _handle(ctx, held)
         if until is not None:
             return until
     return None

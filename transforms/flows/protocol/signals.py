@@ -14,7 +14,7 @@ STATUSES = (
     "planned", "active", "sent", "delivered", "read", "opened", "clicked", "replied", "completed",
     "no_response", "failed", "bounced", "canceled", "skipped", "expired", "unknown", "unsubscribed",
 )  # fmt: skip
-"""The statuses of a communication (semantics, section 2)."""
+"""The statuses of a communication."""
 
 OWN_STATUSES = ("planned", "active", "canceled", "skipped")
 """Statuses that the core sets itself: no signal reports them, so no step can wait for one."""

@@ -1,1 +1,1 @@
-"""From texts to checked values: flows, spaces, goals and whole projects. No file is read here."""
+"""Parses texts into checked definitions: flows, spaces, goals, projects. It opens no file."""

@@ -18,8 +18,8 @@ from transforms.flows.definitions.used import templates_of
 from transforms.flows.diagnostics import Problem, Report, Source, SourceCheck
 from transforms.flows.reading import nodes
 from transforms.flows.reading.flow import load_flow
-from transforms.flows.reading.places import place
 from transforms.flows.reading.space import load_space_partly
+from transforms.flows.reading.spans import place
 from transforms.flows.templates.message_template import load_template
 
 SPACE = "space.yaml"

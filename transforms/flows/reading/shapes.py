@@ -26,7 +26,7 @@ from transforms.flows.reading.keys import Keys, keys_of
 from transforms.flows.reading.nodes import Mapping as Map
 from transforms.flows.reading.nodes import Node, Scalar, describe
 from transforms.flows.reading.nodes import Sequence as List
-from transforms.flows.reading.places import report_flaw
+from transforms.flows.reading.spans import report_flaw
 from transforms.flows.reading.values import Reading
 
 OTHER_CASES = ("event", "when", "enters", "leaves", "inbound", "call")

@@ -19,7 +19,7 @@ from transforms.flows.expressions.syntax.ast import Expr, ExpressionError, ExprP
 from transforms.flows.expressions.syntax.parse import parse
 from transforms.flows.reading.names import OWN_TRAITS, Known
 from transforms.flows.reading.nodes import ALIAS, Mapping, Node, Scalar, Sequence, describe
-from transforms.flows.reading.places import offsets
+from transforms.flows.reading.spans import offsets
 
 T = TypeVar("T")
 

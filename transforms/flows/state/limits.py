@@ -1,4 +1,4 @@
-"""Limits of single values (section 9)."""
+"""Limits of single values."""
 
 from __future__ import annotations
 

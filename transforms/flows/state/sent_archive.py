@@ -1,6 +1,6 @@
 """The archive of sent messages that no session waits for, kept encoded to save time.
 
-It holds at most 100, for 30 days (section 9). Only a status from outside decodes one.
+It holds at most 100, for 30 days. Only a status from outside decodes one.
 """
 
 from __future__ import annotations

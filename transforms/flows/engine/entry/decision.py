@@ -125,7 +125,7 @@ def _forbidden(
 
 
 def too_large(ctx: Context, plan: Plan, data: Data) -> str | None:
-    """Return a reason if the entry data is over the limit of one session or of all (section 9)."""
+    """Return a reason if the entry data is over the limit of one session or of all."""
     kept = kept_fields(ctx, plan, data) if data else {}
     size = encoded_size(kept) if kept else 0
     return None if size <= ENTRY_BOUND and fits(ctx.state, size) else "value_too_large"

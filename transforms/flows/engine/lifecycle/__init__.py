@@ -1,1 +1,1 @@
-"""Pausing, holding and migrating sessions."""
+"""Goals; pausing, holding and migrating sessions."""

@@ -1,4 +1,7 @@
-"""The send policy: whether a message may be sent, on which channel, and when, as R14 orders."""
+"""The single checks of a message: consent, address, validity, hours, caps (R14).
+
+``sending.send_or_refuse`` calls them in their order and decides.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from transforms.flows.engine.messages.communications import (
     notify_triggers,
 )
 from transforms.flows.engine.messages.delivery_reports import take_report
-from transforms.flows.engine.messages.plan import fail_over
+from transforms.flows.engine.messages.sending import fail_over
 from transforms.flows.engine.working import Session
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import FINAL_STATUSES, CommunicationUpdate, ProfileChange

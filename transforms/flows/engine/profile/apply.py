@@ -1,4 +1,4 @@
-"""Applies a signal to the user's data: step 3 of section 3."""
+"""Applies a signal to the user's data: step 3 of the order in RULES.md."""
 
 from __future__ import annotations
 

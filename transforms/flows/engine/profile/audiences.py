@@ -45,7 +45,7 @@ def _add(ctx: Context, item: KeptAggregate, own: int) -> None:
 def change_profile(ctx: Context, change: ProfileChange) -> Data | None:
     """Set and unset traits, tags and consent; return the previous values of changed traits.
 
-    If the profile would exceed 64 KB (section 9), only consent is applied and None is returned.
+    If the profile would exceed 64 KB, only consent is applied and None is returned.
     """
     state = ctx.state
     traits = state.traits

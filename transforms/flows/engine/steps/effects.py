@@ -31,7 +31,7 @@ def killed_by_switch(ctx: Context, session: Session) -> bool:
 
 
 def set_variables(ctx: Context, session: Session, variables: Data) -> bool:
-    """Replace the session's variables; return False if they are over a bound (section 9)."""
+    """Replace the session's variables; return False if they are over a bound."""
     size = encoded_size(variables)
     more = size - encoded_size(session.variables)
     if size > VARIABLES_BOUND or (more > 0 and not fits(ctx.state, more)):

@@ -7,7 +7,7 @@ from typing import Final
 from transforms.flows.clock.delays import after
 from transforms.flows.definitions.steps.sends import CancelAll, Promote, Send
 from transforms.flows.engine.context import Context
-from transforms.flows.engine.messages.plan import plan_send
+from transforms.flows.engine.messages.sending import plan_send
 from transforms.flows.engine.messages.statuses import cancel_all
 from transforms.flows.engine.steps.effects import withheld
 from transforms.flows.engine.steps.logic import StepLogic

@@ -17,7 +17,7 @@ from transforms.flows.reading.checks.checked import Check, Checked
 from transforms.flows.reading.checks.steps import STEP_CHECKS
 from transforms.flows.reading.nodes import Mapping as Map
 from transforms.flows.reading.nodes import Sequence
-from transforms.flows.reading.places import report_flaw
+from transforms.flows.reading.spans import report_flaw
 
 PREDEFINED = ("audience", "tag", "people")
 """Keys of triggers on a predefined audience; the first two only with ``when: member`` or ``launch``."""

@@ -15,7 +15,7 @@ import msgspec
 from transforms.flows.diagnostics import SourceError, quoted, suggest
 from transforms.flows.reading.keys import Keys
 from transforms.flows.reading.nodes import Mapping, Node, Scalar
-from transforms.flows.reading.places import offsets
+from transforms.flows.reading.spans import offsets
 from transforms.flows.reading.values import Reading
 
 MAX_CODE = 16 * 1024

@@ -10,8 +10,8 @@ import pytest
 from tests.kit.pubsub_servers import World, running
 from tests.kit.redis_server import RedisServer
 from tests.kit.streams import counters
-from transforms.beam.bundles import Publish, WriteStates
 from transforms.beam.elements import Decided
+from transforms.beam.write_outputs import Publish, WriteStates
 from transforms.flows.protocol import outputs
 from transforms.flows.protocol.outputs import AnyOutput, DeadLetter, FlowState, ProfileUpdate
 from transforms.sinks.redis import open_states

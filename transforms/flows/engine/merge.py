@@ -1,4 +1,6 @@
-"""The order in which the state of another key is merged into the user's (R8).
+"""Merges the state of another key into the user's, step by step (R8).
+
+``identity/merge_sessions.py`` and ``merge_profile.py`` join the parts.
 
 Waits keep their due times. Only data over a limit is lost, and each such loss is a rejection.
 """
@@ -11,12 +13,6 @@ from transforms.flows.engine.context import Context
 from transforms.flows.engine.entry.dates import rearm_for_audience, rearm_for_traits, rebase_pending
 from transforms.flows.engine.firing import apply_effect
 from transforms.flows.engine.identity.handover import record_merge
-from transforms.flows.engine.identity.merge import (
-    end_doubles,
-    join_sessions,
-    keep_bounds,
-    set_aside,
-)
 from transforms.flows.engine.identity.merge_profile import (
     changed_values,
     join_audiences,
@@ -24,6 +20,12 @@ from transforms.flows.engine.identity.merge_profile import (
     join_participants,
     join_profile,
     joined_visits,
+)
+from transforms.flows.engine.identity.merge_sessions import (
+    end_doubles,
+    join_sessions,
+    keep_bounds,
+    set_aside,
 )
 from transforms.flows.engine.profile.audiences import (
     recompute,

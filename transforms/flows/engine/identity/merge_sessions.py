@@ -1,4 +1,7 @@
-"""Merges the sessions of two keys of one user; of two in one flow and key, one ends (R8, R20)."""
+"""Joins the sessions of two keys of one user (R8, R20).
+
+If both keys have a session of the same flow and session key, the later started one ends.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,7 @@ def _age(session: Session) -> tuple[int, str]:
 
 
 def keep_bounds(ctx: Context, joined: list[Session]) -> None:
-    """End the newest sessions and cancel the latest messages that are over a limit (section 9)."""
+    """End the newest sessions and cancel the latest messages that are over a limit."""
     state = ctx.state
     forget_ended(ctx)
     for session in sorted(joined, key=_age, reverse=True):
