@@ -174,7 +174,7 @@ WRITERS: Mapping[type[forms.Form], Writer] = {
     Record: lambda value, form: tree_of_shape(form.shape, value),
     OrNever: _or_never,
     Records: _records,
-    RecordsByName: lambda value, form: {v.name: tree_of_shape(form.shape, v) for v in value},
+    RecordsByName: lambda value, form: {v.name: tree_of_shape(form.kinds[0], v) for v in value},
     Cases: _cases,
     Variants: _variants,
     Steps: _steps,

@@ -134,7 +134,7 @@ FLOW = Shape(
         reenter("Whether and when a user may enter again. Without it: at once after the exit."),
         Field("exit", Variants(EXIT_KINDS),
             "What ends a session at once, also in the middle of a wait."),
-        Field("goals", RecordsByName(GOAL, "a goal"), "Events that count as success, by name."),
+        Field("goals", RecordsByName((GOAL,), "a goal"), "Events that count as success, by name."),
         Field("exit_on_goal", forms.Flag(), "A session ends when one of its goals is reached."),
         Field("on_exit", Steps(),
             "Steps that run when a session ends, for any reason. They may not wait."),

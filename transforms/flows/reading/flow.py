@@ -76,7 +76,7 @@ def load_goals(
     section = root.get("goals") if isinstance(root, Map) and len(root.items) == 1 else None
     inner = section if isinstance(section, Map) and section.get("event") is None else root
     known = of_space(space).at_hand("entry", "session").of_campaign(space, campaign)
-    form = RecordsByName(GOAL, "a goal")
+    form = RecordsByName((GOAL,), "a goal")
     return report.done(records_by_name(Reading(report, known), inner, form))
 
 
