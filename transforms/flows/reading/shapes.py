@@ -7,7 +7,6 @@ from typing import Any
 
 from transforms.flows.definitions.forms import Form, ReasonStep, entry_for
 from transforms.flows.definitions.shapes import (
-    CaseKind,
     Cases,
     Field,
     Inline,
@@ -116,6 +115,36 @@ def variant(keys: Keys, kinds: Iterable[Variant], lead: str) -> Variant:
     return (chosen or [kind for kind in same if kind.chosen is None])[0]
 
 
+def variants(
+    reading: Reading,
+    node: Node,
+    what: str,
+    kinds: Sequence[Variant],
+    refuse: Callable[[Keys, Sequence[Variant], list[str]], None],
+    *,
+    named: bool = False,
+) -> tuple[Any, ...]:
+    """Read a list of variants; ``refuse`` reports what has no leading key, or several.
+
+    ``named``: problems of an item name it by its leading key.
+    """
+
+    def read(item: Node) -> Any:
+        keys = keys_of(reading, item, what)
+        if keys is None:
+            return None
+        leads = leads_in(keys, kinds) if len(kinds) > 1 else [kinds[0].leads[0]]
+        if len(leads) != 1:
+            refuse(keys, kinds, leads)
+            return None
+        keys.what = f'{what} with "{leads[0]}"' if named else what
+        made = read_shape(keys, variant(keys, kinds, leads[0]))
+        keys.close()
+        return made
+
+    return reading.many(node, read)
+
+
 # --- forms that hold shapes --------------------------------------------------------------------
 
 
@@ -202,26 +231,10 @@ def _variant_map(keys: Keys, node: Node, form: OneOf) -> Any:
 def _cases(keys: Keys, node: Node, form: Cases) -> tuple[Any, ...]:
     if isinstance(node, List) and not node.items:
         keys.reading.problem(keys.lead, "empty-step", f"{keys.what} {form.empty}")
-    return keys.reading.many(node, lambda item: _case(keys, item, form.kinds))
+    return variants(keys.reading, node, "a case", form.kinds, _no_case)
 
 
-def _case(keys: Keys, node: Node, kinds: tuple[CaseKind, ...]) -> Any:
-    inner = keys_of(keys.reading, node, "a case")
-    if inner is None:
-        return None
-    kind: Shape = kinds[0]
-    if len(kinds) > 1:
-        leads = leads_in(inner, kinds)
-        if len(leads) != 1:
-            _no_case(inner, kinds, leads)
-            return None
-        kind = variant(inner, kinds, leads[0])
-    made = read_shape(inner, kind)
-    inner.close()
-    return made
-
-
-def _no_case(keys: Keys, kinds: tuple[CaseKind, ...], leads: list[str]) -> None:
+def _no_case(keys: Keys, kinds: Sequence[Variant], leads: list[str]) -> None:
     reading = keys.reading
     if leads:
         reading.problem(keys.lead, "two-kinds", f"a case is one of {quoted(leads)}, not several")
