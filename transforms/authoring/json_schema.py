@@ -11,8 +11,7 @@ from typing import Any
 
 from transforms.authoring.json_schema_parts import DIALECT, PARTS, Schema, closed, map_of, ref
 from transforms.flows.definitions import forms, space
-from transforms.flows.definitions.exits import EXIT_KINDS, GOAL
-from transforms.flows.definitions.flow import FLOW, SCHEDULE, Steps
+from transforms.flows.definitions.flow import EXIT_KINDS, FLOW, GOAL, SCHEDULE, Steps
 from transforms.flows.definitions.shapes import (
     Cases,
     Field,

@@ -8,11 +8,10 @@ from typing import Any
 
 import msgspec
 
-from transforms.flows.definitions.exits import EXIT_KINDS, GOAL, Goal
-from transforms.flows.definitions.flow import FLOW, Flow, Steps
+from transforms.flows.definitions.flow import EXIT_KINDS, FLOW, GOAL, Flow, Goal, Steps
+from transforms.flows.definitions.ports import Followed, ReadStep, follow
 from transforms.flows.definitions.shapes import RecordsByName, StepKind, Variant, Variants
 from transforms.flows.definitions.space import Space, Template
-from transforms.flows.definitions.step_order import Followed, ReadStep, follow
 from transforms.flows.definitions.steps.kinds import STEP_KINDS
 from transforms.flows.definitions.triggers.kinds import TRIGGER_KINDS
 from transforms.flows.diagnostics import Loaded, Report, Source, SourceCheck, quoted, suggest
