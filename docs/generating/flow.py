@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from docs.generating import markdown
 from docs.generating.schema import Schema, kind, needed
 from transforms.authoring.json_schema import schema_of_value
-from transforms.flows.definitions.exits import EXIT_KINDS, GOAL
-from transforms.flows.definitions.flow import FLOW, SCHEDULE
+from transforms.flows.definitions.flow import EXIT_KINDS, FLOW, GOAL, SCHEDULE
 from transforms.flows.definitions.forms import StepName
 from transforms.flows.definitions.shapes import CaseKind, Field, Inline, Shape, StepKind, Variant
 from transforms.flows.definitions.steps.kinds import STEP_KINDS

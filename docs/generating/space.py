@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from docs.generating import markdown
 from docs.generating.flow import keys
-from transforms.authoring.json_schema_space import space_schema
-from transforms.flows.definitions.channels import KINDS
+from transforms.authoring.json_schema import space_schema
+from transforms.flows.definitions.space import KINDS
 
 SPACE: dict[str, str] = {
     "space": "The name of the space. Ids and random assignments depend on it: renaming changes all of them.",

@@ -12,8 +12,7 @@ from docs.generating.flow import fields_of
 from schemas import OUTPUTS
 from tests.packaging.repository import ROOT
 from transforms.authoring.json_schema import space_schema
-from transforms.flows.definitions.exits import EXIT_KINDS, GOAL
-from transforms.flows.definitions.flow import FLOW, SCHEDULE
+from transforms.flows.definitions.flow import EXIT_KINDS, FLOW, GOAL, SCHEDULE
 from transforms.flows.definitions.shapes import StepKind, TriggerKind, Variant
 from transforms.flows.definitions.steps.kinds import STEP_KINDS
 from transforms.flows.definitions.steps.waits import CASES

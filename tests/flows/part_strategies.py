@@ -8,8 +8,7 @@ from transforms.flows.clock import windows
 from transforms.flows.clock.delays import Delay, longest, parse_delay, parse_period
 from transforms.flows.clock.schedules import parse_when
 from transforms.flows.clock.zones import DAY
-from transforms.flows.definitions.exits import ExitAudience, ExitEvent, ExitWhen
-from transforms.flows.definitions.flow import Schedule
+from transforms.flows.definitions.flow import ExitAudience, ExitEvent, ExitWhen, Schedule
 from transforms.flows.definitions.space import (
     Agent,
     Audience,

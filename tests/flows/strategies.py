@@ -46,9 +46,8 @@ from tests.kit.examples import example_of, flow_text, others
 from transforms.flows.clock.delays import Delay, longest
 from transforms.flows.clock.zones import DAY
 from transforms.flows.definitions import forms
-from transforms.flows.definitions.exits import Goal
-from transforms.flows.definitions.flow import Flow, Schedule
-from transforms.flows.definitions.step_order import ReadStep, follow, written
+from transforms.flows.definitions.flow import Flow, Goal, Schedule
+from transforms.flows.definitions.ports import ReadStep, follow, written
 from transforms.flows.definitions.steps.branches import (
     Branch,
     If,

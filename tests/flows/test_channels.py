@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from transforms.flows.definitions.channels import KINDS, agent_of, tracking_of
-from transforms.flows.definitions.space import Channel
+from transforms.flows.definitions.channels import agent_of, tracking_of
+from transforms.flows.definitions.space import KINDS, Channel
 from transforms.flows.definitions.steps.sends import Send
 from transforms.flows.reading.space import load_space
 

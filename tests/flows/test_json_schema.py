@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from tests.flows.strategies import flows
 from transforms.authoring.format import canonical
 from transforms.authoring.json_schema import SCHEMAS, flow_schema, space_schema
-from transforms.flows.definitions.exits import EXIT_KINDS, ExitRule
+from transforms.flows.definitions.flow import EXIT_KINDS, ExitRule
 from transforms.flows.definitions.steps.kinds import STEP_KINDS, Verb
 from transforms.flows.definitions.steps.waits import CASES, Case
 from transforms.flows.definitions.triggers.kinds import TRIGGER_KINDS, Trigger

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from transforms.flows.catalog.control_log import InvalidLog, catalog_of
-from transforms.flows.catalog.keyword_owners import refuse
+from transforms.flows.catalog.control_log import InvalidLog, catalog_of, refuse_shared_keywords
 from transforms.flows.diagnostics import headline
 from transforms.flows.protocol.control_records import (
     ControlRecord,
@@ -72,7 +71,7 @@ def check(log: Numbered, records: list[ControlRecord], path: str) -> None:
     (I8).
     """
     try:
-        refuse(catalog_of(records))
+        refuse_shared_keywords(catalog_of(records))
     except InvalidLog as error:
         raise InvalidLines(_where(log, records, path, error)) from None
 
@@ -82,7 +81,7 @@ def _where(log: Numbered, records: list[ControlRecord], path: str, error: Invali
     lines = {id(record): number for number, record in log}
     for count in range(1, len(ordered) + 1):
         try:
-            refuse(catalog_of(ordered[:count]))
+            refuse_shared_keywords(catalog_of(ordered[:count]))
         except InvalidLog as first:
             number = lines.get(id(ordered[count - 1]), 1)
             why = [f"  {headline(problem)}" for problem in first.problems]

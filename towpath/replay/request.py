@@ -13,8 +13,12 @@ from pipelines.replay.results import ACCOUNT
 from towpath.cli import common
 from towpath.replay.control_log import InvalidLines, check, read_log, with_flows
 from towpath.replay.rates import load_rates
-from transforms.flows.catalog.control_log import InvalidLog, catalog_of, records_of
-from transforms.flows.catalog.keyword_owners import refuse
+from transforms.flows.catalog.control_log import (
+    InvalidLog,
+    catalog_of,
+    records_of,
+    refuse_shared_keywords,
+)
 from transforms.flows.clock.zones import parse_instant, utc
 from transforms.flows.diagnostics import Problem
 from transforms.flows.protocol.control_records import ControlRecord
@@ -117,7 +121,7 @@ def _records(args: argparse.Namespace) -> list[ControlRecord]:
 def _runnable(records: list[ControlRecord]) -> list[ControlRecord]:
     try:
         found = catalog_of(records)
-        refuse(found)
+        refuse_shared_keywords(found)
         sandbox.require(found)
     except (InvalidLog, sandbox.MissingSandbox) as error:
         raise common.UserError(f"cannot run the flows: {error}", code=1) from None

@@ -12,7 +12,7 @@ from typing import Any
 from transforms.authoring.format_yaml import Tree
 from transforms.flows.definitions import forms
 from transforms.flows.definitions.flow import FLOW, Flow, Several, Steps
-from transforms.flows.definitions.ports import kind_of_step
+from transforms.flows.definitions.ports import kind_of_step, written
 from transforms.flows.definitions.shapes import (
     Cases,
     Field,
@@ -26,7 +26,6 @@ from transforms.flows.definitions.shapes import (
     defaults_of,
     kind_of,
 )
-from transforms.flows.definitions.step_order import written
 from transforms.flows.definitions.steps.branches import Branch
 from transforms.flows.definitions.steps.kinds import Step
 from transforms.flows.definitions.values import Named, OrNever, Reenter, keyword
@@ -174,7 +173,7 @@ WRITERS: Mapping[type[forms.Form], Writer] = {
     Record: lambda value, form: tree_of_shape(form.shape, value),
     OrNever: _or_never,
     Records: _records,
-    RecordsByName: lambda value, form: {v.name: tree_of_shape(form.shape, v) for v in value},
+    RecordsByName: lambda value, form: {v.name: tree_of_shape(form.kinds[0], v) for v in value},
     Cases: _cases,
     Variants: _variants,
     Steps: _steps,

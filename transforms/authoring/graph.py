@@ -8,8 +8,7 @@ from typing import Literal, assert_never
 import msgspec
 
 from transforms.authoring.summary import summary_of, trigger_texts, ways_of
-from transforms.flows.definitions.exits import ExitAudience, ExitEvent, ExitRule, ExitWhen
-from transforms.flows.definitions.flow import Flow
+from transforms.flows.definitions.flow import ExitAudience, ExitEvent, ExitRule, ExitWhen, Flow
 from transforms.flows.definitions.steps.kinds import Step
 from transforms.flows.definitions.triggers.kinds import Trigger
 from transforms.flows.definitions.values import EventMatch, Reenter

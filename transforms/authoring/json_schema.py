@@ -5,14 +5,13 @@ They know shapes, not meaning: what a schema lets pass, `towpath check` may stil
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from transforms.authoring.json_schema_parts import DIALECT, PARTS, Schema, closed, map_of, ref
-from transforms.authoring.json_schema_space import space_schema
-from transforms.flows.definitions import forms
-from transforms.flows.definitions.exits import EXIT_KINDS, GOAL
-from transforms.flows.definitions.flow import FLOW, SCHEDULE, Steps
+from transforms.flows.definitions import forms, space
+from transforms.flows.definitions.flow import EXIT_KINDS, FLOW, GOAL, SCHEDULE, Steps
 from transforms.flows.definitions.shapes import (
     Cases,
     Field,
@@ -30,7 +29,7 @@ from transforms.flows.definitions.steps.branches import IF_CASE, KEYWORD_CASE
 from transforms.flows.definitions.steps.kinds import STEP_KINDS
 from transforms.flows.definitions.steps.waits import CASES
 from transforms.flows.definitions.triggers.kinds import TRIGGER_KINDS
-from transforms.flows.definitions.values import MATCH, REENTER, OrNever
+from transforms.flows.definitions.values import MATCH, REENTER, TRACKED, OrNever
 
 NAMED_PARTS: tuple[tuple[str, tuple[Shape, ...]], ...] = (
     ("schedule", (SCHEDULE,)),
@@ -42,7 +41,45 @@ NAMED_PARTS: tuple[tuple[str, tuple[Shape, ...]], ...] = (
     ("keyword_case", (KEYWORD_CASE,)),
     ("case", CASES),
 )
-"""Shapes that the schema refers to by a name."""
+
+SPACE_PARTS: tuple[tuple[str, tuple[Shape, ...]], ...] = (
+    ("channel", (space.CHANNEL,)),
+    ("agent", (space.AGENT,)),
+    ("topic", (space.TOPIC,)),
+    ("cap", (space.CAP,)),
+    ("number", (space.NUMBER,)),
+    ("group", (space.GROUP,)),
+    ("campaign", (space.CAMPAIGN,)),
+    ("auth", space.AUTHS),
+    ("connection", (space.CONNECTION,)),
+    ("destination", space.DESTINATIONS),
+)
+"""Shapes that the schemas refer to by a name."""
+
+SPACE_VALUES: dict[str, Schema] = {
+    "slack": ref("duration"),
+    "events": map_of(map_of(ref("type"))),
+    "traits": map_of(ref("type")),
+    "audiences": map_of(ref("audience")),
+    "fields": map_of(ref("type")),
+    "prices": {"anyOf": [{"type": "number"}, map_of({"type": "number"})]},
+    "link": {"type": "integer"},
+    "tracks": {"type": "array", "items": {"enum": list(TRACKED)}},
+    "menu": map_of(ref("text")),
+    "texts": map_of(ref("text")),
+    "secret": ref("secret"),
+}
+"""How values look that only spaces have; the others are texts."""
+
+SECRET: Schema = {
+    "description": "A reference to a secret: the environment variable that holds it.",
+    "type": "string",
+    "pattern": "^env:[A-Za-z_][A-Za-z0-9_]*$",
+    "examples": ["env:CRM_TOKEN"],
+}
+
+_CITED = re.compile(r"\s*\([A-Z]\d+(-[A-Z]?\d+)?(, [A-Z]\d+(-[A-Z]?\d+)?)*\)")
+"""Rules that a docstring cites; they are not for readers of the schema."""
 
 
 def flow_schema() -> Schema:
@@ -57,6 +94,24 @@ def flow_schema() -> Schema:
         "step": {"anyOf": [schema_of_step(kind) for kind in STEP_KINDS]},
     }
     return {"$schema": DIALECT, "title": "A flow", **schema_of_shape(FLOW), "$defs": parts}
+
+
+def space_schema() -> Schema:
+    """Return the JSON Schema of a space's file."""
+    parts = {
+        name: {**_documented(shapes[0].struct), **_one_of(shapes)} for name, shapes in SPACE_PARTS
+    }
+    parts["number"]["minProperties"] = 1
+    parts["audience"] = {**_documented(space.Audience), **ref("expression")}
+    head = {"$schema": DIALECT, "title": "A space", **_documented(space.Space)}
+    defs = {**PARTS, **parts, "secret": SECRET}
+    return {**head, **schema_of_shape(space.SPACE), "$defs": defs}
+
+
+def _documented(struct: type[Any]) -> Schema:
+    """Return the first sentence of a struct's docstring as description."""
+    doc = (struct.__doc__ or "").split("\n\n")[0]
+    return {"description": " ".join(_CITED.sub("", doc).replace("``", "`").split())}
 
 
 SCHEMAS = {"flow": flow_schema, "space": space_schema}
@@ -112,12 +167,13 @@ def _one_of(shapes: tuple[Shape, ...]) -> Schema:
 
 def _part(*shapes: Shape) -> Schema:
     """Return a reference to shapes that have a name, else their schema."""
-    name = next((name for name, known in NAMED_PARTS if known == shapes), None)
+    named = (*NAMED_PARTS, *SPACE_PARTS)
+    name = next((name for name, known in named if known == shapes), None)
     return _one_of(shapes) if name is None else ref(name)
 
 
-def _several(item: Schema) -> Schema:
-    return {"type": "array", "minItems": 1, "items": item}
+def _several(item: Schema, least: int = 1) -> Schema:
+    return {"type": "array", **({"minItems": least} if least else {}), "items": item}
 
 
 def _variants(form: Variants) -> Schema:
@@ -152,6 +208,7 @@ FORMS: Mapping[type[forms.Form], Callable[[Any], Schema]] = {
     forms.StepName: lambda form: ref("step_name"),
     forms.SendStep: lambda form: ref("step_name"),
     forms.ListOf: _list,
+    forms.OneOrMore: lambda form: ref("one_or_more"),
     forms.Tracked: lambda form: {"type": "array", "items": {"enum": list(form.options)}},
     forms.Keywords: lambda form: ref("one_or_more"),
     forms.Agents: lambda form: {"anyOf": [ref("text"), {"type": "array", "items": ref("text")}]},
@@ -162,8 +219,10 @@ FORMS: Mapping[type[forms.Form], Callable[[Any], Schema]] = {
     Record: lambda form: _part(form.shape),
     OrNever: lambda form: ref("reenter"),
     Nested: lambda form: closed(*_keys(form.fields)),
-    Records: lambda form: _several(_part(form.shape)),
-    RecordsByName: lambda form: map_of(_part(form.shape)),
+    Records: lambda form: _several(_part(form.shape), form.least),
+    RecordsByName: lambda form: map_of(_part(*form.kinds)),
+    space.OneOf: lambda form: _part(*form.kinds),
+    space.SpaceValue: lambda form: SPACE_VALUES.get(form.kind, ref("text")),
     Cases: lambda form: _several(_part(*form.kinds)),
     Variants: _variants,
     Steps: lambda form: map_of(ref("step")),

@@ -24,8 +24,7 @@ from transforms.flows.catalog.reads import (
     watches,
 )
 from transforms.flows.clock.delays import longest, longest_period
-from transforms.flows.definitions.exits import ExitAudience, ExitEvent, ExitWhen, Goal
-from transforms.flows.definitions.flow import Flow
+from transforms.flows.definitions.flow import ExitAudience, ExitEvent, ExitWhen, Flow, Goal
 from transforms.flows.definitions.ports import kind_of_step
 from transforms.flows.definitions.space import Template
 from transforms.flows.expressions.evaluation.compile import compile_condition

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, final
 
-from transforms.flows.definitions.exits import Goal
-from transforms.flows.definitions.flow import Flow
+from transforms.flows.definitions.flow import Flow, Goal
 from transforms.flows.definitions.space import Template
 from transforms.flows.definitions.steps.kinds import Verb
 from transforms.flows.definitions.triggers.kinds import Trigger

@@ -15,27 +15,29 @@ import msgspec
 from transforms.flows.catalog.compile import compile_flow, compile_goals
 from transforms.flows.catalog.epoch_index import epoch_of
 from transforms.flows.catalog.epochs import NEVER, Catalog, Effect
-from transforms.flows.catalog.flow_status import (
+from transforms.flows.catalog.log_state import (
     NOT_RUNNING,
     STARTED,
     InvalidLog,
     Known,
+    LogState,
+    accepted,
     bounds,
     migration,
     pause,
     place,
     resume,
 )
-from transforms.flows.catalog.log_state import LogState
 from transforms.flows.catalog.reads import visits_in
 from transforms.flows.definitions.flow import Schedule
+from transforms.flows.definitions.keyword_conflicts import clashes
 from transforms.flows.definitions.steps.branches import Split
 from transforms.flows.expressions.reads import reads_of
 from transforms.flows.protocol import control_records
 from transforms.flows.reading.flow import load_goals
 from transforms.flows.reading.space import load_space
 
-__all__ = ["InvalidLog", "catalog_of", "records_of"]
+__all__ = ["InvalidLog", "catalog_of", "records_of", "refuse_shared_keywords"]
 
 
 def _publish(log: LogState, record: control_records.Publish) -> list[Effect]:
@@ -59,12 +61,9 @@ def _publish(log: LogState, record: control_records.Publish) -> list[Effect]:
 
 
 def _space(log: LogState, record: control_records.SetSpace) -> list[Effect]:
-    loaded = load_space("space.yaml", record.text)
-    problems = [p for p in loaded.problems if p.severity == "error"]
-    if loaded.value is None or problems:
-        raise InvalidLog("the space's settings have problems", problems)
-    _keep_name(log, loaded.value.name)
-    log.space, at = loaded.value, record.effective_at
+    space = accepted(load_space("space.yaml", record.text), "the space's settings have problems")
+    _keep_name(log, space.name)
+    log.space, at = space, record.effective_at
     for audience in log.space.audiences:
         if audience.when is not None:
             read = reads_of(audience.when)
@@ -126,12 +125,10 @@ def _apply(log: LogState, record: control_records.ControlRecord) -> list[Effect]
 def _goals(log: LogState, record: control_records.SetGoals) -> list[Effect]:
     """Take goals that hold from now on, also for sessions of earlier versions (R24)."""
     known, at = _named(log, record), record.effective_at
-    what, campaign = f"goals of {record.flow}", known.plan.campaign
-    loaded = load_goals(what, record.text, log.space, campaign)
-    problems = [p for p in loaded.problems if p.severity == "error"]
-    if loaded.value is None or problems:
-        raise InvalidLog(f"the goals of {record.flow} have problems", problems)
-    aims = known.aims = compile_goals(loaded.value)
+    what = f"goals of {record.flow}"
+    loaded = load_goals(what, record.text, log.space, known.plan.campaign)
+    goals = accepted(loaded, f"the {what} have problems")
+    aims = known.aims = compile_goals(goals)
     log.goals |= aims.events
     log.read_event((*aims.events, *(a.event for a in aims.aggregates)), at, every=aims.reads_visits)
     log.aggregates |= dict.fromkeys(aims.aggregates)
@@ -259,3 +256,16 @@ def records_of(
     for name in sorted(flows):
         made.append(control_records.Start(sequence=len(made), effective_at=at, flow=name))
     return made
+
+
+def refuse_shared_keywords(catalog: Catalog) -> None:
+    """Raise InvalidLog if two flows that own the same keyword or number run at the same time (I8).
+
+    A log that has such flows nonetheless can be read: the flow of higher priority takes the
+    message, else the one whose id is first (R13).
+    """
+    for epoch in catalog.epochs:
+        running = [view.plan.flow for view in epoch.by_inbound if view.status == "running"]
+        for clash in clashes(running, epoch.space):
+            flows = f"{clash.one.flow} and {clash.other.flow}"
+            raise InvalidLog(f"{flows} would both run with the {clash.what}")

@@ -13,8 +13,7 @@ from transforms.flows.catalog.epochs import (
     FlowView,
     KeptAggregate,
 )
-from transforms.flows.catalog.flow_status import view_of
-from transforms.flows.catalog.log_state import LogState
+from transforms.flows.catalog.log_state import LogState, view_of
 from transforms.flows.catalog.reads import visits_in
 from transforms.flows.clock.delays import longest_period
 from transforms.flows.definitions.space import Space

@@ -1,19 +1,157 @@
-"""What the control log says up to one of its records: flows, numbers, what is read since when."""
+"""What the control log says up to one of its records: the status of flows, and what is read.
+
+A pause is independent of the status, which the schedule may change meanwhile.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
-from transforms.flows.catalog.compiled import ON_EXIT, Plan
-from transforms.flows.catalog.epochs import NEVER
-from transforms.flows.catalog.flow_status import InvalidLog, Known
-from transforms.flows.definitions.flow import Flow
+import msgspec
+
+from transforms.flows.catalog.compiled import ON_EXIT, GoalSet, Plan
+from transforms.flows.catalog.epochs import NEVER, Effect, FlowView, Status
+from transforms.flows.clock.zones import find_zone, parse_instant
+from transforms.flows.definitions.flow import Flow, Schedule
 from transforms.flows.definitions.space import Space, Template
-from transforms.flows.diagnostics import Problem
+from transforms.flows.diagnostics import Loaded, Problem
 from transforms.flows.expressions.reads import Aggregate
 from transforms.flows.protocol import control_records
 from transforms.flows.reading.flow import load_flow
 from transforms.flows.templates.message_template import load_template
+
+T = TypeVar("T")
+
+STARTED = ("scheduled", "running")
+NOT_RUNNING, OUTSIDE, PAUSED = "flow_not_running", "outside_schedule", "flow_paused"
+
+
+class InvalidLog(ValueError):
+    """A record of the log cannot be followed; ``problems`` says where and why."""
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
+def accepted(loaded: Loaded[T], message: str) -> T:
+    """Return what was loaded; raise InvalidLog if it has errors."""
+    if loaded.value is None:
+        raise InvalidLog(message, [p for p in loaded.problems if p.severity == "error"])
+    return loaded.value
+
+
+class Known(msgspec.Struct):
+    """What the records read so far say of one flow.
+
+    ``priority`` and ``schedule`` are those that a record set: they override the version's, also
+    those of later versions. ``paused`` is independent of the status; ``how`` is what the resume
+    does. ``versions`` are those that may have sessions.
+    """
+
+    plan: Plan
+    status: Status = "draft"
+    refusal: str = NOT_RUNNING
+    priority: int | None = None
+    schedule: Schedule | None = None
+    paused: bool = False
+    aims: GoalSet | None = None
+    versions: list[Plan] = []
+    how: str = "fire"
+
+
+def _schedule(known: Known) -> Schedule:
+    return known.schedule or known.plan.flow.schedule
+
+
+def bounds(known: Known, space: Space) -> tuple[int | None, int | None]:
+    """Return the start and the end of a flow's schedule as instants."""
+    where = find_zone(known.plan.zone, space.zone)
+    schedule = _schedule(known)
+    start = parse_instant(schedule.start, where) if schedule.start else None
+    return start, parse_instant(schedule.end, where) if schedule.end else None
+
+
+def pause(known: Known, record: control_records.Pause, at: int) -> list[Effect]:
+    """Pause a flow that was started and has not ended; a second pause changes nothing (R26)."""
+    if known.paused or known.status not in (*STARTED, "draining"):
+        return []
+    known.paused, known.how = True, record.resume
+    return [Effect(at, "pause", known.plan.number, record.resume)]
+
+
+def resume(known: Known, space: Space, at: int) -> list[Effect]:
+    """Resume a paused flow; if its schedule began during the pause, start it."""
+    if not known.paused:
+        return []
+    known.paused = False
+    return [Effect(at, "resume", known.plan.number, known.how), *place(known, space, at)]
+
+
+def place(known: Known, space: Space, at: int, *, start: bool = False) -> list[Effect]:
+    """Set the status of a started flow by its schedule; return what that changes for users.
+
+    It is launched only if it was not running before (R22); a flow that keeps running is unchanged.
+    """
+    before, number = known.status, known.plan.number
+    if before not in STARTED and not start:
+        return []
+    begin, end = bounds(known, space)
+    known.refusal = OUTSIDE
+    if end is not None and end <= at:
+        if _schedule(known).at_end == "stop":
+            known.status, known.paused = "finished", False
+            known.versions = [known.plan]
+            return [Effect(at, "stop", number, "schedule_ended")]
+        known.status = "draining"
+        return [Effect(at, "drain", number)]
+    if begin is not None and begin > at:
+        known.status = "scheduled"
+        return [Effect(at, "drain", number)] if before == "running" else []
+    if known.paused and before != "running":
+        known.status, known.refusal = "scheduled", PAUSED
+        return []
+    known.status = "running"
+    return [Effect(at, "start", number)] if before != "running" else []
+
+
+def view_of(known: Known) -> FlowView:
+    """Return the flow as of now; a pause hides the schedule as reason of refusals (R19)."""
+    status, refusal = known.status, known.refusal
+    if known.paused:
+        refusal = PAUSED if refusal == OUTSIDE else refusal
+        status = "paused"
+    return FlowView(known.plan, status, priority_of(known), refusal)
+
+
+def priority_of(known: Known) -> int:
+    """Return the priority: what a record set, else what the version says."""
+    return known.plan.flow.priority if known.priority is None else known.priority
+
+
+def migration(
+    known: Known, record: control_records.Publish, steps: Mapping[str, int]
+) -> list[Effect]:
+    """Check a version that migrates the sessions of earlier ones (R27)."""
+    plan, what = known.plan, f"version {record.version} of {record.flow}"
+    if not record.migrate:
+        if record.successors:
+            raise InvalidLog(f"{what} names successors of steps, but migrates no sessions")
+        return []
+    for earlier in known.versions:
+        lacking = sorted(plan.entry_fields - earlier.entry_fields)
+        if lacking:
+            said = f"{what} reads entry.{lacking[0]}, which sessions of version {earlier.version}"
+            raise InvalidLog(f"{said} do not keep: it cannot migrate them")
+    here = {step.name for step in plan.flow.steps}
+    for step, successor in record.successors.items():
+        if step not in steps or successor not in here:
+            missing = step if step not in steps else successor
+            raise InvalidLog(f"{what} names a successor, but there is no step {missing}")
+    successors = {steps[old]: steps[new] for old, new in record.successors.items()}
+    at, version = record.effective_at, record.version
+    return [Effect(at, "migrate", plan.number, version=version, successors=successors)]
 
 
 class LogState:
@@ -44,26 +182,21 @@ class LogState:
 
     def read_event(self, events: Iterable[str], at: int, *, every: bool = False) -> None:
         """Note since when an event is read, or every event."""
-        self.every_event_since = (
-            min(at, self.every_event_since) if every else self.every_event_since
-        )
+        if every:
+            self.every_event_since = min(at, self.every_event_since)
         for event in events:
             self.events_read_since[event] = min(at, self.events_read_since.get(event, NEVER))
 
     def load(self, record: control_records.Publish) -> tuple[Flow, dict[str, Template]]:
         """Read the texts of a version."""
         what = f"version {record.version} of {record.flow}"
-        templates: dict[str, Template] = {}
-        problems: list[Problem] = []
-        for name, text in record.templates.items():
-            loaded = load_template(name, text)
-            problems += loaded.problems
-            if loaded.value is not None:
-                templates[name] = loaded.value
-        loaded_flow = load_flow(f"{record.flow}.yaml", record.text, self.space, templates)
-        problems = [p for p in (*problems, *loaded_flow.problems) if p.severity == "error"]
-        if loaded_flow.value is None or problems:
+        loaded = [load_template(name, text) for name, text in record.templates.items()]
+        templates = {t.value.name: t.value for t in loaded if t.value is not None}
+        flow = load_flow(f"{record.flow}.yaml", record.text, self.space, templates)
+        problems = [p for template in loaded for p in template.problems] + list(flow.problems)
+        problems = [p for p in problems if p.severity == "error"]
+        if flow.value is None or problems:
             raise InvalidLog(f"{what} has problems", problems)
-        if loaded_flow.value.id != record.flow:
-            raise InvalidLog(f"{what} is the text of another flow, {loaded_flow.value.id}")
-        return loaded_flow.value, templates
+        if flow.value.id != record.flow:
+            raise InvalidLog(f"{what} is the text of another flow, {flow.value.id}")
+        return flow.value, templates

@@ -1,36 +1,11 @@
-"""Channels: the known kinds, who sends on a channel, and what is tracked of a message.
-
-A space names a channel and says only what differs from its kind; another name is possible with
-an address, or with the kind that it is one of.
-"""
+"""Channels: who sends on a channel, and what is tracked of a message."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from transforms.flows.definitions.space import Channel, Space
 from transforms.flows.definitions.steps.sends import Send
-
-_BOTH: Final = ("opens", "clicks")
-
-KINDS: Final[dict[str, Channel]] = {
-    channel.name: channel
-    for channel in (
-        Channel("email", "email", tracks=_BOTH),
-        Channel("sms", "phone", parts="gsm", tracks=("clicks",)),
-        Channel("mms", "phone", tracks=("clicks",)),
-        Channel("push", "push_token", tracks=_BOTH),
-        Channel("in_app", "user", tracks=_BOTH),
-        Channel("voice", "phone", tracks=()),
-        Channel("whatsapp", "phone", tracks=_BOTH),
-        Channel("telegram", "telegram", tracks=_BOTH),
-        Channel("viber", "phone", tracks=_BOTH),
-        Channel("messenger", "messenger", tracks=_BOTH),
-        Channel("line", "line", tracks=_BOTH),
-        Channel("web", "user", tracks=_BOTH),
-    )
-}
-"""The kinds by name, with the trait of its address and its other values."""
 
 
 def agent_of(verb: Send, channel: str, known: Channel | None) -> str | None:

@@ -1,4 +1,4 @@
-"""What a flow is: frozen values, closed unions, no behaviour.
+"""What a flow is, with its exit rules and goals: frozen values, closed unions, no behaviour.
 
 The reader makes them from YAML, the catalog compiles them; a published flow never changes (R27).
 """
@@ -8,14 +8,93 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal, get_args
 
+from transforms.flows.clock.delays import Delay
 from transforms.flows.clock.zones import parse_instant, utc
 from transforms.flows.definitions import forms
-from transforms.flows.definitions.exits import EXIT_KINDS, GOAL, ExitRule, Goal
-from transforms.flows.definitions.shapes import Field, Flaw, Record, RecordsByName, Shape, Variants
+from transforms.flows.definitions.shapes import (
+    Field,
+    Flaw,
+    Record,
+    RecordsByName,
+    Shape,
+    Variant,
+    Variants,
+)
 from transforms.flows.definitions.steps.kinds import Step
 from transforms.flows.definitions.triggers.kinds import TRIGGER_KINDS, Trigger
-from transforms.flows.definitions.values import Reenter, Value, reenter
+from transforms.flows.definitions.values import EventMatch, Reenter, Value, event, reenter
 from transforms.flows.expressions.syntax.ast import Expr
+
+MAX_GOAL_DAYS = 100
+
+
+class ExitEvent(Value, frozen=True, gc=False, tag="exit_event"):
+    """Leave at once on an event (R23)."""
+
+    match: EventMatch
+
+
+class ExitWhen(Value, frozen=True, gc=False, tag="exit_when"):
+    """Leave at once when a condition becomes true (R23)."""
+
+    when: Expr
+
+
+class ExitAudience(Value, frozen=True, gc=False, tag="exit_audience"):
+    """Leave at once when the user leaves an audience (R23)."""
+
+    audience: str
+
+
+ExitRule = ExitEvent | ExitWhen | ExitAudience
+
+
+class Goal(Value, frozen=True, gc=False, tag="goal"):
+    """An event that counts as success ``within`` a time after the entry (R24, I22)."""
+
+    name: str
+    match: EventMatch
+    within: Delay
+    value: Expr | None = None
+
+
+# fmt: off
+EXIT_KINDS = (
+    Variant(
+        struct=ExitEvent,
+        fields=(event(),),
+        about="An event.",
+        example="- event: Order Completed",
+    ),
+    Variant(
+        struct=ExitWhen,
+        fields=(Field("when", forms.Condition(), "The condition.", needed=True),),
+        about="A condition that becomes true; what is true at the entry is no exit.",
+        example='- when: user.plan == "free"',
+    ),
+    Variant(
+        struct=ExitAudience,
+        fields=(Field("left", forms.Listed("audience"), "Its name.", "audience", needed=True),),
+        about="An audience that the user leaves.",
+        example="- left: vip",
+    ),
+)
+"""How each exit rule is written."""
+
+GOAL = Shape(
+    struct=Goal,
+    fields=(
+        event(),
+        Field("within", forms.Delay(MAX_GOAL_DAYS),
+            "Counted from the entry, also after the exit; at most 100 days.", needed=True),
+        Field("value", forms.Expression("number", event=True),
+            "A number, for example an amount; the sum of them is the revenue."),
+    ),
+    about="Events that count as success, by name.",
+    example="bought: {event: Order Completed, within: 30d, value: event.total}",
+)
+# fmt: on
+
 
 AtEnd = Literal["drain", "stop"]
 
@@ -134,7 +213,7 @@ FLOW = Shape(
         reenter("Whether and when a user may enter again. Without it: at once after the exit."),
         Field("exit", Variants(EXIT_KINDS),
             "What ends a session at once, also in the middle of a wait."),
-        Field("goals", RecordsByName(GOAL, "a goal"), "Events that count as success, by name."),
+        Field("goals", RecordsByName((GOAL,), "a goal"), "Events that count as success, by name."),
         Field("exit_on_goal", forms.Flag(), "A session ends when one of its goals is reached."),
         Field("on_exit", Steps(),
             "Steps that run when a session ends, for any reason. They may not wait."),

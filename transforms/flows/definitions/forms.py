@@ -261,11 +261,15 @@ class Agents(Form, frozen=True, gc=False):
 
 
 class Address(Text, frozen=True, gc=False):
-    """An https address, or with a connection beside it a path."""
+    """An https address, or with a connection beside it a path; ``known`` says how to write it."""
+
+    known: str = "write an https:// address, or name a connection"
 
 
 class Headers(Form, frozen=True, gc=False):
-    """Headers of a request by name."""
+    """Headers of a request by name; with ``secrets``, those that hold secrets refer to them."""
+
+    secrets: bool = False
 
 
 class Stored(Form, frozen=True, gc=False):

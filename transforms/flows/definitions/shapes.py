@@ -186,10 +186,11 @@ class Cases(Form, frozen=True):
 
 
 class Records(Form, frozen=True):
-    """A list of structs of one shape."""
+    """A list of at least so many structs of one shape."""
 
     shape: Shape
     what: str
+    least: int = 1
 
 
 class Variants(Form, frozen=True):
@@ -199,9 +200,12 @@ class Variants(Form, frozen=True):
 
 
 class RecordsByName(Form, frozen=True):
-    """A map of names with structs that hold their name; ``what`` each is, as in "a goal"."""
+    """A map of names with structs that hold their name; ``what`` each is, as in "a goal".
 
-    shape: Shape
+    With several kinds, which are variants, each is recognised by its key.
+    """
+
+    kinds: tuple[Shape, ...]
     what: str
 
 

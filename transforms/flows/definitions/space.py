@@ -1,11 +1,17 @@
-"""What the flows of one space share: frozen values, no behaviour."""
+"""What the flows of one space share: frozen values, and how they are written."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Any, Literal, get_args
+
+import msgspec
 
 from transforms.flows.clock.windows import Window
-from transforms.flows.definitions.values import Limit, Value
+from transforms.flows.definitions import forms
+from transforms.flows.definitions.shapes import Field, Flaw, Records, RecordsByName, Shape, Variant
+from transforms.flows.definitions.values import TRACKED, Limit, Links, Value
+from transforms.flows.diagnostics import suggest
 from transforms.flows.expressions.syntax.ast import Expr
 
 
@@ -63,8 +69,8 @@ class Channel(Value, frozen=True, gc=False, tag="channel"):
     link: int = 25
     agent: str | None = None
     track: tuple[str, ...] = ()
-    links: Literal["short", "whole"] = "whole"
-    tracks: tuple[str, ...] = ("opens", "clicks")
+    links: Links = "whole"
+    tracks: tuple[str, ...] = TRACKED
 
 
 class Agent(Value, frozen=True, gc=False, tag="agent"):
@@ -161,3 +167,188 @@ class Space(Value, frozen=True, gc=False, tag="space"):
     campaigns: tuple[Campaign, ...] = ()
     connections: tuple[Connection, ...] = ()
     destinations: tuple[Destination, ...] = ()
+
+
+# --- forms that only spaces have ---------------------------------------------------------------
+
+
+class Declared(RecordsByName, frozen=True):
+    """A map of names with what a space declares under them.
+
+    ``any_name``: a name may be any text. ``empty`` says what is wrong with an empty map and how it
+    is written, if it may not be empty.
+    """
+
+    any_name: bool = False
+    empty: tuple[str, str] | None = None
+
+
+class OneOf(forms.Form, frozen=True):
+    """A map that is one of several variants."""
+
+    kinds: tuple[Variant, ...]
+    what: str
+
+
+class SpaceValue(forms.Form, frozen=True):
+    """A value that only spaces have; ``kind`` names its entry in the tables of tools."""
+
+    kind: Literal[
+        "slack", "events", "traits", "audiences", "fields", "prices", "link", "tracks", "menu",
+        "texts", "secret", "file", "store", "topic", "table",
+    ]  # fmt: skip
+
+
+KINDS: dict[str, Channel] = {
+    channel.name: channel
+    for channel in (
+        Channel("email", "email", tracks=TRACKED),
+        Channel("sms", "phone", parts="gsm", tracks=("clicks",)),
+        Channel("mms", "phone", tracks=("clicks",)),
+        Channel("push", "push_token", tracks=TRACKED),
+        Channel("in_app", "user", tracks=TRACKED),
+        Channel("voice", "phone", tracks=()),
+        Channel("whatsapp", "phone", tracks=TRACKED),
+        Channel("telegram", "telegram", tracks=TRACKED),
+        Channel("viber", "phone", tracks=TRACKED),
+        Channel("messenger", "messenger", tracks=TRACKED),
+        Channel("line", "line", tracks=TRACKED),
+        Channel("web", "user", tracks=TRACKED),
+    )
+}
+"""The known kinds of channels by name. A space says only what differs from its kind."""
+
+
+def _channel(values: dict[str, Any]) -> Channel:
+    """Make a channel of what differs from its kind."""
+    name = values["name"]
+    base = KINDS.get(values.get("kind", name)) or Channel(name)
+    changes: dict[str, Any] = {**values, "track": tuple(dict.fromkeys(values.get("track", ())))}
+    return msgspec.structs.replace(base, **changes)
+
+
+def _has_an_address(channel: Channel) -> Iterator[Flaw]:
+    if not channel.address:
+        said = f'channel "{channel.name}" has no address and is not a known channel'
+        near = suggest(channel.name, KINDS)
+        known = "name the trait: address: <trait>, or kind: <kind>"
+        yield Flaw((), "missing-key", said, near if near.startswith("did") else known)
+
+
+def _group(values: dict[str, Any]) -> Group:
+    """Make a group: one flow at once, or any number if entries are limited."""
+    return Group(**{"at_once": None if values.get("limits") else 1, **values})
+
+
+def _campaign(values: dict[str, Any]) -> Campaign:
+    statuses = tuple(dict.fromkeys(values.get("statuses", ())))
+    return Campaign(**{**values, "statuses": statuses})
+
+
+def _auth(how: str, secret: str = "", name: str = "") -> Variant:
+    named = (Field(how, forms.Text(), name="name", needed=True),) if name else ()
+    fields = (*named, Field(secret or how, SpaceValue("secret"), name="secret", needed=True))
+    return Variant(struct=Auth, fixed=(("how", how),), fields=fields)
+
+
+def _destination(kind: str, address: forms.Form, *fields: Field) -> Variant:
+    at = Field(kind, address, name="address", needed=True)
+    return Variant(struct=Destination, fixed=(("kind", kind),), fields=(at, *fields))
+
+
+_FORMAT = Field("format", forms.Choice(("parquet", "jsonl", "csv", "avro")))
+_CHANNELS = forms.OneOrMore(forms.Listed("channel"))
+
+# fmt: off
+CHANNEL = Shape(
+    struct=Channel, build=_channel, checks=(_has_an_address,),
+    fields=(
+        Field("address", forms.Text()),
+        Field("kind", forms.Choice(tuple(KINDS))),
+        Field("price", SpaceValue("prices")),
+        Field("parts", forms.Choice(("one", "gsm"))),
+        Field("link", SpaceValue("link")),
+        Field("agent", forms.Text()),
+        Field("track", SpaceValue("tracks")),
+        Field("links", forms.Choice(get_args(Links))),
+    ),
+)
+TOPIC = Shape(struct=Topic, fields=(Field("opt_in", forms.Flag()),))
+CAP = Shape(
+    struct=Cap,
+    fields=(
+        Field("limit", forms.Limit(), needed=True),
+        Field("channel", forms.Listed("channel")),
+        Field("topic", forms.Listed("topic")),
+    ),
+)
+AGENT = Shape(
+    struct=Agent,
+    fields=(
+        Field("channel", forms.Listed("channel"), needed=True),
+        Field("sender", forms.Text()),
+        Field("scenario", forms.Text()),
+        Field("menu", SpaceValue("menu")),
+        Field("settings", SpaceValue("texts")),
+    ),
+)
+NUMBER = Shape(
+    struct=Number, fields=(Field("messages", _CHANNELS), Field("calls", _CHANNELS))
+)
+GROUP = Shape(
+    struct=Group, build=_group,
+    fields=(
+        Field("at_once", forms.Whole(1)),
+        Field("limit", forms.ListOf(forms.Limit()), name="limits"),
+    ),
+)
+CAMPAIGN = Shape(
+    struct=Campaign, build=_campaign,
+    fields=(
+        Field("fields", SpaceValue("fields")),
+        Field("statuses", forms.ListOf(forms.Text())),
+    ),
+)
+AUTHS = (
+    _auth("bearer"), _auth("basic", "password", "user"), _auth("header", "value", "header"),
+    _auth("signed"),
+)
+CONNECTION = Shape(
+    struct=Connection,
+    fields=(
+        Field("url", forms.Address("write an https:// address"), needed=True),
+        Field("headers", forms.Headers(secrets=True)),
+        Field("auth", OneOf(AUTHS, "auth")),
+    ),
+)
+DESTINATIONS = (
+    _destination("http", forms.Address(), Field("connection", forms.Listed("connection"))),
+    _destination("file", SpaceValue("file"), _FORMAT),
+    _destination("store", SpaceValue("store"), _FORMAT),
+    _destination("topic", SpaceValue("topic")),
+    _destination("table", SpaceValue("table")),
+)
+SPACE = Shape(
+    struct=Space,
+    fields=(
+        Field("space", forms.Name("a space"), name="name"),
+        Field("zone", forms.Zone()),
+        Field("slack", SpaceValue("slack")),
+        Field("channels", Declared((CHANNEL,), "a channel")),
+        Field("topics", Declared((TOPIC,), "a topic")),
+        Field("caps", Records(CAP, "a cap", least=0)),
+        Field("quiet_hours", forms.Window()),
+        Field("events", SpaceValue("events")),
+        Field("traits", SpaceValue("traits")),
+        Field("audiences", SpaceValue("audiences")),
+        Field("agents", Declared((AGENT,), "an agent")),
+        Field("numbers", Declared((NUMBER,), "a number", any_name=True,
+            empty=("takes neither messages nor calls", "write for example {messages: sms}"))),
+        Field("groups", Declared((GROUP,), "a group")),
+        Field("campaigns", Declared((CAMPAIGN,), "a campaign")),
+        Field("connections", Declared((CONNECTION,), "a connection")),
+        Field("destinations", Declared(DESTINATIONS, "a destination")),
+    ),
+)
+"""A space's file. A section refers only to those before it; an audience to every other one."""
+# fmt: on

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from transforms.flows.clock.delays import Delay, Period
@@ -63,6 +65,13 @@ class Reenter(Value, frozen=True, gc=False, tag="reenter"):
     allowed: bool = True
     after: Delay | None = None
     limits: tuple[Limit, ...] = ()
+
+
+TRACKED = ("opens", "clicks")
+"""What can be tracked of a message."""
+
+Links = Literal["short", "whole"]
+"""How links are written in messages."""
 
 
 class OrNever(Record, frozen=True):

@@ -13,12 +13,13 @@ T = TypeVar("T")
 
 
 class Keys:
-    """The keys of one map, each read by asking for it."""
+    """The keys of one map, each read by asking for it; ``name`` is that of what the map describes."""
 
-    def __init__(self, reading: Reading, node: Mapping, what: str) -> None:
+    def __init__(self, reading: Reading, node: Mapping, what: str, name: str = "") -> None:
         self.reading = reading
         self.node = node
         self.what = what
+        self.name = name
         self.known: dict[str, None] = {}
 
     def __contains__(self, key: str) -> bool:
@@ -40,9 +41,18 @@ class Keys:
             self.reading.problem(self.lead, "missing-key", f'{self.what} needs "{key}"')
         return self.read(key, reader)
 
-    def flag(self, key: str) -> bool:
-        """Read a flag that is false if it is not there."""
-        return bool(self.read(key, self.reading.flag))
+    def key_of(self, node: Node) -> str:
+        """Return the key of a value."""
+        return next(key.text for key, value in self.node.items if value is node)
+
+    def each(self, node: Node, read: Callable[[Scalar, Node], T | None]) -> tuple[T, ...]:
+        """Read every entry of a section, which is a map of names."""
+        if not isinstance(node, Mapping):
+            said = f"{self.key_of(node)} is {describe(node)}, not a map of names"
+            self.reading.problem(node, "wrong-kind", said)
+            return ()
+        read_ = [read(key, value) for key, value in node.items]
+        return tuple(value for value in read_ if value is not None)
 
     @property
     def lead(self) -> tuple[int, int]:
@@ -62,10 +72,10 @@ class Keys:
             self.reading.problem(key, "unknown-key", said, CUT if cut else suggest(key.text, known))
 
 
-def keys_of(reading: Reading, node: Node, what: str) -> Keys | None:
+def keys_of(reading: Reading, node: Node, what: str, name: str = "") -> Keys | None:
     """Open a mapping for reading, or report that it is none."""
     if isinstance(node, Mapping):
-        return Keys(reading, node, what)
+        return Keys(reading, node, what, name)
     if isinstance(node, Scalar) and node.style == ALIAS:
         return None
     reading.problem(node, "wrong-kind", f"{what} is {describe(node)}, not a map of keys")

@@ -7,7 +7,6 @@ from typing import Any
 
 from transforms.flows.definitions.forms import Form, ReasonStep, entry_for
 from transforms.flows.definitions.shapes import (
-    CaseKind,
     Cases,
     Field,
     Inline,
@@ -18,6 +17,7 @@ from transforms.flows.definitions.shapes import (
     Shape,
     Variant,
 )
+from transforms.flows.definitions.space import Declared, OneOf
 from transforms.flows.definitions.values import OrNever, Reenter
 from transforms.flows.diagnostics import quoted, suggest
 from transforms.flows.protocol.signals import OWN_STATUSES
@@ -33,17 +33,20 @@ OTHER_CASES = ("event", "when", "enters", "leaves", "inbound", "call")
 """Cases of a wait that are no status of a message."""
 
 
-def read_shape(keys: Keys, shape: Shape) -> Any:
-    """Read the keys of a shape from a map, which may have others; None if a needed one is missing."""
+def read_shape(keys: Keys, shape: Shape, key: Scalar | None = None) -> Any:
+    """Read the keys of a shape from a map, which may have others; None if a needed one is missing.
+
+    ``key`` is the key of the map, if it is the name of the struct.
+    """
     before = keys.reading.report.errors
     values, complete = read_fields(keys, shape.fields)
     if not complete:
         return None
-    made = shape.make(values)
+    made = shape.make(values if key is None else {"name": key.text, **values})
     if keys.reading.report.errors == before:
         for check in shape.checks:
             for flaw in check(made):
-                report_flaw(keys.reading.report, keys.node, flaw)
+                report_flaw(keys.reading.report, keys.node, flaw, key)
     return made
 
 
@@ -112,6 +115,36 @@ def variant(keys: Keys, kinds: Iterable[Variant], lead: str) -> Variant:
     return (chosen or [kind for kind in same if kind.chosen is None])[0]
 
 
+def variants(
+    reading: Reading,
+    node: Node,
+    what: str,
+    kinds: Sequence[Variant],
+    refuse: Callable[[Keys, Sequence[Variant], list[str]], None],
+    *,
+    named: bool = False,
+) -> tuple[Any, ...]:
+    """Read a list of variants; ``refuse`` reports what has no leading key, or several.
+
+    ``named``: problems of an item name it by its leading key.
+    """
+
+    def read(item: Node) -> Any:
+        keys = keys_of(reading, item, what)
+        if keys is None:
+            return None
+        leads = leads_in(keys, kinds) if len(kinds) > 1 else [kinds[0].leads[0]]
+        if len(leads) != 1:
+            refuse(keys, kinds, leads)
+            return None
+        keys.what = f'{what} with "{leads[0]}"' if named else what
+        made = read_shape(keys, variant(keys, kinds, leads[0]))
+        keys.close()
+        return made
+
+    return reading.many(node, read)
+
+
 # --- forms that hold shapes --------------------------------------------------------------------
 
 
@@ -147,42 +180,61 @@ def records_by_name(reading: Reading, node: Node, form: RecordsByName) -> tuple[
         said = f"{describe(node)} where a map of names is expected"
         reading.problem(node, "wrong-kind", said)
         return ()
-    made = []
-    for key, value in node.items:
-        name = reading.name(key, form.what)
-        inner = keys_of(reading, value, f'{form.what.split()[-1]} "{key.text}"')
-        if inner is None:
-            continue
-        values, complete = read_fields(inner, form.shape.fields)
-        inner.close()
-        if complete and name is not None:
-            made.append(form.shape.make({"name": name, **values}))
-    return tuple(made)
+    made = [_named_record(reading, key, value, form) for key, value in node.items]
+    return tuple(record for record in made if record is not None)
+
+
+def _declared(keys: Keys, node: Node, form: Declared) -> tuple[Any, ...]:
+    return keys.each(node, lambda key, value: _named_record(keys.reading, key, value, form))
+
+
+def _named_record(reading: Reading, key: Scalar, node: Node, form: RecordsByName) -> Any:
+    declared = form if isinstance(form, Declared) else None
+    if declared is None or not declared.any_name:
+        reading.name(key, form.what)
+    keys = keys_of(reading, node, f'{form.what.split()[-1]} "{key.text}"', key.text)
+    if keys is None:
+        return None
+    if declared is not None and declared.empty and not keys.node.items:
+        said, known = declared.empty
+        reading.problem(key, "missing-key", f"{keys.what} {said}", known)
+    made = _one_of(keys, form.kinds, key)
+    keys.close()
+    return made
+
+
+def _one_of(keys: Keys, kinds: tuple[Shape, ...], key: Scalar | None = None) -> Any:
+    """Read a shape, or of several variants the one whose key a map has."""
+    if len(kinds) == 1:
+        return read_shape(keys, kinds[0], key)
+    variants = [kind for kind in kinds if isinstance(kind, Variant)]
+    leads = leads_in(keys, variants)
+    if len(leads) == 1:
+        return read_shape(keys, variant(keys, variants, leads[0]), key)
+    for lead in leads:
+        keys.get(lead)
+    several = quoted(kind.leads[0] for kind in variants)
+    said = f"{keys.what} {'has several' if leads else 'needs one'} of {several}"
+    keys.reading.problem(keys.lead, "two-kinds" if leads else "missing-key", said)
+    return None
+
+
+def _variant_map(keys: Keys, node: Node, form: OneOf) -> Any:
+    inner = keys_of(keys.reading, node, form.what)
+    if inner is None:
+        return None
+    made = _one_of(inner, form.kinds)
+    inner.close()
+    return made
 
 
 def _cases(keys: Keys, node: Node, form: Cases) -> tuple[Any, ...]:
     if isinstance(node, List) and not node.items:
         keys.reading.problem(keys.lead, "empty-step", f"{keys.what} {form.empty}")
-    return keys.reading.many(node, lambda item: _case(keys, item, form.kinds))
+    return variants(keys.reading, node, "a case", form.kinds, _no_case)
 
 
-def _case(keys: Keys, node: Node, kinds: tuple[CaseKind, ...]) -> Any:
-    inner = keys_of(keys.reading, node, "a case")
-    if inner is None:
-        return None
-    kind: Shape = kinds[0]
-    if len(kinds) > 1:
-        leads = leads_in(inner, kinds)
-        if len(leads) != 1:
-            _no_case(inner, kinds, leads)
-            return None
-        kind = variant(inner, kinds, leads[0])
-    made = read_shape(inner, kind)
-    inner.close()
-    return made
-
-
-def _no_case(keys: Keys, kinds: tuple[CaseKind, ...], leads: list[str]) -> None:
+def _no_case(keys: Keys, kinds: Sequence[Variant], leads: list[str]) -> None:
     reading = keys.reading
     if leads:
         reading.problem(keys.lead, "two-kinds", f"a case is one of {quoted(leads)}, not several")
@@ -208,6 +260,8 @@ READERS: Mapping[type[Form], Callable[[Keys, Node, Any], Any]] = {
     OrNever: _or_never,
     Records: _records,
     RecordsByName: lambda keys, node, form: records_by_name(keys.reading, node, form),
+    Declared: _declared,
+    OneOf: _variant_map,
     Cases: _cases,
 }
 """How each form is read."""

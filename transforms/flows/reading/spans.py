@@ -27,9 +27,10 @@ def place(root: Mapping, *keys: str | int, at_key: bool = False) -> tuple[int, i
     return span
 
 
-def report_flaw(report: Report, root: Mapping, flaw: Flaw) -> None:
-    """Report what a check found in a map."""
+def report_flaw(report: Report, root: Mapping, flaw: Flaw, key: Scalar | None = None) -> None:
+    """Report what a check found in a map; ``key`` is the place of flaws of the whole map."""
     span = place(root, *flaw.keys, at_key=flaw.at_key)
+    span = key.span if key is not None and not flaw.keys else span
     report.add(span, flaw.code, flaw.message, flaw.help, flaw.severity)
 
 

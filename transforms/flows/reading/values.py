@@ -293,13 +293,9 @@ class Reading:
 
     def named(self, node: Node, wants: Wants = "value") -> Named:
         """Read a map of names with expressions."""
-        if not isinstance(node, Mapping):
-            self.problem(node, "wrong-kind", f"{describe(node)} where a map of names is expected")
-            return ()
-        read = [(key.text, self.value(value, None, wants)) for key, value in node.items]
-        return tuple((name, value) for name, value in read if value is not None)
+        return self.by_name(node, lambda value: self.value(value, None, wants))
 
-    # --- lists ------------------------------------------------------------------------
+    # --- lists and maps ------------------------------------------------------------------------
 
     def many(self, node: Node, read: Callable[[Node], T | None]) -> tuple[T, ...]:
         """Read each value of a list; what is wrong is reported and left out."""
@@ -309,6 +305,20 @@ class Reading:
             return ()
         read_ = [read(item) for item in node.items]
         return tuple(value for value in read_ if value is not None)
+
+    def by_name(
+        self, node: Node, read: Callable[[Node], T | None], wrong: str = ""
+    ) -> tuple[tuple[str, T], ...]:
+        """Read a map of names with values; what is wrong is reported and left out.
+
+        ``wrong`` is the message for what is no map.
+        """
+        if not isinstance(node, Mapping):
+            wrong = wrong or f"{describe(node)} where a map of names is expected"
+            self.problem(node, "wrong-kind", wrong)
+            return ()
+        read_ = [(key.text, read(value)) for key, value in node.items]
+        return tuple((name, value) for name, value in read_ if value is not None)
 
     def texts(self, node: Node) -> tuple[str, ...]:
         """Read a list of texts."""

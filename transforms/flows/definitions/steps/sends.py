@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, get_args
+from typing import get_args
 
 from transforms.flows.clock.delays import Delay
 from transforms.flows.clock.schedules import When
 from transforms.flows.clock.windows import Window
 from transforms.flows.definitions import forms
 from transforms.flows.definitions.shapes import Field, Flaw, StepKind
-from transforms.flows.definitions.values import Named, Value
+from transforms.flows.definitions.values import TRACKED, Links, Named, Value
 from transforms.flows.expressions.syntax.ast import Expr
-
-TRACKED = ("opens", "clicks")
-"""What can be tracked of a message."""
-
-Links = Literal["short", "whole"]
 
 
 class Send(Value, frozen=True, gc=False, tag="send"):

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 import msgspec
 
 from transforms.flows.definitions.flow import Flow
+from transforms.flows.definitions.ports import Followed
 from transforms.flows.definitions.shapes import Flaw
 from transforms.flows.definitions.space import Space, Template
-from transforms.flows.definitions.step_order import Followed
 from transforms.flows.definitions.steps.kinds import Step
 from transforms.flows.reading.names import Known
 from transforms.flows.reading.nodes import Mapping as Map

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from transforms.flows.definitions import forms
-from transforms.flows.definitions.steps.sends import TRACKED
-from transforms.flows.definitions.values import keyword
+from transforms.flows.definitions.values import TRACKED, keyword
 from transforms.flows.diagnostics import quoted, suggest
 from transforms.flows.reading.keys import Keys
 from transforms.flows.reading.nodes import Node, Scalar, Sequence

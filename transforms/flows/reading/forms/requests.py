@@ -34,43 +34,29 @@ Headers = tuple[tuple[str, str], ...]
 
 
 def address(keys: Keys, node: Node, form: Address) -> str | None:
-    """Read the address of a request: a path if the step names a connection."""
-    url = keys.reading.text(node)
-    if url is not None:
-        check_address(keys.reading, node, url, within="connection" in keys)
-    return url
-
-
-def check_address(
-    reading: Reading,
-    node: Node,
-    url: str,
-    *,
-    within: bool,
-    known: str = "write an https:// address, or name a connection",
-) -> None:
-    """Report what is no https address or, ``within`` a connection, no path; and secrets in it.
+    """Read the address of a request: a path if the map names a connection.
 
     A connection's secrets go to its own address only, so no other one may stand beside it.
     """
-    if within and not _PATH.fullmatch(url):
+    reading, url = keys.reading, keys.reading.text(node)
+    if url is None:
+        return None
+    if "connection" in keys and not _PATH.fullmatch(url):
         said = f'"{url}" is not a path of the connection, which has the address'
         reading.problem(node, "invalid-address", said, "write a path that begins with /")
-    elif not within and not _HTTPS.fullmatch(url):
-        reading.problem(node, "invalid-address", f'"{url}" is not an https address', known)
+    elif "connection" not in keys and not _HTTPS.fullmatch(url):
+        said = f'"{url}" is not an https address'
+        reading.problem(node, "invalid-address", said, form.known)
     if (secret := _WITHIN.search(url)) is not None:
         what = f'"{secret[1]}"' if secret[1] else "a user or password"
         known = "put secrets into a connection of the space, as env:NAME"
         reading.problem(node, "secret-in-address", f"the address holds {what}", known)
+    return url
 
 
-def read_headers(reading: Reading, node: Node, *, secrets: bool = False) -> Headers:
+def headers(reading: Reading, node: Node, secrets: bool) -> Headers:
     """Read headers; where ``secrets`` are allowed they are references, ``env:NAME``."""
-    if not isinstance(node, Mapping):
-        said = f"{describe(node)} where a map of headers is expected"
-        reading.problem(node, "wrong-kind", said)
-        return ()
-    for key, value in node.items:
+    for key, value in node.items if isinstance(node, Mapping) else ():
         text = value.text if isinstance(value, Scalar) else ""
         if not _HEADER.fullmatch(key.text) or not text.isprintable():
             known = "names are letters, digits and -, values are on one line"
@@ -81,12 +67,12 @@ def read_headers(reading: Reading, node: Node, *, secrets: bool = False) -> Head
             reading.problem(key, "plain-secret", said, known)
         elif secrets and _SECRET.search(key.text):
             read_secret(reading, value, f'header "{key.text}"')
-    read = [(key.text, reading.text(value)) for key, value in node.items]
-    return tuple((name, value) for name, value in read if value is not None)
+    wrong = f"{describe(node)} where a map of headers is expected"
+    return reading.by_name(node, reading.text, wrong)
 
 
 def read_secret(reading: Reading, node: Node, what: str) -> str | None:
-    """Read a reference to a secret, ``env:NAME``; the secret itself is refused, and not repeated."""
+    """Read ``env:NAME``; the secret itself is refused, and not repeated."""
     text = reading.text(node)
     if text is None or _REFERENCE.fullmatch(text):
         return text

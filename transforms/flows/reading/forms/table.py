@@ -11,9 +11,10 @@ import msgspec
 from transforms.flows.clock.delays import Delay
 from transforms.flows.definitions import forms
 from transforms.flows.definitions.flow import FlowId
+from transforms.flows.definitions.space import SpaceValue
 from transforms.flows.diagnostics import suggest
 from transforms.flows.expressions.syntax.ast import Expr
-from transforms.flows.reading.forms import messages, requests, splits, updates
+from transforms.flows.reading.forms import messages, requests, space, splits, updates
 from transforms.flows.reading.forms.code import read_code
 from transforms.flows.reading.keys import Keys
 from transforms.flows.reading.nodes import Node, Scalar, Sequence
@@ -37,8 +38,7 @@ def _flow_id(keys: Keys, node: Node, form: FlowId) -> str | None:
 def _mark(keys: Keys, node: Node, form: forms.Mark) -> bool | None:
     value = keys.reading.flag(node)
     if value is False:
-        key = next(key.text for key, inner in keys.node.items if inner is node)
-        keys.reading.problem(node, "wrong-kind", f"{key} is false", "leave it out")
+        keys.reading.problem(node, "wrong-kind", f"{keys.key_of(node)} is false", "leave it out")
     return value
 
 
@@ -94,6 +94,13 @@ def _list(keys: Keys, node: Node, form: forms.ListOf) -> tuple[Any, ...]:
     return keys.reading.many(node, lambda item: read(keys, item, form.of))
 
 
+def _one_or_more(keys: Keys, node: Node, form: forms.OneOrMore) -> tuple[Any, ...]:
+    if isinstance(node, Sequence):
+        return _list(keys, node, form)
+    value = forms.entry_for(FORMS, form.of)(keys, node, form.of)
+    return () if value is None else (value,)
+
+
 FORMS: Mapping[type[forms.Form], Reader] = {
     forms.Text: lambda keys, node, form: keys.reading.text(node),
     forms.Name: lambda keys, node, form: keys.reading.name(node, form.what),
@@ -127,14 +134,16 @@ FORMS: Mapping[type[forms.Form], Reader] = {
     forms.ParticipantField: lambda keys, node, form: updates.field_name(keys.reading, node),
     forms.ParticipantChange: lambda keys, node, form: updates.change(keys, node, form.options),
     forms.ListOf: _list,
+    forms.OneOrMore: _one_or_more,
     forms.Tracked: messages.tracked,
     forms.Keywords: lambda keys, node, form: messages.keywords(keys.reading, node),
     forms.Agents: messages.agents,
     forms.Address: requests.address,
-    forms.Headers: lambda keys, node, form: requests.read_headers(keys.reading, node),
+    forms.Headers: lambda keys, node, form: requests.headers(keys.reading, node, form.secrets),
     forms.Stored: lambda keys, node, form: requests.stored(keys.reading, node),
     forms.Code: lambda keys, node, form: read_code(keys, node, form.inputs),
     forms.Shares: lambda keys, node, form: splits.shares(keys, node, form.routes),
     forms.Routes: splits.routes,
+    SpaceValue: space.space_value,
 }
 """How each form of a value is read."""

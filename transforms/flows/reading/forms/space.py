@@ -1,0 +1,170 @@
+"""Values that only spaces have: prices, menus, types, audiences, secrets, places of exports."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from transforms.flows.definitions.space import KINDS, Audience, Prices, SpaceValue
+from transforms.flows.definitions.values import TRACKED
+from transforms.flows.reading.forms.messages import track_of
+from transforms.flows.reading.forms.requests import read_secret
+from transforms.flows.reading.keys import Keys
+from transforms.flows.reading.names import STATUS
+from transforms.flows.reading.nodes import Mapping, Node, Scalar, describe
+from transforms.flows.reading.values import Reading
+from transforms.flows.templates.sms_segments import ELSE
+
+LONGEST_LINK = 200
+TYPES = ("text", "number", "boolean", "time", "list")
+
+Pairs = tuple[tuple[str, str], ...]
+
+_AMOUNT = re.compile(r"\d{1,9}(\.\d{1,4})?")
+_PREFIX = re.compile(r"\+?[0-9A-Za-z@.:_-]+")
+_DIGITS = re.compile(r"[0-9*#]{1,8}")
+_NAMED = (re.compile(r"[\w./-]+", re.ASCII), "write the name that its system knows it by")
+_PLACES = {
+    "file": (
+        re.compile(r"(?!/)(?!.*(^|/)\.\.(/|$))[\w./{}-]+", re.ASCII),
+        "write a folder of the host, as exports/leads",
+    ),
+    "store": (
+        re.compile(r"[a-z][a-z0-9+.-]*://[^\s/]+(/\S*)?"),
+        "write for example gs://bucket/folder",
+    ),
+    "topic": _NAMED,
+    "table": _NAMED,
+}
+"""How the places of exports are written, with help."""
+
+
+def _slack(keys: Keys, node: Node) -> int | None:
+    delay = keys.reading.delay(node, most=1)
+    if delay is not None and not delay.ms:
+        said = f"{delay.text} is not exact"
+        keys.reading.problem(node, "invalid-duration", said, "write for example 10s")
+    return None if delay is None else delay.ms
+
+
+# --- channels and agents -----------------------------------------------------------------------
+
+
+def _price_list(keys: Keys, node: Node) -> Prices:
+    if not isinstance(node, Mapping):
+        amount = _amount(keys.reading, node)
+        return () if amount is None else ((ELSE, amount),)
+    prices = []
+    for key, value in node.items:
+        start = ELSE if key.text == "else" else key.text
+        if start and not _PREFIX.fullmatch(start):
+            known = 'write for example {"+49": 0.07, else: 0.05}'
+            said = f'"{key.text}" is not an address prefix'
+            keys.reading.problem(key, "invalid-price", said, known)
+        amount = _amount(keys.reading, value)
+        if amount is not None:
+            prices.append((start, amount))
+    return tuple(prices)
+
+
+def _amount(reading: Reading, node: Node) -> float | None:
+    if isinstance(node, Scalar) and not node.style and _AMOUNT.fullmatch(node.text):
+        return float(node.text)
+    known = "write a number with at most four decimals, for example 0.075"
+    reading.problem(node, "invalid-price", f"{describe(node)} is not a price", known)
+    return None
+
+
+def _link_length(keys: Keys, node: Node) -> int | None:
+    length = keys.reading.whole(node)
+    if length is None or 10 <= length <= LONGEST_LINK:
+        return length
+    said = f"a shortened link has 10 to {LONGEST_LINK} characters, not {length}"
+    keys.reading.problem(node, "out-of-range", said)
+    return None
+
+
+def _channel_tracks(keys: Keys, node: Node) -> tuple[str, ...]:
+    """Read what is tracked of a channel's messages, by its kind (I31)."""
+    kind = keys.node.get("kind")
+    base = KINDS.get(kind.text if isinstance(kind, Scalar) else keys.name)
+    tracks = TRACKED if base is None else base.tracks
+    return track_of(keys.reading, node, tracks, keys.what)
+
+
+def _menu(keys: Keys, node: Node) -> Pairs:
+    """Read what the digits that a caller presses mean (I32)."""
+    for key, value in node.items if isinstance(node, Mapping) else ():
+        if not _DIGITS.fullmatch(key.text):
+            said = f'"{key.text}" cannot be pressed on a telephone'
+            known = 'write for example {"1": confirm, "2": decline}'
+            keys.reading.problem(key, "invalid-menu", said, known)
+        keys.reading.name(value, "a choice")
+    return keys.reading.by_name(node, keys.reading.text)
+
+
+# --- declarations ------------------------------------------------------------------------------
+
+
+def _fields(keys: Keys, node: Node) -> Pairs:
+    for key, _ in node.items if isinstance(node, Mapping) else ():
+        if key.text == STATUS:
+            said = "every participant has a status, which is not a field"
+            keys.reading.problem(key, "reserved-name", said, "list its values under statuses")
+    return _types(keys.reading, node, "fields", "names with types")
+
+
+def _types(reading: Reading, node: Node, what: str, of: str = "names") -> Pairs:
+    said = f"{what} is {describe(node)}, not a map of {of}"
+    return reading.by_name(node, lambda inner: reading.one_of(inner, TYPES) or "any", said)
+
+
+def _event_types(keys: Keys, node: Node) -> tuple[tuple[str, Pairs], ...]:
+    return keys.each(
+        node, lambda key, value: (key.text, _types(keys.reading, value, f'event "{key.text}"'))
+    )
+
+
+def _audiences(keys: Keys, node: Node) -> tuple[Audience, ...]:
+    return keys.each(node, lambda key, value: _audience(keys.reading, key, value))
+
+
+def _audience(reading: Reading, key: Scalar, node: Node) -> Audience:
+    reading.name(key, "an audience")
+    static = isinstance(node, Scalar) and node.text == "static"
+    return Audience(key.text, None if static else reading.condition(node))
+
+
+def _place(kind: str) -> Callable[[Keys, Node], str | None]:
+    """Return the reader of a place of exports that is not on the web (L4, L10)."""
+    pattern, known = _PLACES[kind]
+
+    def read(keys: Keys, node: Node) -> str | None:
+        address = keys.reading.text(node)
+        if address is not None and not pattern.fullmatch(address):
+            said = f'"{address}" is not an address of a {kind}'
+            keys.reading.problem(node, "invalid-address", said, known)
+        return address
+
+    return read
+
+
+def space_value(keys: Keys, node: Node, form: SpaceValue) -> object:
+    """Read a value that only spaces have."""
+    return READERS[form.kind](keys, node)
+
+
+READERS: dict[str, Callable[[Keys, Node], object]] = {
+    "slack": _slack,
+    "events": _event_types,
+    "traits": lambda keys, node: _types(keys.reading, node, "traits"),
+    "audiences": _audiences,
+    "fields": _fields,
+    "prices": _price_list,
+    "link": _link_length,
+    "tracks": _channel_tracks,
+    "menu": _menu,
+    "texts": lambda keys, node: keys.reading.by_name(node, keys.reading.text),
+    "secret": lambda keys, node: read_secret(keys.reading, node, f'"{keys.key_of(node)}"'),
+    **{kind: _place(kind) for kind in _PLACES},
+}
