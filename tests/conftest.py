@@ -1,4 +1,4 @@
-"""Rules of every test: golden files are rewritten by a flag, and with CI=true nothing is skipped."""
+"""Settings of all tests: ``--rewrite`` updates golden files; with CI=true no test may be skipped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 IN_CI = os.environ.get("CI") == "true"
 
-# No deadlines: the machines that run this share their cores, and a slow example is not a wrong one.
+# No deadlines: test machines share their cores, and a slow example is not a failure.
 UNHURRIED = hypothesis.settings(
     deadline=None, print_blob=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
@@ -33,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def rewrite(request: pytest.FixtureRequest) -> bool:
-    """Say whether golden files are to be rewritten instead of compared."""
+    """Return True if golden files are to be rewritten instead of compared."""
     return bool(request.config.getoption("--rewrite"))
 
 
@@ -44,13 +44,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Give code steps in this process an hour instead of half a second, which a busy machine takes."""
+    """Allow code steps in this process an hour instead of half a second, for busy machines."""
     if sandbox := sys.modules.get("transforms.hosting.sandbox"):
         sandbox.LIMITS["max_feed_duration_secs"] = 3_600.0
 
 
 class _Skips:
-    """Collects every skip with its reason; under CI=true one of them fails the run."""
+    """Collects every skip with its reason; with CI=true a skip fails the run."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.skipped = config.stash[SKIPPED]

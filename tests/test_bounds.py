@@ -1,4 +1,4 @@
-"""A value over a limit is refused with a reason, and the rest is handled."""
+"""A value over a limit is refused with a reason; everything else continues."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ START = 1_772_323_200_000
 
 
 class User:
-    """A user who is told one thing after another."""
+    """A user who receives one signal after another."""
 
     def __init__(self, **flows: str) -> None:
         self.catalog = catalog_of(records_of(flows, "space: bounds", {}))
@@ -50,17 +50,17 @@ class User:
 
     @property
     def size(self) -> int:
-        """The bytes of the state."""
+        """Return the size of the state in bytes."""
         return len(self.state or b"")
 
 
 def started(n: int, at: int | None = None, **properties) -> Event:
-    """Make the n-th event."""
+    """Return the n-th event."""
     t = START + n * 1000 if at is None else at
     return Event(id=f"e{n}", user="kim", time=t, name="Started", properties=properties)
 
 
-def test_live_sessions() -> None:
+def test_live_sessions_are_limited() -> None:
     """The hundred and first live session is refused."""
     user = User(many=FLOW)
 
@@ -68,8 +68,8 @@ def test_live_sessions() -> None:
     assert user.tell(started(100)) == ["too_many_sessions"]
 
 
-def test_memory_of_ids() -> None:
-    """Two thousand ids are remembered; an older one may be a duplicate and is refused (R5)."""
+def test_remembered_ids_are_limited() -> None:
+    """Two thousand ids are remembered; an older signal may be a duplicate and is refused (R5)."""
     user = User(once=ONCE)
     for n in range(2_100):
         assert user.tell(started(n)) == []
@@ -81,8 +81,8 @@ def test_memory_of_ids() -> None:
     assert user.tell(started(9_998, at=START + 200_000)) == [], "a new one that is late"
 
 
-def test_large_entries() -> None:
-    """What sessions keep of their triggers is bounded, for one and for all together."""
+def test_entry_data_is_limited() -> None:
+    """The entry data of sessions is limited, for one and for all together."""
     user = User(many=FLOW)
 
     assert user.tell(started(1, list="x" * 40_000)) == ["value_too_large"]
@@ -91,8 +91,8 @@ def test_large_entries() -> None:
     assert user.size < 256 * 1024
 
 
-def test_large_profile() -> None:
-    """A profile over 64 KB is refused whole, and what was known stays."""
+def test_a_profile_is_limited() -> None:
+    """A change to a profile over 64 KB is refused as a whole, and the profile stays."""
     user = User(many=FLOW)
     for n in range(40):
         change = {f"t{n}": "x" * 3_000}
@@ -101,8 +101,8 @@ def test_large_profile() -> None:
     assert user.size < 80 * 1024
 
 
-def test_the_state_stays_below_its_bound() -> None:
-    """Whatever is thrown at a user at once, the state stays below 256 KB."""
+def test_the_state_stays_below_its_limit() -> None:
+    """Whatever a user receives at once, the state stays below 256 KB."""
     user = User(many=FLOW)
     for n in range(60):
         large = {f"t{n}": "x" * 2_000}
@@ -126,7 +126,7 @@ steps:
 """
 
 
-def test_planned_messages() -> None:
+def test_planned_messages_are_limited() -> None:
     """The hundred and first planned message is refused, none of the others is lost."""
     space = "{space: bounds, quiet_hours: 23:00-08:00, channels: {log: {address: user}}}"
     user = User()
@@ -143,8 +143,10 @@ def test_planned_messages() -> None:
     assert rows[105:] == [("active", None)] * 100
 
 
-def test_names_without_end() -> None:
-    """Tags, consents and audiences are bounded too, and a consent is not lost with a large trait."""
+def test_tags_consents_and_audiences_are_limited() -> None:
+    """Tags, consents and audiences are limited; consent is applied even if a large trait is
+    refused.
+    """
     user = User(many=FLOW)
     reasons = set()
     for n in range(1_200):
@@ -178,8 +180,8 @@ steps:
 """
 
 
-def test_numbers_beyond_64_bits() -> None:
-    """A whole number that no state can hold is refused; counting up stops at 64 bits."""
+def test_numbers_are_limited_to_64_bits() -> None:
+    """A whole number over 64 bits is refused; incrementing stops at 64 bits."""
     user = User(whole=WHOLE)
     huge = ProfileChange(id="p", user="kim", time=START, set={"n": 10**30})
     assert user.tell(huge) == ["value_too_large"]
@@ -200,8 +202,8 @@ steps:
 """
 
 
-def test_large_data_of_a_trigger_on_its_way() -> None:
-    """What a trigger keeps until it fires is bounded like an entry."""
+def test_data_of_a_pending_trigger_is_limited() -> None:
+    """What a trigger keeps until it fires is limited like an entry."""
     user = User(without=WITHOUT)
 
     assert user.tell(started(1, list="x" * 40_000)) == ["value_too_large"]
@@ -210,13 +212,13 @@ def test_large_data_of_a_trigger_on_its_way() -> None:
 
 
 def long(name: str, steps: int) -> str:
-    """Make a flow of so many steps."""
+    """Return a flow of this many steps."""
     lines = "".join(f"  s{n}: {{update: {{session.n: '1'}}}}\n" for n in range(steps))
     return f"flow: {name}\nenter: [{{event: Started}}]\nsteps:\n{lines}"
 
 
 def test_steps_are_counted_for_each_session() -> None:
-    """R6: what other flows did on the same signal does not end a session that did little."""
+    """R6: steps of other flows on the same signal do not end a session that ran few."""
     user = User(a=long("a", 480), b=long("b", 480), c=long("c", 60))
     done = step(user.catalog, None, started(1))
     assert isinstance(done, Done)
@@ -227,7 +229,7 @@ def test_steps_are_counted_for_each_session() -> None:
 
 @pytest.mark.slow
 def test_steps_of_all_sessions_are_bounded() -> None:
-    """R6: ten thousand steps on one signal are the most, over all sessions of the user."""
+    """R6: at most ten thousand steps run on one signal, over all sessions of the user."""
     user = User(**{f"f{n:02}": long(f"f{n:02}", 480) for n in range(22)})
     done = step(user.catalog, None, started(1))
     assert isinstance(done, Done)

@@ -1,4 +1,4 @@
-"""A user's state taken out and put in again: nothing changes, and nothing else is taken in."""
+"""Export and import of a user's state: nothing changes, and invalid states are refused."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def ran(catalog: Any, state: bytes | None, *given: Signal) -> tuple[bytes | None
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_the_round_trip_is_exact(seed: int) -> None:
-    """Exported, carried as JSON and imported for nobody, a user goes on byte for byte."""
+def test_export_and_import_are_exact(seed: int) -> None:
+    """Exported, transferred as JSON and imported for a new user, a state gives the same bytes."""
     clean = history(world(seed % 30), seed)
     catalog, half = clean.world.catalog(), len(clean.handled) // 2
     first = [given.signal for given in clean.handled[: half + 1]]
@@ -49,7 +49,7 @@ def test_the_round_trip_is_exact(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_every_state_is_readable(seed: int) -> None:
-    """What is exported is plain JSON with names, and is read as the same state."""
+    """An exported state is plain JSON with names, and is read back as the same state."""
     clean = history(world(seed), seed + 500)
     assert clean.state is not None
     state = decode(clean.state)
@@ -83,8 +83,8 @@ def refused(catalog: Any, data: object) -> str | None:
     return reasons[0] if reasons else None
 
 
-def test_what_does_not_belong_here_is_refused() -> None:
-    """A state of another space, or of flows, versions and steps that are not here, is refused."""
+def test_a_state_of_another_space_or_log_is_refused() -> None:
+    """A state of another space, or with unknown flows, versions and steps, is refused."""
     catalog, data = exported()
     other = catalog_of(records_of({"cart": FLOW.replace("pause", "rest")}, "space: shop", {}))
     elsewhere = catalog_of(records_of({"cart": FLOW}, "space: else", {}))
@@ -99,8 +99,8 @@ def test_what_does_not_belong_here_is_refused() -> None:
     assert refused(catalog, data | {"state": large}) == "invalid_state"
 
 
-def test_time_does_not_run_backwards() -> None:
-    """What was due of a state before it is imported is due then, an audience's change too (R1)."""
+def test_time_does_not_go_back() -> None:
+    """What was due before the import is due at the import, including audience changes (R1)."""
     space = 'space: shop\naudiences:\n  busy: count(event "Cart" within last 3d) >= 1\n'
     catalog = catalog_of(records_of({"cart": FLOW}, space, {}))
     cart = Event(id="c", user="kim", time=START, name="Cart")
@@ -126,8 +126,8 @@ steps:
 
 
 @pytest.mark.parametrize("days", [0, 1, 2])
-def test_no_id_is_of_two_things(days: int) -> None:
-    """A state put back while its session goes on, later, or after its end names nothing anew (R30)."""
+def test_no_id_is_used_twice(days: int) -> None:
+    """A state imported while its session runs, later, or after its end uses no id again (R30)."""
     space = "space: shop\nchannels:\n  log: {address: user}\n"
     catalog = catalog_of(records_of({"cart": SENDS}, space, {"cart": {"note": "Hello"}}))
     cart = Event(id="c", user="kim", time=START, name="Cart")
@@ -152,7 +152,7 @@ def _of_audience(output: out.AnyOutput) -> bool:
 
 @pytest.mark.parametrize("seed", range(200))
 def test_damaged_data_is_refused(seed: int) -> None:
-    """Data that was changed anywhere is refused or taken in, and never breaks anything."""
+    """Data that was changed anywhere is refused or imported, and never raises."""
     catalog, data = exported()
     rng = random.Random(seed)
     spoilt = _spoilt(rng, msgspec.json.decode(msgspec.json.encode(data)))
@@ -165,7 +165,7 @@ def test_damaged_data_is_refused(seed: int) -> None:
 
 
 def _spoilt(rng: random.Random, value: Any) -> Any:
-    """Change one thing somewhere."""
+    """Change one value at random."""
     strange: Any = rng.choice((None, "?", -1, [], {}, 2**70, True))
     if isinstance(value, dict) and value and rng.random() < 0.85:
         name = rng.choice(sorted(value))

@@ -1,4 +1,4 @@
-"""Decoding turns records into signals or into reasons, and never raises."""
+"""Decoding converts records to signals or reasons, and never raises."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_each_kind_of_record_becomes_its_signal(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_table_may_hold_the_envelope(kind: str) -> None:
-    """Columns of the envelope decode as its JSON does, with maps as maps or as JSON text."""
+    """Columns of the envelope decode like its JSON, with maps as maps or as JSON text."""
     record, signal = EXAMPLES[kind]
     row = {**BASE, "type": kind, **record}
     texts = {k: json.dumps(v) if isinstance(v, dict | list) else v for k, v in row.items()}
@@ -117,8 +117,8 @@ def test_a_table_may_hold_the_envelope(kind: str) -> None:
     assert decode(Raw("f", 1, texts)) == signal
 
 
-def test_a_number_may_be_digits_in_a_table() -> None:
-    """A column of numbers or texts that a table holds as whole numbers is read as text."""
+def test_a_whole_number_in_a_text_column_is_text() -> None:
+    """A column of numbers or texts that a table stores as whole numbers is read as text."""
     row = BASE | {"type": "inbound", "channel": "sms", "number": 4711, "text": 42}
 
     found = decode(Raw("f", 1, row))
@@ -128,7 +128,7 @@ def test_a_number_may_be_digits_in_a_table() -> None:
 
 @pytest.mark.parametrize("kind", get_args(AnyEnvelope), ids=lambda kind: kind.__name__)
 def test_the_input_schemas_are_the_envelope(kind: Any) -> None:
-    """A publisher who keeps to the Avro schema has exactly the fields that are read."""
+    """The fields of the Avro schema for publishers are exactly the fields that are read."""
     tag = kind.__struct_config__.tag
     schema = schemas.load(NAMES.get(tag, tag))
     read = {field.encode_name: field.required for field in msgspec.structs.fields(kind)}
@@ -137,7 +137,7 @@ def test_the_input_schemas_are_the_envelope(kind: Any) -> None:
 
 
 def test_times_are_milliseconds_utc() -> None:
-    """ISO texts with an offset or without (then UTC) and ms numbers are the same instant."""
+    """ISO text with an offset or without (then UTC) and ms numbers are the same instant."""
     for text in ("2024-05-01T14:00:00+02:00", "2024-05-01T12:00:00", NOON):
         found = decode_json(line(timestamp=text, receivedAt=text))
         assert isinstance(found, Event)
@@ -145,7 +145,7 @@ def test_times_are_milliseconds_utc() -> None:
 
 
 def test_conversion_to_milliseconds_is_exact() -> None:
-    """No instant between 1970 and 2200 is off by a millisecond."""
+    """Every instant between 1970 and 2200 is converted to the exact millisecond."""
     draw = random.Random(1)
     for _ in range(2000):
         micros = draw.randrange(230 * 365 * 86_400 * 1_000_000)
@@ -153,15 +153,15 @@ def test_conversion_to_milliseconds_is_exact() -> None:
         assert to_ms(moment) == (moment - EPOCH) // MILLISECOND == micros // 1000
 
 
-def test_a_time_after_the_receipt_is_left_to_the_core() -> None:
-    """An own time later than the receipt passes as it is (R9)."""
+def test_a_future_event_time_is_left_to_the_core() -> None:
+    """An event time later than the ingestion time is not changed (R9)."""
     found = decode_json(line(receivedAt="2024-05-01T11:00:00Z"))
 
     assert isinstance(found, Event)
     assert found.time > (found.received or 0)
 
 
-def test_an_anonymous_user_has_a_key_of_their_own() -> None:
+def test_an_anonymous_user_has_a_separate_key() -> None:
     """Without a user id the key is made of the anonymous id (R8)."""
     found = decode_json(line(userId=None, anonymousId="a7"))
 
@@ -169,8 +169,8 @@ def test_an_anonymous_user_has_a_key_of_their_own() -> None:
     assert found.user == "anon:a7"
 
 
-def test_an_identify_that_names_both_is_for_the_anonymous_key() -> None:
-    """An identify with both ids goes to the anonymous key, and names the user it is (R8)."""
+def test_an_identify_with_both_ids_is_for_the_anonymous_key() -> None:
+    """An identify with both ids goes to the anonymous key, and names the user (R8)."""
     found = decode_json(json.dumps(BASE | {"type": "identify", "anonymousId": "a7"}).encode())
 
     assert isinstance(found, signals.ProfileChange)
@@ -223,8 +223,8 @@ def deep(levels: int) -> Any:
         (b'{"messageId":"m"}', "missing"),
     ],
 )
-def test_a_bad_record_is_a_value_with_place_and_reason(record: bytes, reason: str) -> None:
-    """Whatever comes in, what comes out is a signal or a reason from the documented list."""
+def test_an_invalid_record_is_a_reason_with_a_place(record: bytes, reason: str) -> None:
+    """Any input gives a signal or a reason from the documented list."""
     found = bad(record)
 
     assert (found.file, found.line) == ("events.jsonl", 7)
@@ -236,8 +236,8 @@ def test_a_bad_record_is_a_value_with_place_and_reason(record: bytes, reason: st
     [("identify", "traits"), ("communication", "data"), ("enter", "data"), ("enter", "profile"),
      ("enter", "participant"), ("command", "data"), ("call_result", "result")],
 )  # fmt: skip
-def test_every_free_map_is_bounded(kind: str, field: str) -> None:
-    """No kind of record carries a map that is deeper or larger than an event's properties."""
+def test_every_free_map_is_limited(kind: str, field: str) -> None:
+    """No record has a map that is deeper or larger than the properties of an event may be."""
     plain = BASE | {"type": kind} | EXAMPLES[kind][0]
 
     assert bad(json.dumps(plain | {field: deep(17)}).encode()).reason == "too_deep"
@@ -246,7 +246,7 @@ def test_every_free_map_is_bounded(kind: str, field: str) -> None:
     assert not isinstance(decode_json(json.dumps(plain | {field: deep(16)}).encode()), Bad)
 
 
-def test_consent_and_tags_are_bounded() -> None:
+def test_consent_and_tags_are_limited() -> None:
     """A change names at most a thousand consents, tags or traits to remove."""
     many = {f"topic{n}": True for n in range(1001)}
     for field, value in (("consent", many), ("tag", [*many]), ("unset", [*many])):
@@ -255,8 +255,8 @@ def test_consent_and_tags_are_bounded() -> None:
         )
 
 
-def test_what_is_within_the_bounds_passes() -> None:
-    """The bounds themselves are allowed: 16 levels, 256 letters, 64 bits, the last day of 2200."""
+def test_values_at_the_limits_are_accepted() -> None:
+    """The limits themselves are allowed: 16 levels, 256 characters, 64 bits, the last day of 2200."""
     record = line(
         properties=deep(16) | {"n": 2**63 - 1, "m": [-(2**63)]},
         userId="x" * 256,
@@ -265,8 +265,8 @@ def test_what_is_within_the_bounds_passes() -> None:
     assert isinstance(decode_json(record), Event)
 
 
-def test_a_reason_does_not_quote_what_was_sent() -> None:
-    """Dead letters hold no personal data: no value of the record is in the detail."""
+def test_a_reason_shows_no_values() -> None:
+    """Dead letters contain no personal data: no value of the record is in the detail."""
     secret = "ada@example.com"
     records = [
         line(type=secret),
@@ -290,8 +290,10 @@ def test_random_bytes_never_raise() -> None:
         assert decode_json(bytes(broken[: draw.randrange(len(broken))])) is not None
 
 
-def test_an_event_that_no_flow_uses_is_no_signal() -> None:
-    """Only a track call with an unused name is ignored, even a bad one; all else is decoded (R5)."""
+def test_an_event_that_no_flow_uses_is_ignored() -> None:
+    """Only a track call with an unused name is ignored, even an invalid one; others are decoded
+    (R5).
+    """
     names = frozenset({"Purchase"})
     identify = json.dumps(BASE | {"type": "identify"}).encode()
 
@@ -326,8 +328,8 @@ ROW = {
 }  # fmt: skip
 
 
-def test_a_row_becomes_an_event_as_the_mapping_says() -> None:
-    """A date is the local midnight of the zone; texts become what their column's type says."""
+def test_a_row_becomes_an_event_by_the_mapping() -> None:
+    """A date is local midnight in the zone; text is converted to the type of its column."""
     assert decode_row(ROW, MAPPING, "f", 1) == Event(
         id="k1", user="u1", time=NOON - 14 * 3_600_000, received=NOON, sequence=3, name="Purchase",
         properties={"amount": 12, "first": True, "due": NOON + 12 * 3_600_000, "note": "é"},
@@ -335,7 +337,7 @@ def test_a_row_becomes_an_event_as_the_mapping_says() -> None:
 
 
 def test_a_typed_row_becomes_the_same_event() -> None:
-    """A row of Parquet or Avro, with types, is the event that its text would be."""
+    """A row of Parquet or Avro, with types, is the same event as its text would be."""
     typed = ROW | {
         "day": date(2024, 5, 1), "got": 1_714_564_800, "n": 3, "usd": Decimal(12), "first": True,
         "due": datetime(2024, 5, 2, tzinfo=UTC),
@@ -343,8 +345,8 @@ def test_a_typed_row_becomes_the_same_event() -> None:
     assert decode_row(typed, MAPPING, "f", 1) == decode_row(ROW, MAPPING, "f", 1)
 
 
-def test_an_empty_cell_is_no_property() -> None:
-    """Empty cells of optional columns leave the property, receipt or sequence out."""
+def test_an_empty_cell_is_omitted() -> None:
+    """Empty cells of optional columns omit the property, ingestion time or sequence."""
     found = decode_row(ROW | {"usd": "", "note": None, "got": "", "n": ""}, MAPPING, "f", 1)
 
     assert isinstance(found, Event)
@@ -379,8 +381,8 @@ def test_an_empty_cell_is_no_property() -> None:
         ({"note": deep(40)}, "too_deep", ""),
     ],
 )
-def test_a_bad_row_names_its_column(change: dict[str, Any], reason: str, column: str) -> None:
-    """A cell that does not fit is a reason that names the column and does not quote the cell."""
+def test_an_invalid_row_names_its_column(change: dict[str, Any], reason: str, column: str) -> None:
+    """A cell that does not fit is a reason that names the column and does not show the cell."""
     found = decode_row(ROW | change, MAPPING, "f.csv", 9)
 
     assert isinstance(found, Bad)
@@ -388,8 +390,8 @@ def test_a_bad_row_names_its_column(change: dict[str, Any], reason: str, column:
     assert column in found.detail
 
 
-def test_a_dead_letter_says_where() -> None:
-    """A bad record's dead letter names file, line and reason, and is the same each time (R30)."""
+def test_a_dead_letter_has_its_place() -> None:
+    """An invalid record's dead letter names file, line and reason, and is the same each time (R30)."""
     letter = of_file_record(Bad("f.csv", 9, "invalid", 'column "usd" is not a number'), NOON)
 
     assert (letter.cause, letter.reason, letter.at) == ("f.csv:9", "invalid", NOON)
@@ -398,8 +400,8 @@ def test_a_dead_letter_says_where() -> None:
     )
 
 
-def test_signals_are_canonical_on_the_wire() -> None:
-    """What was decoded can be sent on and kept: every value fits msgpack and JSON."""
+def test_signals_can_be_encoded() -> None:
+    """Every decoded signal can be encoded: all its values fit msgpack and JSON."""
     found = decode_json(line(properties={"n": [2**63 - 1], "t": "é", "f": 1e300, "b": None}))
 
     assert signals.decode(signals.encode(found)) == found

@@ -1,4 +1,4 @@
-"""Records that tell that two keys are one user (R8)."""
+"""Records that say that two keys are one user (R8)."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from transforms.wire.decode import decode_json
         ({}, "neither previousId nor anonymousId"),
     ],
 )
-def test_an_alias_names_two_keys(ids: dict[str, Any], says: str) -> None:
+def test_an_alias_needs_two_keys(ids: dict[str, Any], says: str) -> None:
     """An alias without one of its two keys is refused (R8)."""
     assert bad(json.dumps(BASE | {"type": "alias"} | ids).encode()).detail == says
 
 
 def test_an_alias_of_an_anonymous_id() -> None:
-    """An alias may name the anonymous id as an identify does (R8)."""
+    """An alias may name the anonymous id, like an identify (R8)."""
     found = decode_json(json.dumps(BASE | {"type": "alias", "anonymousId": "a7"}).encode())
 
     assert isinstance(found, signals.ProfileChange)
     assert (found.user, found.becomes) == ("anon:a7", "u1")
 
 
-def test_a_whole_state_is_larger_than_other_records() -> None:
-    """A handover may hold the largest state; another record of that size is refused (R8)."""
+def test_a_handover_may_be_larger_than_other_records() -> None:
+    """A handover may contain the largest state; another record of that size is refused (R8)."""
     state = {"type": "handover", "source": "anon:a7", "state": "A" * 350_000}
 
     assert isinstance(decode_json(json.dumps(BASE | state).encode()), signals.Handover)

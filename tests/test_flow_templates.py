@@ -1,4 +1,4 @@
-"""The library of ready flows: each is sound, tells its promises, and begins a folder of one's own."""
+"""The library of flow templates: each is valid, tested and documented, and works in a new folder."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ USE_CASES = {
 
 
 def walked(name: str) -> tuple[set[tuple[str, str]], dict[str, int]]:
-    """Play the stories of a template: the steps that are reached, and the stories of each flow."""
+    """Play the stories of a template; return the steps reached, and the stories of each flow."""
     home = flow_templates.library() / name
     beside = folder(home)
     steps, counts = set(), {}
@@ -51,14 +51,14 @@ def walked(name: str) -> tuple[set[tuple[str, str]], dict[str, int]]:
     return steps, counts
 
 
-def test_every_use_case_has_a_flow() -> None:
-    """The named use cases are there, and a blank beginning (L14, L16, J2)."""
+def test_every_use_case_has_a_template() -> None:
+    """The named use cases have templates, and there is a blank one (L14, L16, J2)."""
     assert set(NAMES) == USE_CASES | {"blank"}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_template_is_sound(name: str) -> None:
-    """It has no problems and not even warnings, is in form, and its scenarios pass."""
+def test_a_template_is_valid(name: str) -> None:
+    """It has no problems and no warnings, is formatted, and its scenarios pass."""
     home = flow_templates.library() / name
 
     assert folder(home).project.problems == ()
@@ -68,8 +68,8 @@ def test_a_template_is_sound(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_template_states_its_promises(name: str) -> None:
-    """Each flow says what it is about; up to five stories walk through every step of it."""
+def test_a_template_is_documented_by_stories(name: str) -> None:
+    """Each flow has an ``about``; up to five stories walk through every step of it."""
     flows = folder(flow_templates.library() / name).project.flows
     steps, counts = walked(name)
 
@@ -81,8 +81,8 @@ def test_a_template_states_its_promises(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_message_is_sent(name: str) -> None:
-    """No template of a message is left over, and each has a text."""
+def test_every_message_is_used(name: str) -> None:
+    """Every message template is sent by a step, and each has a text."""
     home = flow_templates.library() / name
     project = folder(home).project
     sent = {text for flow in project.flows for text in project.template_texts(flow.id)}
@@ -91,8 +91,10 @@ def test_every_message_is_sent(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_new_gives_a_folder_that_is_green(name: str, tmp_path: Path) -> None:
-    """What `towpath new` writes checks, is in form and passes its scenarios; so does its export."""
+def test_new_creates_a_valid_folder(name: str, tmp_path: Path) -> None:
+    """The folder of `towpath new` checks, is formatted and passes its scenarios; so does its
+    export.
+    """
     into, other = str(tmp_path / "mine"), str(tmp_path / "other")
 
     assert main(["new", "--template", name, "--into", into]) == 0
@@ -103,7 +105,7 @@ def test_new_gives_a_folder_that_is_green(name: str, tmp_path: Path) -> None:
     assert main(["test", other]) == 0
 
 
-def test_all_fit_into_one_folder(tmp_path: Path) -> None:
+def test_all_templates_fit_into_one_space(tmp_path: Path) -> None:
     """The flows of the library can run side by side in one space."""
     for name in NAMES:
         assert main(["new", "--template", name, "--into", str(tmp_path)]) == 0
@@ -123,8 +125,8 @@ def test_a_blank_flow_gets_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert main(["test", str(home)]) == 0
 
 
-def test_nothing_is_overwritten(tmp_path: Path) -> None:
-    """A second `towpath new` leaves a flow that was changed as it is, unless told otherwise."""
+def test_new_overwrites_only_with_force(tmp_path: Path) -> None:
+    """A second `towpath new` does not change an edited flow without ``--force``."""
     flow = tmp_path / "birthday.yaml"
     command = ["new", "--template", "birthday", "--into", str(tmp_path)]
     assert main(command) == 0
@@ -137,8 +139,8 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert "21 days" in flow.read_text()
 
 
-def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a template they are listed, one a line, with what they are for."""
+def test_the_list_of_templates(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a template the known ones are listed, one per line, with their purpose."""
     assert main(["new"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == NAMES
@@ -161,14 +163,14 @@ def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
         (["--template", "../birthday"], 'no template "../birthday"'),
     ],
 )
-def test_wrong_use(
+def test_usage_errors(
     options: list[str],
     said: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A template that is not there and a name that cannot be are wrong use; nothing is written."""
+    """An unknown template and an invalid name are usage errors; nothing is written."""
     monkeypatch.chdir(tmp_path)
 
     assert main(["new", *options]) == 2

@@ -1,4 +1,4 @@
-"""The made-up stream: the same for the same seed, and with every flaw that it promises."""
+"""The generated stream: the same for the same seed, and with every documented flaw."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def stream():
 
 
 def test_golden(rewrite):
-    """Seed 7 begins with the lines that are kept beside this test."""
+    """Seed 7 begins with the lines in the golden file."""
     first = "".join(f"{line}\n" for line in list(lines(7, 1000, 60))[:5])
     if rewrite:
         GOLDEN.write_text(first, encoding="utf-8")
@@ -48,8 +48,8 @@ def test_hash_seed():
     assert len(written[0].splitlines()) > 100
 
 
-def test_more_users_leave_the_first_ones_as_they_are(stream):
-    """The records of a user depend on seed, user and days alone."""
+def test_more_users_do_not_change_the_first_ones(stream):
+    """The records of a user depend only on seed, user and days."""
     few = records(7, 20, 60)
     users = {record["userId"] for record in few}
 
@@ -57,12 +57,12 @@ def test_more_users_leave_the_first_ones_as_they_are(stream):
 
 
 def test_another_seed_is_another_stream():
-    """The seed decides."""
+    """Another seed gives another stream."""
     assert records(7, 3, 60) != records(8, 3, 60)
 
 
 def test_order_of_arrival(stream):
-    """Records stand in the order in which they were received, and many happened earlier."""
+    """Records are in order of ingestion time, and the event time of many is earlier."""
     arrivals = [record["receivedAt"] for record in stream]
     times = [record["timestamp"] for record in stream]
 
@@ -70,8 +70,8 @@ def test_order_of_arrival(stream):
     assert times != sorted(times)
 
 
-def test_the_span(stream):
-    """Everything happens within the days asked for, from 1 February 2024 on."""
+def test_the_time_span(stream):
+    """All events are within the requested days, from 1 February 2024 on."""
     times = [record["timestamp"] for record in stream]
 
     assert min(times) >= "2024-02-01"
@@ -79,7 +79,9 @@ def test_the_span(stream):
 
 
 def test_flaws(stream):
-    """There are repeats with the same and with a later receipt, late ones, and clocks ahead."""
+    """There are duplicates with the same and a later ingestion time, late records, and clocks
+    ahead.
+    """
     copies = Counter(record["messageId"] for record in stream)
     equal = Counter(json.dumps(record) for record in stream)
     lags = [_seconds(record["receivedAt"]) - _seconds(record["timestamp"]) for record in stream]
@@ -91,7 +93,7 @@ def test_flaws(stream):
 
 
 def test_profiles(stream):
-    """Zones are valid, invalid and missing; some are born on a leap day; consent comes and goes."""
+    """Zones are valid, invalid and missing; some birthdays are a leap day; consent comes and goes."""
     identified = [record for record in stream if record["type"] == "identify"]
     first = {record["userId"]: record["traits"] for record in reversed(identified)}
     zones = {traits.get("timezone") for traits in first.values()}
@@ -105,15 +107,15 @@ def test_profiles(stream):
 
 
 def test_the_valid_zones_exist(stream):
-    """What is meant as a zone is one: only the three listed as broken are not."""
+    """Zones are valid, except the three listed as invalid."""
     zones = {record["traits"].get("timezone") for record in stream if record["type"] == "identify"}
     broken = {"Mars/Olympus_Mons", "CEST+2", "", None}
 
     assert all(ZoneInfo(zone) for zone in zones - broken)
 
 
-def test_events(stream):
-    """All the kinds of events are there, and an order names a cart that was updated before."""
+def test_all_kinds_of_events_occur(stream):
+    """All kinds of events occur, and an order names a cart that was updated before."""
     tracked = [record for record in stream if record["type"] == "track"]
     carts = {r["properties"]["cart_id"] for r in tracked if r["event"] == "Cart Updated"}
     orders = {r["properties"]["cart_id"] for r in tracked if r["event"] == "Order Completed"}
@@ -126,8 +128,8 @@ def test_events(stream):
     assert len(orders - carts) < len(orders) / 10
 
 
-def test_broken_lines():
-    """``bad`` adds exactly so many lines, and leaves the good ones as they are."""
+def test_invalid_lines():
+    """``bad`` adds exactly this number of lines, and does not change the valid ones."""
     good, mixed = list(lines(7, 10, 30)), list(lines(7, 10, 30, bad=25))
 
     assert len(mixed) == len(good) + 25
@@ -135,8 +137,8 @@ def test_broken_lines():
     assert Counter(good) - Counter(mixed) == Counter()
 
 
-def test_command(tmp_path, capsys):
-    """``--out`` writes the stream to a file and says how many lines it holds."""
+def test_the_command_writes_a_file(tmp_path, capsys):
+    """``--out`` writes the stream to a file and prints its number of lines."""
     out = tmp_path / "events.jsonl"
 
     assert main(["generate", "--users", "5", "--out", str(out)]) == 0
@@ -145,14 +147,14 @@ def test_command(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("option", [["--users", "0"], ["--days", "-1"], ["--bad", "x"]])
-def test_wrong_use(option, capsys):
-    """Counts that cannot be are refused with exit code 2."""
+def test_impossible_counts_are_usage_errors(option, capsys):
+    """Impossible counts are refused with exit code 2."""
     assert main(["generate", *option]) == 2
     assert option[0] in capsys.readouterr().err
 
 
-def test_a_file_that_cannot_be_written(tmp_path, capsys):
-    """A folder that is not there is said, without a traceback."""
+def test_a_missing_folder_is_reported(tmp_path, capsys):
+    """A folder that does not exist is reported, without a traceback."""
     assert main(["generate", "--users", "1", "--out", str(tmp_path / "no" / "x.jsonl")]) == 2
     assert "no such file" in capsys.readouterr().err
 

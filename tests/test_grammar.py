@@ -1,4 +1,4 @@
-"""The simulator draws the whole language: what nobody draws is not tested by any history."""
+"""The simulator generates the whole language: otherwise some of it would not be tested."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ HISTORIES = 2_000
 PERSONS = 40
 
 UNSAID = {
-    "When.yearly",  # only a trigger says so
-    "Command.what=wake",  # not of a clean run: the faulty ones are woken
+    "When.yearly",  # only set by triggers
+    "Command.what=wake",  # not in a clean run: the faulty ones have wake commands
     *(
-        f"{kind}.{field}"  # made by the core, and carried by no file and no call
+        f"{kind}.{field}"  # raised by the core, and never in a file or a call
         for kind in ("Forwarded", "Handover")
         for field in ("sequence", "received", "bypass", "backfill")
     ),
@@ -32,7 +32,7 @@ UNSAID = {
 
 
 @pytest.mark.slow
-def test_worlds_hold_the_whole_language() -> None:
+def test_worlds_contain_the_whole_language() -> None:
     """Each trigger, step, case, exit rule and setting of flows and spaces occurs, with each field."""
     wanted = may_hold([Flow, Space]) - set(holds([parse(text) for text in CONDITIONS]))
     seed = 0
@@ -45,8 +45,8 @@ def test_worlds_hold_the_whole_language() -> None:
     assert sorted(wanted - UNSAID) == []
 
 
-def test_logs_hold_every_record() -> None:
-    """Each record of the control log occurs, with each field."""
+def test_logs_contain_every_control_record() -> None:
+    """Each control record occurs, with each field."""
     wanted = may_hold(members(control_records.ControlRecord))
     seed = 0
     while wanted - UNSAID and seed < WORLDS:
@@ -57,7 +57,7 @@ def test_logs_hold_every_record() -> None:
 
 
 @pytest.mark.slow
-def test_histories_hold_every_signal() -> None:
+def test_histories_contain_every_signal() -> None:
     """Each signal and each command occurs, with each field."""
     wanted = may_hold(members(signals.Signal))
     told = chain.from_iterable(person(world(n), n).keys.given for n in range(PERSONS))

@@ -1,4 +1,4 @@
-"""Keys that turn out to be one user, and users that are erased: at random, in any order (R8, R32)."""
+"""Keys that become one user, and users that are erased: at random, in any order (R8, R32)."""
 
 from __future__ import annotations
 
@@ -34,20 +34,21 @@ WORLDS = 60
 
 
 def ran(seed: int) -> Person:
-    """Run a person's story in one of some worlds."""
+    """Run the story of a user with several keys in one of some worlds."""
     return person(world(seed % WORLDS), seed)
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_any_order(seed: int) -> None:
-    """Whatever is identified and erased, in any order of delivery: no session is lost or doubled.
+def test_no_order_of_delivery_loses_a_session(seed: int) -> None:
+    """With any identifies and erasures, in any order of delivery, no session is lost or doubled.
 
-    Each has ended, or is in one state and wakes; no id is of two outputs; states keep their bound.
+    Each session has ended, or is in one state with a timer; no id is of two outputs; states keep
+    their limit.
     """
     assert list(wrong(ran(seed))) == []
 
 
-def test_the_stories_are_no_empty_talk() -> None:
+def test_the_stories_contain_what_they_test() -> None:
     """Handovers, forwarded signals, sessions that join and merge, cycles and erasures occur."""
     found: set[str] = set()
     for seed in range(60):
@@ -60,8 +61,8 @@ def test_the_stories_are_no_empty_talk() -> None:
 
 
 @pytest.mark.parametrize("seed", range(100, 112))
-def test_pieces_alarms_and_duplicates(seed: int) -> None:
-    """One key's signals in one go, with alarms, and handovers twice or later: the same bytes.
+def test_pieces_timers_and_duplicates_change_nothing(seed: int) -> None:
+    """One key's signals in one go, with timers, and handovers twice or later: the same bytes.
 
     (R1, R3, R5, R8.)
     """
@@ -85,17 +86,17 @@ CATALOG = catalog_of(records_of({"cart": CART}, SPACE, {"cart": {"note": "Hello"
 
 
 def cart(name: str, user: str, at: int) -> Event:
-    """Make an event that starts the flow."""
+    """Return an event that starts the flow."""
     return Event(id=name, user=user, time=START + at, name="Cart")
 
 
 def identify(name: str, user: str, becomes: str, at: int) -> ProfileChange:
-    """Make an identify that names both keys."""
+    """Return an identify that names both keys."""
     return ProfileChange(id=name, user=user, becomes=becomes, time=START + at)
 
 
 def handed_over(before: list[Signal], after: list[Signal]) -> list[Signal]:
-    """Return what an anonymous key tells the user's: the handover, then what it forwards."""
+    """Return what an anonymous key sends to the user's key: the handover, then forwarded signals."""
     keys = Keys(CATALOG)
     for signal in [*before, identify("i", "anon:1", "kim", HOUR // 2), *after]:
         keys.give(signal)
@@ -111,7 +112,7 @@ AFTER: list[Signal] = [
 
 @pytest.mark.parametrize("place", range(5))
 @pytest.mark.parametrize("twice", [False, True])
-def test_the_handover_may_come_at_any_place(place: int, twice: bool) -> None:
+def test_a_handover_may_arrive_at_any_place(place: int, twice: bool) -> None:
     """Forwarded signals wait for the handover that they name: the merge is always the same (R8)."""
     told = handed_over([cart("c1", "anon:1", 0)], AFTER)
     own = [cart("c2", "kim", 60_000)]
@@ -129,8 +130,8 @@ def test_the_handover_may_come_at_any_place(place: int, twice: bool) -> None:
     assert run(order + order * twice) == run(told)
 
 
-def test_a_hundred_wait() -> None:
-    """A hundred forwarded signals wait for a handover; what is over is refused with a reason (R8)."""
+def test_at_most_a_hundred_signals_wait() -> None:
+    """A hundred forwarded signals wait for a handover; more are refused with a reason (R8)."""
     more: list[Signal] = [cart(f"m{n}", "anon:1", HOUR + n) for n in range(120)]
     told = handed_over([], more)
     keys = Keys(CATALOG)
@@ -145,8 +146,8 @@ def test_a_hundred_wait() -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_cycle_in_a_race(seed: int) -> None:
-    """Keys that name each other before either has heard come to rest, and lose nothing (R8)."""
+def test_two_keys_that_name_each_other(seed: int) -> None:
+    """Two keys that name each other at the same time settle, and lose nothing (R8)."""
     keys, rng = Keys(CATALOG), random.Random(seed)
     names = ("kim", "lee", "mia")[: 2 + seed % 2]
     for n, key in enumerate(names):
@@ -164,8 +165,10 @@ def test_a_cycle_in_a_race(seed: int) -> None:
     assert len(ended) == len(set(ended)) == len(names)
 
 
-def test_nothing_goes_round_for_ever() -> None:
-    """Marks that lead in a circle, by a defect or a lost handover, pass nothing on for ever (R6)."""
+def test_nothing_is_forwarded_without_end() -> None:
+    """Keys that forward in a circle, by a defect or a lost handover, stop after a number of hops
+    (R6).
+    """
     keys = Keys(CATALOG)
     for key, other in (("kim", "lee"), ("lee", "kim")):
         mark = Identity(to=other, handover="lost")
@@ -178,8 +181,8 @@ def test_nothing_goes_round_for_ever() -> None:
     assert letters == ["identity_cycle"] * 2
 
 
-def test_late_handover() -> None:
-    """What was due while a handover was under way is due when it is merged, never before (R8)."""
+def test_a_late_handover_fires_overdue_timers() -> None:
+    """What was due during a handover is due when it is merged, never before (R8)."""
     told = handed_over([cart("c1", "anon:1", 0)], [])
     late = msgspec.structs.replace(told[0], received=START + 3 * HOUR)  # type: ignore[arg-type]
     keys = Keys(CATALOG)
@@ -194,8 +197,8 @@ def test_late_handover() -> None:
     assert ats == sorted(ats)
 
 
-def test_stopped_on_the_way() -> None:
-    """A flow that is stopped while a handover is under way stops its sessions too (R26, R29)."""
+def test_a_stop_during_a_handover() -> None:
+    """A flow that is stopped during a handover also stops the sessions in it (R26, R29)."""
     told = handed_over([cart("c1", "anon:1", 0)], [])
     log = [*CATALOG.records, Stop(sequence=9, effective_at=START + HOUR, flow="cart")]
     keys = Keys(catalog_of(log))
@@ -205,8 +208,10 @@ def test_stopped_on_the_way() -> None:
     assert (ended.reason, ended.at) == ("stopped", START + HOUR)  # type: ignore[union-attr]
 
 
-def test_bounds_of_a_merge() -> None:
-    """What two states hold together keeps to the bounds, and each refusal has its reason."""
+def test_a_merged_state_keeps_its_limits() -> None:
+    """The data of two states together keeps to the limits, and each refusal has its reason (section
+    9).
+    """
     many = CART.replace("exit:", "simultaneous: true\nexit:")
     catalog = catalog_of(records_of({"cart": many}, SPACE, {"cart": {"note": "Hello"}}))
     keys = Keys(catalog)
@@ -232,7 +237,7 @@ def test_bounds_of_a_merge() -> None:
 
 
 def test_a_handover_is_merged_once() -> None:
-    """A handover that comes twice, however late, changes nothing the second time (R8)."""
+    """A handover that arrives twice, however late, changes nothing the second time (R8)."""
     told = handed_over([cart("c1", "anon:1", 0)], [])
     keys = Keys(CATALOG)
     for signal in told:
@@ -244,15 +249,15 @@ def test_a_handover_is_merged_once() -> None:
     assert stored(decode(keys.states["kim"] or b"")) == stored(decode(before or b""))
 
 
-def test_an_unread_event_is_not_forwarded() -> None:
-    """What no definition reads is no signal at the old key either (R5)."""
+def test_an_unused_event_is_not_forwarded() -> None:
+    """An unused event is ignored at the old key, too (R5)."""
     told = handed_over([], [Event(id="n", user="anon:1", time=START + HOUR, name="Nobody")])
 
     assert [type(signal) for signal in told] == [Handover, Forwarded]
 
 
-def test_a_new_mark_is_another_output() -> None:
-    """A handover that comes again once the mark names another key goes there under another id (R30)."""
+def test_a_handover_forwarded_to_another_key_is_another_output() -> None:
+    """A handover that returns after the key forwards elsewhere is forwarded under another id (R30)."""
     told = handed_over([cart("c1", "anon:1", 0)], [])[0]
     keys = Keys(CATALOG)
     for name, other in (("i1", "lee"), ("i2", "mia")):
@@ -272,8 +277,8 @@ steps:
 """
 
 
-def test_what_was_erased_is_not_read() -> None:
-    """What was known of an erased user decides nothing, also not in one go with the erasure (R32)."""
+def test_erased_data_is_not_read() -> None:
+    """Data of an erased user decides nothing, even if handled in one call with the erasure (R32)."""
     space = SPACE + "campaigns:\n  camp: {fields: {due: time}}\n"
     catalog = catalog_of(records_of({"remind": PEOPLE}, space, {}))
     row = {"flow": "camp", "operation": "upload", "participant": {"due": "2026-03-09"}}
@@ -299,8 +304,8 @@ steps:
 """
 
 
-def test_overdue_at_two_keys() -> None:
-    """What is overdue at two keys of a user at the same instant begins one session (R5, R8)."""
+def test_a_trigger_overdue_at_two_keys_fires_once() -> None:
+    """A trigger that is overdue at two keys of a user at one instant starts one session (R5, R8)."""
     keys = Keys(catalog_of(records_of({"held": HELD}, SPACE, {})))
     for n, key in enumerate(("anon:1", "anon:2")):
         at = START + n

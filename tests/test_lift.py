@@ -1,4 +1,4 @@
-"""Lift against a holdout: published intervals, and what any interval must hold to."""
+"""Lift against a holdout: published intervals, and properties of any interval."""
 
 from __future__ import annotations
 
@@ -41,28 +41,28 @@ def test_wilson():
 
 
 def test_relative():
-    """The relative lift is a share of the holdout's rate, and has no value where that is 0."""
+    """The relative lift is a share of the holdout's rate, and None if that is 0."""
     assert lift(Arm(100, 15), Arm(100, 10)).relative == pytest.approx(0.5)
     assert lift(Arm(100, 15), Arm(100, 0)).relative is None
 
 
 @pytest.mark.parametrize("arms", [(Arm(0, 0), Arm(9, 1)), (Arm(9, 1), Arm(0, 0))])
-def test_an_empty_arm_has_no_lift(arms):
-    """Without users on one side there is nothing to compare."""
+def test_an_empty_group_has_no_lift(arms):
+    """Without users on one side there is no lift."""
     assert lift(*arms) is None
 
 
 @pytest.mark.parametrize("arms", [(Arm(1, 2), Arm(9, 1)), (Arm(9, 1), Arm(9, -1))])
-def test_impossible_counts(arms):
-    """More conversions than users, or fewer than none, are an error."""
+def test_impossible_counts_are_errors(arms):
+    """More conversions than users, or a negative number, are an error."""
     with pytest.raises(ValueError, match="cannot have converted"):
         lift(*arms)
 
 
 @settings(max_examples=200, deadline=None)
 @given(ARMS, ARMS)
-def test_the_interval_holds_the_difference(treated, holdout):
-    """The interval surrounds the difference, stays within -1 and 1, and mirrors with the arms."""
+def test_the_interval_contains_the_difference(treated, holdout):
+    """The interval contains the difference, stays within -1 and 1, and mirrors with the groups."""
     one, other = lift(treated, holdout), lift(holdout, treated)
 
     assert -1 - 1e-9 <= one.low <= one.difference + 1e-12

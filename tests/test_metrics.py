@@ -60,7 +60,7 @@ def counted(*given: AnyOutput) -> Counts:
 
 
 def numbers(*given: AnyOutput, window: str = "day") -> dict[tuple[str, ...], float]:
-    """Each metric of a window by step (if any), metric and reason (if any)."""
+    """Return each metric of a window by step (if any), metric and reason (if any)."""
     found: dict[tuple[str, ...], float] = {}
     for row in rows(counted(*given)):
         if row.window == window:
@@ -69,8 +69,8 @@ def numbers(*given: AnyOutput, window: str = "day") -> dict[tuple[str, ...], flo
     return found
 
 
-def test_arrivals_count_each_time_and_once_a_user() -> None:
-    """Total engagements are arrivals; unique ones are rows with the flag (R25)."""
+def test_arrivals_are_counted_in_total_and_once_per_user() -> None:
+    """Total engagements are arrivals; unique ones are rows with ``first_arrival`` (R25)."""
     given = [
         moved("reached", first_arrival=True), moved("reached"), moved("waiting"),
         moved("left", since=-1500),
@@ -84,7 +84,7 @@ def test_arrivals_count_each_time_and_once_a_user() -> None:
 
 
 def test_a_flow_counts_entries_exits_and_refusals_by_reason() -> None:
-    """What enters, ends and is refused is counted by reason; an end without one is complete."""
+    """Entries, ends and refusals are counted by reason; an end without one is complete."""
     refused = of(Rejection, reason="entry_limit", cause="c", flow="winback")
     given = [moved("entered"), moved("ended"), moved("ended", reason="goal"), refused, refused]
 
@@ -96,8 +96,8 @@ def test_a_flow_counts_entries_exits_and_refusals_by_reason() -> None:
     }
 
 
-def test_a_refusal_before_any_flow_has_none() -> None:
-    """A signal refused as a whole counts under no flow and no version."""
+def test_a_refusal_outside_of_flows_has_no_flow() -> None:
+    """A signal that is refused as a whole counts for no flow and no version."""
     (row, *_) = rows(counted(of(Rejection, reason="too_old", cause="c", flow=None)))
 
     assert row == FlowMetric("minute", 0, "", None, "refusals", "too_old", 1.0)
@@ -114,8 +114,8 @@ def test_messages_count_for_step_and_flow_and_recipients_once() -> None:
     }
 
 
-def test_calls_of_an_interface_are_messages() -> None:
-    """What a step asks of an interface counts as a message of it, code does not (R25, I25)."""
+def test_api_calls_are_messages() -> None:
+    """A request to an API counts as a message, code does not (R25, I25)."""
     given = [
         of(Call, kind="api", target="/a", inputs={}), of(Call, kind="api", target="/a", inputs={}),
         of(Call, kind="code", target="1f", inputs={}), message(),
@@ -129,8 +129,8 @@ def test_calls_of_an_interface_are_messages() -> None:
     }
 
 
-def test_what_was_held_back_counts_by_reason_and_what_left_by_status() -> None:
-    """A communication held back is suppressed, with its reason; others count by status."""
+def test_suppressed_messages_count_by_reason_and_sent_ones_by_status() -> None:
+    """A suppressed communication counts by its reason; others count by status."""
     given = [
         communication("planned"), communication("active"), communication("opened"),
         communication("skipped", reason="capped"), communication("expired", reason="expired"),
@@ -148,7 +148,7 @@ def test_what_was_held_back_counts_by_reason_and_what_left_by_status() -> None:
 
 
 def test_money_is_summed_exactly() -> None:
-    """Ten times ten cents are one, and not a hair less; so is it for cost."""
+    """Ten times ten cents are exactly one; the same applies to cost."""
     given = [conversion(value=0.1)] * 10 + [communication("sent", cost=0.1)] * 3
     found = numbers(*given)
 
@@ -162,7 +162,7 @@ def test_money_is_summed_exactly() -> None:
     [(11.77, 117_700), (0.00005, 0), (0.00015, 2), (-2.5, -25_000), (1e12, 10**16),
      (float("nan"), 0), (float("inf"), 0)],
 )  # fmt: skip
-def test_an_amount_is_whole_ten_thousandths(value: float, units: int) -> None:
+def test_amounts_are_rounded_to_four_decimals(value: float, units: int) -> None:
     """Amounts round half to even at the fourth decimal, as written, not as stored."""
     assert money(value) == units
 
@@ -178,8 +178,8 @@ def test_a_conversion_counts_once_a_step_reached() -> None:
     }
 
 
-def test_the_holdout_is_counted_apart() -> None:
-    """Silent sessions never mix with the others, so that lift can be seen (R19)."""
+def test_the_holdout_is_counted_separately() -> None:
+    """Silent sessions are counted separately, so that lift can be computed (R19)."""
     silent = [
         moved("entered", silent=True), moved("reached", silent=True), moved("ended", silent=True),
         conversion(silent=True),
@@ -239,7 +239,7 @@ def test_order_and_parts_do_not_matter(seed: int) -> None:
 
 
 def test_merging_changes_neither_part() -> None:
-    """Parts may be merged again elsewhere: they stay what they were."""
+    """Parts can be merged again elsewhere: they are not changed."""
     a, b = counted(message(user="u1")), counted(message(user="u2"))
     before = rows(a), rows(b)
     merge(a, b)

@@ -1,4 +1,4 @@
-"""Properties over random histories: how the same signals are handed over changes no byte."""
+"""Properties over random histories: how the same signals are delivered changes no byte."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ worlds = st.integers(0, 24)
 
 
 def signals_of(seed: int, history: list) -> list[Signal]:
-    """Make the signals of a history: each with its own time and id."""
+    """Return the signals of a history: each with its own event time and id."""
     now, found = world(seed).start, list[Signal]()
     for n, (gap, (kind, name, item)) in enumerate(history):
         now += gap
@@ -53,7 +53,7 @@ def signals_of(seed: int, history: list) -> list[Signal]:
 
 
 def replayed(seed: int, signals: list[Signal]) -> list[bytes]:
-    """Sort as a back-test does, fold, and go on until the end."""
+    """Sort like a back-test, fold, and advance the time to the end."""
     ordered = in_order([(place << 1, one) for place, one in enumerate(signals)], audit=False)
     until = max(signal.time for signal in signals) + AFTER
     done = fold(world(seed).catalog(), None, [*ordered, Time(user=USER, at=until)], answer)
@@ -62,7 +62,7 @@ def replayed(seed: int, signals: list[Signal]) -> list[bytes]:
 
 
 @given(worlds, histories, st.randoms(use_true_random=False))
-def test_shuffled_and_duplicated(seed: int, history: list, rng) -> None:
+def test_order_and_duplicates_change_nothing(seed: int, history: list, rng) -> None:
     """The same events in any order, some of them twice, give the same outputs (R3, R5)."""
     signals = signals_of(seed, history)
     again = signals + [signal for signal in signals if rng.random() < 0.3]
@@ -72,8 +72,8 @@ def test_shuffled_and_duplicated(seed: int, history: list, rng) -> None:
 
 
 @given(worlds, histories, st.lists(st.integers(1, 6), min_size=1))
-def test_in_pieces(seed: int, history: list, sizes: list[int]) -> None:
-    """In one go or in pieces of any size: outputs and state are the same (R3)."""
+def test_pieces_change_nothing(seed: int, history: list, sizes: list[int]) -> None:
+    """In one call or in several of any size: outputs and state are the same (R3)."""
     signals = signals_of(seed, history)
     catalog = world(seed).catalog()
     whole = fold(catalog, None, signals, answer)
@@ -90,8 +90,10 @@ def test_in_pieces(seed: int, history: list, sizes: list[int]) -> None:
 
 
 @given(worlds, histories, st.lists(st.tuples(st.integers(0, 24), st.integers(0, 3 * DAY))))
-def test_alarms(seed: int, history: list, alarms: list[tuple[int, int]]) -> None:
-    """Extra, late and early alarms, as many as there may be, change nothing (R1)."""
+def test_extra_timers_change_nothing(
+    seed: int, history: list, alarms: list[tuple[int, int]]
+) -> None:
+    """Any number of extra, late and early timers change nothing (R1)."""
     signals = signals_of(seed, history)
     until = signals[-1].time + AFTER
     catalog = world(seed).catalog()
@@ -110,8 +112,8 @@ def test_alarms(seed: int, history: list, alarms: list[tuple[int, int]]) -> None
 
 
 @given(worlds, histories)
-def test_every_alarm_kept(seed: int, history: list) -> None:
-    """A host that calls at every wake-up gets what a host gets that calls only at the end (R1)."""
+def test_a_host_need_not_call_at_every_timer(seed: int, history: list) -> None:
+    """A host that calls at every wake-up gets the same as a host that calls only at the end (R1)."""
     signals = signals_of(seed, history)
     until = signals[-1].time + AFTER
     catalog = world(seed).catalog()
@@ -142,7 +144,7 @@ values = st.recursive(
 @given(values)
 @settings(max_examples=200)
 def test_values_are_read_as_written(item) -> None:
-    """What a transcript writes, a scenario reads."""
+    """What a transcript writes is read by a scenario."""
     line = Line(value(item) + " id=1")
 
     assert line.value() == item
@@ -151,7 +153,7 @@ def test_values_are_read_as_written(item) -> None:
 
 @given(st.integers(0, 4_000_000_000_000), st.sampled_from(ZONES))
 def test_instants_are_read_as_written(t: int, name: str) -> None:
-    """An instant is read from the clock it was written on, also where that clock strikes twice."""
+    """An instant is read from the local time it was written in, even if that occurs twice."""
     where = find_zone(name)
 
     assert Line(clock(t, where)).time(None, where) == t

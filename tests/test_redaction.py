@@ -1,4 +1,4 @@
-"""Tables without erased users: the sums stay, the people go (R32)."""
+"""Redaction of erased users in tables: sums stay, personal data goes (R32)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from transforms.wire.rows import fields, name_of, to_row
 
 
 def message(number: int, user: str, at: int) -> Message:
-    """Make a message to a user."""
+    """Return a message to a user."""
     return Message(
         f"m{number}", user, at, "cart", 1, "s", "remind", f"m{number}", "email",
         f"{user}@example.com", "note", "v1", {"user": {"name": user}},
@@ -30,14 +30,14 @@ def message(number: int, user: str, at: int) -> Message:
 
 
 def moved(number: int, user: str, at: int) -> Transition:
-    """Make a row of a session with a key."""
+    """Return a row of a session with a key."""
     return Transition(
         f"t{number}", user, at, "cart", 1, "s", "remind", "reached", f"key of {user}", 1, "c"
     )
 
 
 HARMLESS = {"promotions", "tracking", "store"}
-"""Maps that say nothing of a person: names of steps, and what the flow's file says."""
+"""Maps without personal data: names of steps, and texts of the flow's file."""
 
 PLAIN = {"string", "time", "long", "double", "boolean", "strings"}
 
@@ -56,7 +56,7 @@ def read(rows: list[AnyOutput], columns: str) -> list[tuple]:
 
 
 def test_rows_of_an_erased_user_are_redacted() -> None:
-    """Rows until the erasure lose user, address and data, and are counted as before; later ones stay."""
+    """Rows until the erasure lose user, address and data, and still count; later ones stay."""
     rows = [
         message(1, "kim", 10),
         message(2, "kim", 20),
@@ -80,8 +80,8 @@ def test_rows_of_an_erased_user_are_redacted() -> None:
 
 
 @pytest.mark.parametrize("kind", schemas.OUTPUTS)
-def test_every_table_knows_what_identifies(kind: str) -> None:
-    """Every table blanks its user, other keys, and all that is of free form, maps or bytes (R32)."""
+def test_every_table_lists_identifying_columns(kind: str) -> None:
+    """Every table redacts its user, other keys, and all free text, maps and bytes (R32)."""
     free = {field.name for field in fields(kind) if field.kind not in PLAIN}
     free |= {"user", "to", "key"} & {field.name for field in fields(kind)}
 
@@ -89,8 +89,8 @@ def test_every_table_knows_what_identifies(kind: str) -> None:
     assert free - HARMLESS <= set(identifying(kind))
 
 
-def test_every_column_named_is_somewhere() -> None:
-    """No column is named that no table has."""
+def test_every_listed_column_exists() -> None:
+    """Every listed column is in a table."""
     known = {field.name for kind in schemas.OUTPUTS for field in fields(kind)}
 
     assert set(IDENTIFYING) <= known

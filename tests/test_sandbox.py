@@ -1,4 +1,4 @@
-"""The sandbox for code: what it bounds, what it keeps out, and what is said where it is missing."""
+"""The sandbox for code: its limits, its isolation, and the messages if it is missing."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def call(inputs: dict, n: int = 1) -> Call:
     )  # fmt: skip
 
 
-def test_an_answer_is_the_function_s_result() -> None:
-    """The answer has an id of its own made from the call's, and its instant (R30)."""
+def test_an_answer_is_the_result_of_the_function() -> None:
+    """The answer has its own id, derived from the call's, and the same instant (R30)."""
     found = sandbox.answer(call({"items": [{"n": 2}, {"n": 0.5}]}), GOOD)
 
     assert (found.ok, found.result, found.error) == (True, {"total": 2.5}, "")
@@ -59,8 +59,8 @@ def test_an_answer_is_the_function_s_result() -> None:
 
 
 @pytest.mark.parametrize("body", BAD)
-def test_what_is_wrong_is_said_without_values(body: str) -> None:
-    """A failure names the kind of error and its line, and nothing of the user (R7)."""
+def test_errors_show_no_values(body: str) -> None:
+    """A failure names the kind of error and its line, and no data of the user (R7)."""
     assert sandbox.run(f"def run():\n    {body}\n", {}) == ({}, BAD[body])
 
 
@@ -73,15 +73,15 @@ def test_a_function_has_half_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_nothing_gets_out(attack: str) -> None:
-    """Files, other modules, the interpreter's insides: what the loader refuses fails here, too."""
+def test_code_cannot_reach_the_outside(attack: str) -> None:
+    """Files, other modules, the interpreter's internals: what the loader refuses fails here, too."""
     result, error = sandbox.run(f"def run():\n    x = {attack}\n    return {{'x': str(x)}}\n", {})
 
     assert (result, bool(error)) == ({}, True)
 
 
-def test_no_clock_and_no_chance() -> None:
-    """Two runs in two processes say the same, also of what tells time or draws chance (R4)."""
+def test_code_has_no_clock_and_no_random_numbers() -> None:
+    """Two runs in two processes give the same, even for time and random numbers (R4)."""
     text = (
         "import sys; from transforms.hosting import sandbox\n"
         'code = \'import time, random, datetime\\ndef run():\\n    return {"a": [time.time(),'
@@ -100,15 +100,15 @@ def test_no_clock_and_no_chance() -> None:
     assert "1970-01-01" in seen.pop()
 
 
-def test_nothing_is_remembered() -> None:
+def test_code_keeps_no_state() -> None:
     """What one call has changed, the next one does not see."""
     text = "SEEN = []\ndef run(n):\n    SEEN.append(n)\n    return {'seen': SEEN}\n"
 
     assert [sandbox.run(text, {"n": n})[0] for n in (1, 2)] == [{"seen": [1]}, {"seen": [2]}]
 
 
-def test_a_forked_process_says_so() -> None:
-    """Where code cannot run, since the process was forked, that is an error and no endless wait."""
+def test_a_forked_process_is_an_error() -> None:
+    """If code cannot run because the process was forked, that is an error and not an endless wait."""
     text = (
         "import os; from transforms.hosting import sandbox\n"
         "code = 'def run(n):\\n    return {\"n\": n}'\n"
@@ -134,8 +134,8 @@ def test_a_forked_process_says_so() -> None:
     ]
 
 
-def test_what_is_printed_goes_nowhere(capfd: pytest.CaptureFixture[str]) -> None:
-    """Code does not write into what the host says."""
+def test_printed_text_is_discarded(capfd: pytest.CaptureFixture[str]) -> None:
+    """Code does not write into the host's output."""
     sandbox.run("def run():\n    print('secret')\n    return {}\n", {})
 
     assert capfd.readouterr() == ("", "")
@@ -156,8 +156,8 @@ steps:
 """
 
 
-def test_what_the_sandbox_cannot_run_has_a_place() -> None:
-    """Python that the sandbox does not know is told at its line when the flow is checked."""
+def test_unsupported_python_is_reported_with_its_line() -> None:
+    """Python that the sandbox does not support is reported with its line when the flow is checked."""
     found = [headline(p) for p in load_project({"level.yaml": FLOW}, sandbox.check_source).problems]
 
     assert found == [
@@ -168,8 +168,8 @@ def test_what_the_sandbox_cannot_run_has_a_place() -> None:
     ]
 
 
-def test_a_worker_without_the_extra_stops_before_it_takes_anything() -> None:
-    """A log that publishes code is refused as a whole where it cannot run, not user by user."""
+def test_a_worker_without_the_extra_stops_at_the_start() -> None:
+    """Without the sandbox a log that publishes code is refused as a whole, not user by user."""
     text = (
         "import sys; sys.modules['pydantic_monty'] = None\n"
         "from transforms.hosting import catalogs, sandbox\n"
@@ -191,7 +191,7 @@ def test_a_worker_without_the_extra_stops_before_it_takes_anything() -> None:
 
 
 def test_without_the_extra_the_loader_says_what_to_install(tmp_path: Path) -> None:
-    """Where the sandbox is not installed, a flow with code is refused with its place and the way."""
+    """If the sandbox is not installed, a flow with code is refused with its place and a hint."""
     path = tmp_path / "level.yaml"
     path.write_text(FLOW)
     text = (

@@ -1,4 +1,4 @@
-"""Scenario files: every story is played on the core, and every word of it is compared."""
+"""Scenario files: every story is played on the core and compared word for word."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RULES = "R1 R2 R3 R5 R6 R7 R8 R9 R10 R11 R12 R13 R14 R16 R17 R18 R19 R20 R22 R23
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_story(path: Path, rewrite: bool) -> None:
-    """What the core says to a scenario is what its file says, word for word."""
+    """The core's outputs for a scenario are those in its file, word for word."""
     text, beside = path.read_text(), folder(path.parent)
     read = read_stories(path.relative_to(ROOT).as_posix(), text)
     assert [headline(problem) for problem in read.problems] == []
@@ -35,8 +35,8 @@ def test_story(path: Path, rewrite: bool) -> None:
     assert now == text, "run pytest --rewrite, and read the diff with care"
 
 
-def test_enough_stories() -> None:
-    """There are stories for every rule that this core has, and at least sixty of them."""
+def test_there_are_at_least_sixty_stories() -> None:
+    """There are stories for every rule of this core, and at least sixty of them."""
     titles = []
     for path in FILES:
         read = read_stories(path.as_posix(), path.read_text()).value
@@ -49,7 +49,7 @@ def test_enough_stories() -> None:
 
 
 def test_every_step_has_a_story() -> None:
-    """Every kind of step of the language occurs in a flow that a story walks."""
+    """Every kind of step of the language occurs in a flow that a story reaches."""
     walked: set[str] = set()
     for path in FILES:
         beside = folder(path.parent)
@@ -104,7 +104,7 @@ x.scenarios.txt:11:32: this is not expected here [scenario-syntax]
 
 
 def test_problems_have_places() -> None:
-    """A scenario file with mistakes gives all of them at once, each with its place and help."""
+    """A scenario file with errors gives all of them at once, each with its place and a hint."""
     read = read_stories("x.scenarios.txt", BROKEN)
 
     assert read.value is None
@@ -113,20 +113,22 @@ def test_problems_have_places() -> None:
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
-    """Copy a flow with its scenarios to a folder of its own."""
+    """Copy a flow with its scenarios to a new folder."""
     for name in ("space.yaml", "wait.yaml", "wait.scenarios.txt"):
         (tmp_path / name).write_text((HERE / "steps" / name).read_text())
     return tmp_path
 
 
 def test_command_passes(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`towpath test` is silent on stdout and exits 0 where every word holds."""
+    """`towpath test` prints nothing to stdout and exits 0 if every word matches."""
     assert main(["test", str(copied)]) == 0
     assert capsys.readouterr().out == ""
 
 
 def test_command_shows_the_difference(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A flow that changed gives a unified diff and exit 1; --rewrite writes it into the file."""
+    """A changed flow gives a unified diff and exit 1; --rewrite writes the new outputs into the
+    file.
+    """
     flow, story = copied / "wait.yaml", copied / "wait.scenarios.txt"
     flow.write_text(flow.read_text().replace("30m", "31m"))
     folder.cache_clear()
@@ -141,12 +143,12 @@ def test_command_shows_the_difference(copied: Path, capsys: pytest.CaptureFixtur
     assert main(["test", str(copied)]) == 0
 
 
-def test_command_wants_scenarios(tmp_path: Path) -> None:
-    """A folder without scenarios is wrong use, exit 2."""
+def test_a_folder_without_scenarios_is_a_usage_error(tmp_path: Path) -> None:
+    """A folder without scenarios is a usage error, exit 2."""
     assert main(["test", str(tmp_path)]) == 2
 
 
-def test_simulate_says_what_a_scenario_says(
+def test_simulate_prints_what_a_scenario_contains(
     copied: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`towpath simulate` prints the text of a scenario, and explains its reasons on stderr."""
@@ -162,8 +164,8 @@ def test_simulate_says_what_a_scenario_says(
     assert "completed: the session reached its end" in said.err
 
 
-def test_simulate_tells_why_not(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A refused entry is told with its reason; a line that cannot be read is one problem, exit 1."""
+def test_simulate_explains_refusals(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A refused entry is shown with its reason; an invalid line is one problem, exit 1."""
     timeline = copied / "timeline.txt"
     timeline.write_text("2026-03-01 09:00 event Started\n+1m event Started\n+1m nonsense\n")
 

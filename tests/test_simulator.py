@@ -1,4 +1,4 @@
-"""The seeded simulator: random histories of random flows, with everything a host may do to them."""
+"""The seeded simulator: random histories of random flows, with every fault of a host."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def failures(first: int, count: int) -> list[str]:
     ]
 
 
-def test_some_histories() -> None:
-    """Duplicates, echoes, alarms at wrong times, crashes, pieces and a growing log change nothing."""
+def test_faults_change_nothing() -> None:
+    """Duplicates, echoes, timers at wrong times, crashes, pieces and a growing log change nothing."""
     assert failures(100_000, 160) == []
 
 
@@ -61,8 +61,8 @@ def test_a_thousand_histories(first: int) -> None:
 
 
 @pytest.mark.slow
-def test_histories_hold_what_is_promised() -> None:
-    """The histories are no empty talk: every kind of output and every kind of trigger occurs."""
+def test_every_kind_of_output_and_trigger_occurs() -> None:
+    """The histories contain every kind of output and every kind of trigger."""
     wanted = set(KINDS) | {f"by {kind}" for kind in ENTRIES} | {f"for {why}" for why in REASONS}
     seed = 200_000
     while wanted and seed < 201_500:
@@ -102,7 +102,7 @@ def test_hash_seed_does_not_matter() -> None:
 
 @pytest.mark.slow
 def test_processes_do_not_matter() -> None:
-    """However many processes share the seeds, the same is found, in the order of the seeds."""
+    """However many processes share the seeds, the findings are the same, in the order of the seeds."""
     seeds = range(400_000, 400_040)
     alone, (whole,) = list(tallies(seeds, 2, chunk=10)), tallies(seeds, 1, chunk=40)
 
@@ -111,7 +111,7 @@ def test_processes_do_not_matter() -> None:
 
 
 def test_a_seed_is_one_history() -> None:
-    """The same seed gives the same history, whatever was made before it."""
+    """The same seed gives the same history, whatever was created before it."""
     first = [out.encode(output) for output in make(12).outputs]
     world.cache_clear()
     make(99)
@@ -119,8 +119,8 @@ def test_a_seed_is_one_history() -> None:
     assert [out.encode(output) for output in make(12).outputs] == first
 
 
-def test_invariants_can_fail() -> None:
-    """The checks see what is wrong: outputs that are missing, doubled or out of order."""
+def test_invariants_detect_violations() -> None:
+    """The checks find outputs that are missing, doubled or out of order."""
     clean = next(h for h in map(make, range(50)) if any(map(is_message, h.outputs)))
     outputs = clean.outputs
 
@@ -142,7 +142,7 @@ def test_invariants_can_fail() -> None:
 
 
 def is_message(output: out.AnyOutput) -> bool:
-    """Tell whether an output is a message."""
+    """Return True if an output is a message."""
     return isinstance(output, out.Message)
 
 
@@ -153,7 +153,7 @@ def fields(value: object) -> dict:
 
 @pytest.mark.parametrize("number", [3, 6, 8, 9, 10])
 def test_bounds_hold_over_a_long_life(number: int) -> None:
-    """A user with ten thousand signals keeps a state below its bound, and small."""
+    """A user with ten thousand signals keeps a state below its limit, and small."""
     clean = history(world(number), 8 * number + 1, length=10_000, much=10**9)
 
     assert len(clean.handled) == 10_000
@@ -162,7 +162,7 @@ def test_bounds_hold_over_a_long_life(number: int) -> None:
 
 
 def test_every_move_of_a_session_happens() -> None:
-    """Every pair of rows in the README of the core is seen; that no other is, all runs check."""
+    """Every pair of rows in the README of the core occurs; all runs check that no other does."""
     seen: set[tuple[str, str, str]] = set()
     for seed in range(0, 1_200, 12):
         rows: dict[str, list[out.Transition]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""The command line of the streaming job: what is wrong is told at once, and secrets stay at home."""
+"""The command line of the streaming job: early error messages, and no secrets in what is submitted."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ GOOD = {
 
 
 def words(**changed: str | None) -> list[str]:
-    """Say a whole command line, with some options changed, added or left out."""
+    """Return a complete command line with some options changed, added or removed."""
     options = GOOD | {f"--{name}": word for name, word in changed.items()}
     return list(chain(*((name, word) for name, word in options.items() if word is not None)))
 
@@ -80,8 +80,8 @@ def test_invalid_options_are_reported(
     assert "secret" not in err
 
 
-def test_all_is_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
-    """All that is wrong is told together, a line each."""
+def test_all_errors_are_reported_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """All errors are reported together, one per line."""
     assert run(words(readers="0", window="x", idel="1", control="http://h/x")) == 2
     starts = [line.partition(" ")[0] for line in capsys.readouterr().err.splitlines()]
     assert starts == ["--idel", "--readers:", "--control:", "--window:"]
@@ -97,13 +97,13 @@ def test_all_is_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
         words(numWorkers="3", flink_master="h:1"),
     ],
 )
-def test_right_words(said: list[str]) -> None:
-    """A right command line passes, with other runners' options in it."""
+def test_valid_options_are_accepted(said: list[str]) -> None:
+    """A valid command line is accepted, together with options of other runners."""
     assert problems_of(said) == []
 
 
-def test_no_option_of_beam_is_taken_for_a_misspelt_one() -> None:
-    """None of Beam's options is so like one of ours that it would be refused."""
+def test_no_option_of_beam_is_mistaken_for_a_misspelt_one() -> None:
+    """No option of Beam is so similar to one of ours that it is refused as misspelt."""
     ours = stream_options([]).view_as(StreamOptions).get_all_options(current_only=True)
     read = PipelineOptions([]).view_as(StandardOptions).get_all_options(current_only=True)
     beams = set(PipelineOptions([]).get_all_options()) - set(ours) - set(read)
@@ -111,16 +111,18 @@ def test_no_option_of_beam_is_taken_for_a_misspelt_one() -> None:
     assert [name for name in sorted(beams) if problems_of([*words(), f"--{name}=1"])] == []
 
 
-def test_help_says_how_to_hide_a_password(capsys: pytest.CaptureFixture[str]) -> None:
-    """``--help`` lists our options and ends with 0."""
+def test_help_explains_how_to_hide_a_password(capsys: pytest.CaptureFixture[str]) -> None:
+    """``--help`` lists our options, explains ``env:NAME`` and exits with 0."""
     with pytest.raises(SystemExit) as ended:
         run(["--help"])
     assert ended.value.code == 0
     assert capsys.readouterr().out.count("env:NAME") == 2
 
 
-def test_an_address_in_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``env:NAME`` is the address in that variable, read where it is used; else it is told."""
+def test_an_address_can_come_from_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``env:NAME`` is replaced by the variable's value at the worker; a missing variable is
+    reported.
+    """
     with pytest.raises(ValueError, match=r'"env:TOWPATH_TRY".*is not set'):
         address_of("env:TOWPATH_TRY")
     monkeypatch.setenv("TOWPATH_TRY", "redis://:secret@h/0")
@@ -128,8 +130,10 @@ def test_an_address_in_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     assert address_of("redis://h/0") == "redis://h/0"
 
 
-def test_only_the_name_travels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Control log and states are reached through a variable; what is sent holds its name only."""
+def test_submitted_jobs_contain_names_of_variables_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Addresses of control log and states come from variables; the submitted job has only their
+    names.
+    """
     log = [control_records.decode_line(line) for line in LINES]
     with RedisServer("valkey") as server:
         monkeypatch.setenv("TOWPATH_TRY", f"{server.url}?space={SPACE}")
@@ -143,8 +147,8 @@ def test_only_the_name_travels(monkeypatch: pytest.MonkeyPatch) -> None:
         assert str(server.port).encode() not in sent
 
 
-def test_a_log_that_cannot_be_read_is_known(tmp_path: Path) -> None:
-    """What is known of a space says why its log could not be read, until it can be."""
+def test_a_control_log_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
+    """While the control log of a space cannot be read, the space's status says why."""
     path = tmp_path / "control.jsonl"
     logs = FollowedLogs({SPACE: str(path)}, every=3600)
 

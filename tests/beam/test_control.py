@@ -1,4 +1,4 @@
-"""The control log of a stream grows while it runs; a worker that is behind waits for it."""
+"""The control log grows while a streaming job runs; a worker with an outdated log waits for it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from transforms.sources.pubsub.beam_source import Received
 
 
 def grow(path: Path, until: int, *records: control_records.ControlRecord) -> None:
-    """Append as the controller does: first the records, then the instant."""
+    """Append records like the controller: first the records, then the instant up to which it is
+    complete.
+    """
     with path.open("ab") as file:
         for record in records:
             file.write(control_records.encode_line(record) + b"\n")
@@ -28,7 +30,7 @@ def grow(path: Path, until: int, *records: control_records.ControlRecord) -> Non
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    """A log with the flow, complete until ten o'clock."""
+    """Return a log with the flow, complete until ten o'clock."""
     path = tmp_path / "control.jsonl"
     path.write_bytes(b"".join(line + b"\n" for line in LINES))
     grow(path, TEN)
@@ -36,7 +38,7 @@ def log(tmp_path: Path) -> Path:
 
 
 def found(log: Path, settings: Settings) -> list[outputs.AnyOutput]:
-    """Let two carts arrive, ten minutes before and an hour after what the log knows."""
+    """Process two carts, ten minutes before and an hour after the end of the known log."""
     steps = [
         TEN - HOUR,
         [message(track("a", "kim", "Cart", TEN - HOUR), TEN - HOUR, "a")],
@@ -49,7 +51,9 @@ def found(log: Path, settings: Settings) -> list[outputs.AnyOutput]:
 
 
 def test_a_worker_waits_for_the_log(log: Path) -> None:
-    """What the log does not yet cover waits; a record in it is then obeyed."""
+    """A signal after the end of the known log waits; a record in the new part then takes effect
+    .
+    """
     stop = control_records.Stop(sequence=99, effective_at=TEN + 1, flow="remind")
     controller = threading.Timer(0.5, grow, (log, TEN + 9 * HOUR, stop))
     controller.start()
@@ -63,22 +67,22 @@ def test_a_worker_waits_for_the_log(log: Path) -> None:
     assert refused == ["flow_not_running"]
 
 
-def test_loose_control_goes_on(log: Path) -> None:
-    """With loose control a worker goes on with the log that it has, and does not wait for it."""
+def test_with_loose_control_a_worker_does_not_wait(log: Path) -> None:
+    """With loose control a worker continues with the log that it has."""
     outs = found(log, Settings(until=TEN + 8 * HOUR, clock=At(), loose=True, patience=0))
 
     entered = [o.user for o in outs if isinstance(o, outputs.Transition) and o.what == "entered"]
     assert sorted(entered) == ["kim", "lee"]
 
 
-def test_patience_ends(log: Path) -> None:
-    """A worker whose log stays behind fails its bundle, so that the runner brings it again."""
+def test_a_bundle_fails_if_the_log_stays_behind(log: Path) -> None:
+    """If the log stays behind, the bundle fails, so that the runner retries it."""
     with pytest.raises(BehindError, match="shop is not complete until"):
         found(log, Settings(patience=0))
 
 
-def test_an_unread_event_waits_for_the_log(log: Path) -> None:
-    """An event that nothing reads is dropped only once no record can come that reads it (R5)."""
+def test_an_unused_event_waits_for_the_log(log: Path) -> None:
+    """An unused event is dropped only when the log is complete: a later record could use it (R5)."""
     steps = [[message(track("a", "kim", "Later", TEN + HOUR), TEN + HOUR, "a")]]
     logs = FollowedLogs({SPACE: str(log)})
     settings = Settings(patience=0)
@@ -90,8 +94,8 @@ def test_an_unread_event_waits_for_the_log(log: Path) -> None:
     assert run(steps, Received, lambda g: g | RunStream(logs, SPACE, settings)).outputs == []
 
 
-def test_the_catalogs_travel(log: Path) -> None:
-    """What is sent to workers holds addresses, no thread and no catalog."""
+def test_pickled_catalogs_contain_only_addresses(log: Path) -> None:
+    """What is sent to workers contains addresses, but no threads and no catalogs."""
     logs = FollowedLogs({SPACE: str(log)})
     logs.of(SPACE)
     sent = pickle.dumps(logs)

@@ -1,4 +1,4 @@
-"""What cannot be handled is a dead letter, once; everything else goes on."""
+"""What cannot be handled becomes one dead letter; everything else continues."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ def empty(_blob: bytes) -> bytes:
 
 
 def in_a_lost_version(blob: bytes) -> bytes:
-    """Let a session be of a version of its flow that is in no log: a defect of whoever wrote it."""
+    """Put a session into the state whose flow version is in no log, as a defect of the writer
+    would.
+    """
     state = decode(blob)
     state.sessions[0].version = 9
     return encode(state)
@@ -63,7 +65,7 @@ CHANGES = BREAKING | {"mend": of_this_version}
 
 
 class Changed(RunFlows):
-    """The job's step, and beside it events that change what is stored of their user."""
+    """The job's step, together with events that change the stored state of their user."""
 
     def process(
         self, element: tuple[Key, bytes], state: Any = RunFlows.STATE, wake: Any = RunFlows.ALARM
@@ -89,7 +91,7 @@ def ran(steps: list[Step]) -> Collected:
 
 
 def letters(found: Collected) -> dict[str, list[DeadLetter]]:
-    """List the dead letters of each user, as they came."""
+    """List the dead letters of each user in order."""
     made: dict[str, list[DeadLetter]] = defaultdict(list)
     for (_, user), encoded in found.outputs:
         output = outputs.decode(encoded)
@@ -99,7 +101,7 @@ def letters(found: Collected) -> dict[str, list[DeadLetter]]:
 
 
 def broken() -> tuple[list[Step], dict[str, list[Event]]]:
-    """Fill a cart, break what is stored, order within the hour, and once more after it."""
+    """Fill a cart, damage the stored state, order within the hour, and order once more later."""
     users = [*BREAKING, "lee"]
     orders = {u: [event("order", u, "Order", TEN + 30 * MINUTE), event("more", u, "Order", LATER)] for u in users}  # fmt: skip
     steps: list[Step] = [
@@ -115,10 +117,10 @@ def broken() -> tuple[list[Step], dict[str, list[Event]]]:
 
 
 def test_what_cannot_be_handled_is_a_dead_letter() -> None:
-    """A state that cannot be read, and a defect, are dead letters with reason and place (R7).
+    """An unreadable state and a defect are dead letters with a reason and a step (R7).
 
-    There is one for each signal and one for the alarm, which is not tried again; other users
-    get what they would get.
+    There is one for each signal and one for the timer, which is not retried; outputs of other users
+    are unchanged.
     """
     steps, orders = broken()
 
@@ -140,7 +142,7 @@ def test_what_cannot_be_handled_is_a_dead_letter() -> None:
 
 
 def test_failures_are_counted() -> None:
-    """A counter of the job counts what could not be handled: signals and alarms."""
+    """A counter of the job counts the signals and timers that could not be handled."""
     steps, _ = broken()
     every = [element for step in steps if isinstance(step, list) for element in step]
     flows = Changed(LOGS, Settings(until=END, clock=At()))
@@ -157,8 +159,8 @@ def by_the_core(handled: list[Signal]) -> list[bytes]:
     return [outputs.encode(output) for output in done.outputs]
 
 
-def test_a_signal_is_whole_in_its_dead_letter() -> None:
-    """The signal that was not handled is in its letter as a record that can be published again."""
+def test_a_dead_letter_contains_the_complete_signal() -> None:
+    """The dead letter contains the failed signal as a record that can be published again."""
     steps, orders = broken()
 
     told = letters(ran(steps))
@@ -192,15 +194,16 @@ EVERY: list[Signal] = [
 
 
 @pytest.mark.parametrize("signal", EVERY, ids=lambda signal: type(signal).__name__)
-def test_every_signal_is_a_record(signal: Signal) -> None:
-    """Every kind of signal, written as a record, is read as the same signal."""
+def test_every_signal_can_be_written_as_a_record(signal: Signal) -> None:
+    """Every kind of signal, written as a record, is read back as the same signal."""
     assert decode_json(to_envelope(signal)) == signal
 
 
-def test_once_mended_a_user_goes_on() -> None:
-    """A failure leaves the state as it was: once it can be read, the signals may come again.
+def test_a_user_continues_once_the_state_is_repaired() -> None:
+    """A failure leaves the state unchanged: once it is readable, the signals can be published
+    again.
 
-    The alarm that failed is over; the next signal lets fire what was due, and sets the next one.
+    The failed timer is not retried; the next signal fires what was due and sets the next timer.
     """
     again = event("order", "newer", "Order", TEN + 30 * MINUTE)
     late = msgspec.structs.replace(again, received=LATER)
@@ -222,6 +225,6 @@ def test_once_mended_a_user_goes_on() -> None:
     assert sent == list(done.outputs)
 
 
-def test_every_reason_of_a_failure_has_a_meaning() -> None:
-    """The codes of failures are on the list of reasons."""
+def test_every_failure_reason_is_documented() -> None:
+    """The reasons of failures are in the list of reason codes."""
     assert set(REASONS.values()) <= set(FAILED)

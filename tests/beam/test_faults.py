@@ -1,4 +1,4 @@
-"""Every fault of the kit, alone and together: a crowd's outputs are those without it, byte for byte."""
+"""With every fault of the kit, alone and combined, many users get byte-identical outputs."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from transforms.sinks.pubsub import KINDS
 from transforms.sources.pubsub.leases import Delivery
 from transforms.wire.messages import to_event, to_message
 
-# One group: the crowd and its run without faults are made once.
+# One xdist group: the users and their run without faults are created once.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
 
 USERS = 48
 
 
 class Case(msgspec.Struct, frozen=True):
-    """Faults, and whether the subscription keeps the order of keys."""
+    """Faults, and whether the subscription keeps the order per key."""
 
     faults: Faults
     ordered: bool = True
@@ -53,7 +53,7 @@ CASES = {
     ),
 }  # fmt: skip
 # Without ordering keys nack_ordered has no effect, and with them reorder has none. The delay is
-# short, or nobody's records would keep their order.
+# short, or no user's records would keep their order.
 OVERTAKING = {
     "reorder": Faults(seed=9, reorder=3),
     "all": Faults(
@@ -94,7 +94,9 @@ def calm(crowd: Crowd, server: str, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def test_without_faults_it_is_the_core(crowd: Crowd, calm: Left) -> None:
-    """Without faults topics, flow states and rows are those of the core, byte for byte (R1, R3)."""
+    """Without faults, topics, flow states and rows are byte-identical to those of the core (R1,
+    R3).
+    """
     assert_same(calm, crowd, [(record.key, record.signal) for record in crowd.records])
 
 
@@ -102,9 +104,10 @@ def test_without_faults_it_is_the_core(crowd: Crowd, calm: Left) -> None:
 def test_a_fault_changes_nothing(
     name: str, crowd: Crowd, calm: Left, store: str, tmp_path: Path
 ) -> None:
-    """Topics, flow states, rows and numbers are those without the fault, byte for byte (R5, R31).
+    """Topics, flow states, rows and numbers are byte-identical to those without the fault (R5,
+    R31).
 
-    And the broker hears of no message before the round after the one that made it durable.
+    And no message is acknowledged before the round after the one that made its outputs durable.
     """
     case = CASES[name]
     with rig(crowd, case.faults, store, tmp_path, ordered=case.ordered) as made:
@@ -120,12 +123,13 @@ def test_a_fault_changes_nothing(
 
 
 @pytest.mark.parametrize("name", OVERTAKING)
-def test_what_overtakes_is_handled_as_it_comes(
+def test_reordered_records_are_handled_in_order_of_arrival(
     name: str, crowd: Crowd, calm: Left, store: str, tmp_path: Path
 ) -> None:
-    """Without ordering keys a user's records may change places: the core's order is then theirs.
+    """Without ordering keys a user's records may be reordered: outputs are the core's in that
+    order.
 
-    Whoever's records keep their order has the same outputs as without the fault.
+    Users whose records keep their order have the same outputs as without the fault.
     """
     with rig(crowd, OVERTAKING[name], store, tmp_path, ordered=False) as made:
         found = made.work_off()
@@ -142,17 +146,18 @@ def test_what_overtakes_is_handled_as_it_comes(
 
 
 def test_a_crash_loses_nothing(crowd: Crowd, calm: Left, store: str, tmp_path: Path) -> None:
-    """A job that dies after half of its outputs have left, and its state with it, has acknowledged none.
+    """A job that crashes after writing half of its outputs, losing its state, has acknowledged
+    nothing.
 
-    The next one gets everything, and topics, flow states and numbers are those of an undisturbed
-    run; a row of the first job may stand in a second file, and is equal.
+    The next job gets all messages, and topics, flow states and numbers are those of an undisturbed
+    run; a row of the first job may be in a second file, with equal content.
     """
     with rig(crowd, Faults(), store, tmp_path) as made:
         first = made.read()
         half = first[: len(first) // 2]
         seen = {delivery.attributes["id"] for delivery in half}
         left_over = (r.receipt for r in crowd.records if name_of(r) not in seen)
-        # A watermark is never later than a record that is still to come.
+        # A watermark is never later than a record that is still to arrive.
         made.run(half, min(half[-1].timestamp, *left_over))
         assert made.server.calls("Acknowledge") == 0
         made.clock.advance(LEASE_MS)
@@ -171,9 +176,9 @@ def test_a_crash_loses_nothing(crowd: Crowd, calm: Left, store: str, tmp_path: P
 
 
 def test_the_sample_with_every_fault() -> None:
-    """Purchases of 150 customers under all faults give the core's outputs, byte for byte (R1, R3).
+    """Purchases of 150 customers with all faults give the core's outputs, byte for byte (R1, R3).
 
-    ``make stream-sample`` takes all of them.
+    ``make stream-sample`` runs all customers.
     """
     (events,) = stream_sample.drawn(150)
     told = stream_sample.hold(events)
@@ -187,14 +192,14 @@ Arrived = list[tuple[Key, Signal]]
 
 
 def in_order(deliveries: Sequence[Delivery], crowd: Crowd) -> Arrived:
-    """Say which record of whom came first when."""
+    """Return which record of which user was published first, and when."""
     known = {name_of(record): (record.key, record.signal) for record in crowd.records}
     came = dict.fromkeys(delivery.attributes["id"] for delivery in deliveries)
     return [known[ident] for ident in came if ident not in BAD]
 
 
 def by_user(arrived: Arrived) -> dict[Key, list[str]]:
-    """Name the records of each user in their order."""
+    """Return the names of each user's records in order."""
     found: dict[Key, list[str]] = defaultdict(list)
     for key, signal in arrived:
         found[key].append(signal.id)
@@ -202,7 +207,7 @@ def by_user(arrived: Arrived) -> dict[Key, list[str]]:
 
 
 def assert_same(left: Left, crowd: Crowd, arrived: Arrived) -> None:
-    """Hold what a job left against the core over the same records in this order."""
+    """Compare the results of a job with the core over the same records in this order."""
     rows: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
     bodies: set[tuple[bytes, str]] = set()
     for (space, user), decided in fold_all(crowd, crowd.histories, arrived).items():
@@ -229,7 +234,7 @@ def assert_same(left: Left, crowd: Crowd, arrived: Arrived) -> None:
 
 
 def of_others(left: Left, moved: set[Key]) -> object:
-    """Leave out the rows and states of some users."""
+    """Return the rows and states without those of some users."""
     users = {user for _, user in moved}
     return (
         {

@@ -1,4 +1,4 @@
-"""Random histories of random flows on Beam, many in one pipeline: the same bytes as the core."""
+"""Random histories of random flows on Beam, many in one pipeline: byte-identical to the core."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ AT_ONCE = 200
 
 
 class Streamed:
-    """A history as a broker brings it: each signal has a receipt, which never goes back."""
+    """A history as a broker delivers it: each signal has an ingestion time, which never goes back."""
 
     def __init__(self, seed: int) -> None:
         self.history = make(seed)
@@ -42,7 +42,7 @@ class Streamed:
             yield now, msgspec.structs.replace(signal, received=now)
 
     def by_the_core(self, end: int) -> list[bytes]:
-        """Fold the signals and end with the passing of time, as the clean run does."""
+        """Fold the signals, then advance the time to the end, as the clean run does."""
         catalog, state, found = self.history.world.catalog(), None, []
         last = Time(user=self.user, at=end - self.slack)
         for signal in [*(s for _, s in self.signals), last]:
@@ -53,12 +53,12 @@ class Streamed:
         return found
 
     def wake(self, end: int) -> Signal:
-        """Let the controller look after all users at the end: no alarm is set for its records."""
+        """Wake all users at the end, like the controller: control records set no timers."""
         return Command(what="wake", id="end", user=self.user, time=end - self.slack)
 
 
 def script(played: list[Streamed], end: int, rng: random.Random) -> list:
-    """Bring all signals in order; the watermark lags behind them as it likes, but never leads."""
+    """Deliver all signals in order; the watermark lags behind them by random amounts."""
     arrivals = sorted(
         ((at, s.space, n, s.user, signal) for s in played for n, (at, signal) in enumerate(s.signals)),
         key=lambda arrival: arrival[:4],
@@ -78,7 +78,7 @@ def script(played: list[Streamed], end: int, rng: random.Random) -> list:
 def test_random_histories_on_beam(first: int) -> None:
     """Random histories, in order of arrival, give the core's outputs byte for byte (R1, R3).
 
-    Each user's outputs of all kinds are compared as one list, in the order decided.
+    All outputs of a user are compared as one list, in the order of the decisions.
     """
     played = [Streamed(seed) for seed in range(first, min(COUNT, first + AT_ONCE))]
     end = max(s.history.until for s in played) + 10_000

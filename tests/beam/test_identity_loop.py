@@ -1,4 +1,6 @@
-"""What keys tell each other goes through the events topic; a mark that is over leaves no state."""
+"""Signals between the keys of a user pass through the events topic; expired tombstones leave no
+state.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 
 def cart(user: str, at: int) -> Event:
-    """Make an event that starts the flow."""
+    """Return an event that starts the flow."""
     return Event(id=f"cart-{user}-{at}", user=user, time=at, received=at, name="Cart")
 
 
@@ -72,8 +74,8 @@ def published(found: list[outputs.AnyOutput], topic: str) -> None:
     pipeline.run().wait_until_finish()
 
 
-def test_a_handover_goes_through_the_events_topic(world: World) -> None:
-    """What a key publishes for another comes back in order, and is what the core meant (R8)."""
+def test_a_handover_returns_through_the_events_topic(world: World) -> None:
+    """What a key publishes for another key is read back in order and unchanged (R8)."""
     identify = ProfileChange(
         id="i", user="anon:7", becomes="kim", time=TEN + MINUTE, set={"name": "Kim"}
     )
@@ -92,8 +94,10 @@ def test_a_handover_goes_through_the_events_topic(world: World) -> None:
 
 
 @pytest.mark.parametrize(("joins", "user"), [(True, "anon:7"), (False, "kim")])
-def test_a_job_that_hears_nothing_of_itself_joins_no_keys(joins: bool, user: str) -> None:
-    """Without a topic for handovers an identify is the user's: no state is handed to nobody (R8)."""
+def test_without_a_handover_topic_keys_are_not_merged(joins: bool, user: str) -> None:
+    """Without a topic for handovers, an identify only changes the profile: no state is handed over
+    (R8).
+    """
     body = {"type": "identify", "messageId": "i", "timestamp": TEN, "userId": "kim"}
     given = message(msgspec.json.encode(body | {"anonymousId": "7"}), TEN)
 
@@ -110,7 +114,7 @@ HELD: list[bytes | None] = []
 
 
 class Seen(RunFlows):
-    """The job's step, and beside it what is stored of the user before each signal."""
+    """The job's step, together with the user's stored state before each signal."""
 
     def process(
         self, element: tuple[Key, bytes], state: Any = RunFlows.STATE, wake: Any = RunFlows.ALARM
@@ -119,8 +123,8 @@ class Seen(RunFlows):
         return super().process(element, state, wake)
 
 
-def test_a_mark_that_is_over_leaves_no_state() -> None:
-    """After 30 days an erased user's state is cleared: who comes then is new (R32)."""
+def test_an_expired_tombstone_leaves_no_state() -> None:
+    """The state of an erased user is cleared after 30 days; a later signal starts a new user (R32)."""
     erase = Command(id="x", user="kim", time=TEN + MINUTE, received=TEN + MINUTE, what="erase")
     again = cart("kim", TEN + 31 * DAY)
 

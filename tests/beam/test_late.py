@@ -18,10 +18,10 @@ HISTORIES = 16
 
 
 @pytest.mark.slow
-def test_the_measure_of_late_input(
+def test_only_late_input_changes_outputs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Input in order gives the core's bytes; what is later may differ, and more so by receipts."""
+    """Input in order gives the core's bytes; late input may differ, more often by ingestion time."""
     monkeypatch.setattr(sys, "argv", ["late", "--histories", str(HISTORIES)])
     assert late.main() == 0
     lines = capsys.readouterr().out.splitlines()

@@ -1,4 +1,4 @@
-"""What a sink leaves out is a dead letter: on the topic of those, and in their table."""
+"""Records that a sink refuses become dead letters, on the topic and in the table of dead letters."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from transforms.sources.pubsub.beam_source import Received
 from transforms.wire.messages import from_message
 
 VISITOR = "\N{TEAPOT}" * 256
-"""Within the bounds of an event; as a user's key it has more bytes than an ordering key may."""
+"""A name within the size limit of an event; as a user's key it exceeds that of an ordering key."""
 
 
 def letters(out: Path) -> list[dict[str, Any]]:
@@ -34,10 +34,12 @@ def letters(out: Path) -> list[dict[str, Any]]:
     return [row for file in files for row in pq.ParquetFile(file).read().to_pylist()]
 
 
-def test_what_a_topic_does_not_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A message that no topic takes is a dead letter on its topic and in its table (R7).
+def test_a_message_that_no_topic_accepts_is_a_dead_letter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message that no topic accepts is a dead letter on its topic and in its table (R7).
 
-    Its user cannot be the ordering key of the dead letter either, so that names none.
+    The user's key is too long to be the ordering key of the dead letter too, so that has none.
     """
     carts = [track("c1", "kim", "Cart", TEN), track("c2", "", "Cart", TEN, anonymousId=VISITOR)]
     carts[1] = carts[1].replace(b'"userId":"",', b"")
@@ -79,8 +81,8 @@ def keep(decided: Decided) -> None:
     LEFT.extend(outputs.decode(one) for one in decided[1])
 
 
-def test_what_a_table_does_not_take(tmp_path: Path) -> None:
-    """A row that does not fit its schema is a dead letter; the other rows of its file are there."""
+def test_a_row_that_does_not_fit_its_schema_is_a_dead_letter(tmp_path: Path) -> None:
+    """A row that does not fit its schema is a dead letter; the other rows of its file are written."""
     LEFT.clear()
     fine = DeadLetter(id="d", user="kim", at=TEN, reason="failed", cause="c")
     decided: Decided = (SPACE, "kim"), [outputs.encode(COSTLY), outputs.encode(fine)]

@@ -1,4 +1,4 @@
-"""Numbers and rows are on branches of their own: no user's wait holds them back."""
+"""Numbers and rows are on their own branches of the pipeline: waiting users do not delay them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ where metric = 'entries' group by all order by all
 
 
 def probe(element: Received, out: str) -> Received:
-    """When the probe comes by, note which numbers are there by then."""
+    """When the probe arrives, note which numbers have been written."""
     if element[3].startswith("probe"):
         files = list(Path(out).rglob("flow_metric/**/*.parquet"))
         query = QUERY.format(Path(out) / SPACE)
@@ -46,7 +46,7 @@ def entered(n: int, at: int) -> list:
 
 
 def test_windows_close_while_users_wait(tmp_path: Path) -> None:
-    """Hours close and show while waits of thirty days are open, and again for a late row (R25)."""
+    """Hourly numbers are written during waits of thirty days, and again for a late row (R25)."""
     SEEN.clear()
     ordered = [message(track("o", "u0", "Order", TEN + MINUTE), TEN + MINUTE, "o")]
     steps = [
@@ -66,10 +66,10 @@ def test_windows_close_while_users_wait(tmp_path: Path) -> None:
     assert SEEN["probe day"] == [("day", 2.0), ("hour", 2.0), ("minute", 2.0)]
 
 
-def test_the_default_pace(tmp_path: Path) -> None:
-    """At the default pace numbers show a minute after a row came, in windows that fill too (R25).
+def test_numbers_are_written_a_minute_after_a_row(tmp_path: Path) -> None:
+    """By default numbers are written a minute after a row arrived, even in open windows (R25).
 
-    A late row shows a minute after it came, not before.
+    A late row shows a minute after it arrived, not before.
     """
     SEEN.clear()
     heartbeat = partial(message, b"", kind="heartbeat")
@@ -81,7 +81,7 @@ def test_the_default_pace(tmp_path: Path) -> None:
         Elapse(PACE + 1), [heartbeat(TEN + 2 * HOUR, "probe late, a minute later")],
     ]  # fmt: skip
 
-    # Behind a paced late pane this runner finds no end, and says once all is done that it stalls.
+    # After a paced late pane this runner reports that it is stalled, although everything is done.
     with suppress(TypeError):
         run(steps, Received, partial(numbers, out=tmp_path, sinks=Sinks(tables=str(tmp_path))))
 
@@ -92,8 +92,10 @@ def test_the_default_pace(tmp_path: Path) -> None:
     assert SEEN["probe late, a minute later"] == two
 
 
-def test_rows_of_old_receipts_are_kept(tmp_path: Path) -> None:
-    """A record whose receipt is months behind the watermark still leaves its rows in the tables."""
+def test_rows_of_old_records_are_kept(tmp_path: Path) -> None:
+    """A record whose ingestion time is months behind the watermark still leaves its rows in the
+    tables.
+    """
     steps = [TEN + 100 * DAY, entered(0, TEN), TEN + 101 * DAY]
     sinks = Sinks(tables=str(tmp_path), pace=None)
     run(steps, Received, partial(numbers, out=tmp_path, sinks=sinks))

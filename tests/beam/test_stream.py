@@ -1,4 +1,4 @@
-"""The whole job on real servers: topics, flow states, tables, numbers; and every fault between."""
+"""The whole job on real servers, with every fault: topics, flow states, tables, numbers."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ FAULTS = {
 
 
 def events() -> list[Event]:
-    """Let everybody fill a cart, a third order, and one publish what is none."""
+    """Return a cart of every user, orders of a third of them, and an invalid message."""
     found = []
     for n in range(USERS):
         base = {"user": f"u{n}", "received": TEN + n * MINUTE, "time": TEN + n * MINUTE}
@@ -63,7 +63,7 @@ def events() -> list[Event]:
 
 
 def by_the_core() -> dict[str, list[outputs.AnyOutput]]:
-    """Fold each user's events, and let time pass."""
+    """Fold each user's events, then advance the time."""
     found = {}
     for n in range(USERS):
         given: list[signals.Signal] = [e for e in events() if e.user == f"u{n}"]
@@ -134,14 +134,14 @@ class Ran:
         got: dict[str, list[Any]] = defaultdict(list)
         for topic in sorted(set(topics.values()) - {world.topic}):
             path = topic.replace("/topics/", "/subscriptions/")
-            while server.unacked(path):  # what the faults delayed may still be under way
+            while server.unacked(path):  # messages that the faults delayed may still be in transit
                 some = world.pull(1000, path)
                 got[topic.rpartition("/")[2]] += [each.message for each in some]
                 world.subscriber.acknowledge(subscription=path, ack_ids=[e.ack_id for e in some])
         return got
 
     def table(self, kind: str) -> list[dict[str, Any]]:
-        """Read the files that a table's manifest names."""
+        """Read the files that a table's manifest lists."""
         return [
             row
             for file in listed(kind, self.out)
@@ -162,9 +162,9 @@ def ran(request: pytest.FixtureRequest, redis: str, tmp_path_factory) -> Ran:
 
 
 def test_nothing_is_acknowledged_before_it_is_durable(ran: Ran) -> None:
-    """No message is acknowledged before its outputs have left; then all are, but for what is lost.
+    """A message is acknowledged only after its outputs are written, and all are except lost ones.
 
-    A lost acknowledgement brings the message again, to this job or the next.
+    After a lost acknowledgement the message is delivered again, to this job or the next.
     """
     assert ran.early == 0
     assert len(ran.waiting) >= len(events()) + 2
@@ -173,7 +173,7 @@ def test_nothing_is_acknowledged_before_it_is_durable(ran: Ran) -> None:
 
 
 def test_messages_on_their_topic(ran: Ran) -> None:
-    """Under every fault the topic holds the core's messages, byte for byte, once by id (R31)."""
+    """With every fault the topic holds the core's messages, byte for byte, once by id (R31)."""
     wanted = [o for found in by_the_core().values() for o in found if isinstance(o, outputs.Message)]  # fmt: skip
     bodies: dict[str, set[bytes]] = defaultdict(set)
     for message in ran.pulled["message"]:
@@ -189,7 +189,7 @@ def test_messages_on_their_topic(ran: Ran) -> None:
 
 
 def test_dead_letters_on_their_topic(ran: Ran) -> None:
-    """What cannot be read is a dead letter with a reason and the id of what caused it (R7)."""
+    """An unreadable message is a dead letter with a reason and the id of its cause (R7)."""
     letters = {
         letter.cause: letter.reason
         for letter in (from_message(m.data, m.attributes) for m in ran.pulled["dead_letter"])
@@ -209,7 +209,7 @@ def test_flow_states_in_redis(ran: Ran, redis: str) -> None:
 
 
 def test_rows_in_tables(ran: Ran) -> None:
-    """The tables hold each row of the core once, whatever came twice."""
+    """The tables hold each row of the core once, even if a record was delivered twice."""
     for kind in ("transition", "communication", "conversion", "message"):
         wanted = [o for f in by_the_core().values() for o in f if o.__struct_config__.tag == kind]
         assert sorted(row["id"] for row in ran.table(kind)) == sorted(o.id for o in wanted)

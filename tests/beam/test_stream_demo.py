@@ -19,7 +19,9 @@ USERS = 25
 
 
 @pytest.mark.slow
-def test_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_writes_what_the_core_decides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Messages on a topic, flow states in Redis and numbers by SQL are those of the core (R3)."""
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "")
     shown = demo(tmp_path / "out", USERS)
@@ -46,10 +48,10 @@ def test_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (shown.acknowledged, shown.left) == (shown.events, 0)
 
 
-def test_a_folder_of_others_is_refused(
+def test_a_folder_that_no_demo_wrote_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """``--out`` with a folder that no demo wrote ends with a sentence, and nothing is deleted."""
+    """``--out`` with a folder that no demo wrote ends with an error message; nothing is deleted."""
     monkeypatch.setattr(logging, "disable", lambda _: None)
     for name in ("control.jsonl", SPACE):
         folder = tmp_path / name
@@ -65,7 +67,7 @@ def test_a_folder_of_others_is_refused(
 
 
 def test_only_what_a_demo_wrote_is_deleted(tmp_path: Path) -> None:
-    """A second demo removes the tables and the log of the first, and leaves what others put there."""
+    """A second demo removes the tables and the log of the first, and keeps all other files."""
     out = tmp_path / "new" / "out"
     clear(out)
     control_log(out)

@@ -1,4 +1,4 @@
-"""The names of the job's steps are given, unique, and the same as in the last release."""
+"""The names of the job's steps are explicit, unique, and the same as in the last release."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ OF_BEAM = (
     "ParDo(Receive)",
     "ParDo(WriteRows)",
 )
-"""What Beam names within steps of ours: by its own parts, and by our classes."""
+"""Names that Beam's own transforms and our classes add within our steps."""
 
 
 def labels() -> list[str]:
-    """List the full names of all steps behind the source."""
+    """List the full names of all steps after the source."""
     made = beam.Pipeline("BundleBasedDirectRunner", options=options())
     source = made | "Source" >> beam.Create([]).with_output_types(Received)
     sinks = Sinks(topics=topics_of("p"), redis="redis://localhost", tables="out")
@@ -32,8 +32,8 @@ def labels() -> list[str]:
     return sorted(name for name in made.applied_labels if not name.startswith("Source"))
 
 
-def test_every_step_is_named(rewrite: bool) -> None:
-    """A runner finds state by the names of steps, so they never change by themselves."""
+def test_step_names_do_not_change(rewrite: bool) -> None:
+    """A runner finds state by the names of steps, so they must not change by accident."""
     found = labels()
     if rewrite:
         GOLDEN.write_text("\n".join(found) + "\n")
@@ -41,14 +41,14 @@ def test_every_step_is_named(rewrite: bool) -> None:
     assert len(found) == len(set(found))
 
 
-def test_no_name_is_made_up_by_beam() -> None:
-    """No step of ours is named after its class or function."""
+def test_every_step_has_an_explicit_name() -> None:
+    """None of our steps is named after its class or function."""
     ours = {name.rpartition("/")[2] for name in labels()} - set(OF_BEAM)
     assert [name for name in sorted(ours) if "(" in name or name in ("ParDo", "Map")] == []
 
 
-def test_control_addresses() -> None:
-    """A control log is given for each space; without a name it is that of the default space."""
+def test_control_log_addresses() -> None:
+    """A control log is given per space; an address without a name is for the default space."""
     given = ["a=/logs/a", "redis://h:1/0?space=b", "c=redis://h:1/0?space=c"]
     assert control_of(given, "main") == {
         "a": "/logs/a",

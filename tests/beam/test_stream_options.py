@@ -1,4 +1,4 @@
-"""What the job's command line says of its source."""
+"""Options of the job about its source."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def asked(*words: str) -> Settings:
 
 
 def test_the_idle_time_of_the_source() -> None:
-    """``--idle`` says how long a silent topic holds time back; ten seconds if it is not given."""
+    """``--idle`` is how long a silent topic holds the watermark back; the default is ten seconds."""
     assert asked() == Settings(subscription=TOPIC[1])
     assert asked("--idle", "2.5").idle_ms == 2_500
     assert asked("--idle", "0").idle_ms == 0
@@ -26,15 +26,15 @@ def test_the_idle_time_of_the_source() -> None:
 
 @pytest.mark.parametrize("word", ["-1", "soon", "nan", "inf", "1e300"])
 def test_an_invalid_idle_time_is_refused(word: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """An invalid idle time is refused, with what is expected."""
+    """An invalid idle time is refused with a message that says what is expected."""
     with pytest.raises(SystemExit, match="2"):
         asked(f"--idle={word}")
     assert 'is neither a number of seconds nor "never"' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("word", "moves"), [("30", True), ("never", False)])
-def test_time_on_an_idle_topic(word: str, moves: bool) -> None:
-    """With an idle time a silent topic moves time on; with ``never`` it stands until data comes."""
+def test_the_watermark_of_an_idle_topic(word: str, moves: bool) -> None:
+    """With an idle time the watermark of a silent topic advances; with ``never`` it does not."""
     book = LeaseBook(asked("--idle", word), "r")
     book.receive([Delivery("a", b"", {}, HOUR, "m", HOUR)], HOUR)
     book.next()

@@ -1,4 +1,4 @@
-"""The scenario files on Beam: one pipeline, event-time alarms, the same bytes as the core."""
+"""The scenario files on Beam: one pipeline with event-time timers, byte-identical to the core."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Played:
         self.catalog = read_once(log).catalog
 
     def outputs(self, end: int) -> list[bytes]:
-        """Run on the core, and on until the end."""
+        """Run on the core until the end of the story."""
         state, found = None, []
         last = signals.Time(user=self.user, at=end - self.catalog.epochs[-1].space.slack)
         for signal in [*self.signals, last]:
@@ -53,10 +53,11 @@ class Played:
         return found
 
     def arrivals(self, end: int) -> list[tuple[int, signals.Signal | None]]:
-        """Return when the watermark over receipts must stand where, and what comes then.
+        """Return the arrivals, each with the watermark of ingestion times at that point.
 
-        The passing of time is no element here: the alarms must see to it. Only where the log has
-        an effect meanwhile, the controller wakes the user, as it does.
+        Steps of the story that only advance the time are not elements: timers must fire by
+        themselves. Only where a control record takes effect in between, the controller wakes the
+        user, as it does.
         """
         watermark, looked, found = 0, 0, []
         slack = self.catalog.epochs[-1].space.slack
@@ -78,7 +79,7 @@ class Played:
 
 
 def stories() -> list[Played]:
-    """Play every story of every file; each is a space of its own."""
+    """Play every story of every file, each in a space of its own."""
     found = []
     for path in sorted(SCENARIOS.rglob(f"*{ENDING}")):
         beside = folder(path.parent)
@@ -97,12 +98,12 @@ def stories() -> list[Played]:
 
 
 def at_the_end() -> int:
-    """Read a clock at which no alarm is early."""
+    """Return a clock at which every timer is due."""
     return NEVER
 
 
 def collect(decided: Decided) -> None:
-    """Keep the outputs of a step by their story."""
+    """Keep the outputs of a step by story."""
     key, encoded = decided
     RESULTS[key] += encoded
 

@@ -1,7 +1,7 @@
-"""Waits fire in the right order relative to the events behind them, whatever the topic does.
+"""Timers fire in the right order relative to the events behind them, however the topic delivers.
 
-The watermarks and timestamps are those that the source's own bookkeeping gives; the job runs on
-them without sleeping.
+The watermarks and timestamps are those that the source computes; the job runs on them without
+sleeping.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NEVER_IDLE = 10**12
 
 
 class Topic:
-    """A subscription as one reader sees it, with the script that comes of it."""
+    """A subscription as one reader sees it, and the TestStream script that results."""
 
     def __init__(self, idle_ms: int = 10 * SECOND) -> None:
         asked = Subscription(
@@ -32,7 +32,7 @@ class Topic:
         self.count = 0
 
     def say(self, now: int, *records: tuple[bytes, int | None]) -> None:
-        """Let records arrive now, each with the receipt that a gateway wrote, or None."""
+        """Deliver records now, each with the ingestion time that a gateway wrote, or None."""
         given = [self._delivery(data, at, now) for data, at in records]
         self.book.receive(given, now)
         here: list = []
@@ -46,7 +46,7 @@ class Topic:
             self.book.acknowledged(self.book.finalize(self.book.cut()))
 
     def idle(self, start: int, end: int) -> None:
-        """Let nothing come for a while; the broker is asked every ten seconds."""
+        """Deliver nothing for a while; the broker is polled every ten seconds."""
         for now in range(start, end + 1, 10 * SECOND):
             self.book.receive([], now)
             self.steps.append(self.book.watermark(now))
@@ -61,14 +61,14 @@ class Topic:
         return Delivery(ident, data, attributes, now, ident, timestamp)
 
     def outputs(self, now: int) -> list[outputs.AnyOutput]:
-        """Run the job over the script; alarms later than now are none."""
+        """Run the job over the script; timers later than now do not fire."""
         settings = Settings(clock=At(now), ahead=0)
         found = run(self.steps, Received, lambda given: given | RunStream(LOGS, SPACE, settings))
         return [outputs.decode(encoded) for _, encoded in found.outputs]
 
 
 def reminded(found: list[outputs.AnyOutput]) -> dict[str, int]:
-    """Say who was reminded, and when that was decided."""
+    """Return which users got a reminder, and when it was decided."""
     return {o.user: o.at for o in found if isinstance(o, outputs.Message)}
 
 
@@ -80,8 +80,8 @@ def order(user: str, at: int) -> bytes:
     return track(f"order-{user}", user, "Order", at)
 
 
-def test_backlog_of_hours() -> None:
-    """A backlog is worked off before the waits behind it fire, in whatever pieces it comes (R1)."""
+def test_a_backlog_of_hours_is_handled_before_later_waits() -> None:
+    """A backlog is handled before the waits that end after it, in whatever batches it arrives (R1)."""
     topic, now = Topic(), TEN + 5 * HOUR
     topic.say(now, (cart("kim", TEN), TEN), (cart("lee", TEN), TEN))
     topic.say(now, (order("kim", TEN + 30 * MINUTE), TEN + 30 * MINUTE))
@@ -90,8 +90,8 @@ def test_backlog_of_hours() -> None:
     assert reminded(topic.outputs(now + MINUTE)) == {"lee": TEN + HOUR}
 
 
-def test_stalled_publisher() -> None:
-    """While a gateway is silent no wait fires; its heartbeat comes behind what it held back."""
+def test_a_stalled_publisher_holds_waits_back() -> None:
+    """While a gateway stalls no wait ends; its heartbeat comes after the records that it held back."""
     topic, late = Topic(idle_ms=NEVER_IDLE), TEN + 3 * HOUR
     topic.say(TEN, (cart("kim", TEN), TEN), (cart("lee", TEN), TEN))
     topic.idle(TEN + MINUTE, late)
@@ -105,8 +105,8 @@ def test_stalled_publisher() -> None:
     assert not [o for o in found if isinstance(o, outputs.DeadLetter)]
 
 
-def test_silence_is_not_progress() -> None:
-    """Without a heartbeat a gateway that says nothing moves no wait, however long it lasts."""
+def test_without_a_heartbeat_a_silent_gateway_holds_waits_back() -> None:
+    """A gateway that is silent and sends no heartbeat holds back all waits, for any length of time."""
     topic = Topic(idle_ms=NEVER_IDLE)
     topic.say(TEN, (cart("kim", TEN), TEN))
     topic.idle(TEN + MINUTE, TEN + 3 * HOUR)
@@ -114,8 +114,8 @@ def test_silence_is_not_progress() -> None:
     assert max(step for step in topic.steps if isinstance(step, int)) <= TEN
 
 
-def test_stale_timestamps() -> None:
-    """An order whose own time is early but whose receipt is late comes too late for the wait."""
+def test_an_early_event_time_does_not_undo_a_timeout() -> None:
+    """An order with an early event time but a late ingestion time is too late for the wait."""
     topic, late = Topic(), TEN + 2 * HOUR
     topic.say(TEN, (cart("kim", TEN), None))
     topic.say(late, (order("kim", TEN + 30 * MINUTE), None))
@@ -124,8 +124,8 @@ def test_stale_timestamps() -> None:
     assert reminded(topic.outputs(late + MINUTE)) == {"kim": TEN + HOUR}
 
 
-def test_very_old_event() -> None:
-    """An event of last week moves nobody's wait, neither its own user's nor another's."""
+def test_an_event_of_last_week_ends_no_wait_early() -> None:
+    """An event of last week ends no wait early, of its own user or of another."""
     topic, later = Topic(), TEN + 5 * MINUTE
     topic.say(TEN, (cart("kim", TEN), None))
     topic.say(later, (cart("lee", TEN - 6 * DAY), TEN - 6 * DAY), (order("kim", later), None))
@@ -134,8 +134,8 @@ def test_very_old_event() -> None:
     assert reminded(topic.outputs(later + MINUTE)) == {"lee": TEN - 6 * DAY + HOUR}
 
 
-def test_future_timestamps() -> None:
-    """A time and a receipt in the future are those of the publication: no wait fires early (R9)."""
+def test_future_timestamps_end_no_wait_early() -> None:
+    """Future event and ingestion times become the publish time: no wait ends early (R9)."""
     topic, now, far = Topic(), TEN + 5 * MINUTE, TEN + 300 * DAY
     topic.say(TEN, (cart("kim", TEN), None))
     topic.say(now, (order("lee", far), far), (track("f", "max", "Cart", far, receivedAt=far), far))
@@ -148,8 +148,8 @@ def test_future_timestamps() -> None:
     assert {o.reason for o in found if isinstance(o, outputs.Rejection)} == {"future_time"}
 
 
-def test_idle_topic() -> None:
-    """On an idle topic time goes on: the wait ends when it should, to the millisecond."""
+def test_waits_end_on_an_idle_topic() -> None:
+    """On an idle topic time advances: the wait ends when it should, to the millisecond."""
     topic, end = Topic(), TEN + HOUR + 30 * SECOND
     topic.say(TEN, (cart("kim", TEN), None))
     topic.idle(TEN + SECOND, end)
@@ -157,8 +157,8 @@ def test_idle_topic() -> None:
     assert reminded(topic.outputs(end)) == {"kim": TEN + HOUR}
 
 
-def test_early_alarms_are_refused() -> None:
-    """A runner that drains sends the watermark to the end of time; no wait fires by that."""
+def test_early_timers_are_refused() -> None:
+    """A runner that drains advances the watermark to the end of time; this ends no wait."""
     topic = Topic()
     topic.say(TEN, (cart("kim", TEN), None))
 
@@ -169,8 +169,8 @@ def test_early_alarms_are_refused() -> None:
     ]  # fmt: skip
 
 
-def test_refused_alarms_are_counted() -> None:
-    """A counter of the job tells how many alarms came early; those that were due are not among them."""
+def test_refused_timers_are_counted() -> None:
+    """A counter of the job counts the timers that fired early, and not those that were due."""
     carts = [message(cart(user, TEN), TEN, user, space=SPACE) for user in ("kim", "lee")]
 
     def refused(now: int) -> int:
@@ -181,7 +181,7 @@ def test_refused_alarms_are_counted() -> None:
     assert refused(TEN + HOUR + SLACK) == 0
 
 
-def test_wake_looks_no_further_than_the_watermark() -> None:
+def test_wake_does_not_fire_beyond_the_watermark() -> None:
     """A wake for a later instant fires nothing before its time (R1)."""
     topic, now = Topic(), TEN + 5 * MINUTE
     wake = track("w", "kim", "", TEN + DAY).replace(b'"track"', b'"command"')
@@ -194,8 +194,8 @@ def test_wake_looks_no_further_than_the_watermark() -> None:
     assert not [o for o in found if isinstance(o, outputs.DeadLetter)]
 
 
-def test_late_input_is_handled_and_changes_nothing_past() -> None:
-    """What comes behind the watermark is taken, but a wait that has ended stays ended."""
+def test_late_input_changes_nothing_past() -> None:
+    """A record behind the watermark is handled, but a wait that has ended stays ended."""
     early, late = TEN + 30 * MINUTE, TEN + 2 * HOUR
     topic = Topic()
     topic.say(TEN, (cart("kim", TEN), TEN))

@@ -1,4 +1,4 @@
-"""``towpath check``: problems at their places, a summary, and exit codes."""
+"""``towpath check``: problems with their places, a summary, and exit codes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ BAD = "flow: bad\nenter: [{event: A}]\nsteps: {a: {wiat: 1h}}\n"
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Go to an empty folder."""
+    """Change to an empty folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def test_fine(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_flows_without_problems(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Flows without problems are counted, and the exit code is 0."""
     (folder / "good.yaml").write_text(GOOD)
 
@@ -28,8 +28,10 @@ def test_fine(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ("", "1 flow, 0 problems\n")
 
 
-def test_problems(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Problems go to stderr with line and mark, and the exit code is 1."""
+def test_problems_are_shown_with_their_lines(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Problems go to stderr with the line and a marker, and the exit code is 1."""
     (folder / "good.yaml").write_text(GOOD)
     (folder / "bad.yaml").write_text(BAD)
 
@@ -46,8 +48,10 @@ def test_problems(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """``--json`` prints one object a problem on stdout, for editors."""
+def test_json_prints_one_object_per_problem(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``--json`` prints one object per problem to stdout, for editors."""
     (folder / "bad.yaml").write_text(BAD)
 
     assert main(["check", "--json", "bad.yaml"]) == 1
@@ -64,7 +68,7 @@ def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     }
 
 
-def test_warnings_are_fine(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_warnings_do_not_fail(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A warning is shown and counted, and the exit code is 0."""
     (folder / "space.yaml").write_text("events: {Bought: {}}\n")
     (folder / "good.yaml").write_text(GOOD)
@@ -75,14 +79,14 @@ def test_warnings_are_fine(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert err.endswith("1 flow, 0 problems, 1 warning\n")
 
 
-def test_usage(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A path that is not there is wrong use: exit code 2, without a traceback."""
+def test_a_missing_path_is_a_usage_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A path that does not exist is a usage error: exit code 2, without a traceback."""
     assert main(["check", "nowhere"]) == 2
     assert "nowhere" in capsys.readouterr().err
 
 
-def test_control_characters_are_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What a terminal would obey is escaped, in the message and in the line of the source."""
+def test_control_characters_are_escaped(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Control characters are escaped, in the message and in the source line."""
     (folder / "bad.yaml").write_text(GOOD.replace("1h", '1h, then: "w\\e]0;t\\a"'))
 
     assert main(["check", "bad.yaml"]) == 1
@@ -91,8 +95,10 @@ def test_control_characters_are_shown(folder: Path, capsys: pytest.CaptureFixtur
     assert r"w\x1b]0;t\x07" in err
 
 
-def test_another_file_that_is_no_text(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A flow is checked although a file beside it cannot be read; a folder is not."""
+def test_a_file_that_is_not_text_fails_only_its_folder(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A flow is checked even if another file in its folder cannot be read; the folder is not."""
     (folder / "good.yaml").write_text(GOOD)
     (folder / "other.yaml").write_bytes(b"\xff\xfe")
 

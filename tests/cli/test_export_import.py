@@ -1,4 +1,4 @@
-"""``towpath export`` and ``towpath import``: a flow goes to another place as one file."""
+"""``towpath export`` and ``towpath import``: a flow moves to another folder as one file."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ HEAD = "towpath: 1\nflows: [hello]\nfiles:\n"
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    """Write a folder with one flow, which needs a part of its space."""
+    """Write a folder with one flow that needs a part of its space."""
     place = tmp_path / "shop"
     (place / "messages").mkdir(parents=True)
     (place / "space.yaml").write_text(SPACE)
@@ -80,8 +80,10 @@ def contents(place: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("flow", [f for f in FLOWS if f.stem != "space"], ids=lambda p: p.stem)
-def test_round_trip(flow: Path, tmp_path: Path) -> None:
-    """What is imported are the same bytes; it checks, its scenarios pass, and it exports the same (J3)."""
+def test_export_and_import_keep_every_byte(flow: Path, tmp_path: Path) -> None:
+    """Imported files have the same bytes; they check, their scenarios pass, and the export is equal
+    (J3).
+    """
     one, two, into = tmp_path / "one.towpath", tmp_path / "two.towpath", tmp_path / "into"
 
     assert main(["export", str(flow), "--out", str(one)]) == 0
@@ -99,8 +101,8 @@ def test_round_trip(flow: Path, tmp_path: Path) -> None:
     assert two.read_text() == one.read_text()
 
 
-def test_a_group_goes_along(shop: Path, tmp_path: Path) -> None:
-    """Of the groups in which flows compete goes the one that the flow names."""
+def test_only_the_group_of_the_flow_is_exported(shop: Path, tmp_path: Path) -> None:
+    """Of the flow groups of a space, only the one that the flow names is exported."""
     out = tmp_path / "hello.towpath"
     (shop / "space.yaml").write_text(f"{SPACE}groups:\n  lane: {{at_once: 2}}\n  other: {{}}\n")
     (shop / "hello.yaml").write_text(FLOW.replace("enter:", "group: lane\nenter:"))
@@ -113,8 +115,10 @@ def test_a_group_goes_along(shop: Path, tmp_path: Path) -> None:
     assert "other:" not in found.files["space.yaml"]
 
 
-def test_only_what_the_flow_needs(shop: Path, tmp_path: Path) -> None:
-    """Of the space go settings, and the channels, topics, caps, events and traits that are needed."""
+def test_only_what_the_flow_needs_is_exported(shop: Path, tmp_path: Path) -> None:
+    """Of a space, settings are exported, and only the channels, topics, caps, events and traits
+    needed.
+    """
     out = tmp_path / "hello.towpath"
 
     assert main(["export", str(shop / "hello.yaml"), "--out", str(out)]) == 0
@@ -131,10 +135,10 @@ def test_only_what_the_flow_needs(shop: Path, tmp_path: Path) -> None:
     )
 
 
-def test_flows_that_scenarios_play_come_along(
+def test_flows_that_scenarios_play_are_exported_too(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A flow whose scenarios play another one takes it along, and says so."""
+    """If scenarios of a flow play another flow, that is exported too, with a note."""
     out = tmp_path / "one.towpath"
 
     assert main(["export", str(ROOT / "tests/scenarios/caps/one.yaml"), "--out", str(out)]) == 0
@@ -144,7 +148,7 @@ def test_flows_that_scenarios_play_come_along(
 
 
 def test_scenarios_of_other_flows_do_not_matter(shop: Path, tmp_path: Path) -> None:
-    """A flow is exported though the scenarios of another one cannot be read; its own must be."""
+    """A flow is exported even if scenarios of other flows cannot be read; its own must be readable."""
     (shop / "bye.yaml").write_text(FLOW.replace("hello", "bye"))
     (shop / f"bye{ENDING}").write_text("# a story\n\nnonsense\n")
 
@@ -154,7 +158,7 @@ def test_scenarios_of_other_flows_do_not_matter(shop: Path, tmp_path: Path) -> N
 
 
 def test_a_flow_without_a_space(tmp_path: Path) -> None:
-    """A flow alone in a folder is a file with one file in it."""
+    """The export of a flow without a space contains one file."""
     text = "flow: lone\nenter:\n  - event: Started\nsteps:\n  pause: {wait: 1h}\n"
     (tmp_path / "lone.yaml").write_text(text)
 
@@ -163,25 +167,25 @@ def test_a_flow_without_a_space(tmp_path: Path) -> None:
     assert contents(tmp_path / "into") == {"lone.yaml": text}
 
 
-def test_to_standard_output(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without ``--out`` the file is the standard output, and talk goes elsewhere."""
+def test_export_to_standard_output(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without ``--out`` the export goes to stdout, and messages go to stderr."""
     assert main(["export", str(shop / "hello.yaml")]) == 0
 
     assert archive.read("", capsys.readouterr().out).problems == ()
 
 
 def test_a_flow_with_errors_is_not_exported(shop: Path, tmp_path: Path) -> None:
-    """Its problems are shown, the code is 1, and no file is written."""
+    """Its problems are shown, the exit code is 1, and no file is written."""
     (shop / "hello.yaml").write_text(FLOW.replace("template: hi", "template: ho"))
 
     assert main(["export", str(shop), "--out", str(tmp_path / "x.towpath")]) == 1
     assert not (tmp_path / "x.towpath").exists()
 
 
-def test_nothing_is_overwritten_unasked(
+def test_import_overwrites_only_with_force(
     shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A file that differs is named and stays, with all others; ``--force`` overwrites it."""
+    """A file that differs is named and nothing is written; ``--force`` overwrites it."""
     out, into = tmp_path / "hello.towpath", tmp_path / "into"
     assert main(["export", str(shop), "--out", str(out)]) == 0
     assert main(["import", str(out), "--into", str(into)]) == 0
@@ -205,10 +209,12 @@ def test_nothing_is_overwritten_unasked(
     assert main(["export", str(shop), "--out", str(out), "--force"]) == 0
 
 
-def test_a_space_with_other_entries_stays(
+def test_import_never_changes_entries_of_a_space(
     shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What a space has otherwise is told line by line, and nothing is written, even by ``--force``."""
+    """Entries of a space that differ are reported by line, and nothing is written, even with
+    ``--force``.
+    """
     out, into = tmp_path / "hello.towpath", tmp_path / "into"
     assert main(["export", str(shop), "--out", str(out)]) == 0
     into.mkdir()
@@ -233,10 +239,10 @@ SPACES = [
 
 
 @pytest.mark.parametrize("text", SPACES)
-def test_a_space_gets_what_it_lacks(
+def test_import_adds_missing_entries_to_a_space(
     text: str, shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Entries are added at the end of their sections; every line that was there stays, in order."""
+    """Entries are added at the end of their sections; all existing lines stay, in order."""
     out, into = tmp_path / "hello.towpath", tmp_path / "into"
     assert main(["export", str(shop / "hello.yaml"), "--out", str(out)]) == 0
     into.mkdir()
@@ -281,10 +287,10 @@ def test_a_space_gets_what_it_lacks(
         (HEAD + "  hello.yaml: |\n    flow: helo\n", "hello.yaml:1:1: "),
     ],
 )
-def test_problems_have_places(
+def test_import_problems_have_places(
     text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A file that cannot be imported is told with its place, the code is 1, nothing is written."""
+    """An invalid file is reported with a place, the exit code is 1, and nothing is written."""
     (tmp_path / "x.towpath").write_text(text)
 
     assert main(["import", str(tmp_path / "x.towpath"), "--into", str(tmp_path / "into")]) == 1
@@ -292,7 +298,7 @@ def test_problems_have_places(
     assert not (tmp_path / "into").exists()
 
 
-def test_a_link_does_not_lead_out(shop: Path, tmp_path: Path) -> None:
+def test_import_does_not_follow_links_out_of_the_folder(shop: Path, tmp_path: Path) -> None:
     """A folder that is a link to another place is not written to."""
     out, into = tmp_path / "hello.towpath", tmp_path / "into"
     assert main(["export", str(shop), "--out", str(out)]) == 0
@@ -306,7 +312,7 @@ def test_a_link_does_not_lead_out(shop: Path, tmp_path: Path) -> None:
 
 
 def test_a_large_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """More text than any flows have is not read at all."""
+    """A file larger than any export is refused without reading it."""
     large = tmp_path / "x.towpath"
     large.write_text(HEAD + "  hello.yaml: |\n" + "    # line\n" * (MAX_CHARACTERS // 10))
     assert main(["import", str(large), "--into", str(tmp_path / "into")]) == 1
@@ -321,8 +327,8 @@ LINES = st.text(st.sampled_from(" \t\nab:|#-'\"{}%\\é漢\x85\u2028"), max_size=
 
 
 @given(st.lists(LINES | st.text(st.characters(exclude_categories=["Cs"])), max_size=4))
-def test_any_text_is_kept(texts: list[str]) -> None:
-    """Whatever a file holds, it is read back as it was written."""
+def test_any_text_survives_export_and_import(texts: list[str]) -> None:
+    """Any text in a file is read back as it was written."""
     files = {"a.yaml": "flow: a\n"} | {f"t{i}.scenarios.txt": t for i, t in enumerate(texts)}
     packed = Archive(("a",), files)
 

@@ -1,4 +1,4 @@
-"""``towpath fmt``: writes in place, or only tells; never touches what it cannot read."""
+"""``towpath fmt``: formats files in place or only checks; never changes a file that it cannot read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def folder(tmp_path):
 
 
 def test_a_folder_is_formatted_in_place(folder, capsys):
-    """Each flow of the folder is rewritten; the space is left alone; the second run is quiet."""
+    """Each flow of the folder is rewritten, the space is not; a second run changes nothing."""
     assert main(["fmt", str(folder)]) == 0
     assert (folder / "hello.yaml").read_text() == TIDY
     assert (folder / "space.yaml").read_text() == "space: test\n"
@@ -31,7 +31,7 @@ def test_a_folder_is_formatted_in_place(folder, capsys):
 
 
 def test_check_shows_a_diff_and_writes_nothing(folder, capsys):
-    """With --check the diff is printed, the file stays, and the exit code is 1."""
+    """With --check the diff is printed, the file is unchanged, and the exit code is 1."""
     assert main(["fmt", "--check", str(folder / "hello.yaml")]) == 1
     assert (folder / "hello.yaml").read_text() == MESSY
     out = capsys.readouterr().out
@@ -40,8 +40,8 @@ def test_check_shows_a_diff_and_writes_nothing(folder, capsys):
     assert "+  done: {end: done}" in out
 
 
-def test_a_broken_flow_is_left_as_it_is(folder, capsys):
-    """A flow with problems is not touched: they are shown, others are formatted, exit code 1."""
+def test_a_broken_flow_is_not_changed(folder, capsys):
+    """The problems of a broken flow are shown, other flows are formatted, and the exit code is 1."""
     (folder / "broken.yaml").write_text(BROKEN)
 
     assert main(["fmt", str(folder)]) == 1
@@ -50,8 +50,8 @@ def test_a_broken_flow_is_left_as_it_is(folder, capsys):
     assert "broken.yaml:2:" in capsys.readouterr().err
 
 
-def test_json_tells_the_state_of_each_file(folder, capsys):
-    """With --json stdout holds one object a file and nothing else."""
+def test_json_prints_the_state_of_each_file(folder, capsys):
+    """With --json stdout has one object per file and nothing else."""
     (folder / "broken.yaml").write_text(BROKEN)
 
     assert main(["fmt", "--json", "--check", str(folder)]) == 1
@@ -61,20 +61,20 @@ def test_json_tells_the_state_of_each_file(folder, capsys):
 
 
 @pytest.mark.parametrize("name", ["nowhere", "nowhere.yaml"])
-def test_what_is_not_there_is_wrong_use(folder, name, capsys):
+def test_a_missing_path_is_a_usage_error(folder, name, capsys):
     """A path that does not exist is named, with exit code 2."""
     assert main(["fmt", str(folder / name)]) == 2
     assert "no such file or folder" in capsys.readouterr().err
 
 
-def test_a_folder_without_flows_is_wrong_use(tmp_path, capsys):
-    """An empty folder is probably the wrong one."""
+def test_a_folder_without_flows_is_a_usage_error(tmp_path, capsys):
+    """A folder without flows is a usage error: probably the wrong folder."""
     assert main(["fmt", str(tmp_path)]) == 2
     assert "no definitions" in capsys.readouterr().err
 
 
-def test_folders_below_are_projects_of_their_own(folder):
-    """A flow in a folder below is read with the space of its own folder."""
+def test_subfolders_are_separate_projects(folder):
+    """A flow in a subfolder is read with the space of that subfolder."""
     below = folder / "other"
     below.mkdir()
     (below / "space.yaml").write_text("space: other\naudiences: {vip: static}\n")

@@ -1,4 +1,4 @@
-"""``towpath graph``: one flow in three forms."""
+"""``towpath graph``: one flow in three formats."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def flow(tmp_path):
 
 
 def test_mermaid_is_printed_by_default(flow, capsys):
-    """Without options the Mermaid text is the output."""
+    """Without options the Mermaid text is printed."""
     assert main(["graph", str(flow)]) == 0
     assert capsys.readouterr().out.startswith("flowchart TD\n")
 
@@ -28,15 +28,15 @@ def test_mermaid_is_printed_by_default(flow, capsys):
 @pytest.mark.parametrize(
     ("name", "start"), [("a.svg", "<svg "), ("a.json", "{"), ("a.md", "flowchart")]
 )
-def test_the_ending_of_the_file_says_the_format(flow, tmp_path, name, start, capsys):
-    """``--out`` writes the file in the form that its ending names, and stdout stays empty."""
+def test_the_file_extension_chooses_the_format(flow, tmp_path, name, start, capsys):
+    """``--out`` writes the file in the format of its extension, and stdout is empty."""
     assert main(["graph", str(flow), "--out", str(tmp_path / name)]) == 0
     assert (tmp_path / name).read_text("utf-8").startswith(start)
     assert not capsys.readouterr().out
 
 
 def test_json_holds_nodes_and_edges(flow, capsys):
-    """The JSON is what a canvas reads: nodes and edges."""
+    """The JSON has nodes and edges, for a canvas."""
     assert main(["graph", str(flow), "--format", "json"]) == 0
     graph = json.loads(capsys.readouterr().out)
 
@@ -56,8 +56,8 @@ def test_a_flow_with_problems_is_not_drawn(flow, capsys):
 
 
 @pytest.mark.parametrize("other", [".", "space.yaml"])
-def test_what_is_not_one_flow_is_wrong_use(flow, other, capsys):
-    """A folder of several flows or a file that is no flow is refused with exit code 2."""
+def test_anything_but_one_flow_is_a_usage_error(flow, other, capsys):
+    """A folder of several flows or a file that is not a flow is refused with exit code 2."""
     (flow.parent / "space.yaml").write_text("space: test\n")
     (flow.parent / "two.yaml").write_text(FLOW.replace("hello", "two"))
 
@@ -65,8 +65,8 @@ def test_what_is_not_one_flow_is_wrong_use(flow, other, capsys):
     assert "give the file of one flow" in capsys.readouterr().err
 
 
-def test_an_unknown_ending_is_refused(flow, tmp_path, capsys):
-    """A file that would promise another form than it holds is not written."""
+def test_an_unknown_extension_is_refused(flow, tmp_path, capsys):
+    """A file with an unknown extension is not written."""
     assert main(["graph", str(flow), "--out", str(tmp_path / "a.png")]) == 2
     assert '".png"' in capsys.readouterr().err
     assert not (tmp_path / "a.png").exists()

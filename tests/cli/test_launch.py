@@ -37,8 +37,8 @@ def launched(capsys: pytest.CaptureFixture[str], text: str, name: str = "spring"
     return found  # type: ignore[return-value]
 
 
-def test_a_line_a_user(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each of the people gets one entry of the launch, also who stands in the list twice (R22)."""
+def test_each_user_gets_one_entry(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each user gets one entry of the launch, even if listed twice (R22)."""
     found = launched(capsys, "kim\n\nlee\nkim\n")
 
     assert [(e.user, e.flow, e.launch, e.member_of) for e in found] == [
@@ -59,8 +59,8 @@ def test_ids_are_permanent(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(first | other) == 4
 
 
-def test_columns_and_objects(capsys: pytest.CaptureFixture[str]) -> None:
-    """What else a list says of somebody is the data of their entry."""
+def test_other_columns_become_entry_data(capsys: pytest.CaptureFixture[str]) -> None:
+    """The other columns or fields of a list become the data of the entries."""
     rows = launched(capsys, 'user,city,note\nkim,Bonn,"a, b"\nlee,,\n')
     objects = launched(capsys, '{"user": "kim", "total": 20}\n{"user": "lee"}\n')
 
@@ -68,15 +68,15 @@ def test_columns_and_objects(capsys: pytest.CaptureFixture[str]) -> None:
     assert [e.data for e in objects] == [{"total": 20}, {}]
 
 
-def test_members(capsys: pytest.CaptureFixture[str]) -> None:
-    """A launch over an audience names it, so that who is no member is refused."""
+def test_a_launch_over_an_audience_names_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """A launch over an audience names it, so that the core refuses users who are not members."""
     Path("invited.yaml").write_text(MEMBERS)
 
     assert [e.member_of for e in launched(capsys, "kim\n")] == ["vip"]
 
 
-def test_the_core_takes_it_once(capsys: pytest.CaptureFixture[str]) -> None:
-    """What is written enters the flow; the same launch months later enters nobody twice (R22)."""
+def test_a_repeated_launch_enters_nobody_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    """The written entries enter the flow; the same launch months later is refused (R22)."""
     (entry,) = launched(capsys, "kim\n")
     late = msgspec.structs.replace(entry, id="retried", time=entry.time + 100 * 86_400_000)
     project = load_project({"space.yaml": SPACE, "invited.yaml": FLOW})
@@ -97,18 +97,18 @@ def test_the_core_takes_it_once(capsys: pytest.CaptureFixture[str]) -> None:
         ("user,city\n,Bonn\n", 1, "list:2: "),
     ],
 )
-def test_what_cannot_be_read(
+def test_unreadable_lines_are_reported(
     capsys: pytest.CaptureFixture[str], text: str, code: int, said: str
 ) -> None:
-    """A line that names nobody is told with its place; there is never a traceback."""
+    """A line without a user is reported with its place, never with a traceback."""
     Path("list").write_text(text)
 
     assert main(["launch", "invited.yaml", "list", "--launch", "spring", *AT]) == code
     assert said in capsys.readouterr().err
 
 
-def test_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
-    """A flow that takes no launch, a time that is none and a missing list are told."""
+def test_usage_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    """A flow that takes no launch, an invalid time and a missing list are usage errors."""
     Path("list").write_text("kim\n")
     assert main(["launch", "invited.yaml", "list", "--launch", "a", "--at", "soon"]) == 2
     assert main(["launch", "invited.yaml", "nowhere", "--launch", "a"]) == 2

@@ -1,4 +1,4 @@
-"""The command line as a whole: help, exit codes, and what happens when something goes wrong."""
+"""The command line as a whole: help, exit codes, and unexpected errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_says_what_it_does(name):
+def test_every_command_has_a_summary_and_an_example(name):
     """Each command has one line of help and an example that calls it."""
     command = main.load(name)
 
@@ -27,14 +27,14 @@ def test_every_command_says_what_it_does(name):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_wrong_options_are_usage_errors(name, capsys):
-    """An option that does not exist ends with exit code 2 and the usage, never a traceback."""
+    """An unknown option ends with exit code 2 and the usage, never with a traceback."""
     assert main.main([name, "--no-such-option"]) == 2
     assert "usage:" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_a_help_page(name, capsys):
-    """``towpath COMMAND --help`` shows the options and the example, and is no error."""
+    """``towpath COMMAND --help`` shows the options and the example, with exit code 0."""
     assert main.main([name, "--help"]) == 0
     assert main.load(name).EXAMPLE in capsys.readouterr().out
 
@@ -49,8 +49,8 @@ def test_the_overview_lists_every_command(capsys):
     assert out.rstrip().endswith("towpath check flow_defs")
 
 
-def test_no_command_is_wrong_use(capsys):
-    """Without a command the overview goes to stderr: there is no data, and the exit code is 2."""
+def test_no_command_is_a_usage_error(capsys):
+    """Without a command the overview goes to stderr, and the exit code is 2."""
     assert main.main([]) == 2
     found = capsys.readouterr()
 
@@ -58,14 +58,14 @@ def test_no_command_is_wrong_use(capsys):
     assert "commands:" in found.err
 
 
-def test_a_slip_in_the_command_gets_a_suggestion(capsys):
-    """An unknown command is wrong use, and the one that was probably meant is named."""
+def test_a_misspelt_command_gets_a_suggestion(capsys):
+    """An unknown command is a usage error that suggests a similar command."""
     assert main.main(["chekc"]) == 2
     assert 'did you mean "check"?' in capsys.readouterr().err
 
 
-def test_the_version_names_what_matters(capsys):
-    """``--version`` prints the versions that a report of an error needs."""
+def test_the_version_lists_what_a_bug_report_needs(capsys):
+    """``--version`` prints the versions that a bug report needs."""
     assert main.main(["--version"]) == 0
     assert "Python 3." in capsys.readouterr().out
 
@@ -78,21 +78,21 @@ def fail(error):
 
 
 @pytest.mark.parametrize("code", [1, 2])
-def test_what_users_can_put_right_shows_no_traceback(code, capsys):
-    """A user's error is one message and its exit code."""
+def test_user_errors_show_no_traceback(code, capsys):
+    """A user error is one message with its exit code."""
     assert main.guarded(fail(common.UserError("no such flow", code))) == code
     assert capsys.readouterr().err == "error: no such flow\n"
 
 
-def test_a_missing_file_is_wrong_use(capsys):
-    """A file that is not there is named, without a traceback."""
+def test_a_missing_file_is_a_usage_error(capsys):
+    """A file that does not exist is named, without a traceback."""
     error = FileNotFoundError(2, "No such file or directory", "events.csv")
 
     assert main.guarded(fail(error)) == 2
     assert capsys.readouterr().err == "error: events.csv: no such file or directory\n"
 
 
-def test_the_unexpected_leaves_a_log(capsys, tmp_path, monkeypatch):
+def test_an_unexpected_error_writes_a_log(capsys, tmp_path, monkeypatch):
     """An unexpected error is exit code 3 with a short message; the traceback is in a log file."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
@@ -107,13 +107,13 @@ def test_the_unexpected_leaves_a_log(capsys, tmp_path, monkeypatch):
     assert "Python 3." in log.read_text("utf-8")
 
 
-def test_an_interrupt_is_130(capsys):
-    """Ctrl-C ends with 130 and one word."""
+def test_an_interrupt_exits_with_130(capsys):
+    """Ctrl-C exits with 130 and one word."""
     assert main.guarded(fail(KeyboardInterrupt())) == 130
     assert capsys.readouterr().err == "\ninterrupted\n"
 
 
-def test_a_reader_that_goes_away_is_no_error():
+def test_a_closed_pipe_is_not_an_error():
     """``towpath … | head`` ends quietly: no traceback, no log, exit code 141."""
     command = [sys.executable, "-m", "towpath.cli.main", "schema"]
     with subprocess.Popen(
@@ -126,8 +126,8 @@ def test_a_reader_that_goes_away_is_no_error():
     assert said == b""
 
 
-def test_a_command_imports_only_itself():
-    """Asking for one command does not load the others, nor Beam."""
+def test_a_command_imports_only_what_it_needs():
+    """Running one command imports neither the others nor Beam."""
     code = (
         "import sys; from towpath.cli.main import main; main(['schema']); "
         "print(sorted(m for m in sys.modules if m.startswith('towpath.cli.') or m == 'apache_beam'),"
@@ -139,8 +139,8 @@ def test_a_command_imports_only_itself():
 
 
 @pytest.mark.parametrize(("variable", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
-def test_colour_can_be_switched_off(variable, value, monkeypatch):
-    """A terminal gets colour, unless NO_COLOR or a dumb TERM says no (no-color.org)."""
+def test_color_can_be_switched_off(variable, value, monkeypatch):
+    """A terminal gets color, unless NO_COLOR is set or TERM is dumb (no-color.org)."""
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
     master, terminal = os.openpty()
@@ -151,8 +151,8 @@ def test_colour_can_be_switched_off(variable, value, monkeypatch):
     os.close(master)
 
 
-def test_letters_that_a_terminal_lacks_are_escaped():
-    """Where the output takes ASCII only, other letters are escaped and nothing fails."""
+def test_characters_that_a_terminal_lacks_are_escaped():
+    """If the output encoding is ASCII, other characters are escaped and nothing fails."""
     command = [sys.executable, "-m", "towpath.cli.main", "chéck"]
     env = os.environ | {"PYTHONIOENCODING": "ascii:strict"}
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""The progress of a replay: live on a terminal, a line now and then elsewhere."""
+"""The progress of a replay: live on a terminal, otherwise a line per interval."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from towpath.cli.progress import ReplayProgress
 
 
 class Terminal(io.StringIO):
-    """A text stream that says that it is a terminal."""
+    """A text stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
         return True
 
 
-def test_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_lines_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a terminal a line is printed at most once per interval."""
     stream, clock = io.StringIO(), iter([0.0, 1.0, 11.0, 12.0, 25.0])
     monkeypatch.setattr(progress, "monotonic", lambda: next(clock))
@@ -32,7 +32,7 @@ def test_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_live(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_live_progress_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal the counts are shown live, and the display is removed at the end."""
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()

@@ -1,4 +1,4 @@
-"""``towpath schema``: what it prints can be used as it is."""
+"""``towpath schema``: what it prints is a valid schema."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from towpath.cli.main import main
 
 @pytest.mark.parametrize("kind", [[], ["flow"], ["space"]])
 def test_a_json_schema_is_printed(kind, capsys):
-    """The schema of a flow, which is the default, or of a space is right JSON Schema."""
+    """The schema of a flow (the default) or of a space is valid JSON Schema."""
     assert main(["schema", *kind]) == 0
     jsonschema.Draft202012Validator.check_schema(json.loads(capsys.readouterr().out))
 
 
 @pytest.mark.parametrize("name", schemas.NAMES)
 def test_the_schema_of_each_record_is_printed(name, capsys):
-    """Each record's Avro schema is printed so that a reader of Avro takes it."""
+    """The Avro schema of each record is printed in a form that an Avro reader accepts."""
     assert main(["schema", "--record", name]) == 0
     printed = json.loads(capsys.readouterr().out)
 
     assert fastavro.parse_schema(printed)["name"].endswith(name)
 
 
-def test_an_unknown_record_is_wrong_use(capsys):
-    """A record that does not exist is refused with the names of those that do."""
+def test_an_unknown_record_is_a_usage_error(capsys):
+    """An unknown record name is refused with a list of the known ones."""
     assert main(["schema", "--record", "nothing"]) == 2
     assert "transition" in capsys.readouterr().err

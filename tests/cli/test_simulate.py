@@ -1,4 +1,4 @@
-"""``towpath simulate``: what it says of input that cannot be played."""
+"""``towpath simulate``: error messages for input that cannot be played, and ``--profile``."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from towpath.cli.main import main
 FLOW = "flow: hello\nenter: [{event: Signed Up}]\nsteps: {pause: {wait: 1h}, done: {end: done}}\n"
 
 
-def test_what_is_not_a_flow_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A file that holds no flow is refused with words."""
+def test_a_file_that_is_not_a_flow_is_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that contains no flow is refused with a message."""
     (tmp_path / "space.yaml").write_text("space: test\n")
 
     assert main(["simulate", str(tmp_path / "space.yaml")]) == 1
     assert "space.yaml: not a flow" in capsys.readouterr().err
 
 
-def test_places_are_those_of_the_timeline(
+def test_errors_have_the_line_of_the_timeline(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A line that cannot be played is named by the timeline's file and its own line there."""
+    """A line that cannot be played is reported with the timeline's file and line number."""
     (tmp_path / "hello.yaml").write_text(FLOW)
     timeline = tmp_path / "mine.txt"
     timeline.write_text("2026-03-01 09:00 evnt A\n  said\nnonsense\n+1h event Signed Up\n+1h x\n")
@@ -33,10 +35,12 @@ def test_places_are_those_of_the_timeline(
     assert [n for n in range(1, 7) if f"{timeline}:{n}:" in err] == [1, 3, 4, 5]
 
 
-def test_all_that_is_known_is_told_at_the_end(
+def test_profile_shows_the_user_at_the_end(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With ``--profile`` the view of the user follows (C24), as text or as one line of JSON."""
+    """With ``--profile`` the profile view of the user follows (C24), as text or as one line of
+    JSON.
+    """
     (tmp_path / "space.yaml").write_text("campaigns: {winter: {statuses: [new]}}\n")
     (tmp_path / "hello.yaml").write_text(FLOW)
     timeline = tmp_path / "mine.txt"

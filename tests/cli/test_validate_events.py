@@ -1,4 +1,4 @@
-"""``towpath validate-events``: every bad record at its line, with what helps; counts; exit codes."""
+"""``towpath validate-events``: every invalid record with its line and a hint; counts; exit codes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WHO = {"type": "identify", "messageId": "m2", "userId": "kim", "timestamp": 1_77
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Go to an empty folder."""
+    """Change to an empty folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -37,16 +37,16 @@ def write(path: Path, *records: dict[str, Any] | str) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
-def test_fine(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Good records are counted by kind, and the exit code is 0."""
+def test_valid_records(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Valid records are counted by kind, and the exit code is 0."""
     write(folder / "a.jsonl", GOOD, WHO, "", GOOD)
 
     assert main(["validate-events", "a.jsonl"]) == 0
     assert capsys.readouterr() == ("", "3 records (2 event, 1 profile), 0 bad\n")
 
 
-def test_bad_records(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each bad record has a line with file, line, reason and help; the exit code is 1."""
+def test_invalid_records(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each invalid record has a line with file, line, reason and hint; the exit code is 1."""
     write(
         folder / "a.jsonl",
         GOOD,
@@ -79,8 +79,10 @@ def test_bad_records(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ]  # fmt: skip
 
 
-def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """``--json`` prints one object a bad record on stdout."""
+def test_json_prints_one_object_per_invalid_record(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``--json`` prints one object per invalid record to stdout."""
     write(folder / "a.jsonl", GOOD, without(GOOD, "userId", UserId="kim"))
 
     assert main(["validate-events", "--json", "a.jsonl"]) == 1
@@ -94,8 +96,8 @@ def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     }
 
 
-def test_avro(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Avro files of the schemas are checked as JSON lines are; records count from 1."""
+def test_avro_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Avro files of the schemas are checked like JSON lines; records count from 1."""
     rows = [GOOD | {"timestamp": 1_772_355_600_000, "properties": '{"n":1}'}]
     rows.append(rows[0] | {"userId": None})
     with (folder / "a.avro").open("wb") as file:
@@ -109,7 +111,7 @@ def test_avro(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_several_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A file that cannot be read is one bad record; the others are checked all the same."""
+    """A file that cannot be read counts as one invalid record; the others are still checked."""
     write(folder / "a.jsonl", GOOD)
     (folder / "b.txt").write_text("{}")
     (folder / "c.avro").write_text("no avro")
@@ -121,7 +123,7 @@ def test_several_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_values_are_not_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A report may be passed on: it names fields and never shows what they hold."""
+    """A report names fields and never shows their values, so that it can be shared."""
     secret = "ada@example.com"
     write(
         folder / "a.jsonl",
@@ -134,19 +136,19 @@ def test_values_are_not_shown(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert secret not in capsys.readouterr().err
 
 
-def test_usage(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A file that is not there is wrong use: exit code 2, without a traceback."""
+def test_a_missing_file_is_a_usage_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that does not exist is a usage error: exit code 2, without a traceback."""
     assert main(["validate-events", "nowhere.jsonl"]) == 2
     assert capsys.readouterr().err == "error: nowhere.jsonl: no such file\n"
 
 
-def test_help_belongs_to_reasons() -> None:
-    """No help is written for a reason that does not exist."""
+def test_hints_belong_to_known_reasons() -> None:
+    """Every hint is for a reason that exists."""
     assert set(HINTS) <= set(RECORDS)
 
 
 def test_a_table_with_a_mapping(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A table whose columns a mapping names is checked as a replay would read it."""
+    """A table with a mapping is checked as a replay would read it."""
     (folder / "map.yaml").write_text("user: who\ntime: at\nevent: {value: Bought}\n")
     (folder / "sales.csv").write_text("who,at\nkim,2026-03-01\nlee,yesterday\n")
 
@@ -165,10 +167,10 @@ def test_a_table_with_a_mapping(folder: Path, capsys: pytest.CaptureFixture[str]
         (b"wh\xff,at\nkim,2026-03-01\n", "not UTF-8 text"),
     ],
 )
-def test_tables_of_other_makes(
+def test_other_separators_and_encodings_are_reported_once(
     folder: Path, capsys: pytest.CaptureFixture[str], data: bytes, said: str
 ) -> None:
-    """A table with other separators or another encoding is told so, once, and not its columns."""
+    """A table with another separator or encoding is reported once, and not for each column."""
     (folder / "map.yaml").write_text("user: who\ntime: at\nevent: {value: Bought}\n")
     (folder / "sales.csv").write_bytes(data)
 

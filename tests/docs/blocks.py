@@ -1,9 +1,9 @@
-"""Pages of documentation as what they hold: files to write, and commands with their output.
+"""Parses pages of documentation into files to write and commands with their output.
 
 A block under a line that ends with the name of a file (``In `my_flows/space.yaml`:``) is that
 file. In a ``console`` block ``$`` begins a command; what follows is its exact output, in which
-``...`` stands for anything; lines that begin with ``>`` go on with the command. Behind a
-command ``# exit code 1`` says that it ends so.
+``...`` stands for anything; lines that begin with ``>`` continue the command. After a command,
+``# exit code 1`` is the expected exit code.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class File(msgspec.Struct, frozen=True):
 
 
 class Command(msgspec.Struct, frozen=True):
-    """A command that the reader types, and what they then see: lines ``first`` to ``last`` of the page.
+    """A command that the reader types, and its output: lines ``first`` to ``last`` of the page.
 
-    Lines count from 1; ``last`` is not one of them.
+    Lines count from 1; ``last`` is exclusive.
     """
 
     text: str
@@ -43,7 +43,7 @@ class Command(msgspec.Struct, frozen=True):
 
 
 class Other(msgspec.Struct, frozen=True):
-    """A block that is neither."""
+    """Any other block."""
 
     language: str
     text: str
@@ -54,7 +54,7 @@ Block = File | Command | Other
 
 
 def blocks(page: Path) -> Iterator[Block]:
-    """Read the blocks of a page in order."""
+    """Parse the blocks of a page in order."""
     whole = page.read_text(encoding="utf-8")
     for found in FENCE.finditer(whole):
         language, text = found.groups()
@@ -85,7 +85,7 @@ def _commands(text: str, line: int) -> Iterator[Command]:
 
 
 def pattern(output: str) -> re.Pattern[str]:
-    """Make the pattern of an expected output: ``...`` on a line of its own is any lines."""
+    """Return the pattern of an expected output: ``...`` on a line of its own matches any lines."""
     parts = []
     for line in output.split("\n") if output else []:
         if line.strip() == "...":
@@ -96,7 +96,7 @@ def pattern(output: str) -> re.Pattern[str]:
 
 
 def rewritten(page: str, seen: list[tuple[Command, str]]) -> str:
-    """Put in what is seen after each command; outputs with ``...`` stay as they are."""
+    """Insert the actual output after each command; outputs with ``...`` are kept."""
     lines = page.split("\n")
     for command, output in reversed(seen):
         if "..." not in command.output:
@@ -105,6 +105,6 @@ def rewritten(page: str, seen: list[tuple[Command, str]]) -> str:
 
 
 def tidy(output: str) -> str:
-    """Take off blanks at the ends of lines, and empty lines at both ends."""
+    """Remove trailing blanks, and empty lines at both ends."""
     lines = "\n".join(line.rstrip() for line in output.split("\n")).strip("\n")
     return f"{lines}\n" if lines else ""

@@ -1,4 +1,6 @@
-"""A reader who follows a page: a copy of the repository, in which files are written and commands typed."""
+"""Follows a page like a reader: writes its files and types its commands in a copy of the
+repository.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +24,11 @@ SHIMS = {
     "python": 'exec {python} -P "$@"',
     "make": 'exec {make} -s -o .venv/.ready "$@"',
 }
-"""What stands for the commands of the environment: the interpreter that runs the tests."""
+"""Replacements for commands of the environment: the interpreter that runs the tests."""
 
 
 def clone(folder: Path) -> Path:
-    """Lay out what a reader finds after the clone."""
+    """Create what a reader finds after cloning the repository."""
     for name in COPIED:
         shutil.copytree(ROOT / name, folder / name)
     for name in LINKED:
@@ -42,7 +44,7 @@ def clone(folder: Path) -> Path:
 
 
 def typed(text: str, folder: Path) -> tuple[str, int]:
-    """Type a command; give what is seen and the exit code."""
+    """Run a command; return its output and exit code."""
     env = os.environ | {
         "PATH": f"{folder / BINARIES}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
@@ -65,7 +67,7 @@ def typed(text: str, folder: Path) -> tuple[str, int]:
 
 @cache
 def sample_run(base: Path) -> tuple[str, Path]:
-    """Run ``make run`` once for all tests; return what is seen and the folder of its results."""
+    """Run ``make run`` once for all tests; return its output and the folder of its results."""
     (base / "ran").mkdir()
     folder = clone(base / "ran")
     output, code = typed("make run", folder)
@@ -74,9 +76,9 @@ def sample_run(base: Path) -> tuple[str, Path]:
 
 
 def follow(block: Block, folder: Path, ran: tuple[str, Path]) -> tuple[str, int] | None:
-    """Do what a block says; return what is seen and the exit code, or None for no command.
+    """Execute a block; return the output and exit code, or None if it is not a command.
 
-    ``make run`` was run once, by ``ran``: its output, and the folder of its results.
+    ``make run`` runs only once: ``ran`` is its output and the folder of its results.
     """
     match block:
         case File():
@@ -96,7 +98,7 @@ def follow(block: Block, folder: Path, ran: tuple[str, Path]) -> tuple[str, int]
 
 
 def differs(command: Command, output: str, code: int) -> str:
-    """Say what is seen where that is not what the page shows, else nothing."""
+    """Return the actual output if it differs from the page, else nothing."""
     if pattern(command.output).fullmatch(output) and code == command.code:
         return ""
     return f"$ {command.text}\n{output}(exit code {code})"

@@ -1,4 +1,4 @@
-"""What the pages say of chance: in the sample a lift is an A/A test, and behaves like one."""
+"""What the pages say about chance: a lift in the sample is an A/A test, and behaves like one."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ SHARE = 1_000
 HEAVY = 3
 
 
-def test_a_lift_in_the_sample_is_chance() -> None:
-    """Of the intervals of many holdouts drawn anew about one in twenty misses 0, as by chance."""
+def test_about_one_interval_in_twenty_excludes_0() -> None:
+    """Over many random holdouts, about one confidence interval in twenty excludes 0."""
     with gzip.open(PURCHASES, "rt", encoding="utf-8") as file:
         counts = Counter(row["customer_id"] for row in csv.DictReader(file))
     lifts = [_lift(f"space{number}", counts) for number in range(SPACES)]
@@ -28,7 +28,9 @@ def test_a_lift_in_the_sample_is_chance() -> None:
 
 
 def _lift(space: str, counts: Counter[str]) -> Lift:
-    """Compare who bought three times or more between the drawn holdout and the rest."""
+    """Compare the share of users with three or more purchases between a random holdout and the
+    rest.
+    """
     arms = {True: [0, 0], False: [0, 0]}
     for user, count in counts.items():
         arm = arms[draw(space, "win_back", user, "holdout") < SHARE]

@@ -1,4 +1,4 @@
-"""The documentation is run: every command on a page is typed, every file written, in its order."""
+"""Runs the documentation: types every command and writes every file of a page, in order."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ PAGES = [
     *sorted((ROOT / "docs" / "how-to").glob("*.md")),
 ]
 
-# One group: the replay of the whole sample is shared, with the tests of the sample.
+# One xdist group: the replay of the whole sample is shared with the tests of the sample.
 pytestmark = pytest.mark.xdist_group("sample")
 
 
 @pytest.fixture(scope="session")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """Run ``make run`` once; return what is seen and where the results are."""
+    """Run ``make run`` once; return its output and the folder of its results."""
     return sample_run(tmp_path_factory.getbasetemp())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_page(page: Path, tmp_path: Path, ran: tuple[str, Path], rewrite: bool) -> None:
-    """Who does what a page says, in its order, sees what the page shows."""
+def test_commands_of_the_page_print_what_it_shows(
+    page: Path, tmp_path: Path, ran: tuple[str, Path], rewrite: bool
+) -> None:
+    """Running the commands of a page in order gives the outputs that the page shows."""
     folder = clone(tmp_path)
     typed_so_far: list[tuple[Command, str]] = []
     for block in blocks(page):
@@ -46,11 +48,11 @@ def test_page(page: Path, tmp_path: Path, ran: tuple[str, Path], rewrite: bool) 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_page_has_commands(page: Path) -> None:
-    """Every page that is run has at least one command."""
+    """Every page in the list has at least one command."""
     assert any(isinstance(block, Command) for block in blocks(page))
 
 
-def test_pictures(ran: tuple[str, Path], rewrite: bool) -> None:
+def test_pictures_of_the_readme_are_up_to_date(ran: tuple[str, Path], rewrite: bool) -> None:
     """The pictures in the README are those that ``make run`` draws; ``--rewrite`` copies them."""
     for name in ("funnel.svg", "weekly.svg"):
         kept = ROOT / "docs" / "pictures" / name
@@ -59,8 +61,8 @@ def test_pictures(ran: tuple[str, Path], rewrite: bool) -> None:
         assert kept.read_bytes() == (ran[1] / name).read_bytes()
 
 
-def test_graph(tmp_path: Path, rewrite: bool) -> None:
-    """The picture of the win-back flow is that which ``towpath graph`` draws."""
+def test_picture_of_the_win_back_flow_is_up_to_date(tmp_path: Path, rewrite: bool) -> None:
+    """The picture of the win-back flow is the one that ``towpath graph`` draws."""
     folder, kept = clone(tmp_path), ROOT / "docs" / "pictures" / "win_back.svg"
     output, code = typed("towpath graph flow_defs/win_back.yaml --out win_back.svg", folder)
     assert code == 0, output

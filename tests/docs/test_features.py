@@ -1,4 +1,4 @@
-"""The table of features claims nothing that no test proves."""
+"""Every proved row of the feature table cites tests that exist."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def functions(path: str) -> list[str]:
 
 
 def parameters(path: str, function: str) -> list[str]:
-    """List the texts that a test is called with."""
+    """List the parameters with which a test is called."""
     module = importlib.import_module(path.removesuffix(".py").replace("/", "."))
     marks = getattr(module, function).pytestmark
     return [str(value) for mark in marks if mark.name == "parametrize" for value in mark.args[1]]
 
 
 def missing(proof: str) -> str:
-    """Say what is wrong with the place of a test; nothing if it is there, once."""
+    """Return what is wrong with a citation; nothing if the test exists exactly once."""
     path, _, name = proof.partition("::")
     if not (ROOT / path).is_file():
         return f"{path}: no such file"
@@ -53,7 +53,7 @@ def missing(proof: str) -> str:
     return ""
 
 
-def test_every_row_is_there_once() -> None:
+def test_every_feature_has_one_row() -> None:
     """Each feature of the table has one row, in the order of the table."""
     wanted = [f"{letter}{n}" for letter, most in NUMBERS.items() for n in range(1, most + 1)]
 
@@ -63,7 +63,7 @@ def test_every_row_is_there_once() -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_row(row: Row) -> None:
-    """A row names tests that are there, or one reason; its kind fits the first test."""
+    """A row cites tests that exist, or has one reason; its kind fits the first test."""
     assert row.kind in features.KINDS
     assert sum(map(bool, (row.proof, row.pending, row.not_planned))) == 1
     assert len(set(row.proof)) == len(row.proof)
@@ -82,8 +82,8 @@ def test_row(row: Row) -> None:
         "tests/flows/test_flow_errors.py::test_golden[nothing.yaml]",
     ],
 )
-def test_a_test_that_is_not_there_is_found(proof: str) -> None:
-    """A title, a file, a function or a parameter that does not exist is no proof."""
+def test_a_missing_test_is_reported(proof: str) -> None:
+    """A title, file, function or parameter that does not exist is reported."""
     assert missing(proof) != ""
 
 

@@ -1,4 +1,4 @@
-"""Links between pages lead somewhere, sections included, and no page is left alone."""
+"""Links between pages are valid, sections included, and every page is linked."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
 def links(page: Path) -> list[str]:
-    """List the links of a page to places of the repository."""
+    """List the links of a page to places in the repository."""
     text = FENCED.sub("", (ROOT / page).read_text(encoding="utf-8"))
     return [link for link in LINK.findall(text) if "://" not in link]
 
 
 def anchors(page: Path) -> set[str]:
-    """Name the sections of a page as links do."""
+    """Return the anchors of a page's sections."""
     text = FENCED.sub("", page.read_text(encoding="utf-8"))
     heads = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
-def test_links(page: Path) -> None:
-    """Every link leads to a file that is there, and to a section that it has."""
+def test_links_are_valid(page: Path) -> None:
+    """Every link leads to a file that exists, and to a section that it has."""
     broken = []
     for link in links(page):
         name, _, section = link.partition("#")
@@ -43,7 +43,7 @@ def test_links(page: Path) -> None:
 
 
 def test_every_page_is_linked() -> None:
-    """Every page of the documentation can be reached from its first one."""
+    """Every page of the documentation can be reached from the first one."""
     first = Path("docs/README.md")
     seen, left = {first}, [first]
     while left:

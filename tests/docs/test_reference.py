@@ -1,4 +1,4 @@
-"""The reference says what the code says, and every example in it holds."""
+"""The reference is generated from the current code, and its examples are valid."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CORE = HOST / "flows"
 
 @pytest.mark.parametrize("name", PAGES)
 def test_page_is_up_to_date(name: str, rewrite: bool) -> None:
-    """A generated page is what the code makes now; ``make docs`` or ``--rewrite`` writes it."""
+    """A generated page matches the current code; ``make docs`` or ``--rewrite`` writes it."""
     made = PAGES[name]()
     if rewrite:
         (FOLDER / name).write_text(made, encoding="utf-8")
@@ -73,18 +73,18 @@ def test_step_examples(kind: StepKind) -> None:
 
 @pytest.mark.parametrize("kind", TRIGGER_KINDS, ids=lambda kind: kind.example)
 def test_trigger_examples(kind: TriggerKind) -> None:
-    """The example of every trigger is one, without problems."""
+    """The example of every trigger is valid."""
     assert _load(enter=kind.example) == []
 
 
 @pytest.mark.parametrize("kind", EXIT_KINDS, ids=lambda kind: kind.example)
 def test_exit_examples(kind: Variant) -> None:
-    """The example of every exit rule is one, without problems."""
+    """The example of every exit rule is valid."""
     assert _load(rest=f"exit:\n  {kind.example}\n") == []
 
 
 def test_goal_example() -> None:
-    """The example of a goal is one, without problems."""
+    """The example of a goal is valid."""
     assert _load(rest=f"goals:\n  {GOAL.example}\n") == []
 
 
@@ -101,7 +101,7 @@ def test_mapping_example() -> None:
 
 
 def test_every_key_has_a_text() -> None:
-    """Every key of flows, steps, triggers, cases, exit rules and goals says what it means."""
+    """Every key of flows, steps, triggers, cases, exit rules and goals has a description."""
     kinds = (*STEP_KINDS, *TRIGGER_KINDS, *EXIT_KINDS, *CASES, GOAL, FLOW, SCHEDULE, REENTER)
     silent = [
         f"{kind.struct.__name__}.{field.key}"
@@ -115,23 +115,23 @@ def test_every_key_has_a_text() -> None:
     assert set(space.SPACE) == set(space_schema()["properties"])
 
 
-def test_every_output_has_a_place() -> None:
+def test_every_output_is_documented() -> None:
     """Every kind of output is on the page about outputs."""
     page = PAGES["outputs.md"]()
 
     assert [name for name in OUTPUTS if f"### {name}\n" not in page] == []
 
 
-def test_every_reason_is_given_by_something() -> None:
-    """A reason code that nothing gives, in the core or in what is around it, is not on the list."""
+def test_every_reason_code_is_used() -> None:
+    """Every reason code in the list is used, in the core or around it."""
     around = reason_codes.FAILED | reason_codes.RECORDS
     for folder, codes in ((CORE, reason_codes.REASONS.keys() - around.keys()), (HOST, around)):
         sources = [p.read_text() for p in folder.rglob("*.py") if p.name != "reasons.py"]
         assert [r for r in codes if not any(f'"{r}"' in text for text in sources)] == []
 
 
-def test_every_problem_has_a_place() -> None:
-    """Every code among the golden errors has a section."""
+def test_every_problem_code_is_documented() -> None:
+    """Every problem code of the golden errors has a section."""
     page = PAGES["problems.md"]()
 
     assert [code for code in sorted(problems.codes()) if f"## {code}\n" not in page] == []

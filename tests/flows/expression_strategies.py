@@ -1,4 +1,4 @@
-"""Random expressions and views: every node of the language, values of every type."""
+"""Hypothesis strategies for expressions and views: every node of the language, values of all types."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from transforms.flows.state.stored import Series
 
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Africa/Cairo", "America/St_Johns"]
 HOUR = 3_600_000
-# Around changes of the clock (in 2006 that of St. John's went back over midnight), a leap day,
+# Around changes of the clock (in 2006 that of St. John's went back across midnight), a leap day,
 # and the turn of a year.
 ANCHORS = [
     parse_instant(day, utc())
@@ -263,7 +263,7 @@ def view(now=ANCHORS[-1], **values):
 
 
 def series_for(expr, times_and_values):
-    """Return the series that an expression's aggregates read, fed with these events."""
+    """Return the series that an expression's aggregates read, after these events."""
     found = {}
     for aggregate in reads_of(expr).aggregates:
         series = found[aggregate.key] = Series()
@@ -274,7 +274,7 @@ def series_for(expr, times_and_values):
 
 @st.composite
 def situations(draw):
-    """Draw (now, keyword arguments of a view, events before now)."""
+    """Generate (now, keyword arguments of a view, events before now)."""
     near = st.integers(-45 * DAY, 45 * DAY) | st.integers(-3 * HOUR, 3 * HOUR)
     now = draw(st.sampled_from(ANCHORS)) + draw(st.integers(-30 * HOUR, 30 * HOUR))
     when = now + draw(near)

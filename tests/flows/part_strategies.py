@@ -1,4 +1,4 @@
-"""Random parts of flows: names, times, conditions, triggers, exits, and the space they are of."""
+"""Hypothesis strategies for parts of flows: names, times, conditions, triggers, exits, the space."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ schedules = st.builds(
     st.none() | st.just("2026-12-31"),
     st.sampled_from(["drain", "stop"]),
 )
-"""Without ``indefinitely``, which what is entered at one moment must not say."""
+"""Without ``indefinitely``, which is invalid for flows that are entered at one instant."""
 
 _TARGETS = st.sampled_from(["user.stage", "session.n", "user.list"])
 _UPDATES = st.dictionaries(_TARGETS, values, max_size=2).map(lambda found: tuple(found.items()))

@@ -1,6 +1,6 @@
-"""Random flows that are right: what the loader accepts, in every corner that it accepts.
+"""Hypothesis strategies for valid flows, with all that the loader accepts.
 
-``flows()`` fits ``SPACE`` and ``TEMPLATES``; draw from it wherever a property holds for all flows.
+``flows()`` fits ``SPACE`` and ``TEMPLATES``; use it where a property must hold for all flows.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ OTHERS = others(
     "wait wait_until wait_in wait_for if match_message split send promote webhook call code export "
     "update add_to remove_from emit enroll leave cancel end".split()
 )
-"""Steps that are drawn from the example of their kind."""
+"""Steps that are generated from the example of their kind."""
 
 LISTED = {"channel": "email", "audience": "testers", "number": "4711", "topic": "news"}
 LISTED |= {"connection": "bureau", "destination": "crm"}
@@ -98,7 +98,7 @@ __all__ = ["SPACE", "TEMPLATES", "flows"]
 
 @st.composite
 def flows(draw: st.DrawFn) -> Flow:
-    """Draw a flow of up to eight steps, each of which can be reached."""
+    """Generate a flow of up to eight steps, each of which can be reached."""
     goals = draw(
         st.lists(
             st.builds(Goal, names, matches, delays.filter(_short), st.none() | numbers),
@@ -137,13 +137,13 @@ def flows(draw: st.DrawFn) -> Flow:
 
 
 def _any_entry(found: list[Trigger]) -> bool:
-    """Tell whether the entry may have any fields: those of what users send are known."""
+    """Return True if the entry may have any fields: those of user messages are known."""
     sent = (OnInbound, OnCall, OnIncoming)
     return not all(isinstance(trigger, sent) for trigger in found)
 
 
 def _lasts(enter: tuple[Trigger, ...]) -> bool:
-    """Tell whether a flow may run indefinitely: an event, at least, lets users in at any time."""
+    """Return True if a flow may run indefinitely: it has a trigger that can fire at any time."""
     return any(isinstance(trigger, OnEvent) for trigger in enter)
 
 
@@ -177,7 +177,7 @@ def _sends(step: Step) -> bool:
 def _step(
     draw: st.DrawFn, name: str, later: list[str], wanted: set[str], senders: list[str]
 ) -> Step:
-    """Draw a step that leads to the next one, unless an earlier one does so."""
+    """Generate a step that leads to the next one, unless an earlier one does."""
     if not later:
         return Step(name, draw(plain | st.builds(End, names)))
     free = later[0] not in wanted
@@ -222,7 +222,7 @@ def _step(
 
 @st.composite
 def _from_example(draw: st.DrawFn, name: str, first: str, later: list[str]) -> Step:
-    """Draw a step as the example of its kind, with names of this flow and its space."""
+    """Generate a step from the example of its kind, with names of this flow and its space."""
     kind = draw(st.sampled_from(OTHERS))
 
     def put(form: forms.Form, value: Any) -> Any:

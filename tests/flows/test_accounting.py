@@ -1,4 +1,4 @@
-"""Rows of messages that leave are completed with parts and cost, and nothing else is touched."""
+"""Parts and cost are added to the rows of sent messages; other outputs are unchanged."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UNPRICED = "{space: test, channels: {sms: {}, email: {price: 0.001}}}"
 
 
 def decided(space: str, note: str) -> tuple[tuple[AnyOutput, ...], tuple[AnyOutput, ...]]:
-    """Give what the core decides, and what a host makes of it."""
+    """Return the core's outputs before and after a host adds the cost."""
     catalog = catalog_of(records_of({"telling": FLOW}, space, {"telling": {"note": note}}))
     known = ProfileChange(id="1", user="kim", time=1, set={"phone": "+49151"})
     done = fold(catalog, None, [known, Event(id="2", user="kim", time=2, name="Told")])
@@ -30,8 +30,8 @@ def decided(space: str, note: str) -> tuple[tuple[AnyOutput, ...], tuple[AnyOutp
     return done.outputs, accounted(catalog, done.outputs)
 
 
-def test_a_space_that_counts_nothing_costs_nothing() -> None:
-    """R25: where no channel counts parts or has a price, the outputs pass as they are."""
+def test_without_prices_outputs_are_unchanged() -> None:
+    """R25: if no channel counts parts or has a price, the outputs are unchanged."""
     before, after = decided(PLAIN, "Hello")
 
     assert after is before
@@ -48,8 +48,10 @@ def test_a_space_that_counts_nothing_costs_nothing() -> None:
     ],
     ids=["one", "two", "line end", "unpriced", "cannot be rendered"],
 )
-def test_the_row_of_what_leaves(space: str, note: str, worth: tuple[object, object]) -> None:
-    """I25, I26: the row of status active has parts and cost; both are unknown without a text."""
+def test_a_sent_message_has_parts_and_cost(
+    space: str, note: str, worth: tuple[object, object]
+) -> None:
+    """I25, I26: the row with status active has parts and cost; both are None without a text."""
     before, after = decided(space, note)
     rows = [row for row in after if isinstance(row, Communication)]
 

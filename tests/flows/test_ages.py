@@ -1,4 +1,4 @@
-"""How old a trait is: what the joining of two keys goes by (R8)."""
+"""When each trait was set, which decides conflicts in a merge of two keys (R8)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from transforms.flows.state.trait_times import UNKNOWN, ages_of, stamp, updated_
 NOW = 1_770_000_000_000
 
 
-def test_each_trait_has_the_age_of_its_last_word() -> None:
-    """A trait that is told again is new, one that goes takes its age along, others keep theirs."""
+def test_each_trait_has_the_time_when_it_was_set_last() -> None:
+    """Setting a trait updates its time, unsetting removes it, and other traits keep theirs."""
     first = updated_times(b"", [], ("a", "b", "c"), {"a", "b", "c"}, NOW)
     second = updated_times(first, ["a", "b", "c"], ("a", "c", "d"), {"c", "d"}, NOW + 5_000)
 
@@ -20,15 +20,15 @@ def test_each_trait_has_the_age_of_its_last_word() -> None:
     assert stamp(NOW) < stamp(NOW + 5_000)
 
 
-def test_a_state_of_before_has_the_oldest_ages() -> None:
-    """Traits of a state written before ages were kept count as older than any other (R8)."""
+def test_an_old_state_without_times_counts_as_oldest() -> None:
+    """Traits of a state that was written without times count as older than any other (R8)."""
     assert ages_of(b"", ("a",)) == {"a": UNKNOWN}
     now = updated_times(b"", ["a", "b"], ("a", "b"), {"b"}, NOW)
     assert ages_of(now, ("a", "b")) == {"a": UNKNOWN, "b": stamp(NOW)}
 
 
-def test_the_usual_case() -> None:
-    """Traits that are all known are told anew in their places; one that is not there has no age."""
+def test_setting_known_traits_updates_their_times() -> None:
+    """Setting existing traits updates their times; a trait that does not exist gets none."""
     first = updated_times(b"", [], ("a", "b"), {"a", "b"}, NOW)
     second = updated_times(first, ["a", "b"], ("a", "b"), {"b", "gone"}, NOW + 5_000)
 

@@ -1,4 +1,4 @@
-"""Steps that ask, without a host's sandbox: what a host sees that answers by signals."""
+"""Steps with calls on a host without a sandbox, which answers by signals."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def reached(done: Done) -> list[str]:
 
 
 def test_a_host_may_answer_code_by_a_signal() -> None:
-    """The answer as a signal of the same instant leads to what the answer at once leads to (C19)."""
+    """An answer as a signal at the same instant has the same effect as one given at once (C19)."""
     found = catalog("code", CODE)
     at_once = step(found, None, event(), sandbox.answer)
     asked = took(found, None, event())
@@ -84,8 +84,8 @@ def test_a_host_may_answer_code_by_a_signal() -> None:
     assert [o.set for o in later.outputs if isinstance(o, out.ProfileUpdate)] == [{"n": 6}]
 
 
-def test_code_that_nobody_answers_fails_after_a_minute() -> None:
-    """A call of code has a bound: then the session goes the way for failures (P24)."""
+def test_code_without_an_answer_fails_after_a_minute() -> None:
+    """A call of code has a time-out, after which the session takes the branch for errors (P24)."""
     found = catalog("code", CODE)
     asked = took(found, None, event())
     over = took(found, asked.state, Time(user="kim", at=START + MINUTE))
@@ -97,8 +97,8 @@ def test_code_that_nobody_answers_fails_after_a_minute() -> None:
     ]
 
 
-def test_an_answer_that_comes_twice_changes_nothing() -> None:
-    """Neither the same answer nor another one to the same call moves anybody (R5)."""
+def test_a_duplicate_answer_changes_nothing() -> None:
+    """Neither the same answer nor another one to the same call moves a session again (R5)."""
     found = catalog("ask", ASK)
     asked = took(found, None, event())
     base = {"user": "kim", "time": START + 5, "call": calls(asked)[0].id, "ok": True}
@@ -112,8 +112,8 @@ def test_an_answer_that_comes_twice_changes_nothing() -> None:
     assert other.outputs[0].reason == "unknown_call"
 
 
-def test_an_answer_that_is_history_moves_nobody() -> None:
-    """An answer that is loaded as history starts, advances and sends nothing, and is told (R10, R7)."""
+def test_an_answer_that_is_loaded_history_is_refused() -> None:
+    """An answer that is loaded as history moves no session, and is a rejection (R10, R7)."""
     found = catalog("ask", ASK)
     asked = took(found, None, event())
     name = calls(asked)[0].id
@@ -125,8 +125,8 @@ def test_an_answer_that_is_history_moves_nobody() -> None:
     assert len(refused.outputs) == 1
 
 
-def test_an_answer_to_somebody_else_s_call_is_refused() -> None:
-    """An answer is for the session whose call it names, by its permanent id (R30)."""
+def test_an_answer_to_another_call_is_refused() -> None:
+    """An answer moves only the session whose call it names by its permanent id (R30)."""
     found = catalog("ask", ASK)
     asked = took(found, None, event())
     wrong = CallResult(id="r", user="kim", time=START, call=f"{calls(asked)[0].id}1", ok=True)
@@ -136,8 +136,8 @@ def test_an_answer_to_somebody_else_s_call_is_refused() -> None:
     assert reached(done) == []
 
 
-def test_a_call_names_its_connection_and_holds_no_secret() -> None:
-    """What leaves has the connection's name, the data and what is wanted of the answer (J9, J14)."""
+def test_a_call_names_its_connection_and_has_no_secret() -> None:
+    """The output has the connection's name, the data and what to store of the answer (J9, J14)."""
     call = calls(took(catalog("ask", ASK), None, event()))[0]
 
     assert (call.kind, call.target, call.method, call.connection) == ("api", "/x", "POST", "bureau")
@@ -149,8 +149,8 @@ def test_a_call_names_its_connection_and_holds_no_secret() -> None:
     assert b"PW" not in out.encode(call)
 
 
-def test_so_many_functions_on_one_signal() -> None:
-    """A chain of code without a wait ends like any cascade that is too deep (R6)."""
+def test_a_chain_of_code_steps_is_limited() -> None:
+    """A chain of code steps without a wait ends as a cascade that is too deep (R6)."""
     done = step(catalog("count", COUNT), None, event(), sandbox.answer)
 
     assert isinstance(done, Done)

@@ -1,4 +1,4 @@
-"""Channels are data: known kinds with what is usual for them, and any other by its address."""
+"""Channels are configuration: known kinds have defaults, and any other kind has an address."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ TWELVE = "email sms mms push in_app voice whatsapp telegram viber messenger line
 
 
 def channel(text: str, agents: str = "") -> Channel:
-    """Read the one channel of a space."""
+    """Return the one channel of a space."""
     found = load_space("space.yaml", f"channels: {{{text}}}\nagents: {{{agents}}}")
     assert found.value is not None
     assert not found.problems
     return found.value.channels[0]
 
 
-def test_the_kinds() -> None:
+def test_twelve_kinds_of_channels_are_known() -> None:
     """C15: twelve kinds of channels are known by their names."""
     assert list(KINDS) == TWELVE
 
 
 @pytest.mark.parametrize("name", TWELVE)
-def test_a_kind_needs_nothing_else(name: str) -> None:
-    """C15: a space names a channel of a known kind, and has where to write to."""
+def test_a_channel_of_a_known_kind_needs_no_settings(name: str) -> None:
+    """C15: a space names a channel of a known kind, and its address trait is known."""
     assert channel(f"{name}: {{}}") == KINDS[name]
     assert KINDS[name].address
 
 
-def test_what_is_said_goes_before_the_kind() -> None:
-    """A channel keeps of its kind what it does not say itself; another name takes a kind or none."""
+def test_settings_of_a_channel_override_its_kind() -> None:
+    """A channel takes from its kind only what it does not set itself; other names may have no kind."""
     alerts = channel("alerts: {kind: sms, address: pager, price: 0.05, links: short}")
     log = channel("log: {address: user}")
 
@@ -42,8 +42,8 @@ def test_what_is_said_goes_before_the_kind() -> None:
     assert (log.address, log.parts, log.price) == ("user", "one", ())
 
 
-def test_who_sends_and_what_is_tracked() -> None:
-    """C15, I31: the step goes before the channel; what a channel cannot tell of is left out."""
+def test_a_step_overrides_agent_and_tracking_of_the_channel() -> None:
+    """C15, I31: settings of the step override the channel; unsupported tracking is omitted."""
     sms = channel("sms: {agent: desk, track: [clicks], links: short}", "desk: {channel: sms}")
     plain, bare = Send("sms", "t"), Send("sms", "t", track=(), links="whole")
     both = Send("email", "t", agents=(("sms", "line"),), track=("opens", "clicks"))

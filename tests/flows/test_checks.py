@@ -1,6 +1,6 @@
-"""Checks of a flow as a whole: what must be refused, and what must not.
+"""Checks of a flow as a whole: what is refused, and what is accepted.
 
-What each check says stands in ``tests/flow_errors``; here are the cases around the edges.
+The messages are in ``tests/flow_errors``; these are the edge cases.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ SEND = "{send: log, template: hello"
 
 
 def codes(steps: str, head: str = "enter: [{event: A}]", space: Space = SPACE) -> list[str]:
-    """Load a flow of these steps; give the codes of its problems in order of their places."""
+    """Load a flow of these steps; return the codes of its problems in order of their places."""
     text = f"flow: t\n{head}\nsteps:\n{steps}"
     return [problem.code for problem in load_flow("t.yaml", text, space, TEMPLATES).problems]
 
 
 def loops(*lines: str) -> bool:
-    """Tell whether the steps are refused for going round without a wait."""
+    """Return True if the steps are refused because they loop without a wait."""
     steps = "".join(f"  {line}\n" for line in lines)
     found = codes(steps)
     assert set(found) <= {"loop-without-wait"}
@@ -45,7 +45,7 @@ END = "z: {end: over}"
     ],
 )
 def test_loops_that_pause(wait: str) -> None:
-    """A loop with a step that always waits is fine (R6)."""
+    """A loop with a step that always waits is accepted (R6)."""
     assert not loops(f"a: {wait}", SPLIT, END)
 
 
@@ -59,13 +59,13 @@ def test_loops_that_pause(wait: str) -> None:
         "{wait_for: [{when: user.x is set, then: s}], timeout: {after: 1d, then: z}}",
     ],
 )
-def test_loops_that_may_pass_at_once(wait: str) -> None:
-    """An open window, a past date or a condition that is true pauses nobody (R6)."""
+def test_loops_that_may_not_wait_are_refused(wait: str) -> None:
+    """An open window, a past date or a condition that is true does not make a loop wait (R6)."""
     assert loops(f"a: {wait}", SPLIT, END)
 
 
-def test_a_loop_is_told_once_from_its_first_step() -> None:
-    """Each group of steps that go round is reported once, by its shortest way back."""
+def test_a_loop_is_reported_once_at_its_first_step() -> None:
+    """Each loop is reported once, by its shortest path back."""
     steps = "".join(
         f"  {line}\n"
         for line in (
@@ -85,7 +85,7 @@ def test_a_loop_is_told_once_from_its_first_step() -> None:
 
 
 def test_falling_through_a_wait_for() -> None:
-    """A case or a time-out without a target may not fall into a branch target either."""
+    """A case or a time-out without a target may not continue into the target of a branch."""
     steps = (
         "  a: {split: {x: 50%, y: 50%}, then: {x: b, y: c}}\n"
         "  b: {wait_for: [{event: B, then: d}], timeout: {after: 1d}}\n"
@@ -104,8 +104,8 @@ def test_falling_through_a_wait_for() -> None:
     )
 
 
-def test_broken_steps_hide_what_follows_from_them() -> None:
-    """Where a step cannot be read, steps that only it may lead to are not called unreachable."""
+def test_errors_in_a_step_do_not_cause_further_errors() -> None:
+    """If a step cannot be read, steps that only it may lead to are not reported as unreachable."""
     assert codes(
         "  a: {split: {x: 50%, y: fifty}, then: {x: c, y: b}}\n  b: {end: b}\n  c: {end: c}\n"
     ) == ["invalid-percentage"]
@@ -150,15 +150,15 @@ def test_windows_in_quiet_hours(window: str, wrong: bool) -> None:
         ("tue, thu", False),
     ],
 )
-def test_days_without_hours(window: str, wrong: bool) -> None:
-    """Who writes days before days with hours is told that they are open all day."""
+def test_days_without_hours_get_a_warning(window: str, wrong: bool) -> None:
+    """Days before days with hours get a warning that they are open all day."""
     wanted = ["whole-day"] if wrong else []
 
     assert codes(f'  a: {SEND}, window: "{window}"}}\n') == wanted
     assert codes(f'  a: {{wait_in: "{window}"}}\n') == wanted
 
 
-def test_more_than_500_steps() -> None:
+def test_a_flow_has_at_most_500_steps() -> None:
     """A flow has at most 500 steps."""
     steps = [f"  s{n}: {{wait: 1d}}\n" for n in range(501)]
 
@@ -167,7 +167,7 @@ def test_more_than_500_steps() -> None:
 
 
 def test_undeclared_names_are_not_checked() -> None:
-    """What a space does not declare may be anything."""
+    """What a space does not declare may have any name and type."""
     text = (
         "  a: {update: {user.x: session.y}}\n  b: {update: {session.y: entry.z}, unset: [user.q]}\n"
     )
@@ -204,11 +204,11 @@ assert DECLARED is not None
     ],
 )
 def test_declared_names_are_checked(head: str, found: list[str]) -> None:
-    """Where a space declares events and traits, names and types are held against them."""
+    """If a space declares events and traits, names and types are checked."""
     assert codes("  a: {wait: 1d}\n", head, DECLARED) == found
 
 
-def test_template_data() -> None:
+def test_template_data_is_checked() -> None:
     """What a template reads must be in the step's data, the entry, the session or the traits."""
     read = (("data", "a"), ("entry", "total", "x"), ("session", "n"), ("user", "plan"), ("now",))
     templates = {"hello": Template("hello", "1", (("body", ""),), read)}

@@ -35,7 +35,7 @@ NOW = 1_770_000_000_000
 
 
 def small() -> State:
-    """Return a usual user: 5 traits, one live session, 3 past entries, 20 remembered ids."""
+    """Return a typical user: 5 traits, one live session, 3 past entries, 20 seen ids."""
     state = State(clock=NOW, control_applied=NOW)
     state.traits = {
         "email": "ann@example.com",
@@ -62,7 +62,7 @@ def small() -> State:
 
 
 def full() -> State:
-    """Return a user in whom every field of the state is used."""
+    """Return a user with a value in every field of the state."""
     state = small()
     state.sequence, state.seen_floor = 7, NOW - 9 * DAY
     state.tags, state.consent = ["vip"], {"email": False, "sms:offers": True}
@@ -115,15 +115,15 @@ STATES = {"small": small, "full": full}
 
 @pytest.mark.parametrize("state", [small(), full()], ids=["small", "full"])
 def test_round_trip(state: State) -> None:
-    """A state written and read again is the same, and written again gives the same bytes."""
+    """A state that is encoded and decoded is the same, and encodes to the same bytes."""
     blob = encode(state)
 
     assert stored(decode(blob)) == stored(state)
     assert encode(decode(blob)) == blob
 
 
-def test_what_was_shelved_just_now_is_written_as_ever() -> None:
-    """A message on the shelf is packed by whoever encodes the state, to the same bytes."""
+def test_a_newly_archived_message_encodes_to_the_same_bytes() -> None:
+    """A message archived since the last decode encodes to the same bytes as an earlier one."""
     state, (past,) = full(), full().sent_archive
     state.sent_archive = []
     sent = msgspec.msgpack.decode(past.packed, type=Communication)
@@ -135,14 +135,14 @@ def test_what_was_shelved_just_now_is_written_as_ever() -> None:
     assert not state.sent_archive
 
 
-def test_size_of_a_usual_user() -> None:
-    """A usual user takes at most 440 bytes."""
+def test_size_of_a_typical_user() -> None:
+    """A typical user takes at most 440 bytes."""
     assert len(encode(small())) <= 440
 
 
 @pytest.mark.parametrize("name", ["small", "full"])
 def test_golden(name: str, rewrite: bool) -> None:
-    """A state is written as it was before; ``--rewrite`` writes the golden blobs anew."""
+    """A state encodes to the same bytes as before; ``--rewrite`` updates the golden blobs."""
     path = GOLDEN / f"{name}.msgpack"
     state = STATES[name]()
     if rewrite:
@@ -154,14 +154,14 @@ def test_golden(name: str, rewrite: bool) -> None:
 
 @pytest.mark.parametrize("name", ["v1-small", "v1-full"])
 def test_a_released_blob_opens(name: str) -> None:
-    """Blobs that were released stay readable for good; no flag rewrites them."""
+    """Released blobs stay readable; no flag rewrites them."""
     blob = (RELEASED / f"{name}.msgpack").read_bytes()
 
     assert stored(decode(blob)) == stored(STATES[name.removeprefix("v1-")]())
 
 
 def test_a_released_session_layout_opens() -> None:
-    """A session with fewer fields than today opens with the defaults of the others."""
+    """A session of an earlier release, with fewer fields, gets defaults for the new fields."""
     state = full()
     (session,) = state.sessions
     session.halt = session.message = session.visit_deadline = session.baseline = None
@@ -172,7 +172,7 @@ def test_a_released_session_layout_opens() -> None:
 
 @pytest.mark.parametrize("fields", [7, 9, 16, 22])
 def test_an_older_blob_opens(fields: int) -> None:
-    """A blob written before the newest fields were added opens, and loses nothing."""
+    """A blob from before the newest fields is read without loss."""
     whole = msgspec.msgpack.decode(encode(full())[1:])
     state = decode(codec.VERSION + msgspec.msgpack.encode(whole[:fields]))
 
@@ -181,8 +181,8 @@ def test_an_older_blob_opens(fields: int) -> None:
 
 
 @pytest.mark.parametrize("name", StoredState.__struct_fields__[5:])
-def test_empty_fields_take_no_room(name: str) -> None:
-    """A state with one field that is not empty, whichever it is, is read as it was written."""
+def test_trailing_empty_fields_are_not_stored(name: str) -> None:
+    """A state with only one field set, whichever it is, is read back as it was written."""
     state = State(clock=NOW, control_applied=NOW)
     setattr(state, name, getattr(full(), name))
 
@@ -192,6 +192,6 @@ def test_empty_fields_take_no_room(name: str) -> None:
 
 @pytest.mark.parametrize("blob", [b"", b"\xff\x90"])
 def test_unknown_version(blob: bytes) -> None:
-    """A blob of an unknown version is refused by name, not misread."""
+    """A blob of an unknown version is refused with its number, and not misread."""
     with pytest.raises(codec.UnknownVersion):
         decode(blob)

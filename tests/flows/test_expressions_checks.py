@@ -1,4 +1,4 @@
-"""Names and types against declarations: did you mean, and silence where nothing is declared."""
+"""Expressions are checked against declared names and types; undeclared ones are not."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ SCOPE = Scope(
         "last(event 'Order') more than 3d ago and not user.vip",
     ],
 )
-def test_right(text):
-    """What is right is not complained about."""
+def test_valid_expressions_have_no_problems(text):
+    """Valid expressions have no problems."""
     assert check(parse(text), SCOPE, "condition") == []
 
 
@@ -94,15 +94,15 @@ def test_right(text):
         ),
     ],
 )
-def test_wrong(text, expected):
-    """Every problem is found at once, at its place, with what was probably meant."""
+def test_all_problems_are_found_with_suggestions(text, expected):
+    """Every problem is found at once, at its place, with a suggestion."""
     found = check(parse(text), SCOPE, "condition")
 
     assert [(p.offset, p.length, p.code, p.suggestion) for p in found] == expected
     assert {p.severity for p in found} == {"error"}
 
 
-def test_negation_of_a_missing_value():
+def test_negation_of_a_missing_value_is_a_warning():
     """``not (x == 5)`` is true without x; the checker warns and recommends ``is set`` (R17)."""
     (found,) = check(parse("not (user.age == 5)"), SCOPE, "condition")
 
@@ -123,15 +123,15 @@ def test_negation_of_a_missing_value():
         ("event.note", "number", []),
     ],
 )
-def test_what_the_place_takes(text, wants, codes):
-    """A place that takes a number or a date refuses what is known to be none."""
+def test_a_wrong_result_type_is_refused(text, wants, codes):
+    """An expression in a place for a number or a date is refused if it has another type."""
     assert [p.code for p in check(parse(text), SCOPE, wants)] == codes
 
 
 @given(conditions)
 @settings(max_examples=150, deadline=None)
-def test_checks_have_places(root):
-    """Any expression can be checked, and what is found lies in its text."""
+def test_every_problem_lies_within_the_text(root):
+    """Any expression can be checked, and the places of problems lie within its text."""
     expr = parse(to_text(root))
 
     for scope in (Scope(), SCOPE):
@@ -140,15 +140,15 @@ def test_checks_have_places(root):
     assert check(Expr(expr.text, root), Scope()) is not None
 
 
-def test_nothing_declared():
-    """Where nothing is declared nothing is complained about."""
+def test_without_declarations_there_are_no_problems():
+    """Without declarations no problem is reported."""
     text = 'event.a == 1 and user.b and entry.c > 2 and audience.d and count(event "e") > session.f'
 
     assert check(parse(text), Scope(), "condition") == []
 
 
-def test_operators_by_type():
-    """The table says for each type what may be asked of it."""
+def test_operators_allowed_by_type():
+    """The table lists for each type the operators that it allows."""
     assert {o.name for o in operators_for("boolean")} >= {"==", "!=", "is set", "is not set"}
     assert "contains" in {o.name for o in operators_for("list")}
     assert "icontains any" in {o.name for o in operators_for("text")}

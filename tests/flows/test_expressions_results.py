@@ -1,4 +1,4 @@
-"""What expressions give: the table of operators over values of every type, missing and wrong."""
+"""Results of expressions: every operator over values of every type, missing and mistyped ones too."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ TABLE = [
 
 @pytest.mark.parametrize(("operator", "value", "result"), TABLE)
 def test_operators(operator, value, result):
-    """Each operator does what the table says; a type that does not fit is false and counted (R17)."""
+    """Each operator follows the table; a type that does not fit gives false and is counted (R17)."""
     look = view(NOW, event={"x": value, "y": "y", "list": ["p", 1]})
 
     assert compile_condition(parse(f"event.x {operator}")).test(look) is bool(result)
@@ -122,7 +122,7 @@ def test_leap_day(today, born, result):
     assert compile_condition(parse("user.born is anniversary")).test(look) is result
 
 
-def test_anniversaries_reach_over_the_turn_of_the_year():
+def test_anniversaries_across_the_turn_of_the_year():
     """On December 30 a birthday on January 2 is within the next 3 days."""
     look = view(parse_instant("2026-12-30T23:00", utc()), traits={"born": "1990-01-02"})
 
@@ -142,8 +142,8 @@ def _every_operator():
 
 
 @pytest.mark.parametrize(("name", "right"), list(_every_operator()))
-def test_missing_makes_everything_false(name, right):
-    """A missing value makes every operator false but "is empty" and "is not set" (R17)."""
+def test_a_missing_value_makes_operators_false(name, right):
+    """A missing value makes every operator false except "is empty" and "is not set" (R17)."""
     look = view(event={})
     expr = parse(f"event.x {name.replace('_', '3d')} {right}")
 
@@ -191,8 +191,8 @@ def test_missing_makes_everything_false(name, right):
         ("month of user.born == 2 and year of user.born == 1988", True),
     ],
 )
-def test_names_and_algebra(text, result):
-    """Names read the view, and a bare value holds only if it is true."""
+def test_names_and_boolean_operators(text, result):
+    """Names read the view, and a bare value is true only if it is the boolean true."""
     look = view(
         NOW,
         event={
@@ -246,7 +246,7 @@ def test_names_and_algebra(text, result):
     ],
 )
 def test_values(text, value, wrong):
-    """A value that cannot be calculated is missing; a wrong type on the way is counted (R17)."""
+    """A value that cannot be calculated is missing; a wrong type in it is counted (R17)."""
     look = view(NOW, event={"a": 1, "b": 3, "text": "abc", "yes": True, "huge": 2**62})
 
     assert compile_value(parse(text))(look) == value
@@ -283,16 +283,16 @@ def _history(text, *events):
         ('last(event "X" since entry)', NOW - DAY),
     ],
 )
-def test_aggregates(text, value):
-    """An aggregate counts [e, e + w) of each event: one exactly w ago has left (R2)."""
+def test_aggregates_use_half_open_windows(text, value):
+    """An aggregate counts an event at e during [e, e + w): one exactly w ago is not counted (R2)."""
     events = [(NOW - 9 * DAY, 3.3), (NOW - DAY, 1.1), (NOW - 20 * DAY, 2.2)]
     look = view(NOW, series=_history(text, *events), session_id="s", session_started=NOW - 9 * DAY)
 
     assert compile_value(parse(text))(look) == value
 
 
-def test_what_is_read_is_listed():
-    """reads() names all that a host must keep, feed and wake for."""
+def test_reads_lists_everything_that_is_read():
+    """reads() returns everything that a host must store, update and wake for."""
     expr = parse(
         "user.age > 3 and entry.a.b is set and event.x == session.slot and tag.t and audience.vip"
         ' and flow.w.in and communications.mail.status == "x" and communication.channel == "y"'
@@ -316,8 +316,10 @@ def test_what_is_read_is_listed():
     ]  # fmt: skip
 
 
-def test_series_are_shared_by_what_they_hold():
-    """Key of a series: event, where and value, whatever is asked of it; and it never changes."""
+def test_the_series_key_depends_on_what_is_stored():
+    """The key of a series consists of event, where and value, not of the function; it never
+    changes.
+    """
 
     def key(text):
         return reads_of(parse(text)).aggregates[0].key
@@ -342,7 +344,7 @@ def test_series_are_shared_by_what_they_hold():
         ("length of user.list > 1", False),
     ],
 )
-def test_timed(text, timed):
+def test_a_condition_is_timed_if_time_can_change_it(text, timed):
     """A condition is timed exactly if time alone can change it (R18)."""
     assert compile_condition(parse(text)).timed is timed
     assert reads_of(parse(text)).timed is timed
@@ -350,8 +352,8 @@ def test_timed(text, timed):
 
 @given(conditions | values, situations())
 @settings(max_examples=200, deadline=None)
-def test_nothing_fails(root, situation):
-    """No expression fails on any data: a result is true, false, a value or missing."""
+def test_no_data_makes_an_expression_fail(root, situation):
+    """No data makes an expression fail: a result is true, false, a value or missing."""
     now, base, _ = situation
     look = view(now, **base, event={"total": 3, "city": "Aé", "a b": [1, "a"], "in": True},
                 entry={"total": "x"}, variables={"id": {"a": 1}}, tags={"city"})  # fmt: skip
@@ -364,7 +366,7 @@ def test_nothing_fails(root, situation):
 
 
 def test_days_are_those_of_the_users_zone():
-    """Today ends at the user's midnight, not at that of UTC (R16)."""
+    """Today ends at midnight in the user's zone, not in UTC (R16)."""
     late = parse_instant("2026-07-01T23:30Z", utc())
     condition = compile_condition(parse('user.when on "2026-07-02"'))
 
@@ -372,8 +374,8 @@ def test_days_are_those_of_the_users_zone():
     assert not condition.test(view(late, traits={"when": late}))
 
 
-def test_delays_with_months_end_on_the_months_last_day():
-    """One month after January 31 is the last of February."""
+def test_delays_in_months_end_on_the_last_day_of_the_month():
+    """One month after January 31 is the last day of February."""
     look = view(parse_instant("2026-02-28T00:00Z", utc()), traits={"when": "2026-01-31"})
 
     assert compile_condition(parse("user.when more than 1mo ago")).test(look)

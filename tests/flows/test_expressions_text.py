@@ -1,4 +1,4 @@
-"""Expressions as text: one way to say a thing, and every problem at its place."""
+"""Expressions as text: one canonical form, and every problem with its place."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ CANONICAL = [
 
 @pytest.mark.parametrize(("written", "canonical"), CANONICAL)
 def test_canonical_text(written, canonical):
-    """What is written in any way has one canonical text, and that text is a fixed point."""
+    """Every way to write an expression has one canonical text, which is a fixed point."""
     expr = parse(written)
 
     assert expr.text == canonical
@@ -76,7 +76,7 @@ def test_canonical_text(written, canonical):
 
 @given(conditions | values)
 @settings(max_examples=250, deadline=None)
-def test_what_is_written_parses_to_the_same(root):
+def test_the_canonical_text_parses_to_the_same_nodes(root):
     """Every expression that can be built is written as text that parses to the same nodes."""
     text = to_text(root)
 
@@ -137,8 +137,8 @@ PROBLEMS = [
 
 
 @pytest.mark.parametrize(("text", "expected"), PROBLEMS)
-def test_problems_at_their_place(text, expected):
-    """Every problem is reported at once, with its place, a code and what was probably meant."""
+def test_problems_have_places_and_suggestions(text, expected):
+    """Every problem is reported at once, with its place, a code and a suggestion."""
     with pytest.raises(ExpressionError) as caught:
         parse(text)
 
@@ -157,7 +157,7 @@ def test_problems_at_their_place(text, expected):
     ],
 )
 def test_depth_is_bounded(text):
-    """An expression is at most 64 levels deep, whatever makes it deep."""
+    """An expression is at most 64 levels deep, however the depth arises."""
     with pytest.raises(ExpressionError) as caught:
         parse(text)
 
@@ -181,8 +181,8 @@ def test_length_is_bounded():
     max_size=12,
 ).map(" ".join))  # fmt: skip
 @settings(max_examples=400, deadline=None)
-def test_any_text_is_read_or_refused(text):
-    """No text makes the parser fail in any other way than by problems that lie in the text."""
+def test_any_text_is_parsed_or_refused(text):
+    """For any text the parser returns an expression or problems within the text; it never fails."""
     expr, problems = _parsed(text)
 
     assert all(0 <= p.offset <= p.offset + p.length <= len(text) for p in problems)
@@ -196,8 +196,8 @@ def _parsed(text):
         return None, error.problems
 
 
-def test_spans_are_places_in_the_text_as_written():
-    """Each node keeps its place in the text that was written, in the order of walk."""
+def test_nodes_keep_their_place_in_the_original_text():
+    """Each node keeps its place in the text as it was written, in the order of walk."""
     text = "  event.x   ==1 and   not tag.vip"
     expr = parse(text)
 
@@ -209,8 +209,8 @@ def test_spans_are_places_in_the_text_as_written():
 
 
 @pytest.mark.parametrize("name", list(OPERATORS))
-def test_every_operator_of_the_table_is_read(name):
-    """The table is the grammar: each operator in it can be written and means itself."""
+def test_every_operator_of_the_table_parses(name):
+    """Every operator in the table can be written and parses to itself."""
     operator = OPERATORS[name]
     right = {
         "pattern": '"a"', "list": '["a"]', "pair": "1 and 2", "date": '"2026-01-01"',

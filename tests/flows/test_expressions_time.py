@@ -1,4 +1,4 @@
-"""When a condition may change by time alone: R18 proved by trying instants."""
+"""When a condition may change by time alone (R18), checked by trying instants."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FAR = 60 * DAY
 
 
 def _instants(now, end):
-    """Hours, their neighbours, and finer steps near both ends."""
+    """Return hours, their neighbours, and smaller steps near both ends."""
     step = max((end - now) // 80, 1)
     found = set(range(now + 1, end, step))
     hour = now - now % HOUR
@@ -28,8 +28,8 @@ def _instants(now, end):
 
 @given(moving, situations(), st.data())
 @settings(max_examples=250, deadline=None)
-def test_nothing_changes_before_the_next_change(root, situation, data):
-    """Between now and next_change the result stays what it is, in every zone (R18)."""
+def test_a_result_is_constant_until_the_next_change(root, situation, data):
+    """Between now and next_change the result does not change, in every zone (R18)."""
     now, base, events = situation
     expr = Expr(to_text(root), root)
     condition = compile_condition(expr)
@@ -73,8 +73,8 @@ def test_nothing_changes_before_the_next_change(root, situation, data):
         ("any(user.dates where item is today)", "2026-07-02T22:00:00Z"),
     ],
 )
-def test_next_change(text, expected):
-    """The next change is an edge of what is read, not a poll (R18)."""
+def test_next_change_is_the_first_instant_that_matters(text, expected):
+    """The next change is computed from what is read; it is not a poll (R18)."""
     now = parse_instant("2026-07-01T12:00Z", utc())
     expr = parse(text)
     traits = {
@@ -93,8 +93,8 @@ def test_next_change(text, expected):
 
 @pytest.mark.parametrize("op", ["before", "until", "since", "after"])
 @pytest.mark.parametrize("text", ["user.when {} now", "now {} user.when"])
-def test_change_at_an_instant(text, op):
-    """A comparison with now turns at its edge to the millisecond."""
+def test_a_comparison_with_now_changes_at_the_instant(text, op):
+    """A comparison with now changes at the instant, to the millisecond."""
     at = parse_instant("2026-07-01T12:00Z", utc())
     condition = compile_condition(parse(text.format(op)))
     look = view(at - 5, traits={"when": at})
@@ -108,8 +108,8 @@ def test_change_at_an_instant(text, op):
     assert changes.count(True) == 1
 
 
-def test_the_hour_where_the_clock_goes_back_over_midnight():
-    """The hour changes when the clock does, not only when it is full."""
+def test_the_hour_changes_with_the_clock():
+    """The hour changes when the clock is set back, not only at full hours."""
     look = view(parse_instant("2006-10-29T02:30:30Z", utc()), zone=find_zone("America/St_Johns"))
     condition = compile_condition(parse("hour of now == 0"))
 

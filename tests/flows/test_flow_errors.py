@@ -1,4 +1,4 @@
-"""Golden errors: good flows with one error each, and exactly what is said about it."""
+"""Golden errors: valid flows with one error each, and the exact message."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CASES = sorted(
 
 
 def problems(case: str, text: str) -> tuple[Problem, ...]:
-    """Load what a case holds, the way a project does."""
+    """Load a case as a project is loaded."""
     name = Path(case).stem
     if case.endswith(".liquid"):
         found: Loaded = load_template(name, text, case)
@@ -39,7 +39,7 @@ def problems(case: str, text: str) -> tuple[Problem, ...]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_golden(case: str, rewrite: bool) -> None:
-    """Each inserted error is found at its place, with a text that helps, and nothing else is."""
+    """Each inserted error is found at its place with a helpful message, and no other error."""
     text = (FOLDER / case).read_text()
     shown = "".join(f"{show(problem, text)}\n" for problem in problems(case, text))
     golden = (FOLDER / case).with_suffix(".out")
@@ -50,15 +50,15 @@ def test_golden(case: str, rewrite: bool) -> None:
     assert shown != ""
 
 
-def test_no_golden_file_is_left_over() -> None:
-    """Every ``.out`` belongs to a case."""
+def test_every_golden_file_belongs_to_a_case() -> None:
+    """Every ``.out`` file belongs to a case."""
     left = {path.relative_to(FOLDER).with_suffix("").as_posix() for path in FOLDER.rglob("*.out")}
 
     assert left == {case.rsplit(".", 1)[0] for case in CASES}
 
 
-def test_kinds() -> None:
-    """At least 40 kinds of problems are shown."""
+def test_at_least_40_problem_codes_are_shown() -> None:
+    """At least 40 kinds of problems have an example."""
     codes = {p.code for case in CASES for p in problems(case, (FOLDER / case).read_text())}
 
     assert len(codes) >= 40

@@ -1,4 +1,4 @@
-"""The formatter: one way to write a flow, and nothing that was said is lost."""
+"""The formatter: one canonical form for a flow, without loss."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def formatted(text, flow_id="f"):
 
 
 def outside_folds(lines):
-    """Give the numbers of the lines that do not stand within a folded text."""
+    """Return the numbers of the lines that are not within a folded text."""
     found, fold = [], None
     for number, line in enumerate(lines):
         indent = len(line) - len(line.lstrip())
@@ -52,16 +52,16 @@ def sample_project():
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=60)
 @given(flows())
-def test_the_canonical_text_of_any_flow_loads_as_the_same_flow(flow):
-    """What is published as text is, when it is loaded, exactly the flow that was meant (R27)."""
+def test_the_canonical_text_loads_as_the_same_flow(flow):
+    """The canonical text of any flow, which is what gets published, loads as the same flow (R27)."""
     assert read(canonical(flow), flow.id) == flow
 
 
 @settings(deadline=None, max_examples=60)
 @given(flows())
-def test_formatting_what_is_formatted_changes_nothing(flow):
+def test_formatting_is_idempotent(flow):
     """The canonical text is a fixed point of the formatter."""
     text = canonical(flow)
 
@@ -69,10 +69,10 @@ def test_formatting_what_is_formatted_changes_nothing(flow):
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 @given(flows(), st.data())
-def test_no_comment_is_lost_wherever_it_stands(flow, data):
-    """Every comment survives, the flow stays the same, and a second run changes nothing."""
+def test_no_comment_is_lost(flow, data):
+    """Every comment is kept, the flow is the same, and a second run changes nothing."""
     lines = canonical(flow).splitlines()
     for number in range(data.draw(st.integers(1, 5))):
         at = data.draw(st.sampled_from(outside_folds(lines)))
@@ -89,8 +89,8 @@ def test_no_comment_is_lost_wherever_it_stands(flow, data):
     assert format_flow(once, flow) == once
 
 
-def test_the_sample_flows_are_in_form():
-    """The flows that a newcomer reads first are written as the formatter writes them."""
+def test_the_sample_flows_are_formatted():
+    """The sample flows are written as the formatter writes them."""
     project = sample_project()
 
     assert project.flows
@@ -98,8 +98,8 @@ def test_the_sample_flows_are_in_form():
         assert format_flow(project.flow_text(flow.id), flow) == project.flow_text(flow.id)
 
 
-def test_a_flow_is_written_as_a_person_would():
-    """Short steps stand on one aligned line, cases and long ones in blocks, defaults fall away."""
+def test_the_layout_of_a_flow():
+    """Short steps are on one aligned line, cases and long steps in blocks, defaults are omitted."""
     messy = """
 # Who wrote this
 steps:
@@ -155,7 +155,7 @@ flow: f
 
 
 def test_steps_keep_their_order():
-    """The order of the steps is the author's: the formatter never sorts them."""
+    """The formatter never changes the order of the steps."""
     text = "flow: f\nenter: [{event: E}]\nsteps: {z: {wait: 1h}, a: {wait: 2h}, m: {end: x}}\n"
 
     assert [step.name for step in read(formatted(text), "f").steps] == ["z", "a", "m"]
@@ -171,13 +171,13 @@ def test_steps_keep_their_order():
         ),
     ],
 )
-def test_then_is_left_out_where_it_says_nothing(steps, expected):
-    """A ``then`` that names the next step is left out, but not before a branch's target."""
+def test_a_redundant_then_is_omitted(steps, expected):
+    """A ``then`` that names the next step is omitted, but not before the target of a branch."""
     assert expected in formatted(f"flow: f\nenter: [{{event: E}}]\nsteps: {steps}\n")
 
 
-def test_a_comment_of_a_dropped_line_moves_to_the_next():
-    """A comment on a key that is left out as a default is kept, above what follows."""
+def test_the_comment_of_a_dropped_line_is_kept():
+    """A comment on a key that is omitted as a default moves to what follows."""
     text = (
         "flow: f\npriority: 0  # like the others\nabout: Hi.\n"
         "enter: [{event: E}]\nsteps: {a: {end: x}}\n"
@@ -189,7 +189,7 @@ def test_a_comment_of_a_dropped_line_moves_to_the_next():
 @settings(deadline=None, max_examples=300)
 @given(st.text(min_size=1), st.booleans(), st.booleans())
 def test_any_text_can_be_written(text, key, flow):
-    """Every text, as key or value, in a block or within braces, is read back as it was."""
+    """Any text, as key or value, in a block or within braces, is read back unchanged."""
     written = text_of(text, key=key, flow=flow)
     shown = f"{{{written}: x}}" if key else (f"[{written}]" if flow else f"a: {written}")
     node = yaml.compose(shown)
@@ -198,8 +198,8 @@ def test_any_text_can_be_written(text, key, flow):
     assert found.value == text
 
 
-def test_long_texts_are_folded_and_read_back():
-    """A condition longer than a line is folded over several, and stays the same condition."""
+def test_long_texts_are_folded():
+    """A condition longer than a line is folded, and stays the same condition."""
     long = " and ".join(f'user.trait_{n} == "value {n}"' for n in range(8))
     flow = Flow(
         id="f",

@@ -1,4 +1,4 @@
-"""The pictures: everything is in them, nothing overlaps, and nobody's name breaks out of its box."""
+"""Pictures of flows: complete, without overlaps, and safe for any name."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def overlap(one, other):
     return x < x2 + w2 and x2 < x + w and y < y2 + h2 and y2 < y + h
 
 
-def test_a_flow_as_a_graph_names_every_way_on():
-    """Each branch is an edge with its condition; what ends without a step ends in one place."""
+def test_the_graph_has_every_branch():
+    """Each branch is an edge with its condition; branches that end the flow lead to one end box."""
     edges = {(e.source, e.target): e.label for e in cart().edges}
 
     assert edges == {
@@ -86,8 +86,8 @@ def test_a_flow_as_a_graph_names_every_way_on():
     }
 
 
-def test_goals_exits_and_steps_on_exit_stand_beside_the_steps():
-    """What can happen at any time has a box, but no place in the order."""
+def test_goals_exits_and_on_exit_steps_are_beside_the_steps():
+    """What can happen at any time has a box outside the order of the steps."""
     asides = [node.id for node in cart().nodes if node.aside]
 
     assert asides == ["@goal.bought", "@exit0", "@on_exit.tell"]
@@ -97,7 +97,7 @@ def test_goals_exits_and_steps_on_exit_stand_beside_the_steps():
 @settings(deadline=None, max_examples=60)
 @given(flows())
 def test_every_box_and_label_is_drawn_and_none_overlaps(flow):
-    """In the picture of any flow, no box or label lies over another, and all are there."""
+    """In the picture of any flow all boxes and labels are drawn, and none overlaps another."""
     graph = graph_of(flow)
     found = boxes(to_svg(graph))
 
@@ -111,7 +111,7 @@ def test_every_box_and_label_is_drawn_and_none_overlaps(flow):
 @settings(deadline=None, max_examples=60)
 @given(flows())
 def test_text_stays_within_the_picture(flow):
-    """Every box and every text begins and ends within the picture."""
+    """Every box and every text is within the picture."""
     root = ElementTree.fromstring(to_svg(graph_of(flow)))
     width, height = float(root.get("width")), float(root.get("height"))
     group = next(g for g in root.iter(f"{SVG}g") if (g.get("transform") or "").startswith("tr"))
@@ -132,7 +132,7 @@ def test_text_stays_within_the_picture(flow):
 
 
 def test_text_stays_within_its_box():
-    """Every line of a card ends before the card does, however long the names are."""
+    """Every line of text ends within its box, however long the names are."""
     long = "a_rather_long_name_" * 5
     node = Node("a", "send", "Send email", long, (long, "WWWWWWWW MMMMMMMM " * 8))
     root = ElementTree.fromstring(to_svg(Graph("g", "g", "", "", (node,), ())))
@@ -152,8 +152,8 @@ NASTY = '<script>alert("1")</script> & ]] --> "end" #quot;'
 
 
 @pytest.mark.parametrize("draw", [to_svg, to_mermaid])
-def test_names_cannot_break_out(draw):
-    """Markup in a name is shown as text: no element and no sign of the format comes of it."""
+def test_markup_in_names_is_escaped(draw):
+    """Markup in a name is shown as text, and creates no element."""
     nodes = (Node("a", "send", NASTY, NASTY, (NASTY,)), Node("b", "end", "End", "\x00\x0b"))
     drawn = draw(Graph("g", NASTY, NASTY, "", nodes, (Edge("a", "b", NASTY),)))
 
@@ -167,12 +167,12 @@ def test_names_cannot_break_out(draw):
 
 @pytest.mark.parametrize("draw", [to_svg, to_mermaid])
 def test_the_same_flow_gives_the_same_picture(draw):
-    """Pictures can be committed: they change only when the flow does."""
+    """Pictures can be committed: they change only when the flow changes."""
     assert draw(cart()) == draw(cart())
 
 
-def test_the_picture_needs_nothing_from_outside():
-    """No script, no font and no address is loaded; dark viewers get dark colours."""
+def test_a_picture_loads_nothing():
+    """No script, font or address is loaded; viewers in dark mode get dark colours."""
     svg = to_svg(cart())
 
     assert not re.search(r"href|url\((?!#)|@import|@font-face|<script", svg)
@@ -195,8 +195,8 @@ LINKS = st.lists(st.builds(Link, NAMES, NAMES, st.none() | st.just((60.0, 20.0))
 
 @settings(deadline=None, max_examples=200)
 @given(LINKS)
-def test_edges_never_cut_a_box(links):
-    """Whatever leads where, an edge passes between the boxes, and ends at those it joins."""
+def test_edges_never_cross_a_box(links):
+    """Every edge passes between the boxes and ends at those that it connects."""
     sizes = {name: (100.0 + 20 * number, 50.0) for number, name in enumerate("abcdefgh")}
     layout = place(sizes, links)
 
@@ -215,8 +215,8 @@ def test_edges_never_cut_a_box(links):
 
 
 @given(st.text(), st.integers(40, 200))
-def test_lines_fit_their_room(text, room):
-    """A broken text fits its room, whatever the letters, and long ones end with an ellipsis."""
+def test_wrapped_lines_fit_their_width(text, room):
+    """Wrapped text fits its width with any letters, and long text ends with an ellipsis."""
     lines = wrap(text, 10, room, 3)
 
     assert len(lines) <= 3

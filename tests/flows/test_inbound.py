@@ -1,4 +1,4 @@
-"""What a user sends: how words and numbers are compared, what is kept, and who owns a number."""
+"""Inbound messages: how keywords and numbers compare, what is stored, and who owns a number."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ STOPS = "flow: NAME\nenter:\n  - {inbound: STOP, number: 4711}\nsteps: {over: {e
 
 
 def catalog() -> Catalog:
-    """Return a catalog of one flow that takes any message."""
+    """Return a catalog of one flow that accepts any message."""
     return catalog_of(records_of({"asks": ASKS}, SPACE, {}))
 
 
@@ -73,19 +73,19 @@ def message(text: str, **more: object) -> Inbound:
         ("9" * 16, None),
     ],
 )
-def test_numbers_in_replies(text: str, number: float | None) -> None:
-    """I10: a reply that is a number and nothing else can be stored as one."""
+def test_a_reply_that_is_a_number_is_stored_as_one(text: str, number: float | None) -> None:
+    """I10: a reply that is only a number can be stored as a number."""
     assert number_in(text) == number
 
 
-def test_keywords_have_no_case() -> None:
+def test_keywords_ignore_case() -> None:
     """R13: keywords are trimmed and compared without case, also beyond ASCII."""
     assert keyword(" Straße\n") == keyword("STRASSE")
     assert keyword("stop it") != keyword("stop  it")
 
 
-def test_a_long_text_is_told_and_not_kept() -> None:
-    """R7: a text over the bound of what a session keeps is refused; the session goes on."""
+def test_a_long_text_is_refused_and_not_stored() -> None:
+    """R7: a text over the limit of a session is refused with a reason; the session continues."""
     done = step(catalog(), None, message("x" * (MESSAGE_BOUND + 1)))
 
     assert isinstance(done, Done)
@@ -97,8 +97,8 @@ def test_a_long_text_is_told_and_not_kept() -> None:
     assert decode(done.state).sessions[0].variables == {}
 
 
-def test_a_message_that_nothing_reads_is_no_signal() -> None:
-    """R5: without a flow that hears messages they cost nothing; one that answers is a status."""
+def test_a_message_that_no_flow_reads_is_unused() -> None:
+    """R5: if no flow reads messages they are unused, except one that answers, which is a status."""
     deaf = catalog_of(records_of({}, SPACE, {}))
 
     assert is_unused(deaf, message("hello"))
@@ -109,7 +109,9 @@ def test_a_message_that_nothing_reads_is_no_signal() -> None:
 
 
 def test_two_flows_cannot_own_a_keyword() -> None:
-    """I8: a folder in which two flows have the same keyword on a number is wrong at both places."""
+    """I8: a folder in which two flows have the same keyword on a number has a problem at both
+    places.
+    """
     other = STOPS.replace("STOP, number: 4711", "[go, stop], channel: sms")
     files = {"a.yaml": STOPS.replace("NAME", "a"), "b.yaml": other.replace("NAME", "b")}
 
@@ -131,8 +133,8 @@ def test_two_flows_cannot_own_a_keyword() -> None:
         ('{call: true, number: "+4930"}', '{inbound: any, number: "+4930"}'),
     ],
 )
-def test_flows_that_share_a_number(one: str, other: str) -> None:
-    """I7: other words, other numbers and any words are nobody's own."""
+def test_flows_may_share_a_number(one: str, other: str) -> None:
+    """I7: flows may share a number with different keywords or with any-keyword matches."""
     files = {
         f"{name}.yaml": f"flow: {name}\nenter:\n  - {trigger}\nsteps: {{over: {{end: done}}}}\n"
         for name, trigger in (("a", one), ("b", other))
@@ -141,8 +143,8 @@ def test_flows_that_share_a_number(one: str, other: str) -> None:
     assert load_project({**files, "space.yaml": SPACE}).problems == ()
 
 
-def test_a_log_that_gives_a_number_twice_is_refused() -> None:
-    """I8: the record after which two flows would run for the same keyword is named."""
+def test_a_control_log_with_a_keyword_owned_twice_is_refused() -> None:
+    """I8: the record after which two flows would own the same keyword is named."""
     records = records_of({n: STOPS.replace("NAME", n) for n in "ab"}, SPACE, {})
     text = "".join(encode_line(record).decode() + "\n" for record in records)
     log = read_log(text, "log.jsonl")
@@ -155,8 +157,8 @@ def test_a_log_that_gives_a_number_twice_is_refused() -> None:
     check(log[:-1], with_flows(log[:-1], ()), "log.jsonl")
 
 
-def test_numbers_move_with_flows() -> None:
-    """J3: a number that a space lacks is added to it, its digits in quotes."""
+def test_an_import_adds_missing_numbers() -> None:
+    """J3: an import adds a number that the space lacks, with its digits in quotes."""
     here = "space: test\nchannels: {sms: {address: phone}, voice: {address: phone}}\n"
     text = merged(here, SPACE)
 

@@ -1,4 +1,4 @@
-"""The JSON Schemas: what the loader accepts they let pass, and slips in the shape they catch."""
+"""The JSON Schemas accept what the loader accepts, and find errors in the structure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SPACE = jsonschema.Draft202012Validator(space_schema())
 
 
 class Reader(yaml.SafeLoader):
-    """Reads scalars as editors do: by the core schema of YAML 1.2."""
+    """Reads scalars like editors, by the core schema of YAML 1.2."""
 
 
 Reader.yaml_implicit_resolvers = {}
@@ -44,13 +44,13 @@ def errors(text, validator=FLOW):
 
 @pytest.mark.parametrize("kind", SCHEMAS)
 def test_the_schemas_are_valid(kind):
-    """Each schema is itself right by the rules of its dialect."""
+    """Each schema is valid in its dialect."""
     jsonschema.Draft202012Validator.check_schema(SCHEMAS[kind]())
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "flow_defs").rglob("*.yaml")), ids=lambda p: p.stem)
 def test_the_sample_files_pass(path):
-    """An editor shows no error in the sample flows and their space."""
+    """The sample flows and their space have no errors in an editor."""
     validator = SPACE if path.stem == "space" else FLOW
 
     assert errors(path.read_text("utf-8"), validator) == []
@@ -58,8 +58,8 @@ def test_the_sample_files_pass(path):
 
 @settings(deadline=None, max_examples=50)
 @given(flows())
-def test_every_right_flow_passes(flow):
-    """What the loader accepts in canonical form, the schema accepts."""
+def test_every_valid_flow_passes(flow):
+    """The schema accepts every flow that the loader accepts, in canonical form."""
     assert errors(canonical(flow)) == []
 
 
@@ -87,27 +87,27 @@ HEAD = "flow: f\nenter: [{event: E}]\n"
         HEAD + "steps: {a: {end: x}}\nschedule: {at_end: now}\n",
     ],
 )
-def test_slips_in_the_shape_are_caught(text):
-    """A missing, unknown or misspelt key and a value of the wrong form are marked in an editor."""
+def test_errors_in_the_structure_are_found(text):
+    """A missing, unknown or misspelt key and a value of the wrong form are errors in an editor."""
     assert errors(text)
 
 
-def test_a_space_with_a_wrong_type_is_caught():
-    """The types of events and traits come from a closed list."""
+def test_a_space_with_an_unknown_type_is_refused():
+    """The types of events and traits are a closed list."""
     assert errors("space: s\ntraits: {age: int}\n", SPACE)
     assert not errors("space: s\ntraits: {age: number}\n", SPACE)
 
 
 @pytest.mark.parametrize("kind", STEP_KINDS, ids=lambda kind: kind.leads[0])
 def test_the_example_of_every_step_passes(kind):
-    """An editor shows no error in the steps of the reference."""
+    """The steps of the reference have no errors in an editor."""
     indented = "\n".join(f"  {line}" for line in kind.example.split("\n"))
 
     assert errors(f"{HEAD}steps:\n{indented}\n") == []
 
 
-def test_every_kind_is_one_of_the_closed_unions():
-    """Each verb, trigger, exit rule and case of the model says how it is written, and no other."""
+def test_every_member_of_the_closed_unions_has_a_schema():
+    """Each verb, trigger, exit rule and case of the model has a schema, and nothing else has."""
     for union, kinds in (
         (Verb, STEP_KINDS),
         (Trigger, TRIGGER_KINDS),

@@ -1,4 +1,4 @@
-"""Loading correct flows: what is written is what the model holds, and unsaid targets are filled."""
+"""Loading valid flows: the model has what is written, and omitted targets are filled in."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TEMPLATES = {"hello": Template("hello", "1", (("body", "Hello"),), ())}
 
 
 def flow(steps: str, head: str = "enter: [{event: A}]") -> Flow:
-    """Load a flow of these steps that has no problem."""
+    """Load a flow of these steps that has no problems."""
     loaded = load_flow("t.yaml", f"flow: t\n{head}\nsteps:\n{steps}", SPACE, TEMPLATES)
     assert loaded.problems == ()
     assert loaded.value is not None
@@ -44,12 +44,12 @@ def flow(steps: str, head: str = "enter: [{event: A}]") -> Flow:
 
 
 def verb(text: str, rest: str = "") -> Verb:
-    """Load one step called ``a``; ``rest`` holds further steps, ``b`` is the last."""
+    """Load one step called ``a``; ``rest`` has further steps, and ``b`` is the last."""
     return flow(f"  a: {text}\n{rest}  b: {{end: over}}\n").steps[0].verb
 
 
 def test_the_space() -> None:
-    """A space file becomes a space, names and settings in the order written."""
+    """A space file becomes a space, with names and settings in the order written."""
     assert (SPACE.name, SPACE.zone, SPACE.slack) == ("shop", "Europe/Berlin", 10_000)
     assert SPACE.channels[2] == Channel("log", "user")
     assert SPACE.topics == (Topic("marketing"), Topic("sms_offers", opt_in=True))
@@ -60,8 +60,8 @@ def test_the_space() -> None:
     ]
 
 
-def test_scalars_stay_what_they_are() -> None:
-    """``09:00`` is no number and ``no`` is no boolean: YAML's guesses play no part."""
+def test_scalars_keep_their_text() -> None:
+    """``09:00`` is not a number and ``no`` is not a boolean: YAML's implicit types are not used."""
     loaded = flow("  no: {end: done}\n", "enter: [{event: 1234}]\nabout: yes")
 
     assert loaded.about == "yes"
@@ -70,7 +70,7 @@ def test_scalars_stay_what_they_are() -> None:
 
 
 def test_triggers() -> None:
-    """Every kind of trigger is read, in the order listed."""
+    """Every kind of trigger is loaded, in the order listed."""
     head = """
 enter:
   - {event: A, where: event.x > 1, reenter: never}
@@ -98,7 +98,7 @@ enter:
 
 
 def test_head() -> None:
-    """Everything above the steps is read."""
+    """Everything above the steps is loaded."""
     head = """
 priority: 5
 zone: Asia/Tokyo
@@ -127,7 +127,7 @@ on_exit:
 
 
 def test_waits() -> None:
-    """The four waits are read with all their keys."""
+    """The four waits are loaded with all their keys."""
     assert verb("{wait: 2 days at 09:00}").delay.days == 2
     until = verb("{wait_until: user.ends - 3d at 09:00, past: exit, missing: b, then: b}")
     assert (until.past, until.missing) == ("exit", "b")
@@ -151,7 +151,7 @@ def test_waits() -> None:
 
 
 def test_send() -> None:
-    """A send keeps its channel, template, data, plan, judgement and branches (R14)."""
+    """A send has its channel, template, data, time, send policy and branches (R14)."""
     text = """
     send: email
     template: hello
@@ -177,7 +177,7 @@ def test_send() -> None:
 
 
 def test_effects() -> None:
-    """Promotion, webhook, export, update, audience and event are read."""
+    """Promotion, webhook, export, update, audience and event are loaded."""
     banner = verb("{promote: banner, show: ten_off, for: 7d, while: user.x is set}")
     assert (banner.slot, banner.promotion, banner.lasts.text) == ("banner", "ten_off", "7d")
     hook = verb('{webhook: "https://shop.example/h", method: PUT, headers: {X-A: b}}')
@@ -196,14 +196,14 @@ def test_effects() -> None:
 
 
 def test_next_step() -> None:
-    """A step without ``then`` goes to the next in the file, the last one ends (C21)."""
+    """A step without ``then`` leads to the next in the file, the last one ends the flow (C21)."""
     read = flow("  a: {wait: 1d}\n  b: {wait: 1d, then: c}\n  c: {wait: 2d}\n  d: {wait: 3d}\n")
 
     assert [step.then for step in read.steps] == ["b", "c", "d", None]
 
 
 def test_branches_without_a_target() -> None:
-    """A branch without a target goes to the next step of the file."""
+    """A branch without a target leads to the next step of the file."""
     steps = """
   a:
     if:
@@ -224,7 +224,7 @@ def test_branches_without_a_target() -> None:
 
 
 def test_restart() -> None:
-    """With ``repeat: restart`` an event without ``then`` starts the time-out again."""
+    """With ``repeat: restart`` an event without ``then`` restarts the time-out."""
     wait = verb(
         "{wait_for: [{event: A}, {enters: vip, then: b}], repeat: restart, "
         "timeout: {after: 1d, then: b}}"
@@ -235,7 +235,7 @@ def test_restart() -> None:
 
 
 def test_split() -> None:
-    """A holdout that is not listed ends there; the others name their steps (I11)."""
+    """A holdout that is not listed ends at the split; other branches name their steps (I11)."""
     read = verb(
         "{split: {x: 60%, y: 30%, no: 10% holdout}, then: {x: b, y: c}, redraw: true}",
         "  c: {wait: 1d, then: b}\n",
@@ -251,7 +251,7 @@ def test_split() -> None:
     )
 
 
-def test_goals_alone() -> None:
+def test_goals_load_by_themselves() -> None:
     """A goals section loads by itself, with or without its heading (R24)."""
     text = "bought: {event: B, within: 3d}"
     alone = load_goals("goals.yaml", text, SPACE)
@@ -280,16 +280,16 @@ def test_project() -> None:
     assert project.templates["hello"].reads == (("user", "name"),)
 
 
-def test_one_flow_twice() -> None:
-    """Two files of one flow are refused."""
+def test_one_flow_in_two_files_is_refused() -> None:
+    """Two files with the same flow are refused."""
     text = "flow: one\nenter: [{event: A}]\nsteps: {a: {end: over}}"
     found = load_project({"one.yaml": text, "one.yml": text}).problems
 
     assert [(p.path, p.code) for p in found] == [("one.yml", "duplicate-flow")]
 
 
-def test_an_error_in_the_space_is_told_once() -> None:
-    """Flows are checked against what can be read of a space with errors."""
+def test_an_error_in_the_space_is_reported_once() -> None:
+    """Flows are checked against the readable part of a space with errors."""
     files = {
         "space.yaml": "channels: {log: {adress: user}}",
         "one.yaml": "flow: one\nenter: [{event: A}]\nsteps: {a: {send: log, template: hello}}",

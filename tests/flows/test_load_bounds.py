@@ -1,4 +1,4 @@
-"""What arrives may be anything: it is refused with a place, quickly, and never by a traceback."""
+"""Any input is refused with a place, quickly, and never with a traceback."""
 
 from __future__ import annotations
 
@@ -61,20 +61,20 @@ def problems(text: str) -> tuple[Problem, ...]:
         ("%YAML 9.9\n---\na: b", "yaml-syntax"),
     ],
 )
-def test_refused(text: str, code: str) -> None:
-    """What no flow needs is refused before it costs anything."""
+def test_excessive_input_is_refused(text: str, code: str) -> None:
+    """Input beyond the limits is refused before it costs time or memory."""
     assert code in {problem.code for problem in problems(text)}
     assert load_space("space.yaml", text).value is None
 
 
-def test_good() -> None:
-    """The flow that the other tests damage is good."""
+def test_the_undamaged_flow_is_valid() -> None:
+    """The flow that the other tests damage is valid."""
     assert problems(GOOD) == ()
 
 
 @settings(max_examples=150)
 @given(st.integers(0, 2**32))
-def test_any_text_gives_problems_at_places_of_the_text(seed: int) -> None:
+def test_any_text_gives_problems_within_the_text(seed: int) -> None:
     """A damaged flow never raises, and each problem's place is within the file."""
     chance = random.Random(seed)
     text = GOOD
@@ -103,8 +103,8 @@ def test_any_text_gives_problems_at_places_of_the_text(seed: int) -> None:
         ">-\n  a folded\n  block\n\n  here",
     ],
 )
-def test_every_letter_is_found_where_it_stands(text: str) -> None:
-    """A problem inside a text is shown at its letter, however the text is quoted or folded."""
+def test_problems_in_texts_have_the_exact_column(text: str) -> None:
+    """A problem inside a text is shown at its character, however the text is quoted or folded."""
     report = Report(Source("t.yaml", f"key: {text}\n"))
     root = compose(report)
     value = root.get("key")
@@ -117,8 +117,8 @@ def test_every_letter_is_found_where_it_stands(text: str) -> None:
         assert there in (letter, "\\") or (letter.isspace() and there.isspace())
 
 
-def test_colour() -> None:
-    """Colour adds escape codes and nothing else."""
+def test_color_only_adds_escape_codes() -> None:
+    """Color adds escape codes and nothing else."""
     problem = problems("flow: t\nenter: [{event: A}]\nsteps: {a: {wait: x}}")[0]
     text = "flow: t\nenter: [{event: A}]\nsteps: {a: {wait: x}}"
     coloured = show(problem, text, colour=True)

@@ -7,7 +7,7 @@ NOW = 1_770_000_000_000
 
 
 def test_remembers_for_seven_days() -> None:
-    """R5: an id is remembered for 7 days, and then it is too old to be taken for a new one."""
+    """R5: an id is remembered for 7 days; a later signal with it is refused as too old."""
     memory, dropped = remember(b"", short("a"), NOW, NOW, 0)
     later, dropped = remember(memory, short("b"), NOW + WEEK - 1, NOW + WEEK - 1, dropped)
     gone, dropped = remember(later, short("c"), NOW + WEEK, NOW + WEEK, dropped)
@@ -17,8 +17,10 @@ def test_remembers_for_seven_days() -> None:
     assert forgotten(NOW + WEEK, dropped) >= NOW
 
 
-def test_room_is_bounded() -> None:
-    """R5: the memory holds 2,000 ids; what was dropped for room is forgotten by its own time."""
+def test_the_number_of_ids_is_limited() -> None:
+    """R5: at most 2,000 ids are kept; after one is dropped, signals up to its event time are too
+    old.
+    """
     memory, dropped = b"", 0
     for n in range(ROOM + 3):
         memory, dropped = remember(memory, short(str(n)), NOW + n * 1000, NOW + n * 1000, dropped)
@@ -29,8 +31,8 @@ def test_room_is_bounded() -> None:
     assert forgotten(NOW, dropped) == NOW + 2_000
 
 
-def test_two_memories_join() -> None:
-    """R5, R8: joined memories hold what both saw, once, by own time; what has no room is forgotten."""
+def test_two_memories_are_merged() -> None:
+    """R5, R8: the merged memory has the ids of both by event time, up to the limit."""
     one, two, dropped = b"", b"", 0
     for n in range(1_500):
         one, _ = remember(one, short(str(n)), NOW + n * 1000, NOW, 0)
@@ -43,8 +45,8 @@ def test_two_memories_join() -> None:
     assert dropped == NOW + 499_000
 
 
-def test_only_whole_entries_are_seen() -> None:
-    """An id is found at the place of an id only, never across two entries."""
+def test_ids_are_found_only_at_entry_boundaries() -> None:
+    """An id is found only at the start of an entry, never across two entries."""
     memory, dropped = remember(b"", b"abcdef", 0, NOW, 0)
     memory, dropped = remember(memory, b"ghijkl", NOW, NOW, dropped)
 
@@ -53,13 +55,13 @@ def test_only_whole_entries_are_seen() -> None:
 
 
 def test_ids_are_permanent() -> None:
-    """R30: ids and draws are the same for ever; these values were written by version 1."""
+    """R30: ids and hashes never change; these values were written by version 1."""
     assert hashed("space", "user", "cause") == "26be5c86a9ae18da8d24843b"
     assert [draw("space", "flow", str(n)) for n in range(4)] == [2786, 7365, 5748, 4936]
 
 
-def test_draws_are_even() -> None:
-    """Draws spread over 0..9999: each tenth of the range gets its tenth of 20,000 users."""
+def test_random_assignment_is_even() -> None:
+    """Assignments spread over 0..9999: each tenth of the range gets a tenth of 20,000 users."""
     counts = [0] * 10
     for n in range(20_000):
         counts[draw("space", "flow", f"user-{n}") // 1000] += 1

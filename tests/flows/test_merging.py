@@ -1,4 +1,4 @@
-"""What is decided while a state is on its way from one key to another, and what one can hold (R8)."""
+"""Decisions while a state is handed over between two keys, and limits after the merge (R8)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ steps:
 
 
 def merged(first: str, loaded: bool, *more: Record) -> Keys:
-    """Let a flow be paused and resumed around the identify, of which the handover comes late."""
+    """Pause and resume a flow around the identify, whose handover arrives late."""
     flows = {"first": FIRST + first, "second": SECOND}
     records: list[Record] = [
         Pause(sequence=90, effective_at=START + HOUR // 2, flow="first"),
@@ -65,19 +65,21 @@ def merged(first: str, loaded: bool, *more: Record) -> Keys:
 
 
 def state_of(keys: Keys) -> State:
-    """Return what is remembered under the user's key."""
+    """Return the state of the user's key."""
     return decode(keys.states["kim"] or b"")
 
 
 def rows(keys: Keys, what: str) -> list[tuple[str, int]]:
-    """Return the flows and hours in which sessions did something under the user's key."""
+    """Return the flows and hours in which sessions wrote rows under the user's key."""
     found = [o for o in keys.outputs if isinstance(o, out.Transition) and o.what == what]
     return [(o.flow, (o.at - START) // HOUR) for o in found if o.user == "kim"]
 
 
 @pytest.mark.parametrize("loaded", [False, True])
-def test_an_answer_on_the_way(loaded: bool) -> None:
-    """What code answers in a resume on the way is taken, also where the identify is history (R8, R10)."""
+def test_a_code_answer_during_a_handover_is_stored(loaded: bool) -> None:
+    """Code that a resume runs during the handover is answered, even if the identify is history (R8,
+    R10).
+    """
     keys = merged(ASKS, loaded)
 
     (session,) = state_of(keys).sessions
@@ -86,8 +88,8 @@ def test_an_answer_on_the_way(loaded: bool) -> None:
 
 
 @pytest.mark.parametrize("loaded", [False, True])
-def test_an_enrolment_on_the_way(loaded: bool) -> None:
-    """A session that a resume on the way lets enrol the user does so, though the identify is history."""
+def test_an_enrolment_during_a_handover_takes_effect(loaded: bool) -> None:
+    """A session that a resume lets enrol the user during the handover does so, even in history."""
     keys = merged(ENROLS, loaded)
 
     assert rows(keys, "entered") == [("second", 4)]
@@ -95,8 +97,8 @@ def test_an_enrolment_on_the_way(loaded: bool) -> None:
 
 
 @pytest.mark.parametrize("loaded", [False, True])
-def test_one_record_after_the_other(loaded: bool) -> None:
-    """What one record on the way brings about is there when the next one comes (R1)."""
+def test_control_records_during_a_handover_apply_in_order(loaded: bool) -> None:
+    """The effects of one record during a handover are complete before the next one applies (R1)."""
     keys = merged(ENROLS, loaded, Stop(sequence=92, effective_at=START + 5 * HOUR, flow="second"))
 
     assert rows(keys, "entered") == [("second", 4)]
@@ -104,8 +106,8 @@ def test_one_record_after_the_other(loaded: bool) -> None:
 
 
 @pytest.mark.parametrize("loaded", [False, True])
-def test_the_doubled_session_does_its_last_steps(loaded: bool) -> None:
-    """The session that a merge ends does its steps of ``on_exit``, also if the identify is history."""
+def test_a_session_ended_by_a_merge_runs_on_exit(loaded: bool) -> None:
+    """A session that a merge ends runs its ``on_exit`` steps, even if the identify is history."""
     flows = {"first": FIRST + AT_THE_END, "second": SECOND}
     keys = Keys(catalog_of(records_of(flows, SPACE, {})))
     keys.give(Event(id="c1", user="anon:1", time=START, name="Cart"))
@@ -116,8 +118,8 @@ def test_the_doubled_session_does_its_last_steps(loaded: bool) -> None:
     assert rows(keys, "entered") == [("first", 0), ("second", 1)]
 
 
-def test_participants_together() -> None:
-    """Participants that come by a merge keep to the bound of all together; the user's own stay."""
+def test_merged_participants_stay_within_the_limit() -> None:
+    """Merged participants stay within the limit of all data; the user's own are kept."""
     names = [f"c{n}" for n in range(8)]
     space = SPACE + "campaigns:\n" + "".join(f"  {name}: {{}}\n" for name in names)
     flow = FIRST.replace("enter:", "campaign: c0\nenter:")

@@ -1,4 +1,4 @@
-"""Participants at their bounds, in records of the control log, and in the view of one user."""
+"""Participants: limits, control records, and the profile view of a user."""
 
 from __future__ import annotations
 
@@ -71,12 +71,12 @@ def run(log: Catalog, *signals: Signal) -> tuple[bytes | None, list[out.AnyOutpu
 
 
 def reasons(outputs: list[out.AnyOutput]) -> list[str]:
-    """Return what was refused, and why."""
+    """Return the rejections with their reasons."""
     return [o.reason for o in outputs if isinstance(o, out.Rejection)]
 
 
 def test_a_user_has_at_most_100_participants() -> None:
-    """Section 9: one campaign more is refused with a reason, and those that are there stay."""
+    """Section 9: one more campaign is refused with a reason, and existing participants stay."""
     campaigns = "".join(f"  c{n}: {{}}\n" for n in range(101))
     log = catalog(space=f"space: test\ncampaigns:\n{campaigns}")
     state, outputs = run(log, *(upload(n, f"c{n}", k=n) for n in range(101)), upload(200, "c0"))
@@ -87,7 +87,7 @@ def test_a_user_has_at_most_100_participants() -> None:
 
 
 def test_a_participant_has_at_most_32_kb() -> None:
-    """Section 9: a row that makes it larger is refused whole, and the participant stays."""
+    """Section 9: a row that exceeds the limit is refused as a whole, and the participant stays."""
     log = catalog(FLOW)
     state, outputs = run(log, upload(1, name="Ann"), upload(2, name="x" * 33_000, size=3))
 
@@ -96,8 +96,8 @@ def test_a_participant_has_at_most_32_kb() -> None:
     assert decode(state).participants["winter"].data == {"status": "new", "name": "Ann"}
 
 
-def test_participants_share_the_room_of_sessions() -> None:
-    """Section 9: what all participants hold together is bounded, so the state is."""
+def test_participants_share_the_limit_of_sessions() -> None:
+    """Section 9: the data of all participants counts toward the limit of a state."""
     campaigns = "".join(f"  c{n}: {{}}\n" for n in range(9))
     log = catalog(space=f"space: test\ncampaigns:\n{campaigns}")
     state, outputs = run(log, *(upload(n, f"c{n}", k="x" * 30_000) for n in range(9)))
@@ -107,8 +107,8 @@ def test_participants_share_the_room_of_sessions() -> None:
     assert len(state) < 256 * 1024
 
 
-def test_an_operation_that_is_none_is_refused() -> None:
-    """R7: only ``upload`` is an operation; what the core itself raises cannot come from outside."""
+def test_an_unknown_operation_is_refused() -> None:
+    """R7: only ``upload`` is an operation; signals that the core raises cannot come from outside."""
     raised = Enter(id="e", user="ann", time=START, flow="winter", operation="created")
     state, outputs = run(catalog(FLOW), raised)
 
@@ -117,8 +117,8 @@ def test_an_operation_that_is_none_is_refused() -> None:
     assert decode(state).participants == {}
 
 
-def test_flows_that_change_each_other_come_to_an_end() -> None:
-    """R6: a cascade of changes is cut off with a dead letter, and everything else goes on."""
+def test_flows_that_change_each_other_are_stopped() -> None:
+    """R6: a cascade of changes ends with a dead letter, and everything else continues."""
     both = [
         f"flow: {name}\ncampaign: winter\nenter:\n  - participant: updated\nsteps:\n"
         "  more: {increment: {participant.size: 1}}\n"
@@ -132,7 +132,7 @@ def test_flows_that_change_each_other_come_to_an_end() -> None:
     assert decode(state).participants["winter"].data["name"] == "A"
 
 
-def test_goals_of_a_record_read_the_participant() -> None:
+def test_goals_of_a_control_record_read_participants() -> None:
     """R24: goals that a record sets for a flow of a campaign are checked against its fields."""
     records = records_of({"hello": FLOW}, SPACE, {"hello": {"note": NOTE}})
     goal = "bought: {event: Bought, where: event.size == participant.size, within: 9d}"
@@ -143,8 +143,8 @@ def test_goals_of_a_record_read_the_participant() -> None:
     assert [o.goal for o in outputs if isinstance(o, out.Conversion)] == ["bought"]
 
 
-def test_a_campaign_that_is_dropped_takes_no_uploads() -> None:
-    """A version keeps its campaign and sees its participants; the space decides who is uploaded."""
+def test_a_removed_campaign_accepts_no_uploads() -> None:
+    """A version keeps its campaign and reads participants; the space decides about uploads."""
     records = records_of({"hello": FLOW}, SPACE, {"hello": {"note": NOTE}})
     fewer = SPACE.split("campaigns:", maxsplit=1)[0]
     records.append(control_records.SetSpace(sequence=9, effective_at=START + 5, text=fewer))
@@ -155,8 +155,8 @@ def test_a_campaign_that_is_dropped_takes_no_uploads() -> None:
     assert decode(state).participants["winter"].data["size"] == 3
 
 
-def test_in_a_campaign_several_sessions_are_usual() -> None:
-    """C22: a flow of a campaign has several sessions at once, unless it says otherwise."""
+def test_flows_of_a_campaign_allow_several_sessions() -> None:
+    """C22: a flow of a campaign allows several sessions at once, unless it is set otherwise."""
     space = load_space("space.yaml", SPACE).value
     assert space is not None
     usual, off = FLOW, FLOW.replace("steps:", "simultaneous: false\nsteps:")
@@ -189,8 +189,8 @@ def test_templates_are_checked_against_the_campaign(campaign: str, said: str) ->
     assert said in problems[0].message
 
 
-def test_the_view_of_a_user_tells_all_that_is_known() -> None:
-    """C24: customer fields, participants, sessions, messages with statuses and results, by name."""
+def test_the_profile_view_is_complete() -> None:
+    """C24: profile, participants, sessions, messages with statuses and reported data, by name."""
     log = catalog(FLOW)
     profile = ProfileChange(
         id="p", user="ann", time=START, set={"city": "Köln"}, tag=("vip",), consent={"log": True}
@@ -218,6 +218,6 @@ def test_the_view_of_a_user_tells_all_that_is_known() -> None:
     assert message.times == {"sent_at": START + 1, "replied": START + 5}
 
 
-def test_the_view_of_nobody_is_empty() -> None:
-    """C24: of a user who is not known there is nothing to tell."""
+def test_the_profile_view_of_an_unknown_user_is_empty() -> None:
+    """C24: the view of an unknown user is empty."""
     assert profile_view_of(catalog(FLOW), "ben", None) == ProfileView(user="ben")

@@ -1,4 +1,4 @@
-"""The history of an aggregate: exact, small, and the same in whatever order events come."""
+"""The history of an aggregate: exact, small, and independent of the order of events."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def test_sums_and_windows():
     assert series_of(events, 0).entries == []
 
 
-def test_nothing_there():
-    """An empty series and an empty window have no smallest, largest, mean, oldest or newest."""
+def test_an_empty_series_has_no_extremes():
+    """An empty series or window has no minimum, maximum, average, oldest or newest."""
     for series in (Series(), series_of([(START, 1)])):
         assert (counted(series, START), total(series, START)) == (0, 0)
         assert average(series, START) is minimum(series, START) is maximum(series, START) is None
@@ -59,7 +59,7 @@ def test_nothing_there():
 
 
 def test_an_entry_counts_for_its_window():
-    """An entry at e counts during [e, e + w), so it leaves at e + w (R2)."""
+    """An entry at e counts during [e, e + w), so it is dropped at e + w (R2)."""
     series = series_of([(START, 1), (START + HOUR, 1)])
 
     assert counted(series, START + DAY - 1 - DAY) == 2
@@ -82,8 +82,8 @@ def test_order_does_not_matter(data, with_values, horizon):
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("horizon", [30 * DAY, 50 * DAY, 200 * DAY])
-def test_order_does_not_matter_past_the_bound(seed, horizon):
-    """Nor does it where entries are merged into days, or fall out of the horizon."""
+def test_order_does_not_matter_beyond_500_entries(seed, horizon):
+    """The order does not matter either if entries are merged into days or drop out of the horizon."""
     random = Random(seed)
     events = [(START + random.randrange(60 * 24) * HOUR, random.randrange(9)) for _ in range(900)]
     ordered = series_of(sorted(events), horizon)
@@ -95,7 +95,7 @@ def test_order_does_not_matter_past_the_bound(seed, horizon):
     assert bool(shuffled.days) is (horizon > 30 * DAY)
 
 
-def test_past_the_bound():
+def test_older_entries_are_merged_into_days():
     """The newest 500 entries are exact, older ones count from the start of their UTC day."""
     events = [(START + n * HOUR, 1.5) for n in range(KEPT + 30)]
     series = series_of(events, 100 * DAY)
@@ -112,8 +112,8 @@ def test_past_the_bound():
     assert counted(series_of([(t, None) for t, _ in events], 100 * DAY), START - 1) == KEPT + 30
 
 
-def test_prune():
-    """What no window sees any more can be dropped; sums over all time stay."""
+def test_prune_drops_entries_outside_all_windows():
+    """Entries outside all windows can be dropped; sums over all time stay."""
     series = series_of([(START, 1), (START + HOUR, 1)])
     prune(series, START + 30 * DAY, 30 * DAY)
 
@@ -122,8 +122,8 @@ def test_prune():
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 10**12 + 1, 1e300])
-def test_what_is_no_amount(value):
-    """A value that is not finite, or larger than 10**12, does not count at all."""
+def test_invalid_amounts_are_ignored(value):
+    """A value that is not finite or is larger than 10**12 is not counted."""
     series = series_of([(START, 1)])
 
     assert not add(series, START, value, DAY)
@@ -131,7 +131,7 @@ def test_what_is_no_amount(value):
 
 
 def test_totals_stay_within_64_bits():
-    """So much money that the wire cannot hold it does not stop the user's state."""
+    """A total beyond 64 bits is clamped and does not stop the user's state."""
     series = Series()
     for n in range(1000):
         add(series, START + n, 10**12, DAY)
@@ -139,8 +139,8 @@ def test_totals_stay_within_64_bits():
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(series), type=Series) == series
 
 
-def test_small_on_the_wire():
-    """A user with a counter, a sum and five purchases in a window stays far below 450 bytes."""
+def test_a_typical_series_is_small():
+    """A user with a counter, a sum and five purchases in a window takes far less than 450 bytes."""
     purchases = [(START + n * DAY, 19.99 + n) for n in range(5)]
     everything = [series_of([(t, None) for t, _ in purchases], 0), series_of(purchases)]
 
@@ -153,8 +153,8 @@ def test_small_on_the_wire():
     st.lists(st.tuples(st.integers(0, 40 * DAY), st.integers(-50, 50)), max_size=30),
     st.booleans(),
 )
-def test_joined_is_as_if_added_here(mine, other, valued):
-    """Two series joined are the series of all their events together (R8)."""
+def test_a_merged_series_has_the_events_of_both(mine, other, valued):
+    """Two series merged are the series of all their events together (R8)."""
     one, two = (
         [(START + t, float(value) if valued else None) for t, value in events]
         for events in (mine, other)
@@ -165,7 +165,7 @@ def test_joined_is_as_if_added_here(mine, other, valued):
     assert joined == series_of(one + two, 60 * DAY)
 
 
-def test_joined_with_more_than_is_kept():
+def test_a_merged_series_keeps_the_newest_500_entries():
     """Beyond 500 entries the older ones of both are merged into days, the newest stay exact (R8)."""
     one = [(START + n * 1_000_000, float(n)) for n in range(900)]
     two = [(START + n * 700_000, 1.0) for n in range(800)]

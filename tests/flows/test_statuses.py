@@ -1,4 +1,4 @@
-"""What is remembered of messages: which ones, what their results said, and which still leave."""
+"""What the state stores of messages: which ones, their reported data, and planned ones."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def catalog(**flows: str) -> Catalog:
 
 
 class User:
-    """A user who is told one thing after another."""
+    """A user who receives one signal after another."""
 
     def __init__(self, known: Catalog) -> None:
         self.catalog = known
@@ -60,7 +60,7 @@ class User:
         self.wake: int | None = None
 
     def tell(self, signal: Signal) -> tuple[AnyOutput, ...]:
-        """Handle a signal; return what came of it."""
+        """Handle a signal; return its outputs."""
         done = step(self.catalog, self.state, signal)
         assert isinstance(done, Done)
         self.state, self.wake = done.state, done.wake_at
@@ -68,25 +68,25 @@ class User:
 
 
 def event(name: str, n: int, at: int) -> Event:
-    """Make an event."""
+    """Return an event."""
     return Event(id=f"{name}{n}", user="kim", time=at, name=name)
 
 
 def status(sent: str, status: str, at: int, **data: object) -> CommunicationUpdate:
-    """Make a status of a message."""
+    """Return a status of a message."""
     return CommunicationUpdate(
         id=f"{status}{at}", user="kim", time=at, communication=sent, status=status, data=data
     )
 
 
 def message(outputs: tuple[AnyOutput, ...]) -> str:
-    """Return the id of the one communication."""
+    """Return the id of the only communication."""
     (name,) = {o.communication for o in outputs if isinstance(o, Communication)}
     return name
 
 
-def test_a_message_that_a_session_waits_on_is_not_forgotten() -> None:
-    """R12: neither a hundred messages of another flow nor a month take an answer from a session."""
+def test_a_message_that_a_session_waits_on_is_not_dropped() -> None:
+    """R12: neither a hundred messages of another flow nor a month drop a message that a wait reads."""
     user = User(catalog(asking=ASKING, chatty=CHATTY))
     asked = message(user.tell(event("Asked", 1, START)))
     for n in range(150):
@@ -99,8 +99,8 @@ def test_a_message_that_a_session_waits_on_is_not_forgotten() -> None:
     assert ends == ["thanked"]
 
 
-def test_old_messages_are_forgotten() -> None:
-    """Section 9: of messages that nobody waits on a hundred are remembered, for 30 days."""
+def test_old_messages_are_dropped() -> None:
+    """Section 9: of messages that no session waits on, 100 are stored, for 30 days."""
     user = User(catalog(chatty=CHATTY))
     for n in range(150):
         user.tell(event("Chat", n, START + n * 1000))
@@ -110,8 +110,8 @@ def test_old_messages_are_forgotten() -> None:
     assert len(decode(user.state or b"").sent_archive) == 1
 
 
-def test_a_planned_message_with_a_final_status_stays() -> None:
-    """R14: a planned message that is canceled or failed from outside does not leave any more."""
+def test_a_planned_message_with_a_final_status_is_not_sent() -> None:
+    """R14: a planned message that is canceled or failed from outside is not sent any more."""
     user = User(catalog(later=LATER))
     asked = message(user.tell(event("Asked", 1, START)))
 
@@ -124,8 +124,8 @@ def test_a_planned_message_with_a_final_status_stays() -> None:
     assert not [o for o in later if isinstance(o, Message)]
 
 
-def test_results_are_bounded() -> None:
-    """Section 9: 4 KB of results a message; what is over is refused, its status still counts."""
+def test_reported_data_is_limited() -> None:
+    """Section 9: 4 KB of reported data per message; more is refused, but the status still counts."""
     user = User(catalog(asking=ASKING))
     asked = message(user.tell(event("Asked", 1, START)))
     reasons = []
@@ -139,8 +139,8 @@ def test_results_are_bounded() -> None:
     assert [o.what for o in outputs if isinstance(o, Transition)][-1] == "ended"
 
 
-def test_results_do_not_pose_as_statuses() -> None:
-    """R17: a field that a result calls like a status is data, and ends no wait for the status."""
+def test_reported_data_cannot_fake_a_status() -> None:
+    """R17: a reported field with the name of a status is data, and ends no wait for the status."""
     flow = ASKING.replace("stay:", "pause: {wait: 1h}\n  stay:")
     user = User(catalog(asking=flow))
     asked = message(user.tell(event("Asked", 1, START)))

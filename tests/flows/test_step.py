@@ -39,30 +39,30 @@ START = 1_770_000_000_000
 
 
 def catalog(complete_until: int | None = None) -> Catalog:
-    """Return a catalog of one flow that waits an hour and greets."""
+    """Return a catalog of one flow that waits an hour and sends a greeting."""
     records = records_of({"hello": FLOW}, SPACE, {"hello": {"hi": "Hello {{ user.name }}"}})
     return catalog_of(records) if complete_until is None else catalog_of(records, complete_until)
 
 
 def signed_up(n: int = 1, time: int = START, **more: object) -> Event:
-    """Return the event that enters."""
+    """Return the event that starts the flow."""
     return Event(id=f"e{n}", user="ann", time=time, name="Signed Up", **more)  # type: ignore[arg-type]
 
 
 def done(found: Done | Behind) -> Done:
-    """Return a finished step."""
+    """Return the result of a finished step."""
     assert isinstance(found, Done)
     return found
 
 
 def test_behind_changes_nothing() -> None:
-    """Section 7: where the log is not complete until the handling time, nothing is done."""
+    """Section 7: if the log is not complete until the handling time, nothing is handled."""
     assert step(catalog(START - 1), None, signed_up()) == Behind(START)
     assert isinstance(step(catalog(START), None, signed_up()), Done)
 
 
 def test_wake_at_is_when_the_wait_ends() -> None:
-    """R1: a host is told the one instant at which to call again, and an early call re-arms."""
+    """R1: a host gets one instant at which to call again; an early call returns the same instant."""
     first = done(step(catalog(), None, signed_up()))
     early = done(step(catalog(), first.state, Time("ann", START + HOUR - 1)))
     late = done(step(catalog(), first.state, Time("ann", START + 50 * HOUR)))
@@ -73,8 +73,8 @@ def test_wake_at_is_when_the_wait_ends() -> None:
     assert late.wake_at is None
 
 
-def test_a_wake_command_is_an_alarm() -> None:
-    """R29: ``wake`` fires what is due by its time and is otherwise no signal."""
+def test_a_wake_command_fires_due_timers() -> None:
+    """R29: ``wake`` fires what is due by its time and does nothing else."""
     first = done(step(catalog(), None, signed_up()))
     wake = Command(id="w", user="ann", time=START + HOUR, what="wake")
 
@@ -84,7 +84,7 @@ def test_a_wake_command_is_an_alarm() -> None:
 
 
 def test_fold_is_step_after_step() -> None:
-    """R3: signals in one go or in pieces give the same state and the same outputs."""
+    """R3: signals in one call or in several give the same state and the same outputs."""
     signals = [signed_up(1), signed_up(1), signed_up(2, START + 2 * HOUR), Time("ann", START * 2)]
     blob, outputs = None, []
     for signal in signals:
@@ -95,8 +95,8 @@ def test_fold_is_step_after_step() -> None:
     assert (whole.state, list(whole.outputs)) == (blob, outputs)
 
 
-def test_an_event_that_nothing_reads_is_no_signal() -> None:
-    """R5: such an event leaves no trace, and makes no user known."""
+def test_an_unused_event_creates_no_user() -> None:
+    """R5: an unused event changes nothing and creates no user."""
     other = Event(id="x", user="ann", time=START, name="Page Viewed")
     first = done(step(catalog(), None, signed_up()))
 
@@ -104,13 +104,13 @@ def test_an_event_that_nothing_reads_is_no_signal() -> None:
     assert done(step(catalog(), first.state, other)).state == first.state
 
 
-def test_alarms_of_unknown_users_change_nothing() -> None:
-    """An alarm for a user of whom nothing is known does nothing."""
+def test_timers_of_unknown_users_change_nothing() -> None:
+    """A timer of a user without a state does nothing."""
     assert step(catalog(), None, Time("ann", START)) == Done(None, (), None)
 
 
-def test_what_cannot_be_followed_is_refused() -> None:
-    """R27: a log with a broken version or an unknown flow is refused, with the reason."""
+def test_a_log_that_does_not_load_is_refused() -> None:
+    """R27: a log with an invalid version or an unknown flow is refused, with the reason."""
     broken = Publish(sequence=1, effective_at=0, flow="hello", version=1, text="flow: hello\n")
 
     with pytest.raises(InvalidLog) as found:
@@ -121,7 +121,7 @@ def test_what_cannot_be_followed_is_refused() -> None:
         catalog_of([Start(sequence=1, effective_at=0, flow="nobody")])
 
 
-def test_the_catalog_tells_what_holds_when() -> None:
+def test_the_catalog_answers_as_of_any_instant() -> None:
     """A catalog answers as of any instant: before the stop the flow runs, after it is finished."""
     records = records_of({"hello": FLOW}, SPACE, {"hello": {"hi": "Hello"}})
     stop = Stop(sequence=9, effective_at=START, flow="hello")
@@ -132,8 +132,8 @@ def test_the_catalog_tells_what_holds_when() -> None:
     assert found.next_effect(0, START) is not None
 
 
-def test_an_event_of_a_growing_log_is_behind_before_it_is_unheard() -> None:
-    """Section 7: whether an event is read is judged only where the log is complete."""
+def test_an_unused_event_is_behind_if_the_log_is() -> None:
+    """Section 7: whether an event is used is decided only if the log is complete."""
     records = records_of({"hello": FLOW}, SPACE, {"hello": {"hi": "Hello"}}, START)
     found = catalog_of(records, START - HOUR)
 
@@ -141,7 +141,7 @@ def test_an_event_of_a_growing_log_is_behind_before_it_is_unheard() -> None:
 
 
 def test_fold_is_step_after_step_before_the_first_definition() -> None:
-    """R3: an event that is not read yet makes no user known, so an alarm after it asks nothing."""
+    """R3: an event that is not read yet creates no user, so a timer after it does nothing."""
     records = records_of({"hello": FLOW}, SPACE, {"hello": {"hi": "Hello"}}, START)
     found = catalog_of(records, START)
     early, alarm = signed_up(1, START - HOUR), Time("ann", START + HOUR)
@@ -152,7 +152,7 @@ def test_fold_is_step_after_step_before_the_first_definition() -> None:
 
 
 def test_a_duplicate_changes_nothing() -> None:
-    """R5: a duplicate fires nothing and moves no clock, however late its receipt."""
+    """R5: a duplicate fires no timers and does not advance the clock, whatever its ingestion time."""
     first = done(step(catalog(), None, signed_up()))
     again = done(step(catalog(), first.state, signed_up(1, START + 2 * HOUR)))
 
@@ -161,7 +161,7 @@ def test_a_duplicate_changes_nothing() -> None:
 
 
 def test_numbers_in_ids_sort_as_numbers() -> None:
-    """R1: of messages that one session has due at one instant the first made goes first."""
+    """R1: of two messages of one session that are due at one instant, the older is sent first."""
     sent = [
         Communication(f"x-{n}", "x", 0, 1, 0, START, "log", "planned", START, due=START + 1)
         for n in (10, 2)
@@ -175,7 +175,7 @@ def test_numbers_in_ids_sort_as_numbers() -> None:
 
 
 def published(version: int, text: str = FLOW, flow: str = "hello", **more: object) -> Publish:
-    """Return the record of a version."""
+    """Return the control record of a version."""
     return Publish(
         sequence=5,
         effective_at=START,
@@ -207,16 +207,16 @@ def published(version: int, text: str = FLOW, flow: str = "hello", **more: objec
         (SetSpace(sequence=5, effective_at=START, text="space: other\n"), "for good"),
     ],
 )
-def test_what_would_change_the_past_is_refused(record: ControlRecord, why: str) -> None:
-    """R27, R30: a version is published once and stays as it is; so does the space's name."""
+def test_records_that_would_change_the_past_are_refused(record: ControlRecord, why: str) -> None:
+    """R27, R30: a version is published once and never changes; nor does the name of the space."""
     records = records_of({"hello": FLOW}, SPACE, {"hello": {"hi": "Hello"}})
 
     with pytest.raises(InvalidLog, match=why):
         catalog_of([*records, record])
 
 
-def test_before_the_first_record_nothing_is_defined() -> None:
-    """Section 7: no definition holds before its time, also not the first one."""
+def test_nothing_is_defined_before_the_first_record() -> None:
+    """Section 7: definitions apply from their own time, including the first ones."""
     found = catalog_of(records_of({"hello": FLOW}, SPACE, {"hello": {"hi": "Hello"}}, START))
 
     assert not found.at(START - 1).flows

@@ -1,4 +1,4 @@
-"""Templates: what they read, how they render, and that no bomb goes off."""
+"""Templates: what they read, how they render, and limits against endless output."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOON = 1_767_268_800_000
 
 
 def template(text: str) -> Template:
-    """Load a template that has no problem."""
+    """Load a template that has no problems."""
     loaded = load_template("t", text)
     assert loaded.problems == ()
     assert loaded.value is not None
@@ -26,7 +26,7 @@ def body(text: str, at: int = NOON, **data: object) -> str:
     return render(template(text), data, at)["body"]
 
 
-def test_fields() -> None:
+def test_front_matter_gives_fields() -> None:
     """Front matter gives fields, each of them Liquid; the rest is the body."""
     found = template("---\nsubject: Hi {{ user.name }}\n\nfrom: shop\n---\nDear {{ user.name }},\n")
 
@@ -35,8 +35,8 @@ def test_fields() -> None:
     }  # fmt: skip
 
 
-def test_reads() -> None:
-    """Every path that is read from outside is known, in fields, loops and filters alike."""
+def test_reads_lists_every_path() -> None:
+    """Every path that is read from outside is listed, in fields, loops and filters."""
     found = template(
         "---\nsubject: '{{ entry.total }}'\n---\n"
         "{% for item in data.items %}{{ item.name }}{{ forloop.index }}{% endfor %}"
@@ -50,7 +50,7 @@ def test_reads() -> None:
     )  # fmt: skip
 
 
-def test_version() -> None:
+def test_the_version_is_a_hash_of_the_text() -> None:
     """The version is a hash of the text."""
     assert template("a").version == template("a").version
     assert template("a").version != template("b").version
@@ -80,7 +80,7 @@ def test_json_filter() -> None:
 
 
 def test_now_is_an_argument() -> None:
-    """Every clock of a template is the instant it is rendered for, in the user's zone (R16)."""
+    """All dates in a template use the instant for which it is rendered, in the user's zone (R16)."""
     text = '{{ now | date: "%H:%M" }} {{ "now" | date: "%-d.%-m.%Y" }} {{ "today" | date: "%A" }}'
 
     assert body(text) == "12:00 1.1.2026 Thursday"
@@ -89,8 +89,8 @@ def test_now_is_an_argument() -> None:
     assert body("{{ now }}") == "2026-01-01T12:00:00+00:00"
 
 
-def test_dates() -> None:
-    """Dates are ms since 1970 or ISO texts; what is neither stays as it is."""
+def test_dates_may_be_milliseconds_or_iso_text() -> None:
+    """Dates are ms since 1970 or ISO text; any other value is left unchanged."""
     text = '{{ entry.at | date: "%d.%m.%y %k" }}'
 
     assert body(text, entry={"at": NOON}) == "01.01.26 %k"
@@ -101,12 +101,12 @@ def test_dates() -> None:
 
 
 def test_missing_values_are_empty() -> None:
-    """What is missing renders as nothing."""
+    """A missing value renders as an empty text."""
     assert body("<{{ user.name }}{{ entry.a.b.c }}>") == "<>"
 
 
-def test_plain_data_only() -> None:
-    """A template reaches no attribute of what it is given."""
+def test_templates_cannot_reach_attributes() -> None:
+    """A template reaches no attribute of the values that it is given."""
     assert body("<{{ user.name.__class__ }}{{ user.keys }}>", user={"name": "x"}) == "<>"
 
 
@@ -128,8 +128,8 @@ def test_plain_data_only() -> None:
         "{% break %}",
     ],
 )
-def test_bombs(bomb: str) -> None:
-    """A template that would grow or run without end is stopped at once."""
+def test_excessive_templates_are_stopped(bomb: str) -> None:
+    """A template with endless loops or output is stopped at once."""
     data = {"user": {"n": 10**9, "s": "a" * 1000, "l": list(range(1000))}}
     found = template(bomb)
     begun = time.thread_time()
@@ -140,11 +140,11 @@ def test_bombs(bomb: str) -> None:
 
 
 @pytest.mark.parametrize("tag", ["include 'x'", "render 'x'", "tablerow a in user.b", "layout 'x'"])
-def test_no_other_templates(tag: str) -> None:
-    """Tags that load other templates, or that nobody needs, are not there."""
+def test_unsupported_tags_are_refused(tag: str) -> None:
+    """Tags that load other templates, and other unsupported tags, are refused."""
     assert [p.code for p in load_template("t", f"{{% {tag} %}}").problems] == ["template-syntax"]
 
 
-def test_too_large() -> None:
-    """A template has a bound."""
+def test_a_template_is_limited_in_size() -> None:
+    """A template that is too large is refused."""
     assert load_template("t", "x" * 300_000).problems[0].code == "too-large"

@@ -1,4 +1,4 @@
-"""Instants, zones, delays, periods and moments, over every change of the clock."""
+"""Instants, zones, delays, periods and schedules, across every change of the clock."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ ZONES = [utc(), BERLIN, NEW_YORK, CAIRO, SAO_PAULO, SAMOA, ST_JOHNS, HAVANA]
 HOUR = 3_600_000
 
 zones = st.sampled_from(ZONES)
-# 2005 to 2030: before and after several zones gave up or took up changing their clocks.
+# 2005 to 2030: before and after several zones began or ended their clock changes.
 instants = st.integers(parse_instant("2005-01-01", utc()), parse_instant("2030-01-01", utc()))
 
 
@@ -74,12 +74,12 @@ def at(text, where=BERLIN):
         ("2026-11-01T01:30", "America/New_York", "2026-11-01T05:30:00Z"),
         ("2018-11-04", "America/Sao_Paulo", "2018-11-04T03:00:00Z"),  # no midnight that day
         ("2026-04-24", "Africa/Cairo", "2026-04-23T22:00:00Z"),  # nor that day
-        ("2011-12-30", "Pacific/Apia", "2011-12-30T10:00:00Z"),  # a day that never was
+        ("2011-12-30", "Pacific/Apia", "2011-12-30T10:00:00Z"),  # a day that does not exist
         ("2028-02-29", "UTC", "2028-02-29T00:00:00Z"),
     ],
 )
-def test_instants_are_read(text, where, expected):
-    """Local times that do not exist are the end of the gap, those that occur twice the first (R16)."""
+def test_local_times_become_instants(text, where, expected):
+    """A skipped local time is the end of the gap, an ambiguous one the first instant (R16)."""
     assert iso(at(text, find_zone(where))) == expected
 
 
@@ -89,13 +89,13 @@ def test_instants_are_read(text, where, expected):
      "2026-01-02T03:04:05+99:00", "0001-01-01", "9999-12-31", "2026-01-02Z", "2026-01-02 " * 9,
      "٢٠٢٦-01-02"],
 )  # fmt: skip
-def test_what_is_no_instant(text):
-    """Anything but an ISO date or date-time of the years 1000 to 9000 is none."""
+def test_other_texts_are_not_instants(text):
+    """Anything but an ISO date or date-time of the years 1000 to 9000 is refused."""
     assert parse_instant(text, BERLIN) is None
 
 
 @given(instants)
-def test_iso_and_back(t):
+def test_iso_text_is_read_back(t):
     """What iso writes is read as the same instant."""
     assert parse_instant(iso(t), BERLIN) == t
 
@@ -121,13 +121,13 @@ def test_values_as_instants(value, expected):
     ],
 )  # fmt: skip
 def test_zones(name, fallback, expected):
-    """The user's zone, else the flow's, else UTC; an invalid one counts as missing (R16)."""
+    """The user's zone, else the flow's, else UTC; an invalid zone counts as missing (R16)."""
     assert find_zone(name, fallback).key == expected
     assert find_zone(name, fallback) is find_zone(expected)
 
 
 def test_zones_come_from_tzdata(monkeypatch):
-    """No zone is read from the operating system: all are there without its paths."""
+    """Zones come from the tzdata package, and none is read from the operating system."""
     monkeypatch.setattr("zoneinfo.TZPATH", ())
     found = [find_zone(name) for name in sorted(zone_names())]
 
@@ -137,16 +137,16 @@ def test_zones_come_from_tzdata(monkeypatch):
 
 @given(instants, zones)
 @settings(max_examples=300)
-def test_days_are_stretches(t, where):
-    """Each instant lies in exactly one local day, from its midnight to the next (R2)."""
+def test_every_instant_is_in_one_local_day(t, where):
+    """Each instant is in exactly one local day, from its midnight to the next (R2)."""
     day = local_day(t, where)
 
     assert local_midnight(day, where) <= t < next_midnight(t, where)
     assert local_day(next_midnight(t, where) - 1, where) == day
 
 
-def test_a_midnight_that_comes_twice():
-    """Where the clock goes back over midnight, the day has begun at its first midnight."""
+def test_a_midnight_that_occurs_twice():
+    """If the clock is set back across midnight, the day begins at the first midnight."""
     first = at("2006-10-29T00:00", ST_JOHNS)
     again = first + 2 * 60_000
 
@@ -155,8 +155,8 @@ def test_a_midnight_that_comes_twice():
 
 
 @given(instants, zones)
-def test_wall_clock_and_back(t, where):
-    """A wall clock's time is an instant not later than where it was read: the first of two."""
+def test_local_times_convert_back(t, where):
+    """A local time converts to an instant not later than its source: the first of two."""
     back = at_local(local(t, where).replace(tzinfo=None), where)
 
     assert back <= t
@@ -183,7 +183,7 @@ def test_wall_clock_and_back(t, where):
     ],
 )
 def test_delays(text, canonical, start, due):
-    """Exact delays are exact, calendar ones keep the wall clock over its changes."""
+    """Exact delays are exact; calendar delays keep the local time across clock changes."""
     delay = parse_delay(text)
 
     assert delay.text == canonical
@@ -197,8 +197,8 @@ def test_delays(text, canonical, start, due):
     zones,
     st.sampled_from(["30m", "3d", "1mo", "2y", "5 days at 00:00", "1 day at 23:59"]),
 )
-def test_delays_are_bounded(t, where, text):
-    """A delay ends after its start, and within its longest; counted back, before it."""
+def test_delays_are_positive_and_limited(t, where, text):
+    """A delay ends after its start and within its maximum; counted back, it ends before."""
     delay = parse_delay(text)
 
     assert t < after(delay, t, where) <= t + longest(delay)
@@ -220,8 +220,8 @@ def test_delays_are_bounded(t, where, text):
         ("99999999y", '"99999999y" is longer than a hundred years', None),
     ],
 )
-def test_delays_that_cannot_be_read(text, message, suggestion):
-    """The error says what to write instead."""
+def test_invalid_delays_are_refused(text, message, suggestion):
+    """The message says what to write instead."""
     with pytest.raises(TimeSyntaxError) as caught:
         parse_delay(text)
 
@@ -230,7 +230,7 @@ def test_delays_that_cannot_be_read(text, message, suggestion):
 
 
 @pytest.mark.parametrize(("text", "minute"), [("09:00", 540), ("9:05", 545), ("24:00", 1440)])
-def test_clocks(text, minute):
+def test_times_of_day(text, minute):
     """A time of day is minutes since midnight."""
     assert parse_clock(text) == minute
 
@@ -245,7 +245,7 @@ def test_clocks(text, minute):
     ],
 )
 def test_calendar_periods(text, now, counted_from):
-    """Calendar periods begin at the user's midnight, weeks on Monday; an entry there counts (R2)."""
+    """Calendar periods begin at the user's midnight, weeks on Monday; an entry then counts (R2)."""
     period = parse_period(text)
 
     assert period_start(period, at(now), BERLIN) == at(counted_from) - 1
@@ -253,8 +253,8 @@ def test_calendar_periods(text, now, counted_from):
 
 
 @given(instants, zones, st.sampled_from(["day", "week", "month", "24h", "7d"]))
-def test_periods_are_bounded(t, where, text):
-    """No entry counts longer than the longest period."""
+def test_periods_have_a_maximum(t, where, text):
+    """No entry counts for longer than the maximum of the period."""
     period = parse_period(text)
 
     assert t - longest_period(period) <= period_start(period, t, where) < t
@@ -269,8 +269,8 @@ def test_rolling_periods():
 
 
 @pytest.mark.parametrize("text", ["", "year", "days", "1mo", "0d", "3"])
-def test_periods_that_cannot_be_read(text):
-    """A period is a calendar unit or an exact length."""
+def test_invalid_periods_are_refused(text):
+    """A period is a calendar unit or an exact duration."""
     with pytest.raises(TimeSyntaxError, match="is not a period; write day, week or month"):
         parse_period(text)
 
@@ -294,8 +294,8 @@ def test_periods_that_cannot_be_read(text):
         ("2026-12-24", "2026-12-24", "2027-06-01", "2026-12-24T00:00", None),
     ],
 )  # fmt: skip
-def test_moments(text, canonical, now, due, following):
-    """A recurring moment is due at its first occurrence from now on, a date once, past or not."""
+def test_schedules(text, canonical, now, due, following):
+    """A recurring time is due at its first occurrence from now on, a date once, even if past."""
     moment = parse_when(text)
     found = resolve(moment, at(now), BERLIN)
 
@@ -327,8 +327,8 @@ def test_moments(text, canonical, now, due, following):
         ("anniversary of user.born", "1990-06-01T18:00", "2026-06-01T18:00"),
     ],
 )
-def test_moments_of_data(text, value, due):
-    """A date of the user's data is moved by its offset; its anniversaries come every year."""
+def test_dates_in_user_data(text, value, due):
+    """A date in user data is moved by its offset; its anniversaries recur every year."""
     moment = parse_when(text)
     now = at("2026-06-01T12:00")
 
@@ -338,8 +338,8 @@ def test_moments_of_data(text, value, due):
     assert parse_when(moment.text) == moment
 
 
-def test_yearly_by_argument():
-    """A date trigger may ask for the anniversaries of any moment."""
+def test_anniversaries_by_argument():
+    """A date trigger may use the anniversaries of any date."""
     moment, now = parse_when("user.born at 09:00"), at("2026-06-01")
 
     assert resolve(moment, now, BERLIN, "1990-06-01") == at("1990-06-01T09:00")
@@ -353,7 +353,7 @@ def test_yearly_by_argument():
        st.sampled_from(["", " - 3d", " + 40d at 09:00", " - 1mo"]))  # fmt: skip
 @settings(max_examples=150, deadline=None)
 def test_anniversaries_come_every_year(t, where, born, offset):
-    """Of any two occurrences in a row, the later comes about a year after the earlier."""
+    """Of two consecutive occurrences, the later is about a year after the earlier."""
     moment = parse_when(f"anniversary of user.born{offset}")
     first = resolve(moment, t, where, born.isoformat())
     second = next_occurrence(moment, first, where, born.isoformat())
@@ -377,16 +377,16 @@ def test_anniversaries_come_every_year(t, where, born, offset):
         ("", "is not a date or time"),
     ],
 )
-def test_moments_that_cannot_be_read(text, message):
-    """The error says what is wrong and what to write."""
+def test_invalid_schedules_are_refused(text, message):
+    """The message says what is wrong and what to write."""
     with pytest.raises(TimeSyntaxError) as caught:
         parse_when(text)
 
     assert message in str(caught.value)
 
 
-def test_local_is_the_wall_clock():
-    """The wall clock of an instant is that of the zone at that instant."""
+def test_local_time_of_an_instant():
+    """The local time of an instant is that of the zone at that instant."""
     wall = local(at("2026-07-01T12:00Z"), BERLIN)
 
     assert wall.replace(tzinfo=None) == datetime.fromisoformat("2026-07-01T14:00")

@@ -1,4 +1,4 @@
-"""Visits: what makes every event count, and from when on (J11, R5)."""
+"""Visits: which definitions make every event count, and from when on (J11, R5)."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def seen(n: int, at: int) -> Event:
 
 
 @pytest.mark.parametrize("catalog", [read(WAITS), read(READS), read(PLAIN, AUDIENCE)])
-def test_every_event_is_read(catalog: Catalog) -> None:
-    """R5: where a wait, a condition or an audience reads visits, no event is unread."""
+def test_every_event_is_used_if_visits_are_read(catalog: Catalog) -> None:
+    """R5: if a wait, a condition or an audience reads visits, every event is used."""
     assert not is_unused(catalog, seen(1, START))
     assert catalog.read_since("Anything") == START
 
 
-def test_elsewhere_no_event_is_read() -> None:
-    """R5: where nothing reads visits, an event that nothing names is no signal and leaves no trace."""
+def test_events_are_unused_if_nothing_reads_visits() -> None:
+    """R5: if nothing reads visits, an event that no definition names is unused."""
     catalog = read(PLAIN)
     done = fold(catalog, None, (seen(1, START),))
 
@@ -52,8 +52,8 @@ def test_elsewhere_no_event_is_read() -> None:
     assert done == Done(None, (), None)
 
 
-def test_goals_of_a_record() -> None:
-    """R24: goals that a record sets may read visits, from its instant on."""
+def test_goals_of_a_control_record_may_read_visits() -> None:
+    """R24: goals that a control record sets may read visits, from its effective time on."""
     records = records_of({"f": PLAIN}, SPACE, {}, START)
     later = START + MINUTE
     catalog = catalog_of([*records, SetGoals(sequence=9, effective_at=later, flow="f", text=GOAL)])
@@ -62,7 +62,7 @@ def test_goals_of_a_record() -> None:
     assert catalog.read_since("Started") == START
 
 
-def test_from_the_definition_on() -> None:
+def test_visits_count_from_the_definition_on() -> None:
     """R5: events count for visits from the instant at which a definition reads them."""
     records = records_of({"f": PLAIN}, SPACE, {}, START)
     later = START + MINUTE
@@ -79,8 +79,8 @@ def test_from_the_definition_on() -> None:
     assert (presence.count, presence.started, presence.events) == (1, later, 2)
 
 
-def test_the_rest_wins_nothing() -> None:
-    """I28: the rest of a test takes no part in it, so no record declares it the winner."""
+def test_the_rest_of_a_test_cannot_win() -> None:
+    """I28: the rest of a test is not a candidate, so no control record may declare it the winner."""
     flow = (
         "flow: f\nenter: [{event: Started}]\ngoals: {won: {event: Won, within: 1d}}\nsteps:\n"
         "  test: {split: {a: 40%, b: 60% rest}, winner: {metric: won}, then: {a: over, b: later}}\n"
@@ -101,7 +101,7 @@ lengths = st.sampled_from([20, 30, 31, 60, 90, 120])
 
 
 def stays(times: list[int], length: int) -> tuple[int, bool]:
-    """Tell when a wait that began with the first event is over, and whether the user stayed."""
+    """Return when a wait that began with the first event ends, and whether the user stayed."""
     ends, last = times[0] + length, times[0]
     for time in times[1:]:
         if time >= min(ends, last + 30 * MINUTE):
@@ -112,7 +112,7 @@ def stays(times: list[int], length: int) -> tuple[int, bool]:
 
 @given(gaps, lengths)
 def test_a_wait_in_a_visit(between: list[int], length: int) -> None:
-    """J11, R2: a wait goes on when its time is over, or at ``gone`` half an hour after an event."""
+    """J11, R2: a wait ends when its time is over, or by ``gone`` 30 minutes after the last event."""
     flow = (
         "flow: f\nenter: [{event: Started}]\nsteps:\n"
         f"  s: {{wait: {length}m in visit, gone: away}}\n"

@@ -1,4 +1,4 @@
-"""Windows: when something may happen, over midnight and over changes of the clock."""
+"""Windows: opening times, across midnight and across changes of the clock."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def at(text):
     ],
 )
 def test_canonical_text(text, canonical):
-    """A window has one canonical text, which reads as the same window."""
+    """A window has one canonical text, which parses as the same window."""
     window = parse_window(text)
 
     assert window.text == canonical
@@ -70,7 +70,7 @@ def test_canonical_text(text, canonical):
     ],
 )
 def test_openings(text, t, opens, closes):
-    """A window is half open, belongs to the day it starts on, and follows the wall clock (R2)."""
+    """A window is half open, belongs to the day it starts on, and follows the local time (R2)."""
     window = parse_window(text)
     start = opening(window, at(t), BERLIN)
 
@@ -80,16 +80,16 @@ def test_openings(text, t, opens, closes):
 
 
 @pytest.mark.parametrize("text", ["mon-sun", "00:00-24:00", "00:00-12:00, 12:00-00:00"])
-def test_always_open(text):
-    """A window that never closes says so."""
+def test_a_window_that_is_always_open_never_closes(text):
+    """A window that is always open has no closing time."""
     window = parse_window(text)
 
     assert closing(window, at("2026-06-05T12:00"), BERLIN) is None
     assert opening(window, at("2026-06-05T12:00"), BERLIN) == at("2026-06-05T12:00")
 
 
-def test_closed_closes_at_once():
-    """The first instant at which a closed window is closed is now."""
+def test_a_closed_window_closes_at_once():
+    """For a closed window the closing time is now."""
     assert closing(parse_window("09:00-10:00"), at("2026-06-05T12:00"), BERLIN) == at(
         "2026-06-05T12:00"
     )
@@ -97,8 +97,8 @@ def test_closed_closes_at_once():
 
 @given(windows, instants, st.sampled_from(ZONES))
 @settings(max_examples=200, deadline=None)
-def test_opening_is_the_first(text, t, where):
-    """The opening is open, nothing before it is, and closing then comes as its first end."""
+def test_opening_is_the_first_open_instant(text, t, where):
+    """The window is open at its opening, closed before it, and closing is the first end after it."""
     window = parse_window(text)
     start = opening(window, t, where)
     end = closing(window, start, where)
@@ -127,8 +127,8 @@ def test_opening_is_the_first(text, t, where):
         (",".join(["mon"] * 51), "at most 50 parts"),
     ],
 )
-def test_windows_that_cannot_be_read(text, message):
-    """An empty or impossible window is an error that helps."""
+def test_invalid_windows_are_refused(text, message):
+    """An empty or invalid window is an error that says what to write."""
     with pytest.raises(TimeSyntaxError) as caught:
         parse_window(text)
 

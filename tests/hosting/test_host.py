@@ -1,4 +1,4 @@
-"""What every host shares works without Beam, Flink, Arrow and fastavro."""
+"""What all hosts share works without Beam, Flink, Arrow and fastavro."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Host:
 
 
 def test_the_loop_of_a_host_needs_no_runner() -> None:
-    """Where Beam, Arrow and fastavro cannot be imported, a host imports all it needs and decides."""
+    """If Beam, Arrow and fastavro cannot be imported, a host still imports all it needs and runs."""
     here, alone = (
         Host(),
         subprocess.run([sys.executable, "-c", ALONE], cwd=ROOT, capture_output=True, text=True),
@@ -101,7 +101,7 @@ def test_the_loop_of_a_host_needs_no_runner() -> None:
 
 @pytest.fixture
 def parses() -> Iterator[list[bytes]]:
-    """Collect what msgspec parses as JSON, as the interpreter's profiler sees the calls."""
+    """Count what msgspec parses as JSON, by the interpreter's profiler."""
     found: list[bytes] = []
 
     def seen(_frame: Any, event: str, called: Any) -> None:
@@ -118,18 +118,18 @@ def parses() -> Iterator[list[bytes]]:
 
 @pytest.mark.parametrize("name", ["Cart", "Page Viewed"])
 def test_a_json_event_is_parsed_once(name: str, parses: list[bytes]) -> None:
-    """The bytes of a valid event are parsed once on their way, whether a flow uses it or not."""
+    """The bytes of a valid event are parsed only once, whether a flow uses it or not."""
     LOGS.of(SPACE)
     parses.clear()
     found = receive(LOGS, track("c1", "ann", name, TEN), {}, TEN, space=SPACE)
 
     assert isinstance(found, Accepted) == (name == "Cart")
-    # The profiler does not see the calls of a compiled decoder.
+    # The profiler does not see calls of a compiled decoder.
     assert len(parses) == (1 if decoding.__file__.endswith(".py") else 0)
 
 
 class Behind:
-    """A log that is complete until an instant, and after some looks for good."""
+    """A log that is complete until an instant, and completely after some reads."""
 
     spaces = frozenset({SPACE})
 
@@ -164,8 +164,8 @@ def test_a_host_waits_while_the_log_is_behind() -> None:
     assert done == Stepper(LOGS).take(cart.key, None, cart.signal)
 
 
-def test_patience_ends() -> None:
-    """A log that stays behind fails the step and says why; ``loose`` goes on and reports it."""
+def test_a_log_that_stays_behind_is_an_error() -> None:
+    """A log that stays behind is an error with the reason; with ``loose`` it is only reported."""
     cart, loose = _cart(), list[int]()
     with pytest.raises(BehindError, match="the disk is full"):
         Stepper(Behind(None), Settings(patience=0)).take(cart.key, None, cart.signal)
@@ -178,7 +178,7 @@ def test_patience_ends() -> None:
 
 
 def test_a_failure_changes_nothing() -> None:
-    """A state that cannot be read gives a dead letter, and no new state or alarm (R31)."""
+    """A state that cannot be read gives a dead letter, and no new state or timer (R31)."""
     cart = _cart()
     done = Stepper(LOGS).take(cart.key, b"\xff", cart.signal)
 
@@ -186,8 +186,8 @@ def test_a_failure_changes_nothing() -> None:
     assert done.letter.reason == "unreadable_state"
 
 
-def test_a_draining_runner_fires_no_alarm() -> None:
-    """An alarm before its time by the clock is refused; at its time it is handled."""
+def test_a_draining_runner_fires_no_timer_early() -> None:
+    """A timer that fires before its time by the clock is refused; at its time it is handled."""
     host, key = Host(), (SPACE, "ann")
     host.on_message(track("c1", "ann", "Cart", TEN), {}, TEN)
     early = Stepper(LOGS, Settings(clock=lambda: TEN))

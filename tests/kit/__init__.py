@@ -1,1 +1,1 @@
-"""What the tests use and nothing else does."""
+"""Helpers that only tests use."""

@@ -1,4 +1,4 @@
-"""Which row of a session may follow which, as the core's README says."""
+"""The allowed order of a session's rows, from the tables in the core's README."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ README = ROOT / "transforms" / "flows" / "README.md"
 
 @cache
 def table(head: str) -> dict[str, frozenset[str]]:
-    """Read one of the two tables: by the name of its first column."""
+    """Read one of the two tables, found by the name of its first column."""
     text = README.read_text(encoding="utf-8").partition(f"| {head} | next")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| (\w+) \|(.*)\|$", text, re.MULTILINE)
     return {name: frozenset(re.findall(r"\w+", rest)) for name, rest in rows}
 
 
 def pairs(rows: Iterable[Transition]) -> Iterator[tuple[str, str, str]]:
-    """Give the pairs of following rows of one session: the column, then both names."""
+    """Return the pairs of consecutive rows of one session: the column, then both names."""
     before = ""
     reason = ""
     for row in rows:
@@ -34,7 +34,7 @@ def pairs(rows: Iterable[Transition]) -> Iterator[tuple[str, str, str]]:
 
 
 def unknown(rows: Iterable[Transition]) -> Iterator[str]:
-    """Say which pairs are in neither table."""
+    """Return the pairs that are in neither table."""
     for head, one, other in pairs(rows):
         if other not in table(head).get(one, frozenset()):
             yield f"{other} follows {one}"

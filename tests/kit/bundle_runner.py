@@ -1,9 +1,9 @@
-"""The bundle-based runner, quicker, and without a race that loses alarms.
+"""A patch that makes the bundle-based runner faster and fixes a race that loses timers.
 
-It makes a bundle of every alarm that fires; for each bundle it inspects and pickles its DoFn
-anew and copies all alarms of a key in depth, which takes most of its time. What a class or a
-function takes as arguments, a DoFn of a graph and an instant never change, so we remember the
-first two and share the last; the results are the same.
+The runner makes a bundle for every timer that fires. For each bundle it inspects and pickles its
+DoFn again and copies all timers of a key deeply, which takes most of its time. The arguments of a
+class or function, the DoFns of a graph and an instant never change, so the first two are cached
+and the last is shared; the results are the same.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _known_pickles: dict[int, tuple[Any, bytes]] = {}
 
 
 def quicken() -> None:
-    """Remember signatures, and mend a race at the end, from now on in this process."""
+    """Cache signatures and fix the race at the end, for this process."""
     _Monitor._should_shutdown = _should_shut_down
     userstate.get_dofn_specs = specs
     core.get_function_args_defaults = arguments
@@ -39,7 +39,7 @@ def quicken() -> None:
 
 
 def specs(dofn: Any) -> Any:
-    """Find the state cells and timers of a DoFn, once for its class."""
+    """Return the state cells and timers of a DoFn, cached per class."""
     kind = type(dofn)
     if kind not in _known_specs:
         _known_specs[kind] = _specs(dofn)
@@ -47,7 +47,7 @@ def specs(dofn: Any) -> Any:
 
 
 def arguments(function: Any) -> Any:
-    """Find the arguments of a function or method, once."""
+    """Return the arguments of a function or method, cached."""
     key = (inspect.ismethod(function), getattr(function, "__func__", function))
     if key not in _known_arguments:
         _known_arguments[key] = _arguments(function)
@@ -55,19 +55,19 @@ def arguments(function: Any) -> Any:
 
 
 class _Pickler:
-    """What the evaluator needs of Beam's pickler; each bundle still gets a DoFn of its own."""
+    """The part of Beam's pickler that the evaluator uses; each bundle still gets its own DoFn."""
 
     @staticmethod
     def roundtrip(dofn: Any) -> Any:
-        """Pickle a DoFn of the graph once, and read it back for each bundle."""
+        """Pickle a DoFn of the graph once, and unpickle it for each bundle."""
         known = _known_pickles.get(id(dofn))
-        if known is None:  # the DoFn is kept, so that its number is not given to another
+        if known is None:  # the DoFn is kept, so that its id is not reused
             known = _known_pickles[id(dofn)] = (dofn, pickler._dumps(dofn))
         return pickler._loads(known[1])
 
 
 def _copy(state: Any) -> Any:
-    """Copy the state of a key as deep as it changes: windows and instants are values."""
+    """Copy the state of a key only as deep as it changes: windows and instants are immutable."""
     made = InMemoryUnmergedState(defensive_copy=state.defensive_copy)
     for window, timers in state.timers.items():
         made.timers[window] = dict(timers)
@@ -82,10 +82,10 @@ def _copy(state: Any) -> Any:
 
 
 def _should_shut_down(monitor: Any) -> bool:
-    """Tell whether all is done, without losing what became ready while we looked.
+    """Return True if everything is done, without losing timers that became ready meanwhile.
 
-    The runner's own check takes alarms out and drops them if a bundle ended a moment before; it
-    then reports a stall.
+    The runner's own check removes timers and drops them if a bundle ended just before; then it
+    reports a stall.
     """
     executor = monitor._executor
     if monitor._is_executing() or not executor.all_updates._queue.empty():

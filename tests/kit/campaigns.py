@@ -1,4 +1,4 @@
-"""Random campaigns: flows that read and write participants, and uploads of these."""
+"""Random campaigns: flows that read and write participants, and uploads of participants."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PARTICIPANT = {
     "template: note": "template: note, data: {n: participant.n, status: participant.status}",
     "{tag: [hot]": "{update: {participant.status: '\"done\"'}",
 }
-"""What a flow of a campaign says in the place of what others say."""
+"""Settings of a flow in a campaign, in place of those of other flows."""
 
 STARTS = (
     "participant: created",
@@ -36,11 +36,11 @@ CHANGES = ("participant: updated", "{participant: updated, field: n, where: part
 
 
 def of_campaign(rng: random.Random, text: str, last: bool) -> str:
-    """Write a flow as one of a campaign.
+    """Return a flow as one of a campaign.
 
     Only the last flow is entered by changes, since flows that change each other's participants
-    go on until the bound of a cascade, which takes seconds a signal; and only flows that do not
-    come back to a step, nor hear of their own messages, have several sessions at once.
+    continue up to the limit of a cascade, which takes seconds per signal. Only flows without loops
+    that do not react to their own messages have several sessions at once.
     """
     for there, here in PARTICIPANT.items():
         text = text.replace(there, here)
@@ -57,13 +57,13 @@ def of_campaign(rng: random.Random, text: str, last: bool) -> str:
 
 
 def upload(rng: random.Random, base: dict[str, Any]) -> Enter:
-    """Upload a row, now and then of a campaign that nobody knows, or with what does not fit."""
+    """Upload a row, sometimes of an unknown campaign or with invalid fields."""
     campaign = rng.choice(("camp", "camp", "camp", "camp", "side", "gone"))
     return Enter(flow=campaign, operation="upload", participant=fields(rng), **base)
 
 
 def fields(rng: random.Random) -> dict[str, Any]:
-    """Draw fields of a participant."""
+    """Generate fields of a participant."""
     some: dict[str, Any] = {
         "plan": rng.choice(("pro", "free", None, 7)),
         "n": rng.choice((1, 3, 5, 9.5, "many", None)),

@@ -1,4 +1,4 @@
-"""Clocks for tests: time moves when a test says so, and a wait of hours takes no time."""
+"""Clocks for tests: time advances only when a test says so."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def system_clock() -> int:
 
 
 class ManualClock:
-    """A clock that stands still until it is moved; safe to share between threads."""
+    """A clock that advances only by ``advance``; safe to share between threads."""
 
     def __init__(self, now: int = 1_700_000_000_000) -> None:
         self._now = now
@@ -26,7 +26,7 @@ class ManualClock:
             return self._now
 
     def advance(self, ms: int) -> int:
-        """Move the clock; a negative ``ms`` is a machine's clock being set back."""
+        """Move the clock; a negative ``ms`` sets it back."""
         with self._lock:
             self._now += ms
             return self._now

@@ -1,4 +1,4 @@
-"""Random conditions, as the text that people write: every kind of operand and operator."""
+"""Random conditions as text: every kind of operand and operator."""
 
 from __future__ import annotations
 

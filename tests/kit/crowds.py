@@ -1,8 +1,9 @@
-"""Users of several spaces with random flows, as one topic brings them, and what the core makes of it.
+"""Users of several spaces with random flows, as records on one topic, and the core's outputs.
 
-The histories are those of the simulator, a few days long, without what the core has no memory of
-(R5): what is too old is refused each time it comes, and what nothing reads yet is read when it
-comes again after a flow that reads it. What nothing ever reads is in them.
+The histories are those of the simulator, a few days long, without signals whose duplicates the
+core cannot recognize (R5): a signal that is too old is refused each time, and an unused event
+may be used when it is delivered again after a flow that reads it was published. Events that
+are never used are included.
 """
 
 from __future__ import annotations
@@ -33,13 +34,13 @@ AFTER = 2 * DAY
 PIECE = 60
 """Records that are published between two rounds of reading."""
 SLACK = 10_000
-"""Of the source; that of a space is this or none."""
+"""The slack of the source; a space has this slack or none."""
 
 Key = tuple[str, str]
 
 
 class Published(msgspec.Struct, frozen=True):
-    """A record as it is published: its receipt, whose it is, and what it says."""
+    """A record as it is published: its ingestion time, user and content."""
 
     receipt: int
     key: Key
@@ -48,19 +49,19 @@ class Published(msgspec.Struct, frozen=True):
 
 
 class People(Protocol):
-    """Users, what they do, and the control logs of their spaces, complete for ever."""
+    """Users, their records, and the control logs of their spaces, which are complete."""
 
     end: int
     logs: FixedLogs
 
     def pieces(self) -> Iterator[list[Published]]:
-        """Give the records as they are published between two rounds of reading."""
+        """Return the records in batches, one per round of reading."""
 
 
 def fold_all(
     people: People, users: Iterable[Key], arrived: Iterable[tuple[Key, Signal]]
 ) -> dict[Key, list[bytes]]:
-    """Fold each user's signals in this order, the same one once, and then the passing of time."""
+    """Fold each user's signals in this order, without duplicates, then advance the time."""
     given: dict[Key, dict[str, Signal]] = {key: {} for key in users}
     for key, signal in arrived:
         assert not isinstance(signal, Time)
@@ -78,7 +79,7 @@ def _fold(people: People, key: Key, found: list[Signal]) -> list[bytes]:
 
 
 class Crowd:
-    """So many users, eight a space; all begin within a day."""
+    """A number of users, eight in each space, whose histories begin within a day."""
 
     def __init__(self, users: int) -> None:
         self.worlds = list(_worlds(users // PER_WORLD))
@@ -129,7 +130,7 @@ def _is_unread(found: History, signal: Signal) -> bool:
 
 
 def record_of(receipt: int, key: Key, signal: Signal) -> Published:
-    """Take a signal as a reader of the wire will see it."""
+    """Return a signal as a decoder returns it."""
     data = to_envelope(signal)
     read = decode_json(data)
     assert not isinstance(read, Bad | Time), read
@@ -137,5 +138,5 @@ def record_of(receipt: int, key: Key, signal: Signal) -> Published:
 
 
 def _wake(key: Key, end: int) -> Published:
-    """Let the controller look after a user at the end: no alarm is set for its records."""
+    """Wake a user at the end, like the controller: control records set no timers."""
     return record_of(end, key, Command(what="wake", id=f"end-{key[1]}", user=key[1], time=end))

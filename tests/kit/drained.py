@@ -1,10 +1,10 @@
-"""A subscription read to its end, as a script for the bundle-based runner: watermark from the data.
+"""Reads a subscription to its end into a TestStream script with watermarks computed from the data.
 
-That runner cannot read an unbounded source, and its own Pub/Sub reader acknowledges first. So
-our reader fetches what there is, and the job runs over it to its end. Either the marks are
-finalized only then: nothing is acknowledged before its outputs have left (``drain``). Or each
-is as soon as it is cut, as if the runner had committed the bundle: what comes again after an
-acknowledgement comes into the same run, behind the watermark (``work_off``).
+The bundle-based runner cannot read an unbounded source, and its own Pub/Sub reader acknowledges
+too early. So our reader fetches what there is, and the job runs over it to its end. Checkpoints
+are finalized either only then, so that nothing is acknowledged before its outputs are written
+(``drain``), or as soon as they are made, as if the runner had committed the bundle: what is
+delivered again comes into the same run, behind the watermark (``work_off``).
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from transforms.sources.pubsub.reader import PubSubReader
 QUIET_MS = 700
 PIECE = 5 * 86_400_000
 ROUND_MS = 3_000
-"""What passes on the server's clock in a round."""
+"""How far the server's clock advances in a round."""
 ROUNDS = 5_000
 
 
 class Drained(msgspec.Struct, gc=False):
-    """What a reader handed on, and the marks over it."""
+    """The records that a reader returned, and the checkpoints for them."""
 
     reader: PubSubReader
     deliveries: list[Delivery]
     marks: list[Mark]
 
     def finalize(self) -> list[str]:
-        """Take everything as durable; name what was acknowledged.
+        """Treat everything as durable; return what was acknowledged.
 
-        The reader acknowledges one round late, so the last marks are followed by empty ones.
+        The reader acknowledges one round late, so the last checkpoints are followed by empty ones.
         """
         acknowledged: list[str] = []
         for mark in self.marks:
@@ -48,7 +48,7 @@ class Drained(msgspec.Struct, gc=False):
 
 
 def drain(settings: Settings, expected: int, bundle: int = 1000) -> Drained:
-    """Fetch until so many different records have come, and then none for a moment."""
+    """Fetch until this many different records have arrived, and then none for a short time."""
     reader = PubSubReader(settings)
     found = Drained(reader, [], [])
     seen: set[str] = set()
@@ -66,7 +66,7 @@ def drain(settings: Settings, expected: int, bundle: int = 1000) -> Drained:
 
 
 class WorkedOff(msgspec.Struct, gc=False):
-    """What a reader handed on, and what was acknowledged although its round was not over."""
+    """The records that a reader returned, and what was acknowledged before its round was over."""
 
     deliveries: list[Delivery]
     early: set[str]
@@ -79,11 +79,11 @@ def work_off(
     publishing: Iterator[None],
     round_ms: int = ROUND_MS,
 ) -> WorkedOff:
-    """Read while somebody publishes, until everything is acknowledged.
+    """Read while records are published, until everything is acknowledged.
 
-    The clock moves on, so that lost leases end. A runner may call a bundle final before its
-    checkpoint is complete, so after a round the broker may know at most what earlier rounds
-    covered; whatever else it knows came ``early``.
+    The clock advances, so that lost leases end. A runner may finalize a bundle before its
+    checkpoint is complete, so after a round the broker may have acknowledgements only of earlier
+    rounds; any other acknowledgement is listed as ``early``.
     """
     reader = PubSubReader(settings, clock=clock, background=False)
     found = WorkedOff([], set())
@@ -112,11 +112,12 @@ def _bundle(reader: PubSubReader) -> Iterator[Delivery]:
 
 
 def script(deliveries: Sequence[Delivery], slack_ms: int, until: int, grain: int = 1) -> list[Step]:
-    """Say what the watermark was before each record: the oldest still to come, less the slack.
+    """Return records with the watermark before each: the oldest still to come, minus the slack.
 
-    A record that has come before holds nothing back. The watermark moves by multiples of
-    ``grain``, and in steps of some days at most, since this runner does not hold it back for
-    alarms that fire (others do), and what is too late is not counted. It ends at ``until``.
+    A record that came before does not hold the watermark back. The watermark advances by
+    multiples of ``grain``, and by some days at most, since this runner does not hold it back for
+    timers that fire (others do). Records that are too late are not considered. The script ends at
+    ``until``.
     """
     oldest: list[int] = []
     for delivery in reversed(_first(deliveries)):
@@ -149,7 +150,7 @@ def _steps(start: int, end: int, grain: int) -> Iterator[int]:
 
 
 def as_received(delivery: Delivery) -> Received:
-    """Give a delivery as the source hands it on."""
+    """Return a delivery as the source returns it."""
     return (
         delivery.data,
         delivery.attributes,

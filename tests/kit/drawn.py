@@ -1,4 +1,4 @@
-"""What random worlds and histories hold of the language: kinds, fields that are set, choices taken."""
+"""Which parts of the language random worlds and histories contain: kinds, fields, choices."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 
 
 def holds(value: object) -> Iterator[str]:
-    """Yield what a value holds: kinds of structs, ``Kind.field`` if set, ``Kind.field=choice``."""
+    """Yield what a value contains: kinds of structs, ``Kind.field`` if set, ``Kind.field=choice``."""
     if isinstance(value, msgspec.Struct):
         kind = type(value)
         yield kind.__name__
@@ -41,7 +41,7 @@ def _defaults(kind: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 def may_hold(kinds: Iterable[type[msgspec.Struct]]) -> set[str]:
-    """Return all that values of these kinds can hold, as ``holds`` says it."""
+    """Return everything that values of these kinds can contain, in the form of ``holds``."""
     found: set[str] = set()
     left = list(kinds)
     while left:

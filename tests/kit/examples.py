@@ -1,6 +1,6 @@
-"""Steps drawn from the example of their kind, with the names of another flow and space put in.
+"""Random steps made from the example of their kind, with names of another flow and space.
 
-So a step of a new kind is drawn by the simulator and by Hypothesis before anybody wrote how.
+So the simulator and Hypothesis generate steps of a new kind without further code.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from transforms.flows.definitions.shapes import Cases, Field, Inline, Nested, St
 from transforms.flows.definitions.steps.kinds import STEP_KINDS
 
 Put = Callable[[forms.Form, Any], Any]
-"""Returns what stands in place of a value of the example; the value itself, if that is fine."""
+"""Returns the replacement of a value of the example, or the value itself."""
 
 Keep = Callable[[], bool]
-"""Returns whether a key that may be left out stays."""
+"""Returns True if an optional key is kept."""
 
 
 def others(known: Iterable[str]) -> list[StepKind]:

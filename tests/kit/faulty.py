@@ -1,6 +1,6 @@
-"""People's records through a Pub/Sub server with faults and the whole job, and what that left.
+"""Runs records through a Pub/Sub server with faults and the whole job, and collects the results.
 
-The server's clock stands behind all records and moves only when a round of reading is over.
+The server's clock is later than all records and advances only after a round of reading.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ from transforms.sources.pubsub.reader import PubSubReader
 from transforms.wire.rows import from_row
 
 GRAIN = 4 * 3_600_000
-"""What the watermark moves by: each move costs the runner a bundle of every step."""
+"""The step of the watermark: each advance costs the runner a bundle of every transform."""
 NOW = 1_900_000_000_000
-"""2030-03-17: later than any receipt, or the broker's time would be the receipt."""
+"""2030-03-17: later than any ingestion time, or the publish time would replace it."""
 BAD = {"bad-1": (b"no JSON", "w2"), "bad-2": (b"{}", "nowhere")}
-"""Two records that nobody can read, by id: the body and the space."""
+"""Two records that are invalid, by id: the body and the space."""
 LEASE_MS = 10_000
-"""How long a message stays away that nobody extends or acknowledges."""
+"""How long an unacknowledged message stays leased."""
 RETRY = Retry(predicate=if_transient_error, initial=0.01, maximum=0.1, timeout=PATIENCE)
 AHEAD = 200
-"""Records that a round reads, at most."""
+"""The maximum of records per round."""
 
 Body = tuple[bytes, tuple[tuple[str, str], ...], str]
 """A message's data, attributes and ordering key."""
@@ -68,7 +68,7 @@ class Left(msgspec.Struct, frozen=True):
 
 
 class Rig:
-    """People, a server that they publish to, and the job between the server and its sinks."""
+    """Users, a server that they publish to, and the job between the server and its sinks."""
 
     def __init__(
         self, people: People, server: PubSubServer, clock: ManualClock, store: str, out: Path,
@@ -80,7 +80,7 @@ class Rig:
         self.asked = Subscription(
             subscription=self._world.subscription, timestamp_attribute="receipt", ahead=AHEAD
         )
-        # What the job says to itself goes to a topic of its own, where we can see it.
+        # Signals that the job sends to itself go to a topic of their own, to be inspected.
         looped = dict.fromkeys(LOOPED, f"{self._world.project}/topics/looped")
         self._topics = topics_of(self._world.project.rpartition("/")[2]) | looped
         for name in sorted(set(self._topics.values())):
@@ -89,7 +89,7 @@ class Rig:
             self._world.subscriber.create_subscription(request={"name": path, "topic": name})
 
     def publish(self) -> Iterator[None]:
-        """Publish everything piece by piece, each in order of receipts; a call has one key."""
+        """Publish all batches, each ordered by ingestion time; each call has one ordering key."""
         client = PublisherClient(transport=self._world.publisher.transport)
         pieces = ([message(record) for record in piece] for piece in self._people.pieces())
         for piece in chain(pieces, [[bad(ident, self._people.end) for ident in BAD]]):
@@ -104,7 +104,7 @@ class Rig:
         return str(one["ordering_key"]) if self._ordered else ""
 
     def work_off(self, round_ms: int = drained.ROUND_MS) -> drained.WorkedOff:
-        """Publish, and read meanwhile, until everything is acknowledged."""
+        """Publish and read until everything is acknowledged."""
         return drained.work_off(self.server, self.clock, self.asked, self.publish(), round_ms)
 
     def read(self) -> list[Delivery]:
@@ -118,7 +118,7 @@ class Rig:
         return found
 
     def run(self, deliveries: Sequence[Delivery], end: int) -> None:
-        """Run the job over deliveries until its watermark is at an instant."""
+        """Run the job over deliveries until its watermark reaches an instant."""
         bundle_runner.quicken()
         sinks = Sinks(
             topics=self._topics, redis=self._store, tables=str(self._out), window=86_400, pace=None
@@ -131,7 +131,7 @@ class Rig:
             build(messages, self._people.logs, sinks, settings=settings)
 
     def left(self) -> Left:
-        """Read everything, without faults and when nothing is delayed any more."""
+        """Read all results, without faults and after all delays."""
         self.clock.advance(self.server.faults.delay_ms)
         self.server.faults = Faults()
         with redis.Redis.from_url(self._store) as client:
@@ -177,19 +177,19 @@ class Rig:
 
 
 def name_of(record: Published) -> str:
-    """Name a record for good, among those of all users."""
+    """Return a permanent name of a record among those of all users."""
     return f"{record.key[1]}-{record.signal.id}"
 
 
 def message(record: Published) -> dict[str, Any]:
-    """Make the message of a record, with the receipt that a gateway writes."""
+    """Return the message of a record, with the ingestion time that a gateway writes."""
     space, user = record.key
     attributes = {"id": name_of(record), "space": space, "receipt": str(record.receipt)}
     return {"data": record.data, "attributes": attributes, "ordering_key": user}
 
 
 def bad(ident: str, receipt: int) -> dict[str, Any]:
-    """Make a message that is no record."""
+    """Return a message that is not a valid record."""
     data, space = BAD[ident]
     attributes = {"id": ident, "space": space, "receipt": str(receipt)}
     return {"data": data, "attributes": attributes, "ordering_key": ident}
@@ -199,7 +199,7 @@ def bad(ident: str, receipt: int) -> dict[str, Any]:
 def rig(
     people: People, faults: Faults, store: str, out: Path, *, ordered: bool = True
 ) -> Iterator[Rig]:
-    """Start a server, and turn its faults on."""
+    """Start a server and switch its faults on."""
     clock = ManualClock(NOW)
     with PubSubServer(clock=clock) as server, pytest.MonkeyPatch.context() as patch:
         patch.setenv("PUBSUB_EMULATOR_HOST", server.address)

@@ -1,4 +1,4 @@
-"""Random histories of one user, run clean: what arrived in which order, and what came of it."""
+"""Random histories of one user and their clean run: signals in order of arrival, and outputs."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ GAPS = (0, 0, 1, 1000, MINUTE, 10 * MINUTE, HOUR, 3 * HOUR, 9 * HOUR, DAY, 2 * D
 STATUSES = ("delivered", "opened", "clicked", "failed", "bounced", "unsubscribed")
 AFTER = 12 * DAY
 MUCH = 2_000
-"""Outputs after which a history is over: flows that start each other go on for ever."""
+"""The number of outputs that ends a history: flows that start each other never end."""
 
 Data = dict[str, Any]
 
 
 class Handled(msgspec.Struct, frozen=True):
-    """A signal that arrived, the user's clock after it, and what came of it.
+    """A signal that arrived, the user's clock after it, and its outputs.
 
-    ``taken`` is false for what the core does not remember: too old, or read by nothing (R5).
-    ``broke`` is ``erased`` or ``imported`` where what was before is not remembered from here on.
+    ``taken`` is False if the core does not remember the signal: too old, or unused (R5).
+    ``broke`` is ``erased`` or ``imported`` if the core forgets everything before this signal.
     """
 
     signal: Signal
@@ -56,7 +56,7 @@ class Handled(msgspec.Struct, frozen=True):
 class History(msgspec.Struct, frozen=True):
     """A user's history and its clean run; it ends with ``Time(until)``.
 
-    ``imported`` names the sessions and messages that an imported state has brought.
+    ``imported`` names the sessions and messages of imported states.
     """
 
     world: World
@@ -77,10 +77,10 @@ def history(
     share: float = 0.0,
     much: int = MUCH,
 ) -> History:
-    """Make the history of a seed and run it, each signal once and in order of arrival.
+    """Create the history of a seed and run it, each signal once and in order of arrival.
 
-    ``share`` of its signals erase the user, take the user's state out or put another's in.
-    After ``much`` outputs it is over.
+    ``share`` of its signals erase the user, export the state or import another one. The history
+    ends after ``much`` outputs.
     """
     rng = random.Random(f"history {seed}")
     user, now = f"u{seed}", world.start
@@ -112,7 +112,7 @@ def history(
         broke = breaks(signal, done.outputs)
         broken = broken or bool(broke)
         if broken and state is not None:
-            clock = decode(state).clock  # another's, or none any more
+            clock = decode(state).clock  # another user's, or none any more
         taken = heard and state is not None and not _refused(signal, done.outputs)
         handled.append(Handled(signal, clock, done.outputs, taken, broke))
         imported |= brought(state) if broke == "imported" else frozenset()
@@ -124,7 +124,7 @@ def history(
             break
     until = max(now, clock) + (AFTER if len(outputs) <= much else HOUR)
     if broken and len(outputs) <= much:
-        until += MONTH  # the mark of an erasure goes, too
+        until += MONTH  # the tombstone goes, too
     done = step(catalog, state, Time(user=user, at=until), answer)
     assert isinstance(done, Done)
     outputs += done.outputs
@@ -151,7 +151,7 @@ def _refused(signal: Signal, outputs: tuple[out.AnyOutput, ...]) -> bool:
 
 
 def _heard(catalog: Catalog, signal: Signal, at: int) -> bool:
-    """Tell whether anything reads the signal (R5)."""
+    """Return True if a definition reads the signal (R5)."""
     match signal:
         case Event(name=name):
             return catalog.read_since(name) <= at
@@ -162,7 +162,7 @@ def _heard(catalog: Catalog, signal: Signal, at: int) -> bool:
 
 
 def handling(signal: Signal, slack: int) -> int:
-    """Say when a signal is handled, but for the user's clock."""
+    """Return the handling time of a signal before the user's clock is applied."""
     assert not isinstance(signal, Time)
     received = signal.time if signal.received is None else signal.received
     own = min(signal.time, received)
@@ -175,7 +175,7 @@ def _reachable(user: str, now: int) -> Signal:
 
 
 def _answer(rng: random.Random, user: str, name: str, now: int, calls: list[str]) -> CallResult:
-    """Answer one of the last calls, now and then one that is answered already."""
+    """Answer one of the last calls, sometimes one that is answered already."""
     call = rng.choice(calls[-4:])
     result = {"status": 200, "n": rng.choice((1, "x"))}
     ok = rng.random() < 0.7

@@ -1,4 +1,4 @@
-"""What must hold of any history, judged from what came out alone, without the core's help."""
+"""Invariants of any history, checked on its outputs alone, without the core."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ HOURS = {"6h": 6, "24h": 24, "3d": 72}
 
 
 def violations(history: History) -> Iterator[str]:
-    """Yield what is wrong with a clean run."""
+    """Yield the violations of a clean run."""
     outputs = history.outputs
     strange = any(given.broke == "imported" for given in history.handled)
-    # What was due of two states at one instant is one thing, and said twice.
+    # What was due in two states at one instant is one output, written twice.
     ids = [o.id for o in ({out.encode(o): o for o in outputs}.values() if strange else outputs)]
     if len(set(ids)) < len(ids):
         yield f"ids repeat: {sorted(i for i in set(ids) if ids.count(i) > 1)[:3]}"
@@ -55,10 +55,10 @@ def violations(history: History) -> Iterator[str]:
 
 
 def lives(history: History) -> Iterator[tuple[History, bool]]:
-    """Yield what is remembered as one: from an erasure to the next; tell whether it is the last.
+    """Yield the periods without erasures, and whether each is the last.
 
-    What follows an import is left out: the user is somebody else there, who hears of records of
-    the control log at their own time, also of those before the order (R29).
+    Signals after an import are excluded: the imported user may have applied control records at
+    other times, even before the command (R29).
     """
     if not any(given.broke for given in history.handled):
         yield history, True
@@ -116,7 +116,7 @@ def _sessions(history: History) -> Iterator[str]:
 
 
 def _stands_still(way: list[out.Transition]) -> bool:
-    """Tell whether a session is paused or held at the end of its way."""
+    """Return True if a session is paused or held at the end of its rows."""
     for row in reversed(way):
         if row.reason in ("paused", "held"):
             return True
@@ -126,7 +126,7 @@ def _stands_still(way: list[out.Transition]) -> bool:
 
 
 def _paused(history: History) -> Iterator[str]:
-    """In a paused flow nothing is entered, no step but those of on_exit runs, nothing leaves."""
+    """While a flow is paused, it has no entries, runs only on_exit steps, and sends nothing."""
     records = sorted(history.world.records, key=lambda r: (r.effective_at, r.sequence))
     ending = {r.flow for r in records if isinstance(r, control_records.SetSchedule) and r.end}
     ending |= {name[:-5] for name, text in history.world.files.items() if "\nschedule: " in text}
@@ -152,7 +152,7 @@ def _paused(history: History) -> Iterator[str]:
 
 
 def _killed(history: History) -> Iterator[str]:
-    """While a kill switch is on, nothing leaves that it is for."""
+    """While a kill switch is on, nothing that it covers is sent."""
     records = sorted(history.world.records, key=lambda r: (r.effective_at, r.sequence))
     kills = [record for record in records if isinstance(record, control_records.Kill)]
     for output in history.outputs if kills else ():
@@ -166,7 +166,7 @@ def _killed(history: History) -> Iterator[str]:
 
 
 def _suppressed(history: History) -> Iterator[str]:
-    """While a command keeps the user out of a flow, or of all, nothing is entered there."""
+    """While a command suppresses a flow, or all flows, the user does not enter."""
     orders = [
         (given.at, given.signal.flow, given.signal.data.get("off") is not True)
         for given in history.handled
@@ -186,7 +186,7 @@ def _suppressed(history: History) -> Iterator[str]:
 
 
 def _claims(history: History) -> Iterator[str]:
-    """What a user sends is claimed once: by one wait, by one entry, or by nobody (R13)."""
+    """An inbound message is claimed at most once, by one wait or one entry (R13)."""
     for given in history.handled:
         if not isinstance(given.signal, Inbound):
             continue
@@ -199,7 +199,7 @@ def _claims(history: History) -> Iterator[str]:
 
 
 def _exclusive(history: History) -> Iterator[str]:
-    """Of a group that lets in one, and keeps its first versions, the user is in one flow."""
+    """A user is in at most one flow of a group that allows one, if its versions do not change."""
     files = history.world.files
     group = {name[:-5] for name, text in files.items() if "\ngroup: lane\n" in text}
     if any(isinstance(r, control_records.Publish) and r.version > 1 for r in history.world.records):
@@ -226,7 +226,7 @@ def _launched(history: History) -> Iterator[str]:
         if isinstance(signal, Enter) and signal.launch is not None:
             named[signal.id] = signal.flow, signal.launch
     enrolled = re.findall(r"enroll: (\w+)", " ".join(_texts(history)))
-    # Others have the launch as their first cause, but not as their reason.
+    # Other sessions have the launch as their first cause, but not as their reason.
     reasons = {"people"} if history.world.records and enrolled else {"people", "enter"}
     entries = [
         named[row.cause]
@@ -244,7 +244,7 @@ def _texts(history: History) -> Iterator[str]:
 
 
 def _gone(history: History) -> Iterator[str]:
-    """Who is gone did nothing for half an hour; who decided so in a pause leaves at its end."""
+    """A user who is gone sent no event for 30 minutes; in a pause this takes effect at its end."""
     seen = [
         given.at
         for given in history.handled
@@ -286,7 +286,7 @@ def _flow_states(history: History) -> Iterator[str]:
 
 
 def _participants(history: History, is_last: bool) -> Iterator[str]:
-    """Rows of a participant begin with its creation, and tell each what it is from then on."""
+    """Rows of a participant begin with its creation, and each has the complete participant."""
     last: dict[str, dict[str, object]] = {}
     for output in history.outputs:
         if isinstance(output, out.ParticipantUpdate):

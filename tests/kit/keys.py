@@ -1,4 +1,4 @@
-"""One person by several keys: what keys tell each other, delivered in any order between them."""
+"""Several keys of one user: signals between the keys, delivered in any order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST = 5_000
 
 
 class Keys:
-    """The states of some keys, and the messages under way: in order from one key to another."""
+    """The states of some keys, and the signals in transit, in order from one key to another."""
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
@@ -28,7 +28,7 @@ class Keys:
         self.given: list[Signal] = []
 
     def give(self, signal: Signal) -> tuple[out.AnyOutput, ...]:
-        """Hand a signal to its key; what that tells other keys is under way then."""
+        """Give a signal to its key; signals that it sends to other keys are then in transit."""
         self.given.append(signal)
         done = step(self.catalog, self.states.get(signal.user), signal, answer)
         assert isinstance(done, Done)
@@ -43,11 +43,11 @@ class Keys:
 
     @property
     def busy(self) -> list[tuple[str, str]]:
-        """The ways on which something is to be delivered."""
+        """The pairs of keys with signals in transit."""
         return sorted(way for way, queue in self.ways.items() if queue)
 
     def deliver(self, rng: random.Random, most: int = MOST) -> None:
-        """Deliver some of what is under way, from ways drawn by chance."""
+        """Deliver some signals in transit, of random pairs of keys."""
         while most and (ways := self.busy):
             most -= 1
             self.delivered += 1
@@ -55,7 +55,7 @@ class Keys:
             self.give(self.ways[rng.choice(ways)].popleft())
 
     def finish(self, rng: random.Random, until: int) -> None:
-        """Deliver all, then let the time pass for all keys."""
+        """Deliver everything, then advance the time for all keys."""
         self.deliver(rng)
         for key in sorted(self.states):
             self.give(Time(user=key, at=until))

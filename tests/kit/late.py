@@ -1,9 +1,9 @@
-"""Measures late input: receipts behind the watermark, which a Python DoFn cannot see.
+"""Measures late input: ingestion times behind the watermark, which a Python DoFn cannot see.
 
-    python -m tests.kit.late --histories 100
+python -m tests.kit.late --histories 100
 
-One signal in ten of random histories arrives when the watermark has passed its receipt by a
-while. The outputs are compared with those of the core, in order of receipts and of arrival.
+One signal in ten of random histories arrives after the watermark has passed its ingestion time.
+The outputs are compared with those of the core, in order of ingestion time and of arrival.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SHARE = 0.1
 
 
 class Arrival(msgspec.Struct, frozen=True):
-    """A signal, its receipt, and where the watermark was when it came."""
+    """A signal, its ingestion time, and the watermark when it arrived."""
 
     watermark: int
     space: str
@@ -43,7 +43,7 @@ class Arrival(msgspec.Struct, frozen=True):
 
 
 def arrivals(seed: int, delay: int) -> list[Arrival]:
-    """Give a history's signals their receipts, and let some of them come late."""
+    """Give the signals of a history ingestion times, and let some arrive late."""
     found, rng = make(seed), random.Random(f"late {seed}")
     now, made = found.world.start, []
     for n, given in enumerate(found.handled):
@@ -66,7 +66,7 @@ def by_the_core(seed: int, given: list[Signal], end: int) -> list[bytes]:
 
 
 def on_beam(played: dict[int, list[Arrival]], end: int) -> dict[str, list[bytes]]:
-    """Run all histories in one pipeline, with a watermark that stands where it should."""
+    """Run all histories in one pipeline, with the correct watermark."""
     steps: list[Step] = []
     every = sorted(
         (a for found in played.values() for a in found),
@@ -95,7 +95,7 @@ def on_beam(played: dict[int, list[Arrival]], end: int) -> dict[str, list[bytes]
 
 
 def measure(histories: int, delay: int) -> tuple[int, int]:
-    """Count users whose outputs differ from the core's: by receipts, and by arrival."""
+    """Count users whose outputs differ from the core's, by ingestion time and by arrival."""
     played = {seed: arrivals(seed, delay) for seed in range(histories)}
     end = max(make(seed).until for seed in played) + 2 * DAY
     ran = on_beam(played, end)

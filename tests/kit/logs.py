@@ -1,4 +1,4 @@
-"""Random records of a control log: states, versions, goals, winners and kill switches."""
+"""Random records of a control log: status, versions, goals, winners and kill switches."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GOALS = (
 
 
 def followed(log: list[control_records.ControlRecord]) -> list[control_records.ControlRecord]:
-    """Take no sessions along where the log would be refused for it."""
+    """Remove ``migrate`` from publications for which the log would be refused."""
     try:
         catalog_of(log)
     except InvalidLog:
@@ -53,7 +53,7 @@ def winners(
 
 
 def scheduled(rng: random.Random, start: int) -> list[str]:
-    """Write when a flow takes entries, which most flows say nothing about."""
+    """Write the schedule of a flow, which most flows do not have."""
     if rng.random() < 0.85:
         return []
     more = [f"start: {_wall(start + rng.randrange(2 * DAY))}"] if rng.random() < 0.5 else []
@@ -76,7 +76,7 @@ def _schedule(rng: random.Random, at: int, head: dict[str, Any]) -> control_reco
 
 
 def other_space(rng: random.Random, text: str) -> str:
-    """Write other settings of a space: an audience, a group, a price; caps and hours stay."""
+    """Write other settings of a space: an audience, a group, a price; caps and quiet hours stay."""
     others = (
         ("  busy: .*", '  busy: count(event "B" within last 5d) >= 1'),
         ("  busy: .*", "  busy: user.score > 2"),
@@ -93,7 +93,7 @@ def other_space(rng: random.Random, text: str) -> str:
 def record(
     rng: random.Random, at: int, sequence: int, flow: str, version: int, text: str
 ) -> control_records.ControlRecord:
-    """Make one record about a flow; a publication brings ``text``."""
+    """Create one record about a flow; a publication has ``text``."""
     head = {"sequence": sequence, "effective_at": at, "flow": flow}
     kinds = (
         "drain stop priority publish publish publish publish start pause pause pause resume resume"

@@ -1,4 +1,4 @@
-"""What must hold of the messages of any history: caps, consent, quiet hours, their rows."""
+"""Invariants of the messages of any history: caps, consent, quiet hours, status rows."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _within(sent: list[out.Message], t: int, per: str, zone: ZoneInfo) -> int:
 
 
 def consent(history: History) -> Iterator[str]:
-    """No message between a withdrawal of its channel or topic and the next consent."""
+    """After a withdrawal no message of its channel or topic is sent until the next consent."""
     changes: list[tuple[int, dict[str, bool]]] = []
     for given in history.handled:
         if isinstance(given.signal, ProfileChange) and _counts(given):
@@ -100,7 +100,7 @@ def consent(history: History) -> Iterator[str]:
 
 
 def _counts(given: Handled) -> bool:
-    """Tell whether a profile change was taken in."""
+    """Return True if a profile change was applied."""
     reasons = {getattr(o, "reason", "") for o in given.outputs}
     return not reasons & {"too_old", "erased", "value_too_large"}
 
@@ -128,7 +128,7 @@ def _is_quiet(quiet: str, wall: datetime) -> bool:
 
 
 def _zones_at(history: History, message: out.Message) -> list[ZoneInfo]:
-    """Say in which zone the user was; in two if it changed at that very instant."""
+    """Return the user's zone, or both zones if it changed at that very instant."""
     fallback = _fallback(history, message)
     found, now = [fallback], fallback
     for given in history.handled:

@@ -1,6 +1,6 @@
 """Mutants: for each row that scenarios prove, a change of its code that makes one of them fail.
 
-    python -m tests.kit.mutants [ROW ...]
+python -m tests.kit.mutants [ROW ...]
 
 A mutant is a file of ``tests/mutants``, or of a folder in it, named after its row. A scenario
 fails by a difference in its transcript; a change that cannot be imported or ends in a traceback
@@ -34,7 +34,7 @@ KILLED, ALIVE, BROKEN = "killed", "alive", "broken"
 class Edit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A change of one file: the text ``find``, which occurs once in it, becomes ``put``.
 
-    Without ``file`` it is the one file of the code that holds the text.
+    Without ``file`` it is the only file of the code that contains the text.
     """
 
     find: str
@@ -43,9 +43,9 @@ class Edit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Mutant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is done to the code of a row, and in a sentence what that breaks.
+    """The edits of a row's code, and a sentence that says what they break.
 
-    ``proves`` are scenarios for a row that names no proof yet.
+    ``proves`` are scenarios for a row that cites none yet.
     """
 
     row: str
@@ -55,7 +55,7 @@ class Mutant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Ran(msgspec.Struct, frozen=True):
-    """A mutant that ran: how many scenarios it was tried on, and what came of it."""
+    """A mutant that ran: on how many scenarios, and with what result."""
 
     mutant: Mutant
     scenarios: int
@@ -63,7 +63,7 @@ class Ran(msgspec.Struct, frozen=True):
 
     @property
     def verdict(self) -> str:
-        """Say whether it was noticed: killed, alive or broken."""
+        """Return the verdict: killed, alive or broken."""
         if self.played.broken:
             return BROKEN
         return KILLED if self.played.differs else ALIVE
@@ -82,19 +82,19 @@ def read(path: Path) -> Mutant:
 
 
 def lacking(found: Sequence[Mutant]) -> list[str]:
-    """List the rows that scenarios prove and that have no mutant."""
+    """List the rows that scenarios prove but that have no mutant."""
     there = {mutant.row for mutant in found}
     return [row.id for row in rows() if row.kind == CORE and row.proof and row.id not in there]
 
 
 def proofs(mutant: Mutant, known: Sequence[Row]) -> tuple[str, ...]:
-    """Return the scenarios that are to fail: those that prove the row, else those it names."""
+    """Return the scenarios that must fail: those that prove the row, else those it names."""
     cited = [proof for row in known if row.id == mutant.row for proof in row.proof]
     return tuple(proof for proof in cited if SCENARIO in proof) or mutant.proves
 
 
 def changed(mutant: Mutant) -> dict[str, str]:
-    """Make the changed texts, by path; ValueError if a text to find is not there just once."""
+    """Return the changed texts by path; ValueError unless a text to find occurs exactly once."""
     texts: dict[str, str] = {}
     for edit in mutant.edits:
         file = edit.file or _file_of(mutant, edit)
@@ -115,7 +115,7 @@ def _sources() -> dict[str, str]:
 
 
 def _file_of(mutant: Mutant, edit: Edit) -> str:
-    """Find the one file that holds the text of an edit."""
+    """Return the only file that contains the text of an edit."""
     found = [file for file, text in _sources().items() if edit.find in text]
     if len(found) != 1:
         raise ValueError(f"{mutant.row}: this occurs in {len(found)} files {found}:\n{edit.find}")
@@ -133,7 +133,7 @@ def run(mutant: Mutant, known: Sequence[Row]) -> Ran:
 
 
 def play(asked: Asked) -> Played:
-    """Play scenarios in an interpreter of their own."""
+    """Play scenarios in a separate interpreter."""
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [sys.executable, "-m", "tests.kit.mutated"]
     given = msgspec.json.encode(asked)
@@ -149,26 +149,26 @@ def play(asked: Asked) -> Played:
 
 
 def run_all(found: Sequence[Mutant], jobs: int) -> Iterator[Ran]:
-    """Run mutants, several at a time; give them in their order."""
+    """Run mutants, several at a time; return the results in order."""
     known = rows()
     with ThreadPoolExecutor(jobs) as pool:
         yield from pool.map(lambda mutant: run(mutant, known), found)
 
 
 def untouched(found: Sequence[Mutant]) -> Played:
-    """Play all scenarios of these mutants on the code as it is: nothing may differ."""
+    """Play all scenarios of these mutants on the unchanged code: nothing may differ."""
     known = rows()
     return play(Asked(tuple(dict.fromkeys(p for m in found for p in proofs(m, known)))))
 
 
 def line(ran: Ran) -> str:
-    """Write one row of the table."""
+    """Return one row of the table."""
     failed = f"{len(ran.played.differs)} of {ran.scenarios}"
     return f"{ran.mutant.row:4} {ran.verdict:7} {failed:8} {ran.mutant.breaks}"
 
 
 def detail(ran: Ran) -> Iterator[str]:
-    """Give what a mutant made different, or why it is broken."""
+    """Return the differences of a mutant, or why it is broken."""
     if ran.played.broken:
         yield f"     {ran.played.broken}"
     for proof, diff in ran.played.differs.items():
@@ -177,7 +177,7 @@ def detail(ran: Ran) -> Iterator[str]:
 
 
 def unmoved(ran: Sequence[Ran]) -> dict[str, list[str]]:
-    """Return, by row, the scenarios that prove it and that none of its mutants makes fail."""
+    """Return, by row, the scenarios that prove it but that none of its mutants makes fail."""
     known, found = rows(), dict[str, list[str]]()
     for row in dict.fromkeys(r.mutant.row for r in ran):
         mine = [r for r in ran if r.mutant.row == row]
@@ -189,7 +189,7 @@ def unmoved(ran: Sequence[Ran]) -> dict[str, list[str]]:
 
 
 def main() -> int:
-    """Run the mutants of some rows, or of all; exit 1 if one is not noticed or one is missing."""
+    """Run the mutants of some rows, or of all; exit 1 if one is not killed or one is missing."""
     parser = argparse.ArgumentParser(description="Change the code of rows; a scenario must fail.")
     parser.add_argument("rows", nargs="*", metavar="ROW", help="show what differs for these rows")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
@@ -212,7 +212,7 @@ def main() -> int:
 
 
 def _end(ran: Sequence[Ran], without: Sequence[str]) -> int:
-    """Say what is wrong, and what is weak."""
+    """Print what is wrong, and which scenarios are weak."""
     for row, still in unmoved(ran).items():
         print(f"{row}: no mutant of it makes these fail: {'; '.join(still)}", file=sys.stderr)
     wrong = [one for one in ran if one.verdict != KILLED]

@@ -1,9 +1,9 @@
-"""Scenarios played with some files changed in memory; run in an interpreter of its own.
+"""Plays scenarios with some files changed in memory; runs in a separate interpreter.
 
-    python -m tests.kit.mutated < ASKED
+python -m tests.kit.mutated < ASKED
 
-The files of the project stay as they are. Every module comes from its source, so that a compiled
-one beside it, which would call its neighbours past the change, is never taken.
+The files of the project are not changed. Every module is loaded from source: a compiled module
+would call its neighbours without the change.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Played(msgspec.Struct, frozen=True):
-    """What differs, by scenario, as a diff of its transcript; ``broken`` says why none is told."""
+    """The differences by scenario, as diffs of transcripts; ``broken`` says why there are none."""
 
     differs: dict[str, str] = {}
     broken: str = ""
 
 
 class _Loader(SourceFileLoader):
-    """Loads a module from its source, or from the text that stands for it."""
+    """Loads a module from its source, or from the changed text."""
 
     def __init__(self, name: str, path: Path, text: str | None) -> None:
         super().__init__(name, str(path))
@@ -56,7 +56,7 @@ class _Loader(SourceFileLoader):
 
 
 class _Finder(MetaPathFinder):
-    """Finds the project's own modules, before anybody else can."""
+    """Finds the project's own modules before any other finder."""
 
     def __init__(self, texts: dict[str, str]) -> None:
         self.texts = texts
@@ -80,7 +80,7 @@ class _Finder(MetaPathFinder):
 
 
 def play(asked: Asked) -> Played:
-    """Play the scenarios; an error of any kind is told as broken, not as a difference."""
+    """Play the scenarios; an error of any kind is reported as broken, not as a difference."""
     sys.meta_path.insert(0, _Finder(asked.texts))
     try:
         from towpath import scenario_files  # noqa: F401
@@ -111,7 +111,7 @@ def _by_file(proofs: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _seen(path: str, texts: dict[str, str], room: Path) -> Path:
-    """Return where the scenarios stand; in a copy, if a flow beside them is changed."""
+    """Return the place of the scenarios; a copy if a flow next to them is changed."""
     here = ROOT / path
     beside = {p: text for p, text in texts.items() if (ROOT / p).is_relative_to(here.parent)}
     if not beside:
@@ -125,7 +125,7 @@ def _seen(path: str, texts: dict[str, str], room: Path) -> Path:
 
 
 def _differences(path: Path, titles: list[str]) -> Iterator[tuple[str, str]]:
-    """Play the scenarios of one file that have these titles; give those that differ."""
+    """Play the scenarios of one file that have these titles; return those that differ."""
     from towpath.scenario_files import folder
     from transforms.flows.protocol.control_records import encode_line
     from transforms.hosting import sandbox
@@ -154,12 +154,12 @@ def _differences(path: Path, titles: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _answer(lines: Sequence[str]) -> list[str]:
-    """Return what a scenario says that the core said: the indented lines."""
+    """Return the outputs in a scenario: the indented lines."""
     return list(takewhile(lambda line: line[:1] == " " and line.strip(), lines))
 
 
 def main() -> None:
-    """Read what is asked from stdin, and write what was played to stdout."""
+    """Read the request from stdin, and write the result to stdout."""
     asked = msgspec.json.decode(sys.stdin.buffer.read(), type=Asked)
     sys.stdout.buffer.write(msgspec.json.encode(play(asked)))
 

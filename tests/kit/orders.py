@@ -1,4 +1,4 @@
-"""Random orders about a user as a whole: erase, export and import (R32)."""
+"""Random commands about a whole user: erase, export and import (R32)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ REFUSED = ("user_exists", "invalid_state", "other_log", "erased", "too_old", "lo
 
 
 def order(rng: random.Random, base: Base, world: Any, state: bytes | None) -> Command:
-    """Draw an order; what is imported is the state of somebody else, or no state.
+    """Generate a command; an imported state is that of another user, or invalid.
 
-    Of nobody there is nothing to take out, and nothing is remembered of having been asked for it.
+    For an unknown user it is an import: an export would be empty and would not be remembered.
     """
     kinds = "erase erase export import import none" if state is not None else "import"
     match rng.choice(kinds.split()):
@@ -35,7 +35,7 @@ def order(rng: random.Random, base: Base, world: Any, state: bytes | None) -> Co
 
 
 def exported(rng: random.Random, world: Any, name: str, now: int) -> dict[str, Any]:
-    """Let somebody live for an hour, and take out what is remembered of them."""
+    """Run another user for an hour, and export the state."""
     user, state, catalog = f"other {name} {now}", None, world.catalog()
     told: dict[str, Any] = {}
     for n in range(6):
@@ -55,7 +55,7 @@ def exported(rng: random.Random, world: Any, name: str, now: int) -> dict[str, A
 
 
 def breaks(signal: object, outputs: tuple[out.AnyOutput, ...]) -> str:
-    """Say what a signal made of the user: nobody, somebody else, or what they were."""
+    """Return what a signal did to the user: erased, replaced, or unchanged."""
     if any(isinstance(output, out.Erased) for output in outputs):
         return "erased"
     if not isinstance(signal, Command) or signal.what != "import":
@@ -67,7 +67,7 @@ def breaks(signal: object, outputs: tuple[out.AnyOutput, ...]) -> str:
 
 
 def brought(state: bytes | None) -> frozenset[str]:
-    """Name the sessions and messages that an imported state brings."""
+    """Return the names of the sessions and messages of an imported state."""
     found = decode(state) if state is not None else None
     if found is None:
         return frozenset()

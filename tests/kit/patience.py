@@ -1,6 +1,6 @@
-"""How long a test waits for a process, a server or a thread before it is taken for one that hangs."""
+"""How long a test waits for a process, a server or a thread before it fails."""
 
 from __future__ import annotations
 
 PATIENCE = 3_600.0
-"""Seconds. No loaded machine reaches them: they only end a wait for what will never come."""
+"""Seconds. No loaded machine needs this long: it only ends a wait that would never end."""

@@ -1,8 +1,8 @@
-"""Random histories of one person with several keys: identified, erased, told in any order (R8, R32).
+"""Random histories of one user with several keys: identified and erased in any order (R8, R32).
 
-What must hold is judged over all keys together: each session has ended once or waits with a
-wake-up at just one key, no id is of two outputs, states keep their bound, and a key that is
-given the same again, in pieces or with what was forwarded before its handover, does the same.
+The invariants hold over all keys together: each session has ended once or waits with a timer at
+exactly one key, no id is of two outputs, states keep their limit, and a key that gets the same
+signals again, in pieces or with forwarded signals before their handover, gives the same outputs.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ BOUND = 256 * 1024
 
 
 class Person(msgspec.Struct):
-    """What several keys were given and what came of it, until an instant."""
+    """The signals and outputs of several keys, until an instant."""
 
     keys: Keys
     slack: int
@@ -63,7 +63,7 @@ def story(where: World, seed: int, share: float, names: tuple[str, ...]) -> list
 
 
 def person(where: World, seed: int, share: float = 0.15, names: tuple[str, ...] = KEYS) -> Person:
-    """Run a story, with what keys tell each other delivered at any time."""
+    """Run a story, with signals between the keys delivered at any time."""
     found = story(where, seed, share, names)
     keys, rng = Keys(where.catalog()), random.Random(f"order {seed}")
     for signal in found:
@@ -79,7 +79,7 @@ def person(where: World, seed: int, share: float = 0.15, names: tuple[str, ...] 
 
 
 def wrong(found: Person) -> Iterator[str]:
-    """Yield what is wrong with a person's keys, taken together."""
+    """Yield the violations of a user's keys, taken together."""
     states = {key: decode(blob) for key, blob in found.keys.states.items() if blob is not None}
     outputs = found.keys.outputs
     live = Counter(s.id for state in states.values() for s in state.sessions)
@@ -110,7 +110,7 @@ def wrong(found: Person) -> Iterator[str]:
 
 
 def handled_at(signal: Signal, slack: int) -> int:
-    """Say when a signal is handled, but for the key's clock; one that was forwarded by its own."""
+    """Return the handling time of a signal before the key's clock; of a forwarded one by its own."""
     if isinstance(signal, Forwarded):
         inner = signals.decode(signal.signal)
         assert not isinstance(inner, Time)
@@ -119,10 +119,10 @@ def handled_at(signal: Signal, slack: int) -> int:
 
 
 class Alone(Keys):
-    """One key, given what it was given before, as hosts do who stumble."""
+    """One key that gets its signals again, as from a host that retries."""
 
     def again(self, mine: list[Signal], slack: int, rng: random.Random) -> None:
-        """Give signals with alarms and duplicates in between, which must change nothing."""
+        """Give signals with timers and duplicates in between, which must change nothing."""
         key, clock, before = mine[0].user, 0, mine[0]
         ats = [handled_at(signal, slack) for signal in mine]
         firsts = list(accumulate(reversed(ats), min))[::-1]
@@ -145,7 +145,7 @@ class Alone(Keys):
 
 
 def differences(found: Person, rng: random.Random) -> Iterator[str]:
-    """Run each key again: in one go, with alarms and duplicates, and with its handovers later."""
+    """Run each key again: in one go, with timers and duplicates, and with its handovers later."""
     keys = found.keys
     for key in keys.states:
         mine = [signal for signal in keys.given if signal.user == key]
@@ -157,7 +157,7 @@ def differences(found: Person, rng: random.Random) -> Iterator[str]:
         if ([out.encode(o) for o in alone.outputs], alone.states[key]) != wanted:
             yield f"{key} with alarms and duplicates differs"
         if any(getattr(signal, "becomes", None) is not None for signal in mine):
-            continue  # what such a key passes on, it passes on in the order of arrival
+            continue  # what such a key forwards, it forwards in the order of arrival
         later = fold(keys.catalog, None, handed_later(mine, rng), answer)
         assert isinstance(later, Done)
         if [out.encode(o) for o in later.outputs] != wanted[0] or later.state != whole.state:
@@ -165,7 +165,7 @@ def differences(found: Person, rng: random.Random) -> Iterator[str]:
 
 
 def handed_later(mine: list[Signal], rng: random.Random) -> list[Signal]:
-    """Put handovers behind some of what follows at once and waits for them (R8)."""
+    """Move handovers behind some of the signals that follow at once and wait for them (R8)."""
     found = list(mine)
     for place in range(len(found) - 1, -1, -1):
         given, end = found[place], place + 1
@@ -178,7 +178,7 @@ def handed_later(mine: list[Signal], rng: random.Random) -> list[Signal]:
 
 
 def _waits(signal: Signal, given: Handover) -> bool:
-    """Tell whether a signal waits for this handover; one that is a handover itself does not."""
+    """Return True if a signal, which is not itself a handover, waits for this handover."""
     return (
         isinstance(signal, Forwarded)
         and signal.handover == given.id

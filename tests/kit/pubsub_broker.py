@@ -1,4 +1,4 @@
-"""Topics and subscriptions of a broker, as plain state: names in, messages out, time an argument."""
+"""Topics and subscriptions of a broker as plain state, with time as an argument."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ACK_SECONDS = (10, 600)
 
 
 class Refused(Exception):
-    """A call is refused: the name of a gRPC status code, and why."""
+    """A refused call: the name of a gRPC status code, and why."""
 
     def __init__(self, code: str, why: str) -> None:
         super().__init__(why)
@@ -34,7 +34,7 @@ class Made(msgspec.Struct, frozen=True, gc=False):
 
 
 class Broker:
-    """All topics and subscriptions; not safe for threads, whoever shares it holds a lock."""
+    """All topics and subscriptions; not thread-safe, so callers hold a lock."""
 
     def __init__(self, faults: Faults | None = None) -> None:
         self._faults = faults or Faults()
@@ -68,7 +68,7 @@ class Broker:
             raise Refused("NOT_FOUND", f"there is no topic {name}")
 
     def topics(self, project: str) -> list[str]:
-        """Name the topics of ``projects/<project>``."""
+        """Return the names of the topics of ``projects/<project>``."""
         return sorted(name for name in self._topics if name.startswith(f"{project}/topics/"))
 
     def delete_topic(self, name: str) -> None:
@@ -98,20 +98,20 @@ class Broker:
         return made
 
     def made(self, name: str) -> Made:
-        """Find a subscription's settings."""
+        """Return a subscription's settings."""
         if name not in self._made:
             raise Refused("NOT_FOUND", f"there is no subscription {name}")
         return self._made[name]
 
     def delete_subscription(self, name: str) -> None:
-        """Delete a subscription and what waits in it."""
+        """Delete a subscription and its messages."""
         made = self.made(name)
         if made.topic in self._topics:
             self._topics[made.topic].remove(name)
         del self._made[name], self._subscriptions[name], self._wanted[name]
 
     def publish(self, topic: str, messages: Iterable[Message], now: int) -> list[str]:
-        """Take messages, give each the next id and ``now`` as its time, and name the ids."""
+        """Publish messages, give each the next id and ``now`` as its time, and return the ids."""
         self.check_topic(topic)
         ids = []
         for message in messages:
@@ -126,19 +126,19 @@ class Broker:
         return ids
 
     def subscription(self, name: str) -> Subscription:
-        """Find a subscription's state."""
+        """Return a subscription's state."""
         self.made(name)
         return self._subscriptions[name]
 
     def pull(self, name: str, limit: int, now: int, consumer: str = "") -> list[Delivery]:
-        """Hand out up to ``limit`` messages of a subscription."""
+        """Deliver up to ``limit`` messages of a subscription."""
         if limit <= 0:
             raise Refused("INVALID_ARGUMENT", "max_messages is at least 1")
         return self.subscription(name).pull(limit, now, consumer)
 
 
 def wanted(text: str) -> Callable[[dict[str, str]], bool]:
-    """Compile a filter: equalities of attributes joined with AND; all else is refused."""
+    """Compile a filter: equalities of attributes joined with AND; anything else is refused."""
     if not text:
         return lambda attributes: True
     pairs = []

@@ -25,14 +25,14 @@ from tests.kit.pubsub_broker import Broker, Refused
 from tests.kit.pubsub_faults import Faults, happens
 
 PULL_WAIT = 1.0
-"""For how long a pull waits for a first message, in seconds."""
+"""How long a pull waits for a first message, in seconds."""
 LOOK = 0.02
-"""How often those who wait look again, since a manual clock tells nobody that it moved."""
+"""How often waiting pulls check again, since a manual clock sends no notification."""
 AT_ONCE = 1000
 
 
 class PubSubServer:
-    """A server in threads of its own: ``with PubSubServer() as server: ... server.address``."""
+    """A server in its own threads: ``with PubSubServer() as server: ... server.address``."""
 
     def __init__(
         self, *, port: int = 0, clock: Clock = system_clock, faults: Faults | None = None
@@ -49,7 +49,7 @@ class PubSubServer:
 
     @property
     def address(self) -> str:
-        """What ``PUBSUB_EMULATOR_HOST`` is to be set to."""
+        """The value for ``PUBSUB_EMULATOR_HOST``."""
         return f"127.0.0.1:{self._port}"
 
     @property
@@ -63,12 +63,12 @@ class PubSubServer:
             self._broker.faults = faults
 
     def unacked(self, subscription: str) -> set[str]:
-        """Name the messages of a subscription that are not acknowledged."""
+        """Return the names of the messages of a subscription that are not acknowledged."""
         with self._changed:
             return self._broker.subscription(subscription).unacked()
 
     def calls(self, method: str) -> int:
-        """Count the calls of a method that have had their effect, ``Pull`` for instance."""
+        """Count the calls of a method that had their effect, ``Pull`` for instance."""
         with self._changed:
             return self._calls.get(f"lose_answer {method}", 0)
 
@@ -228,7 +228,7 @@ class PubSubServer:
                         subscription.modify([ack_id], seconds, now)
                     self._changed.notify_all()
         except (grpc.RpcError, Refused):
-            return  # the caller is gone, or the subscription is
+            return  # the caller has disconnected, or the subscription is deleted
 
 
 def main() -> int:

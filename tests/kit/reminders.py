@@ -1,4 +1,4 @@
-"""A small space for streams: who fills a cart and does not order within an hour is reminded."""
+"""A small space for streams: a user who fills a cart and does not order in an hour is reminded."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ steps:
 
 
 def log_lines() -> tuple[bytes, ...]:
-    """Publish and start the flow; the lines of the control log."""
+    """Publish and start the flow; return the lines of the control log."""
     project = load_project(FILES)
     assert not [p for p in project.problems if p.severity == "error"], project.problems
     records = records_of(
@@ -57,6 +57,6 @@ LOGS = FixedLogs({SPACE: LINES})
 
 
 def track(ident: str, user: str, name: str, at: int, **more: Any) -> bytes:
-    """Write an event as a publisher does."""
+    """Return an event as a publisher writes it."""
     body = {"type": "track", "messageId": ident, "userId": user, "timestamp": at, "event": name}
     return msgspec.json.encode(body | more)

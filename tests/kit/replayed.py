@@ -1,4 +1,4 @@
-"""A history as a replay takes it: as an audit in the order of arrival, and as a back-test (R3)."""
+"""A history in a replay: as an audit in the order of arrival, and as a back-test (R3)."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from transforms.hosting.sandbox import answer
 
 
 def unlike(clean: History) -> Iterator[str]:
-    """Yield how replays differ from the live run; what was erased is in no replay (R32)."""
+    """Yield how replays differ from the live run; replays omit what was erased (R32)."""
     arrived = [given.signal for given in clean.handled]
     live = _told(clean, clean.outputs)
     if _replayed(clean, arrived, audit=True) != live:
         yield "the audit replay differs"
     ordered = list(arrived_in_order(arrived))
-    # The input may come in any order: a back-test sorts it.
+    # The input may be in any order: a back-test sorts it.
     if _replayed(clean, ordered[::-1], audit=False) != _live(clean, ordered):
         yield "the back-test differs, where arrival was in order"
 
 
 def arrived_in_order(signals: list[Signal]) -> Iterator[Signal]:
-    """Leave out what came late: own times and receipts go forward in what is left."""
+    """Omit late signals; the event and ingestion times of the others do not go back."""
     last = receipt = -1
     for signal in signals:
         assert not isinstance(signal, Time)
@@ -59,7 +59,7 @@ def _live(clean: History, signals: list[Signal]) -> list[bytes]:
 
 
 def _told(clean: History, outputs: tuple[out.AnyOutput, ...]) -> list[bytes]:
-    """Encode what left from the last erasure on, with what it costs."""
+    """Encode the outputs since the last erasure, with their cost."""
     erased = [n for n, output in enumerate(outputs) if isinstance(output, out.Erased)]
     return _encoded(accounted(clean.world.catalog(), outputs[erased[-1] if erased else 0 :]))
 

@@ -1,10 +1,10 @@
-"""The seeded simulator of the core: one seed, one history, and everything a host may do to it.
+"""The seeded simulator of the core: one seed, one history, and every fault of a host.
 
-    python -m tests.kit.simulate --histories 10000 --seed 1 --jobs 0
+python -m tests.kit.simulate --histories 10000 --seed 1 --jobs 0
 
-A history is run clean, then again with duplicates, alarms, crashes, pieces and a control log
-that is read bit by bit: the outputs must be the same bytes. What must hold of any history is
-judged from its outputs alone. Some are of one person with several keys (R8).
+A history is run clean, then again with duplicates, timers, crashes, pieces and a control log
+that is read bit by bit: the outputs must be the same bytes. The invariants of any history are
+checked on its outputs alone. Some histories are of one user with several keys (R8).
 """
 
 from __future__ import annotations
@@ -45,37 +45,37 @@ PER_WORLD = 8
 """Histories that share their flows: loading those takes longer than running a history."""
 
 ALONE = 6
-"""Of the histories of a world those of one key; the others are of persons with several."""
+"""The share of a world's histories with one key; the others are of users with several keys."""
 SHARE = 0.02
-"""Of a history's signals: orders to erase, to export and to import."""
+"""The share of a history's signals that erase, export or import."""
 
 Run = tuple[list[bytes], bytes | None]
 
 
 def make(seed: int) -> History:
-    """Make the history of a seed."""
+    """Create the history of a seed."""
     return history(world(seed // PER_WORLD), seed, share=SHARE)
 
 
 class Simulated(msgspec.Struct, frozen=True):
-    """What came of a seed, and what is wrong with it."""
+    """The results of a seed, and the problems found."""
 
     outputs: tuple[out.AnyOutput, ...]
     problems: list[str]
 
 
 def problems(seed: int) -> list[str]:
-    """Simulate one seed; return what is wrong."""
+    """Simulate one seed; return the problems."""
     return simulated(seed).problems
 
 
 def simulated(seed: int) -> Simulated:
-    """Simulate one seed: a person with several keys, or one key."""
+    """Simulate one seed: a user with several keys, or one key."""
     return of_a_person(seed) if seed % PER_WORLD >= ALONE else of_a_key(seed)
 
 
 def of_a_person(seed: int) -> Simulated:
-    """Simulate one person with two to five keys."""
+    """Simulate one user with two to five keys."""
     rng = random.Random(f"person {seed}")
     names = (
         KEYS if rng.random() < 0.2 else rng.choice((("kim", "anon:1"), ("kim", "lee", "anon:1")))
@@ -85,7 +85,7 @@ def of_a_person(seed: int) -> Simulated:
 
 
 def of_a_key(seed: int) -> Simulated:
-    """Simulate one key, by a clean run and by those of hosts that stumble."""
+    """Simulate one key, by a clean run and by runs with faults of hosts."""
     clean = make(seed)
     found = list(violations(clean))
     rng = random.Random(f"faults {seed}")
@@ -107,7 +107,7 @@ def _first_difference(wanted: Run, run: Run) -> str:
 
 
 class Host:
-    """Drives the core as hosts do, also when they stumble."""
+    """Drives the core like a host, including faults."""
 
     def __init__(self, clean: History, rng: random.Random, crashes: float) -> None:
         self.clean, self.rng, self.crashes = clean, rng, crashes
@@ -117,7 +117,7 @@ class Host:
         self.outputs: list[bytes] = []
 
     def give(self, *signals: Signal) -> None:
-        """Hand over signals; read the control log further where it is behind; crash and retry."""
+        """Handle signals; read the control log further if it is behind; crash and retry."""
         done = self._step(signals)
         while isinstance(done, Behind):
             self.known = done.until + self.rng.choice((0, 0, 1000, DAY))
@@ -132,7 +132,7 @@ class Host:
         return fold(self.clean.world.catalog(self.known), self.state, signals, answer)
 
     def remembers(self, now: int) -> int:
-        """Return since when the ids of signals are surely remembered (R5)."""
+        """Return since when the ids of signals are certainly remembered (R5)."""
         dropped = decode(self.state).seen_floor if self.state is not None else 0
         return max(now - 6 * DAY, dropped)
 
@@ -142,7 +142,7 @@ class Host:
 
 
 def faulty(clean: History, rng: random.Random) -> Run:
-    """Run with duplicates, unread events, alarms at wrong times, crashes and a growing log."""
+    """Run with duplicates, unused events, timers at wrong times, crashes and a growing log."""
     host = Host(clean, rng, crashes=0.1)
     done: list[Handled] = []
     noise, unread = 0, clean.world.catalog().read_since("?") == NEVER
@@ -151,7 +151,7 @@ def faulty(clean: History, rng: random.Random) -> Run:
             host.give(signal)
         host.give(given.signal)
         if given.broke:
-            done.clear()  # what was before is not remembered, and would be refused or taken again
+            done.clear()  # what was before is not remembered, and would be refused or handled again
         if given.taken:
             done.append(given)
         if rng.random() < 0.15 and unread:
@@ -169,7 +169,7 @@ def faulty(clean: History, rng: random.Random) -> Run:
 
 
 def _alarms(host: Host, rng: random.Random, limit: int) -> Iterator[Signal]:
-    """Give alarms: right, late, early, repeated; none is later than the next thing handled."""
+    """Give timers: on time, late, early, repeated; none is later than the next signal or timer."""
     while host.wake_at is not None and host.wake_at <= limit and rng.random() < 0.6:
         yield _alarm(host, rng, host.wake_at)
     if rng.random() < 0.3:
@@ -188,7 +188,7 @@ def _alarm(host: Host, rng: random.Random, at: int) -> Signal:
 
 
 def _duplicates(rng: random.Random, done: list[Handled], since: int) -> Iterator[Signal]:
-    """Give signals once more, the last one or any, but none so old that it is refused (R5)."""
+    """Give signals again, the last one or any, but none so old that it is refused (R5)."""
     last = [done[-1]] if done and rng.random() < 0.2 else []
     some = [rng.choice(done)] if done and rng.random() < 0.2 else []
     for given in (*last, *some):
@@ -197,7 +197,7 @@ def _duplicates(rng: random.Random, done: list[Handled], since: int) -> Iterator
 
 
 def _echoes(rng: random.Random, given: Handled, since: int) -> Iterator[Signal]:
-    """Give back what the product itself told other systems."""
+    """Send back what the product itself published for other systems."""
     for output in given.outputs:
         if given.broke or rng.random() < 0.7 or output.at <= since:
             continue
@@ -216,7 +216,7 @@ def _echoes(rng: random.Random, given: Handled, since: int) -> Iterator[Signal]:
 
 
 def pieces(clean: History, rng: random.Random) -> Run:
-    """Run in pieces of several signals each, as a replay does."""
+    """Run in pieces of several signals each, like a replay."""
     host = Host(clean, rng, crashes=0.0)
     left: list[Signal] = [given.signal for given in clean.handled]
     left.append(Time(user=clean.user, at=clean.until))
@@ -228,7 +228,7 @@ def pieces(clean: History, rng: random.Random) -> Run:
 
 
 def repro(seed: int) -> str:
-    """Return the one line that runs a seed again."""
+    """Return the command line that runs a seed again."""
     return f"python -m tests.kit.simulate --seed {seed} --histories 1"
 
 
@@ -236,7 +236,7 @@ CHUNK = 200
 
 
 class Tally(msgspec.Struct):
-    """What some seeds gave: a line for each problem, outputs by kind, a hash of each history."""
+    """The results of some seeds: a line per problem, outputs by kind, a hash of each history."""
 
     failed: int = 0
     said: list[str] = []
@@ -252,7 +252,7 @@ def tally(seeds: range) -> Tally:
         began = time.process_time()
         try:
             one = simulated(seed)
-        except Exception as defect:  # whatever it is, it is a finding, and the others go on
+        except Exception as defect:  # any error is a finding, and the other seeds continue
             one = Simulated((), [f"{type(defect).__name__}: {defect}"])
         found.failed += bool(one.problems)
         found.said += [f"{repro(seed)}: {problem}" for problem in one.problems]
@@ -266,18 +266,18 @@ def tally(seeds: range) -> Tally:
 
 
 def tallies(seeds: range, jobs: int, chunk: int = CHUNK) -> Iterator[Tally]:
-    """Simulate seeds in so many processes; what is found comes in the order of the seeds."""
+    """Simulate seeds in several processes; the findings are in the order of the seeds."""
     chunks = [seeds[at : at + chunk] for at in range(0, len(seeds), chunk)]
     if jobs == 1:
         yield from map(tally, chunks)
         return
-    # New processes: one that is forked would share the sandbox of this one.
+    # New processes: a forked one would share the sandbox of this one.
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
         yield from pool.imap(tally, chunks)
 
 
 def main() -> int:
-    """Simulate; print failing seeds, what the histories held, and a hash of all outputs."""
+    """Simulate; print failing seeds, what the histories contain, and a hash of all outputs."""
     parser = argparse.ArgumentParser(description="simulate random histories of random flows")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--histories", type=int, default=1000)

@@ -1,10 +1,10 @@
 """The streaming job on this machine: purchases through Pub/Sub, messages, states, numbers.
 
-    python -m tests.kit.stream_demo --out build/stream
+python -m tests.kit.stream_demo --out build/stream
 
-Starts a Pub/Sub server and a Redis of its own, publishes the sample's purchases, drains the
+Starts its own Pub/Sub server and Redis, publishes the sample's purchases, drains the
 subscription through the source's reader into the job on Beam's bundle-based runner, and shows
-what came out. Time is that of the data: 18 months pass in seconds.
+the results. Time is that of the data: 18 months pass in seconds.
 """
 
 from __future__ import annotations
@@ -61,15 +61,15 @@ SPACE = "cdnow"
 SUBSCRIPTION = f"{PROJECT}/subscriptions/flows"
 RECEIPT = "receipt"
 MARK, CONTROL = ".stream_demo", "control.jsonl"
-"""What tells a folder of the demo from others, and its control log."""
+"""The file that marks a folder of the demo, and its control log."""
 
 
 class NotOurs(ValueError):
-    """A folder that no demo wrote, with something in it."""
+    """A folder that no demo wrote and that is not empty."""
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """What the job left: to be printed, and to be tested."""
+    """The results of the job, to be printed and tested."""
 
     events: int
     acknowledged: int
@@ -82,12 +82,12 @@ class Shown(msgspec.Struct, frozen=True):
 
 
 def say(text: str) -> None:
-    """Tell the one who watches."""
+    """Print a progress message."""
     print(text, file=sys.stderr, flush=True)
 
 
 def purchases(users: int) -> list[Event]:
-    """Read the purchases of the first so many users, in order of time."""
+    """Read the purchases of the first users, in order of time."""
     mapping = load_mapping(MAPPING.read_text(), str(MAPPING)).value
     found, known = [], set[str]()
     for raw in read(EVENTS, mapping):
@@ -140,7 +140,7 @@ def broker() -> Iterator[PubSubServer]:
 
 
 def publish(events: list[Event]) -> None:
-    """Publish day by day, each user's events in order, with the receipt as an attribute."""
+    """Publish day by day, each user's events in order, with the ingestion time as an attribute."""
     client = pubsub_v1.PublisherClient()
     topic = topics_of("demo")["emitted"]
 
@@ -172,7 +172,7 @@ def _message(event: Event) -> dict[str, Any]:
 
 
 def run(found: drained.Drained, log: Path, sinks: Sinks, until: int) -> None:
-    """Run the job over what was drained, until the watermark has reached an instant."""
+    """Run the job over the drained records, until the watermark has reached an instant."""
     steps = drained.script(found.deliveries, SLACK, until + SLACK)
     bundle_runner.quicken()
     with beam.Pipeline(bundle_runner.NAME, options=streams.options()) as pipeline:
@@ -183,7 +183,7 @@ def run(found: drained.Drained, log: Path, sinks: Sinks, until: int) -> None:
 
 
 def pulled(name: str) -> list[outputs.AnyOutput]:
-    """Pull all that an output topic holds."""
+    """Pull all messages of an output topic."""
     client, found = pubsub_v1.SubscriberClient(), []
     path = f"{PROJECT}/subscriptions/{name}"
     while True:
@@ -208,7 +208,7 @@ group by all order by all
 
 
 def numbers(folder: Path, window: str = "day") -> list[tuple[Any, ...]]:
-    """Ask the numbers of all days together, by SQL."""
+    """Query the numbers of all days together, by SQL."""
     return duckdb.sql(NUMBERS.format(folder=folder, window=window)).fetchall()
 
 
@@ -221,7 +221,7 @@ def rows(folder: Path) -> dict[str, int]:
 
 
 def clear(out: Path) -> None:
-    """Remove what an earlier demo left; raises NotOurs for what is no empty folder and no demo's."""
+    """Delete the files of an earlier demo; raise NotOurs for any other folder that is not empty."""
     if out.exists() and not (out / MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise NotOurs(f"{out} holds something that no demo wrote: name a new or empty folder")
     out.mkdir(parents=True, exist_ok=True)
@@ -232,7 +232,7 @@ def clear(out: Path) -> None:
 
 
 def demo(out: Path, users: int, until: int = UNTIL) -> Shown:
-    """Run it all."""
+    """Run everything."""
     clear(out)
     events = [event for event in purchases(users) if event.time < until]
     with broker() as server, RedisServer("valkey") as redis:
@@ -241,7 +241,7 @@ def demo(out: Path, users: int, until: int = UNTIL) -> Shown:
         asked = Subscription(subscription=SUBSCRIPTION, timestamp_attribute=RECEIPT)
         found = drained.drain(asked, len(events))
         began = time.monotonic()
-        # No pace: this runner loses alarms of the wall clock.
+        # No pace: this runner loses timers of processing time.
         sinks = Sinks(
             topics=topics_of("demo"), redis=redis.url, tables=str(out), window=DAY, pace=None
         )
@@ -260,7 +260,7 @@ def demo(out: Path, users: int, until: int = UNTIL) -> Shown:
 
 
 def main() -> int:
-    """Run the demonstration and print what came out."""
+    """Run the demonstration and print its results."""
     parser = argparse.ArgumentParser(prog="python -m tests.kit.stream_demo")
     parser.add_argument("--out", type=Path, default=Path("build/stream"))
     parser.add_argument("--users", type=int, default=100, help="0 takes all 23,570")

@@ -1,11 +1,12 @@
-"""The sample's purchases through Pub/Sub with every fault, decided by the job, held against the core.
+"""Sends the sample's purchases through Pub/Sub with every fault and the job; compares with the
+core.
 
-    python -m tests.kit.stream_sample --users 0
-    python -m tests.kit.stream_sample --histories 1000
+python -m tests.kit.stream_sample --users 0
+python -m tests.kit.stream_sample --histories 1000
 
-Users are taken so many at a time, each with a server and a pipeline of their own: decode, key,
-decide. A day of the data passes in two rounds of reading, so that what comes again comes within
-the week for which the core remembers ids (R5), as it does from a broker.
+Users are run in groups, each with its own server and pipeline: decode, key, decide. A day of the
+data takes two rounds of reading, so that duplicates arrive within the week for which the core
+remembers ids (R5), as they do from a broker.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from transforms.sources.pubsub.beam_source import Received
 
 DAY = 86_400_000
 ROUND_MS = 30_000
-"""Half of the longest lease: what was lost comes again two rounds, or one day, later."""
+"""Half of the longest lease: what was lost is delivered two rounds, or one day, later."""
 AT_ONCE = 500
 FAULTS = Faults(
     seed=11, duplicate=0.2, lose_ack=0.1, expire_lease=0.1, nack_ordered=0.05,
@@ -46,7 +47,7 @@ FAULTS = Faults(
 
 
 class Told(msgspec.Struct, frozen=True):
-    """What became of some users: those whose outputs differ are named."""
+    """The results of some users, with the names of those whose outputs differ."""
 
     users: int
     records: int
@@ -72,7 +73,7 @@ class Shop:
 
 
 def hold(events: list[Event]) -> Told:
-    """Bring the purchases of some users through the job, and hold its outputs against the core."""
+    """Send the purchases of some users through the job, and compare its outputs with the core."""
     shop = Shop(events)
     return hold_all(shop, shop.users, shop.records, DAY, ROUND_MS)
 
@@ -86,7 +87,7 @@ def hold_crowd(users: int) -> Told:
 def hold_all(
     people: People, users: list[Key], records: list[Published], grain: int, round_ms: int
 ) -> Told:
-    """Bring records through the server with its faults and the job; compare each user's outputs."""
+    """Send records through the server with its faults and the job; compare each user's outputs."""
     with rig(people, FAULTS, "", Path()) as made:
         found = made.work_off(round_ms)
     steps = drained.script(found.deliveries, SLACK, people.end, grain)
@@ -104,7 +105,7 @@ def hold_all(
 
 
 def drawn(users: int, seed: int = 1) -> list[list[Event]]:
-    """Draw users of the sample, all of them for 0, and take so many at a time."""
+    """Choose random users of the sample, all of them for 0, and return them in groups."""
     every = purchases(10**9)
     names = sorted({event.user for event in every})
     if users:
@@ -118,7 +119,7 @@ def drawn(users: int, seed: int = 1) -> list[list[Event]]:
 
 
 def main() -> int:
-    """Hold users against the core; print what differs, and how much there was."""
+    """Compare users with the core; print the differences and totals."""
     parser = argparse.ArgumentParser(prog="python -m tests.kit.stream_sample")
     parser.add_argument("--users", type=int, default=0, help="so many, drawn; 0 takes all 23,570")
     parser.add_argument("--histories", type=int, help="so many random histories instead")

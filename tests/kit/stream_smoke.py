@@ -1,9 +1,9 @@
-"""True streaming on Beam's Prism: our source, the core, alarms and a topic, in real time.
+"""Real streaming on Beam's Prism: our source, the core, timers and a topic, in real time.
 
-    python -m tests.kit.stream_smoke
+python -m tests.kit.stream_smoke
 
-Builds Prism through the Go module proxy if it is not there, starts a Pub/Sub server, and runs
-the job until every reminder is on its topic. A smoke test and no oracle: Prism keeps nothing.
+Builds Prism through the Go module proxy if it is missing, starts a Pub/Sub server, and runs
+the job until every reminder is on its topic. A smoke test only: Prism is not durable.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ USERS = 50
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What the job's process is told."""
+    """The settings of the job's process."""
 
     subscription: str
     topic: str
@@ -47,12 +47,12 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 def say(text: str) -> None:
-    """Tell the one who watches."""
+    """Print a progress message."""
     print(text, file=sys.stderr, flush=True)
 
 
 def prism(folder: Path) -> Path | None:
-    """Find Prism, or build it; None without Go."""
+    """Return Prism, or build it; None without Go."""
     path = folder.resolve() / "prism"
     if path.exists():
         return path
@@ -90,7 +90,7 @@ def job(asked: Asked) -> None:
 
 
 def smoke(path: Path) -> int:
-    """Publish, run, wait for the reminders; 1 if the job ends before they come."""
+    """Publish, run, wait for the reminders; return 1 if the job ends before they arrive."""
     with PubSubServer() as server:
         os.environ["PUBSUB_EMULATOR_HOST"] = server.address
         world = World()
@@ -125,7 +125,7 @@ def _await(world: World, reminders: str, process: subprocess.Popen[bytes]) -> in
 
 
 def main() -> int:
-    """Run the smoke test; 2 where there is no Go."""
+    """Run the smoke test; return 2 without Go."""
     parser = argparse.ArgumentParser(prog="python -m tests.kit.stream_smoke")
     parser.add_argument("--bin", type=Path, default=Path("build/bin"))
     parser.add_argument("--job", help=argparse.SUPPRESS)

@@ -1,6 +1,6 @@
-"""Runs the streaming job on the runner that keeps event time: arrivals in, outputs out.
+"""Runs the streaming job on the runner with a test clock: arrivals in, outputs out.
 
-A script is a list of steps: an instant the watermark reaches, or messages that arrive.
+A script is a list of steps: an instant that the watermark reaches, or messages that arrive.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ KEPT: list[tuple[tuple[str, str], bytes]] = []
 
 
 class Elapse(msgspec.Struct, frozen=True):
-    """So many seconds pass on the runner's own clock, by which triggers are paced."""
+    """A number of seconds that pass on the runner's processing-time clock, which paces triggers."""
 
     seconds: int
 
 
 Step = int | Elapse | list[tuple[Any, int]]
-"""An instant that the watermark reaches, time that passes, or elements each with its timestamp."""
+"""An instant that the watermark reaches, time that passes, or elements with their timestamps."""
 
 
 class Collected(msgspec.Struct, gc=False):
-    """What came out, in order of arrival: key, encoded output."""
+    """The outputs in order of arrival: key, encoded output."""
 
     outputs: list[tuple[tuple[str, str], bytes]]
 
     def by_key(self) -> dict[tuple[str, str], list[bytes]]:
-        """Give the outputs of each user."""
+        """Return the outputs of each user."""
         found: dict[tuple[str, str], list[bytes]] = defaultdict(list)
         for key, encoded in self.outputs:
             found[key].append(encoded)
@@ -49,7 +49,7 @@ class Collected(msgspec.Struct, gc=False):
 
 
 class At:
-    """A clock that stands at an instant and travels to workers."""
+    """A clock that always shows one instant and can be pickled for workers."""
 
     def __init__(self, now: int = NEVER) -> None:
         self.now = now
@@ -61,12 +61,12 @@ class At:
 def message(
     data: bytes, at: int, ident: str = "m", published: int | None = None, **attributes: str
 ) -> tuple[Received, int]:
-    """Make a message as the source hands it on, with its receipt."""
+    """Return a message as the source returns it, with its ingestion time."""
     return (data, attributes, at if published is None else published, ident), at
 
 
 def stream_of(steps: Iterable[Step]) -> TestStream:
-    """Make a stream of a script; the watermark never goes back, and ends at infinity."""
+    """Create a stream from a script; the watermark never goes back, and ends at infinity."""
     stream = TestStream(coder=coders.PickleCoder())
     now = -1
     for step in steps:
@@ -86,7 +86,7 @@ def _instant(ms: int) -> Timestamp:
 
 
 def options() -> PipelineOptions:
-    """Name the runner's options: nothing but streaming."""
+    """Return the runner's options: only streaming."""
     made = PipelineOptions([])
     made.view_as(StandardOptions).streaming = True
     return made
@@ -97,7 +97,7 @@ def run(
     hint: Any,
     wire: Callable[[Any], Any],
 ) -> Collected:
-    """Run a script through what ``wire`` builds; give what was decided as it came."""
+    """Run a script through what ``wire`` builds; return the outputs in order of arrival."""
     KEPT.clear()
     bundle_runner.quicken()
     with beam.Pipeline(bundle_runner.NAME, options=options()) as pipeline:
@@ -110,9 +110,10 @@ def run(
 def counted(
     given: Sequence[tuple[Any, int]], hint: Any, wire: Callable[[Any], Any]
 ) -> dict[str, int]:
-    """Run elements through what ``wire`` builds; give the job's counters, also of alarms at the end.
+    """Run elements through what ``wire`` builds; return the job's counters, timers at the end
+    included.
 
-    This is Beam's portable runner: the bundle-based one forgets counters but of a first bundle.
+    This uses Beam's portable runner: the bundle-based one keeps counters only of first bundles.
     """
     elements = [TimestampedValue(value, _instant(at)) for value, at in given]
     with beam.Pipeline("FnApiRunner") as pipeline:
@@ -131,7 +132,7 @@ def counters(result: Any) -> dict[str, int]:
 
 
 def same(element: Any) -> Any:
-    """Give back what came; it carries a type hint."""
+    """Return the argument; the function carries a type hint."""
     return element
 
 

@@ -1,4 +1,4 @@
-"""Random steps of random flows, as the text that people write: every kind of step."""
+"""Random steps of random flows, as text: every kind of step."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ WRITTEN = (
     "wait wait visit wait_until wait_in wait_for wait_for if match split send send send promote webhook"
     " export update audience emit loop enroll enroll leave cancel call call code code".split()
 )
-"""What ``_verb`` writes, as often as it is drawn."""
+"""What ``_verb`` writes, weighted by how often it is chosen."""
 
 OTHERS = {
     kind.leads[0]: kind
     for kind in others([*WRITTEN, "match_message", "add_to", "remove_from", "end"])
 }
-"""Steps that are drawn from the example of their kind."""
+"""Steps that are generated from the example of their kind."""
 
 LISTED = {"channel": "log", "audience": "vip", "number": "4711", "topic": "news"}
 LISTED |= {"connection": "api", "destination": "dest"}
@@ -46,7 +46,7 @@ LISTED |= {"connection": "api", "destination": "dest"}
 
 
 def messages(rng: random.Random) -> list[str]:
-    """Write steps that send and send again, so that caps and windows have work."""
+    """Write steps that send repeatedly, so that caps and windows apply."""
     pause = rng.choice(("10m", "1h", "5h"))
     last = rng.choice(("over", "stop"))
     sends = [_send(rng, last, last), _send(rng, "pause", "pause"), _send(rng, "s1", "pause")]
@@ -148,7 +148,7 @@ def _verb(
 
 
 def _from_example(rng: random.Random, kind: StepKind, then: str, later: list[str]) -> str:
-    """Write a step as the example of its kind, with names of this flow and its space."""
+    """Write a step from the example of its kind, with names of this flow and its space."""
 
     def put(form: forms.Form, value: Any) -> Any:
         match form:
@@ -185,7 +185,7 @@ def _if(rng: random.Random, then: str, other: str, senders: list[str]) -> str:
 
 
 def _split(rng: random.Random, then: str, other: str) -> str:
-    """Write a split: with a holdout, or as a test that is decided, with a rest or without."""
+    """Write a split: with a holdout, or as a test with a winner, with a rest or without."""
     then, redraw = f"one: {then}, two: {other}", rng.choice(("", ", redraw: true"))
     decided = ", winner: {metric: opened, minimum: 10, confidence: 90%}"
     match rng.choice("holdout plain test rest".split()):
@@ -202,7 +202,7 @@ def _split(rng: random.Random, then: str, other: str) -> str:
 
 
 def _code(rng: random.Random, n: int, then: str, other: str) -> tuple[str, list[str]]:
-    """Write a function that now and then fails, and a step that uses what it returns."""
+    """Write a function that sometimes fails, and a step that uses its result."""
     body = rng.choice(
         (
             "return {'n': (v or 0) * 2, 'k': k}",

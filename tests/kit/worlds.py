@@ -1,4 +1,4 @@
-"""Random spaces and flows, as the text that people write: every kind of trigger and step."""
+"""Random spaces and flows, as text: every kind of trigger and step."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ DECLARED = (
 
 
 class World(msgspec.Struct, frozen=True):
-    """One space with its flows: the control log, the start, and what it is made of."""
+    """One space with its flows: the control log, the start, and its parts."""
 
     seed: int
     start: int
@@ -63,14 +63,14 @@ class World(msgspec.Struct, frozen=True):
     files: dict[str, str]
 
     def catalog(self, until: int = NEVER) -> Catalog:
-        """Read the log as far as it is known at an instant."""
+        """Return the catalog of the log as far as it is known at an instant."""
         known = [r for r in self.records if r.effective_at <= until]
         return _catalog(self.seed, len(known)).complete(until)
 
 
 @lru_cache(maxsize=4)
 def world(seed: int) -> World:
-    """Make the world of a seed."""
+    """Create the world of a seed."""
     rng = random.Random(f"world {seed}")
     slack = rng.choice((0, 0, 10_000))
     zone, quiet = rng.choice(ZONES), rng.choice(QUIET)
@@ -114,7 +114,7 @@ def _log(
 
 
 def _changed(rng: random.Random, text: str) -> str:
-    """Write a flow with other lengths of time: sessions can be taken along to it."""
+    """Write a flow with other durations: sessions can be migrated to it."""
     text = re.sub(r"wait: \w+ in visit", lambda _: f"wait: {rng.choice(STAYS)} in visit", text)
     lengths = re.compile(
         r"^(?!.*call: /x)(.*(?:wait|timeout: {after)): (?!\w+ in visit)[^,}]+", re.MULTILINE
@@ -157,7 +157,7 @@ def _space(
     lines += [f'  "{n}": {{messages: [sms, log], calls: log}}' for n in range(100, 103)]
     lines += ["topics:", "  news: {}", "  club: {opt_in: true}"]
     lines += ["audiences:", "  vip: static", '  busy: count(event "B" within last 3d) >= 2']
-    lines += ["  plain: not (user.plan is set)"]  # nobody is in it, too
+    lines += ["  plain: not (user.plan is set)"]  # which has no members, too
     lines += ["groups:", "  lane: {}", "  road: {at_once: 2, limit: [3 per 2d]}"]
     lines += ["connections:", "  api:", "    url: https://api.example.com"]
     lines += [f"    auth: {{{rng.choice(AUTHS)}}}", "    headers: {X-From: world}"]
@@ -191,7 +191,7 @@ def _flow(rng: random.Random, number: int, count: int, start: int) -> str:
     # A flow has at most one trigger whose members enter.
     people = [trigger for trigger in drawn if "people: true" in trigger]
     found = [trigger for trigger in drawn if trigger not in people[1:] or trigger == people[0]]
-    # With what users send alone, entry.k would be an error: its fields are known.
+    # For user messages alone, entry.k would be an error: their fields are known.
     found += ["event: A"] if all(re.search("inbound|call|incoming", t) for t in found) else []
     if "people: true" not in " ".join(found) and rng.random() < 0.3:
         found.append(rng.choice(LAUNCHES))
@@ -205,7 +205,7 @@ def _flow(rng: random.Random, number: int, count: int, start: int) -> str:
         lines += ["goals:", "  won: {event: D, within: 2d, value: event.v}"]
         lines += ["exit_on_goal: true"] if rng.random() < 0.5 else []
     chatty = rng.random() < 0.25
-    # Enrolments lead into the last flow alone: cascades that fan out take seconds a signal.
+    # Enrolments lead into the last flow alone: cascades that fan out take seconds per signal.
     others = count if number < count - 1 else 0
     lines += ["steps:", *(messages(rng) if chatty else steps(rng, others))]
     if rng.random() < 0.3:
@@ -244,7 +244,7 @@ def _trigger(rng: random.Random, number: int, count: int) -> str:
             "{api: true, where: entry.k is set}",
             "tag: hot",
             "{tag: hot, when: removed}",
-            # A flow that answers its own messages goes round for ever: some entries a day will do.
+            # A flow that answers its own messages never ends: some entries a day are enough.
             "{communication: ended, reenter: {limit: [4 per day]}}",
             "people: true",
             "{communication: updated, where: 'communication.status == \"opened\"'}",
@@ -265,7 +265,7 @@ def _trigger(rng: random.Random, number: int, count: int) -> str:
 
 
 def _again(rng: random.Random, trigger: str) -> str:
-    """Let a trigger say itself how often it enters."""
+    """Let a trigger itself set how often it enters."""
     if "reenter" in trigger or rng.random() < 0.9:
         return trigger
     again = rng.choice(("never", "{after: 1h}", "{limit: [2 per day]}"))

@@ -19,7 +19,7 @@ def address(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def make(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
-    """Make worlds on the server under test, and close them at the end."""
+    """Create worlds on the server under test, and close them at the end."""
 
     def make(where: str, **how) -> World:
         monkeypatch.setenv("PUBSUB_EMULATOR_HOST", where)

@@ -1,4 +1,4 @@
-"""What the kit's own server adds: leases on a clock that a test moves, and faults."""
+"""What only the kit's own server has: leases on a manual clock, and faults."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_a_lease_ends_unless_it_is_extended(server, make, clock):
-    """A message comes again when its lease has ended, counted, and not while it is extended."""
+    """A message is delivered again when its lease has ended, counted, and not while it is extended."""
     world = make(server.address)
     world.publish("one", "two")
     one, two = world.pull()
@@ -38,8 +38,10 @@ def test_a_lease_ends_unless_it_is_extended(server, make, clock):
     assert sorted(texts(world.pull())) == ["one", "two"]
 
 
-def test_a_nack_brings_back_the_later_ones_of_its_key(server, make):
-    """After an ordered nack the key's later messages come again in order, acknowledged or not."""
+def test_a_nack_redelivers_later_messages_of_its_key(server, make):
+    """After an ordered nack the key's later messages are delivered again in order, even
+    acknowledged.
+    """
     world = make(server.address, ordered=True)
     world.publish("a1", "a2", "a3", key="a")
     world.publish("b1", key="b")
@@ -62,7 +64,7 @@ def test_a_key_has_one_consumer_at_a_time(server, make):
 
 
 def test_filters_are_equalities_or_refused(server, make):
-    """A filter by attributes holds; one that the server cannot judge is refused, not ignored."""
+    """A filter by attributes is applied; one that the server does not support is refused."""
     world = make(server.address, filter='attributes.kind = "track" AND attributes.space = "x"')
     world.publish("yes", kind="track", space="x")
     world.publish("no", kind="track", space="y")
@@ -72,7 +74,7 @@ def test_filters_are_equalities_or_refused(server, make):
 
 
 def test_duplicates_have_the_same_message_id(server, make):
-    """With duplicates on, a message comes twice under one id, though acknowledged at once."""
+    """With duplicates on, a message is delivered twice under one id, even if acknowledged at once."""
     world = make(server.address)
     server.faults = Faults(duplicate=0.3)
     published = world.publish(*map(str, range(100)))
@@ -81,8 +83,8 @@ def test_duplicates_have_the_same_message_id(server, make):
     assert 110 < len(ids) < 200
 
 
-def test_reordering_is_bounded(server, make):
-    """With reordering on, messages change places, none by more than the bound."""
+def test_reordering_is_limited(server, make):
+    """With reordering on, messages change places, none by more than the limit."""
     world = make(server.address)
     server.faults = Faults(reorder=8)
     published = world.publish(*map(str, range(200)))
@@ -92,8 +94,8 @@ def test_reordering_is_bounded(server, make):
     assert sorted(ids) == sorted(published)
 
 
-def test_lost_acks_come_again_after_their_lease(server, make, clock):
-    """An acknowledgement that was lost leaves its message to the end of the lease."""
+def test_messages_of_lost_acks_are_redelivered_after_their_lease(server, make, clock):
+    """After a lost acknowledgement the message is delivered again at the end of the lease."""
     world = make(server.address)
     server.faults = Faults(lose_ack=0.5)
     published = world.publish(*map(str, range(50)))
@@ -105,8 +107,8 @@ def test_lost_acks_come_again_after_their_lease(server, make, clock):
     assert set(_drain(world)) == left < set(published)
 
 
-def test_expired_leases_come_again_at_once(server, make):
-    """A lease that the server ends comes again without waiting, as a further attempt."""
+def test_messages_of_expired_leases_are_redelivered_at_once(server, make):
+    """A message whose lease the server ends is delivered again at once, as a further attempt."""
     world = make(server.address)
     server.faults = Faults(expire_lease=0.5)
     world.publish(*map(str, range(50)))
@@ -118,7 +120,7 @@ def test_expired_leases_come_again_at_once(server, make):
 
 
 def test_ordered_nacks_keep_the_order_of_each_pass(server, make):
-    """When the server takes back an ordered message, all that follows it comes in order again."""
+    """When the server takes back an ordered message, all later ones are delivered again in order."""
     world = make(server.address, ordered=True)
     server.faults = Faults(nack_ordered=0.3)
     published = world.publish(*map(str, range(12)), key="user")
@@ -129,8 +131,8 @@ def test_ordered_nacks_keep_the_order_of_each_pass(server, make):
     assert all(after <= before + 1 for before, after in pairwise(places))
 
 
-def test_delayed_messages_come_within_the_delay(server, make, clock):
-    """With delays on, messages come later, all of them within the bound."""
+def test_delayed_messages_arrive_within_the_delay(server, make, clock):
+    """With delays on, messages arrive later, all of them within the limit."""
     world = make(server.address)
     server.faults = Faults(delay_ms=5_000)
     world.publish(*map(str, range(100)))
@@ -143,7 +145,7 @@ def test_delayed_messages_come_within_the_delay(server, make, clock):
 
 
 def test_a_refused_call_has_no_effect_and_a_lost_answer_has_one(server, make):
-    """UNAVAILABLE before the effect publishes once, after it twice; both calls see the same."""
+    """UNAVAILABLE before the effect publishes once, after it twice; the caller sees no difference."""
     world = make(server.address)
     request = types.PublishRequest(topic=world.topic, messages=[{"data": b"x"}])
     publish = world.publisher.transport.publish
@@ -161,12 +163,12 @@ def test_a_refused_call_has_no_effect_and_a_lost_answer_has_one(server, make):
 
 @pytest.mark.parametrize("ordered", [False, True])
 def test_a_seed_gives_the_same_faults(ordered):
-    """The same seed and calls give the same deliveries, another seed gives others."""
+    """The same seed and calls give the same deliveries; another seed gives others."""
     assert _history(1, ordered) == _history(1, ordered) != _history(2, ordered)
 
 
-def test_the_server_runs_by_itself():
-    """``python -m tests.kit.pubsub_server`` prints its address, and ends when it is told to."""
+def test_the_server_runs_as_a_command():
+    """``python -m tests.kit.pubsub_server`` prints its address, and ends on a signal."""
     command = [sys.executable, "-m", "tests.kit.pubsub_server", "--port", "0"]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -178,7 +180,7 @@ def test_the_server_runs_by_itself():
 
 
 def _drain(world) -> list[str]:
-    """Pull and acknowledge until nothing comes; the ids in the order of their coming."""
+    """Pull and acknowledge until nothing arrives; return the ids in order of arrival."""
     ids = []
     while got := world.pull(7):
         ids += [each.message.message_id for each in got]

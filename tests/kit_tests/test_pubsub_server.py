@@ -14,8 +14,8 @@ from tests.kit.patience import PATIENCE
 from tests.kit.pubsub_servers import texts
 
 
-def test_a_message_arrives_whole_and_is_gone_once_acknowledged(address, make):
-    """What is published is pulled with its data, attributes, id and time, until acknowledged."""
+def test_a_message_is_delivered_until_it_is_acknowledged(address, make):
+    """A published message is pulled with its data, attributes, id and time, until acknowledged."""
     world = make(address)
     ids = world.publish("one", "two", kind="track")
     got = world.pull_all(2)
@@ -27,8 +27,8 @@ def test_a_message_arrives_whole_and_is_gone_once_acknowledged(address, make):
     assert world.pull() == []
 
 
-def test_a_message_given_back_comes_again(address, make):
-    """A deadline of 0 is a nack: the same message comes again, and what is held does not."""
+def test_a_nacked_message_is_redelivered(address, make):
+    """A deadline of 0 is a nack: that message is delivered again, and messages still held are not."""
     world = make(address)
     world.publish("one", "two")
     got = world.pull_all(2)
@@ -40,7 +40,7 @@ def test_a_message_given_back_comes_again(address, make):
 
 
 def test_each_subscription_gets_every_message(address, make):
-    """Two subscriptions of a topic are independent; one made later starts empty."""
+    """Two subscriptions of a topic are independent; one created later starts empty."""
     world = make(address)
     world.publish("one")
     later = world.subscribe("later")
@@ -49,8 +49,8 @@ def test_each_subscription_gets_every_message(address, make):
     assert texts(world.pull(subscription=later)) == ["two"]
 
 
-def test_a_stream_is_held_to_its_flow_control(address, make):
-    """Streaming pull gives every message, and never more at once than the client allows."""
+def test_a_stream_respects_flow_control(address, make):
+    """Streaming pull delivers every message, and never more at once than the client allows."""
     world = make(address)
     world.publish(*map(str, range(40)))
     held, seen, most = queue.Queue(), set(), 0
@@ -69,7 +69,7 @@ def test_a_stream_is_held_to_its_flow_control(address, make):
 
 
 def test_ordering_keys_keep_order(address, make):
-    """On an ordered subscription a stream gets the messages of each key as they were published."""
+    """On an ordered subscription a stream gets the messages of each key in order of publication."""
     world = make(address, ordered=True)
     for number in range(10):
         for key in "abc":
@@ -89,8 +89,8 @@ def test_ordering_keys_keep_order(address, make):
     assert order == {key: [f"{key}{number}" for number in range(10)] for key in "abc"}
 
 
-def test_names_are_known_unknown_or_taken(address, make):
-    """Topics and subscriptions are listed, found, refused when taken, and gone when deleted."""
+def test_topics_and_subscriptions_are_managed_by_name(address, make):
+    """Topics and subscriptions are listed, found, refused if they exist, and gone when deleted."""
     world = make(address)
     listed = world.publisher.list_topics(project=world.project)
     assert [topic.name for topic in listed] == [world.topic]

@@ -1,4 +1,4 @@
-"""Mutants: each proved row has one that fits the code, and it is noticed; all of them by make."""
+"""Mutants: each proved row has one that fits the code and is killed; `make mutants` runs all."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def spread() -> list[Mutant]:
 def made(
     find: str, put: str, file: str = "transforms/flows/engine/steps/moves.py", proof: str = WAIT
 ):
-    """Make a mutant of no row."""
+    """Return a mutant for a row that does not exist."""
     return Mutant("none", "a try", (Edit(find, put, file),), (proof,))
 
 
 def test_every_proved_row_has_a_mutant() -> None:
-    """For each row that a core scenario proves there is a change of its code."""
+    """Each row that a core scenario proves has a change of its code."""
     assert mutants.lacking(MUTANTS) == [], "see CONTRIBUTING.md, adding a mutant"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_mutant_fits(path) -> None:
-    """A mutant names a row and scenarios, and its edits fit the files and leave them readable."""
+    """A mutant names a row and scenarios, its edits fit the files, and the results can be parsed."""
     mutant = mutants.read(path)
     assert mutant.row == path.stem.partition("-")[0]
     assert ROWS[mutant.row].kind == mutants.CORE
@@ -52,20 +52,20 @@ def test_a_mutant_fits(path) -> None:
 
 
 def test_without_a_mutant_nothing_differs() -> None:
-    """The scenarios that mutants are tried on are there, and hold on the code as it is."""
+    """The scenarios of mutants exist, and pass on the unchanged code."""
     assert mutants.untouched(MUTANTS) == mutants.Played()
 
 
 @pytest.mark.parametrize("mutant", spread(), ids=lambda mutant: mutant.row)
-def test_a_mutant_is_noticed(mutant: Mutant) -> None:
+def test_a_mutant_is_killed(mutant: Mutant) -> None:
     """A scenario that proves a row fails when the row's code is removed or inverted."""
     ran = mutants.run(mutant, rows())
 
     assert ran.verdict == KILLED, "\n".join(mutants.detail(ran))
 
 
-def test_a_change_that_does_nothing_stays_alive() -> None:
-    """A mutant that no scenario notices is told as alive."""
+def test_a_change_without_effect_stays_alive() -> None:
+    """A mutant that no scenario notices is reported as alive."""
     ran = mutants.run(
         made("MOST_TOGETHER: Final = 10_000", "MOST_TOGETHER: Final = 20_000"), rows()
     )
@@ -92,17 +92,17 @@ BAD = {
 
 
 @pytest.mark.parametrize("mutant", BAD.values(), ids=BAD.keys())
-def test_what_cannot_run_proves_nothing(mutant: Mutant) -> None:
-    """An error is no difference: such a mutant is told as broken, with the reason."""
+def test_a_mutant_that_cannot_run_is_broken(mutant: Mutant) -> None:
+    """An error is not a difference: such a mutant is reported as broken, with the reason."""
     ran = mutants.run(mutant, rows())
 
     assert (ran.verdict, ran.played.differs) == (BROKEN, {})
     assert ran.played.broken
 
 
-def test_what_was_never_sent_is_a_difference() -> None:
-    """A scenario about a message that the mutant does not make fails by its transcript."""
-    title = "send: a final status stays, a later one is only noted as its row"
+def test_a_missing_message_is_a_difference() -> None:
+    """A scenario about a message that the mutant does not send fails by its transcript."""
+    title = "send: a final status stays, a later one is only a row"
     proof = f"tests/scenarios/steps/send.scenarios.txt::{title}"
     sends = "transforms/flows/engine/steps/sends.py"
     mutant = made("plan_send(ctx, session)\n", "None\n", file=sends, proof=proof)
@@ -112,8 +112,8 @@ def test_what_was_never_sent_is_a_difference() -> None:
     assert "+  no such message was made" in ran.played.differs[proof]
 
 
-def test_modules_come_from_their_sources() -> None:
-    """A compiled module beside its source is never taken: its neighbours would call past edits."""
+def test_modules_are_loaded_from_source() -> None:
+    """A compiled module next to its source is never loaded: its neighbours would ignore edits."""
     finder = _Finder({})
     folder = mutants.ROOT / "transforms" / "flows" / "engine"
     names = [f"transforms.flows.engine.{path.stem}" for path in folder.glob("[a-z]*.py")]
@@ -125,8 +125,8 @@ def test_modules_come_from_their_sources() -> None:
     assert "msgspec" not in PACKAGES
 
 
-def test_the_end_tells_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit 1 if a mutant is alive or a row has none; a scenario that none touches is listed."""
+def test_the_summary_lists_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 1 if a mutant is alive or a row has none; scenarios that no mutant affects are listed."""
     alive = mutants.Ran(made("a", "b"), 1, mutants.Played())
 
     assert mutants._end([alive], ["Z9"]) == 1

@@ -1,4 +1,4 @@
-"""The files of the project, as the tests of the project itself see them."""
+"""The files of the project, for tests of the project itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ _OUR_HIDDEN = (".ci", ".gitignore")
 def files() -> tuple[Path, ...]:
     """List every file that belongs to the project, relative to its root.
 
-    With git: tracked and not yet tracked, without the ignored. Else, in an unpacked archive, all.
+    With git: tracked and not yet tracked, without the ignored. Otherwise, in an unpacked archive,
+    all.
     """
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
@@ -32,14 +33,14 @@ def files() -> tuple[Path, ...]:
 
 
 def _ours(path: Path) -> bool:
-    """Say whether a path is neither built nor a tool's own folder."""
+    """Return True if a path is neither built nor in a tool's folder."""
     top = path.parts[0]
     hidden = top.startswith(".") and top not in _OUR_HIDDEN
     return not hidden and not any(part in _BUILT for part in path.parts)
 
 
 def texts() -> list[tuple[Path, str]]:
-    """Read every file of the project that is text."""
+    """Read every text file of the project."""
     found = []
     for path in files():
         raw = (ROOT / path).read_bytes()

@@ -1,4 +1,4 @@
-"""The recipe of CONTRIBUTING.md, "Adding a step", followed in a scratch copy of the project."""
+"""The section "Adding a step" of CONTRIBUTING.md, followed in a copy of the project."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from transforms.flows.protocol.signals import Event, Signal
 
 
 class Copy:
-    """A scratch copy of the project, and the files that were changed in it."""
+    """A copy of the project, and the files that were changed in it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -33,7 +33,7 @@ class Copy:
             shutil.copy(ROOT / path, folder / path)
 
     def insert(self, file: str, *edits: tuple[str, str]) -> None:
-        """Put texts before others, each of which occurs once."""
+        """Insert texts before others, each of which occurs once."""
         text = (self.folder / file).read_text(encoding="utf-8")
         for before, new in edits:
             assert text.count(before) == 1, (file, before)
@@ -56,13 +56,13 @@ class Copy:
 
 
 def part(name: str) -> str:
-    """Read a part of the recipe."""
+    """Read a part of the section."""
     return (RECIPE / name).read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
-    """Add ``count_down`` to a copy, by the five lines of the recipe."""
+    """Add ``count_down`` to a copy, by the five lines of the section."""
     made = Copy(tmp_path_factory.mktemp("copy"))
     made.insert(
         DEFINITION,
@@ -84,12 +84,12 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
 
 
 def test_a_step_touches_five_files(copy: Copy) -> None:
-    """A new step touches at most five files besides goldens and generated pages."""
+    """A new step changes at most five files besides golden files and generated pages."""
     assert len(copy.changed) <= MOST_FILES
 
 
-def test_its_scenarios_hold(copy: Copy) -> None:
-    """The new step is read, checked, compiled and run: its scenarios hold as they are written."""
+def test_scenarios_of_the_new_step_pass(copy: Copy) -> None:
+    """The new step is loaded, checked, compiled and run: its scenarios pass as written."""
     copy.run(
         "-m",
         "pytest",
@@ -102,7 +102,7 @@ def test_its_scenarios_hold(copy: Copy) -> None:
     )
 
 
-def test_every_tool_knows_it(copy: Copy) -> None:
+def test_every_tool_knows_the_new_step(copy: Copy) -> None:
     """The formatter, the JSON Schema, the graph and the reference know the new step."""
     flow = "tests/scenarios/steps/count_down.yaml"
     towpath = ("-m", "towpath.cli.main")
@@ -113,6 +113,6 @@ def test_every_tool_knows_it(copy: Copy) -> None:
     assert "count_down" in copy.run("-c", "from docs.generating import flow; print(flow.page())")
 
 
-def test_types_hold(copy: Copy) -> None:
-    """Mypy finds nothing in the files of the new step."""
+def test_the_files_of_the_new_step_type_check(copy: Copy) -> None:
+    """Mypy finds no problems in the files of the new step."""
     copy.run("-m", "mypy", "--cache-dir", str(ROOT / ".mypy_cache"), DEFINITION, LOGIC)

@@ -16,8 +16,8 @@ def hot() -> list[str]:
     raise AssertionError("setup.py names no modules")
 
 
-def test_modules_that_are_compiled_hold_no_structs() -> None:
-    """A struct keeps its options: compiled, it would be neither frozen nor an array on the wire."""
+def test_compiled_modules_define_no_structs() -> None:
+    """A compiled struct would lose its options: it would be neither frozen nor encoded as an array."""
     modules = hot()
     assert "transforms/flows/engine/step.py" in modules
     for name in modules:

@@ -1,4 +1,4 @@
-"""README and CONTRIBUTING name only what is there."""
+"""README and CONTRIBUTING name only what exists."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 
 
 def code(page: str) -> str:
-    """Join what a page sets as code."""
+    """Return the code of a page."""
     text = (ROOT / page).read_text()
     return "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL))
 
@@ -33,14 +33,14 @@ def test_commands_exist(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_links_lead_somewhere(page: str) -> None:
-    """Every link to a file of the repository leads to one."""
+def test_links_are_valid(page: str) -> None:
+    """Every link to a file of the repository is valid."""
     links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text())
 
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
-def test_every_make_target_says_what_it_does() -> None:
+def test_every_make_target_has_a_description() -> None:
     """``make help`` has a line for every target."""
     makefile = (ROOT / "Makefile").read_text()
     targets = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split()

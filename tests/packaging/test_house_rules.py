@@ -1,4 +1,4 @@
-"""The rules of the test run itself, tried on a small project of its own."""
+"""The rules of the test run, checked on a small project."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROJECT = {
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Write a project with one passing test, one skipped and one that wants ``--rewrite``."""
+    """Write a project with a passing test, a skipped one and one that uses ``--rewrite``."""
     for name, text in PROJECT.items():
         (tmp_path / name).write_text(text)
     (tmp_path / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text())
@@ -36,8 +36,8 @@ def run(project: Path, *args: str, ci: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*command, *args], cwd=project, env=env, capture_output=True, text=True)
 
 
-def test_a_skip_passes_on_a_laptop(project: Path) -> None:
-    """Without CI a skipped test leaves the run green."""
+def test_a_skip_passes_without_ci(project: Path) -> None:
+    """Without CI a skipped test does not fail the run."""
     done = run(project, "test_passes.py", "test_skips.py", ci="")
 
     assert done.returncode == 0
@@ -55,11 +55,11 @@ def test_a_skip_fails_in_ci(project: Path, workers: str) -> None:
 
 
 def test_no_skip_passes_in_ci(project: Path) -> None:
-    """With CI=true a run without skips is green."""
+    """With CI=true a run without skips passes."""
     assert run(project, "test_passes.py", ci="true").returncode == 0
 
 
 def test_rewrite_reaches_the_tests(project: Path) -> None:
-    """``--rewrite`` is what the fixture of that name says."""
+    """The fixture ``rewrite`` has the value of the option ``--rewrite``."""
     assert run(project, "test_asks.py", "--rewrite", ci="").returncode == 0
     assert run(project, "test_asks.py", ci="").returncode == 1

@@ -1,4 +1,4 @@
-"""The structure of the core: its layers, and bounds on how its modules import each other."""
+"""The structure of the core: its layers, and limits on imports between modules."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def chain(module: str) -> tuple[str, ...]:
     return (module, *max(map(chain, imports()[module]), key=len, default=()))
 
 
-def test_layers() -> None:
+def test_layers_import_only_lower_layers() -> None:
     """Each layer imports only from those below it, as the contracts in pyproject.toml say."""
     config = str(ROOT / "pyproject.toml")
 
@@ -42,13 +42,13 @@ def test_layers() -> None:
 
 def test_no_chain_of_imports_is_long() -> None:
     """The longest chain of imports in the core has at most 22 modules, and there is no cycle."""
-    longest = max(map(chain, imports()), key=len)  # a cycle would recurse for ever
+    longest = max(map(chain, imports()), key=len)  # a cycle would recurse without end
 
     assert len(longest) <= LONGEST_CHAIN, " > ".join(longest)
 
 
 def test_no_module_imports_many_others() -> None:
-    """A module of the core imports at most 15 others of it."""
+    """A module of the core imports at most 15 others."""
     many = {name: len(found) for name, found in imports().items() if len(found) > MOST_IMPORTS}
 
     assert many == {}

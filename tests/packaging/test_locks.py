@@ -25,7 +25,7 @@ def pins(name: str) -> dict[str, Version]:
 
 @pytest.fixture
 def declared(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Requirement]]:
-    """Run setup.py up to its call of setup; the result is what it asks for, by extra."""
+    """Run setup.py up to its call of setup; return its requirements by extra."""
     said: dict[str, object] = {}
     monkeypatch.setattr(setuptools, "setup", said.update)
     monkeypatch.chdir(ROOT)
@@ -36,7 +36,7 @@ def declared(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Requirement]]:
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_locks_keep_the_pins_of_the_core(lock: str) -> None:
-    """Every environment computes with the same versions, so states advance to the same bytes."""
+    """Every environment computes with the same versions, so that states have the same bytes."""
     locked = pins(lock)
 
     assert {name: locked.get(name) for name in pins("constraints.txt")} == pins("constraints.txt")
@@ -49,7 +49,7 @@ def test_locks_keep_the_pins_of_the_core(lock: str) -> None:
         ("requirements-gcp.lock", ("base", "beam", "redis")),
     ],
 )
-def test_locks_satisfy_what_setup_asks_for(
+def test_locks_satisfy_setup(
     declared: dict[str, list[Requirement]], lock: str, groups: tuple[str, ...]
 ) -> None:
     """Each requirement of setup.py is in its lock file, at a version within its bounds."""
@@ -65,7 +65,7 @@ def test_locks_satisfy_what_setup_asks_for(
 
 
 def test_both_locks_agree() -> None:
-    """A package that stands in both lock files has the same version in both."""
+    """A package in both lock files has the same version in both."""
     here, there = (pins(lock) for lock in LOCKS)
 
     assert {n: (v, there[n]) for n, v in here.items() if n in there and there[n] != v} == {}

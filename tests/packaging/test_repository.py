@@ -1,4 +1,4 @@
-"""What holds for every file of the repository, whoever adds it."""
+"""Rules for every file of the repository."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ CORE = [path for path in PYTHON if path.is_relative_to("transforms/flows")]
 CORE_MAY_IMPORT = {"msgspec", "re2", "tzdata"}
 READERS_MAY_IMPORT = {"yaml", "liquid"}
 READERS = ("reading", "templates")
-"""The packages of the core that turn text into values and back."""
+"""The packages of the core that convert text to values and back."""
 
 
 def test_no_path_of_a_machine() -> None:
-    """No file names a folder of the machine that it was written on."""
+    """No file names a folder of the machine on which it was written."""
     assert [f"{path}: {m[0]}" for path, text in texts() for m in MACHINE_PATH.finditer(text)] == []
 
 
-def test_no_registry_host() -> None:
-    """No file, lock files included, says which package registry to use: that is the user's."""
+def test_no_package_registry() -> None:
+    """No file, lock files included, names a package registry: users choose their own."""
     assert [f"{path}: {m[0]}" for path, text in texts() for m in REGISTRY.finditer(text)] == []
 
 
 def test_files_are_short() -> None:
-    """A Python file has one reason to be opened: at most 500 lines."""
+    """A Python file has at most 500 lines."""
     lines = {path: len((ROOT / path).read_text().splitlines()) for path in PYTHON}
 
     assert {str(path): n for path, n in lines.items() if n > LONGEST} == {}
@@ -77,7 +77,7 @@ def _imported(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("path", CORE, ids=str)
-def test_core_imports_only_what_is_pure(path: Path) -> None:
+def test_the_core_imports_only_pure_packages(path: Path) -> None:
     """The core imports itself, the standard library, msgspec, re2, tzdata; readers YAML, Liquid."""
     allowed = CORE_MAY_IMPORT | sys.stdlib_module_names
     if path.parts[2] in READERS:
@@ -101,7 +101,7 @@ def _tests(path: Path) -> list[ast.FunctionDef]:
 
 
 def test_tests_state_their_promise() -> None:
-    """Every test says in its docstring what it promises, so that a failure reads as a sentence."""
+    """Every test has a docstring that says what it promises, so that a failure reads as a sentence."""
     silent = [
         f"{path}:{test.lineno} {test.name}"
         for path in PYTHON

@@ -1,4 +1,4 @@
-"""The built wheel, in an environment that holds nothing but it and the base dependencies."""
+"""The built wheel, in an environment with nothing but it and the base dependencies."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ OFFLINE = re.compile(r"NewConnectionError|name resolution|Network is unreachable
 
 
 def call(command: Sequence[str | Path], cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command outside of the checkout, seeing nothing of this environment."""
+    """Run a command outside of the checkout, without this environment."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV"))}
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel through an sdist, from a copy that holds only what belongs to the project."""
+    """Build the wheel through an sdist, from a copy with only the files of the project."""
     copy = tmp_path_factory.mktemp("copy")
     for path in files():
         (copy / path).parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install the wheel into an empty environment; the result is that environment's Python."""
+    """Install the wheel into an empty environment; return its Python."""
     home = tmp_path_factory.mktemp("env")
     made = call([sys.executable, "-m", "venv", "--without-pip", home], cwd=home)
     assert made.returncode == 0, made.stderr
@@ -60,11 +60,11 @@ def towpath(python: Path, *args: str | Path) -> subprocess.CompletedProcess[str]
 
 
 def flow_defs(python: Path) -> Path:
-    """Return the sample flows as the wheel brought them."""
+    """Return the sample flows in the wheel."""
     return next(python.parents[1].glob("lib/python*/site-packages/towpath/flow_defs"))
 
 
-def test_wheel_holds_every_file_it_needs(wheel: Path) -> None:
+def test_the_wheel_has_every_file_it_needs(wheel: Path) -> None:
     """Every schema, every sample and every sample flow of the repository is in the wheel."""
     expected = {
         path.as_posix().replace("flow_defs/", "towpath/flow_defs/", 1)
@@ -78,7 +78,7 @@ def test_wheel_holds_every_file_it_needs(wheel: Path) -> None:
     assert expected - set(zipfile.ZipFile(wheel).namelist()) == set()
 
 
-def test_wheel_holds_nothing_else(wheel: Path) -> None:
+def test_the_wheel_has_nothing_else(wheel: Path) -> None:
     """Only the four packages are in the wheel: no tests, no benchmarks, no infrastructure."""
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
@@ -103,7 +103,7 @@ def test_every_module_imports_with_the_base_dependencies(python: Path) -> None:
 
 
 def test_beam_is_not_a_base_dependency(python: Path) -> None:
-    """Whoever only checks and simulates flows does not install a runner."""
+    """Users who only check and simulate flows need not install a runner."""
     done = call([python, "-c", "import apache_beam"], cwd=python.parents[1])
 
     assert "No module named 'apache_beam'" in done.stderr
@@ -119,14 +119,14 @@ def test_installed_command_shows_its_help(python: Path) -> None:
 
 
 def test_installed_command_checks_the_sample_flows(python: Path) -> None:
-    """``towpath check`` finds no problem in the flows that the wheel brings."""
+    """``towpath check`` finds no problem in the sample flows of the wheel."""
     done = towpath(python, "check", flow_defs(python))
 
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_installed_command_begins_a_flow(python: Path, tmp_path: Path) -> None:
-    """``towpath new`` finds the templates that the wheel brings."""
+def test_installed_command_creates_a_flow(python: Path, tmp_path: Path) -> None:
+    """``towpath new`` finds the templates in the wheel."""
     done = towpath(python, "new", "--template", "birthday", "--into", tmp_path)
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -134,7 +134,7 @@ def test_installed_command_begins_a_flow(python: Path, tmp_path: Path) -> None:
 
 
 def test_installed_command_finds_a_problem(python: Path, tmp_path: Path) -> None:
-    """``towpath check`` exits 1 for a flow that leads nowhere, without a traceback."""
+    """``towpath check`` exits 1 for a flow with an unknown step, without a traceback."""
     broken = tmp_path / "broken.yaml"
     broken.write_text(
         "flow: broken\nenter:\n  - event: Purchase\nsteps:\n  one: {wait: 1d, then: nowhere}\n"
@@ -147,7 +147,7 @@ def test_installed_command_finds_a_problem(python: Path, tmp_path: Path) -> None
 
 
 def test_installed_command_runs_a_flow(python: Path) -> None:
-    """``towpath test`` runs the scenarios beside the sample flows on the installed core."""
+    """``towpath test`` runs the scenarios of the sample flows on the installed core."""
     done = towpath(python, "test", flow_defs(python))
 
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""One replay over every format, shared by the tests that only look at it."""
+"""One replay over every format, shared by the tests that only read its results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.replay.kit import DAY, START, Done, life, track
 
 @pytest.fixture(scope="package")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Write a file of each format, and one with bad rows."""
+    """Write a file of each format, and one with invalid rows."""
     folder = tmp_path_factory.mktemp("inputs")
     (folder / "map.yaml").write_text(kit.MAP)
     csv = [(f"csv{n}", START + n * DAY, "Signup", "") for n in range(30)]

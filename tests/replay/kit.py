@@ -1,4 +1,4 @@
-"""Small inputs in every format, and the command run on them as a user would."""
+"""Small inputs in every format, and the command that replays them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Record = dict[str, Any]
 
 
 class Done(NamedTuple):
-    """What a command gave back."""
+    """The result of a command."""
 
     code: int
     out: str
@@ -58,7 +58,7 @@ def replay(out: Path, *events: Path, more: Iterable[object] = (), flow: str = WE
 
 
 def track(number: int, user: str, event: str, at: int, **more: Any) -> Record:
-    """Make a record of the envelope."""
+    """Return a record of the envelope."""
     return {
         "type": "track",
         "messageId": f"m{number}",
@@ -70,7 +70,7 @@ def track(number: int, user: str, event: str, at: int, **more: Any) -> Record:
 
 
 def life(user: str, number: int, day: int = 0, buys: int | None = None) -> list[Record]:
-    """Make a signup, and a purchase some days later if there is to be one."""
+    """Return a signup, and optionally a purchase some days later."""
     at = START + day * DAY
     found = [track(number, user, "Signup", at, properties={"plan": "free"})]
     if buys is not None:
@@ -80,7 +80,7 @@ def life(user: str, number: int, day: int = 0, buys: int | None = None) -> list[
 
 
 def write_lines(path: Path, records: Iterable[Record]) -> Path:
-    """Write JSON lines, packed if the name says so."""
+    """Write JSON lines, compressed if the name says so."""
     text = "".join(json.dumps(record) + "\n" for record in records)
     data = text.encode()
     path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
@@ -99,7 +99,7 @@ def _flat(record: Record) -> Record:
 
 
 def write_avro(path: Path, records: Iterable[Record]) -> Path:
-    """Write events by the project's own schema."""
+    """Write events in the project's own Avro schema."""
     with path.open("wb") as file:
         fastavro.writer(file, schemas.load("event"), [_flat(record) for record in records])
     return path
@@ -117,7 +117,7 @@ def rows(out: Path, kind: str) -> list[Record]:
 
 
 def contents(out: Path) -> dict[str, bytes]:
-    """Read every file of the results but the account, which names the input."""
+    """Read every result file except the summary, which names the input."""
     return {
         path.relative_to(out).as_posix(): path.read_bytes()
         for path in sorted(out.rglob("*"))

@@ -1,4 +1,4 @@
-"""Code and calls in a replay: functions run, requests are asked for and not answered."""
+"""Code and calls in a replay: functions run, requests are written but never answered."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> tuple[kit.Done, Path]:
     return kit.replay(folder / "out", events, more=more, flow=str(flow)), folder / "out"
 
 
-def test_functions_run_and_waits_for_answers_time_out(out: tuple[kit.Done, Path]) -> None:
-    """A replay runs code, and its calls are rows that nobody answers; the report says so (J13)."""
+def test_code_runs_and_waits_for_calls_time_out(out: tuple[kit.Done, Path]) -> None:
+    """A replay runs code; its calls are rows without an answer, as the report says (J13)."""
     done, folder = out
     with Tables(folder, ("call", "profile_update")) as tables:
         calls = tables.rows("select step, kind, target, inputs, connection from call order by all")
@@ -69,7 +69,7 @@ def test_functions_run_and_waits_for_answers_time_out(out: tuple[kit.Done, Path]
     assert "6 HTTP requests not sent; waits for their responses time out." in done.out
 
 
-def test_calls_are_messages_of_their_step_in_every_count(out: tuple[kit.Done, Path]) -> None:
+def test_calls_count_as_messages(out: tuple[kit.Done, Path]) -> None:
     """Requests count as messages of their step and flow, also when counted from the rows (I25)."""
     _, folder = out
     recount(folder)
@@ -90,8 +90,8 @@ def test_calls_are_messages_of_their_step_in_every_count(out: tuple[kit.Done, Pa
     assert whole == [(6,)]
 
 
-def test_explain_tells_of_calls(out: tuple[kit.Done, Path]) -> None:
-    """A user's history says that code ran, what was asked, and until when it was waited for."""
+def test_explain_shows_calls(out: tuple[kit.Done, Path]) -> None:
+    """A user's history shows that code ran, which request was made, and how long its wait lasted."""
     _, folder = out
     said = kit.towpath("explain", "u1", "--out", folder)
 

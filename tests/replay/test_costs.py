@@ -1,4 +1,4 @@
-"""What messages come to in a replay: parts and money, by step and for the flow (I25, I26)."""
+"""The cost of messages in a replay: parts and money, by step and for the flow (I25, I26)."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def test_recipients_messages_parts_and_cost(tmp_path: Path) -> None:
     assert flow["reported_cost"] == 0
 
 
-def test_the_text_tells_parts_and_cost(tmp_path: Path) -> None:
-    """I25, I26: the report for the eye has columns of parts and cost where there are any."""
+def test_the_text_report_shows_parts_and_cost(tmp_path: Path) -> None:
+    """I25, I26: the text report has columns of parts and cost if there are any."""
     events = kit.write_lines(tmp_path / "parcel.jsonl", _lines("Shipped"))
     done = kit.replay(tmp_path / "out", events, flow=str(FOLDER / "parcel.yaml"))
 
@@ -78,8 +78,8 @@ def test_the_text_tells_parts_and_cost(tmp_path: Path) -> None:
     assert "  whole        3      3        .         3      7  0.27\n" in done.out
 
 
-def test_reported_costs_are_summed_apart(tmp_path: Path) -> None:
-    """I26, I32: what results report of a call is its cost then; a later report counts by its rise."""
+def test_reported_costs_are_summed_separately(tmp_path: Path) -> None:
+    """I26, I32: the reported cost of a call is its cost; a later report adds only the increase."""
     lines = _lines("Booked")
     out, _ = _report(tmp_path, "call", lines)
     for number, call in enumerate(r for r in kit.rows(out, "message") if r["step"] == "ring"):

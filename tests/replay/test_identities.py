@@ -1,4 +1,4 @@
-"""A back-test sees one key for each user, an audit goes by the handovers of its log (R8, R32)."""
+"""A back-test joins all keys of a user, an audit follows the handovers in its log (R8, R32)."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ HOUR = 3_600_000
 
 
 def anonymous(number: int, visitor: str, event: str, at: int, **more: Any) -> Record:
-    """Make a record of a visitor."""
+    """Return a record of a visitor."""
     return track(number, "", event, at, userId=None, anonymousId=visitor, **more)
 
 
 def identify(number: int, at: int, **ids: str) -> Record:
-    """Make an identify, or an alias with a ``previousId``."""
+    """Return an identify, or an alias with a ``previousId``."""
     kind = "alias" if "previousId" in ids else "identify"
     return {"type": kind, "messageId": f"m{number}", "timestamp": at} | ids
 
@@ -46,8 +46,8 @@ def entered(folder: Path, records: list[Record], *more: str) -> list[str]:
     return [row["user"] for row in rows if row["what"] == "entered"]
 
 
-def test_what_a_visitor_did_counts_for_the_user(tmp_path: Path) -> None:
-    """What was done before the identify is the user's, and nobody is two (R8)."""
+def test_events_before_the_identify_count_for_the_user(tmp_path: Path) -> None:
+    """Events from before the identify are the user's, and no user enters as two (R8)."""
     records = [
         anonymous(1, "a7", "Signup", START, properties={"plan": "free"}),
         identify(2, START + HOUR, userId="kim", anonymousId="a7"),
@@ -60,7 +60,7 @@ def test_what_a_visitor_did_counts_for_the_user(tmp_path: Path) -> None:
 
 
 def test_the_order_of_the_input_does_not_matter(tmp_path: Path) -> None:
-    """An identify at the end of the input is found all the same (R3, R8)."""
+    """An identify at the end of the input still joins the keys (R3, R8)."""
     records = [
         identify(2, START + HOUR, userId="kim", anonymousId="a7"),
         anonymous(1, "a7", "Signup", START, properties={"plan": "free"}),
@@ -88,15 +88,17 @@ MOVES = {
         ("x", 9, "y"),
     ],
 )
-def test_who_is_whom(key: str, t: int, to: str) -> None:
-    """What is before the first identify goes to that one's user, what is later to the newest; a
-    cycle ends where it began (R8).
+def test_events_belong_to_the_identified_user(key: str, t: int, to: str) -> None:
+    """Events before the first identify belong to its user, later events to the user of the newest
+    identify; a cycle ends where it began (R8).
     """
     assert key_at(MOVES, key, t) == to
 
 
-def test_a_replay_obeys_an_erasure(tmp_path: Path) -> None:
-    """Of a user who was erased later nothing older comes back, what is newer begins afresh (R32)."""
+def test_a_replay_respects_an_erasure(tmp_path: Path) -> None:
+    """Records of an erased user from before the erasure are omitted; later ones start a new user
+    (R32).
+    """
     erase = {"type": "command", "messageId": "x", "userId": "kim", "what": "erase"}
     records = [
         track(1, "kim", "Signup", START, properties={"plan": "free"}),
@@ -128,9 +130,9 @@ def _signup(number: str, t: int) -> Event:
         pytest.param(_order("y", HOUR - 1), id="older than the mark"),
     ],
 )
-def test_an_erasure_that_is_none_takes_nothing(last: Command) -> None:
-    """An audit leaves out what the last order that erased left out, not a later one that came twice
-    or was refused (R3, R5, R32).
+def test_a_refused_erasure_omits_nothing(last: Command) -> None:
+    """An audit omits records up to the last erasure that took effect, not up to a later duplicate
+    or refused one (R3, R5, R32).
     """
     catalog = catalog_of(_own_records([kit.WELCOME], None))
     log = [_signup("a", 0), _order("x", HOUR), _signup("b", 2 * HOUR), last]
@@ -143,8 +145,8 @@ def test_an_erasure_that_is_none_takes_nothing(last: Command) -> None:
     assert any(isinstance(o, out.Transition) for o in done.outputs[erased:])
 
 
-def test_an_audit_goes_by_handovers(tmp_path: Path) -> None:
-    """A log with what keys told each other gives the rows of the live run (R3, R8)."""
+def test_an_audit_follows_handovers(tmp_path: Path) -> None:
+    """A log with signals between keys gives the rows of the live run (R3, R8)."""
     records = [
         anonymous(1, "a7", "Signup", START, properties={"plan": "free"}),
         identify(2, START + HOUR, userId="kim", anonymousId="a7"),

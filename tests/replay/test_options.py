@@ -1,4 +1,4 @@
-"""What can be asked of a replay, and what it says when it is asked wrongly."""
+"""The options of a replay, and its error messages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def events(tmp_path: Path) -> Path:
 
 
 def told(done: kit.Done) -> dict:
-    """Read the report, which must be all of standard output."""
+    """Parse the report, which must be all of stdout."""
     return json.loads(done.out)
 
 
@@ -65,7 +65,7 @@ def test_a_control_log_starts_and_stops(events: Path, tmp_path: Path) -> None:
 
 
 def test_goals_of_a_control_log_are_reported(events: Path, tmp_path: Path) -> None:
-    """R24: a goal that the log adds is counted and reported beside those of the flow's file."""
+    """R24: a goal that the log adds is counted and reported with those of the flow's file."""
     goals = "bought: {event: Purchase, within: 30d}\\npaid: {event: Purchase, within: 20d}"
     log = tmp_path / "log.jsonl"
     log.write_text(
@@ -88,10 +88,12 @@ def test_goals_of_a_control_log_are_reported(events: Path, tmp_path: Path) -> No
         (BEGIN + WINNER, ":2:1:"),
     ],
 )
-def test_a_record_that_cannot_be_followed(
+def test_an_invalid_control_record_is_reported(
     events: Path, tmp_path: Path, lines: str, place: str
 ) -> None:
-    """A control record that is none, names no flow, or asks too much is an error with its line."""
+    """A control record that is invalid, names an unknown flow or asks too much has an error with
+    its line.
+    """
     log = tmp_path / "log.jsonl"
     log.write_text(lines)
     done = kit.replay(tmp_path / "out", events, more=[*FEW, "--control", log])
@@ -101,8 +103,8 @@ def test_a_record_that_cannot_be_followed(
     assert not (tmp_path / "out").exists()
 
 
-def test_assumed_rates_come_back_as_signals(events: Path, tmp_path: Path) -> None:
-    """With --assume statuses are drawn and handled: all click, so nobody is asked again."""
+def test_assumed_rates_become_statuses(events: Path, tmp_path: Path) -> None:
+    """With --assume statuses are random and handled: if all click, no user gets a reminder."""
     rates = tmp_path / "rates.yaml"
     rates.write_text("log: {delivered: 100%, opened: 100%, clicked: 100%}\n")
     done = kit.replay(tmp_path / "out", events, more=[*FEW, "--assume", rates])
@@ -120,7 +122,7 @@ def test_assumed_rates_come_back_as_signals(events: Path, tmp_path: Path) -> Non
     assert "Assumed rates: log delivered 100 %, opened 100 %, clicked 100 %." in done.out
 
 
-def test_without_rates_nothing_is_known_of_deliveries(events: Path, tmp_path: Path) -> None:
+def test_without_rates_there_are_no_statuses(events: Path, tmp_path: Path) -> None:
     """Without --assume waits for a click time out."""
     kit.replay(tmp_path / "out", events, more=FEW)
     left = [r for r in kit.rows(tmp_path / "out", "transition") if r["what"] == "left"]
@@ -128,8 +130,8 @@ def test_without_rates_nothing_is_known_of_deliveries(events: Path, tmp_path: Pa
     assert {row["reason"] for row in left if row["step"] == "seen"} == {"timeout", "case_2"}
 
 
-def test_assumed_rates_of_zero_are_no_rates(events: Path, tmp_path: Path) -> None:
-    """Going step by step gives the bytes of going all at once, where nothing is assumed (R3)."""
+def test_rates_of_zero_change_nothing(events: Path, tmp_path: Path) -> None:
+    """With rates of zero the step-by-step replay gives the bytes of the replay in one go (R3)."""
     rates = tmp_path / "rates.yaml"
     rates.write_text("log: {delivered: 0%}\n")
     kit.replay(tmp_path / "a", events, more=[*FEW, "--assume", rates])
@@ -138,8 +140,8 @@ def test_assumed_rates_of_zero_are_no_rates(events: Path, tmp_path: Path) -> Non
     assert kit.contents(tmp_path / "a") == kit.contents(tmp_path / "b")
 
 
-def test_who_clicks_has_opened() -> None:
-    """One draw a message: about the given share gets each status, and only in order."""
+def test_a_click_implies_an_open() -> None:
+    """Each message has one random number: the given share gets each status, always in order."""
     rates = {"email": {"delivered": 9_000, "opened": 4_000, "clicked": 1_000}}
     drawn = [tuple(u.status for u in assumed(_message(n), rates)) for n in range(2_000)]
 
@@ -157,8 +159,8 @@ def _message(number: int) -> Message:
     )  # fmt: skip
 
 
-def test_wrong_rates_are_told_all_at_once() -> None:
-    """Every problem of a file of rates is told, at its place and with help."""
+def test_all_errors_in_rates_are_reported_at_once() -> None:
+    """Every problem in a file of rates is reported, with its place and a hint."""
     text = "email: {delivered: 50%, opened: 60%}\nsms: {delivred: 1%, opened: lots}\nlog: 3\n"
     found = [(p.line, p.code) for p in load_rates(text, "rates.yaml").problems]
 
@@ -167,8 +169,8 @@ def test_wrong_rates_are_told_all_at_once() -> None:
     ]  # fmt: skip
 
 
-def test_wrong_use(events: Path, tmp_path: Path) -> None:
-    """Wrong use is a 2 and says what is wrong: no such file, no such time, a folder in use."""
+def test_usage_errors(events: Path, tmp_path: Path) -> None:
+    """A missing file, an invalid time and a folder in use are usage errors with exit code 2."""
     used = tmp_path / "used"
     used.mkdir()
     (used / "thesis.txt").write_text("all of it")
@@ -185,7 +187,7 @@ def test_wrong_use(events: Path, tmp_path: Path) -> None:
 
 
 def test_a_table_without_a_mapping_is_refused_before_the_run(tmp_path: Path) -> None:
-    """A file of which nothing can be read stops the replay, with the way out."""
+    """A file without readable columns stops the replay, with a hint."""
     table = kit.write_csv(tmp_path / "rows.csv", [])
     done = kit.replay(tmp_path / "out", table)
 
@@ -194,7 +196,7 @@ def test_a_table_without_a_mapping_is_refused_before_the_run(tmp_path: Path) -> 
     assert not (tmp_path / "out").exists()
 
 
-def test_a_flow_with_problems_is_shown_with_its_places(events: Path, tmp_path: Path) -> None:
+def test_problems_of_a_flow_are_shown_with_their_places(events: Path, tmp_path: Path) -> None:
     """A flow with problems is not replayed; they are shown as `check` shows them."""
     flow = tmp_path / "broken.yaml"
     flow.write_text("flow: broken\nenter:\n  - event: Signup\nsteps:\n  a: {sned: log}\n")
@@ -204,8 +206,8 @@ def test_a_flow_with_problems_is_shown_with_its_places(events: Path, tmp_path: P
     assert f"{flow}:5:" in done.err
 
 
-def test_the_size_is_told_before(events: Path, tmp_path: Path) -> None:
-    """How many records and how much memory, within a factor of two; what does not fit gets shards."""
+def test_the_size_is_estimated_before_the_run(events: Path, tmp_path: Path) -> None:
+    """Records and memory are estimated within a factor of two; too much memory leads to shards."""
     packed = kit.write_lines(
         tmp_path / "many.jsonl.gz", [r for n in range(20_000) for r in kit.life(f"u{n}", n)]
     )

@@ -1,4 +1,4 @@
-"""The same events give the same bytes, however they are cut, ordered and spread (R3, R4)."""
+"""The same events give the same bytes, however they are divided, ordered and distributed (R3, R4)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from transforms.wire.rows import name_of, to_row
 def test_shards_change_nothing(
     whole: tuple[kit.Done, Path], inputs: dict[str, Path], tmp_path: Path, shards: int
 ) -> None:
-    """In shards on disk, few or many, the files are those of the pipeline, byte for byte."""
+    """With few or many shards on disk the files are those of the pipeline, byte for byte."""
     events = [path for name, path in inputs.items() if name != "map"]
     done = kit.replay(tmp_path / "out", *events, more=["--map", inputs["map"], "--shards", shards])
 
@@ -39,7 +39,7 @@ def test_shards_change_nothing(
 
 
 def test_processes_change_nothing(tmp_path: Path) -> None:
-    """Two processes leave the files of one, byte for byte, and tell how far they are."""
+    """Two processes write the same files as one, byte for byte, and show their progress."""
     events = kit.write_csv(tmp_path / "rows.csv", ROWS)
     heard: list[tuple[str, int, int]] = []
     for count in (1, 2):
@@ -94,7 +94,7 @@ def test_shuffled_and_split_rows_change_nothing(tmp_path: Path) -> None:
 
 
 def test_repeated_records_change_nothing(tmp_path: Path) -> None:
-    """A file read twice is read once, where records have ids (R5)."""
+    """If records have ids, a file that is given twice counts once (R5)."""
     records = [record for n in range(9) for record in kit.life(f"u{n}", 10 * n, n % 3, n % 4)]
     once = kit.write_lines(tmp_path / "once.jsonl", records)
     again = kit.write_lines(tmp_path / "again.jsonl", records[::-1])
@@ -141,8 +141,8 @@ OUT_OF_ORDER = (("Purchase", 3, 3), ("Signup", 0, 5), ("Purchase", 6, 6), ("Purc
 IN_ORDER = (("Signup", 0, 1), ("Purchase", 3, 3), ("Purchase", 4, 6))
 
 
-def test_an_audit_is_the_core_over_the_log(tmp_path: Path) -> None:
-    """An audit keeps the order of the log and the receipts: its rows are the core's (R3)."""
+def test_an_audit_equals_the_core_over_the_log(tmp_path: Path) -> None:
+    """An audit keeps the order of the log and the ingestion times: its rows are the core's (R3)."""
     found = _events(*OUT_OF_ORDER)
 
     assert _comparable(_replayed(tmp_path, found, audit=True)) == _comparable(
@@ -150,8 +150,8 @@ def test_an_audit_is_the_core_over_the_log(tmp_path: Path) -> None:
     )
 
 
-def test_in_order_a_back_test_is_an_audit(tmp_path: Path) -> None:
-    """Where arrival was in order, a back-test and an audit give the same rows (R3)."""
+def test_a_back_test_of_ordered_input_equals_an_audit(tmp_path: Path) -> None:
+    """If records arrived in order, a back-test and an audit give the same rows (R3)."""
     found = _events(*IN_ORDER)
     audit = _replayed(tmp_path, found, audit=True)
 
@@ -159,8 +159,8 @@ def test_in_order_a_back_test_is_an_audit(tmp_path: Path) -> None:
     assert audit
 
 
-def test_a_back_test_takes_late_records_in_their_place(tmp_path: Path) -> None:
-    """What arrived late is handled before what follows it by own time, and holds up nothing."""
+def test_a_back_test_sorts_late_records(tmp_path: Path) -> None:
+    """A record that arrived late is handled in order of event time, and delays nothing."""
     rows = _replayed(tmp_path, _events(*OUT_OF_ORDER), audit=False)
     found = {row["what"]: row["at"].timestamp() * 1000 for row in rows if "what" in row}
 
@@ -168,8 +168,8 @@ def test_a_back_test_takes_late_records_in_their_place(tmp_path: Path) -> None:
     assert found["ended"] == START + 3 * DAY
 
 
-def test_large_files_are_read_by_many(tmp_path: Path) -> None:
-    """A large file is divided among readers, a small one is not; all of it is read once."""
+def test_large_files_are_read_in_slices(tmp_path: Path) -> None:
+    """A large file is divided among readers, a small one is not; every record is read once."""
     small = kit.write_csv(tmp_path / "small.csv", ROWS)
     large = tmp_path / "large.csv"
     with large.open("wb") as file:
@@ -182,8 +182,8 @@ def test_large_files_are_read_by_many(tmp_path: Path) -> None:
     assert len(slices(job, 1)) == 2
 
 
-def test_an_earlier_run_leaves_nothing_behind(tmp_path: Path) -> None:
-    """A second replay into the same folder replaces the first, files and all."""
+def test_a_replay_replaces_the_earlier_one(tmp_path: Path) -> None:
+    """A second replay into the same folder replaces the first with all its files."""
     many = kit.write_lines(
         tmp_path / "many.jsonl", [r for n in range(40) for r in kit.life(f"u{n}", 2 * n)]
     )

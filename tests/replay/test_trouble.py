@@ -1,4 +1,4 @@
-"""What a replay says when it is interrupted, when its results are damaged, and of odd input."""
+"""Interrupted replays, damaged results, and unusual input."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def events(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
-def test_what_stops_a_replay_on_beam(
+def test_an_error_on_beam_shows_no_traceback(
     error: BaseException, events: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C is 130, a full disk a 1 with its reason: Beam's tracebacks are not shown."""
+    """Ctrl-C exits with 130, a full disk with 1 and its reason: Beam's tracebacks are not shown."""
 
     def stop(*_: object) -> None:
         raise error
@@ -43,8 +43,8 @@ def test_what_stops_a_replay_on_beam(
     assert "Traceback" not in done.err
 
 
-def test_an_unfinished_replay_is_known_as_such(events: Path, tmp_path: Path) -> None:
-    """Results half replaced do not pass for sound: explain refuses them, a new replay mends them."""
+def test_an_unfinished_replay_is_detected(events: Path, tmp_path: Path) -> None:
+    """Half-replaced results are not valid: explain refuses them, a new replay repairs them."""
     out = tmp_path / "out"
     kit.replay(out, events, more=FEW)
     begin_run(replays.Job(records=(), events=(), until=0, out=str(out)))
@@ -56,8 +56,8 @@ def test_an_unfinished_replay_is_known_as_such(events: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("broken", ["replay.json", "transition/*/part-0.parquet"])
-def test_damaged_results_are_told(broken: str, events: Path, tmp_path: Path) -> None:
-    """Damaged results are an error of the folder, not one of ours."""
+def test_damaged_results_are_reported(broken: str, events: Path, tmp_path: Path) -> None:
+    """Damaged results are an error of the folder, not a defect of the program."""
     out = tmp_path / "out"
     kit.replay(out, events, more=FEW)
     for path in out.glob(broken):
@@ -67,8 +67,8 @@ def test_damaged_results_are_told(broken: str, events: Path, tmp_path: Path) -> 
     assert (done.code, "damaged" in done.err) == (1, True)
 
 
-def test_two_flows_of_one_id_are_refused(events: Path, tmp_path: Path) -> None:
-    """Two files with flows of one id: both are named, and neither wins."""
+def test_two_flows_with_one_id_are_refused(events: Path, tmp_path: Path) -> None:
+    """If two files have flows with one id, both are named and neither is replayed."""
     folders = [tmp_path / "a", tmp_path / "b"]
     for folder in folders:
         shutil.copytree(Path(kit.WELCOME).parent, folder)
@@ -79,8 +79,8 @@ def test_two_flows_of_one_id_are_refused(events: Path, tmp_path: Path) -> None:
         assert all(str(folder / "welcome.yaml") in done.err for folder in folders)
 
 
-def test_refusals_of_no_flow_are_told(tmp_path: Path) -> None:
-    """What was refused without a flow of the run stands in the report, too (I15)."""
+def test_refusals_without_a_flow_are_reported(tmp_path: Path) -> None:
+    """Rejections without a flow of the run are in the report, too (I15)."""
     ahead = kit.track(1, "u", "Signup", START, receivedAt=START - 2 * kit.DAY)
     events = kit.write_lines(tmp_path / "events.jsonl", [ahead])
     done = kit.replay(tmp_path / "text", events, more=FEW)
@@ -91,7 +91,7 @@ def test_refusals_of_no_flow_are_told(tmp_path: Path) -> None:
     assert "1 record of 1 user" in done.out
 
 
-def test_an_audit_claims_no_chance(events: Path, tmp_path: Path) -> None:
+def test_an_audit_does_not_call_a_lift_chance(events: Path, tmp_path: Path) -> None:
     """With --audit users may have got the messages: the note does not call a lift chance."""
     done = kit.replay(tmp_path / "out", events, more=[*FEW, "--audit"])
 
@@ -100,8 +100,8 @@ def test_an_audit_claims_no_chance(events: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["it's [a] *", 'say "$HOME"', "tick`"])
-def test_the_command_it_prints_runs_for_odd_paths(name: str, events: Path, tmp_path: Path) -> None:
-    """The SQL command is quoted for SQL and for the shell, whatever the folder is called."""
+def test_the_printed_command_is_quoted(name: str, events: Path, tmp_path: Path) -> None:
+    """The SQL command is quoted for SQL and for the shell, whatever the name of the folder."""
     done = kit.replay(tmp_path / name, events, more=FEW)
     command = done.err.split("Query them with SQL: ")[1].splitlines()[0]
     ran = subprocess.run(command, shell=True, capture_output=True, text=True)
@@ -110,15 +110,15 @@ def test_the_command_it_prints_runs_for_odd_paths(name: str, events: Path, tmp_p
     assert re.search(r"welcome *│ hello *│ *[1-3] ", ran.stdout)
 
 
-def test_no_command_for_no_rows(tmp_path: Path) -> None:
-    """Where nothing was decided there is nothing to ask, and no command is printed."""
+def test_without_rows_no_command_is_printed(tmp_path: Path) -> None:
+    """If there are no rows, no SQL command is printed."""
     unread = kit.write_lines(tmp_path / "e.jsonl", [kit.track(1, "u", "Unknown", START)])
 
     assert "SQL" not in kit.replay(tmp_path / "out", unread, more=FEW).err
 
 
-def test_an_open_quote_costs_its_line_only(tmp_path: Path) -> None:
-    """A quote that is never closed leaves one dead letter, and the lines after it are read."""
+def test_an_open_quote_affects_only_its_line(tmp_path: Path) -> None:
+    """A quote that is never closed gives one dead letter, and the lines after it are read."""
     rows = [f"u{n},{START + n},Signup," for n in range(300)]
     rows[9] = f'"u9,{START},Signup,'
     table = tmp_path / "rows.csv"
@@ -134,8 +134,8 @@ def test_an_open_quote_costs_its_line_only(tmp_path: Path) -> None:
     assert f"{table}:11:1: an open quote or too long a field, lines 11 to 110" in done.err
 
 
-def test_rates_of_no_channel(events: Path, tmp_path: Path) -> None:
-    """A channel that no flow knows is refused before the run, with the one probably meant."""
+def test_rates_of_an_unknown_channel_are_refused(events: Path, tmp_path: Path) -> None:
+    """A channel that no flow uses is refused before the run, with a suggestion."""
     rates = tmp_path / "rates.yaml"
     rates.write_text("lgo: {delivered: 98%}\n")
     done = kit.replay(tmp_path / "out", events, more=[*FEW, "--assume", rates])
@@ -145,8 +145,8 @@ def test_rates_of_no_channel(events: Path, tmp_path: Path) -> None:
     assert '"log"' in done.err
 
 
-def test_columns_cannot_speak_to_the_terminal(tmp_path: Path) -> None:
-    """Control characters of a file's header are shown escaped."""
+def test_control_characters_in_headers_are_escaped(tmp_path: Path) -> None:
+    """Control characters in a file's header are shown escaped."""
     table = tmp_path / "rows.csv"
     table.write_text("who\x1b[2J,at\n1,2\n")
     mapping = tmp_path / "map.yaml"

@@ -1,4 +1,4 @@
-"""A list of contacts that is uploaded to a campaign, replayed from a file."""
+"""Replays an upload of contacts to a campaign from a file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FLOW = Path(__file__).parents[1] / "scenarios" / "campaigns" / "each_time.yaml"
 
 
 def row(number: int, user: str, day: int, **fields: object) -> str:
-    """Write one row of an upload as a record."""
+    """Return one row of an upload as a record."""
     record = {
         "type": "enter",
         "messageId": f"list-{number}",
@@ -27,7 +27,7 @@ def row(number: int, user: str, day: int, **fields: object) -> str:
 
 
 def test_participants_are_a_table(tmp_path: Path) -> None:
-    """R21: one record is one row of an upload; what becomes of participants is there for queries."""
+    """R21: each record is one row of an upload; changes of participants are a table for queries."""
     first = row(1, "kim", 1, name="Kim", size=3)
     lines = [first, row(2, "ann", 1, name="Ann"), first, row(3, "kim", 5, size=4)]
     events, results = tmp_path / "list.jsonl", tmp_path / "out"

@@ -22,15 +22,17 @@ Whole = tuple[Done, Path]
 
 @pytest.mark.parametrize("user", ["csv1", "csvgz1", "json3", "gz1", "avro1", "parquet1"])
 def test_every_format_is_read(whole: Whole, user: str) -> None:
-    """CSV by a mapping, JSON lines, Avro and Parquet, packed or not, all bring their users in."""
+    """CSV with a mapping, JSON lines, Avro and Parquet, compressed or not, all add their users."""
     _, out = whole
     entered = [row for row in kit.rows(out, "transition") if row["what"] == "entered"]
 
     assert [row["flow"] for row in entered if row["user"] == user] == ["welcome"]
 
 
-def test_bad_rows_become_dead_letters(whole: Whole, inputs: dict[str, Path]) -> None:
-    """A bad row leaves a dead letter with file, line and reason, the run goes on, the code is 1."""
+def test_invalid_rows_become_dead_letters(whole: Whole, inputs: dict[str, Path]) -> None:
+    """An invalid row gives a dead letter with file, line and reason; the run continues and exits
+    with 1.
+    """
     done, out = whole
     found = [(row["cause"], row["reason"]) for row in kit.rows(out, "dead_letter")]
 
@@ -40,8 +42,8 @@ def test_bad_rows_become_dead_letters(whole: Whole, inputs: dict[str, Path]) -> 
     assert "2 records rejected" in done.err
 
 
-def test_what_is_past_the_end_or_unread_is_counted(whole: Whole) -> None:
-    """Records after --until and events that no flow reads are counted, not replayed (R5)."""
+def test_unused_and_later_records_are_counted(whole: Whole) -> None:
+    """Records after --until and unused events are counted, not replayed (R5)."""
     told = json.loads((whole[1] / "replay.json").read_text())
 
     assert (told["after"], told["unread"], told["bad"]) == (1, 1, 2)
@@ -49,7 +51,7 @@ def test_what_is_past_the_end_or_unread_is_counted(whole: Whole) -> None:
     assert "late" not in {row["user"] for row in kit.rows(whole[1], "transition")}
 
 
-def test_the_text_tells_the_funnel(whole: Whole) -> None:
+def test_the_text_report_shows_the_funnel(whole: Whole) -> None:
     """The report on stdout says that nothing was sent (R25)."""
     done, out = whole
     entered = [row for row in kit.rows(out, "transition") if row["what"] == "entered"]
@@ -63,8 +65,8 @@ def test_the_text_tells_the_funnel(whole: Whole) -> None:
     assert "Results in" in done.err
 
 
-def test_the_command_it_prints_runs(whole: Whole) -> None:
-    """The SQL command at the end runs as it stands, and counts the messages."""
+def test_the_printed_command_runs(whole: Whole) -> None:
+    """The SQL command at the end runs as printed, and counts the messages."""
     done, out = whole
     command = done.err.split("Query them with SQL: ")[1].splitlines()[0]
     ran = subprocess.run(command, shell=True, capture_output=True, text=True)
@@ -74,8 +76,8 @@ def test_the_command_it_prints_runs(whole: Whole) -> None:
     assert re.search(rf"welcome *│ hello *│ *{sent} ", ran.stdout)
 
 
-def test_windows_are_a_recount_of_the_rows(whole: Whole) -> None:
-    """The numbers by SQL are those counted row by row from the raw rows (R25)."""
+def test_windows_equal_a_recount_of_the_rows(whole: Whole) -> None:
+    """The numbers by SQL equal a count row by row from the raw rows (R25)."""
     _, out = whole
     counts = metrics.Counts()
     for kind in ("transition", "communication", "message", "conversion", "rejection"):
@@ -99,7 +101,7 @@ def _row(row: kit.Record) -> tuple:
 
 
 def test_pictures_are_written(whole: Whole) -> None:
-    """Two pictures lie beside the results: whole SVG with a title, for light and dark pages."""
+    """Two pictures are next to the results: complete SVG with a title, for light and dark pages."""
     _, out = whole
     for name in ("funnel.svg", "weekly.svg"):
         text = (out / name).read_text()
@@ -111,8 +113,8 @@ def test_pictures_are_written(whole: Whole) -> None:
     assert "messages that would be sent" in (out / "weekly.svg").read_text()
 
 
-def test_explain_tells_when_and_why(whole: Whole, rewrite: bool) -> None:
-    """A user's timeline tells entries, messages, waits, ends and goals with their reasons."""
+def test_explain_shows_times_and_reasons(whole: Whole, rewrite: bool) -> None:
+    """A user's timeline shows entries, messages, waits, ends and goals with their reasons."""
     _, out = whole
     said = "\n".join(
         kit.towpath("explain", user, "--out", out).out for user in ("json3", "json9", "csv20")
@@ -136,8 +138,8 @@ def test_explain_as_json(whole: Whole) -> None:
     assert told["pending"] == []
 
 
-def test_explain_knows_what_is_pending(whole: Whole) -> None:
-    """A wait that ends after the replay is pending, with its end and the messages ahead (R3)."""
+def test_explain_shows_pending_waits(whole: Whole) -> None:
+    """A wait that ends after the replay is pending, with its end and the next messages (R3)."""
     _, out = whole
     told = json.loads(kit.towpath("explain", "csv29", "--out", out, "--json").out)
 
@@ -147,6 +149,6 @@ def test_explain_knows_what_is_pending(whole: Whole) -> None:
 
 
 def test_explain_without_results(tmp_path: Path, whole: Whole) -> None:
-    """A user without rows is a 1, a folder without results a 2; neither is an error of ours."""
+    """A user without rows exits with 1, a folder without results with 2; both show a message."""
     assert kit.towpath("explain", "stranger", "--out", whole[1]).code == 1
     assert kit.towpath("explain", "csv1", "--out", tmp_path).code == 2

@@ -1,8 +1,8 @@
-"""The three sample flows by brute force: plain Python straight from semantics and flow files.
+"""The three sample flows by brute force: plain Python written from the semantics and flow files.
 
 It shares no code with the project. Every condition is evaluated anew from all purchases, money
-is whole cents, and times are ms UTC. Where an instant holds several things, a ``Tick`` orders
-them: (time, purchases handled so far), so what is due stands before the purchases of its time (R2).
+is whole cents, and times are ms UTC. A ``Tick`` orders what happens at one instant: (time,
+purchases handled so far), so that what is due comes before the purchases of its time (R2).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Tick(NamedTuple):
 
 
 class Session(NamedTuple):
-    """All that one session did. ``cause`` and ``ended_by`` name a purchase, or are empty."""
+    """Everything that one session did. ``cause`` and ``ended_by`` name a purchase, or are empty."""
 
     flow: str
     user: str
@@ -59,7 +59,7 @@ class Session(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """A trigger that did not enter (R19)."""
+    """A trigger that was refused (R19)."""
 
     flow: str
     user: str
@@ -69,7 +69,7 @@ class Refusal(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What ``explain`` has to say of one message: decided or not, when, and why."""
+    """What ``explain`` must show for one message: decided or not, when, and why."""
 
     time: int
     flow: str
@@ -96,8 +96,8 @@ def load(
 ) -> dict[str, list[Purchase]]:
     """Read every user's purchases before ``until``, by time and id.
 
-    ``id_of(row, k)`` gives the id of the k-th equal row, counted from 0; without it,
-    purchases of one day keep the order of the file.
+    ``id_of(row, k)`` returns the id of the k-th equal row, counted from 0; without it, purchases
+    of one day keep the order of the file.
     """
     equal: Counter[tuple[str, ...]] = Counter()
     users: dict[str, list[Purchase]] = defaultdict(list)
@@ -119,22 +119,22 @@ def load(
 
 
 def draw(*parts: str) -> int:
-    """Draw a number from 0 to 9999 by hash."""
+    """Return the random assignment, a number from 0 to 9999, by hash."""
     return int.from_bytes(blake2b("\x1f".join(parts).encode(), digest_size=8).digest()) % 10_000
 
 
 def lapsed(past: list[Purchase], now: int) -> bool:
-    """Say whether the last purchase is more than 60 days ago: from 60 days on (R2)."""
+    """Return True if the last purchase is at least 60 days ago (R2)."""
     return bool(past) and now >= max(p.time for p in past) + 60 * DAY
 
 
 def vip(past: list[Purchase], now: int) -> bool:
-    """Say whether the purchases of the last 180 days sum up to 200."""
+    """Return True if the purchases of the last 180 days sum up to 200."""
     return sum(p.cents for p in past if p.time <= now < p.time + 180 * DAY) >= 200_00
 
 
 def before(purchases: list[Purchase], time: int) -> Tick:
-    """Give the tick of what is due at a time: before that time's purchases (R2)."""
+    """Return the tick of what is due at a time: before that time's purchases (R2)."""
     return Tick(time, sum(p.time < time for p in purchases))
 
 
@@ -157,7 +157,7 @@ def changes(
 
 
 def first(purchases: list[Purchase], start: Tick, within: int | None = None) -> Purchase | None:
-    """Find the first purchase that a session sees: after its own start (R11), within (R24)."""
+    """Return the first purchase that a session sees: after its own start (R11), within (R24)."""
     seen = purchases[start.handled :]
     return next((p for p in seen if within is None or p.time < start.time + within), None)
 
@@ -166,7 +166,7 @@ def first(purchases: list[Purchase], start: Tick, within: int | None = None) -> 
 
 
 def win_back(user: str, purchases: list[Purchase], until: int) -> Found:
-    """Follow one user through ``win_back``."""
+    """Simulate one user in ``win_back``."""
     found: Found = []
     entries: list[int] = []
     silent = draw(SPACE, "win_back", user, "holdout") < 1_000
@@ -202,7 +202,7 @@ def win_back(user: str, purchases: list[Purchase], until: int) -> Found:
 
 
 def second_purchase(user: str, purchases: list[Purchase], until: int) -> Found:
-    """Follow one user through ``second_purchase``: one entry, with the first purchase."""
+    """Simulate one user in ``second_purchase``: one entry, with the first purchase."""
     origin = purchases[0]
     start = Tick(origin.time, 1)
     goal = first(purchases, start, 60 * DAY)
@@ -229,7 +229,7 @@ def second_purchase(user: str, purchases: list[Purchase], until: int) -> Found:
 
 
 def vip_flow(user: str, purchases: list[Purchase], until: int) -> Found:
-    """Follow one user through ``vip``."""
+    """Simulate one user in ``vip``."""
     found: Found = []
     letter = draw(SPACE, "vip", "greeting", user) < 5_000
     variant, greeting = ("letter", "thanks") if letter else ("preview", "early_look")
@@ -245,7 +245,7 @@ def vip_flow(user: str, purchases: list[Purchase], until: int) -> Found:
         leaves = next((tick for tick, _, _ in edges[index + 1 :]), None)
         steps = [(step, start.time) for step in ("greeting", greeting, "season")]
         ended, reason, waits = None, "", None
-        # At one instant the audience changes before waits end: a gift is for those who stay.
+        # At one instant the audience changes before waits end: only members get the gift.
         if leaves and leaves.time <= due:
             ended, reason = leaves, "exit_rule"
         elif due <= until:
@@ -269,7 +269,7 @@ FLOWS = {"win_back": win_back, "second_purchase": second_purchase, "vip": vip_fl
 
 
 def follow(users: dict[str, list[Purchase]], until: int) -> dict[str, Found]:
-    """Follow every user through every flow: flow to sessions and refusals."""
+    """Simulate every user in every flow; return sessions and refusals by flow."""
     return {
         name: [one for user, bought in users.items() for one in flow(user, bought, until)]
         for name, flow in FLOWS.items()
@@ -280,7 +280,7 @@ def follow(users: dict[str, list[Purchase]], until: int) -> dict[str, Found]:
 
 
 def totals(flow: str, found: Iterable[Session | Refusal]) -> dict[str, object]:
-    """Sum up one flow; what belongs to the holdout stands apart. Revenue is in cents."""
+    """Sum up one flow, with the holdout separate. Revenue is in cents."""
     found = list(found)
     sessions = [one for one in found if isinstance(one, Session)]
     reached = Counter(step for one in sessions for step, _ in one.steps)
@@ -300,7 +300,7 @@ def totals(flow: str, found: Iterable[Session | Refusal]) -> dict[str, object]:
 
 
 def facts(found: Iterable[Session | Refusal]) -> dict[str, set[tuple[object, ...]]]:
-    """Give every row that a replay has to write, by kind; each names flow, user and time.
+    """Return every row that a replay must write, by kind; each names flow, user and time.
 
     entered (.., silent), reached (.., step), decided and withheld (.., step), ended (.., reason),
     converted (.., cents), refused (.., reason). No two rows of a kind are equal.
@@ -323,7 +323,7 @@ def facts(found: Iterable[Session | Refusal]) -> dict[str, set[tuple[object, ...
 
 
 def _arm(sessions: list[Session]) -> dict[str, int]:
-    """Count one side of the holdout: by users for the lift, since the draw is by user."""
+    """Count the holdout or the others: by users for the lift, since users are assigned at random."""
     bought = [(one.user, one.goal) for one in sessions if one.goal]
     return {
         "users": len({one.user for one in sessions}),
@@ -334,12 +334,12 @@ def _arm(sessions: list[Session]) -> dict[str, int]:
 
 
 def explain(user: str, purchases: list[Purchase], until: int) -> list[Verdict]:
-    """Say of every message of every flow when and why it was or was not decided.
+    """Return for every message of every flow when and why it was or was not decided.
 
-    Verdicts: ``decided``; ``withheld`` (holdout); ``missed``, where the session ended before;
-    ``pending``, due when its wait ends; ``refused``, an entry; and ``no_entry``, where no trigger
+    Verdicts: ``decided``; ``withheld`` (holdout); ``missed``, if the session ended before;
+    ``pending``, due when its wait ends; ``refused``, an entry; and ``no_entry``, if no trigger
     ever matched. ``cause`` is the purchase that started the session, or ended it. Messages on
-    branches that were not taken are left out.
+    branches that were not taken are omitted.
     """
     found = [one for flow in FLOWS.values() for one in flow(user, purchases, until)]
     rows = [row for one in found for row in _verdicts(one, purchases)]

@@ -1,7 +1,7 @@
-"""The rows that a run wrote, in the shape of ``oracle.facts``, so that the two compare as sets.
+"""The rows that a run wrote, in the form of ``oracle.facts``, so that the two compare as sets.
 
 A row is a mapping with its kind under ``is``: ``msgspec.to_builtins(output)``, or a row of a
-Parquet file. Kinds and columns that the oracle does not know are passed over.
+Parquet file. Kinds and columns that the oracle does not have are ignored.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ Facts = dict[str, set[tuple[object, ...]]]
 
 
 class NotUnique(AssertionError):
-    """Two rows of a run say the same: as a set they would count once."""
+    """Two rows of a run are equal: a set would count them once."""
 
 
 def facts(rows: Iterable[Mapping[str, Any]]) -> Facts:
-    """Turn rows of any kinds into facts; a fact that is there twice is an error."""
+    """Convert rows of any kinds to facts; a duplicate fact is an error."""
     found: Facts = defaultdict(set)
     for row in rows:
         told = _fact(row)

@@ -1,4 +1,4 @@
-"""The replay of the sample, held against a calculation that does not use the core."""
+"""Compares the replay of the sample with a calculation that does not use the core."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def out(replayed: tuple[Path, dict[str, Any]]) -> Path:
 
 @pytest.fixture(scope="module")
 def users() -> Users:
-    """Read the purchases without the core; only the ids that break ties are the reader's."""
+    """Read the purchases without the core; only the ids that order equal times are the reader's."""
     return oracle.load(SAMPLE, oracle.millis(UNTIL), lambda row, k: numbered(row_hash(row), k + 1))
 
 
@@ -58,7 +58,7 @@ def written(out: Path) -> list[dict[str, Any]]:
 
 
 def test_every_row_agrees(out: Path, users: Users) -> None:
-    """Entries, steps, messages, ends, goals and refusals are those of the brute force, exactly."""
+    """Entries, steps, messages, ends, goals and refusals are exactly those of the brute force."""
     expected: dict[str, set[tuple[object, ...]]] = defaultdict(set)
     for found in oracle.follow(users, oracle.millis(UNTIL)).values():
         for kind, facts in oracle.facts(found).items():
@@ -73,7 +73,7 @@ def test_every_row_agrees(out: Path, users: Users) -> None:
 
 
 def test_every_number_agrees(replayed: tuple[Path, dict[str, Any]], users: Users) -> None:
-    """The funnel's numbers are those of the brute force: nothing is lost on the way to the eye."""
+    """The numbers of the funnel are those of the brute force: the report loses nothing."""
     told = {flow["flow"]: flow for flow in replayed[1]["flows"]}
     for name, found in oracle.follow(users, oracle.millis(UNTIL)).items():
         expected: dict[str, Any] = oracle.totals(name, found)
@@ -96,20 +96,20 @@ def test_every_number_agrees(replayed: tuple[Path, dict[str, Any]], users: Users
 
 @pytest.fixture(scope="module")
 def drawn(users: Users) -> list[str]:
-    """Draw 200 users by a seed."""
+    """Choose 200 random users by a seed."""
     return random.Random(4).sample(sorted(users), 200)
 
 
 @pytest.fixture(scope="module")
 def explained(out: Path, drawn: list[str]) -> dict[str, dict[str, Any]]:
-    """Explain each of the users."""
+    """Run explain for each of the users."""
     return {
         user: json.loads(towpath("explain", user, "--out", out, "--json").out) for user in drawn
     }
 
 
-def test_explain_gives_when_and_why(users: Users, explained: dict[str, dict[str, Any]]) -> None:
-    """For 200 users, each message is told as decided or not, when and why, as calculated."""
+def test_explain_shows_when_and_why(users: Users, explained: dict[str, dict[str, Any]]) -> None:
+    """For 200 users, explain shows each message as decided or not, when and why, as calculated."""
     for user, told in explained.items():
         entries = {
             (e["at"], e["flow"], e.get("step", ""), e["what"], e.get("reason", ""))
@@ -131,8 +131,8 @@ def test_explain_gives_when_and_why(users: Users, explained: dict[str, dict[str,
                     assert place in entries, case
 
 
-def test_explain_tells_nothing_else(users: Users, explained: dict[str, dict[str, Any]]) -> None:
-    """For 200 users, explain tells of no message that was not decided, and of no other refusal."""
+def test_explain_shows_nothing_else(users: Users, explained: dict[str, dict[str, Any]]) -> None:
+    """For 200 users, explain shows no message that was not decided, and no other refusal."""
     for user, told in explained.items():
         expected = {
             (v.time, v.flow, v.step, v.verdict)

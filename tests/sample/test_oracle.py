@@ -1,4 +1,4 @@
-"""The oracle itself: its boundaries by hand, its audiences day by day, its sums over the sample."""
+"""Tests of the oracle: its boundaries by hand, its audiences day by day, its sums over the sample."""
 
 from __future__ import annotations
 
@@ -27,34 +27,34 @@ def found(users):
 
 
 def bought(*days_and_dollars):
-    """Make purchases: (day, dollars), ids in the order given."""
+    """Return purchases: (day, dollars), with ids in the order given."""
     pairs = enumerate(days_and_dollars)
     return [Purchase(day * DAY, dollars * 100, f"p{n}") for n, (day, dollars) in pairs]
 
 
 def story(session):
-    """Tell a session in days: steps, end, reason, goal."""
+    """Return a session in days: steps, end, reason, goal."""
     steps = [(step, at // DAY) for step, at in session.steps]
     ended = session.ended.time // DAY if session.ended else None
     return steps, ended, session.reason, session.goal.id if session.goal else None
 
 
-def test_the_sample(users):
-    """The sample holds 69,659 purchases of 23,570 customers; equal rows count each."""
+def test_the_size_of_the_sample(users):
+    """The sample has 69,659 purchases of 23,570 customers; equal rows count separately."""
     assert len(users) == 23_570
     assert sum(map(len, users.values())) == 69_659
     assert sum(len(bought) - len({p[:2] for p in bought}) for bought in users.values()) == 255
 
 
 def test_lapsed_at_the_boundary():
-    """A purchase exactly 60 days after the last: the flow is entered first, then left (R1, R2)."""
+    """For a purchase exactly 60 days after the last, the flow is entered first, then left (R1, R2)."""
     (session, *_) = oracle.win_back("u", bought((0, 10), (60, 10)), 61 * DAY)
 
     assert story(session) == ([("miss_you", 60), ("pause", 60)], 60, "exit_rule", "p1")
 
 
 def test_lapsed_a_day_earlier():
-    """A purchase within the 60 days puts the lapse off."""
+    """A purchase within the 60 days postpones the lapse."""
     (session,) = oracle.win_back("u", bought((0, 10), (59, 10)), 130 * DAY)
 
     assert session.entered == 119 * DAY
@@ -65,7 +65,7 @@ def test_lapsed_a_day_earlier():
     [(89, 89, "exit_rule", "p1"), (90, 90, "completed", None), (91, 90, "completed", None)],
 )
 def test_the_offer_at_the_boundary(day, ended, reason, goal):
-    """At 30 days the wait fires before the purchase, which then is too late as a goal (R2, R24)."""
+    """At 30 days the wait ends before the purchase, which then is too late as a goal (R2, R24)."""
     (session, *_) = oracle.win_back("u", bought((0, 10), (day, 10)), 92 * DAY)
 
     assert story(session)[1:] == (ended, reason, goal)
@@ -73,7 +73,7 @@ def test_the_offer_at_the_boundary(day, ended, reason, goal):
 
 
 def test_due_at_the_end_of_the_replay():
-    """What is due at the end fires; a day later it is pending."""
+    """What is due at the end of the replay fires; a day later it is pending."""
     (fires,) = oracle.win_back("u", bought((0, 10)), 90 * DAY)
     (waits,) = oracle.win_back("u", bought((0, 10)), 90 * DAY - 1)
 
@@ -100,7 +100,7 @@ def test_the_branch_by_amount(dollars, branch):
 
 
 def test_two_first_purchases_on_one_day():
-    """The second of one day reaches the goal at once; which is first, the ids decide."""
+    """A second purchase on the same day reaches the goal at once; ids decide which is first."""
     (session,) = oracle.second_purchase("u", bought((0, 49), (0, 70)), 99 * DAY)
 
     assert story(session) == ([("settle", 0)], 0, "goal", "p1")
@@ -116,7 +116,7 @@ def test_two_first_purchases_on_one_day():
     ],
 )
 def test_the_second_purchase_at_the_boundaries(day, ended, reason, goal):
-    """Waits come first, and the goal counts for 60 days also after the end (R2, R24)."""
+    """Waits end first, and the goal counts for 60 days, even after the end (R2, R24)."""
     (session,) = oracle.second_purchase("u", bought((0, 9), (day, 9)), 99 * DAY)
 
     assert story(session)[1:] == (ended, reason, goal)
@@ -132,15 +132,15 @@ def test_vip_by_two_purchases():
     assert session.waits_until == 93 * DAY
 
 
-def test_vip_slides_out():
-    """The first purchase counts for exactly 180 days; then the VIP leaves (R2, R18)."""
+def test_vip_ends_after_180_days():
+    """The first purchase counts for exactly 180 days; then the user is no longer a VIP (R2, R18)."""
     (session,) = oracle.vip_flow("u", bought((0, 150), (91, 50)), 200 * DAY)
 
     assert (session.ended, session.reason) == (Tick(180 * DAY, 2), "exit_rule")
 
 
-def test_vip_leaves_when_the_gift_is_due():
-    """At one instant the audience changes before the wait ends: no gift for one who left."""
+def test_no_gift_for_a_former_vip():
+    """At one instant the audience changes before the wait ends: a user who left gets no gift."""
     (session,) = oracle.vip_flow("u", bought((0, 150), (90, 50)), 200 * DAY)
 
     assert (session.ended, session.reason) == (Tick(180 * DAY, 2), "exit_rule")
@@ -148,7 +148,7 @@ def test_vip_leaves_when_the_gift_is_due():
 
 
 def test_vip_again():
-    """Whoever becomes a VIP again within 180 days of the exit is refused; then they enter."""
+    """A user who becomes a VIP again within 180 days of the exit is refused, and enters later."""
     refused = oracle.vip_flow("u", bought((0, 200), (269, 200)), 300 * DAY)
     enters = oracle.vip_flow("u", bought((0, 200), (270, 200)), 300 * DAY)
 
@@ -157,7 +157,7 @@ def test_vip_again():
 
 
 def test_vip_out_and_in_at_one_instant():
-    """Old purchases slide out before a purchase of that instant, which makes a VIP again."""
+    """Old purchases expire before a purchase at that instant, which makes the user a VIP again."""
     edges = oracle.changes(bought((0, 200), (180, 200)), 200 * DAY, oracle.vip, 180 * DAY)
 
     assert [(tick.time // DAY, cause, now) for tick, cause, now in edges] == [
@@ -168,7 +168,7 @@ def test_vip_out_and_in_at_one_instant():
 
 
 def test_audiences_day_by_day(users):
-    """For 200 users drawn by a seed, walking through all days finds the same changes."""
+    """For 200 random users, going through all days finds the same changes."""
     for user in Random(3).sample(sorted(users), 200):
         for member, days in ((oracle.lapsed, 60), (oracle.vip, 180)):
             walked = _walk(users[user], member)
@@ -176,8 +176,8 @@ def test_audiences_day_by_day(users):
             assert oracle.changes(users[user], UNTIL, member, days * DAY) == walked
 
 
-def test_the_books_close(found):
-    """Who entered has ended or waits; who reached a send got the message or is in the holdout."""
+def test_every_entry_is_accounted_for(found):
+    """A session has ended or waits; a send was decided or withheld for the holdout."""
     for flow, rows in found.items():
         sums = oracle.totals(flow, rows)
         sends = oracle.SENDS[flow]
@@ -190,7 +190,7 @@ def test_the_books_close(found):
 
 
 def test_no_two_rows_are_equal(found):
-    """Rows compared as sets lose nothing: reached steps count as often as in the sums."""
+    """Comparing rows as sets loses nothing: reached steps count as often as in the sums."""
     for flow, rows in found.items():
         sums = oracle.totals(flow, rows)
         kinds = oracle.facts(rows)
@@ -211,8 +211,8 @@ def test_golden_totals(found, rewrite):
     assert sums == json.loads(TOTALS.read_text())
 
 
-def test_explain(users, found):
-    """``explain`` tells of every message decided, for 200 users drawn by a seed."""
+def test_explain_shows_every_decided_message(users, found):
+    """``explain`` shows every message as decided, for 200 random users."""
     facts = [oracle.facts(rows) for rows in found.values()]
     decided = {row for kinds in facts for row in kinds["decided"]}
     for user in Random(4).sample(sorted(users), 200):
@@ -224,7 +224,7 @@ def test_explain(users, found):
 
 
 def _walk(purchases, member):
-    """Look at every day from 1997 to the end: before its purchases, and after each of them."""
+    """Check every day from 1997 to the end: before its purchases, and after each of them."""
     changes, was, handled = [], False, 0
     for time in range(oracle.millis("1997-01-01"), UNTIL + 1, DAY):
         causes = [""] + [p.id for p in purchases if p.time == time]

@@ -12,13 +12,13 @@ SESSION = {"user": "u", "at": 5, "flow": "f", "version": 1, "session": "s"}
 
 
 def moved(what, step="x", **more):
-    """Make a transition's row."""
+    """Return a transition's row."""
     base = SESSION | {"id": what, "step": step, "key": "", "visit": 1, "cause": "c"}
     return msgspec.to_builtins(outputs.Transition(**base, what=what, **more))
 
 
 def test_transitions():
-    """Entries, arrivals and ends are told apart; other moves are passed over."""
+    """Entries, arrivals and ends are distinguished; other transitions are ignored."""
     rows = [moved("entered", silent=True), moved("reached"), moved("waiting"), moved("ended", reason="goal")]  # fmt: skip
 
     assert facts(rows) == {
@@ -45,7 +45,7 @@ def test_refusals():
     assert facts([msgspec.to_builtins(row)])["refused"] == {("f", "u", 5, "entry_limit")}
 
 
-def test_what_is_there_twice():
-    """Two rows that say the same are an error, since a set would hide one."""
+def test_duplicate_rows_are_an_error():
+    """Two equal rows are an error, since a set would hide one."""
     with pytest.raises(NotUnique, match="reached"):
         facts([moved("reached"), moved("reached")])

@@ -1,4 +1,4 @@
-"""Schemas only grow: today's are held against every released version."""
+"""Schemas are only extended: today's are compared with every released version."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ PAGES = {"name": "pages", "type": "long", "default": 0}
 
 
 def test_no_schema_breaks_a_released_one() -> None:
-    """Every change since any release keeps to the rules, so old and new read each other."""
+    """Every change since any release follows the rules, so old and new read each other."""
     assert evolution.check() == []
 
 
-def test_every_schema_was_released_once() -> None:
-    """Version 1 is stored, and holds what there was."""
+def test_every_schema_was_released() -> None:
+    """Version 1 is stored, with the schemas of that time."""
     assert versions()[0] == 1
     assert set(released(1)) <= set(schemas.NAMES)
 
@@ -58,7 +58,7 @@ def test_every_schema_was_released_once() -> None:
 def test_records_of_every_release_stay_readable(
     version: int, name: str, data: st.DataObject
 ) -> None:
-    """What a released schema wrote is read by today's: known fields as they were, others default."""
+    """What a released schema wrote is read by today's: known fields unchanged, others default."""
     old = released(version)[name]
     found = [_field(field) for field in old["fields"]]
     row = {f.name: data.draw(st.none() if f.optional else KINDS[f.kind]) for f in found}
@@ -73,7 +73,7 @@ def test_records_of_every_release_stay_readable(
 
 
 def changed(change: Callable[[dict[str, Schema], Schema], object]) -> Schema:
-    """Copy the old schema and change it; the change sees its fields by name, and all of it."""
+    """Copy the old schema and change it; the change gets its fields by name, and the schema."""
     new = copy.deepcopy(OLD)
     change({field["name"]: field for field in new["fields"]}, new)
     return new
@@ -93,8 +93,8 @@ def move_note(fields: dict[str, Schema], new: Schema) -> None:
     ],
     ids=["added", "added first", "other order", "documented"],
 )
-def test_what_may_change(change: Callable[[dict[str, Schema], Schema], object]) -> None:
-    """A field with a default, another order or other words: old and new read each other."""
+def test_compatible_changes(change: Callable[[dict[str, Schema], Schema], object]) -> None:
+    """A field with a default, another order or other texts: old and new read each other."""
     new = changed(change)
     row = {"id": "v", "at": 5, "note": "x", "data": "{}"}
 
@@ -158,22 +158,22 @@ def reread(row: dict[str, Any], writer: Schema, reader: Schema) -> dict[str, Any
         ),
     ],
 )
-def test_what_may_not_change(
+def test_incompatible_changes_are_refused(
     change: Callable[[dict[str, Schema], Schema], object], says: str
 ) -> None:
-    """Each breach is told with its field, and what to do instead."""
+    """Each incompatible change is reported with its field and what to do instead."""
     assert list(problems("visit", OLD, changed(change))) == [says]
 
 
-def test_a_schema_may_not_go() -> None:
-    """A schema that was released stays."""
+def test_a_released_schema_may_not_be_removed() -> None:
+    """A released schema stays."""
     assert list(problems("visit", OLD, None)) == [
         "visit: the schema is gone; keep it, others may still write it"
     ]
 
 
-def test_several_breaches_are_told_at_once() -> None:
-    """All problems of a schema come in one run."""
+def test_all_problems_of_a_schema_are_reported_at_once() -> None:
+    """All problems of a schema are reported in one run."""
     new = changed(lambda fields, new: (move_note(fields, new), fields["id"].update(type="long")))
 
     assert len(list(problems("visit", OLD, new))) == 2
@@ -185,8 +185,8 @@ def run(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
-def test_a_release_is_stored_and_then_binds(tmp_path: Path) -> None:
-    """A release stores the schemas that changed as a version; from then on they may only grow."""
+def test_a_release_is_stored_and_then_checked(tmp_path: Path) -> None:
+    """A release stores the changed schemas as a version; from then on they are only extended."""
     shutil.copytree(ROOT / "schemas", tmp_path / "schemas")
     last, path = versions()[-1], tmp_path / "schemas" / "cancel.avsc"
     schema = json.loads(path.read_text())

@@ -1,4 +1,4 @@
-"""The page for publishers: its samples go through the decoder, and its numbers are the code's."""
+"""The page for publishers: the decoder accepts its samples, and its numbers are the code's."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ FILES = {block.path: block.text.splitlines() for block in BLOCKS if isinstance(b
 SAMPLES = FILES["events.jsonl"]
 (PYTHON,) = [b.text for b in BLOCKS if isinstance(b, Other) and b.language == "python"]
 INTERNAL = {"call_result", "command", "handover", "forwarded"}
-"""Kinds that the project's own parts publish."""
+"""Kinds that parts of the project itself publish."""
 
 
 def spoilt(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """Break a record in every way that the page warns of."""
+    """Damage a record in every way that the page warns of."""
     return [
         {key: value for key, value in record.items() if key not in ("userId", "anonymousId")},
         {key: value for key, value in record.items() if key != "messageId"},
@@ -39,8 +39,8 @@ def spoilt(record: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("line", SAMPLES)
-def test_a_sample_is_read(line: str) -> None:
-    """Every sample of the page is a signal, with the broker's instant as its receipt (R3)."""
+def test_samples_are_decoded(line: str) -> None:
+    """Every sample of the page is a signal, with the publish time as its ingestion time (R3)."""
     record = json.loads(line)
     found = to_signal(line.encode(), {}, 1_772_355_700_000)
 
@@ -52,7 +52,7 @@ def test_a_sample_is_read(line: str) -> None:
 
 
 @pytest.mark.parametrize("line", SAMPLES)
-def test_a_spoilt_sample_is_refused(line: str) -> None:
+def test_damaged_samples_are_refused(line: str) -> None:
     """What the page forbids is refused, in each kind of record."""
     for record in spoilt(json.loads(line)):
         assert isinstance(to_signal(json.dumps(record).encode(), {}), Bad), record.keys()
@@ -64,13 +64,13 @@ def test_every_kind_has_a_sample() -> None:
 
 
 @pytest.mark.parametrize("line", FILES["mistakes.jsonl"])
-def test_a_mistake_is_one(line: str) -> None:
+def test_mistakes_on_the_page_are_refused(line: str) -> None:
     """Every record that the page calls a mistake is refused."""
     assert isinstance(to_signal(line.encode(), {}), Bad)
 
 
-def test_the_python_of_the_page_makes_a_message() -> None:
-    """The code that writes Avro runs, and what it makes is read."""
+def test_the_python_code_of_the_page_writes_a_message() -> None:
+    """The code that writes Avro runs, and its message is decoded."""
     made: dict[str, Any] = {}
     exec(PYTHON, made)
     message = made["message"]
@@ -82,8 +82,8 @@ def test_the_python_of_the_page_makes_a_message() -> None:
     )  # fmt: skip
 
 
-def test_the_sizes_of_the_page_are_the_bounds() -> None:
-    """The bounds that the page names are those of the decoder."""
+def test_the_limits_on_the_page_are_those_of_the_decoder() -> None:
+    """The limits that the page names are those of the decoder."""
     text = PAGE.read_text(encoding="utf-8")
 
     assert f"| a record in JSON | {MAX_LINE // 1024} KiB |" in text

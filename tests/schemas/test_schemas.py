@@ -1,4 +1,4 @@
-"""Schemas say what the outputs are, and rows lose nothing."""
+"""Schemas describe the outputs, and rows lose nothing."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ STATE = FlowState(
 )
 
 
-def test_every_output_has_a_schema_and_the_other_way_round() -> None:
-    """No output is without a schema, no schema without an output."""
+def test_outputs_and_schemas_correspond() -> None:
+    """Each output has a schema, and each schema an output."""
     assert set(schemas.OUTPUTS) == {str(kind.__struct_config__.tag) for kind in get_args(AnyOutput)}
 
 
 @pytest.mark.parametrize("name", [*schemas.OUTPUTS, *schemas.METRICS])
 def test_a_schema_has_the_fields_of_its_struct(name: str) -> None:
-    """Names, order, types, what may be null and what it is by default are the same in both."""
+    """Names, order, types, nullability and defaults are the same in both."""
     hints = get_type_hints(rows.TYPES[name])
     structure = msgspec.structs.fields(rows.TYPES[name])
     expected = [
@@ -88,7 +88,7 @@ def _defaults(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", schemas.NAMES)
-def test_a_schema_explains_itself_and_does_not_recurse(name: str) -> None:
+def test_schemas_are_documented_and_not_recursive(name: str) -> None:
     """Each field has a doc; none refers to a named type, so none can refer to itself."""
     schema = schemas.parsed(name)
     plain = {"null", "string", "long", "double", "boolean", "bytes"}
@@ -107,14 +107,14 @@ def _names(kind: Any) -> set[str]:
     return {kind}
 
 
-def test_an_unknown_schema_names_those_that_exist() -> None:
-    """A wrong name is answered with the right ones."""
+def test_an_unknown_schema_is_refused_with_the_known_names() -> None:
+    """An unknown name is refused with a list of the known ones."""
     with pytest.raises(KeyError, match="transition"):
         schemas.load("transitions")
 
 
 def test_maps_are_canonical_text() -> None:
-    """The order in which a map was filled does not show in its row (R4)."""
+    """The order in which a map was filled does not affect its row (R4)."""
     row = rows.to_row(PROFILE)
 
     assert row["set"] == '{"a":{"c":[1.5,"é"],"d":null},"b":1}'
@@ -124,7 +124,7 @@ def test_maps_are_canonical_text() -> None:
 
 @pytest.mark.parametrize("output", [PROFILE, STATE, METRIC], ids=rows.name_of)
 def test_an_output_survives_avro_and_arrow(output: rows.Record) -> None:
-    """What is written to Avro or Arrow and read again is the same output."""
+    """An output that is written to Avro or Arrow is read back unchanged."""
     name, row = rows.name_of(output), rows.to_row(output)
     file = io.BytesIO()
     fastavro.writer(file, schemas.load(name), [row])
@@ -146,7 +146,9 @@ def test_an_output_survives_avro_and_arrow(output: rows.Record) -> None:
         ({"extra": 1}, "unknown field extra"),
     ],
 )
-def test_a_row_that_does_not_fit_is_told_apart(change: dict[str, Any], says: str) -> None:
+def test_a_row_that_does_not_fit_is_refused_with_a_reason(
+    change: dict[str, Any], says: str
+) -> None:
     """The reason names the field and never shows its value."""
     row = rows.to_row(STATE)
 
@@ -154,7 +156,7 @@ def test_a_row_that_does_not_fit_is_told_apart(change: dict[str, Any], says: str
     assert rows.problem("flow_state", row | change) == says
 
 
-def test_a_list_of_texts_holds_texts() -> None:
+def test_a_list_of_texts_accepts_only_texts() -> None:
     """A list with anything else in it does not fit."""
     row = rows.to_row(PROFILE) | {"unset": ["size", 7]}
 
@@ -162,7 +164,7 @@ def test_a_list_of_texts_holds_texts() -> None:
 
 
 def test_optional_fields_may_be_null() -> None:
-    """A null where the schema allows one is no problem."""
+    """A null is accepted where the schema allows one."""
     moved = Transition(
         id="t", user="u", at=1, flow="f", version=1, session="s", step="a",
         what="reached", key="", visit=1, cause="c",
@@ -171,8 +173,8 @@ def test_optional_fields_may_be_null() -> None:
     assert rows.problem("transition", rows.to_row(moved)) is None
 
 
-def test_signals_survive_their_wire() -> None:
-    """A signal is what it was before it was sent."""
+def test_signals_survive_encoding() -> None:
+    """A signal that is encoded and decoded is unchanged."""
     event = Event(id="e", user="u", time=1, name="Purchase", properties={"amount": 1.5})
 
     assert decode(encode(event)) == event

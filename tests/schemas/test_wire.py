@@ -1,4 +1,4 @@
-"""Rows survive the wire in both encodings, and hostile bytes are refused with a reason."""
+"""Rows survive both encodings, and hostile bytes are refused with a reason."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ENCODINGS = get_args(wire.Encoding)
 
 
 def rows(name: str) -> st.SearchStrategy[dict[str, Any]]:
-    """Make rows of a schema, in every corner of its types."""
+    """Generate rows of a schema, with all values of its types."""
     kinds = {f.name: KINDS[f.kind] for f in fields(name)}
     return st.fixed_dictionaries(
         {f.name: st.none() | kinds[f.name] if f.optional else kinds[f.name] for f in fields(name)}
@@ -51,8 +51,8 @@ def rows(name: str) -> st.SearchStrategy[dict[str, Any]]:
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @given(data=st.data())
-def test_a_row_survives_the_wire(encoding: wire.Encoding, data: st.DataObject) -> None:
-    """What any schema can hold is the same row after JSON and after Avro."""
+def test_rows_survive_json_and_avro(encoding: wire.Encoding, data: st.DataObject) -> None:
+    """Any row of a schema is unchanged after JSON and after Avro."""
     name = data.draw(st.sampled_from(schemas.NAMES))
     row = data.draw(rows(name))
     body = wire.encode(name, row, encoding)
@@ -61,7 +61,7 @@ def test_a_row_survives_the_wire(encoding: wire.Encoding, data: st.DataObject) -
 
 
 def example(kind: type[Any], draw: random.Random) -> Any:
-    """Make an output of a kind, from random bytes of its own schema's types."""
+    """Return an output of a kind, from random bytes of its own schema's types."""
     values = {
         "string": "é1", "long": 3, "time": 1_714_564_800_000, "double": 1.5, "boolean": True,
         "bytes": draw.randbytes(9), "strings": ["a", "b"], "json": '{"k":"v"}',
@@ -78,7 +78,7 @@ def example(kind: type[Any], draw: random.Random) -> Any:
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("kind", get_args(AnyOutput), ids=lambda kind: kind.__name__)
 def test_every_output_survives_its_topic(kind: type[Any], encoding: wire.Encoding) -> None:
-    """An output read back from its topic is the output that was published, with its id (R30)."""
+    """An output read from its topic is the output that was published, with its id (R30)."""
     output = example(kind, random.Random(1))
     sent = messages.to_message("shop", output, encoding)
 
@@ -88,8 +88,8 @@ def test_every_output_survives_its_topic(kind: type[Any], encoding: wire.Encodin
     assert sent == messages.to_message("shop", output, encoding)
 
 
-def test_json_is_for_people() -> None:
-    """In JSON, free maps are maps and times are ms: no text within a text."""
+def test_json_is_readable() -> None:
+    """In JSON, free maps are maps and times are ms: no text contains encoded text."""
     output = Emitted(
         id="e1", user="kim", at=5, name="Won", properties={"b": 1, "a": [2]}, flow="f", step="s"
     )
@@ -105,8 +105,8 @@ def test_json_is_for_people() -> None:
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_what_another_key_must_see_comes_back_as_a_signal(encoding: wire.Encoding) -> None:
-    """Emitted events and hand-overs go to the events topic as records of the envelope (R8)."""
+def test_outputs_for_other_keys_return_as_signals(encoding: wire.Encoding) -> None:
+    """Emitted events and handovers go to the events topic as records of the envelope (R8)."""
     emitted = Emitted(
         id="e1", user="anon:a7", at=5 * 10**11, name="Won", properties={"n": 1}, flow="f", step="s"
     )
@@ -132,8 +132,8 @@ SIGNAL = signals.Event(
 )
 
 
-def test_a_record_in_avro_is_the_record_in_json() -> None:
-    """A publisher may choose; what comes out is the same signal."""
+def test_avro_and_json_records_give_the_same_signal() -> None:
+    """A publisher may use either encoding; the signal is the same."""
     body = wire.encode("event", EVENT, "avro")
 
     assert messages.to_signal(body, wire.attributes("event", "avro")) == SIGNAL
@@ -141,8 +141,8 @@ def test_a_record_in_avro_is_the_record_in_json() -> None:
     assert messages.to_signal(PLAIN, wire.attributes("event", "json")) == SIGNAL
 
 
-def test_the_instant_of_publishing_is_the_receipt() -> None:
-    """A record without a receipt takes the broker's; one that brings its own keeps it (R3)."""
+def test_the_publish_time_is_the_default_ingestion_time() -> None:
+    """A record without an ingestion time gets the publish time; otherwise it keeps its own (R3)."""
     own = json.dumps(json.loads(PLAIN) | {"receivedAt": 1_714_564_800_005}).encode()
 
     assert messages.to_signal(PLAIN, {}, 1_714_564_800_009).received == 1_714_564_800_009
@@ -166,10 +166,10 @@ def test_the_instant_of_publishing_is_the_receipt() -> None:
         (bytes(wire.MAX_BODY + 1), {}, "too_large"),
     ],
 )
-def test_a_bad_message_is_a_value_with_place_and_reason(
+def test_an_invalid_message_is_a_reason_with_a_place(
     body: bytes, attributes: dict[str, str], reason: str
 ) -> None:
-    """Whatever is published, a signal or a documented reason comes out, never an exception."""
+    """Any message gives a signal or a documented reason, never an exception."""
     found = messages.to_signal(body, attributes, place="events/17")
 
     assert isinstance(found, Bad)
@@ -200,7 +200,7 @@ def test_random_bytes_never_raise() -> None:
         (b"[" * 100_000, "invalid"),
     ],
 )
-def test_json_is_held_against_its_schema(body: bytes, reason: str) -> None:
+def test_json_is_checked_against_its_schema(body: bytes, reason: str) -> None:
     """A body that lacks a field or has another type is refused, without its values."""
     with pytest.raises(WireError) as refused:
         wire.decode(body, {"schema": "cancel"})
@@ -208,8 +208,8 @@ def test_json_is_held_against_its_schema(body: bytes, reason: str) -> None:
     assert "noon" not in str(refused.value)
 
 
-def test_readers_pass_over_what_they_do_not_know() -> None:
-    """A newer writer's fields are left out, an older writer's lacks are defaults."""
+def test_readers_ignore_unknown_fields() -> None:
+    """A newer writer's extra fields are ignored; fields that an older writer lacks get defaults."""
     body = b'{"id":"r","user":"kim","at":1,"reason":"cap","cause":"m","new":{"x":1}}'
 
     assert wire.decode(body, {"schema": "rejection:whatever"}) == (
@@ -237,18 +237,18 @@ CONTROL = [
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("record", CONTROL, ids=lambda record: record.__struct_config__.tag)
-def test_a_control_record_survives_the_wire(
+def test_control_records_survive_every_encoding(
     record: control_records.ControlRecord, encoding: wire.Encoding
 ) -> None:
-    """A record of the control log is the same after a table, a topic or a file."""
+    """A control record is unchanged after a table, a topic or a file."""
     body = wire.encode("control_record", messages.control_row(record), encoding)
     name, row = wire.decode(body, wire.attributes("control_record", encoding))
 
     assert (name, messages.control_of(row)) == ("control_record", record)
 
 
-def test_an_output_topic_holds_outputs_only() -> None:
-    """What is no output is refused by its reader."""
+def test_an_output_topic_accepts_only_outputs() -> None:
+    """The reader of an output topic refuses anything that is not an output."""
     for name, row in (("event", EVENT), ("control_record", messages.control_row(CONTROL[1]))):
         with pytest.raises(WireError, match="is not an output"):
             messages.from_message(

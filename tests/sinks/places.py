@@ -1,4 +1,4 @@
-"""Places that sinks write to, and what a reader of each sees: real servers, real folders."""
+"""Targets for sinks, and what a reader of each sees: real servers, real folders."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ from transforms.wire.rows import from_row
 
 MINUTE = 60_000
 Seen = dict[tuple[str, str], AnyOutput]
-"""By space and id, what a reader gets."""
+"""What a reader sees, by space and id."""
 
 
 class Place(Protocol):
-    """Somewhere that is empty at first."""
+    """A target that is empty at first."""
 
     address: str
 
     def output(self, number: int, user: str) -> AnyOutput:
-        """Make an output of a kind that goes there; those of a user have rising numbers."""
+        """Return an output of a kind that the sink accepts; those of a user have rising numbers."""
 
     def expected(self, outputs: Iterable[tuple[str, AnyOutput]]) -> Seen:
-        """Say what a reader should see after outputs, in any order."""
+        """Return what a reader should see after outputs, in any order."""
 
     def seen(self) -> Seen:
-        """Read all of it."""
+        """Read everything."""
 
     def raw(self) -> Any:
-        """Read it without decoding: equal if no reader can see a difference."""
+        """Read everything without decoding: equal if readers see no difference."""
 
 
 class _All:
-    """A place that keeps every output."""
+    """A target that keeps every output."""
 
     def output(self, number: int, user: str) -> AnyOutput:
         said = {"z": number, "a": {"b": None}}
@@ -89,7 +89,7 @@ class Tables(_All):
 
 
 class Topic(_All):
-    """A topic of the kit's server; its reader knows a repeated message by its id."""
+    """A topic of the kit's server; its reader recognizes duplicates by id."""
 
     def __init__(self) -> None:
         self._world = World(ordered=True)
@@ -169,7 +169,7 @@ class Hashes:
 
 @contextmanager
 def servers() -> Iterator[dict[str, str]]:
-    """Run what the sinks need; yields addresses."""
+    """Run the servers that sinks need; yield addresses."""
     with (
         RedisServer("valkey") as store,
         running("kit") as broker,
@@ -181,7 +181,7 @@ def servers() -> Iterator[dict[str, str]]:
 
 @contextmanager
 def place(name: str, folder: Path, addresses: dict[str, str]) -> Iterator[Place]:
-    """Make an empty place for the sink of that name."""
+    """Create an empty target for the sink of that name."""
     match name:
         case "files":
             yield Tables(name, files, folder)

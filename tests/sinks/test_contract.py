@@ -1,4 +1,4 @@
-"""One contract for every sink, on the real servers of the kit."""
+"""The contract of all sinks, on the real servers of the kit."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def outputs(where: Place) -> Outputs:
 
 
 def put(where: Place, *batches: Outputs) -> list[Wrote]:
-    """Write batches in one opening."""
+    """Write batches, then close."""
     sink = open_sink(where.address)
     wrote = [sink.write(iter(batch)) for batch in batches]
     sink.close()
@@ -51,7 +51,7 @@ def put(where: Place, *batches: Outputs) -> list[Wrote]:
 
 
 def test_what_is_written_is_read(where: Place, outputs: Outputs) -> None:
-    """A batch is there for readers after a flush, whole, and the answer counts it."""
+    """After a flush readers see the whole batch, and the result has its number."""
     sink = open_sink(where.address)
     wrote = sink.write(iter(outputs))
     sink.flush()
@@ -63,14 +63,14 @@ def test_what_is_written_is_read(where: Place, outputs: Outputs) -> None:
 
 
 def test_closing_flushes(where: Place, outputs: Outputs) -> None:
-    """Nothing that was taken is lost by a sink that is closed without a flush."""
+    """Closing a sink without a flush writes everything that it accepted."""
     put(where, outputs)
 
     assert where.seen() == where.expected(outputs)
 
 
-def test_a_repeat_changes_nothing(where: Place, outputs: Outputs) -> None:
-    """A batch again, at once and later, in another order: no reader sees a difference (R31)."""
+def test_a_repeated_batch_changes_nothing(where: Place, outputs: Outputs) -> None:
+    """Readers see no difference after the same batch again, later or in another order (R31)."""
     put(where, outputs)
     before = where.raw()
     again = outputs * 2
@@ -84,7 +84,9 @@ def test_a_repeat_changes_nothing(where: Place, outputs: Outputs) -> None:
 def test_shuffled_batches_converge(
     where: Place, outputs: Outputs, seed: int, tmp_path: Path, addresses: dict[str, str]
 ) -> None:
-    """Cut anywhere, shuffled, repeated, in several openings: what stands there is the same (R31)."""
+    """Batches divided, shuffled and repeated in any way, by several sinks, give the same result
+    (R31).
+    """
     chance = random.Random(seed)
     given = outputs + chance.sample(outputs, 8)
     chance.shuffle(given)
@@ -101,8 +103,8 @@ def test_shuffled_batches_converge(
         assert other.raw() == found
 
 
-def test_an_older_batch_takes_nothing_back(where: Place, outputs: Outputs) -> None:
-    """A batch from before, delivered late by another worker, leaves what came since."""
+def test_an_older_batch_overwrites_nothing(where: Place, outputs: Outputs) -> None:
+    """An older batch that another worker writes late does not replace newer outputs."""
     put(where, outputs[:12])
     put(where, outputs)
     before = where.raw()
@@ -112,7 +114,7 @@ def test_an_older_batch_takes_nothing_back(where: Place, outputs: Outputs) -> No
     assert where.seen() == where.expected(outputs)
 
 
-def test_the_way_there_does_not_show(where: Place, outputs: Outputs) -> None:
+def test_batch_sizes_do_not_matter(where: Place, outputs: Outputs) -> None:
     """One batch, or one output at a time from the last to the first: the outputs are the same."""
     for pair in reversed(outputs):
         put(where, [pair])
@@ -120,8 +122,8 @@ def test_the_way_there_does_not_show(where: Place, outputs: Outputs) -> None:
     assert where.seen() == where.expected(outputs)
 
 
-def test_a_bad_record_is_reported_and_the_rest_written(where: Place, outputs: Outputs) -> None:
-    """What does not fit is told by its id, without values; it stops nothing and is not written."""
+def test_invalid_records_are_reported_and_the_rest_written(where: Place, outputs: Outputs) -> None:
+    """An invalid record is reported by id, without values, and not written; all others are."""
     first, second, *_ = outputs
     wrong = [
         ("shop", replace(where.output(91, "u"), at="noon")),
@@ -139,8 +141,8 @@ def test_a_bad_record_is_reported_and_the_rest_written(where: Place, outputs: Ou
     assert where.seen() == where.expected([first, second])
 
 
-def test_many_bad_records_are_counted_not_kept(where: Place) -> None:
-    """However many are bad, the report stays short and the number right."""
+def test_many_invalid_records_are_counted_not_kept(where: Place) -> None:
+    """However many are invalid, the report stays short and the number is right."""
     bad = replace(where.output(1, "u"), at=None)
     (wrote,) = put(where, [("shop", bad)] * 500)
 
@@ -148,8 +150,8 @@ def test_many_bad_records_are_counted_not_kept(where: Place) -> None:
     assert where.seen() == {}
 
 
-def test_nothing_is_nothing(where: Place, outputs: Outputs) -> None:
-    """An empty batch, and a sink that was opened in vain, change nothing."""
+def test_an_empty_batch_changes_nothing(where: Place, outputs: Outputs) -> None:
+    """An empty batch, or a sink opened and closed, changes nothing."""
     put(where)
     assert put(where, []) == [Wrote()]
     assert where.seen() == {}
@@ -160,8 +162,8 @@ def test_nothing_is_nothing(where: Place, outputs: Outputs) -> None:
     assert where.raw() == before
 
 
-def test_spaces_are_kept_apart(where: Place) -> None:
-    """The same output in two spaces is two."""
+def test_spaces_are_separate(where: Place) -> None:
+    """The same output in two spaces is two outputs."""
     output = where.output(1, "u")
     both = [("shop", output), ("bank", output)]
     put(where, both)
@@ -171,10 +173,10 @@ def test_spaces_are_kept_apart(where: Place) -> None:
 
 
 @pytest.mark.parametrize("name", ["pubsub", "redis"])
-def test_a_kind_that_a_sink_does_not_take_is_reported(
+def test_a_kind_that_a_sink_does_not_accept_is_reported(
     name: str, tmp_path: Path, addresses: dict[str, str]
 ) -> None:
-    """A record for which there is no topic or hash is refused by name, not dropped."""
+    """A record without a topic or hash is refused by name, not dropped."""
     metric = FlowMetric("day", 0, "f", 1, "entries", "", 1.0)
     with place(name, tmp_path, addresses) as where:
         (wrote,) = put(where, [("shop", metric), ("shop", where.output(1, "u"))])
@@ -186,8 +188,8 @@ def test_a_kind_that_a_sink_does_not_take_is_reported(
     assert (wrote.written, wrote.bad) == (1, (BadRow("", said[name]),))
 
 
-def test_every_sink_is_under_this_contract(tmp_path: Path, addresses: dict[str, str]) -> None:
-    """Each word that an address may begin with has a place here."""
+def test_every_sink_is_tested_by_this_contract(tmp_path: Path, addresses: dict[str, str]) -> None:
+    """Each scheme of an address has a target here."""
     for name in NAMES:
         with place(name, tmp_path, addresses) as where:
             assert where.address.startswith(f"{name}:")
@@ -201,8 +203,8 @@ def test_every_sink_is_under_this_contract(tmp_path: Path, addresses: dict[str, 
         ("files:", '"files:" lacks the place to write to'),
     ],
 )
-def test_an_address_that_leads_nowhere_is_told(address: str, said: str) -> None:
-    """A word that is no sink is named, with those there are."""
+def test_an_unknown_address_is_refused(address: str, said: str) -> None:
+    """An unknown scheme is refused with a list of the known ones."""
     with pytest.raises(ValueError, match="^" + said.replace("?", r"\?")):
         open_sink(address)
 
@@ -211,8 +213,10 @@ def test_an_address_that_leads_nowhere_is_told(address: str, said: str) -> None:
     ("module", "address", "extra"),
     [("redis", "redis://x", "redis"), ("google.cloud.pubsub_v1", "pubsub:x", "pubsub")],
 )
-def test_a_missing_package_is_told_with_its_extra(module: str, address: str, extra: str) -> None:
-    """Without a client only its own sink fails, and says what to install."""
+def test_a_missing_package_is_reported_with_its_extra(
+    module: str, address: str, extra: str
+) -> None:
+    """If a client is missing, only its own sink fails, and says what to install."""
     code = f"""
 import sys
 sys.modules[{module!r}] = None

@@ -1,4 +1,4 @@
-"""Outputs in folders: what is in a file, what its name says, and when it counts."""
+"""Outputs in folders: contents and names of files, and when they become visible."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def put(form: str, out: Path, *outputs: object, window: int = 600) -> None:
     sink.close()
 
 
-def test_a_file_is_a_window(form: str, tmp_path: Path) -> None:
+def test_a_window_is_one_file(form: str, tmp_path: Path) -> None:
     """Rows of one window are in one file, named by its start; the next begins at its end."""
     at = (0, 10 * MINUTE - 1, 10 * MINUTE, 25 * MINUTE)
     put(form, tmp_path, *(output(n, at=t) for n, t in enumerate(at)))
@@ -44,8 +44,8 @@ def test_a_file_is_a_window(form: str, tmp_path: Path) -> None:
     } == {"part-0": 2, f"part-{10 * MINUTE}": 1, f"part-{20 * MINUTE}": 1}
 
 
-def test_a_late_row_makes_its_window_anew(form: str, tmp_path: Path) -> None:
-    """The file with the late row takes the place of the other in the manifest; no other changes."""
+def test_a_late_row_replaces_the_file_of_its_window(form: str, tmp_path: Path) -> None:
+    """The file with the late row replaces the other one in the manifest; no other file changes."""
     put(form, tmp_path, output(1, at=0), output(2, at=15 * MINUTE))
     before = set(listed(KIND, tmp_path / "shop"))
     put(form, tmp_path, output(3, at=5 * MINUTE))
@@ -57,8 +57,8 @@ def test_a_late_row_makes_its_window_anew(form: str, tmp_path: Path) -> None:
     assert prune(KIND, tmp_path / "shop") == (old,)
 
 
-def test_nothing_counts_before_the_manifest(form: str, tmp_path: Path) -> None:
-    """A crash between the files and the manifest shows nothing; writing again shows all."""
+def test_nothing_is_visible_before_the_manifest(form: str, tmp_path: Path) -> None:
+    """A crash between the files and the manifest shows nothing; writing again shows everything."""
     put(form, tmp_path, output(1, at=0))
     manifest = tmp_path / "shop" / KIND / MANIFEST
     text = manifest.read_bytes()
@@ -71,8 +71,8 @@ def test_nothing_counts_before_the_manifest(form: str, tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in listed(KIND, tmp_path / "shop")} == after
 
 
-def test_a_failed_flush_may_be_tried_again(form: str, tmp_path: Path) -> None:
-    """What could not be written is still held, and the next flush writes it."""
+def test_a_failed_flush_can_be_retried(form: str, tmp_path: Path) -> None:
+    """Outputs that could not be written are kept, and the next flush writes them."""
     sink = Folder(FORMATS[form], tmp_path / "out")
     sink.write([("shop", output(1, at=0))])
     (tmp_path / "out").write_text("in the way")
@@ -84,8 +84,8 @@ def test_a_failed_flush_may_be_tried_again(form: str, tmp_path: Path) -> None:
     assert len(listed(KIND, tmp_path / "out" / "shop")) == 1
 
 
-def test_two_who_write_at_once_lose_nothing(form: str, tmp_path: Path) -> None:
-    """Workers on one machine that write to the same window leave the rows of both."""
+def test_two_writers_at_once_lose_nothing(form: str, tmp_path: Path) -> None:
+    """Workers on one machine that write to the same window keep the rows of both."""
     given = [[output(n, at=n) for n in range(start, 60, 4)] for start in range(4)]
     workers = [threading.Thread(target=put, args=(form, tmp_path, *part)) for part in given]
     for worker in workers:
@@ -97,8 +97,8 @@ def test_two_who_write_at_once_lose_nothing(form: str, tmp_path: Path) -> None:
     assert [row["id"] for row in FORMATS[form].read(path)] == [f"p{n}" for n in range(60)]
 
 
-def test_what_a_format_writes_otherwise_is_one_row(form: str, tmp_path: Path) -> None:
-    """3 and 3.0 are one number in a column of numbers, and bytes come back: no row is doubled."""
+def test_values_that_a_format_normalizes_are_one_row(form: str, tmp_path: Path) -> None:
+    """3 and 3.0 are one number in a column of numbers, and bytes are read back: no row is doubled."""
     goal = Conversion(
         id="c", user="kim", at=1, flow="f", version=1, session="s", step="x", goal="g", value=3,
         entered=0, cause="e", steps=("x",), variants=(), silent=False,
@@ -112,8 +112,8 @@ def test_what_a_format_writes_otherwise_is_one_row(form: str, tmp_path: Path) ->
         assert [from_row(kind, row) for row in FORMATS[form].read(path)] == [given]
 
 
-def test_what_does_not_fit_its_type_is_refused_at_once(form: str, tmp_path: Path) -> None:
-    """A free map that is a list would be written, and read by nobody."""
+def test_a_value_of_the_wrong_type_is_refused_at_once(form: str, tmp_path: Path) -> None:
+    """A free map that is a list is refused: it could be written but not read."""
     sink = open_sink(f"{form}:{tmp_path}")
     wrote = sink.write([("shop", ProfileUpdate(id="p", user="kim", at=1, set=[1]))])
     sink.close()
@@ -124,8 +124,8 @@ def test_what_does_not_fit_its_type_is_refused_at_once(form: str, tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_any_name_of_a_space_is_a_folder_below(form: str, tmp_path: Path) -> None:
-    """A space whose name has a slash leads to no other folder."""
+def test_any_name_of_a_space_is_a_subfolder(form: str, tmp_path: Path) -> None:
+    """A space whose name has a slash is not written to another folder."""
     sink = open_sink(f"{form}:{tmp_path / 'out'}")
     sink.write([("../a/b", output(1, at=0))])
     sink.close()

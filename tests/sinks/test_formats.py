@@ -1,4 +1,4 @@
-"""One contract for the formats of tables: files by day or hour, and a manifest."""
+"""The contract of the formats of tables: files by day or hour, and a manifest."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def content(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("part*"))}
 
 
-def test_it_writes_every_row_by_day(name: str, tmp_path: Path) -> None:
-    """Each row stands once, in the folder of its UTC day, in order, and reads back whole."""
+def test_rows_are_written_by_day(name: str, tmp_path: Path) -> None:
+    """Each row is written once, in the folder of its UTC day, in order, and is read back complete."""
     written = write(name, ROWS, tmp_path)
     finish(KIND, tmp_path, [written])
     found = {path.parent.name: FORMATS[name].read(path) for path in listed(KIND, tmp_path)}
@@ -63,7 +63,7 @@ def test_a_day_begins_at_its_first_instant(name: str, tmp_path: Path) -> None:
     assert days == ["day=1970-01-01", "day=1970-01-02"]
 
 
-def test_it_may_write_by_hour(name: str, tmp_path: Path) -> None:
+def test_rows_can_be_written_by_hour(name: str, tmp_path: Path) -> None:
     """With hours, each hour has a folder below its day."""
     written = write(name, ROWS[:2], tmp_path, by="hour")
 
@@ -72,7 +72,7 @@ def test_it_may_write_by_hour(name: str, tmp_path: Path) -> None:
 
 
 def test_a_repeat_changes_nothing(name: str, tmp_path: Path) -> None:
-    """Rows shuffled and doubled, written again, leave the same files with the same bytes (R31)."""
+    """Rows shuffled and duplicated, written again, give the same files with the same bytes (R31)."""
     first = write(name, ROWS, tmp_path)
     before = content(tmp_path)
     again = ROWS * 2
@@ -83,7 +83,7 @@ def test_a_repeat_changes_nothing(name: str, tmp_path: Path) -> None:
 
 
 def test_a_shard_is_replaced_and_others_stay(name: str, tmp_path: Path) -> None:
-    """Files named by a shard: writing the shard anew replaces its own files only."""
+    """Files are named by shard: writing a shard again replaces only its own files."""
     write(name, ROWS[:2], tmp_path, shard="0")
     write(name, ROWS[2:4], tmp_path, shard="1")
     other = content(tmp_path)
@@ -97,8 +97,8 @@ def test_a_shard_is_replaced_and_others_stay(name: str, tmp_path: Path) -> None:
     }
 
 
-def test_rows_that_sort_alike_are_both_kept_in_one_order(name: str, tmp_path: Path) -> None:
-    """Two rows of equal time, user and id but different contents are two, in a fixed order."""
+def test_rows_with_equal_keys_are_both_kept(name: str, tmp_path: Path) -> None:
+    """Two rows of equal time, user and id but different contents are both kept, in a fixed order."""
     a = ROWS[0] | {"set": '{"a":1}'}
     b = ROWS[0] | {"set": '{"a":2}'}
 
@@ -107,8 +107,8 @@ def test_rows_that_sort_alike_are_both_kept_in_one_order(name: str, tmp_path: Pa
     assert content(tmp_path / "x") == content(tmp_path / "y")
 
 
-def test_a_bad_record_is_reported_and_the_rest_written(name: str, tmp_path: Path) -> None:
-    """A row that does not fit its schema is named with its id; it stops nothing."""
+def test_invalid_records_are_reported_and_the_rest_written(name: str, tmp_path: Path) -> None:
+    """A row that does not fit its schema is reported with its id; the others are written."""
     written = write(name, [ROWS[0] | {"at": "noon"}, ROWS[1], {"id": "x"}], tmp_path)
 
     assert written.rows == 1
@@ -119,22 +119,22 @@ def test_a_bad_record_is_reported_and_the_rest_written(name: str, tmp_path: Path
     ]
 
 
-def test_many_bad_records_are_counted_not_kept(name: str, tmp_path: Path) -> None:
-    """However many rows are bad, the report stays short and the number right."""
+def test_many_invalid_records_are_counted_not_kept(name: str, tmp_path: Path) -> None:
+    """However many rows are invalid, the report stays short and the number is right."""
     written = write(name, [{"id": "x"}] * 500, tmp_path)
 
     assert (written.bad_rows, len(written.bad), written.parts) == (500, 100, ())
 
 
 def test_no_rows_are_an_empty_table(name: str, tmp_path: Path) -> None:
-    """Nothing written is a manifest without parts."""
+    """If nothing is written the manifest has no parts."""
     finish(KIND, tmp_path, [write(name, [], tmp_path)])
 
     assert listed(KIND, tmp_path) == ()
     assert content(tmp_path) == {}
 
 
-def test_the_manifest_joins_what_workers_wrote(name: str, tmp_path: Path) -> None:
+def test_the_manifest_joins_the_parts_of_workers(name: str, tmp_path: Path) -> None:
     """Parts of several calls are listed once each, whatever the order of the calls."""
     one, two = write(name, ROWS[:6], tmp_path), write(name, ROWS[6:], tmp_path)
     first = finish(KIND, tmp_path, [one, two, one]).read_bytes()
@@ -143,8 +143,8 @@ def test_the_manifest_joins_what_workers_wrote(name: str, tmp_path: Path) -> Non
     assert len(listed(KIND, tmp_path)) == len({p.path for p in (*one.parts, *two.parts)})
 
 
-def test_what_an_earlier_run_left_can_be_removed(name: str, tmp_path: Path) -> None:
-    """After another run into the same folder, only what its manifest names remains."""
+def test_files_of_an_earlier_run_can_be_removed(name: str, tmp_path: Path) -> None:
+    """After another run into the same folder, only what its manifest lists remains."""
     write(name, ROWS[:4], tmp_path)
     finish(KIND, tmp_path, [write(name, ROWS[:2], tmp_path)])
     prune(KIND, tmp_path)
@@ -152,7 +152,7 @@ def test_what_an_earlier_run_left_can_be_removed(name: str, tmp_path: Path) -> N
     assert set(tmp_path.rglob("part-*")) == set(listed(KIND, tmp_path))
 
 
-def test_nothing_half_written_is_left(name: str, tmp_path: Path) -> None:
+def test_a_failed_write_leaves_no_files(name: str, tmp_path: Path) -> None:
     """A write that fails leaves neither a part nor a temporary file."""
     (tmp_path / KIND / "day=1970-01-01").mkdir(parents=True)
     written = write(name, ROWS[:1], tmp_path / "ok")
@@ -163,8 +163,8 @@ def test_nothing_half_written_is_left(name: str, tmp_path: Path) -> None:
     assert [p for p in (tmp_path / KIND).rglob("*") if p.is_file()] == []
 
 
-def test_metric_rows_have_no_id_and_are_sorted_by_what_they_are(name: str, tmp_path: Path) -> None:
-    """Metric rows, with and without a version, are written in one order whatever came first."""
+def test_metric_rows_are_sorted_by_content(name: str, tmp_path: Path) -> None:
+    """Metric rows, with and without a version, are written in one order, whatever the input order."""
     rows: list[Row] = [
         to_row(FlowMetric("day", 0, "f", version, "entries", reason, 1.0))
         for version in (2, None, 1)
@@ -180,8 +180,8 @@ def test_metric_rows_have_no_id_and_are_sorted_by_what_they_are(name: str, tmp_p
     ]  # fmt: skip
 
 
-def test_every_format_is_under_this_contract() -> None:
-    """A module of the folder that can write is in the dict, so that it is tested here."""
+def test_every_format_is_tested_by_this_contract() -> None:
+    """Every module of the folder that can write is in the dict, so that it is tested here."""
     found = {module.name for module in pkgutil.iter_modules(transforms.sinks.__path__)}
     modules = {importlib.import_module(f"transforms.sinks.{module}") for module in found}
 

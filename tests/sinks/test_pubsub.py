@@ -1,4 +1,4 @@
-"""Outputs reach their topics with their ids, in order by user, whatever the broker does."""
+"""Outputs reach their topics with their ids, in order by user, with any fault of the broker."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def publisher(address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Publish
 
 
 class Publish(beam.DoFn):
-    """Publishes its bundle's outputs, as a pipeline does."""
+    """Publishes the outputs of its bundle, like a pipeline."""
 
     def __init__(self):
         self.publisher = Publisher()
@@ -74,8 +74,8 @@ def _output(topic: str, number: int, users: int = 3) -> Outgoing:
     )
 
 
-def test_an_output_carries_what_a_consumer_needs(publisher):
-    """A message says what it is and how it is encoded, and has its user as ordering key."""
+def test_a_message_has_the_attributes_that_consumers_need(publisher):
+    """A message has its kind, encoding and space as attributes, and its user as ordering key."""
     world = World(ordered=True)
     publisher.add(_output(world.topic, 4))
     assert world.pull() == []
@@ -95,8 +95,8 @@ def test_an_output_carries_what_a_consumer_needs(publisher):
     world.close()
 
 
-def test_each_user_s_outputs_keep_their_order(publisher):
-    """Users' outputs are published side by side, those of one user one after another."""
+def test_outputs_of_a_user_keep_their_order(publisher):
+    """Users' outputs are published in parallel, those of one user one after another."""
     world = World(ordered=True)
     for number in range(60):
         publisher.add(_output(world.topic, number))
@@ -108,7 +108,7 @@ def test_each_user_s_outputs_keep_their_order(publisher):
 
 
 def test_a_dofn_publishes_with_its_bundle(address, monkeypatch):
-    """In a pipeline every output has left when its bundle has ended."""
+    """In a pipeline every output is published when its bundle has ended."""
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", address)
     world = World(ordered=True)
     with beam.Pipeline(runner="BundleBasedDirectRunner") as pipeline:
@@ -118,8 +118,8 @@ def test_a_dofn_publishes_with_its_bundle(address, monkeypatch):
     world.close()
 
 
-def test_more_than_a_request_holds_is_cut(address, monkeypatch):
-    """Without ordering keys outputs go in batches, as many as one request may hold."""
+def test_large_batches_are_divided_into_requests(address, monkeypatch):
+    """Without ordering keys outputs are published in batches, as many as one request may hold."""
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", address)
     world, publisher = World(), Publisher(ordered=False)
     publisher.setup()
@@ -134,8 +134,8 @@ def test_more_than_a_request_holds_is_cut(address, monkeypatch):
     world.close()
 
 
-def test_what_failed_stays_and_is_published_by_the_next_try(publisher):
-    """A topic that does not exist is told; its outputs wait, those of others have left."""
+def test_failed_outputs_are_published_by_the_next_try(publisher):
+    """A topic that does not exist is reported; its outputs wait, others have been published."""
     world = World(ordered=True)
     other = f"{world.project}/topics/other"
     for number in range(4):
@@ -151,8 +151,8 @@ def test_what_failed_stays_and_is_published_by_the_next_try(publisher):
     world.close()
 
 
-def test_calls_that_fail_are_repeated_in_order_under_the_same_ids(monkeypatch):
-    """Refused calls and lost answers make duplicates by id (R31), and no gap or disorder."""
+def test_failed_calls_are_retried_in_order_with_the_same_ids(monkeypatch):
+    """Refused calls and lost answers cause duplicates by id (R31), and no gap or disorder."""
     with PubSubServer() as server:
         monkeypatch.setenv("PUBSUB_EMULATOR_HOST", server.address)
         world, publisher = World(ordered=True), Publisher()
@@ -177,7 +177,7 @@ def test_calls_that_fail_are_repeated_in_order_under_the_same_ids(monkeypatch):
 
 @pytest.mark.parametrize("encoding", ["json", "avro"])
 def test_an_output_is_read_back_from_its_topic(publisher, encoding):
-    """Attributes say the encoding and the space, also of events that come back to the flows."""
+    """Attributes give the encoding and the space, also of events that return to the flows."""
     world = World(ordered=True)
     sink = Topics({"emitted": world.topic, "message": world.topic}, encoding, publisher)
     emitted = Emitted(
@@ -194,8 +194,8 @@ def test_an_output_is_read_back_from_its_topic(publisher, encoding):
     world.close()
 
 
-def test_what_no_broker_would_take_holds_nobody_up(publisher):
-    """A body or a name beyond the broker's limits is reported; it would fail again for ever."""
+def test_an_output_over_the_limits_of_the_broker_is_reported(publisher):
+    """An output over the limits of the broker is reported and not retried; others are published."""
     world = World(ordered=True)
     sink = Topics({"message": world.topic}, "json", publisher)
     large, long = _message("m1", "kim", "x" * MAX_DATA), _message("m2", "k" * 1025)
@@ -210,7 +210,7 @@ def test_what_no_broker_would_take_holds_nobody_up(publisher):
 
 
 def test_topics_are_named_by_kind():
-    """Each kind has its topic behind the prefix; what flows must hear goes to the events."""
+    """Each kind has a topic with the prefix; outputs that flows must read go to the events topic."""
     topics = topics_of("projects/p/topics/eu-")
     assert topics["message"] == "projects/p/topics/eu-message"
     assert topics["emitted"] == topics["handover"] == "projects/p/topics/eu-events"

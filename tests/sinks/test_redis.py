@@ -1,4 +1,4 @@
-"""Flow states in real servers: the newest of each user stays, whatever happens on the way."""
+"""Flow states in real servers: the newest of each user stays, with any failure."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_what_is_written_is_read(states: FlowStates) -> None:
 
 
 def test_the_layout_is_as_documented(states: FlowStates, client: redis.Redis) -> None:
-    """A page may read one field of one hash, and it is JSON."""
+    """A reader can read one field of one hash, and it is JSON."""
     write(states, state(7))
 
     assert client.hget("towpath:shop:state:kim", "promotions") == (
@@ -84,10 +84,10 @@ def test_the_layout_is_as_documented(states: FlowStates, client: redis.Redis) ->
     }  # fmt: skip
 
 
-def test_the_page_s_reader_runs(
+def test_the_reader_of_the_reference_page_works(
     server: RedisServer, client: redis.Redis, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The code of the reference reads what was written."""
+    """The code of the reference page reads what was written."""
     page = ROOT / "docs" / "reference" / "redis.md"
     (code,) = [b.text for b in blocks(page) if isinstance(b, Other) and b.language == "python"]
     lasting = FlowState(
@@ -101,7 +101,7 @@ def test_the_page_s_reader_runs(
 
 
 def test_a_promotion_is_shown_until_its_end(states: FlowStates) -> None:
-    """What ended since the write is not shown, though nothing was written (B7)."""
+    """A promotion that has ended since the write is not shown, without another write (B7)."""
     write(states, state(7))
     held = states.get_state(SPACE, "kim")
 
@@ -120,7 +120,7 @@ def test_an_older_state_never_overwrites(states: FlowStates) -> None:
 
 
 def test_sequences_are_compared_as_numbers(states: FlowStates) -> None:
-    """10 is newer than 9, and sequences as large as a double holds exactly are kept apart."""
+    """10 is newer than 9, and sequences up to the largest exact double are distinguished."""
     for number in (9, 10, 2**53 - 1, 2**53):
         assert write(states, state(number)) == Wrote(written=1)
 
@@ -128,7 +128,7 @@ def test_sequences_are_compared_as_numbers(states: FlowStates) -> None:
 
 
 def test_a_repeat_changes_nothing(states: FlowStates, client: redis.Redis) -> None:
-    """The same state again leaves every byte as it was (R31)."""
+    """The same state again changes no byte (R31)."""
     write(states, state(3))
     before = client.hgetall(state_key(SPACE, "kim"))
 
@@ -136,8 +136,8 @@ def test_a_repeat_changes_nothing(states: FlowStates, client: redis.Redis) -> No
     assert client.hgetall(state_key(SPACE, "kim")) == before
 
 
-def test_batches_are_written_whole(states: FlowStates, client: redis.Redis) -> None:
-    """More states than a batch holds are all written, each under its user."""
+def test_all_states_of_large_batches_are_written(states: FlowStates, client: redis.Redis) -> None:
+    """More states than fit in a batch are all written, each under its user."""
     users = [f"u{n}" for n in range(2 * BATCH + 3)]
 
     assert write(states, *(state(1, user) for user in users)) == Wrote(written=len(users))
@@ -148,7 +148,7 @@ def test_batches_are_written_whole(states: FlowStates, client: redis.Redis) -> N
 @settings(max_examples=40)
 @given(data=st.data())
 def test_shuffled_batches_converge_to_the_newest(server: RedisServer, data: st.DataObject) -> None:
-    """However states are repeated, shuffled and cut, by two writers, each user's newest stays."""
+    """However states are repeated, shuffled and divided, by two writers, each user's newest stays."""
     numbers = st.integers(1, 12)
     pairs = data.draw(st.lists(st.tuples(st.sampled_from("abc"), numbers), min_size=1, max_size=40))
     order = data.draw(st.permutations(pairs + pairs[: len(pairs) // 2]))
@@ -166,14 +166,14 @@ def test_shuffled_batches_converge_to_the_newest(server: RedisServer, data: st.D
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 12))))
 def test_a_batch_sends_only_the_newest_of_a_user(pairs: list[tuple[str, int]]) -> None:
-    """What a later state of the same batch would overwrite is not sent."""
+    """A state that a later one of the same batch replaces is not sent."""
     found = {one.user: one.sequence for _, one in _newest([(SPACE, state(n, u)) for u, n in pairs])}
 
     assert found == {user: max(n for u, n in pairs if u == user) for user, _ in pairs}
 
 
 def test_an_erased_user_leaves_only_the_sequence(states: FlowStates, client: redis.Redis) -> None:
-    """Erasing deletes what is known; a mark keeps the sequence for 30 days (R32)."""
+    """An erasure deletes the data; a tombstone keeps the sequence for 30 days (R32)."""
     write(states, state(5))
 
     assert states.erase(SPACE, "kim", 6)
@@ -182,8 +182,8 @@ def test_an_erased_user_leaves_only_the_sequence(states: FlowStates, client: red
     assert 29 < client.ttl(state_key(SPACE, "kim")) / 86_400 <= 30
 
 
-def test_nothing_from_before_an_erasure_comes_back(states: FlowStates) -> None:
-    """A state that is delivered late, or an erasure delivered again, meets the mark (R32)."""
+def test_older_states_are_refused_after_an_erasure(states: FlowStates) -> None:
+    """A late state or a repeated erasure is refused by the tombstone (R32)."""
     write(states, state(5))
     states.erase(SPACE, "kim", 5)
 
@@ -193,7 +193,7 @@ def test_nothing_from_before_an_erasure_comes_back(states: FlowStates) -> None:
 
 
 def test_an_erasure_is_written_as_an_output(states: FlowStates) -> None:
-    """The output that erases deletes the user's key; an older state meets its mark (R32)."""
+    """The output that erases deletes the user's key; the tombstone refuses an older state (R32)."""
     erased = Erased(id="x", user="kim", at=1, sequence=6, until=2)
     write(states, state(5), state(1, "lee"))
 
@@ -206,10 +206,12 @@ def test_an_erasure_is_written_as_an_output(states: FlowStates) -> None:
     assert sequence(states) == 7
 
 
-def test_a_user_who_came_back_is_not_erased_by_a_late_repeat(
+def test_a_repeated_erasure_does_not_affect_a_new_user(
     states: FlowStates, client: redis.Redis
 ) -> None:
-    """A state newer than the mark starts afresh, without an end, and an old erasure leaves it."""
+    """A newer state replaces the tombstone, without an expiry, and an old erasure does not affect
+    it.
+    """
     states.erase(SPACE, "kim", 5)
     write(states, state(6))
 
@@ -218,10 +220,8 @@ def test_a_user_who_came_back_is_not_erased_by_a_late_repeat(
     assert client.ttl(state_key(SPACE, "kim")) == -1
 
 
-def test_only_a_state_without_sessions_ends_by_itself(
-    server: RedisServer, client: redis.Redis
-) -> None:
-    """The ``ttl`` runs while the user is in no flow; a later session stops it."""
+def test_only_a_state_without_sessions_expires(server: RedisServer, client: redis.Redis) -> None:
+    """The ``ttl`` applies while the user is in no flow; a later session stops it."""
     states = open_states(server.url, ttl=60_000)
 
     write(states, state(1))
@@ -233,7 +233,7 @@ def test_only_a_state_without_sessions_ends_by_itself(
 
 
 def test_names_cannot_collide(states: FlowStates) -> None:
-    """A colon in a space's name or a user's id leads to no other user's key."""
+    """A colon in a space's name or a user's id never gives another user's key."""
     states.write([("a:state", state(1, "b")), ("a", state(2, "state:b")), ("é{1}", state(3, ""))])
 
     assert state_key("a:state", "b") != state_key("a", "state:b")
@@ -242,18 +242,16 @@ def test_names_cannot_collide(states: FlowStates) -> None:
     assert states.get_state("é{1}", "").sequence == 3
 
 
-def test_a_server_that_lost_its_scripts_gets_them_again(
-    states: FlowStates, client: redis.Redis
-) -> None:
-    """A server that was restarted, or a replica that took over, does not know the script."""
+def test_scripts_are_loaded_again_after_a_restart(states: FlowStates, client: redis.Redis) -> None:
+    """A server that was restarted, or a replica that took over, gets the script again."""
     write(states, state(1))
     client.script_flush()
 
     assert write(states, state(2)) == Wrote(written=1)
 
 
-def test_a_connection_that_was_cut_is_made_again(states: FlowStates, client: redis.Redis) -> None:
-    """Connections closed by the server or on the way cost nothing but a retry."""
+def test_a_closed_connection_is_opened_again(states: FlowStates, client: redis.Redis) -> None:
+    """A connection closed by the server or the network only causes a retry."""
     write(states, state(1))
     client.client_kill_filter(_type="normal", skipme=True)
 
@@ -262,8 +260,8 @@ def test_a_connection_that_was_cut_is_made_again(states: FlowStates, client: red
     assert sequence(states) == 2
 
 
-def test_a_write_waits_for_a_server_that_comes_back() -> None:
-    """While the server is away a write is patient, and then writes all of it."""
+def test_a_write_waits_until_the_server_is_back() -> None:
+    """While the server is away a write waits, and then writes everything."""
     with RedisServer("valkey") as server:
         states = open_states(server.url)
         write(states, state(1))
@@ -277,7 +275,7 @@ def test_a_write_waits_for_a_server_that_comes_back() -> None:
         assert sequence(states, "u0") == sequence(states, f"u{BATCH}") == 2
 
 
-def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_stays_away_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that stays away is an error, so that the caller acknowledges nothing."""
     monkeypatch.setattr(redis_client, "ATTEMPTS", 2)
     with RedisServer("valkey") as server:
@@ -288,8 +286,8 @@ def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
             write(states, state(1))
 
 
-def test_an_error_that_stays_is_told_at_once(states: FlowStates, client: redis.Redis) -> None:
-    """A key of another type, or a full memory, is no reason to try again and again."""
+def test_a_permanent_error_is_reported_at_once(states: FlowStates, client: redis.Redis) -> None:
+    """A key of another type, or a full memory, is not retried."""
     write(states, state(1))
     client.set(state_key(SPACE, "kim"), "not a hash")
     client.config_resetstat()

@@ -1,4 +1,4 @@
-"""Tables at addresses: whatever the store, the same files, and nothing that several workers lose."""
+"""Tables in any store: the same files everywhere, and no loss with several workers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def addresses() -> list[str]:
 
 @pytest.fixture(params=addresses())
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Name an empty folder: by its path, by a file's address, in Arrow's store in memory."""
+    """Return an empty folder: by its path, by a file address, in Arrow's in-memory store."""
     name = f"t{uuid.uuid4().hex}"
     match request.param:
         case "path":
@@ -66,7 +66,7 @@ def output(number: int, at: int) -> ProfileUpdate:
 
 
 def rows(folder: Place) -> list[str]:
-    """Read the ids of all rows that the manifest lists, as an analyst does."""
+    """Read the ids of all rows that the manifest lists, like an analyst."""
     return sorted(
         row["id"]
         for path in listed(KIND, folder)
@@ -94,7 +94,7 @@ def _stamped(element: tuple[Table, bytes]) -> TimestampedValue:
 
 
 def test_the_job_writes_to_any_address(address: str) -> None:
-    """Rows are in files by window and the manifest lists them, wherever they lie (R31)."""
+    """Rows are in files by window and the manifest lists them, in any store (R31)."""
     run(address, [output(n, at=n * 4 * MINUTE) for n in range(6)])
     folder = folder_of(address, "shop")
 
@@ -105,7 +105,7 @@ def test_the_job_writes_to_any_address(address: str) -> None:
     assert [part.rows for part in parts_of(KIND, folder)] == [3, 1, 2]
 
 
-def test_numbers_go_there_too(address: str) -> None:
+def test_numbers_are_written_to_the_same_address(address: str) -> None:
     """The numbers of minutes, hours and days are tables at the same address (R25)."""
     refused = Rejection(id="r1", user="kim", at=MINUTE, reason="too_old", cause="c")
     with beam.Pipeline(runner="BundleBasedDirectRunner") as pipeline:
@@ -120,7 +120,7 @@ def test_numbers_go_there_too(address: str) -> None:
     assert sorted(found) == ["day", "hour", "minute"]
 
 
-def test_a_bundle_again_changes_nothing(address: str) -> None:
+def test_a_repeated_bundle_changes_nothing(address: str) -> None:
     """A bundle that is written twice leaves the same files and the same manifest (R31)."""
     given = [output(n, at=n * 4 * MINUTE) for n in range(6)]
     run(address, given)
@@ -131,7 +131,7 @@ def test_a_bundle_again_changes_nothing(address: str) -> None:
 
 
 def test_a_late_pane_is_another_file(address: str) -> None:
-    """What comes late for a window is added; the files that are there stay, and no row is double."""
+    """Late rows of a window are added as a file; the existing files stay, and no row is doubled."""
     run(address, [output(1, at=0)])
     before = set(map(str, listed(KIND, folder_of(address, "shop"))))
     run(address, [output(2, at=MINUTE)])
@@ -140,8 +140,8 @@ def test_a_late_pane_is_another_file(address: str) -> None:
     assert rows(folder_of(address, "shop")) == ["p1", "p2"]
 
 
-def test_what_was_not_committed_is_not_read(address: str) -> None:
-    """A bundle that failed after its file was written, and came out otherwise, leaves no row twice."""
+def test_uncommitted_files_are_not_read(address: str) -> None:
+    """A bundle that failed after its file was written, and has other rows then, doubles no row."""
     folder = folder_of(address, "shop")
     parquet.write(KIND, [to_row(output(1, at=0))], folder, shard="0-a")
     run(address, [output(1, at=0), output(2, at=0)])
@@ -165,8 +165,8 @@ def test_workers_that_list_at_once_lose_nothing(address: str) -> None:
     assert parts_of(KIND, folder) == tuple(sorted(parts, key=lambda part: part.path))
 
 
-def test_a_part_that_is_written_anew_replaces_the_old(address: str) -> None:
-    """Numbers keep their file's name: the manifest has the newest of them, once."""
+def test_a_rewritten_part_replaces_the_old_one(address: str) -> None:
+    """A file of numbers keeps its name: the manifest lists the newest one, once."""
     folder = folder_of(address, "shop")
     name = "day=1970-01-01/part-day-0.parquet"
     finish(KIND, folder, [Written((Part(name, 1, 10, "a"),))])
@@ -176,8 +176,8 @@ def test_a_part_that_is_written_anew_replaces_the_old(address: str) -> None:
     assert parts_of(KIND, folder) == (Part(name, 3, 30, "c"),)
 
 
-def test_a_whole_manifest_takes_the_place_of_additions(address: str) -> None:
-    """A run that writes its table anew is not mixed with what was added before."""
+def test_a_complete_manifest_replaces_additions(address: str) -> None:
+    """A run that rewrites its table is not mixed with files added before."""
     folder = folder_of(address, "shop")
     add_parts(KIND, folder, [Part("day=1970-01-01/part-old.parquet", 1, 1, "x")])
     new = Part("day=1970-01-02/part-new.parquet", 1, 1, "x")
@@ -186,7 +186,7 @@ def test_a_whole_manifest_takes_the_place_of_additions(address: str) -> None:
     assert parts_of(KIND, folder) == (new,)
 
 
-def test_an_entry_is_json_for_anybody(address: str) -> None:
+def test_a_manifest_entry_is_a_json_object(address: str) -> None:
     """An entry of the manifest is one JSON object with the kind and its parts."""
     folder = folder_of(address, "shop")
     add_parts(KIND, folder, [Part("day=1970-01-02/part-0-a.parquet", 1, 2, "h")])
@@ -202,13 +202,13 @@ def test_an_entry_is_json_for_anybody(address: str) -> None:
     }  # fmt: skip
 
 
-def test_a_table_that_is_not_there_is_empty(address: str) -> None:
-    """Without files there is a table without rows, not an error."""
+def test_a_missing_table_is_empty(address: str) -> None:
+    """A table without files has no rows; it is not an error."""
     assert parts_of(KIND, folder_of(address, "nowhere")) == ()
 
 
 def test_a_space_is_one_folder_at_any_address(address: str) -> None:
-    """A space whose name has a slash leads to no other folder."""
+    """A space whose name has a slash is not written to another folder."""
     add_parts(
         KIND, folder_of(address, "../a/b"), [Part("day=1970-01-02/part-0.parquet", 1, 1, "h")]
     )
@@ -217,22 +217,24 @@ def test_a_space_is_one_folder_at_any_address(address: str) -> None:
     assert len(parts_of(KIND, folder_of(address, "../a/b"))) == 1
 
 
-def test_an_address_that_nobody_can_write_to_is_told() -> None:
-    """A scheme that Arrow does not know is refused with the address, not with a stack."""
+def test_an_unknown_scheme_is_refused() -> None:
+    """A scheme that Arrow does not know is refused with the address, without a traceback."""
     with pytest.raises(ValueError, match="cannot write tables to"):
         parts_of(KIND, folder_of("ftp://somewhere/tables", "shop"))
 
 
-def test_a_sink_with_a_lock_stays_on_its_machine() -> None:
-    """The sink that makes files anew needs a lock, which a store has not: it says so at once."""
+def test_a_sink_with_a_lock_needs_a_local_folder() -> None:
+    """The sink that replaces files needs a lock, which a store does not have: it is refused at
+    once.
+    """
     with pytest.raises(ValueError, match="local folders only"):
         Folder(parquet, "gs://bucket/tables")
     with pytest.raises(ValueError, match="local folders only"):
         open_sink("parquet:gs://bucket/tables")
 
 
-def test_an_address_travels_to_workers() -> None:
-    """A place is its address: nothing is opened before a worker writes."""
+def test_only_the_address_is_sent_to_workers() -> None:
+    """A pickled sink is its address: nothing is opened before a worker writes."""
     place = place_of("gs://bucket/tables?endpoint_override=x") / "shop"
 
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(place), type=Remote) == place

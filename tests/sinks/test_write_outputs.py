@@ -1,4 +1,4 @@
-"""Sinks in a pipeline: what a bundle holds is out when it ends, and what is bad is counted."""
+"""Sinks in a pipeline: outputs are written when their bundle ends, and invalid ones are counted."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def keep(decided: Decided) -> None:
 
 
 def run(step: beam.DoFn, given: list[AnyOutput]) -> dict[str, int]:
-    """Run a step over encoded outputs; gives its counters, and keeps its dead letters."""
+    """Run a step over encoded outputs; return its counters, and keep its dead letters."""
     LETTERS.clear()
     pipeline = beam.Pipeline(runner="BundleBasedDirectRunner")
     encoded = [(("shop", output.user), [outputs.encode(output)]) for output in given]
@@ -47,7 +47,7 @@ def run(step: beam.DoFn, given: list[AnyOutput]) -> dict[str, int]:
 
 
 def told() -> list[tuple[str, str, str, str]]:
-    """Say what the dead letters told: user, reason, cause and detail."""
+    """Return user, reason, cause and detail of the dead letters."""
     return [(letter.user, letter.reason, letter.cause, letter.detail) for letter in LETTERS]
 
 
@@ -62,10 +62,10 @@ def state(number: int, user: str, sequence: int | None = None) -> FlowState:
     )
 
 
-def test_a_bundle_publishes_what_it_holds(world: World) -> None:
-    """Every output is on its topic, with its space; one that no broker takes is a dead letter.
+def test_a_bundle_publishes_all_its_outputs(world: World) -> None:
+    """Every output is on its topic, with its space; one that the broker refuses is a dead letter.
 
-    A dead letter that no broker takes is only counted; kinds without a topic are passed over.
+    A dead letter that the broker refuses is only counted; kinds without a topic are ignored.
     """
     given = [update(number, f"u{number % 3}") for number in range(12)]
     letter = DeadLetter(id="d", user="u" * 2000, at=1, reason="failed", cause="c")

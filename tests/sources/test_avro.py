@@ -1,4 +1,4 @@
-"""Avro files from anywhere are read within bounds, whatever they claim."""
+"""Avro files of any origin are read within limits, whatever they declare."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def long(value: int) -> bytes:
 
 
 def container(schema: Any, block: bytes, count: int, codec: str = "null") -> bytes:
-    """Build a file of one block by hand, so that it may lie."""
+    """Build a file of one block by hand, with any declared counts and sizes."""
     head = io.BytesIO()
     meta = {"avro.schema": json.dumps(schema).encode(), "avro.codec": codec.encode()}
     fastavro.schemaless_writer(head, avro.HEADER, meta)
@@ -80,8 +80,8 @@ def test_every_codec_is_read(codec: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("codec", PACK)
-def test_a_block_may_not_unpack_to_more_than_the_bound(codec: str, tmp_path: Path) -> None:
-    """A bomb of any codec is refused before it takes the memory."""
+def test_a_block_over_the_limit_is_refused(codec: str, tmp_path: Path) -> None:
+    """A decompression bomb in any codec is refused before it takes the memory."""
     bomb = container(SIMPLE, bytes(5_000_000), 1, codec)
 
     limit = 1_000_000
@@ -125,15 +125,13 @@ def nested(levels: int) -> Any:
         (7, "not a record"),
     ],
 )
-def test_a_schema_that_could_go_on_for_ever_is_refused(
-    schema: Any, says: str, tmp_path: Path
-) -> None:
-    """No schema makes the decoder recurse, or repeat nothing billions of times."""
+def test_an_endless_schema_is_refused(schema: Any, says: str, tmp_path: Path) -> None:
+    """No schema makes the decoder recurse, or repeat empty values billions of times."""
     assert says in refusal(tmp_path, container(schema, b"\x02a\xfe\xff\xff\xff\x0f\x00", 1))
 
 
-def test_named_types_may_be_used_again(tmp_path: Path) -> None:
-    """Using a named type twice is no recursion."""
+def test_named_types_may_be_reused(tmp_path: Path) -> None:
+    """Using a named type twice is not recursion."""
     colour = {"type": "enum", "name": "colour", "symbols": ["red"]}
     (found,) = read(tmp_path, container(record(colour, "colour"), b"\x00\x00", 1))
 
@@ -154,13 +152,13 @@ def test_named_types_may_be_used_again(tmp_path: Path) -> None:
         (b"PAR1", "not an Avro container file"),
     ],
 )
-def test_a_file_that_lies_is_left(data: bytes, says: str, tmp_path: Path) -> None:
-    """Counts and sizes are checked before they are believed."""
+def test_a_file_with_false_sizes_is_refused(data: bytes, says: str, tmp_path: Path) -> None:
+    """Counts and sizes are checked before they are used."""
     assert says in refusal(tmp_path, data)
 
 
-def test_what_came_before_the_damage_is_read(tmp_path: Path) -> None:
-    """A damaged record ends the file, with its number; those before it count."""
+def test_records_before_the_damage_are_read(tmp_path: Path) -> None:
+    """A damaged record ends the file, with its number; the records before it count."""
     found = read(tmp_path, container(SIMPLE, b"\x02a\x02b\x7f", 3))
 
     assert [(one.line, type(one)) for one in found] == [(1, Raw), (2, Raw), (3, Bad)]

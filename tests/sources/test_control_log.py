@@ -42,7 +42,7 @@ RECORDS: list[ControlRecord] = [
 
 
 class Kept:
-    """A log that a test appends to, and the reader of it."""
+    """A log that a test appends to, and its reader."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ def stream(server: RedisServer) -> RedisLog:
 
 @pytest.fixture(params=["file", "object", *SERVERS])
 def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
-    """Keep an empty log in a file, an object (Beam's file systems) or a Redis."""
+    """Create an empty log in a file, an object (Beam's file systems) or a Redis."""
     match request.param:
         case "file":
             yield in_file(tmp_path / "control.jsonl", file_log)
@@ -93,8 +93,8 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
                 yield Kept(log, log.append, log.complete)
 
 
-def test_it_reads_what_was_appended_since(kept: Kept) -> None:
-    """A reader gets all records at first, later only those that are new, in their order."""
+def test_only_new_records_are_read(kept: Kept) -> None:
+    """A reader gets all records at first, later only new ones, in order."""
     kept.append(RECORDS[:2])
     kept.complete(1_000)
 
@@ -107,7 +107,7 @@ def test_it_reads_what_was_appended_since(kept: Kept) -> None:
 
 
 def test_a_catalog_follows_the_log(kept: Kept) -> None:
-    """A worker judges by the log as it was at the signal's time, and waits for what it lacks."""
+    """A worker uses the log as it was at the signal's time, and waits for the missing part."""
     kept.append(RECORDS[:2])
     kept.complete(1_000)
     follower = ControlFollower(kept.log)
@@ -125,13 +125,13 @@ def test_a_catalog_follows_the_log(kept: Kept) -> None:
     assert follower.trouble is None
 
 
-def test_nothing_at_all_is_complete_until_never() -> None:
-    """Before the first look the catalog lets no signal pass."""
+def test_before_the_first_read_nothing_is_complete() -> None:
+    """Before the first read the catalog lets no signal pass."""
     assert ControlFollower(file_log("nowhere")).catalog.complete_until == NOTHING
 
 
-def test_a_file_that_nobody_appends_to_is_complete(tmp_path: Path) -> None:
-    """Without the file beside it that says until when, the log is complete for ever."""
+def test_a_file_without_an_instant_is_complete(tmp_path: Path) -> None:
+    """A log without the file that says until when it is complete is complete forever."""
     path = tmp_path / "control.jsonl"
     path.write_bytes(b"\n".join(map(encode_line, RECORDS)))
 
@@ -139,8 +139,8 @@ def test_a_file_that_nobody_appends_to_is_complete(tmp_path: Path) -> None:
     assert log_of(f"file://{path}").read_since(1) == Read((RECORDS[2],), NEVER)
 
 
-def test_a_line_being_written_is_not_there_yet(tmp_path: Path) -> None:
-    """Half a last line is left for the next look; half a line before another is an error."""
+def test_a_partial_line_is_not_read_yet(tmp_path: Path) -> None:
+    """Half a last line is left for the next read; half a line before another is an error."""
     path = tmp_path / "control.jsonl"
     lines = [encode_line(record) for record in RECORDS]
     path.write_bytes(lines[0] + b"\n" + lines[1][:20])
@@ -152,10 +152,10 @@ def test_a_line_being_written_is_not_there_yet(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [file_log, object_log])
-def test_a_log_that_is_missing_or_odd_is_named(
+def test_a_missing_or_invalid_log_is_reported(
     make: Callable[[str], ControlLog], tmp_path: Path
 ) -> None:
-    """A log that is not there, or whose instant is no number, is an error with its address."""
+    """A log that does not exist, or whose instant is not a number, is an error with its address."""
     path = tmp_path / "control.jsonl"
     with pytest.raises(LogError, match=r"control\.jsonl: there is no control log"):
         make(str(path)).read_since(None)
@@ -166,18 +166,18 @@ def test_a_log_that_is_missing_or_odd_is_named(
 
 
 def test_an_unknown_scheme_is_refused() -> None:
-    """An address that nothing reads is answered with those that are read."""
+    """An unknown scheme is refused with a list of the known ones."""
     with pytest.raises(ValueError, match=r'"ftp://"; supported: file://, gs://'):
         log_of("ftp://host/control")
 
 
-def test_an_empty_redis_is_complete_until_never(stream: RedisLog) -> None:
-    """A Redis that lost the log lets no signal pass: it does not look like an empty log."""
+def test_an_empty_redis_is_not_a_complete_log(stream: RedisLog) -> None:
+    """A Redis that lost the log lets no signal pass: it does not count as an empty log."""
     assert stream.read_since(None) == Read((), NOTHING)
 
 
 def test_appending_again_changes_nothing(stream: RedisLog) -> None:
-    """A writer that does not know whether its record arrived appends it again."""
+    """A writer that does not know whether its record arrived may append it again."""
     stream.append(RECORDS)
     stream.append(RECORDS[1:])
 
@@ -202,21 +202,21 @@ def test_a_second_writer_is_refused(stream: RedisLog, record: ControlRecord) -> 
 
 
 def test_sequences_count_from_zero(stream: RedisLog) -> None:
-    """A sequence below 0 has no place in the stream: nothing of the call is appended."""
+    """A sequence below 0 is refused: nothing of the call is appended."""
     with pytest.raises(ValueError, match="sequence -1 is less than 0"):
         stream.append([RECORDS[0], Start(sequence=-1, effective_at=0, flow="welcome")])
     assert stream.read_since(None).records == ()
 
 
 def test_the_instant_never_goes_back(stream: RedisLog) -> None:
-    """A repeated or late word does not make the log less complete."""
+    """A repeated or late instant does not make the log less complete."""
     stream.complete(5_000)
     stream.complete(4_000)
 
     assert stream.read_since(None).complete_until == 5_000
 
 
-def test_spaces_are_apart(server: RedisServer, stream: RedisLog) -> None:
+def test_spaces_have_separate_logs(server: RedisServer, stream: RedisLog) -> None:
     """Each space has its own log in the same Redis."""
     stream.append(RECORDS)
 
@@ -231,10 +231,10 @@ def test_spaces_are_apart(server: RedisServer, stream: RedisLog) -> None:
         (Start(sequence=3, effective_at=900, flow="welcome"), "declared complete until 1000"),
     ],
 )
-def test_a_log_that_cannot_be_followed_stops_the_catalog(
+def test_an_invalid_record_stops_the_catalog(
     stream: RedisLog, record: ControlRecord, says: str
 ) -> None:
-    """After a record that makes no sense the catalog gets no more complete, and says why."""
+    """After an invalid record the catalog gets no more complete, and says why."""
     stream.append(RECORDS)
     stream.complete(1_000)
     follower = ControlFollower(stream)
@@ -246,8 +246,8 @@ def test_a_log_that_cannot_be_followed_stops_the_catalog(
     assert says in (follower.trouble or "")
 
 
-def test_a_server_that_is_away_is_trouble_not_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While Redis is away the last catalog stays; when it is back the follower goes on."""
+def test_an_unreachable_server_is_temporary(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While Redis is unreachable the last catalog is used; afterwards the log is read again."""
     monkeypatch.setattr("transforms.redis_client.ATTEMPTS", 1)
     with RedisServer("valkey") as server:
         log = open_log(server.url)
@@ -267,7 +267,7 @@ def test_a_server_that_is_away_is_trouble_not_an_end(monkeypatch: pytest.MonkeyP
 
 
 class Signalling:
-    """A log that says when it is read; it grows by one record a look."""
+    """A log that signals when it is read; it grows by one record per read."""
 
     def __init__(self) -> None:
         self.looks = 0
@@ -282,8 +282,8 @@ class Signalling:
         return Read((), self.looks)
 
 
-def test_a_thread_keeps_looking() -> None:
-    """In the background the log is read again and again, whatever one look raises."""
+def test_a_thread_keeps_reading() -> None:
+    """In the background the log is read again and again, whatever one read raises."""
     log = Signalling()
     others = set(threading.enumerate())  # jobs of other tests may still follow their own logs
     with ControlFollower(log, every=0.001) as follower:

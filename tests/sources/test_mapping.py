@@ -1,4 +1,4 @@
-"""A mapping is read with every problem in it at its place."""
+"""A mapping is read; every problem in it is reported with its place."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ properties:
 """
 
 
-def test_a_whole_mapping_is_read() -> None:
-    """Each key of the language has its place in the value."""
+def test_a_complete_mapping_is_read() -> None:
+    """Each key of the language is read into the value."""
     loaded = load_mapping(WHOLE, "m.yaml")
 
     assert loaded.problems == ()
@@ -38,8 +38,8 @@ def test_a_whole_mapping_is_read() -> None:
     )
 
 
-def test_the_columns_read_are_known() -> None:
-    """A column used twice is named once; a fixed event name is no column."""
+def test_the_columns_of_a_mapping() -> None:
+    """A column used twice is listed once; a fixed event name is not a column."""
     loaded = load_mapping("user: a\nevent: b\ntime: c\nproperties: {x: a, y: d}\n", "m.yaml")
 
     assert loaded.value is not None
@@ -97,7 +97,7 @@ def test_the_columns_read_are_known() -> None:
     ],
 )
 def test_all_problems_are_reported_at_once(text: str, problems: list[str]) -> None:
-    """Each problem has path, line, column, code and, where there is one, a suggestion."""
+    """Each problem has path, line, column, code and, if possible, a suggestion."""
     loaded = load_mapping(text, "m.yaml")
 
     assert [headline(problem) for problem in loaded.problems] == problems

@@ -88,12 +88,14 @@ class Job:
         return reader
 
     def crash(self) -> None:
-        """Lose the reader and the bundle under way; go on from the last committed mark."""
+        """Lose the reader and the current bundle; continue from the last committed checkpoint."""
         self.reader._subscriber.close()
         self.reader = self._open()
 
     def bundle(self, most: int = 25, *, commit: bool = True) -> None:
-        """Read up to ``most`` records, commit and finalize; check that no ack came before."""
+        """Read up to ``most`` records, commit and finalize; check that no acknowledgement came
+        before.
+        """
         self.reader.poll()
         read = {}
         while len(read) < most and self.reader.advance():
@@ -125,7 +127,7 @@ class Job:
         self.published = [future.result() for future in futures]
 
     def drain(self, crash_every: int = 0) -> None:
-        """Read until all is acknowledged; every so many bundles the reader dies in one."""
+        """Read until all is acknowledged; every so many bundles the reader crashes in one."""
         for round_ in range(400):
             if not self.server.unacked(self.world.subscription):
                 return
@@ -141,7 +143,7 @@ class Job:
 
 @pytest.mark.parametrize("name", [*ALONE, "together"])
 def test_nothing_is_lost_or_acknowledged_early(server, world, clock, name):
-    """Under each fault and all of them: all arrives, and no ack comes before it is durable."""
+    """With each fault and all of them everything arrives, and is acknowledged only when durable."""
     job = Job(server, world, clock)
     job.publish(150)
     server.faults = TOGETHER if name == "together" else ALONE[name]
@@ -156,7 +158,7 @@ def test_nothing_is_lost_or_acknowledged_early(server, world, clock, name):
 
 @pytest.mark.parametrize("faults", [Faults(), TOGETHER], ids=["none", "together"])
 def test_a_crash_loses_nothing(server, plain, clock, faults):
-    """A reader that dies again and again, with its bundle, is followed by one that gets all."""
+    """After a reader that crashes repeatedly in a bundle, the next one gets everything."""
     job = Job(server, plain, clock)
     job.publish(150)
     server.faults = faults
@@ -165,7 +167,7 @@ def test_a_crash_loses_nothing(server, plain, clock, faults):
     job.reader.close()
 
 
-def test_a_user_s_records_come_in_order(server, clock):
+def test_records_of_a_user_arrive_in_order(server, clock):
     """On an ordered subscription the first copies of a key's records are in order."""
     world = World(ordered=True)
     job = Job(server, world, clock)
@@ -180,8 +182,8 @@ def test_a_user_s_records_come_in_order(server, clock):
 
 
 @pytest.mark.parametrize("name", SERVERS)
-def test_a_subscription_is_drained_behind_the_caller_s_back(name, monkeypatch):
-    """With its own threads a reader gets all of a subscription and leaves none of it, anywhere."""
+def test_background_threads_drain_a_subscription(name, monkeypatch):
+    """With its own threads a reader gets all messages of a subscription and keeps none."""
     with running(name) as address:
         monkeypatch.setenv("PUBSUB_EMULATOR_HOST", address)
         world = World()
@@ -203,8 +205,8 @@ def test_a_subscription_is_drained_behind_the_caller_s_back(name, monkeypatch):
         world.close()
 
 
-def test_what_was_never_handed_on_goes_back_at_once(server, plain, clock):
-    """A reader that is closed leaves what it had fetched to the next one, without a lease's wait."""
+def test_fetched_messages_are_returned_at_once(server, plain, clock):
+    """A reader that is closed returns fetched messages to the next one, before their lease ends."""
     plain.publish(*map(str, range(10)))
     reader = PubSubReader(Settings(subscription=plain.subscription), clock=clock, background=False)
     reader.start()
@@ -214,8 +216,8 @@ def test_what_was_never_handed_on_goes_back_at_once(server, plain, clock):
     assert len(plain.pull()) == 9
 
 
-def test_a_reader_that_nobody_drives_keeps_nothing_back(server, plain, clock):
-    """What was fetched after the last bundle goes back once it is clear that none follows."""
+def test_an_idle_reader_returns_its_messages(server, plain, clock):
+    """Messages fetched after the last bundle are returned once it is clear that none follows."""
     plain.publish(*map(str, range(10)))
     settings = Settings(subscription=plain.subscription, rest_ms=5_000)
     reader = PubSubReader(settings, clock=clock, background=False)
@@ -233,8 +235,8 @@ def test_a_reader_that_nobody_drives_keeps_nothing_back(server, plain, clock):
     reader.close()
 
 
-def test_another_worker_thread_goes_on_with_the_same_reader(server, plain):
-    """A mark resumed in the same process finds its reader once; one that moved on is not it."""
+def test_another_thread_resumes_the_same_reader(server, plain):
+    """A checkpoint resumed in the same process finds its reader once, unless that has moved on."""
     plain.publish(*map(str, range(3)))
     source = PubSubSource(Settings(subscription=plain.subscription))
     first = source.create_reader(None, None)
@@ -250,8 +252,8 @@ def test_another_worker_thread_goes_on_with_the_same_reader(server, plain):
         reader.close()
 
 
-def test_leases_are_extended_behind_the_caller_s_back(server, plain, clock):
-    """A record in hand is not sent again, however long its bundle takes."""
+def test_leases_are_extended_in_the_background(server, plain, clock):
+    """A record in hand is not delivered again, however long its bundle takes."""
     plain.publish("one")
     settings = Settings(subscription=plain.subscription, ack_seconds=1)
     reader = PubSubReader(settings, clock=clock)
@@ -267,7 +269,7 @@ def test_leases_are_extended_behind_the_caller_s_back(server, plain, clock):
 
 
 def test_the_watermark_follows_an_idle_topic_of_a_real_server(server, plain, clock):
-    """Publish times hold the watermark until acknowledged; then empty answers move it on."""
+    """Publish times hold the watermark until acknowledged; then empty answers advance it."""
     settings = Settings(subscription=plain.subscription, slack_ms=1_000, idle_ms=5_000)
     reader = PubSubReader(settings, clock=clock, background=False)
     published = clock()
@@ -293,7 +295,7 @@ def test_the_watermark_follows_an_idle_topic_of_a_real_server(server, plain, clo
 
 
 def test_beam_s_bundles_resume_the_reader_and_finalize_late(server, plain):
-    """Driven as Beam drives it: no record twice, marks survive their coder, acks late."""
+    """Driven as by Beam: no record twice, checkpoints survive their coder, late acknowledgements."""
     published = plain.publish(*map(str, range(10)))
     source = PubSubSource(Settings(subscription=plain.subscription, readers=3))
     (share, *_), cache = source.split(20), unbounded_source._ReaderCache()
@@ -323,8 +325,8 @@ def test_beam_s_bundles_resume_the_reader_and_finalize_late(server, plain):
     ("runner", "native"),
     [("DataflowRunner", True), ("PrismRunner", False), ("PortableRunner", False)],
 )
-def test_dataflow_reads_by_itself_and_others_by_our_source(runner, native):
-    """On Dataflow the graph holds its own Pub/Sub read with the id label; elsewhere ours."""
+def test_dataflow_uses_its_own_source(runner, native):
+    """On Dataflow the graph has its own Pub/Sub read with the id label; elsewhere ours."""
     settings = Settings(subscription=NAME, timestamp_attribute="received_at")
     pipeline = beam.Pipeline(runner="BundleBasedDirectRunner")
     pipeline | "Read" >> read_pubsub(settings, PipelineOptions(["--runner", runner]))

@@ -1,4 +1,4 @@
-"""What a reader of Pub/Sub may acknowledge, and how far it may say that time has come."""
+"""What a reader of Pub/Sub may acknowledge, and how far its watermark may advance."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ def _take(book: LeaseBook) -> list[str]:
 
 
 def _settle(book: LeaseBook) -> None:
-    """Two rounds, and the broker is told of all that was handed on."""
+    """Finish two rounds, after which everything is acknowledged at the broker."""
     for _ in range(2):
         book.acknowledged(book.finalize(book.cut()))
 
 
-def test_before_the_first_answer_no_time_is_known():
-    """A reader that has heard nothing says the earliest instant, however late it is."""
+def test_before_the_first_answer_the_watermark_is_at_the_start():
+    """A reader without an answer has the earliest watermark, however late it is."""
     book = _book()
     assert book.watermark(NOON) == EARLIEST
     book.forget_idle()
     assert book.watermark(NOON + HOUR) == EARLIEST
 
 
-def test_a_backlog_of_hours_is_worked_off_before_time_goes_on():
-    """The watermark stays with the oldest record that it holds, and never jumps while more come."""
+def test_a_backlog_holds_the_watermark():
+    """The watermark stays at the oldest record held, and never jumps while more arrive."""
     book = _book()
     for hour in range(5):
         published = NOON - (5 - hour) * HOUR
@@ -64,8 +64,8 @@ def test_a_backlog_of_hours_is_worked_off_before_time_goes_on():
         assert book.watermark(NOON) == published - SLACK, "an empty book says nothing of the broker"
 
 
-def test_an_idle_topic_lets_time_go_on():
-    """Once the broker has had nothing for a while, time follows its last word."""
+def test_an_idle_topic_advances_the_watermark():
+    """After the broker has had no messages for a while, the watermark follows its last answer."""
     book = _book()
     for wait in range(0, IDLE, SECOND):
         _receive(book, NOON + wait)
@@ -75,8 +75,8 @@ def test_an_idle_topic_lets_time_go_on():
     assert book.watermark(NOON + HOUR) == NOON + IDLE - SLACK, "its word is old by now"
 
 
-def test_a_silent_broker_is_no_idle_topic():
-    """A broker that fails to answer moves nothing, and the wait for idleness begins again."""
+def test_failed_polls_do_not_make_a_topic_idle():
+    """A failed call advances nothing, and the wait for idleness begins again."""
     book = _book()
     _receive(book, NOON)
     book.forget_idle()
@@ -86,8 +86,8 @@ def test_a_silent_broker_is_no_idle_topic():
     assert book.watermark(NOON + 2 * IDLE) == NOON + 2 * IDLE - SLACK
 
 
-def test_a_publisher_that_stalled_comes_late_and_harms_nothing():
-    """Records with stale times keep them; the watermark has passed and does not go back."""
+def test_a_stalled_publisher_does_not_move_the_watermark_back():
+    """Records with old times keep them; the watermark has passed and does not go back."""
     book = _book()
     _receive(book, NOON)
     _receive(book, NOON + HOUR)
@@ -102,8 +102,8 @@ def test_a_publisher_that_stalled_comes_late_and_harms_nothing():
     assert book.watermark(NOON + HOUR + SECOND) == NOON + HOUR + SECOND - SLACK
 
 
-def test_a_time_in_the_future_takes_nothing_along():
-    """A record from a clock that is ahead does not move the watermark beyond our own time."""
+def test_a_future_time_does_not_advance_the_watermark():
+    """A record from a clock that is ahead does not advance the watermark beyond our own time."""
     book = _book()
     _receive(book, NOON, ahead=NOON + HOUR)
     assert book.watermark(NOON) == NOON - SLACK
@@ -111,7 +111,7 @@ def test_a_time_in_the_future_takes_nothing_along():
 
 
 def test_a_clock_set_back_moves_nothing_back():
-    """When the machine's clock is set back, the watermark stays until time has caught up."""
+    """When the machine's clock is set back, the watermark stays until the clock has caught up."""
     book = _book()
     _receive(book, NOON)
     _receive(book, NOON + IDLE)
@@ -126,8 +126,8 @@ def test_a_clock_set_back_moves_nothing_back():
 
 
 @given(st.lists(st.tuples(st.integers(0, SLACK), st.sampled_from("gsen")), max_size=60))
-def test_no_record_within_the_slack_is_ever_late(steps):
-    """Whatever is received within the slack of its time is not behind the watermark."""
+def test_no_record_within_the_slack_is_late(steps):
+    """A record that arrives within the slack of its time is not behind the watermark."""
     book, now, last = _book(), NOON, EARLIEST
     for number, (late, act) in enumerate(steps):
         now += SECOND * (number % 4)
@@ -145,8 +145,8 @@ def test_no_record_within_the_slack_is_ever_late(steps):
         assert last <= (last := book.watermark(now))
 
 
-def test_acknowledging_is_late_by_one_round():
-    """A round acknowledges what the one before it put aside, and nothing of its own."""
+def test_acknowledgements_are_one_round_late():
+    """A round acknowledges what the previous one put aside, and nothing of its own."""
     book = _book()
     _receive(book, NOON, a=NOON, b=NOON, c=NOON)
     assert [book.next().ack_id, book.next().ack_id] == ["a", "b"]
@@ -158,7 +158,7 @@ def test_acknowledging_is_late_by_one_round():
 
 
 def test_bundles_finalized_together_are_one_round():
-    """A runner that finalizes several bundles at once acknowledges none of them by another."""
+    """If a runner finalizes several bundles at once, none of them acknowledges another."""
     book, marks = _book(), []
     for name in "abc":
         _receive(book, NOON, **{name: NOON})
@@ -168,8 +168,8 @@ def test_bundles_finalized_together_are_one_round():
     assert book.finalize(book.cut()) == ("a", "b", "c")
 
 
-def test_what_the_broker_did_not_hear_is_told_again():
-    """Ids whose acknowledgement failed stay aside and are due again in the next round."""
+def test_failed_acknowledgements_are_repeated():
+    """Ids whose acknowledgement failed are kept and sent again in the next round."""
     book = _book()
     _receive(book, NOON, a=NOON)
     _take(book)
@@ -180,8 +180,8 @@ def test_what_the_broker_did_not_hear_is_told_again():
     assert book.finalize(book.cut()) == ()
 
 
-def test_a_reader_goes_on_from_another_ones_mark():
-    """What a restored mark covers is acknowledged a round later, by the reader that took over."""
+def test_a_reader_resumes_from_another_ones_checkpoint():
+    """What a restored checkpoint covers is acknowledged a round later, by the new reader."""
     before, after = _book(), LeaseBook(SETTINGS, "other")
     _receive(before, NOON, a=NOON)
     _take(before)
@@ -191,8 +191,8 @@ def test_a_reader_goes_on_from_another_ones_mark():
     assert after.finalize(after.cut()) == ("a",)
 
 
-def test_leases_are_extended_but_not_for_ever():
-    """All that it holds is extended; a record that nobody finalizes is let go and holds no time."""
+def test_leases_are_extended_for_a_limited_time():
+    """All leases are extended, but a record that is never finalized is released after a time."""
     book = _book(longest_ms=HOUR)
     _receive(book, NOON, a=NOON)
     _take(book)
@@ -205,7 +205,7 @@ def test_leases_are_extended_but_not_for_ever():
 
 
 def test_a_lease_is_extended_at_once_and_then_in_time():
-    """A new lease is due at once, and again when a third of its extension has passed."""
+    """A new lease is extended at once, and again when a third of its extension has passed."""
     book = _book(ack_seconds=60)
     _receive(book, NOON, a=NOON)
     assert book.leases(NOON) == ("a",)
@@ -215,8 +215,8 @@ def test_a_lease_is_extended_at_once_and_then_in_time():
     assert book.leases(NOON + 20 * SECOND) == ("a",)
 
 
-def test_the_hand_is_bounded():
-    """There is room for so many records unacknowledged, and so many not yet handed on."""
+def test_held_records_are_limited():
+    """The numbers of unacknowledged records and of fetched ones are limited."""
     book = _book(window=4, ahead=3)
     assert book.room == 3
     _receive(book, NOON, a=NOON, b=NOON)
@@ -227,8 +227,8 @@ def test_the_hand_is_bounded():
     assert book.room == 3
 
 
-def test_a_receipt_is_read_and_never_later_than_the_broker():
-    """A gateway's receipt counts in ms or ISO; missing, wrong or later it is the publish time."""
+def test_an_ingestion_time_is_never_later_than_the_publish_time():
+    """A gateway's ingestion time is ms or ISO; if missing, invalid or later it is the publish time."""
     assert receipt(str(NOON - 5), NOON) == NOON - 5
     assert receipt("2023-11-14T22:13:19Z", NOON) == NOON - SECOND
     assert receipt("2023-11-14T23:13:19+01:00", NOON) == NOON - SECOND

@@ -1,4 +1,4 @@
-"""Files of every format are read record by record; what cannot be read is said with its place."""
+"""Files of every format are read record by record; errors have their place."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def as_json(records: Iterable[dict[str, Any]]) -> bytes:
 
 
 def ids(*paths: Path, mapping: Mapping | None = MAPPING) -> list[str]:
-    """Give the ids of all events of the files, rows numbered within their hash, sorted."""
+    """Return the ids of all events of the files, rows numbered within their hash, sorted."""
     seen: Counter[str] = Counter()
     found = []
     for path in paths:
@@ -76,7 +76,7 @@ def reasons(path: Path, mapping: Mapping | None = MAPPING, **limits: int) -> lis
 
 @pytest.mark.parametrize("ending", [ending for ending in SOURCES if "csv" in ending])
 def test_csv_rows_are_read_with_their_lines(ending: str, tmp_path: Path) -> None:
-    """Each row is a dict by column with the line where it begins; a blank line is none."""
+    """Each row is a dict by column with the line where it begins; blank lines are skipped."""
     data = b'\xef\xbb\xbfwho,day,usd\r\na,2024-05-01,"9\n5"\r\n\r\nb,2024-05-02,7\r\n'
     path = store(tmp_path / f"x{ending}", data)
 
@@ -88,7 +88,7 @@ def test_csv_rows_are_read_with_their_lines(ending: str, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("ending", [ending for ending in SOURCES if "json" in ending])
 def test_json_lines_are_read_with_their_lines(ending: str, tmp_path: Path) -> None:
-    """Each line is a record; a blank line is none, and a mapping does not matter."""
+    """Each line is a record; blank lines are skipped, and a mapping has no effect."""
     path = store(tmp_path / f"x{ending}", b'{"a":1}\n\n{"a":2}')
 
     assert list(read(path, MAPPING)) == [
@@ -121,7 +121,7 @@ def test_the_same_events_in_every_format_are_the_same_signals(tmp_path: Path) ->
     assert [event.time % 10 for event in decoded[".jsonl"] if isinstance(event, Event)] == [0, 1, 2]
 
 
-def test_equal_rows_both_count_and_splitting_changes_nothing(tmp_path: Path) -> None:
+def test_equal_rows_both_count(tmp_path: Path) -> None:
     """Two equal purchases have two ids; in one file or three, in any order, they are the same."""
     whole = ids(store(tmp_path / "all.csv", as_csv(ROWS)))
     parts = [store(tmp_path / f"{n}.csv.gz", as_csv([row])) for n, row in enumerate(ROWS[::-1])]
@@ -130,7 +130,7 @@ def test_equal_rows_both_count_and_splitting_changes_nothing(tmp_path: Path) -> 
     assert ids(*parts) == whole
 
 
-def test_the_order_of_columns_is_no_matter() -> None:
+def test_the_order_of_columns_does_not_matter() -> None:
     """A row is hashed by the names of its columns; another value or name is another row."""
     row = ROWS[0]
 
@@ -155,15 +155,15 @@ def test_typed_rows_are_hashed_by_their_values() -> None:
     assert row_hash(row) == row_hash(dict(row)) != row_hash(row | {"b": b"\xfe"})
 
 
-def test_an_id_column_is_taken_as_it_is(tmp_path: Path) -> None:
-    """With an id column the ids are the column's, and repeats keep theirs."""
+def test_an_id_column_is_used_as_it_is(tmp_path: Path) -> None:
+    """With an id column the ids are the column's, and duplicates keep theirs."""
     mapping = Mapping(user="who", event_value="E", time=TimeColumn("day"), id="usd")
 
     assert ids(store(tmp_path / "x.csv", as_csv(ROWS)), mapping=mapping) == ["7", "9.5", "9.5"]
 
 
-def test_a_missing_column_names_those_there_are(tmp_path: Path) -> None:
-    """The file is left with one reason a missing column and a suggestion."""
+def test_a_missing_column_is_reported_with_suggestions(tmp_path: Path) -> None:
+    """The file is not read; each missing column has a reason and a suggestion."""
     path = store(tmp_path / "x.csv", b"whom,day,usd\na,2024-05-01,1\n")
 
     (found,) = read(path, MAPPING)
@@ -174,7 +174,7 @@ def test_a_missing_column_names_those_there_are(tmp_path: Path) -> None:
 
 
 def test_a_table_without_envelope_needs_a_mapping(tmp_path: Path) -> None:
-    """Without a mapping, a table of other columns says what to give."""
+    """Without a mapping, a table of other columns is refused with a hint."""
     (found,) = read(store(tmp_path / "x.csv", as_csv(ROWS)), None)
 
     assert isinstance(found, Bad)
@@ -203,30 +203,30 @@ def test_a_table_without_envelope_needs_a_mapping(tmp_path: Path) -> None:
 def test_a_broken_file_is_a_reason(
     name: str, data: bytes, expected: list[tuple[int, str]], tmp_path: Path
 ) -> None:
-    """No file raises: what is wrong comes out with its line, and the rest is read."""
+    """No file raises: errors have their line, and the rest is read."""
     (tmp_path / name).write_bytes(data)
     assert reasons(tmp_path / name) == expected
 
 
 @pytest.mark.parametrize("ending", SOURCES)
-def test_a_file_that_is_not_there_is_a_reason(ending: str, tmp_path: Path) -> None:
-    """A missing file is said to be missing, in every format."""
+def test_a_missing_file_is_a_reason(ending: str, tmp_path: Path) -> None:
+    """A missing file is reported as missing, in every format."""
     (found,) = read(tmp_path / f"none{ending}", MAPPING)
 
     assert isinstance(found, Bad)
     assert (found.reason, found.detail) == ("unreadable", "No such file or directory")
 
 
-def test_a_line_without_end_is_passed_over(tmp_path: Path) -> None:
-    """A line over the bound is bad, and the next one is read; its bytes are never kept."""
+def test_an_endless_line_is_skipped(tmp_path: Path) -> None:
+    """A line over the limit is invalid, and the next one is read; its bytes are never kept."""
     path = store(tmp_path / "x.jsonl", b'{"a":1}\n' + b"x" * 5000 + b"\n" + b"y" * 100 + b"\n{}")
 
     assert reasons(path, line=100) == [(2, "too_large")]
     assert len(list(read(path, None, Limits(line=100)))) == 4
 
 
-def test_a_gzip_bomb_is_left(tmp_path: Path) -> None:
-    """A file that unpacks to hundreds of times its size is left early."""
+def test_a_gzip_bomb_is_refused(tmp_path: Path) -> None:
+    """Reading stops if a file unpacks to hundreds of times its size."""
     path = store(tmp_path / "x.jsonl.gz", b"{}\n" * 2_000_000)
 
     found = reasons(path, ratio_from=1_000_000)

@@ -55,7 +55,9 @@ def utc() -> ZoneInfo:
 
 
 def find_zone(name: object, fallback: object = None) -> ZoneInfo:
-    """Return the zone called ``name``, else ``fallback``, else UTC; unknown names are skipped (R16)."""
+    """Return the zone called ``name``, else ``fallback``, else UTC; unknown names are skipped
+    (R16).
+    """
     for wanted in (name, fallback):
         if isinstance(wanted, str):
             zone = _load(wanted)

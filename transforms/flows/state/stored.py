@@ -13,7 +13,8 @@ import msgspec
 
 Data = dict[str, Any]
 Entry = list[int]
-"""``[t]`` or ``[t, value]``; a merged day is ``[t, n]`` with two more for values: see ``series``."""
+"""``[t]`` or ``[t, value]``; a merged day is ``[t, n]`` with two more for values: see ``series``.
+"""
 
 
 class Part(msgspec.Struct, array_like=True, gc=False):
