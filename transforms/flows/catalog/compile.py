@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from transforms.flows.catalog.compile_steps import compile_step
-from transforms.flows.catalog.compile_triggers import compile_trigger
+from transforms.flows.catalog.compile_parts import compile_step, compile_trigger
 from transforms.flows.catalog.compiled import (
     END,
     ON_EXIT,

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
+from transforms.flows.definitions import forms
 from transforms.flows.definitions.flow import Flow
 from transforms.flows.definitions.space import Template
 from transforms.flows.definitions.steps.sends import Send
-from transforms.flows.definitions.used import reads_visits, send_steps_of, watched_by
+from transforms.flows.definitions.used import of_form
 from transforms.flows.expressions.reads import Reads, reads_of
 from transforms.flows.expressions.syntax.ast import Expr
 
@@ -48,13 +49,14 @@ def asked(flow: Flow, numbers: Mapping[str, int], every: Iterable[Reads]) -> fro
     if any(read.communication for read in every):
         names |= {step.name for step in flow.steps if isinstance(step.verb, Send)}
     for step in flow.steps:
-        names |= set(send_steps_of(step.verb))
+        names |= {name for _, _, name in of_form(step.verb, forms.SendStep)}
     return frozenset(numbers[name] for name in names if name in numbers)
 
 
 def watches(flow: Flow, exit_whens: Iterable[Expr]) -> bool:
     """Return whether a condition that sessions watch reads places in flows, or messages."""
-    watched = (condition for step in flow.steps for condition in watched_by(step.verb))
+    conditions = (each for step in flow.steps for each in of_form(step.verb, forms.Condition))
+    watched = (condition for _, form, condition in conditions if form.watched)
     read = merge_reads(chain(exit_whens, watched))
     return bool(read.flows or read.communications or read.communication)
 
@@ -66,5 +68,5 @@ def visits_in(read: Reads) -> bool:
 
 def visits(flow: Flow, every: Iterable[Reads]) -> bool:
     """Return whether a flow waits within visits, or reads them."""
-    waits = any(reads_visits(step.verb) for step in flow.steps)
-    return waits or any(visits_in(read) for read in every)
+    waits = any(any(of_form(step.verb, forms.VisitDelay)) for step in flow.steps)
+    return waits or any(map(visits_in, every))

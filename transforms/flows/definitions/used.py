@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -13,6 +13,8 @@ from transforms.flows.definitions.shapes import Field, Shape, leaves
 from transforms.flows.definitions.steps.kinds import Verb
 from transforms.flows.expressions.syntax.ast import Expr
 from transforms.flows.expressions.syntax.parse import parse
+
+F = TypeVar("F", bound=forms.Form)
 
 
 class UsedTemplate(msgspec.Struct, frozen=True, gc=False):
@@ -28,13 +30,18 @@ def values_in(shape: Shape, struct: Any) -> Iterator[tuple[Field, Any]]:
     return leaves(shape.fields, shape.values(struct))
 
 
+def of_form(verb: Verb, form: type[F]) -> Iterator[tuple[Field, F, Any]]:
+    """Yield the fields of a step that have a value of a form, with the form and the value."""
+    for field, value in values_in(kind_of_step(verb), verb):
+        if isinstance(field.form, form):
+            yield field, field.form, value
+
+
 def templates_of(verb: Verb) -> Iterator[UsedTemplate]:
     """Yield the templates that a step names."""
-    kind = kind_of_step(verb)
-    for field, name in values_in(kind, verb):
-        if isinstance(field.form, forms.TemplateName):
-            data = kind.values(verb)[field.form.data] or ()
-            yield UsedTemplate(field.key, name, tuple(key for key, _ in data))
+    for field, form, name in of_form(verb, forms.TemplateName):
+        data = kind_of_step(verb).values(verb)[form.data] or ()
+        yield UsedTemplate(field.key, name, tuple(key for key, _ in data))
 
 
 def expressions_of(shape: Shape, struct: Any) -> Iterator[Expr]:
@@ -49,23 +56,3 @@ def expressions_of(shape: Shape, struct: Any) -> Iterator[Expr]:
                 yield parse(value.path)
             case _:
                 pass
-
-
-def watched_by(verb: Verb) -> Iterator[Expr]:
-    """Yield the conditions of a step that its session reacts to when they become true."""
-    for field, value in values_in(kind_of_step(verb), verb):
-        if isinstance(field.form, forms.Condition) and field.form.watched:
-            yield value
-
-
-def send_steps_of(verb: Verb) -> Iterator[str]:
-    """Yield the send steps that a step names."""
-    for field, value in values_in(kind_of_step(verb), verb):
-        if isinstance(field.form, forms.SendStep):
-            yield value
-
-
-def reads_visits(verb: Verb) -> bool:
-    """Return whether a step waits within a visit (J11)."""
-    fields = kind_of_step(verb).fields
-    return any(isinstance(field.form, forms.VisitDelay) for field in fields)

@@ -37,6 +37,10 @@ MATCH = Shape(
 # fmt: on
 
 
+THEN = Field("then", forms.StepName(falls=True), "The step to go on with.")
+"""The key ``then`` of a case."""
+
+
 def event() -> Field:
     """Return the keys ``event`` and ``where`` of a step, trigger or case: its field ``match``."""
     return Field("event", Inline(MATCH), name="match", needed=True)

@@ -20,6 +20,7 @@ _COMMUNICATION: Types = {
     "duration": "number",
     "cost": "number",
 }
+_FACTS = {"visit.count": "number", "visit.events": "number", "session.id": "text"}
 MESSAGE: Types = {
     "text": "text",
     "as_number": "number",
@@ -45,9 +46,7 @@ def kinds_of(node: ast.Value, scope: Scope) -> Kinds:
         case ast.Now():
             return frozenset(("date",))
         case ast.Fact(name):
-            number = name in ("visit.count", "visit.events")
-            other = "text" if name == "session.id" else "date"
-            return frozenset(("number" if number else other,))
+            return frozenset((_FACTS.get(name, "date"),))
         case ast.FlowFact(_, fact):
             return frozenset(({"in": "boolean", "step": "text", "times": "number"}[fact],))
         case ast.Member(_, since):

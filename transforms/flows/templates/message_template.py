@@ -23,17 +23,7 @@ from transforms.flows.definitions.space import Template
 from transforms.flows.diagnostics import Loaded, Report, Source, suggest
 from transforms.flows.templates.language import ENVIRONMENTS
 
-ROOTS = (
-    "user",
-    "entry",
-    "session",
-    "participant",
-    "data",
-    "flow",
-    "communication",
-    "message",
-    "now",
-)
+ROOTS = tuple("user entry session participant data flow communication message now".split())
 """The names that a template may read."""
 
 MAX_CHARACTERS = 256 * 1024

@@ -14,7 +14,7 @@ from transforms.flows.definitions.shapes import (
     Shape,
     StepKind,
 )
-from transforms.flows.definitions.values import Value, keyword
+from transforms.flows.definitions.values import THEN, Value, keyword
 from transforms.flows.expressions.syntax.ast import Expr
 
 
@@ -122,8 +122,6 @@ def _shares(split: Split) -> Iterator[Flaw]:
 
 
 # --- steps -----------------------------------------------------------------------------------
-
-THEN = Field("then", forms.StepName(falls=True), "The step to go on with.")
 
 
 def _otherwise(text: str) -> Field:

@@ -13,8 +13,8 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 MAX_TIMEOUT_DAYS = 30
 
 
-class CallWebhook(Value, frozen=True, gc=False, tag="webhook"):
-    """Send a request to a named connection or an https address (J9, B2)."""
+class Request(Value, frozen=True, gc=False):
+    """A request to a named connection or an https address (J9, B2)."""
 
     url: str
     method: str = "POST"
@@ -24,18 +24,16 @@ class CallWebhook(Value, frozen=True, gc=False, tag="webhook"):
     data: Named = ()
 
 
-class CallApi(Value, frozen=True, gc=False, tag="call"):
+class CallWebhook(Request, frozen=True, gc=False, tag="webhook"):
+    """Send a request."""
+
+
+class CallApi(Request, frozen=True, gc=False, tag="call"):
     """Send a request and wait for its answer, with a branch for a failure and for no answer (P24).
 
     ``store`` maps names to paths in the JSON of the answer: ``session.<step>.<name>``.
     """
 
-    url: str
-    method: str = "POST"
-    connection: str | None = None
-    headers: tuple[tuple[str, str], ...] = ()
-    template: str | None = None
-    data: Named = ()
     store: tuple[tuple[str, str], ...] = ()
     timeout: Delay | None = None
     timeout_then: str | None = None
@@ -82,7 +80,7 @@ def _request(key: str) -> tuple[Field, ...]:
     )
 
 
-def _lines(verb: CallWebhook | CallApi) -> Iterator[str]:
+def _lines(verb: Request) -> Iterator[str]:
     yield f"{verb.method} {verb.url}"
     if verb.connection:
         yield verb.connection

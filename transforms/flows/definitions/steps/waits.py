@@ -10,7 +10,7 @@ from transforms.flows.clock.schedules import When
 from transforms.flows.clock.windows import Window
 from transforms.flows.definitions import forms
 from transforms.flows.definitions.shapes import CaseKind, Cases, Field, Flaw, StepKind
-from transforms.flows.definitions.values import EventMatch, Value, event, timeout, where
+from transforms.flows.definitions.values import THEN, EventMatch, Value, event, timeout, where
 from transforms.flows.expressions.syntax.ast import Expr
 from transforms.flows.protocol.signals import AWAITED_STATUSES
 
@@ -114,8 +114,6 @@ class WaitFor(Value, frozen=True, gc=False, tag="wait_for"):
 Waits = Wait | WaitVisit | WaitUntil | WaitWindow | WaitFor
 
 # --- cases -----------------------------------------------------------------------------------
-
-THEN = Field("then", forms.StepName(falls=True), "The step to go on with.")
 
 
 def place_of(takes: Literal["messages", "calls"]) -> tuple[Field, Field]:

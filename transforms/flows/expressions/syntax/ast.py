@@ -13,25 +13,13 @@ import msgspec
 from transforms.flows.clock.delays import Delay
 
 Root = Literal[
-    "event",
-    "entry",
-    "user",
-    "participant",
-    "session",
-    "communication",
-    "communications",
-    "message",
-    "item",
-]
+    "event", "entry", "user", "participant", "session", "communication", "communications",
+    "message", "item",
+]  # fmt: skip
 FactName = Literal[
-    "event.time",
-    "session.id",
-    "session.started",
-    "visit.count",
-    "visit.started",
-    "visit.last",
-    "visit.events",
-]
+    "event.time", "session.id", "session.started",
+    "visit.count", "visit.started", "visit.last", "visit.events",
+]  # fmt: skip
 FACTS: dict[str, FactName] = {name: name for name in get_args(FactName)}
 FlowFactName = Literal["in", "step", "times"]
 Function = Literal["count", "sum", "min", "max", "average", "first", "last"]
@@ -189,21 +177,9 @@ class Or(Term, frozen=True, gc=False):
     terms: tuple[Node, ...]
 
 
-Value = (
-    Text
-    | Number
-    | Flag
-    | Items
-    | Now
-    | Path
-    | Fact
-    | FlowFact
-    | Member
-    | Tagged
-    | Part
-    | Arithmetic
-    | Calculated
-)
+Constant = Text | Number | Flag | Items
+Name = Now | Path | Fact | FlowFact | Member | Tagged
+Value = Constant | Name | Part | Arithmetic | Calculated
 Decision = Compare | Between | Test | Span | Quantified | Not | And | Or
 Node = Value | Decision
 

@@ -45,18 +45,7 @@ def to_text(node: ast.Node) -> str:
             return _plain(node)
 
 
-def _plain(
-    node: ast.Text
-    | ast.Number
-    | ast.Flag
-    | ast.Items
-    | ast.Now
-    | ast.Path
-    | ast.Fact
-    | ast.FlowFact
-    | ast.Member
-    | ast.Tagged,
-) -> str:
+def _plain(node: ast.Constant | ast.Name) -> str:
     match node:
         case ast.Text(value):
             return quote(value)

@@ -15,7 +15,7 @@ from transforms.flows.definitions.steps.branches import MatchMessage
 from transforms.flows.definitions.steps.sends import Send
 from transforms.flows.definitions.steps.waits import CaseCall, CaseInbound, CaseStatus, WaitFor
 from transforms.flows.definitions.triggers.messages import OnCall, OnInbound, OnIncoming
-from transforms.flows.definitions.used import UsedTemplate, templates_of, values_in
+from transforms.flows.definitions.used import UsedTemplate, of_form, templates_of
 from transforms.flows.diagnostics import suggest
 from transforms.flows.expressions.types import MESSAGE
 from transforms.flows.reading.checks.checked import Check, Checked
@@ -64,9 +64,7 @@ def _closed_windows(checked: Checked) -> Iterator[Flaw]:
 def _whole_days(checked: Checked) -> Iterator[Flaw]:
     """Warn of days without hours before days with hours: they are open all day."""
     for section, step in checked.steps():
-        for field, window in values_in(kind_of_step(step.verb), step.verb):
-            if not isinstance(field.form, forms.Window):
-                continue
+        for field, _, window in of_form(step.verb, forms.Window):
             for bare, full in pairwise(window.text.split(", ")):
                 if ":" in full and ":" not in bare:
                     keys = (section, step.name, field.key)

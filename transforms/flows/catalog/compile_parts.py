@@ -1,4 +1,4 @@
-"""Steps compiled: the values of their fields, each by its form, and their ports by number."""
+"""Steps and triggers compiled: the values of their fields, each by its form, and ports by number."""
 
 from __future__ import annotations
 
@@ -7,19 +7,32 @@ from typing import Any
 
 import msgspec
 
-from transforms.flows.catalog.compiled import END, CompiledStep, InboundMatcher, Matcher, Values
-from transforms.flows.catalog.matchers import compiled_path, inbound_matcher, matcher_of
+from transforms.flows.catalog.compiled import (
+    END,
+    CompiledStep,
+    CompiledTrigger,
+    InboundMatcher,
+    Matcher,
+    Values,
+)
+from transforms.flows.catalog.matchers import (
+    compiled_path,
+    compiled_test,
+    compiled_value,
+    inbound_matcher,
+    matcher_of,
+)
 from transforms.flows.catalog.reads import merge_reads
-from transforms.flows.clock.schedules import When
 from transforms.flows.definitions import forms
 from transforms.flows.definitions.ports import all_ports, kind_of_step
-from transforms.flows.definitions.shapes import Cases, Inline, kind_of
+from transforms.flows.definitions.shapes import Cases, Field, Inline, Records, kind_of
 from transforms.flows.definitions.steps.kinds import Step
 from transforms.flows.definitions.steps.sends import Send, says_nothing_of_tracking
+from transforms.flows.definitions.triggers.kinds import TRIGGER_KINDS, Trigger
+from transforms.flows.definitions.triggers.messages import OnCall, OnInbound, OnIncoming
 from transforms.flows.definitions.used import expressions_of
-from transforms.flows.definitions.values import EventMatch, Named
+from transforms.flows.definitions.values import EventMatch, Reenter
 from transforms.flows.expressions.evaluation.compile import compile_condition, compile_value
-from transforms.flows.expressions.syntax.ast import Expr
 from transforms.flows.expressions.view import Condition, View
 
 
@@ -39,8 +52,7 @@ def compile_step(step: Step, prefix: str, numbers: Mapping[str, int]) -> Compile
     kind, parts = kind_of_step(step.verb), _Parts()
     values = kind.values(step.verb)
     for field in kind.fields:
-        part = forms.entry_for(PARTS, field.form)
-        part(parts, values.get(field.attribute), field.form)
+        _add(parts, field.form, values.get(field.attribute))
     listens = any(m is not None for m in parts.inbound_matchers)
 
     def number(name: str | None) -> int:
@@ -67,23 +79,21 @@ def compile_step(step: Step, prefix: str, numbers: Mapping[str, int]) -> Compile
     )
 
 
-# --- forms ---------------------------------------------------------------------------------------
-
-
-def _named(parts: _Parts, value: Named, form: forms.Named) -> None:
-    parts.values.append(tuple((name, compile_value(expr)) for name, expr in value))
-
-
-def _moment(parts: _Parts, value: When | None, form: forms.Moment) -> None:
-    parts.path = compiled_path(value)
-
-
-def _condition(parts: _Parts, value: Expr | None, form: forms.Condition) -> None:
-    parts.conditions.append(compile_condition(value) if value is not None else None)
-
-
-def _match(parts: _Parts, value: EventMatch, form: Inline) -> None:
-    parts.matchers.append(matcher_of(value))
+def _add(parts: _Parts, form: forms.Form, value: Any) -> None:
+    """Compile the value of a field by its form; most are not compiled."""
+    match form:
+        case forms.Named():
+            parts.values.append(tuple((name, compile_value(expr)) for name, expr in value))
+        case forms.Moment():
+            parts.path = compiled_path(value)
+        case forms.Condition():
+            parts.conditions.append(compile_condition(value) if value is not None else None)
+        case Inline():
+            parts.matchers.append(matcher_of(value))
+        case Cases():
+            _cases(parts, value, form)
+        case _:
+            pass
 
 
 def _cases(parts: _Parts, cases: tuple[Any, ...], form: Cases) -> None:
@@ -101,16 +111,6 @@ def _cases(parts: _Parts, cases: tuple[Any, ...], form: Cases) -> None:
             parts.levels.append(index)
 
 
-PARTS: Mapping[type[forms.Form], Callable[[_Parts, Any, Any], None]] = {
-    forms.Form: lambda parts, value, form: None,
-    forms.Named: _named,
-    forms.Moment: _moment,
-    forms.Condition: _condition,
-    Inline: _match,
-    Cases: _cases,
-}
-"""How a field is compiled, by its form; most are not."""
-
 CASES: Mapping[type[forms.Form], Callable[[Any], Condition | Matcher | InboundMatcher | None]] = {
     forms.Form: lambda case: None,
     forms.Condition: lambda case: compile_condition(case.when),
@@ -120,3 +120,43 @@ CASES: Mapping[type[forms.Form], Callable[[Any], Condition | Matcher | InboundMa
     Inline: lambda case: matcher_of(case.match),
 }
 """How a case is compiled, by the form of its first key."""
+
+
+# --- triggers ----------------------------------------------------------------------------------
+
+
+def compile_trigger(trigger: Trigger, number: int, reenter: Reenter) -> CompiledTrigger:
+    """Compile a trigger; ``reenter`` is the flow's, for a trigger without its own."""
+    kind = kind_of(TRIGGER_KINDS, trigger)
+    parts: dict[str, Any] = {"matchers": ()}
+    if isinstance(trigger, OnInbound | OnCall | OnIncoming):
+        parts["inbound"] = inbound_matcher(trigger)
+    else:
+        for field in kind.fields:
+            _add_part(parts, field, kind.values(trigger).get(field.attribute))
+    return CompiledTrigger(
+        trigger,
+        number,
+        trigger.reenter or reenter,
+        str(trigger.__struct_config__.tag),
+        events=frozenset(matcher.event for matcher in parts["matchers"]),
+        reads=merge_reads(expressions_of(kind, trigger)),
+        **parts,
+    )
+
+
+def _add_part(parts: dict[str, Any], field: Field, value: Any) -> None:
+    """Compile the value of a field by its form; most are not compiled."""
+    match field.form:
+        case Inline():
+            parts["matchers"] += (matcher_of(value),)
+        case Records():
+            parts["matchers"] += tuple(map(matcher_of, value))
+        case forms.Moment():
+            parts["path"] = compiled_path(value)
+        case forms.Condition():
+            parts[field.attribute] = compiled_test(value)
+        case forms.Expression():
+            parts[field.attribute] = compiled_value(value)
+        case _:
+            pass
