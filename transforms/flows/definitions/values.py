@@ -107,13 +107,9 @@ AGAIN = reenter("In place of the flow's own `reenter`.")
 
 def timeout(text: str, most: int = forms.MAX_DAYS, *, falls: bool = True) -> Field:
     """Return the key ``timeout`` of a step: fields ``timeout`` and ``timeout_then``."""
+    then = forms.StepName(falls=falls, label="after {timeout}")
     inner = (
         Field("after", forms.Delay(most), "How long.", "timeout", needed=True),
-        Field(
-            "then",
-            forms.StepName(falls=falls, label="after {timeout}"),
-            "The step to go on with.",
-            "timeout_then",
-        ),
+        Field("then", then, "The step to go on with.", "timeout_then"),
     )
     return Field("timeout", Nested(inner), text)

@@ -58,28 +58,6 @@ class ExportFields(Value, frozen=True, gc=False, tag="export"):
 Calls = CallWebhook | CallApi | RunCode | ExportFields
 
 
-def _request(key: str) -> tuple[Field, ...]:
-    """Return the keys of a request."""
-    return (
-        Field(
-            key,
-            forms.Address(),
-            "An https address, or with a connection a path.",
-            "url",
-            needed=True,
-        ),
-        Field("method", forms.Choice(METHODS), "The HTTP method; `POST` is usual."),
-        Field(
-            "connection",
-            forms.Listed("connection"),
-            "The name of a connection that has the address and the secrets.",
-        ),
-        Field("headers", forms.Headers(), "Headers by name."),
-        Field("template", forms.TemplateName(), "A template for the body."),
-        Field("data", forms.Named(), "Values for the body, as expressions."),
-    )
-
-
 def _lines(verb: Request) -> Iterator[str]:
     yield f"{verb.method} {verb.url}"
     if verb.connection:
@@ -91,6 +69,20 @@ def _error(text: str) -> Field:
 
 
 # fmt: off
+def _request(key: str) -> tuple[Field, ...]:
+    """Return the keys of a request."""
+    return (
+        Field(key, forms.Address(), "An https address, or with a connection a path.", "url",
+            needed=True),
+        Field("method", forms.Choice(METHODS), "The HTTP method; `POST` is usual."),
+        Field("connection", forms.Listed("connection"),
+            "The name of a connection that has the address and the secrets."),
+        Field("headers", forms.Headers(), "Headers by name."),
+        Field("template", forms.TemplateName(), "A template for the body."),
+        Field("data", forms.Named(), "Values for the body, as expressions."),
+    )
+
+
 KINDS = (
     StepKind(
         struct=CallWebhook, box="effect", caption="Webhook", details=_lines,

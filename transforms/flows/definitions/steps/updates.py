@@ -45,23 +45,15 @@ def _updates_something(update: Update) -> Iterator[Flaw]:
         yield Flaw((), "empty-step", "the step updates nothing")
 
 
+# fmt: off
 def _change_audience(key: str, add: bool, caption: str, about: str, example: str) -> StepKind:
+    audience = Field(key, forms.StaticAudience(), "The audience.", "audience", True, shown="{}")
     return StepKind(
-        struct=ChangeAudience,
-        fixed=(("add", add),),
-        box="effect",
-        caption=caption,
-        fields=(
-            Field(
-                key, forms.StaticAudience(), "The audience.", "audience", needed=True, shown="{}"
-            ),
-        ),
-        about=about,
-        example=example,
+        struct=ChangeAudience, fixed=(("add", add),), box="effect", caption=caption,
+        fields=(audience,), about=about, example=example,
     )
 
 
-# fmt: off
 KINDS = (
     StepKind(
         struct=Update, leads=("update", "unset", "increment", "append", "tag", "untag"),

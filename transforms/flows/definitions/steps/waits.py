@@ -116,9 +116,10 @@ Waits = Wait | WaitVisit | WaitUntil | WaitWindow | WaitFor
 # --- cases -----------------------------------------------------------------------------------
 
 
+# fmt: off
 def place_of(takes: Literal["messages", "calls"]) -> tuple[Field, Field]:
     """Return the keys for the number and channel of a message or call."""
-    what = "message" if takes == "messages" else "call"
+    what = takes.removesuffix("s")
     return (
         Field("number", forms.Number(takes=takes), f"The number of the {what}.", shown="to {}"),
         Field("channel", forms.Listed("channel"), f"The channel of the {what}.", shown="by {}"),
@@ -127,21 +128,13 @@ def place_of(takes: Literal["messages", "calls"]) -> tuple[Field, Field]:
 
 def _status(status: str) -> CaseKind:
     return CaseKind(
-        struct=CaseStatus,
-        fixed=(("status", status),),
+        struct=CaseStatus, fixed=(("status", status),), level=True,
         fields=(
-            Field(
-                status,
-                forms.SendStep(),
-                "The send step.",
-                "step",
-                needed=True,
-                shown=f"{{}} {status}",
-            ),
+            Field(status, forms.SendStep(), "The send step.", "step", needed=True,
+                shown=f"{{}} {status}"),
             where("A condition on its results."),
             THEN,
         ),
-        level=True,
         about="The newest message of a send step has this status, or reaches it: "
         "`{opened: remind}`; with `where` only if its results fit: "
         '`{completed: ring, where: communication.choice == "confirm"}`.',
@@ -155,7 +148,6 @@ def _audience(key: str, when: str, about: str, shown: str) -> CaseKind:
     )
 
 
-# fmt: off
 CASES = (
     CaseKind(
         struct=CaseEvent, repeats=True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from transforms.flows.clock.delays import Delay
@@ -50,23 +50,6 @@ def _details(trigger: OnCombination) -> Iterator[str]:
             yield f"{part.event} where {part.where.text}"
 
 
-def _combination(how: str, between: str, within: str, about: str, example: str) -> TriggerKind:
-    return TriggerKind(
-        struct=OnCombination,
-        fixed=(("how", how),),
-        entry="event",
-        title=lambda trigger: _names(trigger.parts, between),
-        details=_details,
-        fields=(Field(how, _PARTS, "The events.", "parts", needed=True), _within(within), AGAIN),
-        about=about,
-        example=example,
-    )
-
-
-def _has_without(texts: Mapping[str, object]) -> bool:
-    return "without" in texts
-
-
 def _without(values: dict[str, Any]) -> OnCombination:
     parts = (values["match"], *values["others"])
     return OnCombination("without", parts, values["within"], values.get("reenter"))
@@ -74,15 +57,20 @@ def _without(values: dict[str, Any]) -> OnCombination:
 
 def _parts_of(trigger: OnCombination) -> dict[str, Any]:
     first, *others = trigger.parts
-    return {
-        "match": first,
-        "others": tuple(others),
-        "within": trigger.within,
-        "reenter": trigger.reenter,
-    }
+    parts = {"match": first, "others": tuple(others)}
+    return {**parts, "within": trigger.within, "reenter": trigger.reenter}
 
 
 # fmt: off
+def _combination(how: str, between: str, within: str, about: str, example: str) -> TriggerKind:
+    return TriggerKind(
+        struct=OnCombination, fixed=(("how", how),), entry="event", details=_details,
+        title=lambda trigger: _names(trigger.parts, between),
+        fields=(Field(how, _PARTS, "The events.", "parts", needed=True), _within(within), AGAIN),
+        about=about, example=example,
+    )
+
+
 KINDS = (
     TriggerKind(
         struct=OnEvent, title=lambda trigger: trigger.match.event, entry="event",
@@ -91,7 +79,7 @@ KINDS = (
         example="- event: Cart Updated\n  where: event.value >= 20",
     ),
     TriggerKind(
-        struct=OnCombination, fixed=(("how", "without"),), chosen=_has_without,
+        struct=OnCombination, fixed=(("how", "without"),), chosen=lambda texts: "without" in texts,
         title=lambda trigger: f"{trigger.parts[0].event} without {_names(trigger.parts[1:], ' or ')}",
         entry="event", details=_details, build=_without, take=_parts_of,
         fields=(
