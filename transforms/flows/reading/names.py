@@ -127,14 +127,13 @@ def _kinds(types: tuple[tuple[str, str], ...]) -> Types:
 
 def of_flow(space: Known, root: nodes.Mapping) -> Known:
     """Return the names of a space with those of a flow's file, which is not read yet."""
-    steps = root.get("steps")
-    on_exit = root.get("on_exit")
-    both = [*_keys(steps), *_keys(on_exit)]
+    steps = dict(_keys(root.get("steps")))
+    both = [*steps.items(), *_keys(root.get("on_exit"))]
     return msgspec.structs.replace(
         space,
         entry=_entry(space, root.get("enter")),
         session=frozenset(name for key, step in both for name in _variables(key, step)),
-        steps=frozenset(name for name, _ in _keys(steps)),
+        steps=frozenset(steps),
         senders=frozenset(name for name, step in both if _sends(step)),
         hand=IN_SESSION,
     )
@@ -142,14 +141,12 @@ def of_flow(space: Known, root: nodes.Mapping) -> Known:
 
 def campaign_in(root: nodes.Mapping) -> str | None:
     """Return the campaign that a flow's file names."""
-    node = root.get("campaign")
-    return node.text if isinstance(node, nodes.Scalar) and node.text.strip() else None
+    return nodes.text_of(root.get("campaign")) or None
 
 
 def _keys(node: nodes.Node | None) -> Iterator[tuple[str, nodes.Mapping]]:
-    if isinstance(node, nodes.Mapping):
-        for key, value in node.items:
-            yield key.text, value if isinstance(value, nodes.Mapping) else nodes.Mapping(0, 0, ())
+    for key, value in nodes.entries(node):
+        yield key.text, value if isinstance(value, nodes.Mapping) else nodes.Mapping(0, 0, ())
 
 
 def _sends(step: nodes.Mapping) -> bool:
@@ -172,7 +169,7 @@ def _variables(key: str, step: nodes.Mapping) -> Iterator[str]:
 def _entry(space: Known, node: nodes.Node | None) -> Types | None:
     """Return the entry's fields if every trigger is a declared event, or a message or call."""
     merged: Types = {}
-    for trigger in node.items if isinstance(node, nodes.Sequence) else ():
+    for trigger in nodes.items_of(node):
         kinds = _kinds_of(trigger)
         if any(kind.entry == "message" for kind in kinds):
             types = [MESSAGE]

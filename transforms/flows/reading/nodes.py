@@ -108,6 +108,21 @@ def describe(node: Node) -> str:
     return "a map" if isinstance(node, Mapping) else "a list"
 
 
+def entries(node: Node | None) -> tuple[tuple[Scalar, Node], ...]:
+    """Return the keys of a map with their values; nothing of another node."""
+    return node.items if isinstance(node, Mapping) else ()
+
+
+def items_of(node: Node | None) -> tuple[Node, ...]:
+    """Return the items of a list; nothing of another node."""
+    return node.items if isinstance(node, Sequence) else ()
+
+
+def text_of(node: Node | None) -> str:
+    """Return the text of a scalar; an empty one of another node, or if it is blank."""
+    return node.text if isinstance(node, Scalar) and node.text.strip() else ""
+
+
 class _Stop(Exception):  # an end, not an error: its problem is reported
     """Reading cannot continue."""
 

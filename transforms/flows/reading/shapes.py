@@ -24,7 +24,7 @@ from transforms.flows.protocol.signals import OWN_STATUSES
 from transforms.flows.reading.forms.table import FORMS, Reader
 from transforms.flows.reading.keys import Keys, keys_of
 from transforms.flows.reading.nodes import Mapping as Map
-from transforms.flows.reading.nodes import Node, Scalar, describe
+from transforms.flows.reading.nodes import Node, Scalar, describe, text_of
 from transforms.flows.reading.nodes import Sequence as List
 from transforms.flows.reading.spans import report_flaw
 from transforms.flows.reading.values import Reading
@@ -110,7 +110,7 @@ def leads_in(keys: Keys, kinds: Iterable[Variant]) -> list[str]:
 def variant(keys: Keys, kinds: Iterable[Variant], lead: str) -> Variant:
     """Return the variant that a map with this leading key is."""
     same = [kind for kind in kinds if kind.leads[0] == lead]
-    texts = {k.text: v.text if isinstance(v, Scalar) else "" for k, v in keys.node.items}
+    texts = {k.text: text_of(v) for k, v in keys.node.items}
     chosen = [kind for kind in same if kind.chosen is not None and kind.chosen(texts)]
     return (chosen or [kind for kind in same if kind.chosen is None])[0]
 

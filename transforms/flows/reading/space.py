@@ -11,7 +11,7 @@ from transforms.flows.diagnostics import Loaded, Report, Source
 from transforms.flows.reading.forms.messages import check_agent
 from transforms.flows.reading.keys import Keys, keys_of
 from transforms.flows.reading.names import Known, of_space
-from transforms.flows.reading.nodes import Mapping, Node, Scalar, compose
+from transforms.flows.reading.nodes import Mapping, Scalar, compose, entries
 from transforms.flows.reading.shapes import read_fields
 from transforms.flows.reading.values import Reading
 
@@ -34,7 +34,7 @@ def _space(keys: Keys) -> Space:
     values: dict[str, Any] = {}
     declared: Space = SPACE.make(values)
     named = {
-        section: frozenset(key.text for key, _ in _items(keys.node.get(section)))
+        section: frozenset(key.text for key, _ in entries(keys.node.get(section)))
         for section in ("audiences", "connections")
     }
     for field in SPACE.fields:
@@ -44,12 +44,8 @@ def _space(keys: Keys) -> Space:
         declared = SPACE.make(values)
     keys.close()
     agents = {agent.name: agent.channel for agent in declared.agents}
-    for channel, value in _items(keys.node.get("channels")):
+    for channel, value in entries(keys.node.get("channels")):
         agent = value.get("agent") if isinstance(value, Mapping) else None
         if isinstance(agent, Scalar):
             check_agent(keys.reading, agent, agents, (channel.text,))
     return declared
-
-
-def _items(node: Node | None) -> tuple[tuple[Scalar, Node], ...]:
-    return node.items if isinstance(node, Mapping) else ()

@@ -16,7 +16,7 @@ from transforms.flows.diagnostics import Report, suggest
 from transforms.flows.reading.checks.checked import Check, Checked
 from transforms.flows.reading.checks.steps import STEP_CHECKS
 from transforms.flows.reading.nodes import Mapping as Map
-from transforms.flows.reading.nodes import Sequence
+from transforms.flows.reading.nodes import Sequence, items_of, text_of
 from transforms.flows.reading.spans import report_flaw
 
 PREDEFINED = ("audience", "tag", "people")
@@ -51,12 +51,11 @@ def _no_steps(checked: Checked) -> Iterator[Flaw]:
 
 def _member_twice(checked: Checked) -> Iterator[Flaw]:
     """Refuse a second predefined audience (I2)."""
-    node = checked.root.get("enter")
     predefined = []
-    for index, trigger in enumerate(node.items if isinstance(node, Sequence) else ()):
+    for index, trigger in enumerate(items_of(checked.root.get("enter"))):
         if not isinstance(trigger, Map):
             continue
-        when = getattr(trigger.get("when"), "text", "") in LAUNCHED
+        when = text_of(trigger.get("when")) in LAUNCHED
         keys = [key for key in PREDEFINED if trigger.get(key) is not None]
         if keys and (when or "people" in keys):
             predefined.append(("enter", index, keys[0]))

@@ -14,7 +14,7 @@ import msgspec
 
 from transforms.flows.diagnostics import SourceError, quoted, suggest
 from transforms.flows.reading.keys import Keys
-from transforms.flows.reading.nodes import Mapping, Node, Scalar
+from transforms.flows.reading.nodes import Node, Scalar, entries
 from transforms.flows.reading.spans import offsets
 from transforms.flows.reading.values import Reading
 
@@ -53,7 +53,7 @@ def read_code(keys: Keys, node: Node, inputs: str) -> str | None:
     source = reading.text(node)
     if source is None or not isinstance(node, Scalar):
         return None
-    names = [key.text for key, _ in _items(keys.node.get(inputs))]
+    names = [key.text for key, _ in entries(keys.node.get(inputs))]
     wrong = list(_wrong(source, names))
     for refusal in wrong:
         _report(reading, node, "invalid-code", refusal)
@@ -62,10 +62,6 @@ def read_code(keys: Keys, node: Node, inputs: str) -> str | None:
     if reading.check_source is not None and (refused := reading.check_source(source)) is not None:
         _report(reading, node, "code-sandbox", refused)
     return source.strip("\n").rstrip() + "\n"
-
-
-def _items(node: Node | None) -> tuple[tuple[Scalar, Node], ...]:
-    return node.items if isinstance(node, Mapping) else ()
 
 
 def _report(reading: Reading, node: Scalar, code: str, refusal: SourceError) -> None:

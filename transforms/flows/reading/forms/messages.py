@@ -8,7 +8,7 @@ from transforms.flows.definitions import forms
 from transforms.flows.definitions.values import TRACKED, keyword
 from transforms.flows.diagnostics import quoted, suggest
 from transforms.flows.reading.keys import Keys
-from transforms.flows.reading.nodes import Node, Scalar, Sequence
+from transforms.flows.reading.nodes import Node, Scalar, Sequence, items_of, text_of
 from transforms.flows.reading.values import Reading
 
 ANY = "any"
@@ -29,8 +29,8 @@ def keywords(reading: Reading, node: Node) -> tuple[str, ...] | None:
     if isinstance(node, Sequence) and not node.items:
         reading.problem(node, "wrong-kind", "an empty list of keywords", "write any, or a keyword")
     seen: dict[str, None] = {}
-    for item in node.items if isinstance(node, Sequence) else ():
-        word = keyword(item.text) if isinstance(item, Scalar) else ""
+    for item in items_of(node):
+        word = keyword(text_of(item))
         if word and word in seen:
             said = f'keyword "{word}" is repeated'
             reading.problem(item, "duplicate-keyword", said, "upper and lower case are the same")
@@ -45,8 +45,7 @@ def number(keys: Keys, node: Node, takes: Literal["messages", "calls"]) -> str |
     """Read a number of the space, which has to fit the channel beside it, if one is named."""
     reading = keys.reading
     name = reading.listed(node, "number")
-    channel = keys.node.get("channel")
-    on = channel.text if isinstance(channel, Scalar) and channel.text.strip() else None
+    on = text_of(keys.node.get("channel"))
     known = reading.known.numbers.get(name or "")
     if known is None:
         return name
@@ -54,7 +53,7 @@ def number(keys: Keys, node: Node, takes: Literal["messages", "calls"]) -> str |
     if not taken:
         said = f'number "{name}" takes no {takes}'
         reading.problem(node, "wrong-number", said, f"add {takes}: CHANNEL to it in space.yaml")
-    elif on is not None and on not in taken:
+    elif on and on not in taken:
         said = f'number "{name}" takes {takes} on {", ".join(taken)}, not on {on}'
         reading.problem(node, "wrong-number", said)
     return name
@@ -88,17 +87,15 @@ def tracked(keys: Keys, node: Node, form: forms.Tracked) -> tuple[str, ...]:
 
 def _channels_of(keys: Keys, channel: str, failover: str) -> tuple[str, ...]:
     """Return the names at the keys of a step's channels, the first of which may be empty."""
-    first, others = keys.node.get(channel), keys.node.get(failover)
-    items = others.items if isinstance(others, Sequence) else ()
-    names = [node.text for node in items if isinstance(node, Scalar) and node.text.strip()]
-    return (first.text if isinstance(first, Scalar) else "", *names)
+    others = map(text_of, items_of(keys.node.get(failover)))
+    return (text_of(keys.node.get(channel)), *filter(None, others))
 
 
 def track_of(reading: Reading, node: Node, tracks: tuple[str, ...], what: str) -> tuple[str, ...]:
     """Read a list of what is tracked, all of which the channel can report."""
     read = reading.many(node, lambda inner: reading.one_of(inner, TRACKED))
-    for item in node.items if isinstance(node, Sequence) else ():
-        text = item.text if isinstance(item, Scalar) else ""
+    for item in items_of(node):
+        text = text_of(item)
         if text in TRACKED and text not in tracks:
             known = f"it can report {quoted(tracks)}" if tracks else "leave it out"
             reading.problem(item, "cannot-track", f"{what} cannot report {text}", known)

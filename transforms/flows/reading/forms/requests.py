@@ -9,7 +9,7 @@ import re
 
 from transforms.flows.definitions.forms import Address
 from transforms.flows.reading.keys import Keys
-from transforms.flows.reading.nodes import Mapping, Node, Scalar, describe
+from transforms.flows.reading.nodes import Mapping, Node, describe, entries, text_of
 from transforms.flows.reading.values import NAME, Reading
 
 STATUS = "status"
@@ -56,8 +56,8 @@ def address(keys: Keys, node: Node, form: Address) -> str | None:
 
 def headers(reading: Reading, node: Node, secrets: bool) -> Headers:
     """Read headers; where ``secrets`` are allowed they are references, ``env:NAME``."""
-    for key, value in node.items if isinstance(node, Mapping) else ():
-        text = value.text if isinstance(value, Scalar) else ""
+    for key, value in entries(node):
+        text = text_of(value)
         if not _HEADER.fullmatch(key.text) or not text.isprintable():
             known = "names are letters, digits and -, values are on one line"
             reading.problem(key, "invalid-header", f'"{key.text}" is not a header', known)

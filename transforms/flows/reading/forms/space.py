@@ -11,7 +11,7 @@ from transforms.flows.reading.forms.messages import track_of
 from transforms.flows.reading.forms.requests import read_secret
 from transforms.flows.reading.keys import Keys
 from transforms.flows.reading.names import STATUS
-from transforms.flows.reading.nodes import Mapping, Node, Scalar, describe
+from transforms.flows.reading.nodes import Mapping, Node, Scalar, describe, entries
 from transforms.flows.reading.values import Reading
 from transforms.flows.templates.sms_segments import ELSE
 
@@ -94,7 +94,7 @@ def _channel_tracks(keys: Keys, node: Node) -> tuple[str, ...]:
 
 def _menu(keys: Keys, node: Node) -> Pairs:
     """Read what the digits that a caller presses mean (I32)."""
-    for key, value in node.items if isinstance(node, Mapping) else ():
+    for key, value in entries(node):
         if not _DIGITS.fullmatch(key.text):
             said = f'"{key.text}" cannot be pressed on a telephone'
             known = 'write for example {"1": confirm, "2": decline}'
@@ -107,7 +107,7 @@ def _menu(keys: Keys, node: Node) -> Pairs:
 
 
 def _fields(keys: Keys, node: Node) -> Pairs:
-    for key, _ in node.items if isinstance(node, Mapping) else ():
+    for key, _ in entries(node):
         if key.text == STATUS:
             said = "every participant has a status, which is not a field"
             keys.reading.problem(key, "reserved-name", said, "list its values under statuses")

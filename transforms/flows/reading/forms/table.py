@@ -12,17 +12,20 @@ from transforms.flows.clock.delays import Delay
 from transforms.flows.definitions import forms
 from transforms.flows.definitions.flow import FlowId
 from transforms.flows.definitions.space import SpaceValue
+from transforms.flows.definitions.steps.branches import Branch
 from transforms.flows.diagnostics import suggest
 from transforms.flows.expressions.syntax.ast import Expr
-from transforms.flows.reading.forms import messages, requests, space, splits, updates
+from transforms.flows.reading.forms import messages, requests, space, updates
 from transforms.flows.reading.forms.code import read_code
 from transforms.flows.reading.keys import Keys
-from transforms.flows.reading.nodes import Node, Scalar, Sequence
+from transforms.flows.reading.nodes import Mapping as Map
+from transforms.flows.reading.nodes import Node, Scalar, Sequence, describe, text_of
 from transforms.flows.reading.values import Reading
 
 Reader = Callable[[Keys, Node, Any], Any]
 
 
+_SHARE = re.compile(r"\s*(\d{1,3})\s*%(?:\s+(holdout|rest))?\s*")
 _STEM = re.compile(r"([^/\\]*?)(\.ya?ml)?$")
 
 
@@ -61,9 +64,8 @@ def _expression(keys: Keys, node: Node, form: forms.Expression) -> Expr | None:
     reading = keys.reading
     if form.roots is not None:
         reading = Reading(reading.report, reading.known.at_hand(*form.roots))
-    event = keys.node.get("event") if form.event else None
-    name = event.text if isinstance(event, Scalar) and event.text.strip() else None
-    return reading.value(node, name, form.wants)
+    event = text_of(keys.node.get("event")) if form.event else ""
+    return reading.value(node, event or None, form.wants)
 
 
 def _send_step(keys: Keys, node: Node, form: forms.SendStep) -> str | None:
@@ -99,6 +101,48 @@ def _one_or_more(keys: Keys, node: Node, form: forms.OneOrMore) -> tuple[Any, ..
         return _list(keys, node, form)
     value = forms.entry_for(FORMS, form.of)(keys, node, form.of)
     return () if value is None else (value,)
+
+
+# --- the branches of a split (I11) -------------------------------------------------------------
+
+
+def _shares(keys: Keys, node: Node, routes: str) -> tuple[Branch, ...] | None:
+    """Read branches with their shares; ``routes`` is the key of their steps."""
+    reading, then = keys.reading, keys.get(routes)
+    if not isinstance(node, Map) or not node.items:
+        said = f"{keys.what} splits into {describe(node)}"
+        known = "write for example {one: 50%, other: 50%}"
+        reading.problem(node, "wrong-kind", said, known)
+        return None
+    if then is not None and not isinstance(then, Map):
+        said = f"{keys.what} goes on to {describe(then)}"
+        known = "write a step for each branch, for example {one: here, other: there}"
+        reading.problem(then, "wrong-kind", said, known)
+        return None
+    if then is not None:
+        names = [key.text for key, _ in node.items]
+        for key, _ in then.items:
+            if key.text not in names:
+                said = f'{keys.what} has no branch "{key.text}"'
+                reading.problem(key, "unknown-branch", said, suggest(key.text, names))
+    branches = [_branch(reading, key, share, then) for key, share in node.items]
+    made = tuple(branch for branch in branches if branch is not None)
+    return made if len(made) == len(branches) else None
+
+
+def _branch(reading: Reading, key: Scalar, node: Node, then: Map | None) -> Branch | None:
+    name = reading.name(key, "a branch")
+    text = reading.text(node)
+    share = _SHARE.fullmatch(text) if text is not None else None
+    if text is not None and (share is None or int(share[1]) > 100):
+        known = "write for example 45%, 10% holdout or 60% rest"
+        reading.problem(node, "invalid-percentage", f'"{text}" is not a share', known)
+        return None
+    target = then.get(key.text) if then is not None else None
+    step = reading.step(target) if target is not None else None
+    if name is None or share is None:
+        return None
+    return Branch(name, int(share[1]), share[2] == "holdout", step, share[2] == "rest")
 
 
 FORMS: Mapping[type[forms.Form], Reader] = {
@@ -142,8 +186,8 @@ FORMS: Mapping[type[forms.Form], Reader] = {
     forms.Headers: lambda keys, node, form: requests.headers(keys.reading, node, form.secrets),
     forms.Stored: lambda keys, node, form: requests.stored(keys.reading, node),
     forms.Code: lambda keys, node, form: read_code(keys, node, form.inputs),
-    forms.Shares: lambda keys, node, form: splits.shares(keys, node, form.routes),
-    forms.Routes: splits.routes,
+    forms.Shares: lambda keys, node, form: _shares(keys, node, form.routes),
+    forms.Routes: lambda keys, node, form: None,  # read with the shares
     SpaceValue: space.space_value,
 }
 """How each form of a value is read."""

@@ -8,7 +8,7 @@ from transforms.flows.expressions.scope import Wants
 from transforms.flows.expressions.syntax.ast import Expr, Text
 from transforms.flows.reading.keys import Keys
 from transforms.flows.reading.names import STATUS
-from transforms.flows.reading.nodes import Mapping, Node, Scalar, Sequence
+from transforms.flows.reading.nodes import Mapping, Node, entries, items_of, text_of
 from transforms.flows.reading.values import Reading
 
 WANTS: dict[str, Wants] = {"text": "text", "number": "number", "date": "date"}
@@ -16,7 +16,7 @@ WANTS: dict[str, Wants] = {"text": "text", "number": "number", "date": "date"}
 
 def targets(reading: Reading, node: Node, wants: Wants) -> Named:
     """Read what an update changes, with the value of each."""
-    for key, _ in node.items if isinstance(node, Mapping) else ():
+    for key, _ in entries(node):
         _check(reading, key, key.text)
     if not isinstance(node, Mapping) or wants != "value":
         return reading.named(node, wants)
@@ -26,8 +26,8 @@ def targets(reading: Reading, node: Node, wants: Wants) -> Named:
 
 def target_names(reading: Reading, node: Node) -> tuple[str, ...]:
     """Read what an update removes."""
-    for item in node.items if isinstance(node, Sequence) else ():
-        _check(reading, item, item.text if isinstance(item, Scalar) else "")
+    for item in items_of(node):
+        _check(reading, item, text_of(item))
     return reading.texts(node)
 
 
@@ -46,10 +46,9 @@ def _check(reading: Reading, node: Node, name: str) -> None:
 
 def properties(keys: Keys, node: Node, event: str) -> Named:
     """Read the properties of the event that is named at the key ``event``."""
-    reading, name = keys.reading, keys.node.get(event)
-    named = name.text if isinstance(name, Scalar) else ""
+    reading, named = keys.reading, text_of(keys.node.get(event))
     declared = reading.known.events.get(named)
-    for key, _ in node.items if isinstance(node, Mapping) else ():
+    for key, _ in entries(node):
         if declared is not None and key.text not in declared:
             said = f'"{key.text}" is not a property of "{named}"'
             reading.problem(key, "unknown-property", said, suggest(key.text, declared))
@@ -58,11 +57,16 @@ def properties(keys: Keys, node: Node, event: str) -> Named:
 
 def change(keys: Keys, node: Node, options: tuple[str, ...]) -> str | None:
     """Read what happened to a participant, in a flow of a campaign (C7, C8)."""
-    reading = keys.reading
+    _check_campaign(keys.reading, keys.lead)
+    return keys.reading.one_of(node, options)
+
+
+def _check_campaign(reading: Reading, node: Node | tuple[int, int]) -> bool:
+    """Return whether the flow belongs to a campaign; report it if not."""
     if reading.known.campaign is None:
         said = "the flow belongs to no campaign, so it has no participants"
-        reading.problem(keys.lead, "no-campaign", said, "add campaign: and its name to the flow")
-    return reading.one_of(node, options)
+        reading.problem(node, "no-campaign", said, "add campaign: and its name to the flow")
+    return reading.known.campaign is not None
 
 
 def field_name(reading: Reading, node: Node) -> str | None:
@@ -77,10 +81,9 @@ def check_field(reading: Reading, node: Node, name: str) -> None:
     """Report a field of participants that the campaign does not declare."""
     known = reading.known
     declared = known.participant
-    if known.campaign is None:
-        said = "the flow belongs to no campaign, so it has no participants"
-        reading.problem(node, "no-campaign", said, "add campaign: and its name to the flow")
-    elif declared is not None and name.split(".", maxsplit=1)[0] not in declared:
+    if not _check_campaign(reading, node) or declared is None:
+        return
+    if name.split(".", maxsplit=1)[0] not in declared:
         said = f'"{name}" is not a field of the participants of campaign "{known.campaign}"'
         reading.problem(node, "unknown-field", said, suggest(name, declared))
 
