@@ -33,9 +33,7 @@ def run(project: Path, *args: str, ci: str) -> subprocess.CompletedProcess[str]:
     # Of the plugins only what it needs: each takes its time to import.
     env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     command = [sys.executable, "-m", "pytest", "-p", "xdist.plugin", "-p", "no:cacheprovider"]
-    return subprocess.run(
-        [*command, *args], cwd=project, env=env, capture_output=True, text=True
-    )
+    return subprocess.run([*command, *args], cwd=project, env=env, capture_output=True, text=True)
 
 
 def test_a_skip_passes_without_ci(project: Path) -> None:
