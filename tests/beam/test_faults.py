@@ -11,8 +11,8 @@ import pytest
 import redis
 
 from tests.kit import stream_sample
-from tests.kit.crowds import Crowd, Key, fold_all
-from tests.kit.faulty import BAD, LEASE_MS, Left, name_of, rig
+from tests.kit.crowds import Key, RandomUsers, fold_all
+from tests.kit.faulty import BAD, LEASE_MS, Results, name_of, start_rig
 from tests.kit.pubsub_faults import Faults
 from tests.kit.redis_server import RedisServer
 from transforms.beam.write_tables import TO_TABLES
@@ -64,8 +64,8 @@ OVERTAKING = {
 
 
 @pytest.fixture(scope="module")
-def crowd() -> Crowd:
-    return Crowd(USERS)
+def crowd() -> RandomUsers:
+    return RandomUsers(USERS)
 
 
 @pytest.fixture(scope="module")
@@ -82,18 +82,18 @@ def store(server: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def calm(crowd: Crowd, server: str, tmp_path_factory: pytest.TempPathFactory) -> Left:
+def calm(crowd: RandomUsers, server: str, tmp_path_factory: pytest.TempPathFactory) -> Results:
     """Run the job once without faults."""
     with redis.Redis.from_url(server) as client:
         client.flushall()
-    with rig(crowd, Faults(), server, tmp_path_factory.mktemp("calm")) as made:
-        found = made.work_off()
+    with start_rig(crowd, Faults(), server, tmp_path_factory.mktemp("calm")) as made:
+        found = made.consume()
         made.run(found.deliveries, crowd.end)
         assert not found.early
         return made.left()
 
 
-def test_without_faults_it_is_the_core(crowd: Crowd, calm: Left) -> None:
+def test_without_faults_it_is_the_core(crowd: RandomUsers, calm: Results) -> None:
     """Without faults, topics, flow states and rows are byte-identical to those of the core (R1,
     R3).
     """
@@ -102,7 +102,7 @@ def test_without_faults_it_is_the_core(crowd: Crowd, calm: Left) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_fault_changes_nothing(
-    name: str, crowd: Crowd, calm: Left, store: str, tmp_path: Path
+    name: str, crowd: RandomUsers, calm: Results, store: str, tmp_path: Path
 ) -> None:
     """Topics, flow states, rows and numbers are byte-identical to those without the fault (R5,
     R31).
@@ -110,8 +110,8 @@ def test_a_fault_changes_nothing(
     And no message is acknowledged before the round after the one that made its outputs durable.
     """
     case = CASES[name]
-    with rig(crowd, case.faults, store, tmp_path, ordered=case.ordered) as made:
-        found = made.work_off()
+    with start_rig(crowd, case.faults, store, tmp_path, ordered=case.ordered) as made:
+        found = made.consume()
         made.run(found.deliveries, crowd.end)
         left = made.left()
 
@@ -124,15 +124,15 @@ def test_a_fault_changes_nothing(
 
 @pytest.mark.parametrize("name", OVERTAKING)
 def test_reordered_records_are_handled_in_order_of_arrival(
-    name: str, crowd: Crowd, calm: Left, store: str, tmp_path: Path
+    name: str, crowd: RandomUsers, calm: Results, store: str, tmp_path: Path
 ) -> None:
     """Without ordering keys a user's records may be reordered: outputs are the core's in that
     order.
 
     Users whose records keep their order have the same outputs as without the fault.
     """
-    with rig(crowd, OVERTAKING[name], store, tmp_path, ordered=False) as made:
-        found = made.work_off()
+    with start_rig(crowd, OVERTAKING[name], store, tmp_path, ordered=False) as made:
+        found = made.consume()
         made.run(found.deliveries, crowd.end)
         left = made.left()
 
@@ -145,14 +145,16 @@ def test_reordered_records_are_handled_in_order_of_arrival(
     assert of_others(left, moved) == of_others(calm, moved)
 
 
-def test_a_crash_loses_nothing(crowd: Crowd, calm: Left, store: str, tmp_path: Path) -> None:
+def test_a_crash_loses_nothing(
+    crowd: RandomUsers, calm: Results, store: str, tmp_path: Path
+) -> None:
     """A job that crashes after writing half of its outputs, losing its state, has acknowledged
     nothing.
 
     The next job gets all messages, and topics, flow states and numbers are those of an undisturbed
     run; a row of the first job may be in a second file, with equal content.
     """
-    with rig(crowd, Faults(), store, tmp_path) as made:
+    with start_rig(crowd, Faults(), store, tmp_path) as made:
         first = made.read()
         half = first[: len(first) // 2]
         seen = {delivery.attributes["id"] for delivery in half}
@@ -161,7 +163,7 @@ def test_a_crash_loses_nothing(crowd: Crowd, calm: Left, store: str, tmp_path: P
         made.run(half, min(half[-1].timestamp, *left_over))
         assert made.server.calls("Acknowledge") == 0
         made.clock.advance(LEASE_MS)
-        again = made.work_off()
+        again = made.consume()
         made.run(again.deliveries, crowd.end)
         left = made.left()
 
@@ -191,7 +193,7 @@ def test_the_sample_with_every_fault() -> None:
 Arrived = list[tuple[Key, Signal]]
 
 
-def in_order(deliveries: Sequence[Delivery], crowd: Crowd) -> Arrived:
+def in_order(deliveries: Sequence[Delivery], crowd: RandomUsers) -> Arrived:
     """Return which record of which user was published first, and when."""
     known = {name_of(record): (record.key, record.signal) for record in crowd.records}
     came = dict.fromkeys(delivery.attributes["id"] for delivery in deliveries)
@@ -206,7 +208,7 @@ def by_user(arrived: Arrived) -> dict[Key, list[str]]:
     return found
 
 
-def assert_same(left: Left, crowd: Crowd, arrived: Arrived) -> None:
+def assert_same(left: Results, crowd: RandomUsers, arrived: Arrived) -> None:
     """Compare the results of a job with the core over the same records in this order."""
     rows: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
     bodies: set[tuple[bytes, str]] = set()
@@ -233,7 +235,7 @@ def assert_same(left: Left, crowd: Crowd, arrived: Arrived) -> None:
     assert {kind: found for kind, found in left.rows.items() if kind != "dead_letter"} == kept
 
 
-def of_others(left: Left, moved: set[Key]) -> object:
+def of_others(left: Results, moved: set[Key]) -> object:
     """Return the rows and states without those of some users."""
     users = {user for _, user in moved}
     return (

@@ -34,7 +34,7 @@ def made(
 
 def test_every_proved_row_has_a_mutant() -> None:
     """Each row that a core scenario proves has a change of its code."""
-    assert mutants.lacking(MUTANTS) == [], "see CONTRIBUTING.md, adding a mutant"
+    assert mutants.rows_without_mutant(MUTANTS) == [], "see CONTRIBUTING.md, adding a mutant"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -127,11 +127,11 @@ def test_modules_are_loaded_from_source() -> None:
 
 def test_the_summary_lists_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     """Exit 1 if a mutant is alive or a row has none; scenarios that no mutant affects are listed."""
-    alive = mutants.Ran(made("a", "b"), 1, mutants.Played())
+    alive = mutants.Run(made("a", "b"), 1, mutants.Played())
 
-    assert mutants._end([alive], ["Z9"]) == 1
+    assert mutants._summary([alive], ["Z9"]) == 1
     said = capsys.readouterr().err
     assert f"none: no mutant of it makes these fail: {WAIT}" in said
     assert "none is alive: a try" in said
     assert "Z9 has no mutant: write tests/mutants/Z9.yaml" in said
-    assert mutants._end([mutants.Ran(made("a", "b"), 1, mutants.Played({WAIT: "-"}))], []) == 0
+    assert mutants._summary([mutants.Run(made("a", "b"), 1, mutants.Played({WAIT: "-"}))], []) == 0
