@@ -7,8 +7,8 @@ from itertools import chain
 import pytest
 
 from tests.kit.conditions import CONDITIONS
-from tests.kit.drawn import contents, members, possible_contents
-from tests.kit.persons import keyed_user
+from tests.kit.keyed_users import keyed_user
+from tests.kit.language_use import contents, members, possible_contents
 from tests.kit.simulate import make
 from tests.kit.worlds import world
 from transforms.flows.definitions.flow import Flow

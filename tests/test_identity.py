@@ -8,8 +8,8 @@ from collections import Counter
 import msgspec
 import pytest
 
+from tests.kit.keyed_users import KeyedUser, keyed_user, rerun_differences, violations_of
 from tests.kit.keys import Keys
-from tests.kit.persons import KeyedUser, keyed_user, rerun_differences, violations_of
 from tests.kit.worlds import HOUR, world
 from transforms.flows.catalog.control_log import catalog_of, records_of
 from transforms.flows.engine.identity.erase import bare_state

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from tests.kit import campaigns
-from tests.kit.orders import effect_on_user, imported_names, user_command
+from tests.kit.user_commands import effect_on_user, imported_names, user_command
 from tests.kit.worlds import DAY, EVENTS, HOUR, MINUTE, ZONES, World
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.engine.step import Done, step

@@ -33,7 +33,7 @@ def violations(history: History) -> Iterator[str]:
     if history.largest > BOUND:
         yield f"the state has {history.largest} bytes"
     if history.wake_at is not None and history.wake_at <= history.until:
-        yield "what was due is left behind"
+        yield "what was due did not fire"
     yield from _sessions(history)
     yield from _flow_states(history)
     yield from _paused(history)
@@ -93,13 +93,13 @@ def _sessions(history: History) -> Iterator[str]:
         elif whats[0] != "entered" or whats.count("entered") != 1:
             yield f"session {session} does not begin with its entry"
         if whats.count("ended") > 1 or ("ended" in whats and whats[-1] != "ended"):
-            yield f"session {session} ended and went on"
+            yield f"session {session} continued after its end"
         halted = way[-1].what == "waiting" and _is_halted(way)
         waits = way[-1].what == "waiting" and (way[-1].until is not None or halted)
         if "ended" not in whats and not waits:
             yield f"session {session} neither ended nor waits: {whats[-1]}"
         if "ended" not in whats and history.wake_at is None and not halted:
-            yield f"session {session} waits for ever"
+            yield f"session {session} waits forever"
         visits: dict[str, int] = defaultdict(int)
         here = ""
         for row in way:
@@ -109,7 +109,7 @@ def _sessions(history: History) -> Iterator[str]:
                 if row.visit != visits[row.step] and not known:
                     yield f"visit {row.visit} of {row.step} is the {visits[row.step]}th"
             elif row.what in ("waiting", "left") and row.step != here and not known:
-                yield f"session {session} is {row.what} at {row.step}, but stands at {here}"
+                yield f"session {session} is {row.what} at {row.step}, but is at {here}"
         lefts = [(row.step, row.visit) for row in way if row.what == "left"]
         if len(set(lefts)) < len(lefts):
             yield f"session {session} left a step twice"
@@ -162,7 +162,7 @@ def _killed(history: History) -> Iterator[str]:
             on = {(k.flow, k.channel): not k.off for k in kills if k.effective_at <= output.at}
             for (flow, named), live in on.items():
                 if live and flow in (None, output.flow) and named in (None, channel):
-                    yield f"{output.id} left at {output.at}, although it was killed"
+                    yield f"{output.id} left at {output.at}, although a kill switch was on"
 
 
 def _suppressed(history: History) -> Iterator[str]:
@@ -258,7 +258,7 @@ def _exits_of_visits(history: History) -> Iterator[str]:
         if row.reason == "decided":
             decided.add(row.session)
         elif row.session not in decided and any(row.at - GAP < at < row.at for at in seen):
-            yield f"session {row.session} took its user for gone at {row.at}"
+            yield f"session {row.session} decided that its user is gone at {row.at}"
 
 
 def _flow_states(history: History) -> Iterator[str]:

@@ -23,7 +23,7 @@ import yaml
 
 from docs.generating.features import Row, rows
 from tests.kit.mutated import ROOT, Request, Response
-from tests.kit.patience import PATIENCE
+from tests.kit.timeouts import PATIENCE
 
 FOLDER = ROOT / "tests" / "mutants"
 CORE = "core scenario"

@@ -26,7 +26,7 @@ def replay_differences(clean: History) -> Iterator[str]:
     ordered = list(arrived_in_order(arrived))
     # The input may be in any order: a back-test sorts it.
     if _replayed(clean, ordered[::-1], audit=False) != _live(clean, ordered):
-        yield "the back-test differs, where arrival was in order"
+        yield "the back-test differs, although records arrived in order"
 
 
 def arrived_in_order(signals: list[Signal]) -> Iterator[Signal]:

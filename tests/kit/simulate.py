@@ -23,7 +23,7 @@ import msgspec
 
 from tests.kit.histories import Handled, History, history
 from tests.kit.invariants import violations
-from tests.kit.persons import KEYS, keyed_user, rerun_differences, violations_of
+from tests.kit.keyed_users import KEYS, keyed_user, rerun_differences, violations_of
 from tests.kit.replayed import replay_differences
 from tests.kit.worlds import DAY, world
 from transforms.flows.catalog.epochs import NEVER

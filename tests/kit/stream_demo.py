@@ -30,10 +30,10 @@ from google.cloud import pubsub_v1
 
 from pipelines.stream import build
 from pipelines.stream_options import Sinks, topics_of
-from tests.kit import bundle_runner, drained, streams
-from tests.kit.patience import PATIENCE
+from tests.kit import bundle_runner, drain_topic, streams
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.redis_server import RedisServer
+from tests.kit.timeouts import PATIENCE
 from towpath.cli import common
 from transforms.flows.catalog.control_log import records_of
 from transforms.flows.protocol import control_records, outputs
@@ -171,9 +171,9 @@ def _message(event: Event) -> dict[str, Any]:
     }
 
 
-def run(found: drained.Drained, log: Path, sinks: Sinks, until: int) -> None:
+def run(found: drain_topic.Drained, log: Path, sinks: Sinks, until: int) -> None:
     """Run the job over the drained records, until the watermark has reached an instant."""
-    steps = drained.script(found.deliveries, SLACK, until + SLACK)
+    steps = drain_topic.script(found.deliveries, SLACK, until + SLACK)
     bundle_runner.quicken()
     with beam.Pipeline(bundle_runner.NAME, options=streams.options()) as pipeline:
         typed = beam.Map(streams.same).with_output_types(Received)
@@ -241,7 +241,7 @@ def demo(out: Path, users: int, until: int = UNTIL) -> DemoResults:
             f"published {len(events):,} purchases of {users:,} users to {server.address}"
         )
         asked = Subscription(subscription=SUBSCRIPTION, timestamp_attribute=RECEIPT)
-        found = drained.drain(asked, len(events))
+        found = drain_topic.drain(asked, len(events))
         began = time.monotonic()
         # No pace: this runner loses timers of processing time.
         sinks = Sinks(

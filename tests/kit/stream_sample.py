@@ -26,10 +26,10 @@ from typing import Any
 import msgspec
 
 from pipelines.stream import RunStream
-from tests.kit import drained, streams
-from tests.kit.crowds import SLACK, Key, Published, RandomUsers, UserSet, fold_all, record_of
-from tests.kit.faulty import GRAIN, start_rig
+from tests.kit import drain_topic, streams
+from tests.kit.faulty_job import GRAIN, start_rig
 from tests.kit.pubsub_faults import Faults
+from tests.kit.random_users import SLACK, Key, Published, RandomUsers, UserSet, fold_all, record_of
 from tests.kit.stream_demo import SPACE, UNTIL, control_lines, purchases
 from transforms.flows.protocol.signals import Event
 from transforms.hosting.catalogs import FixedLogs
@@ -81,7 +81,7 @@ def compare(events: list[Event]) -> Comparison:
 def compare_random(users: int) -> Comparison:
     """Do the same for random histories of random flows."""
     crowd = RandomUsers(users)
-    return compare_all(crowd, [*crowd.histories], crowd.records, GRAIN, drained.ROUND_MS)
+    return compare_all(crowd, [*crowd.histories], crowd.records, GRAIN, drain_topic.ROUND_MS)
 
 
 def compare_all(
@@ -90,7 +90,7 @@ def compare_all(
     """Send records through the server with its faults and the job; compare each user's outputs."""
     with start_rig(people, FAULTS, "", Path()) as made:
         found = made.consume(round_ms)
-    steps = drained.script(found.deliveries, SLACK, people.end, grain)
+    steps = drain_topic.script(found.deliveries, SLACK, people.end, grain)
     job = RunStream(people.logs, SPACE, Settings(until=people.end, clock=streams.At()))
     mine = streams.run(steps, Received, lambda given: given | job).by_key()
     theirs = fold_all(people, users, [(record.key, record.signal) for record in records])

@@ -23,10 +23,10 @@ import msgspec
 
 from pipelines.stream import build
 from pipelines.stream_options import Sinks, stream_options
-from tests.kit.patience import PATIENCE
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.pubsub_servers import World
 from tests.kit.reminders import FILES, SPACE, track
+from tests.kit.timeouts import PATIENCE
 from transforms.flows.catalog.control_log import records_of
 from transforms.flows.protocol import control_records
 from transforms.flows.reading.project import load_project

@@ -10,7 +10,7 @@ import msgspec
 
 from tests.kit import campaigns
 from tests.kit.conditions import CONDITIONS
-from tests.kit.logs import (
+from tests.kit.control_logs import (
     NOTE,
     other_space,
     record,

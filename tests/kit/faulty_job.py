@@ -22,13 +22,13 @@ from google.pubsub_v1.services.publisher import PublisherClient
 import schemas
 from pipelines.stream import build
 from pipelines.stream_options import Sinks, topics_of
-from tests.kit import bundle_runner, drained, streams
+from tests.kit import bundle_runner, drain_topic, streams
 from tests.kit.clock import ManualClock
-from tests.kit.crowds import SLACK, Published, UserSet
-from tests.kit.patience import PATIENCE
 from tests.kit.pubsub_faults import Faults
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.pubsub_servers import World
+from tests.kit.random_users import SLACK, Published, UserSet
+from tests.kit.timeouts import PATIENCE
 from transforms.beam.write_tables import TO_TABLES
 from transforms.flows.protocol import outputs
 from transforms.hosting.run import Settings
@@ -103,9 +103,9 @@ class Rig:
     def _key(self, one: dict[str, Any]) -> str:
         return str(one["ordering_key"]) if self._ordered else ""
 
-    def consume(self, round_ms: int = drained.ROUND_MS) -> drained.Consumed:
+    def consume(self, round_ms: int = drain_topic.ROUND_MS) -> drain_topic.Consumed:
         """Publish and read until everything is acknowledged."""
-        return drained.consume(self.server, self.clock, self.asked, self.publish(), round_ms)
+        return drain_topic.consume(self.server, self.clock, self.asked, self.publish(), round_ms)
 
     def read(self) -> list[Delivery]:
         """Publish and read everything, and acknowledge nothing."""
@@ -123,7 +123,7 @@ class Rig:
         sinks = Sinks(
             topics=self._topics, redis=self._store, tables=str(self._out), window=86_400, pace=None
         )
-        steps = drained.script(deliveries, SLACK, end, GRAIN)
+        steps = drain_topic.script(deliveries, SLACK, end, GRAIN)
         with beam.Pipeline(bundle_runner.NAME, options=streams.options()) as pipeline:
             typed = beam.Map(streams.same).with_output_types(Received)
             messages = pipeline | "Script" >> streams.stream_of(steps) | "Typed" >> typed

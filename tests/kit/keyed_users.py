@@ -99,13 +99,13 @@ def violations_of(found: KeyedUser) -> Iterator[str]:
             yield f"the state of {key} has {len(blob or b'')} bytes"
         wake = found.keys.wakes[key]
         if wake is not None and wake <= found.until:
-            yield f"what was due of {key} is left behind"
+            yield f"what was due of {key} did not fire"
     for key, state in states.items():
         if state.identity is not None and state.identity.held:
             yield f"{key} waits for a handover that has come"
         for session in state.sessions:
             if session.due is None and session.halt is None:
-                yield f"{session.id} of {key} would stand for ever"
+                yield f"{session.id} of {key} would wait forever"
 
 
 # --- the same again --------------------------------------------------------------------------
@@ -157,7 +157,7 @@ def rerun_differences(found: KeyedUser, rng: random.Random) -> Iterator[str]:
         alone = SingleKey(keys.catalog)
         alone.again(mine, found.slack, rng)
         if ([out.encode(o) for o in alone.outputs], alone.states[key]) != wanted:
-            yield f"{key} with alarms and duplicates differs"
+            yield f"{key} with timers and duplicates differs"
         if any(getattr(signal, "becomes", None) is not None for signal in mine):
             continue  # what such a key forwards, it forwards in the order of arrival
         later = fold(keys.catalog, None, with_late_handovers(mine, rng), answer)
