@@ -46,7 +46,7 @@ quick: $(READY) ## the loop of daily work: lint, types, the core and its scenari
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow" tests/flows tests/packaging/test_layers.py \
-	  tests/test_scenarios.py tests/test_properties.py tests/test_bounds.py tests/test_carrying.py $(PYTEST_ARGS)
+	  tests/test_scenarios.py tests/test_properties.py tests/test_bounds.py tests/test_state_transfer.py $(PYTEST_ARGS)
 
 check: $(READY) ## lint, format, types, then every test
 	$(BIN)/ruff check

@@ -41,7 +41,7 @@ class User:
         self.catalog = catalog_of(records_of(flows, "space: bounds", {}))
         self.state: bytes | None = None
 
-    def tell(self, signal: Signal) -> list[str]:
+    def handle(self, signal: Signal) -> list[str]:
         """Handle a signal; return the reasons of refusals."""
         done = step(self.catalog, self.state, signal)
         assert isinstance(done, Done)
@@ -64,30 +64,30 @@ def test_live_sessions_are_limited() -> None:
     """The hundred and first live session is refused."""
     user = User(many=FLOW)
 
-    assert [user.tell(started(n)) for n in range(100)] == [[]] * 100
-    assert user.tell(started(100)) == ["too_many_sessions"]
+    assert [user.handle(started(n)) for n in range(100)] == [[]] * 100
+    assert user.handle(started(100)) == ["too_many_sessions"]
 
 
 def test_remembered_ids_are_limited() -> None:
     """Two thousand ids are remembered; an older signal may be a duplicate and is refused (R5)."""
     user = User(once=ONCE)
     for n in range(2_100):
-        assert user.tell(started(n)) == []
+        assert user.handle(started(n)) == []
 
-    assert user.tell(started(2_099)) == [], "seen before"
-    assert user.tell(started(150)) == [], "seen before"
-    assert user.tell(started(3)) == ["too_old"], "forgotten for lack of room"
-    assert user.tell(started(9_999, at=START + 99_000)) == ["too_old"]
-    assert user.tell(started(9_998, at=START + 200_000)) == [], "a new one that is late"
+    assert user.handle(started(2_099)) == [], "seen before"
+    assert user.handle(started(150)) == [], "seen before"
+    assert user.handle(started(3)) == ["too_old"], "forgotten for lack of room"
+    assert user.handle(started(9_999, at=START + 99_000)) == ["too_old"]
+    assert user.handle(started(9_998, at=START + 200_000)) == [], "a new one that is late"
 
 
 def test_entry_data_is_limited() -> None:
     """The entry data of sessions is limited, for one and for all together."""
     user = User(many=FLOW)
 
-    assert user.tell(started(1, list="x" * 40_000)) == ["value_too_large"]
+    assert user.handle(started(1, list="x" * 40_000)) == ["value_too_large"]
     for n in range(20):
-        user.tell(started(n + 10, list="x" * 30_000))
+        user.handle(started(n + 10, list="x" * 30_000))
     assert user.size < 256 * 1024
 
 
@@ -96,7 +96,7 @@ def test_a_profile_is_limited() -> None:
     user = User(many=FLOW)
     for n in range(40):
         change = {f"t{n}": "x" * 3_000}
-        found = user.tell(ProfileChange(id=f"p{n}", user="kim", time=START + n, set=change))
+        found = user.handle(ProfileChange(id=f"p{n}", user="kim", time=START + n, set=change))
         assert found == ([] if n < 21 else ["value_too_large"])
     assert user.size < 80 * 1024
 
@@ -106,13 +106,13 @@ def test_the_state_stays_below_its_limit() -> None:
     user = User(many=FLOW)
     for n in range(60):
         large = {f"t{n}": "x" * 2_000}
-        user.tell(ProfileChange(id=f"p{n}", user="kim", time=START + n, set=large))
+        user.handle(ProfileChange(id=f"p{n}", user="kim", time=START + n, set=large))
     for n in range(3_000):
-        user.tell(started(n, list="x" * 3_000))
+        user.handle(started(n, list="x" * 3_000))
         if n % 100 == 0:
             data = {"list": "y" * 20_000}
             at = START + n * 1000
-            user.tell(Enter(id=f"n{n}", user="kim", time=at, flow="many", data=data))
+            user.handle(Enter(id=f"n{n}", user="kim", time=at, flow="many", data=data))
 
     assert user.size < 256 * 1024
 
@@ -152,9 +152,9 @@ def test_tags_consents_and_audiences_are_limited() -> None:
     for n in range(1_200):
         name = f"name{n}" * 8
         base = {"user": "kim", "time": START + n * 60_000}
-        reasons |= set(user.tell(ProfileChange(id=f"t{n}", tag=(name,), **base)))
-        reasons |= set(user.tell(ProfileChange(id=f"c{n}", consent={name: True}, **base)))
-        reasons |= set(user.tell(AudienceChange(id=f"a{n}", audience=name, entered=True, **base)))
+        reasons |= set(user.handle(ProfileChange(id=f"t{n}", tag=(name,), **base)))
+        reasons |= set(user.handle(ProfileChange(id=f"c{n}", consent={name: True}, **base)))
+        reasons |= set(user.handle(AudienceChange(id=f"a{n}", audience=name, entered=True, **base)))
 
     assert reasons == {"value_too_large"}
     assert user.size < 160 * 1024
@@ -166,7 +166,7 @@ def test_tags_consents_and_audiences_are_limited() -> None:
         set={"t": "x" * 65_536},
         consent={"name0" * 8: False},
     )
-    assert user.tell(change) == ["value_too_large"]
+    assert user.handle(change) == ["value_too_large"]
     assert decode(user.state).consent["name0" * 8] is False
 
 
@@ -184,11 +184,11 @@ def test_numbers_are_limited_to_64_bits() -> None:
     """A whole number over 64 bits is refused; incrementing stops at 64 bits."""
     user = User(whole=WHOLE)
     huge = ProfileChange(id="p", user="kim", time=START, set={"n": 10**30})
-    assert user.tell(huge) == ["value_too_large"]
-    assert user.tell(started(1, list=10**30)) == ["value_too_large"]
-    user.tell(ProfileChange(id="q", user="kim", time=START + 1500, set={"n": 9 * 10**18}))
+    assert user.handle(huge) == ["value_too_large"]
+    assert user.handle(started(1, list=10**30)) == ["value_too_large"]
+    user.handle(ProfileChange(id="q", user="kim", time=START + 1500, set={"n": 9 * 10**18}))
 
-    assert user.tell(started(2, list=9 * 10**18)) == []
+    assert user.handle(started(2, list=9 * 10**18)) == []
     state = decode(user.state or b"")
     assert state.sessions[0].variables["n"] == state.traits["n"] == 2**63 - 1
 
@@ -206,8 +206,8 @@ def test_data_of_a_pending_trigger_is_limited() -> None:
     """What a trigger keeps until it fires is limited like an entry."""
     user = User(without=WITHOUT)
 
-    assert user.tell(started(1, list="x" * 40_000)) == ["value_too_large"]
-    assert user.tell(started(2, list="x" * 20_000)) == []
+    assert user.handle(started(1, list="x" * 40_000)) == ["value_too_large"]
+    assert user.handle(started(2, list="x" * 20_000)) == []
     assert 20_000 < user.size < 24_000
 
 

@@ -32,7 +32,7 @@ USE_CASES = {
 }
 
 
-def walked(name: str) -> tuple[set[tuple[str, str]], dict[str, int]]:
+def reached_steps(name: str) -> tuple[set[tuple[str, str]], dict[str, int]]:
     """Play the stories of a template; return the steps reached, and the stories of each flow."""
     home = flow_templates.library() / name
     beside = folder(home)
@@ -71,7 +71,7 @@ def test_a_template_is_valid(name: str) -> None:
 def test_a_template_is_documented_by_stories(name: str) -> None:
     """Each flow has an ``about``; up to five stories walk through every step of it."""
     flows = folder(flow_templates.library() / name).project.flows
-    steps, counts = walked(name)
+    steps, counts = reached_steps(name)
 
     assert name in {flow.id for flow in flows}
     for flow in flows:

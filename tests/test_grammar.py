@@ -7,8 +7,8 @@ from itertools import chain
 import pytest
 
 from tests.kit.conditions import CONDITIONS
-from tests.kit.drawn import holds, may_hold, members
-from tests.kit.persons import person
+from tests.kit.keyed_users import keyed_user
+from tests.kit.language_use import contents, members, possible_contents
 from tests.kit.simulate import make
 from tests.kit.worlds import world
 from transforms.flows.definitions.flow import Flow
@@ -34,12 +34,12 @@ UNSAID = {
 @pytest.mark.slow
 def test_worlds_contain_the_whole_language() -> None:
     """Each trigger, step, case, exit rule and setting of flows and spaces occurs, with each field."""
-    wanted = may_hold([Flow, Space]) - set(holds([parse(text) for text in CONDITIONS]))
+    wanted = possible_contents([Flow, Space]) - set(contents([parse(text) for text in CONDITIONS]))
     seed = 0
     while wanted - UNSAID and seed < WORLDS:
         catalog = world(seed).catalog()
-        wanted -= set(holds([plan.flow for plan in catalog.plans.values()]))
-        wanted -= set(holds([epoch.space for epoch in catalog.epochs]))
+        wanted -= set(contents([plan.flow for plan in catalog.plans.values()]))
+        wanted -= set(contents([epoch.space for epoch in catalog.epochs]))
         seed += 1
 
     assert sorted(wanted - UNSAID) == []
@@ -47,10 +47,10 @@ def test_worlds_contain_the_whole_language() -> None:
 
 def test_logs_contain_every_control_record() -> None:
     """Each control record occurs, with each field."""
-    wanted = may_hold(members(control_records.ControlRecord))
+    wanted = possible_contents(members(control_records.ControlRecord))
     seed = 0
     while wanted - UNSAID and seed < WORLDS:
-        wanted -= set(holds(world(seed).records))
+        wanted -= set(contents(world(seed).records))
         seed += 1
 
     assert sorted(wanted - UNSAID) == []
@@ -59,12 +59,12 @@ def test_logs_contain_every_control_record() -> None:
 @pytest.mark.slow
 def test_histories_contain_every_signal() -> None:
     """Each signal and each command occurs, with each field."""
-    wanted = may_hold(members(signals.Signal))
-    told = chain.from_iterable(person(world(n), n).keys.given for n in range(PERSONS))
-    wanted -= set(holds(list(told)))
+    wanted = possible_contents(members(signals.Signal))
+    told = chain.from_iterable(keyed_user(world(n), n).keys.given for n in range(PERSONS))
+    wanted -= set(contents(list(told)))
     seed = 0
     while wanted - UNSAID and seed < HISTORIES:
-        wanted -= set(holds([given.signal for given in make(seed).handled]))
+        wanted -= set(contents([given.signal for given in make(seed).handled]))
         seed += 1
 
     assert sorted(wanted - UNSAID) == []

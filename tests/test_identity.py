@@ -8,8 +8,8 @@ from collections import Counter
 import msgspec
 import pytest
 
+from tests.kit.keyed_users import KeyedUser, keyed_user, rerun_differences, violations_of
 from tests.kit.keys import Keys
-from tests.kit.persons import Person, differences, person, wrong
 from tests.kit.worlds import HOUR, world
 from transforms.flows.catalog.control_log import catalog_of, records_of
 from transforms.flows.engine.identity.erase import bare_state
@@ -33,9 +33,9 @@ BOUND = 256 * 1024
 WORLDS = 60
 
 
-def ran(seed: int) -> Person:
+def ran(seed: int) -> KeyedUser:
     """Run the story of a user with several keys in one of some worlds."""
-    return person(world(seed % WORLDS), seed)
+    return keyed_user(world(seed % WORLDS), seed)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -45,7 +45,7 @@ def test_no_order_of_delivery_loses_a_session(seed: int) -> None:
     Each session has ended, or is in one state with a timer; no id is of two outputs; states keep
     their limit.
     """
-    assert list(wrong(ran(seed))) == []
+    assert list(violations_of(ran(seed))) == []
 
 
 def test_the_stories_contain_what_they_test() -> None:
@@ -66,7 +66,7 @@ def test_pieces_timers_and_duplicates_change_nothing(seed: int) -> None:
 
     (R1, R3, R5, R8.)
     """
-    assert list(differences(ran(seed), random.Random(f"pieces {seed}"))) == []
+    assert list(rerun_differences(ran(seed), random.Random(f"pieces {seed}"))) == []
 
 
 # --- a handover and what waits for it -------------------------------------------------------

@@ -123,7 +123,7 @@ def test_a_host_need_not_call_at_every_timer(seed: int, history: list) -> None:
         while wake is not None and wake <= limit:
             done = step(catalog, state, Time(user=USER, at=wake), answer)
             assert isinstance(done, Done)
-            assert done.wake_at is None or done.wake_at > wake, "an alarm must move on"
+            assert done.wake_at is None or done.wake_at > wake, "a timer must advance"
             state, wake = done.state, done.wake_at
             outputs += [out.encode(output) for output in done.outputs]
         done = step(catalog, state, signal, answer)

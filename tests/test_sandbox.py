@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.patience import PATIENCE
+from tests.kit.timeouts import PATIENCE
 from transforms.flows.diagnostics import headline
 from transforms.flows.protocol.outputs import Call
 from transforms.flows.reading.project import load_project

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.automaton import pairs, table
+from tests.kit.automaton import moves, table
 from tests.kit.histories import history
 from tests.kit.invariants import violations
-from tests.kit.simulate import make, problems, repro, tallies
+from tests.kit.simulate import make, problems, repeat_command, tallies
 from tests.kit.worlds import world
 from transforms.flows.protocol import outputs as out
 
@@ -39,7 +39,7 @@ REASONS = (
 def failures(first: int, count: int) -> list[str]:
     """Simulate seeds; return a line for each that fails."""
     return [
-        f"{repro(seed)}: {found[0]}"
+        f"{repeat_command(seed)}: {found[0]}"
         for seed in range(first, first + count)
         if (found := problems(seed))
     ]
@@ -170,7 +170,7 @@ def test_every_move_of_a_session_happens() -> None:
             if isinstance(output, out.Transition):
                 rows[output.session].append(output)
         for way in rows.values():
-            seen.update(pairs(way))
+            seen.update(moves(way))
 
     wanted = {("row", one, other) for one, next_ in table("row").items() for other in next_}
     assert wanted - seen == set()

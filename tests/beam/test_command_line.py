@@ -28,7 +28,7 @@ GOOD = {
 }
 
 
-def words(**changed: str | None) -> list[str]:
+def command_line(**changed: str | None) -> list[str]:
     """Return a complete command line with some options changed, added or removed."""
     options = GOOD | {f"--{name}": word for name, word in changed.items()}
     return list(chain(*((name, word) for name, word in options.items() if word is not None)))
@@ -40,32 +40,41 @@ def words(**changed: str | None) -> list[str]:
         ([], "--subscription is required"),
         ([], "--control is required"),
         ([], "--runner is required"),
-        (words(states=None), "one of --topics, --states and --tables is required"),
-        (words(subscription="s"), '--subscription: "s" is not projects/P/subscriptions/S'),
-        (words(control="http://h/x"), '--control: cannot read a control log from "http://"'),
-        (words(control="shop="), '--control: "shop=" is not [SPACE=]ADDRESS'),
-        (words(control="redis://h:p"), "--control: the address is not a valid URL"),
-        (words(control="env:"), "--control: env: must be followed by the name of a variable"),
-        ([*words(), "--control", "shop=/b"], "--control: space shop has two control logs"),
-        (words(states="http://h/x"), '--states: cannot connect to Redis at "http://"'),
-        (words(states="redis://:secret@h:secret"), "--states: the address is not a valid URL"),
-        (words(states="env:a b"), "--states: env: must be followed by the name of a variable"),
-        (words(tables="ftp://h/x"), '--tables: cannot write tables to "ftp://"'),
-        (words(tables="gs:/bucket/x"), '--tables: "gs:/bucket/x" has only one slash'),
-        (words(tables=""), "--tables: the address is empty"),
-        (words(readers="0"), '--readers: "0" is not an integer of at least 1'),
-        (words(window="0"), '--window: "0" is not an integer of at least 1'),
-        (words(window="ten"), '--window: "ten" is not an integer of at least 1'),
-        (words(lateness="-5"), '--lateness: "-5" is not an integer of at least 0'),
-        (words(idle="soon"), '--idle: "soon" is neither a number of seconds nor "never"'),
-        (words(encoding="xml"), '--encoding: "xml" is not one of json, avro'),
-        (words(idel="never"), "--idel is not an option; did you mean --idle?"),
+        (command_line(states=None), "one of --topics, --states and --tables is required"),
+        (command_line(subscription="s"), '--subscription: "s" is not projects/P/subscriptions/S'),
+        (command_line(control="http://h/x"), '--control: cannot read a control log from "http://"'),
+        (command_line(control="shop="), '--control: "shop=" is not [SPACE=]ADDRESS'),
+        (command_line(control="redis://h:p"), "--control: the address is not a valid URL"),
         (
-            [*words(), "--topic-prefix=eu-"],
+            command_line(control="env:"),
+            "--control: env: must be followed by the name of a variable",
+        ),
+        ([*command_line(), "--control", "shop=/b"], "--control: space shop has two control logs"),
+        (command_line(states="http://h/x"), '--states: cannot connect to Redis at "http://"'),
+        (
+            command_line(states="redis://:secret@h:secret"),
+            "--states: the address is not a valid URL",
+        ),
+        (
+            command_line(states="env:a b"),
+            "--states: env: must be followed by the name of a variable",
+        ),
+        (command_line(tables="ftp://h/x"), '--tables: cannot write tables to "ftp://"'),
+        (command_line(tables="gs:/bucket/x"), '--tables: "gs:/bucket/x" has only one slash'),
+        (command_line(tables=""), "--tables: the address is empty"),
+        (command_line(readers="0"), '--readers: "0" is not an integer of at least 1'),
+        (command_line(window="0"), '--window: "0" is not an integer of at least 1'),
+        (command_line(window="ten"), '--window: "ten" is not an integer of at least 1'),
+        (command_line(lateness="-5"), '--lateness: "-5" is not an integer of at least 0'),
+        (command_line(idle="soon"), '--idle: "soon" is neither a number of seconds nor "never"'),
+        (command_line(encoding="xml"), '--encoding: "xml" is not one of json, avro'),
+        (command_line(idel="never"), "--idel is not an option; did you mean --idle?"),
+        (
+            [*command_line(), "--topic-prefix=eu-"],
             "--topic-prefix is not an option; did you mean --topic_pre",
         ),
-        (words(space="shoe"), "--space: shoe has no control log; there are logs for shop"),
-        ([*words(), "--window"], "argument --window: expected one argument"),
+        (command_line(space="shoe"), "--space: shoe has no control log; there are logs for shop"),
+        ([*command_line(), "--window"], "argument --window: expected one argument"),
     ],
 )
 def test_invalid_options_are_reported(
@@ -82,7 +91,7 @@ def test_invalid_options_are_reported(
 
 def test_all_errors_are_reported_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     """All errors are reported together, one per line."""
-    assert run(words(readers="0", window="x", idel="1", control="http://h/x")) == 2
+    assert run(command_line(readers="0", window="x", idel="1", control="http://h/x")) == 2
     starts = [line.partition(" ")[0] for line in capsys.readouterr().err.splitlines()]
     assert starts == ["--idel", "--readers:", "--control:", "--window:"]
 
@@ -90,11 +99,11 @@ def test_all_errors_are_reported_at_once(capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize(
     "said",
     [
-        words(),
-        words(control="env:LOG", states="env:STATES"),
-        words(control="a=gs://b/log", tables="gs://b/tables", readers="3", idle="never"),
-        words(tables="build/tables", space="shop", lateness="0"),
-        words(numWorkers="3", flink_master="h:1"),
+        command_line(),
+        command_line(control="env:LOG", states="env:STATES"),
+        command_line(control="a=gs://b/log", tables="gs://b/tables", readers="3", idle="never"),
+        command_line(tables="build/tables", space="shop", lateness="0"),
+        command_line(numWorkers="3", flink_master="h:1"),
     ],
 )
 def test_valid_options_are_accepted(said: list[str]) -> None:
@@ -108,7 +117,7 @@ def test_no_option_of_beam_is_mistaken_for_a_misspelt_one() -> None:
     read = PipelineOptions([]).view_as(StandardOptions).get_all_options(current_only=True)
     beams = set(PipelineOptions([]).get_all_options()) - set(ours) - set(read)
     assert len(beams) > 100
-    assert [name for name in sorted(beams) if problems_of([*words(), f"--{name}=1"])] == []
+    assert [name for name in sorted(beams) if problems_of([*command_line(), f"--{name}=1"])] == []
 
 
 def test_help_explains_how_to_hide_a_password(capsys: pytest.CaptureFixture[str]) -> None:

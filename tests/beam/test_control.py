@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from pipelines.stream import RunStream
-from tests.kit.patience import PATIENCE
 from tests.kit.reminders import HOUR, LINES, SPACE, TEN, track
 from tests.kit.streams import At, message, run
+from tests.kit.timeouts import PATIENCE
 from transforms.flows.protocol import control_records, outputs
 from transforms.hosting.catalogs import FollowedLogs
 from transforms.hosting.run import BehindError, Settings
 from transforms.sources.pubsub.beam_source import Received
 
 
-def grow(path: Path, until: int, *records: control_records.ControlRecord) -> None:
+def append_to_log(path: Path, until: int, *records: control_records.ControlRecord) -> None:
     """Append records like the controller: first the records, then the instant up to which it is
     complete.
     """
@@ -33,11 +33,11 @@ def log(tmp_path: Path) -> Path:
     """Return a log with the flow, complete until ten o'clock."""
     path = tmp_path / "control.jsonl"
     path.write_bytes(b"".join(line + b"\n" for line in LINES))
-    grow(path, TEN)
+    append_to_log(path, TEN)
     return path
 
 
-def found(log: Path, settings: Settings) -> list[outputs.AnyOutput]:
+def process_carts(log: Path, settings: Settings) -> list[outputs.AnyOutput]:
     """Process two carts, ten minutes before and an hour after the end of the known log."""
     steps = [
         TEN - HOUR,
@@ -55,10 +55,10 @@ def test_a_worker_waits_for_the_log(log: Path) -> None:
     .
     """
     stop = control_records.Stop(sequence=99, effective_at=TEN + 1, flow="remind")
-    controller = threading.Timer(0.5, grow, (log, TEN + 9 * HOUR, stop))
+    controller = threading.Timer(0.5, append_to_log, (log, TEN + 9 * HOUR, stop))
     controller.start()
 
-    outs = found(log, Settings(until=TEN + 8 * HOUR, clock=At(), patience=PATIENCE))
+    outs = process_carts(log, Settings(until=TEN + 8 * HOUR, clock=At(), patience=PATIENCE))
 
     controller.join()
     entered = [o.user for o in outs if isinstance(o, outputs.Transition) and o.what == "entered"]
@@ -69,7 +69,7 @@ def test_a_worker_waits_for_the_log(log: Path) -> None:
 
 def test_with_loose_control_a_worker_does_not_wait(log: Path) -> None:
     """With loose control a worker continues with the log that it has."""
-    outs = found(log, Settings(until=TEN + 8 * HOUR, clock=At(), loose=True, patience=0))
+    outs = process_carts(log, Settings(until=TEN + 8 * HOUR, clock=At(), loose=True, patience=0))
 
     entered = [o.user for o in outs if isinstance(o, outputs.Transition) and o.what == "entered"]
     assert sorted(entered) == ["kim", "lee"]
@@ -78,7 +78,7 @@ def test_with_loose_control_a_worker_does_not_wait(log: Path) -> None:
 def test_a_bundle_fails_if_the_log_stays_behind(log: Path) -> None:
     """If the log stays behind, the bundle fails, so that the runner retries it."""
     with pytest.raises(BehindError, match="shop is not complete until"):
-        found(log, Settings(patience=0))
+        process_carts(log, Settings(patience=0))
 
 
 def test_an_unused_event_waits_for_the_log(log: Path) -> None:
@@ -89,7 +89,7 @@ def test_an_unused_event_waits_for_the_log(log: Path) -> None:
 
     with pytest.raises(BehindError):
         run(steps, Received, lambda given: given | RunStream(logs, SPACE, settings))
-    grow(log, TEN + 2 * HOUR)
+    append_to_log(log, TEN + 2 * HOUR)
     logs.refreshed(SPACE)
     assert run(steps, Received, lambda g: g | RunStream(logs, SPACE, settings)).outputs == []
 

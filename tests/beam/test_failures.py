@@ -90,7 +90,7 @@ def ran(steps: list[Step]) -> Collected:
     return run(steps, tuple[Key, bytes], lambda events: events | "Run flows" >> beam.ParDo(flows))
 
 
-def letters(found: Collected) -> dict[str, list[DeadLetter]]:
+def dead_letters(found: Collected) -> dict[str, list[DeadLetter]]:
     """List the dead letters of each user in order."""
     made: dict[str, list[DeadLetter]] = defaultdict(list)
     for (_, user), encoded in found.outputs:
@@ -126,7 +126,7 @@ def test_what_cannot_be_handled_is_a_dead_letter() -> None:
 
     found = ran(steps)
 
-    told = letters(found)
+    told = dead_letters(found)
     assert set(told) == set(BREAKING)
     for user, made in told.items():
         causes = [f"order-{user}", f"alarm@{TEN + HOUR}", f"more-{user}"]
@@ -163,7 +163,7 @@ def test_a_dead_letter_contains_the_complete_signal() -> None:
     """The dead letter contains the failed signal as a record that can be published again."""
     steps, orders = broken()
 
-    told = letters(ran(steps))
+    told = dead_letters(ran(steps))
 
     for user in BREAKING:
         first, alarm, more = (letter.record for letter in told[user])

@@ -11,9 +11,9 @@ import pytest
 import redis
 
 from tests.kit import stream_sample
-from tests.kit.crowds import Crowd, Key, fold_all
-from tests.kit.faulty import BAD, LEASE_MS, Left, name_of, rig
+from tests.kit.faulty_job import BAD, LEASE_MS, Results, name_of, start_rig
 from tests.kit.pubsub_faults import Faults
+from tests.kit.random_users import Key, RandomUsers, fold_all
 from tests.kit.redis_server import RedisServer
 from transforms.beam.write_tables import TO_TABLES
 from transforms.flows.protocol import outputs
@@ -64,8 +64,8 @@ OVERTAKING = {
 
 
 @pytest.fixture(scope="module")
-def crowd() -> Crowd:
-    return Crowd(USERS)
+def random_users() -> RandomUsers:
+    return RandomUsers(USERS)
 
 
 @pytest.fixture(scope="module")
@@ -82,27 +82,33 @@ def store(server: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def calm(crowd: Crowd, server: str, tmp_path_factory: pytest.TempPathFactory) -> Left:
+def without_faults(
+    random_users: RandomUsers, server: str, tmp_path_factory: pytest.TempPathFactory
+) -> Results:
     """Run the job once without faults."""
     with redis.Redis.from_url(server) as client:
         client.flushall()
-    with rig(crowd, Faults(), server, tmp_path_factory.mktemp("calm")) as made:
-        found = made.work_off()
-        made.run(found.deliveries, crowd.end)
+    with start_rig(random_users, Faults(), server, tmp_path_factory.mktemp("calm")) as made:
+        found = made.consume()
+        made.run(found.deliveries, random_users.end)
         assert not found.early
         return made.left()
 
 
-def test_without_faults_it_is_the_core(crowd: Crowd, calm: Left) -> None:
+def test_without_faults_it_is_the_core(random_users: RandomUsers, without_faults: Results) -> None:
     """Without faults, topics, flow states and rows are byte-identical to those of the core (R1,
     R3).
     """
-    assert_same(calm, crowd, [(record.key, record.signal) for record in crowd.records])
+    assert_same(
+        without_faults,
+        random_users,
+        [(record.key, record.signal) for record in random_users.records],
+    )
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_fault_changes_nothing(
-    name: str, crowd: Crowd, calm: Left, store: str, tmp_path: Path
+    name: str, random_users: RandomUsers, without_faults: Results, store: str, tmp_path: Path
 ) -> None:
     """Topics, flow states, rows and numbers are byte-identical to those without the fault (R5,
     R31).
@@ -110,69 +116,71 @@ def test_a_fault_changes_nothing(
     And no message is acknowledged before the round after the one that made its outputs durable.
     """
     case = CASES[name]
-    with rig(crowd, case.faults, store, tmp_path, ordered=case.ordered) as made:
-        found = made.work_off()
-        made.run(found.deliveries, crowd.end)
+    with start_rig(random_users, case.faults, store, tmp_path, ordered=case.ordered) as made:
+        found = made.consume()
+        made.run(found.deliveries, random_users.end)
         left = made.left()
 
     assert not found.early
-    assert left.topics == calm.topics
-    assert left.states == calm.states
-    assert left.rows == calm.rows
-    assert left.numbers == calm.numbers
+    assert left.topics == without_faults.topics
+    assert left.states == without_faults.states
+    assert left.rows == without_faults.rows
+    assert left.numbers == without_faults.numbers
 
 
 @pytest.mark.parametrize("name", OVERTAKING)
 def test_reordered_records_are_handled_in_order_of_arrival(
-    name: str, crowd: Crowd, calm: Left, store: str, tmp_path: Path
+    name: str, random_users: RandomUsers, without_faults: Results, store: str, tmp_path: Path
 ) -> None:
     """Without ordering keys a user's records may be reordered: outputs are the core's in that
     order.
 
     Users whose records keep their order have the same outputs as without the fault.
     """
-    with rig(crowd, OVERTAKING[name], store, tmp_path, ordered=False) as made:
-        found = made.work_off()
-        made.run(found.deliveries, crowd.end)
+    with start_rig(random_users, OVERTAKING[name], store, tmp_path, ordered=False) as made:
+        found = made.consume()
+        made.run(found.deliveries, random_users.end)
         left = made.left()
 
-    arrived = in_order(found.deliveries, crowd)
-    came, published = by_user(arrived), by_user([(r.key, r.signal) for r in crowd.records])
-    moved = {key for key in crowd.histories if came[key] != published[key]}
+    arrived = in_order(found.deliveries, random_users)
+    came, published = by_user(arrived), by_user([(r.key, r.signal) for r in random_users.records])
+    moved = {key for key in random_users.histories if came[key] != published[key]}
     assert not found.early
     assert USERS / 10 < len(moved) < USERS * 0.9
-    assert_same(left, crowd, arrived)
-    assert of_others(left, moved) == of_others(calm, moved)
+    assert_same(left, random_users, arrived)
+    assert of_others(left, moved) == of_others(without_faults, moved)
 
 
-def test_a_crash_loses_nothing(crowd: Crowd, calm: Left, store: str, tmp_path: Path) -> None:
+def test_a_crash_loses_nothing(
+    random_users: RandomUsers, without_faults: Results, store: str, tmp_path: Path
+) -> None:
     """A job that crashes after writing half of its outputs, losing its state, has acknowledged
     nothing.
 
     The next job gets all messages, and topics, flow states and numbers are those of an undisturbed
     run; a row of the first job may be in a second file, with equal content.
     """
-    with rig(crowd, Faults(), store, tmp_path) as made:
+    with start_rig(random_users, Faults(), store, tmp_path) as made:
         first = made.read()
         half = first[: len(first) // 2]
         seen = {delivery.attributes["id"] for delivery in half}
-        left_over = (r.receipt for r in crowd.records if name_of(r) not in seen)
+        left_over = (r.receipt for r in random_users.records if name_of(r) not in seen)
         # A watermark is never later than a record that is still to arrive.
         made.run(half, min(half[-1].timestamp, *left_over))
         assert made.server.calls("Acknowledge") == 0
         made.clock.advance(LEASE_MS)
-        again = made.work_off()
-        made.run(again.deliveries, crowd.end)
+        again = made.consume()
+        made.run(again.deliveries, random_users.end)
         left = made.left()
 
     assert [d.message_id for d in again.deliveries] != []
-    assert left.topics == calm.topics
-    assert left.states == calm.states
-    assert left.numbers == calm.numbers
+    assert left.topics == without_faults.topics
+    assert left.states == without_faults.states
+    assert left.numbers == without_faults.numbers
     assert {kind: set(rows) for kind, rows in left.rows.items()} == {
-        kind: set(rows) for kind, rows in calm.rows.items()
+        kind: set(rows) for kind, rows in without_faults.rows.items()
     }
-    assert left.rows != calm.rows, "the crash came too early to prove anything"
+    assert left.rows != without_faults.rows, "the crash came too early to prove anything"
 
 
 def test_the_sample_with_every_fault() -> None:
@@ -180,8 +188,8 @@ def test_the_sample_with_every_fault() -> None:
 
     ``make stream-sample`` runs all customers.
     """
-    (events,) = stream_sample.drawn(150)
-    told = stream_sample.hold(events)
+    (events,) = stream_sample.chosen_users(150)
+    told = stream_sample.compare(events)
 
     assert told.users == 150
     assert told.deliveries > 1.3 * told.records
@@ -191,9 +199,9 @@ def test_the_sample_with_every_fault() -> None:
 Arrived = list[tuple[Key, Signal]]
 
 
-def in_order(deliveries: Sequence[Delivery], crowd: Crowd) -> Arrived:
+def in_order(deliveries: Sequence[Delivery], random_users: RandomUsers) -> Arrived:
     """Return which record of which user was published first, and when."""
-    known = {name_of(record): (record.key, record.signal) for record in crowd.records}
+    known = {name_of(record): (record.key, record.signal) for record in random_users.records}
     came = dict.fromkeys(delivery.attributes["id"] for delivery in deliveries)
     return [known[ident] for ident in came if ident not in BAD]
 
@@ -206,11 +214,11 @@ def by_user(arrived: Arrived) -> dict[Key, list[str]]:
     return found
 
 
-def assert_same(left: Left, crowd: Crowd, arrived: Arrived) -> None:
+def assert_same(left: Results, random_users: RandomUsers, arrived: Arrived) -> None:
     """Compare the results of a job with the core over the same records in this order."""
     rows: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
     bodies: set[tuple[bytes, str]] = set()
-    for (space, user), decided in fold_all(crowd, crowd.histories, arrived).items():
+    for (space, user), decided in fold_all(random_users, random_users.histories, arrived).items():
         states = []
         for encoded in decided:
             output = outputs.decode(encoded)
@@ -233,7 +241,7 @@ def assert_same(left: Left, crowd: Crowd, arrived: Arrived) -> None:
     assert {kind: found for kind, found in left.rows.items() if kind != "dead_letter"} == kept
 
 
-def of_others(left: Left, moved: set[Key]) -> object:
+def of_others(left: Results, moved: set[Key]) -> object:
     """Return the rows and states without those of some users."""
     users = {user for _, user in moved}
     return (

@@ -13,7 +13,7 @@ import pytest
 
 from pipelines.stream import build
 from pipelines.stream_options import Sinks, topics_of
-from tests.kit import bundle_runner, drained, streams
+from tests.kit import bundle_runner, drain_topic, streams
 from tests.kit.pubsub_faults import Faults
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.pubsub_servers import World
@@ -86,7 +86,7 @@ class Ran:
             topics = self._topics(world)
             self._publish(world, server, faults)
             asked = Subscription(subscription=world.subscription, timestamp_attribute="receipt")
-            found = drained.drain(asked, len(events()) + 2)
+            found = drain_topic.drain(asked, len(events()) + 2)
             self.early = server.calls("Acknowledge")
             sinks = Sinks(topics=topics, redis=redis, tables=str(out), pace=None)
             self._run(found, sinks)
@@ -120,9 +120,9 @@ class Ran:
         world.publish("any", key="y", id="bad-2", receipt=str(TEN), space="nowhere")
 
     @staticmethod
-    def _run(found: drained.Drained, sinks: Sinks) -> None:
+    def _run(found: drain_topic.Drained, sinks: Sinks) -> None:
         bundle_runner.quicken()
-        steps = [*drained.script(found.deliveries, SLACK, TEN), *range(TEN, END, 10 * MINUTE)]
+        steps = [*drain_topic.script(found.deliveries, SLACK, TEN), *range(TEN, END, 10 * MINUTE)]
         with beam.Pipeline(bundle_runner.NAME, options=streams.options()) as pipeline:
             typed = beam.Map(streams.same).with_output_types(Received)
             messages = pipeline | "Script" >> streams.stream_of(steps) | "Typed" >> typed

@@ -12,30 +12,30 @@ HOUR = 3_600_000
 TOPIC = ["--subscription", "projects/p/subscriptions/s"]
 
 
-def asked(*words: str) -> Settings:
+def parsed_options(*words: str) -> Settings:
     return subscription_of(stream_options([*TOPIC, *words]).view_as(StreamOptions))
 
 
 def test_the_idle_time_of_the_source() -> None:
     """``--idle`` is how long a silent topic holds the watermark back; the default is ten seconds."""
-    assert asked() == Settings(subscription=TOPIC[1])
-    assert asked("--idle", "2.5").idle_ms == 2_500
-    assert asked("--idle", "0").idle_ms == 0
-    assert asked("--idle", "never").idle_ms == NEVER
+    assert parsed_options() == Settings(subscription=TOPIC[1])
+    assert parsed_options("--idle", "2.5").idle_ms == 2_500
+    assert parsed_options("--idle", "0").idle_ms == 0
+    assert parsed_options("--idle", "never").idle_ms == NEVER
 
 
 @pytest.mark.parametrize("word", ["-1", "soon", "nan", "inf", "1e300"])
 def test_an_invalid_idle_time_is_refused(word: str, capsys: pytest.CaptureFixture[str]) -> None:
     """An invalid idle time is refused with a message that says what is expected."""
     with pytest.raises(SystemExit, match="2"):
-        asked(f"--idle={word}")
+        parsed_options(f"--idle={word}")
     assert 'is neither a number of seconds nor "never"' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("word", "moves"), [("30", True), ("never", False)])
 def test_the_watermark_of_an_idle_topic(word: str, moves: bool) -> None:
     """With an idle time the watermark of a silent topic advances; with ``never`` it does not."""
-    book = LeaseBook(asked("--idle", word), "r")
+    book = LeaseBook(parsed_options("--idle", word), "r")
     book.receive([Delivery("a", b"", {}, HOUR, "m", HOUR)], HOUR)
     book.next()
     for _ in range(2):

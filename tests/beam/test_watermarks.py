@@ -31,7 +31,7 @@ class Topic:
         self.steps: list[Step] = []
         self.count = 0
 
-    def say(self, now: int, *records: tuple[bytes, int | None]) -> None:
+    def publish(self, now: int, *records: tuple[bytes, int | None]) -> None:
         """Deliver records now, each with the ingestion time that a gateway wrote, or None."""
         given = [self._delivery(data, at, now) for data, at in records]
         self.book.receive(given, now)
@@ -67,7 +67,7 @@ class Topic:
         return [outputs.decode(encoded) for _, encoded in found.outputs]
 
 
-def reminded(found: list[outputs.AnyOutput]) -> dict[str, int]:
+def reminded_users(found: list[outputs.AnyOutput]) -> dict[str, int]:
     """Return which users got a reminder, and when it was decided."""
     return {o.user: o.at for o in found if isinstance(o, outputs.Message)}
 
@@ -83,32 +83,32 @@ def order(user: str, at: int) -> bytes:
 def test_a_backlog_of_hours_is_handled_before_later_waits() -> None:
     """A backlog is handled before the waits that end after it, in whatever batches it arrives (R1)."""
     topic, now = Topic(), TEN + 5 * HOUR
-    topic.say(now, (cart("kim", TEN), TEN), (cart("lee", TEN), TEN))
-    topic.say(now, (order("kim", TEN + 30 * MINUTE), TEN + 30 * MINUTE))
+    topic.publish(now, (cart("kim", TEN), TEN), (cart("lee", TEN), TEN))
+    topic.publish(now, (order("kim", TEN + 30 * MINUTE), TEN + 30 * MINUTE))
     topic.idle(now, now + MINUTE)
 
-    assert reminded(topic.outputs(now + MINUTE)) == {"lee": TEN + HOUR}
+    assert reminded_users(topic.outputs(now + MINUTE)) == {"lee": TEN + HOUR}
 
 
 def test_a_stalled_publisher_holds_waits_back() -> None:
     """While a gateway stalls no wait ends; its heartbeat comes after the records that it held back."""
     topic, late = Topic(idle_ms=NEVER_IDLE), TEN + 3 * HOUR
-    topic.say(TEN, (cart("kim", TEN), TEN), (cart("lee", TEN), TEN))
+    topic.publish(TEN, (cart("kim", TEN), TEN), (cart("lee", TEN), TEN))
     topic.idle(TEN + MINUTE, late)
-    topic.say(late, (order("kim", TEN + 30 * MINUTE), TEN + 30 * MINUTE))
-    topic.say(late, (b"heartbeat", late))
+    topic.publish(late, (order("kim", TEN + 30 * MINUTE), TEN + 30 * MINUTE))
+    topic.publish(late, (b"heartbeat", late))
     topic.idle(late, late + MINUTE)
 
     found = topic.outputs(late + MINUTE)
 
-    assert reminded(found) == {"lee": TEN + HOUR}
+    assert reminded_users(found) == {"lee": TEN + HOUR}
     assert not [o for o in found if isinstance(o, outputs.DeadLetter)]
 
 
 def test_without_a_heartbeat_a_silent_gateway_holds_waits_back() -> None:
     """A gateway that is silent and sends no heartbeat holds back all waits, for any length of time."""
     topic = Topic(idle_ms=NEVER_IDLE)
-    topic.say(TEN, (cart("kim", TEN), TEN))
+    topic.publish(TEN, (cart("kim", TEN), TEN))
     topic.idle(TEN + MINUTE, TEN + 3 * HOUR)
 
     assert max(step for step in topic.steps if isinstance(step, int)) <= TEN
@@ -117,33 +117,35 @@ def test_without_a_heartbeat_a_silent_gateway_holds_waits_back() -> None:
 def test_an_early_event_time_does_not_undo_a_timeout() -> None:
     """An order with an early event time but a late ingestion time is too late for the wait."""
     topic, late = Topic(), TEN + 2 * HOUR
-    topic.say(TEN, (cart("kim", TEN), None))
-    topic.say(late, (order("kim", TEN + 30 * MINUTE), None))
+    topic.publish(TEN, (cart("kim", TEN), None))
+    topic.publish(late, (order("kim", TEN + 30 * MINUTE), None))
     topic.idle(late, late + MINUTE)
 
-    assert reminded(topic.outputs(late + MINUTE)) == {"kim": TEN + HOUR}
+    assert reminded_users(topic.outputs(late + MINUTE)) == {"kim": TEN + HOUR}
 
 
 def test_an_event_of_last_week_ends_no_wait_early() -> None:
     """An event of last week ends no wait early, of its own user or of another."""
     topic, later = Topic(), TEN + 5 * MINUTE
-    topic.say(TEN, (cart("kim", TEN), None))
-    topic.say(later, (cart("lee", TEN - 6 * DAY), TEN - 6 * DAY), (order("kim", later), None))
+    topic.publish(TEN, (cart("kim", TEN), None))
+    topic.publish(later, (cart("lee", TEN - 6 * DAY), TEN - 6 * DAY), (order("kim", later), None))
     topic.idle(later, later + MINUTE)
 
-    assert reminded(topic.outputs(later + MINUTE)) == {"lee": TEN - 6 * DAY + HOUR}
+    assert reminded_users(topic.outputs(later + MINUTE)) == {"lee": TEN - 6 * DAY + HOUR}
 
 
 def test_future_timestamps_end_no_wait_early() -> None:
     """Future event and ingestion times become the publish time: no wait ends early (R9)."""
     topic, now, far = Topic(), TEN + 5 * MINUTE, TEN + 300 * DAY
-    topic.say(TEN, (cart("kim", TEN), None))
-    topic.say(now, (order("lee", far), far), (track("f", "max", "Cart", far, receivedAt=far), far))
+    topic.publish(TEN, (cart("kim", TEN), None))
+    topic.publish(
+        now, (order("lee", far), far), (track("f", "max", "Cart", far, receivedAt=far), far)
+    )
     topic.idle(now, now + MINUTE)
 
     found = topic.outputs(now + MINUTE)
 
-    assert reminded(found) == {}
+    assert reminded_users(found) == {}
     assert {o.at for o in found if isinstance(o, outputs.Transition) and o.user == "max"} == {now}
     assert {o.reason for o in found if isinstance(o, outputs.Rejection)} == {"future_time"}
 
@@ -151,16 +153,16 @@ def test_future_timestamps_end_no_wait_early() -> None:
 def test_waits_end_on_an_idle_topic() -> None:
     """On an idle topic time advances: the wait ends when it should, to the millisecond."""
     topic, end = Topic(), TEN + HOUR + 30 * SECOND
-    topic.say(TEN, (cart("kim", TEN), None))
+    topic.publish(TEN, (cart("kim", TEN), None))
     topic.idle(TEN + SECOND, end)
 
-    assert reminded(topic.outputs(end)) == {"kim": TEN + HOUR}
+    assert reminded_users(topic.outputs(end)) == {"kim": TEN + HOUR}
 
 
 def test_early_timers_are_refused() -> None:
     """A runner that drains advances the watermark to the end of time; this ends no wait."""
     topic = Topic()
-    topic.say(TEN, (cart("kim", TEN), None))
+    topic.publish(TEN, (cart("kim", TEN), None))
 
     found = topic.outputs(TEN + MINUTE)
 
@@ -185,12 +187,12 @@ def test_wake_does_not_fire_beyond_the_watermark() -> None:
     """A wake for a later instant fires nothing before its time (R1)."""
     topic, now = Topic(), TEN + 5 * MINUTE
     wake = track("w", "kim", "", TEN + DAY).replace(b'"track"', b'"command"')
-    topic.say(TEN, (cart("kim", TEN), None))
-    topic.say(now, (wake.replace(b'"event":""', b'"what":"wake"'), None))
+    topic.publish(TEN, (cart("kim", TEN), None))
+    topic.publish(now, (wake.replace(b'"event":""', b'"what":"wake"'), None))
 
     found = topic.outputs(now)
 
-    assert reminded(found) == {}
+    assert reminded_users(found) == {}
     assert not [o for o in found if isinstance(o, outputs.DeadLetter)]
 
 
@@ -198,11 +200,11 @@ def test_late_input_changes_nothing_past() -> None:
     """A record behind the watermark is handled, but a wait that has ended stays ended."""
     early, late = TEN + 30 * MINUTE, TEN + 2 * HOUR
     topic = Topic()
-    topic.say(TEN, (cart("kim", TEN), TEN))
+    topic.publish(TEN, (cart("kim", TEN), TEN))
     topic.idle(TEN + SECOND, late)
-    topic.say(late, (order("kim", early), early))
+    topic.publish(late, (order("kim", early), early))
 
     found = topic.outputs(late)
 
-    assert reminded(found) == {"kim": TEN + HOUR}
+    assert reminded_users(found) == {"kim": TEN + HOUR}
     assert [o.goal for o in found if isinstance(o, outputs.Conversion)] == ["ordered"]

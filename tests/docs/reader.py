@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.docs.blocks import Block, Command, File, Other, pattern, tidy
-from tests.kit.patience import PATIENCE
+from tests.kit.timeouts import PATIENCE
 from tests.packaging.repository import ROOT
 
 COPIED = ("flow_defs",)
@@ -43,7 +43,7 @@ def clone(folder: Path) -> Path:
     return folder
 
 
-def typed(text: str, folder: Path) -> tuple[str, int]:
+def run_command(text: str, folder: Path) -> tuple[str, int]:
     """Run a command; return its output and exit code."""
     env = os.environ | {
         "PATH": f"{folder / BINARIES}{os.pathsep}{os.environ['PATH']}",
@@ -70,7 +70,7 @@ def sample_run(base: Path) -> tuple[str, Path]:
     """Run ``make run`` once for all tests; return its output and the folder of its results."""
     (base / "ran").mkdir()
     folder = clone(base / "ran")
-    output, code = typed("make run", folder)
+    output, code = run_command("make run", folder)
     assert code == 0, output
     return output, folder / "build" / "run"
 
@@ -90,7 +90,7 @@ def follow(block: Block, folder: Path, ran: tuple[str, Path]) -> tuple[str, int]
                 shutil.copytree(ran[1], folder / "build" / "run")
             return tidy(ran[0]), 0
         case Command():
-            output, code = typed(block.text, folder)
+            output, code = run_command(block.text, folder)
             return tidy(output), code
         case Other():
             pass

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.blocks import Command, blocks, rewritten
-from tests.docs.reader import clone, differs, follow, sample_run, typed
+from tests.docs.reader import clone, differs, follow, run_command, sample_run
 from tests.packaging.repository import ROOT
 
 PAGES = [
@@ -64,7 +64,7 @@ def test_pictures_of_the_readme_are_up_to_date(ran: tuple[str, Path], rewrite: b
 def test_picture_of_the_win_back_flow_is_up_to_date(tmp_path: Path, rewrite: bool) -> None:
     """The picture of the win-back flow is the one that ``towpath graph`` draws."""
     folder, kept = clone(tmp_path), ROOT / "docs" / "pictures" / "win_back.svg"
-    output, code = typed("towpath graph flow_defs/win_back.yaml --out win_back.svg", folder)
+    output, code = run_command("towpath graph flow_defs/win_back.yaml --out win_back.svg", folder)
     assert code == 0, output
     if rewrite:
         shutil.copyfile(folder / "win_back.svg", kept)

@@ -59,7 +59,7 @@ class User:
         self.state: bytes | None = None
         self.wake: int | None = None
 
-    def tell(self, signal: Signal) -> tuple[AnyOutput, ...]:
+    def handle(self, signal: Signal) -> tuple[AnyOutput, ...]:
         """Handle a signal; return its outputs."""
         done = step(self.catalog, self.state, signal)
         assert isinstance(done, Done)
@@ -88,12 +88,12 @@ def message(outputs: tuple[AnyOutput, ...]) -> str:
 def test_a_message_that_a_session_waits_on_is_not_dropped() -> None:
     """R12: neither a hundred messages of another flow nor a month drop a message that a wait reads."""
     user = User(catalog(asking=ASKING, chatty=CHATTY))
-    asked = message(user.tell(event("Asked", 1, START)))
+    asked = message(user.handle(event("Asked", 1, START)))
     for n in range(150):
-        user.tell(event("Chat", n, START + n * 1000))
-    user.tell(event("Chat", 200, START + 40 * DAY))
+        user.handle(event("Chat", n, START + n * 1000))
+    user.handle(event("Chat", 200, START + 40 * DAY))
 
-    outputs = user.tell(status(asked, "replied", START + 41 * DAY))
+    outputs = user.handle(status(asked, "replied", START + 41 * DAY))
 
     ends = [o.reason for o in outputs if isinstance(o, Transition) and o.what == "ended"]
     assert ends == ["thanked"]
@@ -103,35 +103,35 @@ def test_old_messages_are_dropped() -> None:
     """Section 9: of messages that no session waits on, 100 are stored, for 30 days."""
     user = User(catalog(chatty=CHATTY))
     for n in range(150):
-        user.tell(event("Chat", n, START + n * 1000))
+        user.handle(event("Chat", n, START + n * 1000))
     assert len(decode(user.state or b"").sent_archive) == 100
 
-    user.tell(event("Chat", 200, START + 40 * DAY))
+    user.handle(event("Chat", 200, START + 40 * DAY))
     assert len(decode(user.state or b"").sent_archive) == 1
 
 
 def test_a_planned_message_with_a_final_status_is_not_sent() -> None:
     """R14: a planned message that is canceled or failed from outside is not sent any more."""
     user = User(catalog(later=LATER))
-    asked = message(user.tell(event("Asked", 1, START)))
+    asked = message(user.handle(event("Asked", 1, START)))
 
-    outputs = user.tell(status(asked, "failed", START + 1000))
+    outputs = user.handle(status(asked, "failed", START + 1000))
 
     rows = [(o.status, o.due) for o in outputs if isinstance(o, Communication)]
     ends = [o.reason for o in outputs if isinstance(o, Transition) and o.what == "ended"]
     assert (rows, ends, user.wake) == ([("failed", None)], ["failed"], None)
-    later = user.tell(Time(user="kim", at=START + 9 * DAY))
+    later = user.handle(Time(user="kim", at=START + 9 * DAY))
     assert not [o for o in later if isinstance(o, Message)]
 
 
 def test_reported_data_is_limited() -> None:
     """Section 9: 4 KB of reported data per message; more is refused, but the status still counts."""
     user = User(catalog(asking=ASKING))
-    asked = message(user.tell(event("Asked", 1, START)))
+    asked = message(user.handle(event("Asked", 1, START)))
     reasons = []
     for n in range(200):
         data = {f"field{n}": "x" * 1_000}
-        outputs = user.tell(status(asked, "opened" if n < 199 else "replied", START + n, **data))
+        outputs = user.handle(status(asked, "opened" if n < 199 else "replied", START + n, **data))
         reasons += [o.reason for o in outputs if isinstance(o, Rejection)]
 
     assert reasons == ["value_too_large"] * 196
@@ -143,9 +143,9 @@ def test_reported_data_cannot_fake_a_status() -> None:
     """R17: a reported field with the name of a status is data, and ends no wait for the status."""
     flow = ASKING.replace("stay:", "pause: {wait: 1h}\n  stay:")
     user = User(catalog(asking=flow))
-    asked = message(user.tell(event("Asked", 1, START)))
-    user.tell(status(asked, "opened", START + 1, replied=True))
+    asked = message(user.handle(event("Asked", 1, START)))
+    user.handle(status(asked, "opened", START + 1, replied=True))
 
-    outputs = user.tell(Time(user="kim", at=START + DAY))
+    outputs = user.handle(Time(user="kim", at=START + DAY))
 
     assert [o.what for o in outputs if isinstance(o, Transition)][-1] == "waiting"

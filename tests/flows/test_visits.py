@@ -100,7 +100,7 @@ gaps = st.lists(st.sampled_from([1, 10, 29, 30, 31, 45]).map(lambda m: m * MINUT
 lengths = st.sampled_from([20, 30, 31, 60, 90, 120])
 
 
-def stays(times: list[int], length: int) -> tuple[int, bool]:
+def wait_end(times: list[int], length: int) -> tuple[int, bool]:
     """Return when a wait that began with the first event ends, and whether the user stayed."""
     ends, last = times[0] + length, times[0]
     for time in times[1:]:
@@ -122,7 +122,7 @@ def test_a_wait_in_a_visit(between: list[int], length: int) -> None:
     signals = [Event(id="e", user="kim", time=START, name="Started")]
     signals += [seen(n, time) for n, time in enumerate(times[1:])]
     done = fold(read(flow), None, [*signals, Time("kim", times[-1] + 10 * length * MINUTE)])
-    at, stayed = stays(times, length * MINUTE)
+    at, stayed = wait_end(times, length * MINUTE)
 
     assert isinstance(done, Done)
     ended = [o for o in done.outputs if isinstance(o, Transition) and o.what == "ended"]

@@ -20,7 +20,7 @@ def table(head: str) -> dict[str, frozenset[str]]:
     return {name: frozenset(re.findall(r"\w+", rest)) for name, rest in rows}
 
 
-def pairs(rows: Iterable[Transition]) -> Iterator[tuple[str, str, str]]:
+def moves(rows: Iterable[Transition]) -> Iterator[tuple[str, str, str]]:
     """Return the pairs of consecutive rows of one session: the column, then both names."""
     before = ""
     reason = ""
@@ -33,8 +33,8 @@ def pairs(rows: Iterable[Transition]) -> Iterator[tuple[str, str, str]]:
         before, reason = row.what, now
 
 
-def unknown(rows: Iterable[Transition]) -> Iterator[str]:
+def unexpected_moves(rows: Iterable[Transition]) -> Iterator[str]:
     """Return the pairs that are in neither table."""
-    for head, one, other in pairs(rows):
+    for head, one, other in moves(rows):
         if other not in table(head).get(one, frozenset()):
             yield f"{other} follows {one}"

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from tests.kit import campaigns
-from tests.kit.orders import breaks, brought, order
+from tests.kit.user_commands import effect_on_user, imported_names, user_command
 from tests.kit.worlds import DAY, EVENTS, HOUR, MINUTE, ZONES, World
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.engine.step import Done, step
@@ -100,22 +100,22 @@ def history(
         elif calls and rng.random() < 0.3:
             signal = _answer(rng, user, f"i{n}", now, calls)
         elif rng.random() < share:
-            signal = order(rng, _times(rng, user, f"i{n}", now, world.slack), world, state)
+            signal = user_command(rng, _times(rng, user, f"i{n}", now, world.slack), world, state)
         else:
             signal = _signal(rng, user, f"i{n}", now, world.slack, known)
         done = step(catalog, state, signal, answer)
         assert isinstance(done, Done)
         state = done.state
-        at = max(clock, handling(signal, world.slack))
-        heard = _heard(catalog, signal, at)
+        at = max(clock, handling_time(signal, world.slack))
+        heard = _is_used(catalog, signal, at)
         clock = at if heard else clock
-        broke = breaks(signal, done.outputs)
+        broke = effect_on_user(signal, done.outputs)
         broken = broken or bool(broke)
         if broken and state is not None:
             clock = decode(state).clock  # another user's, or none any more
         taken = heard and state is not None and not _refused(signal, done.outputs)
         handled.append(Handled(signal, clock, done.outputs, taken, broke))
-        imported |= brought(state) if broke == "imported" else frozenset()
+        imported |= imported_names(state) if broke == "imported" else frozenset()
         outputs += done.outputs
         known += [o.communication for o in done.outputs if isinstance(o, out.Message)]
         calls += [o.id for o in done.outputs if isinstance(o, out.Call) and o.kind == "api"]
@@ -150,7 +150,7 @@ def _refused(signal: Signal, outputs: tuple[out.AnyOutput, ...]) -> bool:
     )
 
 
-def _heard(catalog: Catalog, signal: Signal, at: int) -> bool:
+def _is_used(catalog: Catalog, signal: Signal, at: int) -> bool:
     """Return True if a definition reads the signal (R5)."""
     match signal:
         case Event(name=name):
@@ -161,7 +161,7 @@ def _heard(catalog: Catalog, signal: Signal, at: int) -> bool:
             return True
 
 
-def handling(signal: Signal, slack: int) -> int:
+def handling_time(signal: Signal, slack: int) -> int:
     """Return the handling time of a signal before the user's clock is applied."""
     assert not isinstance(signal, Time)
     received = signal.time if signal.received is None else signal.received
@@ -218,7 +218,7 @@ def _signal(
         case "order" if rng.random() < 0.4:
             return _order(rng, base)
         case "said":
-            return _said(rng, base, known)
+            return _random_values(rng, base, known)
         case _ if known:
             status, name = rng.choice(STATUSES), rng.choice(known[-8:])
             told = rng.choice(({}, {}, {"digits": 1, "cost": 0.25}, {"cost": rng.random()}))
@@ -235,7 +235,7 @@ def _times(rng: random.Random, user: str, name: str, now: int, slack: int) -> Da
     return {"id": name, "user": user, "time": time, "received": received, "sequence": sequence}
 
 
-def _said(rng: random.Random, base: dict[str, Any], known: list[str]) -> Inbound:
+def _random_values(rng: random.Random, base: dict[str, Any], known: list[str]) -> Inbound:
     channel, number = rng.choice((("sms", "4711"), ("sms", "100"), ("log", "101"), ("log", "9")))
     text = rng.choice((" YES", "no", "word0", "Word1", "start0", "7", "4,5", "and now?", ""))
     answered = rng.choice(known[-8:]) if known and rng.random() < 0.4 else None

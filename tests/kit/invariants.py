@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from tests.kit.automaton import unknown
+from tests.kit.automaton import unexpected_moves
 from tests.kit.histories import Handled, History
 from tests.kit.message_invariants import caps, consent, messages, quiet
 from transforms.flows.engine.working import decode
@@ -33,28 +33,28 @@ def violations(history: History) -> Iterator[str]:
     if history.largest > BOUND:
         yield f"the state has {history.largest} bytes"
     if history.wake_at is not None and history.wake_at <= history.until:
-        yield "what was due is left behind"
+        yield "what was due did not fire"
     yield from _sessions(history)
     yield from _flow_states(history)
     yield from _paused(history)
     yield from _killed(history)
     yield from _claims(history)
     yield from messages(outputs)
-    for life, last in lives(history):
+    for life, last in periods(history):
         times = [output.at for output in life.outputs]
         if times != sorted(times):
             yield "outputs go back in time"
         yield from _suppressed(life)
         yield from _exclusive(life)
         yield from _launched(life)
-        yield from _gone(life)
+        yield from _exits_of_visits(life)
         yield from _participants(life, last)
         yield from caps(life)
         yield from consent(life)
         yield from quiet(life)
 
 
-def lives(history: History) -> Iterator[tuple[History, bool]]:
+def periods(history: History) -> Iterator[tuple[History, bool]]:
     """Yield the periods without erasures, and whether each is the last.
 
     Signals after an import are excluded: the imported user may have applied control records at
@@ -87,19 +87,19 @@ def _sessions(history: History) -> Iterator[str]:
         whats = [row.what for row in way]
         known = session in history.imported
         if not known:
-            yield from (f"session {session}: {said}" for said in unknown(way))
+            yield from (f"session {session}: {said}" for said in unexpected_moves(way))
         if known:
             pass
         elif whats[0] != "entered" or whats.count("entered") != 1:
             yield f"session {session} does not begin with its entry"
         if whats.count("ended") > 1 or ("ended" in whats and whats[-1] != "ended"):
-            yield f"session {session} ended and went on"
-        halted = way[-1].what == "waiting" and _stands_still(way)
+            yield f"session {session} continued after its end"
+        halted = way[-1].what == "waiting" and _is_halted(way)
         waits = way[-1].what == "waiting" and (way[-1].until is not None or halted)
         if "ended" not in whats and not waits:
             yield f"session {session} neither ended nor waits: {whats[-1]}"
         if "ended" not in whats and history.wake_at is None and not halted:
-            yield f"session {session} waits for ever"
+            yield f"session {session} waits forever"
         visits: dict[str, int] = defaultdict(int)
         here = ""
         for row in way:
@@ -109,13 +109,13 @@ def _sessions(history: History) -> Iterator[str]:
                 if row.visit != visits[row.step] and not known:
                     yield f"visit {row.visit} of {row.step} is the {visits[row.step]}th"
             elif row.what in ("waiting", "left") and row.step != here and not known:
-                yield f"session {session} is {row.what} at {row.step}, but stands at {here}"
+                yield f"session {session} is {row.what} at {row.step}, but is at {here}"
         lefts = [(row.step, row.visit) for row in way if row.what == "left"]
         if len(set(lefts)) < len(lefts):
             yield f"session {session} left a step twice"
 
 
-def _stands_still(way: list[out.Transition]) -> bool:
+def _is_halted(way: list[out.Transition]) -> bool:
     """Return True if a session is paused or held at the end of its rows."""
     for row in reversed(way):
         if row.reason in ("paused", "held"):
@@ -162,7 +162,7 @@ def _killed(history: History) -> Iterator[str]:
             on = {(k.flow, k.channel): not k.off for k in kills if k.effective_at <= output.at}
             for (flow, named), live in on.items():
                 if live and flow in (None, output.flow) and named in (None, channel):
-                    yield f"{output.id} left at {output.at}, although it was killed"
+                    yield f"{output.id} left at {output.at}, although a kill switch was on"
 
 
 def _suppressed(history: History) -> Iterator[str]:
@@ -225,7 +225,7 @@ def _launched(history: History) -> Iterator[str]:
         signal = given.signal
         if isinstance(signal, Enter) and signal.launch is not None:
             named[signal.id] = signal.flow, signal.launch
-    enrolled = re.findall(r"enroll: (\w+)", " ".join(_texts(history)))
+    enrolled = re.findall(r"enroll: (\w+)", " ".join(_all_texts(history)))
     # Other sessions have the launch as their first cause, but not as their reason.
     reasons = {"people"} if history.world.records and enrolled else {"people", "enter"}
     entries = [
@@ -238,12 +238,12 @@ def _launched(history: History) -> Iterator[str]:
         yield f"a launch entered twice: {entries}"
 
 
-def _texts(history: History) -> Iterator[str]:
+def _all_texts(history: History) -> Iterator[str]:
     yield from history.world.files.values()
     yield from (r.text for r in history.world.records if isinstance(r, control_records.Publish))
 
 
-def _gone(history: History) -> Iterator[str]:
+def _exits_of_visits(history: History) -> Iterator[str]:
     """A user who is gone sent no event for 30 minutes; in a pause this takes effect at its end."""
     seen = [
         given.at
@@ -258,7 +258,7 @@ def _gone(history: History) -> Iterator[str]:
         if row.reason == "decided":
             decided.add(row.session)
         elif row.session not in decided and any(row.at - GAP < at < row.at for at in seen):
-            yield f"session {row.session} took its user for gone at {row.at}"
+            yield f"session {row.session} decided that its user is gone at {row.at}"
 
 
 def _flow_states(history: History) -> Iterator[str]:

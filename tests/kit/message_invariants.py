@@ -41,7 +41,7 @@ def messages(outputs: tuple[out.AnyOutput, ...]) -> Iterator[str]:
             if output.agent not in AGENTS[output.channel]:
                 yield f"message {output.id} by {output.channel} from {output.agent}"
             if output.expires is not None and output.at >= output.expires:
-                yield f"message {output.id} left after its validity"
+                yield f"message {output.id} was sent after its validity"
     for name, mine in rows.items():
         statuses = [row.status for row in mine]
         decisions = (

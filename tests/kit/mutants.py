@@ -22,8 +22,8 @@ import msgspec
 import yaml
 
 from docs.generating.features import Row, rows
-from tests.kit.mutated import ROOT, Asked, Played
-from tests.kit.patience import PATIENCE
+from tests.kit.mutated import ROOT, Request, Response
+from tests.kit.timeouts import PATIENCE
 
 FOLDER = ROOT / "tests" / "mutants"
 CORE = "core scenario"
@@ -54,12 +54,12 @@ class Mutant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     proves: tuple[str, ...] = ()
 
 
-class Ran(msgspec.Struct, frozen=True):
+class Run(msgspec.Struct, frozen=True):
     """A mutant that ran: on how many scenarios, and with what result."""
 
     mutant: Mutant
     scenarios: int
-    played: Played
+    played: Response
 
     @property
     def verdict(self) -> str:
@@ -81,7 +81,7 @@ def read(path: Path) -> Mutant:
     return msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), Mutant)
 
 
-def lacking(found: Sequence[Mutant]) -> list[str]:
+def rows_without_mutant(found: Sequence[Mutant]) -> list[str]:
     """List the rows that scenarios prove but that have no mutant."""
     there = {mutant.row for mutant in found}
     return [row.id for row in rows() if row.kind == CORE and row.proof and row.id not in there]
@@ -122,17 +122,17 @@ def _file_of(mutant: Mutant, edit: Edit) -> str:
     return found[0]
 
 
-def run(mutant: Mutant, known: Sequence[Row]) -> Ran:
+def run(mutant: Mutant, known: Sequence[Row]) -> Run:
     """Play the scenarios of a mutant's row on it."""
     wanted = proofs(mutant, known)
     try:
-        played = play(Asked(wanted, changed(mutant)))
+        played = play(Request(wanted, changed(mutant)))
     except (OSError, ValueError) as error:
-        played = Played(broken=str(error))
-    return Ran(mutant, len(wanted), played)
+        played = Response(broken=str(error))
+    return Run(mutant, len(wanted), played)
 
 
-def play(asked: Asked) -> Played:
+def play(asked: Request) -> Response:
     """Play scenarios in a separate interpreter."""
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [sys.executable, "-m", "tests.kit.mutated"]
@@ -142,32 +142,32 @@ def play(asked: Asked) -> Played:
             command, cwd=ROOT, env=env, input=given, capture_output=True, timeout=PATIENCE
         )
     except subprocess.TimeoutExpired:
-        return Played(broken=f"not done after {PATIENCE:.0f} s")
+        return Response(broken=f"not done after {PATIENCE:.0f} s")
     if done.returncode:
-        return Played(broken=done.stderr.decode().strip().split("\n")[-1])
-    return msgspec.json.decode(done.stdout, type=Played)
+        return Response(broken=done.stderr.decode().strip().split("\n")[-1])
+    return msgspec.json.decode(done.stdout, type=Response)
 
 
-def run_all(found: Sequence[Mutant], jobs: int) -> Iterator[Ran]:
+def run_all(found: Sequence[Mutant], jobs: int) -> Iterator[Run]:
     """Run mutants, several at a time; return the results in order."""
     known = rows()
     with ThreadPoolExecutor(jobs) as pool:
         yield from pool.map(lambda mutant: run(mutant, known), found)
 
 
-def untouched(found: Sequence[Mutant]) -> Played:
+def untouched(found: Sequence[Mutant]) -> Response:
     """Play all scenarios of these mutants on the unchanged code: nothing may differ."""
     known = rows()
-    return play(Asked(tuple(dict.fromkeys(p for m in found for p in proofs(m, known)))))
+    return play(Request(tuple(dict.fromkeys(p for m in found for p in proofs(m, known)))))
 
 
-def line(ran: Ran) -> str:
+def line(ran: Run) -> str:
     """Return one row of the table."""
     failed = f"{len(ran.played.differs)} of {ran.scenarios}"
     return f"{ran.mutant.row:4} {ran.verdict:7} {failed:8} {ran.mutant.breaks}"
 
 
-def detail(ran: Ran) -> Iterator[str]:
+def detail(ran: Run) -> Iterator[str]:
     """Return the differences of a mutant, or why it is broken."""
     if ran.played.broken:
         yield f"     {ran.played.broken}"
@@ -176,7 +176,7 @@ def detail(ran: Ran) -> Iterator[str]:
         yield from (f"       {text}" for text in diff.split("\n")[2:])
 
 
-def unmoved(ran: Sequence[Ran]) -> dict[str, list[str]]:
+def scenarios_without_effect(ran: Sequence[Run]) -> dict[str, list[str]]:
     """Return, by row, the scenarios that prove it but that none of its mutants makes fail."""
     known, found = rows(), dict[str, list[str]]()
     for row in dict.fromkeys(r.mutant.row for r in ran):
@@ -208,12 +208,14 @@ def main() -> int:
         print(line(one), flush=True)
         if args.rows or one.verdict != KILLED:
             print("\n".join(detail(one)), flush=True)
-    return _end(ran, [row for row in lacking(every) if not args.rows or row in args.rows])
+    return _summary(
+        ran, [row for row in rows_without_mutant(every) if not args.rows or row in args.rows]
+    )
 
 
-def _end(ran: Sequence[Ran], without: Sequence[str]) -> int:
+def _summary(ran: Sequence[Run], without: Sequence[str]) -> int:
     """Print what is wrong, and which scenarios are weak."""
-    for row, still in unmoved(ran).items():
+    for row, still in scenarios_without_effect(ran).items():
         print(f"{row}: no mutant of it makes these fail: {'; '.join(still)}", file=sys.stderr)
     wrong = [one for one in ran if one.verdict != KILLED]
     for one in wrong:

@@ -28,14 +28,14 @@ PACKAGES = ("towpath", "transforms")
 NO_MESSAGE = "no such message was made"
 
 
-class Asked(msgspec.Struct, frozen=True):
+class Request(msgspec.Struct, frozen=True):
     """What to play: scenarios as ``FILE::TITLE``, and the changed texts by path in the project."""
 
     proofs: tuple[str, ...]
     texts: dict[str, str] = {}
 
 
-class Played(msgspec.Struct, frozen=True):
+class Response(msgspec.Struct, frozen=True):
     """The differences by scenario, as diffs of transcripts; ``broken`` says why there are none."""
 
     differs: dict[str, str] = {}
@@ -79,26 +79,26 @@ class _Finder(MetaPathFinder):
         )
 
 
-def play(asked: Asked) -> Played:
+def play(asked: Request) -> Response:
     """Play the scenarios; an error of any kind is reported as broken, not as a difference."""
     sys.meta_path.insert(0, _Finder(asked.texts))
     try:
         from towpath import scenario_files  # noqa: F401
         from transforms.scenarios import player as scenario_play  # noqa: F401
     except Exception as error:
-        return Played(broken=f"cannot be imported: {_said(error)}")
+        return Response(broken=f"cannot be imported: {_transcript_of(error)}")
     differs = {}
     with tempfile.TemporaryDirectory() as room:
         for path, titles in _by_file(asked.proofs).items():
             try:
-                found = dict(_differences(_seen(path, asked.texts, Path(room)), titles))
+                found = dict(_differences(_place_of(path, asked.texts, Path(room)), titles))
             except Exception as error:
-                return Played(broken=f"{path} cannot be played: {_said(error)}")
+                return Response(broken=f"{path} cannot be played: {_transcript_of(error)}")
             differs |= {f"{path}::{title}": diff for title, diff in found.items()}
-    return Played(differs)
+    return Response(differs)
 
 
-def _said(error: Exception) -> str:
+def _transcript_of(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
@@ -110,7 +110,7 @@ def _by_file(proofs: Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
-def _seen(path: str, texts: dict[str, str], room: Path) -> Path:
+def _place_of(path: str, texts: dict[str, str], room: Path) -> Path:
     """Return the place of the scenarios; a copy if a flow next to them is changed."""
     here = ROOT / path
     beside = {p: text for p, text in texts.items() if (ROOT / p).is_relative_to(here.parent)}
@@ -160,7 +160,7 @@ def _answer(lines: Sequence[str]) -> list[str]:
 
 def main() -> None:
     """Read the request from stdin, and write the result to stdout."""
-    asked = msgspec.json.decode(sys.stdin.buffer.read(), type=Asked)
+    asked = msgspec.json.decode(sys.stdin.buffer.read(), type=Request)
     sys.stdout.buffer.write(msgspec.json.encode(play(asked)))
 
 

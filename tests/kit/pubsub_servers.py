@@ -16,8 +16,8 @@ from pathlib import Path
 
 from google.cloud import pubsub_v1
 
-from tests.kit.patience import PATIENCE
 from tests.kit.pubsub_server import PubSubServer
+from tests.kit.timeouts import PATIENCE
 
 JAR = "TOWPATH_PUBSUB_EMULATOR_JAR"
 SERVERS = ("kit", "emulator") if os.environ.get(JAR) else ("kit",)

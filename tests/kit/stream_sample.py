@@ -26,10 +26,10 @@ from typing import Any
 import msgspec
 
 from pipelines.stream import RunStream
-from tests.kit import drained, streams
-from tests.kit.crowds import SLACK, Crowd, Key, People, Published, fold_all, record_of
-from tests.kit.faulty import GRAIN, rig
+from tests.kit import drain_topic, streams
+from tests.kit.faulty_job import GRAIN, start_rig
 from tests.kit.pubsub_faults import Faults
+from tests.kit.random_users import SLACK, Key, Published, RandomUsers, UserSet, fold_all, record_of
 from tests.kit.stream_demo import SPACE, UNTIL, control_lines, purchases
 from transforms.flows.protocol.signals import Event
 from transforms.hosting.catalogs import FixedLogs
@@ -46,7 +46,7 @@ FAULTS = Faults(
 )  # fmt: skip
 
 
-class Told(msgspec.Struct, frozen=True):
+class Comparison(msgspec.Struct, frozen=True):
     """The results of some users, with the names of those whose outputs differ."""
 
     users: int
@@ -57,7 +57,7 @@ class Told(msgspec.Struct, frozen=True):
     differ: tuple[str, ...]
 
 
-class Shop:
+class Sample:
     """Users of the sample, and the sample's flows."""
 
     def __init__(self, events: list[Event], end: int = UNTIL) -> None:
@@ -72,29 +72,29 @@ class Shop:
             yield []
 
 
-def hold(events: list[Event]) -> Told:
+def compare(events: list[Event]) -> Comparison:
     """Send the purchases of some users through the job, and compare its outputs with the core."""
-    shop = Shop(events)
-    return hold_all(shop, shop.users, shop.records, DAY, ROUND_MS)
+    shop = Sample(events)
+    return compare_all(shop, shop.users, shop.records, DAY, ROUND_MS)
 
 
-def hold_crowd(users: int) -> Told:
+def compare_random(users: int) -> Comparison:
     """Do the same for random histories of random flows."""
-    crowd = Crowd(users)
-    return hold_all(crowd, [*crowd.histories], crowd.records, GRAIN, drained.ROUND_MS)
+    crowd = RandomUsers(users)
+    return compare_all(crowd, [*crowd.histories], crowd.records, GRAIN, drain_topic.ROUND_MS)
 
 
-def hold_all(
-    people: People, users: list[Key], records: list[Published], grain: int, round_ms: int
-) -> Told:
+def compare_all(
+    people: UserSet, users: list[Key], records: list[Published], grain: int, round_ms: int
+) -> Comparison:
     """Send records through the server with its faults and the job; compare each user's outputs."""
-    with rig(people, FAULTS, "", Path()) as made:
-        found = made.work_off(round_ms)
-    steps = drained.script(found.deliveries, SLACK, people.end, grain)
+    with start_rig(people, FAULTS, "", Path()) as made:
+        found = made.consume(round_ms)
+    steps = drain_topic.script(found.deliveries, SLACK, people.end, grain)
     job = RunStream(people.logs, SPACE, Settings(until=people.end, clock=streams.At()))
     mine = streams.run(steps, Received, lambda given: given | job).by_key()
     theirs = fold_all(people, users, [(record.key, record.signal) for record in records])
-    return Told(
+    return Comparison(
         users=len(users),
         records=len(records),
         deliveries=len(found.deliveries),
@@ -104,7 +104,7 @@ def hold_all(
     )
 
 
-def drawn(users: int, seed: int = 1) -> list[list[Event]]:
+def chosen_users(users: int, seed: int = 1) -> list[list[Event]]:
     """Choose random users of the sample, all of them for 0, and return them in groups."""
     every = purchases(10**9)
     names = sorted({event.user for event in every})
@@ -129,9 +129,9 @@ def main() -> int:
     differ: list[str] = []
     with ProcessPoolExecutor(asked.jobs, get_context("spawn"), _quietly) as pool:
         if asked.histories:
-            parts = pool.map(hold_crowd, [asked.histories])
+            parts = pool.map(compare_random, [asked.histories])
         else:
-            parts = pool.map(hold, drawn(asked.users))
+            parts = pool.map(compare, chosen_users(asked.users))
         for told in parts:
             *numbers, some = msgspec.structs.astuple(told)
             total = [a + b for a, b in zip(total, numbers, strict=True)]

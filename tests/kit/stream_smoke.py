@@ -23,10 +23,10 @@ import msgspec
 
 from pipelines.stream import build
 from pipelines.stream_options import Sinks, stream_options
-from tests.kit.patience import PATIENCE
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.pubsub_servers import World
 from tests.kit.reminders import FILES, SPACE, track
+from tests.kit.timeouts import PATIENCE
 from transforms.flows.catalog.control_log import records_of
 from transforms.flows.protocol import control_records
 from transforms.flows.reading.project import load_project
@@ -38,7 +38,7 @@ PRISM = "github.com/apache/beam/sdks/v2/go/cmd/prism@v2.77.0"
 USERS = 50
 
 
-class Asked(msgspec.Struct, frozen=True):
+class JobSettings(msgspec.Struct, frozen=True):
     """The settings of the job's process."""
 
     subscription: str
@@ -46,7 +46,7 @@ class Asked(msgspec.Struct, frozen=True):
     prism: str
 
 
-def say(text: str) -> None:
+def print_progress(text: str) -> None:
     """Print a progress message."""
     print(text, file=sys.stderr, flush=True)
 
@@ -59,7 +59,7 @@ def prism(folder: Path) -> Path | None:
     go = shutil.which("go")
     if go is None:
         return None
-    say(f"building {PRISM}")
+    print_progress(f"building {PRISM}")
     subprocess.run([go, "install", PRISM], env=os.environ | {"GOBIN": str(path.parent)}, check=True)
     return path
 
@@ -77,7 +77,7 @@ def logs() -> FixedLogs:
     return FixedLogs({SPACE: tuple(control_records.encode_line(record) for record in records)})
 
 
-def job(asked: Asked) -> None:
+def job(asked: JobSettings) -> None:
     """Run the job on Prism until the process is ended."""
     options = stream_options(
         ["--runner", "PrismRunner", "--prism_location", asked.prism,
@@ -98,7 +98,7 @@ def smoke(path: Path) -> int:
         world.publisher.create_topic(name=topic)
         reminders = topic.replace("/topics/", "/subscriptions/")
         world.subscriber.create_subscription(request={"name": reminders, "topic": topic})
-        asked = Asked(world.subscription, topic, str(path))
+        asked = JobSettings(world.subscription, topic, str(path))
         words = [sys.executable, "-m", "tests.kit.stream_smoke", "--job"]
         process = subprocess.Popen([*words, msgspec.json.encode(asked)], start_new_session=True)
         try:
@@ -132,11 +132,13 @@ def main() -> int:
     asked = parser.parse_args()
     logging.disable(logging.WARNING)
     if asked.job:
-        job(msgspec.json.decode(asked.job, type=Asked))
+        job(msgspec.json.decode(asked.job, type=JobSettings))
         return 0
     path = prism(asked.bin)
     if path is None:
-        say("Prism is not there, and there is no Go to build it with; see https://go.dev/dl")
+        print_progress(
+            "Prism is not there, and there is no Go to build it with; see https://go.dev/dl"
+        )
         return 2
     return smoke(path)
 

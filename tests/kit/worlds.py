@@ -10,7 +10,14 @@ import msgspec
 
 from tests.kit import campaigns
 from tests.kit.conditions import CONDITIONS
-from tests.kit.logs import NOTE, followed, other_space, record, scheduled, winners
+from tests.kit.control_logs import (
+    NOTE,
+    other_space,
+    record,
+    schedule_lines,
+    winners,
+    without_invalid_migrations,
+)
 from tests.kit.world_steps import (
     DURATIONS,
     EVENTS,
@@ -110,7 +117,7 @@ def _log(
             log.append(control_records.SetSpace(sequence=len(log), effective_at=at, text=space))
         else:
             log.append(record(rng, at, len(log), flow, 2 + number, text))
-    return followed(log + list(winners(rng, log, files, start)))
+    return without_invalid_migrations(log + list(winners(rng, log, files, start)))
 
 
 def _changed(rng: random.Random, text: str) -> str:
@@ -184,7 +191,7 @@ def _flow(rng: random.Random, number: int, count: int, start: int) -> str:
         lines.append(f"zone: {rng.choice(ZONES)}")
     if rng.random() < 0.2:
         lines.append("holdout: 30%")
-    lines += scheduled(rng, start)
+    lines += schedule_lines(rng, start)
     lines += [f"group: {rng.choice(('lane', 'lane', 'road'))}"] if rng.random() < 0.4 else []
     lines.append("enter:")
     drawn = [_again(rng, _trigger(rng, number, count)) for _ in range(rng.choice((1, 2, 3)))]

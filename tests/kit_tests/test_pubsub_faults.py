@@ -14,10 +14,10 @@ import pytest
 from google.api_core.exceptions import InvalidArgument
 from google.pubsub_v1 import types
 
-from tests.kit.patience import PATIENCE
 from tests.kit.pubsub_faults import Faults
 from tests.kit.pubsub_servers import texts
 from tests.kit.pubsub_subscription import Message, Subscription
+from tests.kit.timeouts import PATIENCE
 
 LEASE = 10_000
 ROOT = Path(__file__).parents[2]

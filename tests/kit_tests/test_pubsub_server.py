@@ -10,8 +10,8 @@ import pytest
 from google.api_core.exceptions import AlreadyExists, InvalidArgument, NotFound
 from google.cloud import pubsub_v1
 
-from tests.kit.patience import PATIENCE
 from tests.kit.pubsub_servers import texts
+from tests.kit.timeouts import PATIENCE
 
 
 def test_a_message_is_delivered_until_it_is_acknowledged(address, make):

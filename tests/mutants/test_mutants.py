@@ -34,7 +34,7 @@ def made(
 
 def test_every_proved_row_has_a_mutant() -> None:
     """Each row that a core scenario proves has a change of its code."""
-    assert mutants.lacking(MUTANTS) == [], "see CONTRIBUTING.md, adding a mutant"
+    assert mutants.rows_without_mutant(MUTANTS) == [], "see CONTRIBUTING.md, adding a mutant"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -53,7 +53,7 @@ def test_a_mutant_fits(path) -> None:
 
 def test_without_a_mutant_nothing_differs() -> None:
     """The scenarios of mutants exist, and pass on the unchanged code."""
-    assert mutants.untouched(MUTANTS) == mutants.Played()
+    assert mutants.untouched(MUTANTS) == mutants.Response()
 
 
 @pytest.mark.parametrize("mutant", spread(), ids=lambda mutant: mutant.row)
@@ -127,11 +127,13 @@ def test_modules_are_loaded_from_source() -> None:
 
 def test_the_summary_lists_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     """Exit 1 if a mutant is alive or a row has none; scenarios that no mutant affects are listed."""
-    alive = mutants.Ran(made("a", "b"), 1, mutants.Played())
+    alive = mutants.Run(made("a", "b"), 1, mutants.Response())
 
-    assert mutants._end([alive], ["Z9"]) == 1
+    assert mutants._summary([alive], ["Z9"]) == 1
     said = capsys.readouterr().err
     assert f"none: no mutant of it makes these fail: {WAIT}" in said
     assert "none is alive: a try" in said
     assert "Z9 has no mutant: write tests/mutants/Z9.yaml" in said
-    assert mutants._end([mutants.Ran(made("a", "b"), 1, mutants.Played({WAIT: "-"}))], []) == 0
+    assert (
+        mutants._summary([mutants.Run(made("a", "b"), 1, mutants.Response({WAIT: "-"}))], []) == 0
+    )

@@ -42,7 +42,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="package")
-def whole(inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Done, Path]:
+def full_replay(
+    inputs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Done, Path]:
     """Replay everything on Beam, once."""
     out = tmp_path_factory.mktemp("whole") / "out"
     events = [path for name, path in inputs.items() if name != "map"]

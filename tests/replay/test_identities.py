@@ -127,7 +127,7 @@ def _signup(number: str, t: int) -> Event:
     "last",
     [
         pytest.param(_order("x", HOUR), id="seen before"),
-        pytest.param(_order("y", HOUR - 1), id="older than the mark"),
+        pytest.param(_order("y", HOUR - 1), id="older than the tombstone"),
     ],
 )
 def test_a_refused_erasure_omits_nothing(last: Command) -> None:

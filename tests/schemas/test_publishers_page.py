@@ -26,7 +26,7 @@ INTERNAL = {"call_result", "command", "handover", "forwarded"}
 """Kinds that parts of the project itself publish."""
 
 
-def spoilt(record: dict[str, Any]) -> list[dict[str, Any]]:
+def damaged(record: dict[str, Any]) -> list[dict[str, Any]]:
     """Damage a record in every way that the page warns of."""
     return [
         {key: value for key, value in record.items() if key not in ("userId", "anonymousId")},
@@ -54,7 +54,7 @@ def test_samples_are_decoded(line: str) -> None:
 @pytest.mark.parametrize("line", SAMPLES)
 def test_damaged_samples_are_refused(line: str) -> None:
     """What the page forbids is refused, in each kind of record."""
-    for record in spoilt(json.loads(line)):
+    for record in damaged(json.loads(line)):
         assert isinstance(to_signal(json.dumps(record).encode(), {}), Bad), record.keys()
 
 

@@ -78,7 +78,7 @@ class Tables(_All):
             for row in self._format.read(path)
         ]
         found = {(space, row.id): row for space, row in rows}
-        assert len(found) == len(rows), "a row stands twice"
+        assert len(found) == len(rows), "a row is doubled"
         assert all(folder_of(self._folder, space).name == space for space, _ in found)
         return found
 

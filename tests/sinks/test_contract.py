@@ -42,7 +42,7 @@ def outputs(where: Place) -> Outputs:
     return [("shop", where.output(number, f"u{number % 3}")) for number in range(1, 25)]
 
 
-def put(where: Place, *batches: Outputs) -> list[Wrote]:
+def write_batches(where: Place, *batches: Outputs) -> list[Wrote]:
     """Write batches, then close."""
     sink = open_sink(where.address)
     wrote = [sink.write(iter(batch)) for batch in batches]
@@ -64,18 +64,18 @@ def test_what_is_written_is_read(where: Place, outputs: Outputs) -> None:
 
 def test_closing_flushes(where: Place, outputs: Outputs) -> None:
     """Closing a sink without a flush writes everything that it accepted."""
-    put(where, outputs)
+    write_batches(where, outputs)
 
     assert where.seen() == where.expected(outputs)
 
 
 def test_a_repeated_batch_changes_nothing(where: Place, outputs: Outputs) -> None:
     """Readers see no difference after the same batch again, later or in another order (R31)."""
-    put(where, outputs)
+    write_batches(where, outputs)
     before = where.raw()
     again = outputs * 2
     random.Random(3).shuffle(again)
-    put(where, again, outputs)
+    write_batches(where, again, outputs)
 
     assert where.raw() == before
 
@@ -92,23 +92,23 @@ def test_shuffled_batches_converge(
     chance.shuffle(given)
     cuts = [0, *sorted(chance.sample(range(1, len(given)), 3)), len(given)]
     parts = [given[start:end] for start, end in pairwise(cuts)]
-    put(where, *parts[:2])
-    put(where, *parts[2:])
+    write_batches(where, *parts[:2])
+    write_batches(where, *parts[2:])
     found = where.raw()
 
     assert where.seen() == where.expected(outputs)
     name = where.address.partition(":")[0]
     with place(name, tmp_path / "other", addresses) as other:
-        put(other, outputs)
+        write_batches(other, outputs)
         assert other.raw() == found
 
 
 def test_an_older_batch_overwrites_nothing(where: Place, outputs: Outputs) -> None:
     """An older batch that another worker writes late does not replace newer outputs."""
-    put(where, outputs[:12])
-    put(where, outputs)
+    write_batches(where, outputs[:12])
+    write_batches(where, outputs)
     before = where.raw()
-    put(where, outputs[:12])
+    write_batches(where, outputs[:12])
 
     assert where.raw() == before
     assert where.seen() == where.expected(outputs)
@@ -117,7 +117,7 @@ def test_an_older_batch_overwrites_nothing(where: Place, outputs: Outputs) -> No
 def test_batch_sizes_do_not_matter(where: Place, outputs: Outputs) -> None:
     """One batch, or one output at a time from the last to the first: the outputs are the same."""
     for pair in reversed(outputs):
-        put(where, [pair])
+        write_batches(where, [pair])
 
     assert where.seen() == where.expected(outputs)
 
@@ -130,7 +130,7 @@ def test_invalid_records_are_reported_and_the_rest_written(where: Place, outputs
         ("shop", replace(where.output(92, "u"), user=None)),
         ("shop", replace(where.output(93, "u"), user="half \ud83d")),
     ]
-    (wrote,) = put(where, [wrong[0], first, *wrong[1:], second])
+    (wrote,) = write_batches(where, [wrong[0], first, *wrong[1:], second])
 
     assert wrote.bad == (
         BadRow("s91" if first[1].id == "s1" else "p91", "at is not of type time"),
@@ -144,7 +144,7 @@ def test_invalid_records_are_reported_and_the_rest_written(where: Place, outputs
 def test_many_invalid_records_are_counted_not_kept(where: Place) -> None:
     """However many are invalid, the report stays short and the number is right."""
     bad = replace(where.output(1, "u"), at=None)
-    (wrote,) = put(where, [("shop", bad)] * 500)
+    (wrote,) = write_batches(where, [("shop", bad)] * 500)
 
     assert (wrote.written, wrote.bad_rows, len(wrote.bad)) == (0, 500, 100)
     assert where.seen() == {}
@@ -152,12 +152,12 @@ def test_many_invalid_records_are_counted_not_kept(where: Place) -> None:
 
 def test_an_empty_batch_changes_nothing(where: Place, outputs: Outputs) -> None:
     """An empty batch, or a sink opened and closed, changes nothing."""
-    put(where)
-    assert put(where, []) == [Wrote()]
+    write_batches(where)
+    assert write_batches(where, []) == [Wrote()]
     assert where.seen() == {}
-    put(where, outputs)
+    write_batches(where, outputs)
     before = where.raw()
-    put(where, [])
+    write_batches(where, [])
 
     assert where.raw() == before
 
@@ -166,7 +166,7 @@ def test_spaces_are_separate(where: Place) -> None:
     """The same output in two spaces is two outputs."""
     output = where.output(1, "u")
     both = [("shop", output), ("bank", output)]
-    put(where, both)
+    write_batches(where, both)
 
     assert where.seen() == where.expected(both)
     assert len(where.seen()) == 2
@@ -179,7 +179,7 @@ def test_a_kind_that_a_sink_does_not_accept_is_reported(
     """A record without a topic or hash is refused by name, not dropped."""
     metric = FlowMetric("day", 0, "f", 1, "entries", "", 1.0)
     with place(name, tmp_path, addresses) as where:
-        (wrote,) = put(where, [("shop", metric), ("shop", where.output(1, "u"))])
+        (wrote,) = write_batches(where, [("shop", metric), ("shop", where.output(1, "u"))])
 
     said = {
         "pubsub": "there is no topic for flow_metric",

@@ -46,7 +46,7 @@ def run(step: beam.DoFn, given: list[AnyOutput]) -> dict[str, int]:
     return {name: count for name, count in counters(result).items() if name.endswith(".bad")}
 
 
-def told() -> list[tuple[str, str, str, str]]:
+def dead_letter_facts() -> list[tuple[str, str, str, str]]:
     """Return user, reason, cause and detail of the dead letters."""
     return [(letter.user, letter.reason, letter.cause, letter.detail) for letter in LETTERS]
 
@@ -78,7 +78,7 @@ def test_a_bundle_publishes_all_its_outputs(world: World) -> None:
     assert {one.attributes["space"] for one in received} == {"shop"}
     assert counted == {"topics.bad": 2}
     why = "profile_update for topics: its id, user, space or flow has more than 1024 bytes"
-    assert told() == [("", "unfit_output", "p12", why)]
+    assert dead_letter_facts() == [("", "unfit_output", "p12", why)]
 
 
 def test_a_bundle_writes_the_newest_states() -> None:
@@ -92,4 +92,4 @@ def test_a_bundle_writes_the_newest_states() -> None:
         assert [reader.get_state("shop", f"u{n}").sequence for n in range(3)] == [9, 10, 11]
         assert counted == {"states.bad": 1}
         why = "flow_state for redis: sequence is not of type long"
-        assert told() == [("kim", "unfit_output", "s12", why)]
+        assert dead_letter_facts() == [("kim", "unfit_output", "s12", why)]

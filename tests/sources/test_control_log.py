@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.patience import PATIENCE
 from tests.kit.redis_server import SERVERS, RedisServer
+from tests.kit.timeouts import PATIENCE
 from transforms.flows.catalog.epochs import NEVER
 from transforms.flows.engine.step import Behind, step
 from transforms.flows.protocol.control_records import (

@@ -11,10 +11,10 @@ from apache_beam.io import unbounded_source
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from tests.kit.clock import ManualClock
-from tests.kit.patience import PATIENCE
 from tests.kit.pubsub_faults import Faults
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.pubsub_servers import SERVERS, World, running
+from tests.kit.timeouts import PATIENCE
 from transforms.sources.pubsub.beam_source import PubSubSource, read_pubsub
 from transforms.sources.pubsub.leases import Settings
 from transforms.sources.pubsub.reader import PubSubReader

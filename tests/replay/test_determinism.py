@@ -27,15 +27,15 @@ from transforms.wire.rows import name_of, to_row
 
 @pytest.mark.parametrize("shards", [1, 40])
 def test_shards_change_nothing(
-    whole: tuple[kit.Done, Path], inputs: dict[str, Path], tmp_path: Path, shards: int
+    full_replay: tuple[kit.Done, Path], inputs: dict[str, Path], tmp_path: Path, shards: int
 ) -> None:
     """With few or many shards on disk the files are those of the pipeline, byte for byte."""
     events = [path for name, path in inputs.items() if name != "map"]
     done = kit.replay(tmp_path / "out", *events, more=["--map", inputs["map"], "--shards", shards])
 
     assert done.code == 1
-    assert kit.contents(tmp_path / "out") == kit.contents(whole[1])
-    assert done.out == whole[0].out
+    assert kit.contents(tmp_path / "out") == kit.contents(full_replay[1])
+    assert done.out == full_replay[0].out
 
 
 def test_processes_change_nothing(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ VISITOR = "\N{TEAPOT}" * 256
 """A name within the size limit of an event; as a user's key it exceeds that of an ordering key."""
 
 
-def letters(out: Path) -> list[dict[str, Any]]:
+def dead_letters(out: Path) -> list[dict[str, Any]]:
     """Read the table of dead letters."""
     folder = out / SPACE
     files = [folder / "dead_letter" / part.path for part in parts_of("dead_letter", folder)]
@@ -66,7 +66,7 @@ def test_a_message_that_no_topic_accepts_is_a_dead_letter(
     assert letter.at == TEN + HOUR
     assert letter.detail.startswith("message for topics: ")
     assert VISITOR not in letter.detail
-    (row,) = letters(tmp_path)
+    (row,) = dead_letters(tmp_path)
     assert (row["id"], row["cause"]) == (letter.id, letter.cause)
 
 
@@ -97,4 +97,4 @@ def test_a_row_that_does_not_fit_its_schema_is_a_dead_letter(tmp_path: Path) -> 
     (letter,) = LEFT
     assert (letter.cause, letter.user, letter.reason) == ("x", "kim", "unfit_output")
     assert letter.detail == "communication for tables: parts is not of type long"
-    assert [row["id"] for row in letters(tmp_path)] == ["d"]
+    assert [row["id"] for row in dead_letters(tmp_path)] == ["d"]

@@ -65,20 +65,20 @@ def drain(settings: Settings, expected: int, bundle: int = 1000) -> Drained:
     return found
 
 
-class WorkedOff(msgspec.Struct, gc=False):
+class Consumed(msgspec.Struct, gc=False):
     """The records that a reader returned, and what was acknowledged before its round was over."""
 
     deliveries: list[Delivery]
     early: set[str]
 
 
-def work_off(
+def consume(
     server: PubSubServer,
     clock: ManualClock,
     settings: Settings,
     publishing: Iterator[None],
     round_ms: int = ROUND_MS,
-) -> WorkedOff:
+) -> Consumed:
     """Read while records are published, until everything is acknowledged.
 
     The clock advances, so that lost leases end. A runner may finalize a bundle before its
@@ -86,7 +86,7 @@ def work_off(
     rounds; any other acknowledgement is listed as ``early``.
     """
     reader = PubSubReader(settings, clock=clock, background=False)
-    found = WorkedOff([], set())
+    found = Consumed([], set())
     every: set[str] = set()
     final: set[str] = set()
     for _ in range(ROUNDS):

@@ -81,7 +81,7 @@ NAMED: dict[str, str | list[str]] = {
     "complaint 6": [
         "entering::complaint 6: joining a list is an entry, and a refusal has a reason",
     ],
-    "complaint 7": "not about meaning: how a host shares its time among users; a late alarm is D1",
+    "complaint 7": "not about meaning: how a host shares its time among users; a late timer is D1",
     "complaint 8": [
         "waiting::complaint 8: an abandoned cart is one flow: entry by the cart, a wait for its order",
     ],

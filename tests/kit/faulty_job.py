@@ -22,13 +22,13 @@ from google.pubsub_v1.services.publisher import PublisherClient
 import schemas
 from pipelines.stream import build
 from pipelines.stream_options import Sinks, topics_of
-from tests.kit import bundle_runner, drained, streams
+from tests.kit import bundle_runner, drain_topic, streams
 from tests.kit.clock import ManualClock
-from tests.kit.crowds import SLACK, People, Published
-from tests.kit.patience import PATIENCE
 from tests.kit.pubsub_faults import Faults
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.pubsub_servers import World
+from tests.kit.random_users import SLACK, Published, UserSet
+from tests.kit.timeouts import PATIENCE
 from transforms.beam.write_tables import TO_TABLES
 from transforms.flows.protocol import outputs
 from transforms.hosting.run import Settings
@@ -58,7 +58,7 @@ Body = tuple[bytes, tuple[tuple[str, str], ...], str]
 """A message's data, attributes and ordering key."""
 
 
-class Left(msgspec.Struct, frozen=True):
+class Results(msgspec.Struct, frozen=True):
     """What readers see of topics (by id), Redis, tables (with the space of a row) and numbers."""
 
     topics: dict[str, dict[str, set[Body]]]
@@ -71,7 +71,7 @@ class Rig:
     """Users, a server that they publish to, and the job between the server and its sinks."""
 
     def __init__(
-        self, people: People, server: PubSubServer, clock: ManualClock, store: str, out: Path,
+        self, people: UserSet, server: PubSubServer, clock: ManualClock, store: str, out: Path,
         ordered: bool,
     ) -> None:  # fmt: skip
         self.server, self.clock = server, clock
@@ -92,7 +92,7 @@ class Rig:
         """Publish all batches, each ordered by ingestion time; each call has one ordering key."""
         client = PublisherClient(transport=self._world.publisher.transport)
         pieces = ([message(record) for record in piece] for piece in self._people.pieces())
-        for piece in chain(pieces, [[bad(ident, self._people.end) for ident in BAD]]):
+        for piece in chain(pieces, [[invalid_message(ident, self._people.end) for ident in BAD]]):
             for key, found in groupby(sorted(piece, key=self._key), key=self._key):
                 messages = [{**one, "ordering_key": key} for one in found]
                 client.publish(
@@ -103,9 +103,9 @@ class Rig:
     def _key(self, one: dict[str, Any]) -> str:
         return str(one["ordering_key"]) if self._ordered else ""
 
-    def work_off(self, round_ms: int = drained.ROUND_MS) -> drained.WorkedOff:
+    def consume(self, round_ms: int = drain_topic.ROUND_MS) -> drain_topic.Consumed:
         """Publish and read until everything is acknowledged."""
-        return drained.work_off(self.server, self.clock, self.asked, self.publish(), round_ms)
+        return drain_topic.consume(self.server, self.clock, self.asked, self.publish(), round_ms)
 
     def read(self) -> list[Delivery]:
         """Publish and read everything, and acknowledge nothing."""
@@ -123,20 +123,20 @@ class Rig:
         sinks = Sinks(
             topics=self._topics, redis=self._store, tables=str(self._out), window=86_400, pace=None
         )
-        steps = drained.script(deliveries, SLACK, end, GRAIN)
+        steps = drain_topic.script(deliveries, SLACK, end, GRAIN)
         with beam.Pipeline(bundle_runner.NAME, options=streams.options()) as pipeline:
             typed = beam.Map(streams.same).with_output_types(Received)
             messages = pipeline | "Script" >> streams.stream_of(steps) | "Typed" >> typed
             settings = Settings(until=end, clock=streams.At())
             build(messages, self._people.logs, sinks, settings=settings)
 
-    def left(self) -> Left:
+    def left(self) -> Results:
         """Read all results, without faults and after all delays."""
         self.clock.advance(self.server.faults.delay_ms)
         self.server.faults = Faults()
         with redis.Redis.from_url(self._store) as client:
             states = {key: client.hgetall(key) for key in client.scan_iter()}
-        return Left(dict(self._pulled()), states, dict(self._rows()), dict(self._numbers()))
+        return Results(dict(self._pulled()), states, dict(self._rows()), dict(self._numbers()))
 
     def _pulled(self) -> Iterator[tuple[str, dict[str, set[Body]]]]:
         for topic in sorted(set(self._topics.values())):
@@ -188,7 +188,7 @@ def message(record: Published) -> dict[str, Any]:
     return {"data": record.data, "attributes": attributes, "ordering_key": user}
 
 
-def bad(ident: str, receipt: int) -> dict[str, Any]:
+def invalid_message(ident: str, receipt: int) -> dict[str, Any]:
     """Return a message that is not a valid record."""
     data, space = BAD[ident]
     attributes = {"id": ident, "space": space, "receipt": str(receipt)}
@@ -196,8 +196,8 @@ def bad(ident: str, receipt: int) -> dict[str, Any]:
 
 
 @contextmanager
-def rig(
-    people: People, faults: Faults, store: str, out: Path, *, ordered: bool = True
+def start_rig(
+    people: UserSet, faults: Faults, store: str, out: Path, *, ordered: bool = True
 ) -> Iterator[Rig]:
     """Start a server and switch its faults on."""
     clock = ManualClock(NOW)

@@ -48,7 +48,7 @@ class Published(msgspec.Struct, frozen=True):
     data: bytes
 
 
-class People(Protocol):
+class UserSet(Protocol):
     """Users, their records, and the control logs of their spaces, which are complete."""
 
     end: int
@@ -59,7 +59,7 @@ class People(Protocol):
 
 
 def fold_all(
-    people: People, users: Iterable[Key], arrived: Iterable[tuple[Key, Signal]]
+    people: UserSet, users: Iterable[Key], arrived: Iterable[tuple[Key, Signal]]
 ) -> dict[Key, list[bytes]]:
     """Fold each user's signals in this order, without duplicates, then advance the time."""
     given: dict[Key, dict[str, Signal]] = {key: {} for key in users}
@@ -69,7 +69,7 @@ def fold_all(
     return {key: _fold(people, key, [*found.values()]) for key, found in given.items()}
 
 
-def _fold(people: People, key: Key, found: list[Signal]) -> list[bytes]:
+def _fold(people: UserSet, key: Key, found: list[Signal]) -> list[bytes]:
     known = people.logs.of(key[0])
     done = fold(
         known.catalog, None, [*found, Time(user=key[1], at=people.end - known.slack)], answer
@@ -78,7 +78,7 @@ def _fold(people: People, key: Key, found: list[Signal]) -> list[bytes]:
     return [outputs.encode(output) for output in accounted(known.catalog, done.outputs)]
 
 
-class Crowd:
+class RandomUsers:
     """A number of users, eight in each space, whose histories begin within a day."""
 
     def __init__(self, users: int) -> None:

@@ -14,7 +14,7 @@ from itertools import accumulate
 
 import msgspec
 
-from tests.kit.histories import handling, history
+from tests.kit.histories import handling_time, history
 from tests.kit.keys import Keys
 from tests.kit.worlds import DAY, World
 from transforms.flows.engine.step import Done, fold
@@ -35,7 +35,7 @@ KEYS = ("kim", "lee", "anon:1", "anon:2", "anon:3")
 BOUND = 256 * 1024
 
 
-class Person(msgspec.Struct):
+class KeyedUser(msgspec.Struct):
     """The signals and outputs of several keys, until an instant."""
 
     keys: Keys
@@ -62,7 +62,9 @@ def story(where: World, seed: int, share: float, names: tuple[str, ...]) -> list
     return found
 
 
-def person(where: World, seed: int, share: float = 0.15, names: tuple[str, ...] = KEYS) -> Person:
+def keyed_user(
+    where: World, seed: int, share: float = 0.15, names: tuple[str, ...] = KEYS
+) -> KeyedUser:
     """Run a story, with signals between the keys delivered at any time."""
     found = story(where, seed, share, names)
     keys, rng = Keys(where.catalog()), random.Random(f"order {seed}")
@@ -75,10 +77,10 @@ def person(where: World, seed: int, share: float = 0.15, names: tuple[str, ...] 
             keys.give(again)
     until = max(max(s.time, s.received or 0) for s in found) + 12 * DAY  # type: ignore[union-attr]
     keys.finish(rng, until)
-    return Person(keys, where.slack, until)
+    return KeyedUser(keys, where.slack, until)
 
 
-def wrong(found: Person) -> Iterator[str]:
+def violations_of(found: KeyedUser) -> Iterator[str]:
     """Yield the violations of a user's keys, taken together."""
     states = {key: decode(blob) for key, blob in found.keys.states.items() if blob is not None}
     outputs = found.keys.outputs
@@ -97,13 +99,13 @@ def wrong(found: Person) -> Iterator[str]:
             yield f"the state of {key} has {len(blob or b'')} bytes"
         wake = found.keys.wakes[key]
         if wake is not None and wake <= found.until:
-            yield f"what was due of {key} is left behind"
+            yield f"what was due of {key} did not fire"
     for key, state in states.items():
         if state.identity is not None and state.identity.held:
             yield f"{key} waits for a handover that has come"
         for session in state.sessions:
             if session.due is None and session.halt is None:
-                yield f"{session.id} of {key} would stand for ever"
+                yield f"{session.id} of {key} would wait forever"
 
 
 # --- the same again --------------------------------------------------------------------------
@@ -114,11 +116,11 @@ def handled_at(signal: Signal, slack: int) -> int:
     if isinstance(signal, Forwarded):
         inner = signals.decode(signal.signal)
         assert not isinstance(inner, Time)
-        return handling(inner, slack)
-    return signal.at if isinstance(signal, Time) else handling(signal, slack)
+        return handling_time(inner, slack)
+    return signal.at if isinstance(signal, Time) else handling_time(signal, slack)
 
 
-class Alone(Keys):
+class SingleKey(Keys):
     """One key that gets its signals again, as from a host that retries."""
 
     def again(self, mine: list[Signal], slack: int, rng: random.Random) -> None:
@@ -144,7 +146,7 @@ class Alone(Keys):
                 clock = max(clock, decode(blob).clock)
 
 
-def differences(found: Person, rng: random.Random) -> Iterator[str]:
+def rerun_differences(found: KeyedUser, rng: random.Random) -> Iterator[str]:
     """Run each key again: in one go, with timers and duplicates, and with its handovers later."""
     keys = found.keys
     for key in keys.states:
@@ -152,19 +154,19 @@ def differences(found: Person, rng: random.Random) -> Iterator[str]:
         whole = fold(keys.catalog, None, mine, answer)
         assert isinstance(whole, Done)
         wanted = [out.encode(o) for o in whole.outputs], whole.state
-        alone = Alone(keys.catalog)
+        alone = SingleKey(keys.catalog)
         alone.again(mine, found.slack, rng)
         if ([out.encode(o) for o in alone.outputs], alone.states[key]) != wanted:
-            yield f"{key} with alarms and duplicates differs"
+            yield f"{key} with timers and duplicates differs"
         if any(getattr(signal, "becomes", None) is not None for signal in mine):
             continue  # what such a key forwards, it forwards in the order of arrival
-        later = fold(keys.catalog, None, handed_later(mine, rng), answer)
+        later = fold(keys.catalog, None, with_late_handovers(mine, rng), answer)
         assert isinstance(later, Done)
         if [out.encode(o) for o in later.outputs] != wanted[0] or later.state != whole.state:
             yield f"{key} with its handovers later differs"
 
 
-def handed_later(mine: list[Signal], rng: random.Random) -> list[Signal]:
+def with_late_handovers(mine: list[Signal], rng: random.Random) -> list[Signal]:
     """Move handovers behind some of the signals that follow at once and wait for them (R8)."""
     found = list(mine)
     for place in range(len(found) - 1, -1, -1):

@@ -9,7 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 
-def holds(value: object) -> Iterator[str]:
+def contents(value: object) -> Iterator[str]:
     """Yield what a value contains: kinds of structs, ``Kind.field`` if set, ``Kind.field=choice``."""
     if isinstance(value, msgspec.Struct):
         kind = type(value)
@@ -21,12 +21,12 @@ def holds(value: object) -> Iterator[str]:
                 yield f"{kind.__name__}.{name}"
             if isinstance(found, str):
                 yield f"{kind.__name__}.{name}={found}"
-            yield from holds(found)
+            yield from contents(found)
     elif isinstance(value, dict):
-        yield from holds(tuple(value.values()))
+        yield from contents(tuple(value.values()))
     elif isinstance(value, tuple | list):
         for item in value:
-            yield from holds(item)
+            yield from contents(item)
 
 
 @lru_cache
@@ -40,7 +40,7 @@ def _defaults(kind: type[msgspec.Struct]) -> dict[str, Any]:
     }
 
 
-def may_hold(kinds: Iterable[type[msgspec.Struct]]) -> set[str]:
+def possible_contents(kinds: Iterable[type[msgspec.Struct]]) -> set[str]:
     """Return everything that values of these kinds can contain, in the form of ``holds``."""
     found: set[str] = set()
     left = list(kinds)

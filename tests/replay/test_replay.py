@@ -21,19 +21,19 @@ Whole = tuple[Done, Path]
 
 
 @pytest.mark.parametrize("user", ["csv1", "csvgz1", "json3", "gz1", "avro1", "parquet1"])
-def test_every_format_is_read(whole: Whole, user: str) -> None:
+def test_every_format_is_read(full_replay: Whole, user: str) -> None:
     """CSV with a mapping, JSON lines, Avro and Parquet, compressed or not, all add their users."""
-    _, out = whole
+    _, out = full_replay
     entered = [row for row in kit.rows(out, "transition") if row["what"] == "entered"]
 
     assert [row["flow"] for row in entered if row["user"] == user] == ["welcome"]
 
 
-def test_invalid_rows_become_dead_letters(whole: Whole, inputs: dict[str, Path]) -> None:
+def test_invalid_rows_become_dead_letters(full_replay: Whole, inputs: dict[str, Path]) -> None:
     """An invalid row gives a dead letter with file, line and reason; the run continues and exits
     with 1.
     """
-    done, out = whole
+    done, out = full_replay
     found = [(row["cause"], row["reason"]) for row in kit.rows(out, "dead_letter")]
 
     assert found == [(f"{inputs['bad']}:3", "missing"), (f"{inputs['bad']}:4", "not_json")]
@@ -42,18 +42,18 @@ def test_invalid_rows_become_dead_letters(whole: Whole, inputs: dict[str, Path])
     assert "2 records rejected" in done.err
 
 
-def test_unused_and_later_records_are_counted(whole: Whole) -> None:
+def test_unused_and_later_records_are_counted(full_replay: Whole) -> None:
     """Records after --until and unused events are counted, not replayed (R5)."""
-    told = json.loads((whole[1] / "replay.json").read_text())
+    told = json.loads((full_replay[1] / "replay.json").read_text())
 
     assert (told["after"], told["unread"], told["bad"]) == (1, 1, 2)
     assert told["read"] == 32 + 40 + 2 + 1 + 2 + 1 + 4
-    assert "late" not in {row["user"] for row in kit.rows(whole[1], "transition")}
+    assert "late" not in {row["user"] for row in kit.rows(full_replay[1], "transition")}
 
 
-def test_the_text_report_shows_the_funnel(whole: Whole) -> None:
+def test_the_text_report_shows_the_funnel(full_replay: Whole) -> None:
     """The report on stdout says that nothing was sent (R25)."""
-    done, out = whole
+    done, out = full_replay
     entered = [row for row in kit.rows(out, "transition") if row["what"] == "entered"]
 
     assert re.search(
@@ -65,9 +65,9 @@ def test_the_text_report_shows_the_funnel(whole: Whole) -> None:
     assert "Results in" in done.err
 
 
-def test_the_printed_command_runs(whole: Whole) -> None:
+def test_the_printed_command_runs(full_replay: Whole) -> None:
     """The SQL command at the end runs as printed, and counts the messages."""
-    done, out = whole
+    done, out = full_replay
     command = done.err.split("Query them with SQL: ")[1].splitlines()[0]
     ran = subprocess.run(command, shell=True, capture_output=True, text=True)
 
@@ -76,9 +76,9 @@ def test_the_printed_command_runs(whole: Whole) -> None:
     assert re.search(rf"welcome *│ hello *│ *{sent} ", ran.stdout)
 
 
-def test_windows_equal_a_recount_of_the_rows(whole: Whole) -> None:
+def test_windows_equal_a_recount_of_the_rows(full_replay: Whole) -> None:
     """The numbers by SQL equal a count row by row from the raw rows (R25)."""
-    _, out = whole
+    _, out = full_replay
     counts = metrics.Counts()
     for kind in ("transition", "communication", "message", "conversion", "rejection"):
         for path in listed(kind, out):
@@ -100,9 +100,9 @@ def _row(row: kit.Record) -> tuple:
     return tuple(sorted((row | {"start": at}).items()))
 
 
-def test_pictures_are_written(whole: Whole) -> None:
+def test_pictures_are_written(full_replay: Whole) -> None:
     """Two pictures are next to the results: complete SVG with a title, for light and dark pages."""
-    _, out = whole
+    _, out = full_replay
     for name in ("funnel.svg", "weekly.svg"):
         text = (out / name).read_text()
         root = ET.fromstring(text)
@@ -113,9 +113,9 @@ def test_pictures_are_written(whole: Whole) -> None:
     assert "messages that would be sent" in (out / "weekly.svg").read_text()
 
 
-def test_explain_shows_times_and_reasons(whole: Whole, rewrite: bool) -> None:
+def test_explain_shows_times_and_reasons(full_replay: Whole, rewrite: bool) -> None:
     """A user's timeline shows entries, messages, waits, ends and goals with their reasons."""
-    _, out = whole
+    _, out = full_replay
     said = "\n".join(
         kit.towpath("explain", user, "--out", out).out for user in ("json3", "json9", "csv20")
     )
@@ -126,9 +126,9 @@ def test_explain_shows_times_and_reasons(whole: Whole, rewrite: bool) -> None:
     assert said == golden.read_text()
 
 
-def test_explain_as_json(whole: Whole) -> None:
+def test_explain_as_json(full_replay: Whole) -> None:
     """With --json the timeline is one object, with ids of causes and ms UTC."""
-    _, out = whole
+    _, out = full_replay
     told = json.loads(kit.towpath("explain", "json3", "--out", out, "--json").out)
     first = told["entries"][0]
 
@@ -138,9 +138,9 @@ def test_explain_as_json(whole: Whole) -> None:
     assert told["pending"] == []
 
 
-def test_explain_shows_pending_waits(whole: Whole) -> None:
+def test_explain_shows_pending_waits(full_replay: Whole) -> None:
     """A wait that ends after the replay is pending, with its end and the next messages (R3)."""
-    _, out = whole
+    _, out = full_replay
     told = json.loads(kit.towpath("explain", "csv29", "--out", out, "--json").out)
 
     assert [(p["step"], p["until"], p["sends"]) for p in told["pending"]] == [
@@ -148,7 +148,7 @@ def test_explain_shows_pending_waits(whole: Whole) -> None:
     ]
 
 
-def test_explain_without_results(tmp_path: Path, whole: Whole) -> None:
+def test_explain_without_results(tmp_path: Path, full_replay: Whole) -> None:
     """A user without rows exits with 1, a folder without results with 2; both show a message."""
-    assert kit.towpath("explain", "stranger", "--out", whole[1]).code == 1
+    assert kit.towpath("explain", "stranger", "--out", full_replay[1]).code == 1
     assert kit.towpath("explain", "csv1", "--out", tmp_path).code == 2

@@ -73,7 +73,7 @@ def exported() -> tuple[Any, dict[str, Any]]:
     return catalog, told.data
 
 
-def refused(catalog: Any, data: object) -> str | None:
+def refusal_of(catalog: Any, data: object) -> str | None:
     """Import data for a new user; return the reason if it is refused."""
     order = Command(what="import", id="i", user="lee", time=START + 1, data={"state": data})
     done = step(catalog, None, order)
@@ -90,13 +90,13 @@ def test_a_state_of_another_space_or_log_is_refused() -> None:
     elsewhere = catalog_of(records_of({"cart": FLOW}, "space: else", {}))
     late = data["state"] | {"sessions": [data["state"]["sessions"][0] | {"version": 7}]}
 
-    assert refused(catalog, data) is None
-    assert refused(other, data) == "other_log"
-    assert refused(elsewhere, data) == "other_log"
-    assert refused(catalog, data | {"state": late}) == "other_log"
-    assert refused(catalog, data | {"format": 2}) == "invalid_state"
+    assert refusal_of(catalog, data) is None
+    assert refusal_of(other, data) == "other_log"
+    assert refusal_of(elsewhere, data) == "other_log"
+    assert refusal_of(catalog, data | {"state": late}) == "other_log"
+    assert refusal_of(catalog, data | {"format": 2}) == "invalid_state"
     large = data["state"] | {"traits": {"x": "y" * 300_000}}
-    assert refused(catalog, data | {"state": large}) == "invalid_state"
+    assert refusal_of(catalog, data | {"state": large}) == "invalid_state"
 
 
 def test_time_does_not_go_back() -> None:
@@ -155,7 +155,7 @@ def test_damaged_data_is_refused(seed: int) -> None:
     """Data that was changed anywhere is refused or imported, and never raises."""
     catalog, data = exported()
     rng = random.Random(seed)
-    spoilt = _spoilt(rng, msgspec.json.decode(msgspec.json.encode(data)))
+    spoilt = _damaged(rng, msgspec.json.decode(msgspec.json.encode(data)))
     order = Command(what="import", id="i", user="lee", time=START + 1, data={"state": spoilt})
     done = step(catalog, None, order)
     assert isinstance(done, Done)
@@ -164,15 +164,15 @@ def test_damaged_data_is_refused(seed: int) -> None:
     assert isinstance(later, Done)
 
 
-def _spoilt(rng: random.Random, value: Any) -> Any:
+def _damaged(rng: random.Random, value: Any) -> Any:
     """Change one value at random."""
     strange: Any = rng.choice((None, "?", -1, [], {}, 2**70, True))
     if isinstance(value, dict) and value and rng.random() < 0.85:
         name = rng.choice(sorted(value))
         if rng.random() < 0.2:
             return {key: item for key, item in value.items() if key != name}
-        return value | {name: _spoilt(rng, value[name])}
+        return value | {name: _damaged(rng, value[name])}
     if isinstance(value, list) and value and rng.random() < 0.85:
         place = rng.randrange(len(value))
-        return [*value[:place], _spoilt(rng, value[place]), *value[place + 1 :]]
+        return [*value[:place], _damaged(rng, value[place]), *value[place + 1 :]]
     return strange

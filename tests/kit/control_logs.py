@@ -23,7 +23,9 @@ GOALS = (
 )
 
 
-def followed(log: list[control_records.ControlRecord]) -> list[control_records.ControlRecord]:
+def without_invalid_migrations(
+    log: list[control_records.ControlRecord],
+) -> list[control_records.ControlRecord]:
     """Remove ``migrate`` from publications for which the log would be refused."""
     try:
         catalog_of(log)
@@ -52,7 +54,7 @@ def winners(
                 )
 
 
-def scheduled(rng: random.Random, start: int) -> list[str]:
+def schedule_lines(rng: random.Random, start: int) -> list[str]:
     """Write the schedule of a flow, which most flows do not have."""
     if rng.random() < 0.85:
         return []

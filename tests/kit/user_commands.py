@@ -15,7 +15,7 @@ Base = dict[str, Any]
 REFUSED = ("user_exists", "invalid_state", "other_log", "erased", "too_old", "loaded_order")
 
 
-def order(rng: random.Random, base: Base, world: Any, state: bytes | None) -> Command:
+def user_command(rng: random.Random, base: Base, world: Any, state: bytes | None) -> Command:
     """Generate a command; an imported state is that of another user, or invalid.
 
     For an unknown user it is an import: an export would be empty and would not be remembered.
@@ -29,15 +29,15 @@ def order(rng: random.Random, base: Base, world: Any, state: bytes | None) -> Co
         case "none":
             return Command(what="import", data={"state": {"format": 7}, "replace": True}, **base)
         case _:
-            told = exported(rng, world, base["id"], base["time"])
+            given = other_state(rng, world, base["id"], base["time"])
             replace = {"replace": True} if state is not None and rng.random() < 0.7 else {}
-            return Command(what="import", data={"state": told, **replace}, **base)
+            return Command(what="import", data={"state": given, **replace}, **base)
 
 
-def exported(rng: random.Random, world: Any, name: str, now: int) -> dict[str, Any]:
+def other_state(rng: random.Random, world: Any, name: str, now: int) -> dict[str, Any]:
     """Run another user for an hour, and export the state."""
     user, state, catalog = f"other {name} {now}", None, world.catalog()
-    told: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     for n in range(6):
         base: Base = {"id": f"{name}-{n}", "user": user, "time": max(0, now - 3_600_000 + n)}
         signal: Any = Event(name=rng.choice("ABCD"), properties={"k": "x", "v": 9}, **base)
@@ -50,11 +50,11 @@ def exported(rng: random.Random, world: Any, name: str, now: int) -> dict[str, A
         state = done.state
         for output in done.outputs:
             if isinstance(output, out.StateExport):
-                told = output.data
-    return told
+                given = output.data
+    return given
 
 
-def breaks(signal: object, outputs: tuple[out.AnyOutput, ...]) -> str:
+def effect_on_user(signal: object, outputs: tuple[out.AnyOutput, ...]) -> str:
     """Return what a signal did to the user: erased, replaced, or unchanged."""
     if any(isinstance(output, out.Erased) for output in outputs):
         return "erased"
@@ -66,7 +66,7 @@ def breaks(signal: object, outputs: tuple[out.AnyOutput, ...]) -> str:
     return "" if any(o.reason in REFUSED for o in mine) else "imported"
 
 
-def brought(state: bytes | None) -> frozenset[str]:
+def imported_names(state: bytes | None) -> frozenset[str]:
     """Return the names of the sessions and messages of an imported state."""
     found = decode(state) if state is not None else None
     if found is None:
