@@ -34,7 +34,7 @@ def updated_times(
 ) -> bytes:
     """Return the encoded times after the traits ``updated`` were set at an instant."""
     stamped = stamp(t)
-    if len(ages) == len(before) * WIDTH and before == [*now]:  # the usual case, and quick
+    if len(ages) == len(before) * WIDTH and before == [*now]:  # the fast path of the usual case
         each = bytearray(ages)
         for place, name in enumerate(before):
             if name in updated:

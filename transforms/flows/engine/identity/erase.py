@@ -30,16 +30,16 @@ BY: Final = "by"
 """The field in the data of an erasure command with the key that forwarded it."""
 
 
-def erase(ctx: Context, order: Command) -> None:
+def erase(ctx: Context, command: Command) -> None:
     """Erase the user: end sessions, drop messages, notify sinks and the user's other keys."""
     now = ctx.now
     state, identity = ctx.state, ctx.state.identity or Identity()
     end_all_sessions(ctx, "erased")
-    if identity.to is not None and order.data.get(BY) != identity.to:
-        _follow(ctx, identity.to, identity.handover, order)
+    if identity.to is not None and command.data.get(BY) != identity.to:
+        _follow(ctx, identity.to, identity.handover, command)
     for source in identity.sources:
-        if source != order.data.get(BY):
-            _follow(ctx, source, "", order)
+        if source != command.data.get(BY):
+            _follow(ctx, source, "", command)
     sequence = state.sequence + 1
     name = ctx.next_output_id()
     ctx.outputs.append(
@@ -60,11 +60,11 @@ def end_all_sessions(ctx: Context, reason: str) -> None:
             discard(ctx, sent, None, "canceled", reason)
 
 
-def _follow(ctx: Context, key: str, handover: str, order: Command) -> None:
+def _follow(ctx: Context, key: str, handover: str, command: Command) -> None:
     """Forward the erasure to another key of the same user."""
     name = ctx.next_output_id()
     again = Command(
-        id=hashed(order.id, ctx.user, key),
+        id=hashed(command.id, ctx.user, key),
         user=key,
         time=ctx.now,
         what="erase",

@@ -46,12 +46,12 @@ def export_state(ctx: Context) -> None:
     )
 
 
-def import_state(ctx: Context, order: Command) -> None:
+def import_state(ctx: Context, command: Command) -> None:
     """Import an exported state for a new user, or with ``replace`` for any user."""
-    if not ctx.is_new_user and order.data.get("replace") is not True:
+    if not ctx.is_new_user and command.data.get("replace") is not True:
         ctx.emit_rejection("user_exists")
         return
-    given = order.data.get("state")
+    given = command.data.get("state")
     data = given if isinstance(given, dict) else {}
     try:
         state = from_data(data.get("state", {}))
@@ -63,10 +63,10 @@ def import_state(ctx: Context, order: Command) -> None:
     elif not _belongs(ctx, state, data):
         ctx.emit_rejection("other_log")
     else:
-        _replace(ctx, state, order)
+        _replace(ctx, state, command)
 
 
-def _replace(ctx: Context, state: State, order: Command) -> None:
+def _replace(ctx: Context, state: State, command: Command) -> None:
     now = ctx.now
     before = ctx.state
     sessions, messages = sessions_of(before), communications_of(before)
@@ -78,7 +78,7 @@ def _replace(ctx: Context, state: State, order: Command) -> None:
     if before.identity is not None and before.identity.erased is not None:
         state.identity = state.identity or Identity()
         state.identity.erased = before.identity.erased
-    known = short(order.id)
+    known = short(command.id)
     if not seen(state.seen_ids, known):
         state.seen_ids, state.seen_floor = remember(
             state.seen_ids, known, now, now, state.seen_floor

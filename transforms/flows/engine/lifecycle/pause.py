@@ -42,44 +42,44 @@ def resume(ctx: Context, flow: int | None, how: str) -> None:
     refresh_holds(ctx)
 
 
-def apply_command(ctx: Context, order: Command, by: str | None = None) -> None:
+def apply_command(ctx: Context, command: Command, by: str | None = None) -> None:
     """Hold, resume or stop a user's sessions of one flow or of all, or suppress entries.
 
     A stop also cancels planned messages of ended sessions (P22). ``key`` in the data limits the
     command to the sessions with that key. ``by`` is the session whose step raised the command; it
     is not affected itself.
     """
-    number = None if order.flow is None else ctx.catalog.numbers.get(order.flow)
-    if order.flow is not None and number is None:
-        ctx.emit_rejection("unknown_flow", order.flow)
+    number = None if command.flow is None else ctx.catalog.numbers.get(command.flow)
+    if command.flow is not None and number is None:
+        ctx.emit_rejection("unknown_flow", command.flow)
         return
-    if order.what == "suppress":
-        _suppress(ctx, EVERY_FLOW if number is None else number, order)
+    if command.what == "suppress":
+        _suppress(ctx, EVERY_FLOW if number is None else number, command)
         return
-    key = key_text(order.data.get("key"))
+    key = key_text(command.data.get("key"))
     for session in ctx.sessions_in_order():
         if number not in (None, session.flow) or session.ended is not None or session.id == by:
             continue
         if key not in (None, session.key):
             continue
-        match order.what:
+        match command.what:
             case "hold":
-                how = order.data.get("resume")
+                how = command.data.get("resume")
                 _halt(ctx, session, HELD, how if how in RESUMES else RESUMES[0])
             case "resume":
                 _resume(ctx, session, HELD)
             case _:
                 reason = "stopped" if by is None else "unenrolled"
                 end(ctx, session, reason, forced=True)
-    if order.what == "stop" and by is None:
+    if command.what == "stop" and by is None:
         cancel_key(ctx, number, key)
     refresh_holds(ctx)
 
 
-def _suppress(ctx: Context, flow: int, order: Command) -> None:
+def _suppress(ctx: Context, flow: int, command: Command) -> None:
     """Suppress entries of this user into a flow, or all flows; ``off`` ends it."""
     rest = [number for number in ctx.state.suppressed if number != flow]
-    ctx.state.suppressed = rest if order.data.get("off") is True else [*rest, flow]
+    ctx.state.suppressed = rest if command.data.get("off") is True else [*rest, flow]
 
 
 def _halt(ctx: Context, session: Session, by: int, how: str) -> None:

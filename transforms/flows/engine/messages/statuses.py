@@ -188,10 +188,10 @@ def _call_off(ctx: Context, sent: Communication, session: Session) -> None:
     plan = ctx.catalog.plans[sent.flow, sent.version]
     if sent.status != "planned":
         name = ctx.next_session_output_id(session)
-        order = out.Cancel(
+        request = out.Cancel(
             id=name, user=ctx.user, at=ctx.now, communication=sent.id, reason="canceled_by_step"
         )
-        ctx.outputs.append(order)
+        ctx.outputs.append(request)
     sent.status, sent.due, sent.changed, sent.data = "canceled", None, ctx.now, {}
     owner = next((s for s in ctx.state.sessions if s.id == sent.session), None)
     node = plan.steps[sent.step]

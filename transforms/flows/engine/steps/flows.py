@@ -45,8 +45,8 @@ class LeaveLogic(StepLogic):
             return node.then
         for flow in verb.flows:
             name = ctx.next_session_output_id(session)
-            order = Command(id=name, user=ctx.user, time=ctx.now, what="stop", flow=flow)
-            ctx.enqueue(order, applied=False, flow=session.plan.id)
+            command = Command(id=name, user=ctx.user, time=ctx.now, what="stop", flow=flow)
+            ctx.enqueue(command, applied=False, flow=session.plan.id)
         return node.then
 
 
