@@ -79,16 +79,11 @@ def compile_flow(
     )
     exit_events = [rule.match for rule in flow.exit if isinstance(rule, ExitEvent)]
     exit_whens = [rule.when for rule in flow.exit if isinstance(rule, ExitWhen)]
-    goal_exprs = [e for goal in flow.goals for e in (goal.match.where, goal.value) if e]
-    goal_reads = merge_reads(iter(goal_exprs))
-    other = [*exit_whens, *(m.where for m in exit_events if m.where)]
-    others = merge_reads(iter([*other, *([flow.key] if flow.key else [])]))
-    every = [goal_reads, others, *(n.reads for n in nodes), *(s.reads for s in starts)]
-    events = {m.event for m in exit_events} | {goal.match.event for goal in flow.goals}
-    for names in (*(s.events for s in starts), *(n.awaited for n in nodes)):
-        events |= names
+    own = [e for goal in flow.goals for e in (goal.match.where, goal.value)]
+    own += [*exit_whens, *(match.where for match in exit_events), flow.key]
+    inner = [merge_reads(e for e in own if e), *(n.reads for n in nodes)]
+    every = [*inner, *(s.reads for s in starts)]
     exit_conditions = tuple(compile_condition(when) for when in exit_whens)
-    inner = [goal_reads, others, *(n.reads for n in nodes)]
     return Plan(
         flow=flow,
         id=flow.id,
@@ -109,7 +104,9 @@ def compile_flow(
         templates=dict(templates),
         entry_fields=frozenset().union(template_reads(templates), *(r.entry_fields for r in inner)),
         history=_history(flow),
-        events=frozenset(events),
+        events=frozenset(
+            match.event for match in (*exit_events, *(g.match for g in flow.goals))
+        ).union(*(s.events for s in starts), *(n.awaited for n in nodes)),
         aggregates=tuple(dict.fromkeys(a for r in every for a in r.aggregates)),
         reads_communications=any(r.communications or r.communication for r in inner),
         reads_last=any(r.communication for r in inner),

@@ -186,10 +186,8 @@ class Catalog:
         """Return the first effect later than ``after`` and not later than ``until``."""
         if not self.effect_times or after >= self.effect_times[-1]:
             return None
-        at = bisect_right(self.effect_times, after)
-        return (
-            self.effects[at] if at < len(self.effects) and self.effect_times[at] <= until else None
-        )
+        effect = self.effects[bisect_right(self.effect_times, after)]
+        return effect if effect.at <= until else None
 
     def effects_at(self, instant: int) -> tuple[Effect, ...]:
         """Return all effects of one instant, in the order of the log."""

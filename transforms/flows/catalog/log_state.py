@@ -142,8 +142,10 @@ def migration(
     for earlier in known.versions:
         lacking = sorted(plan.entry_fields - earlier.entry_fields)
         if lacking:
-            said = f"{what} reads entry.{lacking[0]}, which sessions of version {earlier.version}"
-            raise InvalidLog(f"{said} do not keep: it cannot migrate them")
+            message = (
+                f"{what} reads entry.{lacking[0]}, which sessions of version {earlier.version}"
+            )
+            raise InvalidLog(f"{message} do not keep: it cannot migrate them")
     here = {step.name for step in plan.flow.steps}
     for step, successor in record.successors.items():
         if step not in steps or successor not in here:

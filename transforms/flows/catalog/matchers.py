@@ -40,19 +40,19 @@ def matcher_of(match: EventMatch) -> Matcher:
     return Matcher(match.event, compiled_test(match.where))
 
 
-def inbound_matcher(said: Listening) -> InboundMatcher:
+def inbound_matcher(part: Listening) -> InboundMatcher:
     """Compile which messages and calls a trigger or a case takes (R13)."""
-    match said:
+    match part:
         case Keywords():
-            return InboundMatcher(_words(said.keywords))
+            return InboundMatcher(_words(part.keywords))
         case CaseInbound() | OnInbound():
-            where = compiled_test(said.where)
-            return InboundMatcher(_words(said.keywords), False, said.number, said.channel, where)
+            where = compiled_test(part.where)
+            return InboundMatcher(_words(part.keywords), False, part.number, part.channel, where)
         case CaseCall() | OnCall():
-            where = compiled_test(said.where)
-            return InboundMatcher(frozenset(), True, said.number, said.channel, where)
+            where = compiled_test(part.where)
+            return InboundMatcher(frozenset(), True, part.number, part.channel, where)
         case OnIncoming():
-            return InboundMatcher(frozenset(), None, None, said.channel, compiled_test(said.where))
+            return InboundMatcher(frozenset(), None, None, part.channel, compiled_test(part.where))
 
 
 def _words(keywords: Iterable[str]) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any
 
@@ -15,7 +15,7 @@ from transforms.flows.expressions.reads import Reads, reads_of
 from transforms.flows.expressions.syntax.ast import Expr
 
 
-def merge_reads(exprs: Iterator[Expr]) -> Reads:
+def merge_reads(exprs: Iterable[Expr]) -> Reads:
     """Merge what several expressions read."""
     several = [reads_of(expr) for expr in exprs]
     if not several:

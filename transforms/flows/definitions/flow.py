@@ -163,8 +163,8 @@ def _values_of(flow: Flow) -> dict[str, Any]:
 def _ends_after_start(schedule: Schedule) -> Iterator[Flaw]:
     start, end = (parse_instant(t, utc()) if t else None for t in (schedule.start, schedule.end))
     if start is not None and end is not None and end <= start:
-        said = f"the schedule ends at {schedule.end}, not after its start at {schedule.start}"
-        yield Flaw(("end",), "schedule-order", said)
+        message = f"the schedule ends at {schedule.end}, not after its start at {schedule.start}"
+        yield Flaw(("end",), "schedule-order", message)
 
 
 # fmt: off

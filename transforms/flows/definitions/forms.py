@@ -261,9 +261,9 @@ class Agents(Form, frozen=True, gc=False):
 
 
 class Address(Text, frozen=True, gc=False):
-    """An https address, or with a connection beside it a path; ``known`` says how to write it."""
+    """An https address, or with a connection beside it a path; ``hint`` says how to write it."""
 
-    known: str = "write an https:// address, or name a connection"
+    hint: str = "write an https:// address, or name a connection"
 
 
 class Headers(Form, frozen=True, gc=False):

@@ -229,10 +229,10 @@ def _channel(values: dict[str, Any]) -> Channel:
 
 def _has_an_address(channel: Channel) -> Iterator[Flaw]:
     if not channel.address:
-        said = f'channel "{channel.name}" has no address and is not a known channel'
+        message = f'channel "{channel.name}" has no address and is not a known channel'
         near = suggest(channel.name, KINDS)
-        known = "name the trait: address: <trait>, or kind: <kind>"
-        yield Flaw((), "missing-key", said, near if near.startswith("did") else known)
+        hint = "name the trait: address: <trait>, or kind: <kind>"
+        yield Flaw((), "missing-key", message, near if near.startswith("did") else hint)
 
 
 def _group(values: dict[str, Any]) -> Group:

@@ -43,15 +43,16 @@ def check(expr: ast.Expr, scope: Scope, wants: Wants = "value") -> list[ast.Expr
     ``wants`` is the kind of expression that is expected.
     """
     places = dict(zip(map(id, ast.walk(expr.root)), expr.spans, strict=False))
-    checker = _Checker(places, [])
-    checker.root(expr.root, scope, wants)
-    checker.node(expr.root, scope)
+    checker = _Checker(places, [], scope)
+    checker.root(expr.root, wants)
+    checker.node(expr.root)
     return sorted(set(checker.problems), key=lambda problem: (problem.offset, problem.code))
 
 
 class _Checker(msgspec.Struct):
     places: dict[int, tuple[int, int]]
     problems: list[ast.ExprProblem]
+    scope: Scope
 
     def note(
         self,
@@ -64,16 +65,17 @@ class _Checker(msgspec.Struct):
         offset, length = self.places.get(id(node), (0, 0))
         self.problems.append(ast.ExprProblem(offset, length, message, code, meant, severity))
 
-    def root(self, node: ast.Node, scope: Scope, wants: Wants) -> None:
-        if wants == "condition":
-            self.condition(node, scope)
-        elif wants != "value":
-            self.of_kind(node, scope, (wants,))
+    def kinds(self, node: ast.Value) -> Kinds:
+        return kinds_of(node, self.scope)
 
-    def of_kind(self, node: ast.Node, scope: Scope, wanted: tuple[str, ...]) -> None:
-        kinds: Kinds = (
-            frozenset(("boolean",)) if isinstance(node, ast.Decision) else kinds_of(node, scope)
-        )
+    def root(self, node: ast.Node, wants: Wants) -> None:
+        if wants == "condition":
+            self.condition(node)
+        elif wants != "value":
+            self.of_kind(node, (wants,))
+
+    def of_kind(self, node: ast.Node, wanted: tuple[str, ...]) -> None:
+        kinds = frozenset(("boolean",)) if isinstance(node, ast.Decision) else self.kinds(node)
         if wanted == (DATE,):
             self.date(node, kinds)
         elif kinds is not None and not kinds & set(wanted):
@@ -87,52 +89,52 @@ class _Checker(msgspec.Struct):
         elif kinds is not None and not kinds & {"date", "text"}:
             self.note(node, f"a date is expected, not {_a(kinds)}", "wrong-type")
 
-    def condition(self, node: ast.Node, scope: Scope) -> None:
+    def condition(self, node: ast.Node) -> None:
         if isinstance(node, ast.Decision):
             return
-        kinds = kinds_of(node, scope)
+        kinds = self.kinds(node)
         if kinds is not None and "boolean" not in kinds:
             message = f"a condition is expected, not {_a(kinds)}"
             self.note(node, message, "not-a-condition", f"{to_text(node)} is set")
 
-    def node(self, node: ast.Node, scope: Scope) -> None:
+    def node(self, node: ast.Node) -> None:
         match node:
             case ast.Compare():
-                self.compare(node, scope)
+                self.compare(node)
             case ast.Between(op, of, low, high):
-                self.left(op, of, scope)
+                self.left(op, of)
                 for end in (low, high):
-                    self.same(of, end, scope)
+                    self.same(of, end)
             case ast.Test(op, of) | ast.Span(op, of):
-                self.left(op, of, scope)
+                self.left(op, of)
             case ast.Arithmetic(_, left, right):
-                self.of_kind(left, scope, ("number",))
-                self.of_kind(right, scope, ("number",))
+                self.of_kind(left, ("number",))
+                self.of_kind(right, ("number",))
             case ast.Part(part, of):
-                self.of_kind(of, scope, PARTS[part][0])
+                self.of_kind(of, PARTS[part][0])
             case ast.Quantified(_, of, where):
-                self.of_kind(of, scope, ("list",))
-                self.condition(where, scope)
+                self.of_kind(of, ("list",))
+                self.condition(where)
             case ast.Calculated():
-                self.calculated(node, scope)
+                self.calculated(node)
                 return
             case ast.Not(of):
-                self.condition(of, scope)
+                self.condition(of)
                 self.negated(node, of)
             case ast.And(terms) | ast.Or(terms):
                 for term in terms:
-                    self.condition(term, scope)
+                    self.condition(term)
             case _:
-                self.name(node, scope)
+                self.name(node)
         for child in ast.children(node):
-            self.node(child, scope)
+            self.node(child)
 
-    def left(self, op: str, node: ast.Value, scope: Scope) -> None:
+    def left(self, op: str, node: ast.Value) -> None:
         allowed = OPERATORS[op].left
         if allowed == (DATE,):
-            self.date(node, kinds_of(node, scope))
+            self.date(node, self.kinds(node))
             return
-        kinds = kinds_of(node, scope)
+        kinds = self.kinds(node)
         if kinds is None or kinds & set(allowed):
             return
         fitting = sorted({name.name for kind in kinds for name in operators_for(kind)})
@@ -143,21 +145,21 @@ class _Checker(msgspec.Struct):
         message = f'"{op.replace("_", "...")}" cannot be used with {_a(kinds)}'
         self.note(node, message, "wrong-type", meant and meant.replace("_", "30d"))
 
-    def compare(self, node: ast.Compare, scope: Scope) -> None:
-        self.left(node.op, node.left, scope)
-        if scope.statuses is not None and STATUS in (node.left, node.right):
-            self.statuses(node, scope.statuses)
+    def compare(self, node: ast.Compare) -> None:
+        self.left(node.op, node.left)
+        if self.scope.statuses is not None and STATUS in (node.left, node.right):
+            self.statuses(node, self.scope.statuses)
         match OPERATORS[node.op].right:
             case "same":
-                self.same(node.left, node.right, scope)
+                self.same(node.left, node.right)
             case "text" | "pattern":
-                self.of_kind(node.right, scope, ("text",))
+                self.of_kind(node.right, ("text",))
             case "list":
-                self.of_kind(node.right, scope, ("list",))
+                self.of_kind(node.right, ("list",))
             case "date":
-                self.date(node.right, kinds_of(node.right, scope))
-            case "member" if kinds_of(node.left, scope) == frozenset(("text",)):
-                self.of_kind(node.right, scope, ("text",))
+                self.date(node.right, self.kinds(node.right))
+            case "member" if self.kinds(node.left) == frozenset(("text",)):
+                self.of_kind(node.right, ("text",))
 
     def statuses(self, node: ast.Compare, known: frozenset[str]) -> None:
         """Report texts compared with the participant status that are not a status."""
@@ -170,8 +172,8 @@ class _Checker(msgspec.Struct):
                     meant = nearest(item.value, known)
                     self.note(side, message, "unknown-status", meant and quote(meant))
 
-    def same(self, left: ast.Value, right: ast.Value, scope: Scope) -> None:
-        one, other = kinds_of(left, scope), kinds_of(right, scope)
+    def same(self, left: ast.Value, right: ast.Value) -> None:
+        one, other = self.kinds(left), self.kinds(right)
         if one is None or other is None or one & other or DATE in one | other:
             return
         self.note(right, f"{_a(one)} is compared with {_a(other)}", "wrong-type")
@@ -187,57 +189,58 @@ class _Checker(msgspec.Struct):
             )
             self.note(node, message, "not-missing", f"{name} is set and", "warning")
 
-    def calculated(self, node: ast.Calculated, scope: Scope) -> None:
-        if node.event not in scope.events:
-            meant = nearest(node.event, scope.events)
+    def calculated(self, node: ast.Calculated) -> None:
+        if node.event not in self.scope.events:
+            meant = nearest(node.event, self.scope.events)
             if meant is not None:
                 message = f"no event is called {quote(node.event)}"
                 self.note(node, message, "unknown-event", quote(meant))
-        if node.since == "entry" and "entry" not in scope.at_hand:
+        if node.since == "entry" and "entry" not in self.scope.at_hand:
             self.note(node, _AT_HAND["entry"], "not-at-hand")
-        inner = msgspec.structs.replace(
-            scope, at_hand=frozenset(("event",)), event_names=(node.event,)
+        scope = msgspec.structs.replace(
+            self.scope, at_hand=frozenset(("event",)), event_names=(node.event,)
         )
+        inner = _Checker(self.places, self.problems, scope)
         if node.value is not None:
-            self.of_kind(node.value, inner, ("number",))
+            inner.of_kind(node.value, ("number",))
         if node.where is not None:
-            self.condition(node.where, inner)
+            inner.condition(node.where)
         for child in ast.children(node):
-            self.node(child, inner)
+            inner.node(child)
 
-    def name(self, node: ast.Node, scope: Scope) -> None:
+    def name(self, node: ast.Node) -> None:
         match node:
             case ast.Path():
-                self.path(node, scope)
+                self.path(node)
             case ast.Fact(name):
-                self.at_hand(node, name.split(".")[0], scope)
+                self.at_hand(node, name.split(".")[0])
             case ast.Member(audience):
-                self.known(node, "audience", audience, scope.audiences)
+                self.known(node, "audience", audience, self.scope.audiences)
             case ast.Tagged(tag):
-                self.known(node, "tag", tag, scope.tags)
+                self.known(node, "tag", tag, self.scope.tags)
             case ast.FlowFact(flow):
-                self.known(node, "flow", flow, scope.flows)
+                self.known(node, "flow", flow, self.scope.flows)
 
-    def at_hand(self, node: ast.Node, root: str, scope: Scope) -> bool:
-        if root in _AT_HAND and root not in scope.at_hand:
+    def at_hand(self, node: ast.Node, root: str) -> bool:
+        if root in _AT_HAND and root not in self.scope.at_hand:
             self.note(node, _AT_HAND[root], "not-at-hand")
             return False
         return True
 
-    def path(self, node: ast.Path, scope: Scope) -> None:
+    def path(self, node: ast.Path) -> None:
         if node.root == "communications":
-            self.known(node, "send step", str(node.path[0]), scope.steps)
+            self.known(node, "send step", str(node.path[0]), self.scope.steps)
             return
         noun = _NOUNS.get(node.root)
-        if not self.at_hand(node, node.root, scope) or noun is None:
+        if not self.at_hand(node, node.root) or noun is None:
             return
-        declarations = declared(node, scope)
+        declarations = declared(node, self.scope)
         names = {name.split(".")[0] for types in declarations for name in types}
         first = str(node.path[0])
         if declarations and first not in names:
             article, of = "an" if noun[0] in "aeiou" else "a", ""
             if node.root == "event":
-                of = f" of {', '.join(quote(name) for name in scope.event_names)}"
+                of = f" of {', '.join(quote(name) for name in self.scope.event_names)}"
             meant = nearest(first, names)
             message = f'"{first}" is not {article} {noun}{of}'
             self.note(node, message, f"unknown-{noun.split()[-1]}", meant)

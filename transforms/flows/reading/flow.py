@@ -113,8 +113,8 @@ def _exit_rules(reading: Reading, node: Node) -> tuple[Any, ...]:
 
 def _no_trigger(keys: Keys, kinds: Sequence[Variant], leads: list[str]) -> None:
     if leads:
-        said = f"a trigger is one of {quoted(leads)}, not several"
-        keys.reading.problem(keys.lead, "two-kinds", said, "write two triggers")
+        message = f"a trigger is one of {quoted(leads)}, not several"
+        keys.reading.problem(keys.lead, "two-kinds", message, "write two triggers")
         return
     known = [kind.leads[0] for kind in kinds]
     suggestions = (suggest(key.text, known) for key, _ in keys.node.items)
@@ -123,8 +123,8 @@ def _no_trigger(keys: Keys, kinds: Sequence[Variant], leads: list[str]) -> None:
 
 
 def _no_exit(keys: Keys, kinds: Sequence[Variant], leads: list[str]) -> None:
-    said = 'an exit rule has one of "event", "when" and "left"'
-    keys.reading.problem(keys.lead, "unknown-exit", said)
+    message = 'an exit rule has one of "event", "when" and "left"'
+    keys.reading.problem(keys.lead, "unknown-exit", message)
 
 
 # --- steps -------------------------------------------------------------------------------------
@@ -137,8 +137,8 @@ def _steps(keys: Keys, section: str) -> Followed:
         return follow([])
     names = [key for key, _ in node.items] if isinstance(node, Map) else []
     if len(names) > MAX_STEPS:
-        said = f"the flow has more than {MAX_STEPS} steps"
-        reading.problem(names[MAX_STEPS], "too-many-steps", said)
+        message = f"the flow has more than {MAX_STEPS} steps"
+        reading.problem(names[MAX_STEPS], "too-many-steps", message)
     known = reading.known.within(frozenset(key.text for key in names))
     inside = Reading(reading.report, known, reading.check_source)
     return follow(keys.each(node, lambda key, value: _step(inside, key, value)))
@@ -163,17 +163,17 @@ def _step(reading: Reading, key: Scalar, node: Node) -> ReadStep:
 
 def _no_verb(key: Scalar, keys: Keys, leads: list[str]) -> None:
     if leads:
-        said = f"{keys.what} has the verbs {quoted(leads)}"
-        keys.reading.problem(key, "two-verbs", said, "make a step of each")
+        message = f"{keys.what} has the verbs {quoted(leads)}"
+        keys.reading.problem(key, "two-verbs", message, "make a step of each")
         return
     for name, _ in keys.node.items:
-        known = suggest(name.text, LEADS)
-        if known.startswith("did"):
-            said = f'{keys.what} has the unknown verb "{name.text}"'
-            keys.reading.problem(name, "unknown-verb", said, known)
+        hint = suggest(name.text, LEADS)
+        if hint.startswith("did"):
+            message = f'{keys.what} has the unknown verb "{name.text}"'
+            keys.reading.problem(name, "unknown-verb", message, hint)
             return
-    said = f"{keys.what} has no verb"
-    keys.reading.problem(key, "unknown-verb", said, f"a step is one of {', '.join(LEADS)}")
+    message = f"{keys.what} has no verb"
+    keys.reading.problem(key, "unknown-verb", message, f"a step is one of {', '.join(LEADS)}")
 
 
 def _then(keys: Keys, kind: StepKind) -> str | None:
@@ -184,8 +184,8 @@ def _then(keys: Keys, kind: StepKind) -> str | None:
     if kind.goes_on == "ports" and "then" not in own:
         node = keys.get("then")
         if node is not None:
-            said = f"{keys.what} has branches, and each names its own step"
-            known = "else: names the step for all other cases" if "else" in own else ""
-            keys.reading.problem(keys.node.key("then") or node, "unknown-key", said, known)
+            message = f"{keys.what} has branches, and each names its own step"
+            hint = "else: names the step for all other cases" if "else" in own else ""
+            keys.reading.problem(keys.node.key("then") or node, "unknown-key", message, hint)
             return keys.reading.step(node)
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TypeVar
 
 from transforms.flows.diagnostics import suggest
@@ -48,8 +48,8 @@ class Keys:
     def each(self, node: Node, read: Callable[[Scalar, Node], T | None]) -> tuple[T, ...]:
         """Read every entry of a section, which is a map of names."""
         if not isinstance(node, Mapping):
-            said = f"{self.key_of(node)} is {describe(node)}, not a map of names"
-            self.reading.problem(node, "wrong-kind", said)
+            message = f"{self.key_of(node)} is {describe(node)}, not a map of names"
+            self.reading.problem(node, "wrong-kind", message)
             return ()
         read_ = [read(key, value) for key, value in node.items]
         return tuple(value for value in read_ if value is not None)
@@ -61,15 +61,16 @@ class Keys:
             return self.node.items[0][0].span
         return self.node.span
 
-    def close(self, also: Iterable[str] = ()) -> None:
-        """Report the keys that no reader asked for, but not those of ``also``."""
-        known = {**self.known, **dict.fromkeys(also)}
+    def close(self) -> None:
+        """Report the keys that no reader asked for."""
         for key, value in self.node.items:
-            if key.text in known:
+            if key.text in self.known:
                 continue
-            said = f'{self.what} has no "{key.text}"'
+            message = f'{self.what} has no "{key.text}"'
             cut = isinstance(value, Scalar) and not value.text and not NAME.fullmatch(key.text)
-            self.reading.problem(key, "unknown-key", said, CUT if cut else suggest(key.text, known))
+            self.reading.problem(
+                key, "unknown-key", message, CUT if cut else suggest(key.text, self.known)
+            )
 
 
 def keys_of(reading: Reading, node: Node, what: str, name: str = "") -> Keys | None:

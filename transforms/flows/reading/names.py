@@ -33,6 +33,10 @@ STATUS = "status"
 """What every participant has beside the fields of its campaign (R21)."""
 
 
+NAMED = ("channels", "topics", "audiences", "groups", "campaigns", "connections", "destinations")
+"""Sections of a space of which only the names are needed."""
+
+
 class Known(msgspec.Struct, frozen=True, gc=False):
     """Names by kind; types by property and trait. ``entry`` None: its fields are not known.
 
@@ -103,21 +107,16 @@ class Known(msgspec.Struct, frozen=True, gc=False):
 
 def of_space(space: Space) -> Known:
     """Return the names that a space declares."""
-    return Known(
-        channels=frozenset(channel.name for channel in space.channels),
-        topics=frozenset(topic.name for topic in space.topics),
-        audiences=frozenset(audience.name for audience in space.audiences),
+    known = Known(
         computed=frozenset(a.name for a in space.audiences if a.when is not None),
         events={name: _kinds(types) for name, types in space.events},
         traits=_kinds(space.traits),
         agents={agent.name: agent.channel for agent in space.agents},
         tracks={channel.name: channel.tracks for channel in space.channels},
         numbers={number.name: number for number in space.numbers},
-        groups=frozenset(group.name for group in space.groups),
-        campaigns=frozenset(campaign.name for campaign in space.campaigns),
-        connections=frozenset(connection.name for connection in space.connections),
-        destinations=frozenset(destination.name for destination in space.destinations),
     )
+    names = {kind: frozenset(item.name for item in getattr(space, kind)) for kind in NAMED}
+    return msgspec.structs.replace(known, **names)
 
 
 def _kinds(types: tuple[tuple[str, str], ...]) -> Types:

@@ -169,13 +169,13 @@ def _compose_fast(source: Source) -> Node | None:
 def _syntax(report: Report, error: yaml.MarkedYAMLError) -> None:
     mark = error.problem_mark or error.context_mark
     at = min(mark.index, len(report.source.text)) if mark else 0
-    said = error.problem or "this is not YAML"
+    reason = error.problem or "this is not YAML"
     for part, code, message, help_ in _HINTS:
-        if part in said:
+        if part in reason:
             report.add((at, at + 1), code, message, help_)
             return
     context = f" ({error.context})" if error.context else ""
-    report.add((at, at + 1), "yaml-syntax", f"this is not YAML: {said}{context}")
+    report.add((at, at + 1), "yaml-syntax", f"this is not YAML: {reason}{context}")
 
 
 class _Composer:
@@ -229,23 +229,23 @@ class _Composer:
             key = self.node(item, depth + 1)
             value = self.node(next(self.events), depth + 1)
             if not isinstance(key, Scalar) or (not key.style and _NOT_TEXT.fullmatch(key.text)):
-                known = CUT if value.start == value.end else "put it in quotes"
-                self.report.add(key.span, "key-not-text", "a key must be a text", known)
+                hint = CUT if value.start == value.end else "put it in quotes"
+                self.report.add(key.span, "key-not-text", "a key must be a text", hint)
             elif key.text in items:
                 first = self.report.source.place(items[key.text][0].start)[0]
-                said = f'key "{key.text}" is repeated; the first is on line {first}'
-                self.report.add(key.span, "duplicate-key", said)
+                message = f'key "{key.text}" is repeated; the first is on line {first}'
+                self.report.add(key.span, "duplicate-key", message)
             else:
                 items[key.text] = (key, value)
         return Mapping(_span(event)[0], _span(item)[1], tuple(items.values()))
 
     def refuse_sharing(self, event: yaml.Event) -> None:
         if isinstance(event, yaml.AliasEvent):
-            said = f'alias "*{event.anchor}": each value is written where it is used'
-            self.report.add(_span(event), "alias", said)
+            message = f'alias "*{event.anchor}": each value is written where it is used'
+            self.report.add(_span(event), "alias", message)
         elif anchor := getattr(event, "anchor", None):
-            said = f'anchor "&{anchor}": each value is written where it is used'
-            self.report.add(_span(event), "anchor", said)
+            message = f'anchor "&{anchor}": each value is written where it is used'
+            self.report.add(_span(event), "anchor", message)
         if getattr(event, "tag", None):
             self.report.add(_span(event), "yaml-tag", "a YAML tag, which flows do not use")
 

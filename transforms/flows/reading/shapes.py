@@ -161,9 +161,9 @@ def _or_never(keys: Keys, node: Node, form: OrNever) -> Reenter | None:
     if isinstance(node, Scalar) and node.text == "never":
         return Reenter(allowed=False)
     if not isinstance(node, Map):
-        said = f"reenter is {describe(node)}"
-        known = "write never, or for example {after: 1d, limit: [2 per 7d]}"
-        keys.reading.problem(node, "wrong-kind", said, known)
+        message = f"reenter is {describe(node)}"
+        hint = "write never, or for example {after: 1d, limit: [2 per 7d]}"
+        keys.reading.problem(node, "wrong-kind", message, hint)
         return None
     made: Reenter | None = _record(keys, node, form)
     return made
@@ -177,8 +177,8 @@ def _records(keys: Keys, node: Node, form: Records) -> Sequence[Any] | None:
 def records_by_name(reading: Reading, node: Node, form: RecordsByName) -> tuple[Any, ...]:
     """Read a map of names with structs."""
     if not isinstance(node, Map):
-        said = f"{describe(node)} where a map of names is expected"
-        reading.problem(node, "wrong-kind", said)
+        message = f"{describe(node)} where a map of names is expected"
+        reading.problem(node, "wrong-kind", message)
         return ()
     made = [_named_record(reading, key, value, form) for key, value in node.items]
     return tuple(record for record in made if record is not None)
@@ -196,8 +196,8 @@ def _named_record(reading: Reading, key: Scalar, node: Node, form: RecordsByName
     if keys is None:
         return None
     if declared is not None and declared.empty and not keys.node.items:
-        said, known = declared.empty
-        reading.problem(key, "missing-key", f"{keys.what} {said}", known)
+        message, hint = declared.empty
+        reading.problem(key, "missing-key", f"{keys.what} {message}", hint)
     made = _one_of(keys, form.kinds, key)
     keys.close()
     return made
@@ -214,8 +214,8 @@ def _one_of(keys: Keys, kinds: tuple[Shape, ...], key: Scalar | None = None) -> 
     for lead in leads:
         keys.get(lead)
     several = quoted(kind.leads[0] for kind in variants)
-    said = f"{keys.what} {'has several' if leads else 'needs one'} of {several}"
-    keys.reading.problem(keys.lead, "two-kinds" if leads else "missing-key", said)
+    message = f"{keys.what} {'has several' if leads else 'needs one'} of {several}"
+    keys.reading.problem(keys.lead, "two-kinds" if leads else "missing-key", message)
     return None
 
 
@@ -244,14 +244,14 @@ def _no_case(keys: Keys, kinds: Sequence[Variant], leads: list[str]) -> None:
         reading.problem(keys.lead, "unknown-case", "a case needs something to wait for")
         return
     if key.text in OWN_STATUSES:
-        said = f'nothing can wait for "{key.text}": it is decided when the message is sent'
-        known = "give the send step branches, such as no_address: or capped:"
-        reading.problem(key, "unknown-status", said, known)
+        message = f'nothing can wait for "{key.text}": it is decided when the message is sent'
+        hint = "give the send step branches, such as no_address: or capped:"
+        reading.problem(key, "unknown-status", message, hint)
         return
-    known = suggest(key.text, [kind.leads[0] for kind in kinds])
+    hint = suggest(key.text, [kind.leads[0] for kind in kinds])
     others = f"{', '.join(OTHER_CASES[:-1])} or {OTHER_CASES[-1]}"
-    said = f'"{key.text}" is neither a status of a message nor {others}'
-    reading.problem(key, "unknown-status", said, known)
+    message = f'"{key.text}" is neither a status of a message nor {others}'
+    reading.problem(key, "unknown-status", message, hint)
 
 
 READERS: Mapping[type[Form], Callable[[Keys, Node, Any], Any]] = {

@@ -84,17 +84,17 @@ class Reading:
         if text is None or NAME.fullmatch(text):
             return text
         meant = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
-        known = f'did you mean "{meant}"?' if NAME.fullmatch(meant) else ""
-        said = f'"{text}" is not a name for {what}: small letters, digits and _'
-        self.problem(node, "invalid-name", said, known)
+        hint = f'did you mean "{meant}"?' if NAME.fullmatch(meant) else ""
+        message = f'"{text}" is not a name for {what}: small letters, digits and _'
+        self.problem(node, "invalid-name", message, hint)
         return None
 
     def flag(self, node: Node) -> bool | None:
         """Read ``true`` or ``false``."""
         if isinstance(node, Scalar) and not node.style and node.text in ("true", "false"):
             return node.text == "true"
-        said = f"{describe(node)} where true or false is expected"
-        self.problem(node, "wrong-kind", said)
+        message = f"{describe(node)} where true or false is expected"
+        self.problem(node, "wrong-kind", message)
         return None
 
     def whole(self, node: Node, least: int | None = None, code: str = "wrong-kind") -> int | None:
@@ -116,8 +116,8 @@ class Reading:
         match = _PERCENT.fullmatch(text)
         if match and int(match[1]) <= 100:
             return int(match[1])
-        known = "write a whole number from 0% to 100%, for example 10%"
-        self.problem(node, "invalid-percentage", f'"{text}" is not a percentage', known)
+        hint = "write a whole number from 0% to 100%, for example 10%"
+        self.problem(node, "invalid-percentage", f'"{text}" is not a percentage', hint)
         return None
 
     def one_of(self, node: Node, options: Iterable[str]) -> str | None:
@@ -125,8 +125,8 @@ class Reading:
         text = self.text(node)
         if text is None or text in options:
             return text
-        said = f'"{text}" is not possible here'
-        self.problem(node, "unknown-option", said, suggest(text, options))
+        message = f'"{text}" is not possible here'
+        self.problem(node, "unknown-option", message, suggest(text, options))
         return None
 
     def step(self, node: Node) -> str | None:
@@ -167,19 +167,19 @@ class Reading:
         if name is None or not self.known.events or name in self.known.events:
             return name
         meant = suggest(name, self.known.events)
-        said = f'event "{name}" is not declared in space.yaml'
+        message = f'event "{name}" is not declared in space.yaml'
         if meant.startswith("did"):
-            self.problem(node, "unknown-event", said, meant)
+            self.problem(node, "unknown-event", message, meant)
         else:
-            self.warn(node, "unknown-event", said, meant)
+            self.warn(node, "unknown-event", message, meant)
         return name
 
     def trait(self, node: Node) -> str | None:
         """Read the name of a trait, without ``user.``."""
         name = self.text(node)
         if name is not None and name.startswith("user."):
-            said = "a trait is named here without user."
-            self.problem(node, "invalid-trait", said, f'write "{name.removeprefix("user.")}"')
+            message = "a trait is named here without user."
+            self.problem(node, "invalid-trait", message, f'write "{name.removeprefix("user.")}"')
         elif name is not None:
             self.check_trait(node, name)
         return name
@@ -188,8 +188,8 @@ class Reading:
         """Report a trait that is not declared where others are."""
         traits = {**OWN_TRAITS, **self.known.traits}
         if self.known.traits and name.split(".", maxsplit=1)[0] not in traits:
-            said = f'trait "{name}" is not declared in space.yaml'
-            self.problem(node, "unknown-trait", said, suggest(name, self.known.traits))
+            message = f'trait "{name}" is not declared in space.yaml'
+            self.problem(node, "unknown-trait", message, suggest(name, self.known.traits))
 
     # --- times -------------------------------------------------------------------
 
@@ -200,8 +200,8 @@ class Reading:
         try:
             return read(text)
         except TimeSyntaxError as error:
-            message, _, known = str(error).partition("; ")
-            self.problem(node, code, message, known)
+            message, _, hint = str(error).partition("; ")
+            self.problem(node, code, message, hint)
             return None
 
     def delay(self, node: Node, most: int | None = None) -> Delay | None:
@@ -231,8 +231,8 @@ class Reading:
             return None
         match = _LIMIT.fullmatch(text)
         if match is None or not int(match[1]):
-            known = "write for example 2 per 7d or 1 per day"
-            self.problem(node, "invalid-limit", f'"{text}" is not a limit', known)
+            hint = "write for example 2 per 7d or 1 per day"
+            self.problem(node, "invalid-limit", f'"{text}" is not a limit', hint)
             return None
         per = self._time(node, "invalid-limit", lambda _: parse_period(match[2]))
         return None if per is None else Limit(int(match[1]), per)
@@ -242,8 +242,8 @@ class Reading:
         text = self.text(node)
         if text is None or text in zone_names():
             return text
-        known = suggest(text, zone_names()) or "write for example Europe/Berlin"
-        self.problem(node, "unknown-zone", f'"{text}" is not a time zone', known)
+        hint = suggest(text, zone_names()) or "write for example Europe/Berlin"
+        self.problem(node, "unknown-zone", f'"{text}" is not a time zone', hint)
         return None
 
     def instant(self, node: Node) -> str | None:
@@ -251,8 +251,8 @@ class Reading:
         text = self.text(node)
         if text is None or parse_instant(text, utc()) is not None:
             return text
-        known = "write for example 2026-12-31 or 2026-12-31T18:00"
-        self.problem(node, "invalid-date", f'"{text}" is not a date', known)
+        hint = "write for example 2026-12-31 or 2026-12-31T18:00"
+        self.problem(node, "invalid-date", f'"{text}" is not a date', hint)
         return None
 
     # --- expressions ---------------------------------------------------------------
@@ -277,9 +277,9 @@ class Reading:
             last = len(places) - 1
             start = places[min(problem.offset, last)]
             end = places[min(problem.offset + max(1, problem.length), last)]
-            known = _bare(text) or _meant(problem.suggestion)
+            hint = _bare(text) or _meant(problem.suggestion)
             span = (start, max(end, start + 1))
-            self.report.add(span, problem.code, problem.message, known, problem.severity)
+            self.report.add(span, problem.code, problem.message, hint, problem.severity)
         return expr
 
     def _checked(
@@ -300,8 +300,8 @@ class Reading:
     def many(self, node: Node, read: Callable[[Node], T | None]) -> tuple[T, ...]:
         """Read each value of a list; what is wrong is reported and left out."""
         if not isinstance(node, Sequence):
-            said = f"{describe(node)} where a list is expected"
-            self.problem(node, "wrong-kind", said, "write [a, b] or lines that begin with - ")
+            message = f"{describe(node)} where a list is expected"
+            self.problem(node, "wrong-kind", message, "write [a, b] or lines that begin with - ")
             return ()
         read_ = [read(item) for item in node.items]
         return tuple(value for value in read_ if value is not None)

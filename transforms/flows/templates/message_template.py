@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -111,8 +112,8 @@ def _reads(report: Report, field: _Field, kind: str) -> Iterator[tuple[str, ...]
             for span in spans:
                 at = field.start + span.index
                 message = f'there is no filter "{name}"'
-                known = suggest(name, ENVIRONMENTS[kind].filters)
-                report.add((at, at + len(name)), "unknown-filter", message, known)
+                hint = suggest(name, ENVIRONMENTS[kind].filters)
+                report.add((at, at + len(name)), "unknown-filter", message, hint)
     for variables in analysis.globals.values():
         for variable in variables:
             path = _path(variable.segments)
@@ -129,18 +130,13 @@ def _syntax(report: Report, field: _Field, error: LiquidError) -> None:
         tags = list(re.finditer(r"{%-?\s*(" + open_[1] + r")\b", field.source))
         at, width = (tags[-1].start(1), len(open_[1])) if tags else (at, width)
         text = f"tag {open_[1]} is not closed; write {{% end{open_[1]} %}} where it ends"
-    message, _, known = text.partition("; ")
+    message, _, hint = text.partition("; ")
     start = field.start + at
-    report.add((start, start + max(1, width)), "template-syntax", message, known)
+    report.add((start, start + max(1, width)), "template-syntax", message, hint)
 
 
 def _path(segments: list[Any]) -> tuple[str, ...]:
-    names: list[str] = []
-    for segment in segments:
-        if not isinstance(segment, str):
-            break
-        names.append(segment)
-    return tuple(names)
+    return tuple(takewhile(lambda segment: isinstance(segment, str), segments))
 
 
 def _check_root(report: Report, path: tuple[str, ...], span: tuple[int, int]) -> None:
@@ -149,11 +145,11 @@ def _check_root(report: Report, path: tuple[str, ...], span: tuple[int, int]) ->
         return
     message = f'a template cannot read "{root}", only {", ".join(ROOTS)}'
     if root == "event":
-        known = f'did you mean "{".".join(("entry", *path[1:]))}", the data of the entry?'
+        hint = f'did you mean "{".".join(("entry", *path[1:]))}", the data of the entry?'
     else:
         near = suggest(root, ROOTS)
-        known = near if near.startswith("did") else f'did you mean "data.{root}"?'
-    report.add(span, "unknown-name", message, known)
+        hint = near if near.startswith("did") else f'did you mean "data.{root}"?'
+    report.add(span, "unknown-name", message, hint)
 
 
 @lru_cache(maxsize=4096)

@@ -92,33 +92,33 @@ def _keywords_twice(match: MatchMessage) -> Iterator[Flaw]:
         for word in words:
             if word in seen:
                 what = "any message" if word is None else f'keyword "{word}"'
-                said = f"two branches match {what}"
-                known = "the first one takes it"
-                yield Flaw(("match_message",), "duplicate-keyword", said, known, at_key=True)
+                message = f"two branches match {what}"
+                hint = "the first one takes it"
+                yield Flaw(("match_message",), "duplicate-keyword", message, hint, at_key=True)
         seen.update(words)
 
 
 def _winner_is_sure(winner: Winning) -> Iterator[Flaw]:
     if not 50 <= winner.confidence < 100:
-        said = f"a winner cannot be {winner.confidence}% sure"
-        yield Flaw(("confidence",), "invalid-winner", said, "write for example 95%")
+        message = f"a winner cannot be {winner.confidence}% sure"
+        yield Flaw(("confidence",), "invalid-winner", message, "write for example 95%")
 
 
 def _shares(split: Split) -> Iterator[Flaw]:
     """Refuse shares that do not add up, and branches that lead nowhere."""
     total = sum(branch.percent for branch in split.branches)
     if total != 100:
-        said = f"the branches add up to {total}%, not to 100%"
-        yield Flaw(("split",), "percentages", said)
+        message = f"the branches add up to {total}%, not to 100%"
+        yield Flaw(("split",), "percentages", message)
     for branch in split.branches:
         if branch.then is None and not branch.holdout:
-            said = f'branch "{branch.name}" goes nowhere'
-            known = f"add it to then: {{{branch.name}: <step>}}"
-            yield Flaw(("split", branch.name), "missing-branch", said, known, at_key=True)
+            message = f'branch "{branch.name}" goes nowhere'
+            hint = f"add it to then: {{{branch.name}: <step>}}"
+            yield Flaw(("split", branch.name), "missing-branch", message, hint, at_key=True)
         if branch.rest and split.winner is None:
-            said = f'branch "{branch.name}" is the rest of a test, which needs a winner'
-            known = "add winner: {metric: a goal}"
-            yield Flaw(("split", branch.name), "invalid-winner", said, known)
+            message = f'branch "{branch.name}" is the rest of a test, which needs a winner'
+            hint = "add winner: {metric: a goal}"
+            yield Flaw(("split", branch.name), "invalid-winner", message, hint)
 
 
 # --- steps -----------------------------------------------------------------------------------

@@ -61,8 +61,8 @@ def says_nothing_of_tracking(send: Send) -> bool:
 
 def _needs_failover(send: Send) -> Iterator[Flaw]:
     if send.failover_after is not None and not send.failover:
-        said = '"failover_after" needs failover: a list of channels'
-        yield Flaw(("failover_after",), "missing-key", said, at_key=True)
+        message = '"failover_after" needs failover: a list of channels'
+        yield Flaw(("failover_after",), "missing-key", message, at_key=True)
 
 
 def _branch(reason: str, text: str) -> Field:

@@ -205,14 +205,14 @@ def _stays(wait: WaitFor, case: Case) -> bool:
 def _needs_timeout(wait: WaitFor) -> Iterator[Flaw]:
     """Refuse ``rank`` and ``repeat`` without what they apply to."""
     if wait.timeout is None and wait.restart:
-        said = '"repeat" needs a timeout to start again'
-        yield Flaw(("repeat",), "missing-key", said, at_key=True)
+        message = '"repeat" needs a timeout to start again'
+        yield Flaw(("repeat",), "missing-key", message, at_key=True)
     if wait.timeout is None and wait.rank:
-        said = '"rank" needs a timeout, the end of the wait'
-        yield Flaw(("rank",), "missing-key", said, at_key=True)
+        message = '"rank" needs a timeout, the end of the wait'
+        yield Flaw(("rank",), "missing-key", message, at_key=True)
     if wait.restart and not any(_stays(wait, c) and c.then is None for c in wait.cases):
-        said = '"repeat" needs an event, a message or a call without "then"'
-        yield Flaw(("repeat",), "missing-key", said, at_key=True)
+        message = '"repeat" needs an event, a message or a call without "then"'
+        yield Flaw(("repeat",), "missing-key", message, at_key=True)
 
 
 def _until_at_once(wait: WaitUntil, then: str | None) -> Iterable[str | None]:

@@ -55,8 +55,8 @@ _ON_MESSAGE = forms.Condition(roots=("message",))
 
 def _needs_place(trigger: OnInbound) -> Iterator[Flaw]:
     if trigger.number is None and trigger.channel is None:
-        said = 'a trigger with "inbound" needs a number or a channel'
-        yield Flaw((), "missing-key", said, "write number: or channel:")
+        message = 'a trigger with "inbound" needs a number or a channel'
+        yield Flaw((), "missing-key", message, "write number: or channel:")
 
 
 def _sent(trigger: OnInbound | OnCall) -> str:

@@ -30,8 +30,8 @@ def _fits_the_change(trigger: OnParticipant) -> Iterator[Flaw]:
     wrong = {"field": trigger.field} if trigger.when == "created" else {"on_upload": trigger.always}
     for key, value in wrong.items():
         if value:
-            said = f'a participant that is {trigger.when} has no "{key}"'
-            yield Flaw((key,), "unknown-key", said, at_key=True)
+            message = f'a participant that is {trigger.when} has no "{key}"'
+            yield Flaw((key,), "unknown-key", message, at_key=True)
 
 
 # fmt: off

@@ -45,16 +45,16 @@ ProfileTriggers = OnProfile | OnDate | OnSchedule
 
 def _of_the_user(trigger: OnDate) -> Iterator[Flaw]:
     if trigger.moment.kind != "path":
-        said = f'"{trigger.moment.text}" is not a date of the user'
-        known = "write for example user.birthday - 3d at 09:00; at: takes other moments"
-        yield Flaw(("date",), "invalid-moment", said, known)
+        message = f'"{trigger.moment.text}" is not a date of the user'
+        hint = "write for example user.birthday - 3d at 09:00; at: takes other moments"
+        yield Flaw(("date",), "invalid-moment", message, hint)
 
 
 def _of_all_users(trigger: OnSchedule) -> Iterator[Flaw]:
     if trigger.moment.kind == "path":
-        said = f'"{trigger.moment.text}" differs from user to user'
-        known = "write a date or a recurring time here; date: takes dates of the user"
-        yield Flaw(("at",), "invalid-moment", said, known)
+        message = f'"{trigger.moment.text}" differs from user to user'
+        hint = "write a date or a recurring time here; date: takes dates of the user"
+        yield Flaw(("at",), "invalid-moment", message, hint)
 
 
 # fmt: off

@@ -37,16 +37,16 @@ def _no_trigger(checked: Checked) -> Iterator[Flaw]:
     """Refuse a flow without a trigger (C6)."""
     node = checked.root.get("enter")
     if node is None or (isinstance(node, Sequence) and not node.items):
-        said = "the flow has no trigger, so no user enters"
-        known = "add for example enter: [{event: Cart Updated}]"
-        yield Flaw(("enter",), "no-trigger", said, known, at_key=True)
+        message = "the flow has no trigger, so no user enters"
+        hint = "add for example enter: [{event: Cart Updated}]"
+        yield Flaw(("enter",), "no-trigger", message, hint, at_key=True)
 
 
 def _no_steps(checked: Checked) -> Iterator[Flaw]:
     node = checked.root.get("steps")
     if node is None or (isinstance(node, Map) and not node.items):
-        known = "add for example done: {end: done}"
-        yield Flaw(("steps",), "no-steps", "the flow has no steps", known, at_key=True)
+        hint = "add for example done: {end: done}"
+        yield Flaw(("steps",), "no-steps", "the flow has no steps", hint, at_key=True)
 
 
 def _member_twice(checked: Checked) -> Iterator[Flaw]:
@@ -60,15 +60,15 @@ def _member_twice(checked: Checked) -> Iterator[Flaw]:
         if keys and (when or "people" in keys):
             predefined.append(("enter", index, keys[0]))
     for keys_of_second in predefined[1:]:
-        said = "a second audience whose members enter; a flow has at most one"
-        yield Flaw(keys_of_second, "member-twice", said)
+        message = "a second audience whose members enter; a flow has at most one"
+        yield Flaw(keys_of_second, "member-twice", message)
 
 
 def _goalless(checked: Checked) -> Iterator[Flaw]:
     if checked.flow.exit_on_goal and checked.root.get("goals") is None:
-        said = "exit_on_goal is set, but the flow has no goals"
-        known = "add goals, or leave exit_on_goal out"
-        yield Flaw(("exit_on_goal",), "no-goals", said, known, at_key=True)
+        message = "exit_on_goal is set, but the flow has no goals"
+        hint = "add goals, or leave exit_on_goal out"
+        yield Flaw(("exit_on_goal",), "no-goals", message, hint, at_key=True)
 
 
 def _winners(checked: Checked) -> Iterator[Flaw]:
@@ -78,8 +78,10 @@ def _winners(checked: Checked) -> Iterator[Flaw]:
         winner = step.verb.winner if isinstance(step.verb, Split) else None
         if winner is not None and winner.metric not in known:
             keys = ("steps", step.name, "winner", "metric")
-            said = f'"{winner.metric}" cannot be the metric of a winner: it is no goal of the flow'
-            yield Flaw(keys, "unknown-metric", said, suggest(winner.metric, known))
+            message = (
+                f'"{winner.metric}" cannot be the metric of a winner: it is no goal of the flow'
+            )
+            yield Flaw(keys, "unknown-metric", message, suggest(winner.metric, known))
 
 
 def _once(checked: Checked) -> Iterator[Flaw]:
@@ -88,13 +90,13 @@ def _once(checked: Checked) -> Iterator[Flaw]:
     if not flow.enter or not all(map(_at_one_moment, flow.enter)):
         return
     if flow.schedule.indefinitely:
-        said = "the flow is entered at one moment only, so it cannot run indefinitely"
-        known = "leave indefinitely out, or write when: member"
-        yield Flaw(("schedule", "indefinitely"), "one-time", said, known)
+        message = "the flow is entered at one moment only, so it cannot run indefinitely"
+        hint = "leave indefinitely out, or write when: member"
+        yield Flaw(("schedule", "indefinitely"), "one-time", message, hint)
     if flow.reenter.after or flow.reenter.limits:
-        said = "the flow is entered at one moment only, so no user re-enters"
+        message = "the flow is entered at one moment only, so no user re-enters"
         yield Flaw(
-            ("reenter",), "one-time", said, "leave reenter out", at_key=True, severity="warning"
+            ("reenter",), "one-time", message, "leave reenter out", at_key=True, severity="warning"
         )
 
 

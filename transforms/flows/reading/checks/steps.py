@@ -43,11 +43,13 @@ def _waits_on_exit(checked: Checked) -> Iterator[Flaw]:
     for step in checked.on_exit.steps:
         keys = ("on_exit", step.name)
         if kind_of_step(step.verb).waits:
-            said = f'step "{step.name}" waits, but steps of on_exit cannot wait'
-            yield Flaw(keys, "wait-on-exit", said, at_key=True)
+            message = f'step "{step.name}" waits, but steps of on_exit cannot wait'
+            yield Flaw(keys, "wait-on-exit", message, at_key=True)
         if step.name in checked.known.steps:
-            said = f'step "{step.name}" is in steps and in on_exit'
-            yield Flaw(keys, "duplicate-step", said, "every step needs its own name", at_key=True)
+            message = f'step "{step.name}" is in steps and in on_exit'
+            yield Flaw(
+                keys, "duplicate-step", message, "every step needs its own name", at_key=True
+            )
 
 
 def _closed_windows(checked: Checked) -> Iterator[Flaw]:
@@ -56,9 +58,9 @@ def _closed_windows(checked: Checked) -> Iterator[Flaw]:
     for section, step in checked.steps():
         window = step.verb.window if isinstance(step.verb, Send) else None
         if quiet and window and _minutes(window) <= _minutes(quiet):
-            said = f"{window.text} lies within the quiet hours, {quiet.text}"
-            known = "no message would ever leave"
-            yield Flaw((section, step.name, "window"), "impossible-window", said, known)
+            message = f"{window.text} lies within the quiet hours, {quiet.text}"
+            hint = "no message would ever leave"
+            yield Flaw((section, step.name, "window"), "impossible-window", message, hint)
 
 
 def _whole_days(checked: Checked) -> Iterator[Flaw]:
@@ -68,9 +70,9 @@ def _whole_days(checked: Checked) -> Iterator[Flaw]:
             for bare, full in pairwise(window.text.split(", ")):
                 if ":" in full and ":" not in bare:
                     keys = (section, step.name, field.key)
-                    said = f'"{bare}" is open all day: the hours are those of "{full}" only'
-                    known = f"write {bare} {full.split()[-1]}, or {bare} 00:00-24:00"
-                    yield Flaw(keys, "whole-day", said, known, severity="warning")
+                    message = f'"{bare}" is open all day: the hours are those of "{full}" only'
+                    hint = f"write {bare} {full.split()[-1]}, or {bare} 00:00-24:00"
+                    yield Flaw(keys, "whole-day", message, hint, severity="warning")
 
 
 @lru_cache(maxsize=256)
@@ -96,9 +98,11 @@ def _no_messages(checked: Checked) -> Iterator[Flaw]:
                 return
     for section, step in checked.steps():
         if isinstance(step.verb, MatchMessage):
-            keys, known = (section, step.name), "wait for inbound: before it"
-            said = f'step "{step.name}" branches by keyword, but no trigger or wait takes messages'
-            yield Flaw(keys, "no-message", said, known, at_key=True, severity="warning")
+            keys, hint = (section, step.name), "wait for inbound: before it"
+            message = (
+                f'step "{step.name}" branches by keyword, but no trigger or wait takes messages'
+            )
+            yield Flaw(keys, "no-message", message, hint, at_key=True, severity="warning")
 
 
 # --- the graph of the steps --------------------------------------------------------------------
@@ -109,9 +113,9 @@ def _falls_into_branch(checked: Checked) -> Iterator[Flaw]:
         for fall in followed.falls:
             owner = followed.branches.get(fall.to)
             if owner is not None:
-                said = f'step "{fall.step}" falls through to "{fall.to}", a branch of "{owner}"'
-                known = f"write where it goes on, with then: {fall.to} if that is meant"
-                yield Flaw((section, fall.step), "falls-into-branch", said, known, at_key=True)
+                message = f'step "{fall.step}" falls through to "{fall.to}", a branch of "{owner}"'
+                hint = f"write where it goes on, with then: {fall.to} if that is meant"
+                yield Flaw((section, fall.step), "falls-into-branch", message, hint, at_key=True)
 
 
 def _unreachable(checked: Checked) -> Iterator[Flaw]:
@@ -122,9 +126,9 @@ def _unreachable(checked: Checked) -> Iterator[Flaw]:
         seen = _reached({step.name: targets(step) for step in followed.steps}, first)
         for step in followed.steps:
             if step.name not in seen:
-                said = f'step "{step.name}" cannot be reached from "{first}"'
-                known = "name it with then, or leave it out"
-                yield Flaw((section, step.name), "unreachable-step", said, known, at_key=True)
+                message = f'step "{step.name}" cannot be reached from "{first}"'
+                hint = "name it with then, or leave it out"
+                yield Flaw((section, step.name), "unreachable-step", message, hint, at_key=True)
 
 
 def _loops(checked: Checked) -> Iterator[Flaw]:
@@ -137,9 +141,9 @@ def _loops(checked: Checked) -> Iterator[Flaw]:
             if loop:
                 done.update(n for n in _reached(edges, name) if name in _reached(edges, n))
                 path = " -> ".join(f'"{step}"' for step in loop)
-                said = f"the steps {path} form a loop without a wait"
-                known = "put a wait into it"
-                yield Flaw((section, name), "loop-without-wait", said, known, at_key=True)
+                message = f"the steps {path} form a loop without a wait"
+                hint = "put a wait into it"
+                yield Flaw((section, name), "loop-without-wait", message, hint, at_key=True)
 
 
 def _reached(edges: Graph, first: str) -> set[str]:
@@ -180,15 +184,15 @@ def _templates(checked: Checked) -> Iterator[Flaw]:
             keys = (section, step.name, used.key)
             template = checked.templates.get(used.name)
             if template is None:
-                said = f'step "{step.name}" uses template "{used.name}", which does not exist'
-                known = suggest(used.name, checked.templates)
-                known = known or f"add messages/{used.name}.liquid beside the flow"
-                yield Flaw(keys, "unknown-template", said, known)
+                message = f'step "{step.name}" uses template "{used.name}", which does not exist'
+                hint = suggest(used.name, checked.templates)
+                hint = hint or f"add messages/{used.name}.liquid beside the flow"
+                yield Flaw(keys, "unknown-template", message, hint)
             else:
-                for read, known in _unknown_reads(checked, used, template):
-                    said = f'template "{used.name}" reads "{read}", which step "{step.name}"'
-                    said += " does not have"
-                    yield Flaw(keys, "unknown-template-data", said, known)
+                for read, hint in _unknown_reads(checked, used, template):
+                    message = f'template "{used.name}" reads "{read}", which step "{step.name}"'
+                    message += " does not have"
+                    yield Flaw(keys, "unknown-template-data", message, hint)
 
 
 def _unknown_reads(

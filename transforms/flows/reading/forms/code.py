@@ -118,8 +118,8 @@ def _forbidden(tree: ast.Module) -> Iterator[SourceError]:
         ):
             why = f'uses "{name}"'
         if why is not None:
-            known = "it can only compute with the inputs at `with`"
-            yield _at(node, f"the code {why}, which is not allowed", known)
+            hint = "it can only compute with the inputs at `with`"
+            yield _at(node, f"the code {why}, which is not allowed", hint)
 
 
 def _name_of(node: ast.AST) -> str:
@@ -142,8 +142,8 @@ def _shape(tree: ast.Module, inputs: list[str]) -> Iterator[SourceError]:
         elif not isinstance(node, MAY_STAND) and not _words(node):
             yield _at(node, "only functions and constants are allowed here")
     if runs is None:
-        known = f"write for example def {ENTRY}({', '.join(inputs)}):"
-        yield SourceError(1, 0, f'the code has no function "{ENTRY}"', known)
+        hint = f"write for example def {ENTRY}({', '.join(inputs)}):"
+        yield SourceError(1, 0, f'the code has no function "{ENTRY}"', hint)
         return
     yield from _parameters(runs, inputs)
 
@@ -162,9 +162,9 @@ def _parameters(function: ast.FunctionDef, inputs: list[str]) -> Iterator[Source
     takes = [arg.arg for arg in (*given.args, *given.kwonlyargs)]
     for arg in (*given.args, *given.kwonlyargs):
         if arg.arg not in inputs:
-            known = suggest(arg.arg, set(inputs) - set(takes))
-            known = known if known.startswith("did") else f"add it to with: {{{arg.arg}: …}}"
-            yield _at(arg, f'"{arg.arg}" is not an input of the step', known)
+            hint = suggest(arg.arg, set(inputs) - set(takes))
+            hint = hint if hint.startswith("did") else f"add it to with: {{{arg.arg}: …}}"
+            yield _at(arg, f'"{arg.arg}" is not an input of the step', hint)
     left = [name for name in inputs if name not in takes]
     if left:
         yield _at(function, f'"{ENTRY}" does not take {quoted(left)}', "add it to its parameters")

@@ -22,8 +22,8 @@ def keywords(reading: Reading, node: Node) -> tuple[str, ...] | None:
     if isinstance(node, Scalar):
         text = reading.text(node)
         if text is not None and "," in text and not node.style:
-            said = f'"{text}" is one keyword, with its comma'
-            reading.warn(node, "one-keyword", said, f"several keywords are written [{text}]")
+            message = f'"{text}" is one keyword, with its comma'
+            reading.warn(node, "one-keyword", message, f"several keywords are written [{text}]")
         return None if text is None else () if keyword(text) == ANY else (text.strip(),)
     words = reading.texts(node)
     if isinstance(node, Sequence) and not node.items:
@@ -32,11 +32,11 @@ def keywords(reading: Reading, node: Node) -> tuple[str, ...] | None:
     for item in items_of(node):
         word = keyword(text_of(item))
         if word and word in seen:
-            said = f'keyword "{word}" is repeated'
-            reading.problem(item, "duplicate-keyword", said, "upper and lower case are the same")
+            message = f'keyword "{word}" is repeated'
+            reading.problem(item, "duplicate-keyword", message, "upper and lower case are the same")
         if len(word) > LONGEST_KEYWORD:
-            said = f"a keyword has at most {LONGEST_KEYWORD} letters"
-            reading.problem(item, "too-long", said, "where: takes conditions on message.text")
+            message = f"a keyword has at most {LONGEST_KEYWORD} letters"
+            reading.problem(item, "too-long", message, "where: takes conditions on message.text")
         seen[word] = None
     return tuple(word.strip() for word in words) or None
 
@@ -51,11 +51,11 @@ def number(keys: Keys, node: Node, takes: Literal["messages", "calls"]) -> str |
         return name
     taken = known.calls if takes == "calls" else known.messages
     if not taken:
-        said = f'number "{name}" takes no {takes}'
-        reading.problem(node, "wrong-number", said, f"add {takes}: CHANNEL to it in space.yaml")
+        message = f'number "{name}" takes no {takes}'
+        reading.problem(node, "wrong-number", message, f"add {takes}: CHANNEL to it in space.yaml")
     elif on and on not in taken:
-        said = f'number "{name}" takes {takes} on {", ".join(taken)}, not on {on}'
-        reading.problem(node, "wrong-number", said)
+        message = f'number "{name}" takes {takes} on {", ".join(taken)}, not on {on}'
+        reading.problem(node, "wrong-number", message)
     return name
 
 
@@ -69,8 +69,8 @@ def agents(keys: Keys, node: Node, form: forms.Agents) -> Pairs:
             continue
         on = check_agent(reading, item, reading.known.agents, on_channels)
         if on is not None and on in made:
-            said = f'agents "{made[on]}" and "{name}" both send by {on}'
-            reading.problem(item, "two-agents", said, "name one agent for each channel")
+            message = f'agents "{made[on]}" and "{name}" both send by {on}'
+            reading.problem(item, "two-agents", message, "name one agent for each channel")
         elif on is not None:
             made[on] = name
     return tuple(made.items())
@@ -97,8 +97,8 @@ def track_of(reading: Reading, node: Node, tracks: tuple[str, ...], what: str) -
     for item in items_of(node):
         text = text_of(item)
         if text in TRACKED and text not in tracks:
-            known = f"it can report {quoted(tracks)}" if tracks else "leave it out"
-            reading.problem(item, "cannot-track", f"{what} cannot report {text}", known)
+            hint = f"it can report {quoted(tracks)}" if tracks else "leave it out"
+            reading.problem(item, "cannot-track", f"{what} cannot report {text}", hint)
     return tuple(dict.fromkeys(read))
 
 
@@ -109,11 +109,11 @@ def check_agent(
     on = agents.get(node.text)
     fitting = [name for name, of in agents.items() if of in channels]
     if on is None:
-        known = suggest(node.text, agents) or "add it to agents in space.yaml"
-        reading.problem(node, "unknown-agent", f'there is no agent "{node.text}"', known)
+        hint = suggest(node.text, agents) or "add it to agents in space.yaml"
+        reading.problem(node, "unknown-agent", f'there is no agent "{node.text}"', hint)
     elif on not in channels:
-        said = f'agent "{node.text}" sends by {on}, not by {" or ".join(channels)}'
-        known = f"name one of {quoted(fitting)}" if fitting else ""
-        reading.problem(node, "agent-of-another-channel", said, known)
+        message = f'agent "{node.text}" sends by {on}, not by {" or ".join(channels)}'
+        hint = f"name one of {quoted(fitting)}" if fitting else ""
+        reading.problem(node, "agent-of-another-channel", message, hint)
         return None
     return on

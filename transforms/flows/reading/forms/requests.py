@@ -42,15 +42,15 @@ def address(keys: Keys, node: Node, form: Address) -> str | None:
     if url is None:
         return None
     if "connection" in keys and not _PATH.fullmatch(url):
-        said = f'"{url}" is not a path of the connection, which has the address'
-        reading.problem(node, "invalid-address", said, "write a path that begins with /")
+        message = f'"{url}" is not a path of the connection, which has the address'
+        reading.problem(node, "invalid-address", message, "write a path that begins with /")
     elif "connection" not in keys and not _HTTPS.fullmatch(url):
-        said = f'"{url}" is not an https address'
-        reading.problem(node, "invalid-address", said, form.known)
+        message = f'"{url}" is not an https address'
+        reading.problem(node, "invalid-address", message, form.hint)
     if (secret := _WITHIN.search(url)) is not None:
         what = f'"{secret[1]}"' if secret[1] else "a user or password"
-        known = "put secrets into a connection of the space, as env:NAME"
-        reading.problem(node, "secret-in-address", f"the address holds {what}", known)
+        hint = "put secrets into a connection of the space, as env:NAME"
+        reading.problem(node, "secret-in-address", f"the address holds {what}", hint)
     return url
 
 
@@ -59,12 +59,12 @@ def headers(reading: Reading, node: Node, secrets: bool) -> Headers:
     for key, value in entries(node):
         text = text_of(value)
         if not _HEADER.fullmatch(key.text) or not text.isprintable():
-            known = "names are letters, digits and -, values are on one line"
-            reading.problem(key, "invalid-header", f'"{key.text}" is not a header', known)
+            hint = "names are letters, digits and -, values are on one line"
+            reading.problem(key, "invalid-header", f'"{key.text}" is not a header', hint)
         elif not secrets and (_SECRET.search(key.text) or _REFERENCE.fullmatch(text)):
-            known = "put it into a connection of the space, as env:NAME"
-            said = f'header "{key.text}" holds a secret, which a step must not'
-            reading.problem(key, "plain-secret", said, known)
+            hint = "put it into a connection of the space, as env:NAME"
+            message = f'header "{key.text}" holds a secret, which a step must not'
+            reading.problem(key, "plain-secret", message, hint)
         elif secrets and _SECRET.search(key.text):
             read_secret(reading, value, f'header "{key.text}"')
     wrong = f"{describe(node)} where a map of headers is expected"
@@ -76,8 +76,8 @@ def read_secret(reading: Reading, node: Node, what: str) -> str | None:
     text = reading.text(node)
     if text is None or _REFERENCE.fullmatch(text):
         return text
-    known = "write env:NAME, the environment variable that holds it where requests are sent"
-    reading.problem(node, "plain-secret", f"{what} holds a secret, which belongs in no file", known)
+    hint = "write env:NAME, the environment variable that holds it where requests are sent"
+    reading.problem(node, "plain-secret", f"{what} holds a secret, which belongs in no file", hint)
     return None
 
 
@@ -93,8 +93,8 @@ def stored(reading: Reading, node: Node) -> tuple[tuple[str, str], ...]:
             why = "the HTTP status has it already" if key.text == STATUS else "write small letters"
             reading.problem(key, "invalid-name", f'"{key.text}" is not a name to store under', why)
         elif path is not None and not _JSON_PATH.fullmatch(path):
-            known = "write for example customer.limits[0].amount"
-            reading.problem(value, "invalid-path", f'"{path}" is not a JSON path', known)
+            hint = "write for example customer.limits[0].amount"
+            reading.problem(value, "invalid-path", f'"{path}" is not a JSON path', hint)
         elif path is not None:
             paths.append((key.text, path))
     return tuple(paths)

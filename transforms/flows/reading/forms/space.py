@@ -42,8 +42,8 @@ _PLACES = {
 def _slack(keys: Keys, node: Node) -> int | None:
     delay = keys.reading.delay(node, most=1)
     if delay is not None and not delay.ms:
-        said = f"{delay.text} is not exact"
-        keys.reading.problem(node, "invalid-duration", said, "write for example 10s")
+        message = f"{delay.text} is not exact"
+        keys.reading.problem(node, "invalid-duration", message, "write for example 10s")
     return None if delay is None else delay.ms
 
 
@@ -58,9 +58,9 @@ def _price_list(keys: Keys, node: Node) -> Prices:
     for key, value in node.items:
         start = ELSE if key.text == "else" else key.text
         if start and not _PREFIX.fullmatch(start):
-            known = 'write for example {"+49": 0.07, else: 0.05}'
-            said = f'"{key.text}" is not an address prefix'
-            keys.reading.problem(key, "invalid-price", said, known)
+            hint = 'write for example {"+49": 0.07, else: 0.05}'
+            message = f'"{key.text}" is not an address prefix'
+            keys.reading.problem(key, "invalid-price", message, hint)
         amount = _amount(keys.reading, value)
         if amount is not None:
             prices.append((start, amount))
@@ -70,8 +70,8 @@ def _price_list(keys: Keys, node: Node) -> Prices:
 def _amount(reading: Reading, node: Node) -> float | None:
     if isinstance(node, Scalar) and not node.style and _AMOUNT.fullmatch(node.text):
         return float(node.text)
-    known = "write a number with at most four decimals, for example 0.075"
-    reading.problem(node, "invalid-price", f"{describe(node)} is not a price", known)
+    hint = "write a number with at most four decimals, for example 0.075"
+    reading.problem(node, "invalid-price", f"{describe(node)} is not a price", hint)
     return None
 
 
@@ -79,8 +79,8 @@ def _link_length(keys: Keys, node: Node) -> int | None:
     length = keys.reading.whole(node)
     if length is None or 10 <= length <= LONGEST_LINK:
         return length
-    said = f"a shortened link has 10 to {LONGEST_LINK} characters, not {length}"
-    keys.reading.problem(node, "out-of-range", said)
+    message = f"a shortened link has 10 to {LONGEST_LINK} characters, not {length}"
+    keys.reading.problem(node, "out-of-range", message)
     return None
 
 
@@ -96,9 +96,9 @@ def _menu(keys: Keys, node: Node) -> Pairs:
     """Read what the digits that a caller presses mean (I32)."""
     for key, value in entries(node):
         if not _DIGITS.fullmatch(key.text):
-            said = f'"{key.text}" cannot be pressed on a telephone'
-            known = 'write for example {"1": confirm, "2": decline}'
-            keys.reading.problem(key, "invalid-menu", said, known)
+            message = f'"{key.text}" cannot be pressed on a telephone'
+            hint = 'write for example {"1": confirm, "2": decline}'
+            keys.reading.problem(key, "invalid-menu", message, hint)
         keys.reading.name(value, "a choice")
     return keys.reading.by_name(node, keys.reading.text)
 
@@ -109,14 +109,14 @@ def _menu(keys: Keys, node: Node) -> Pairs:
 def _fields(keys: Keys, node: Node) -> Pairs:
     for key, _ in entries(node):
         if key.text == STATUS:
-            said = "every participant has a status, which is not a field"
-            keys.reading.problem(key, "reserved-name", said, "list its values under statuses")
+            message = "every participant has a status, which is not a field"
+            keys.reading.problem(key, "reserved-name", message, "list its values under statuses")
     return _types(keys.reading, node, "fields", "names with types")
 
 
 def _types(reading: Reading, node: Node, what: str, of: str = "names") -> Pairs:
-    said = f"{what} is {describe(node)}, not a map of {of}"
-    return reading.by_name(node, lambda inner: reading.one_of(inner, TYPES) or "any", said)
+    message = f"{what} is {describe(node)}, not a map of {of}"
+    return reading.by_name(node, lambda inner: reading.one_of(inner, TYPES) or "any", message)
 
 
 def _event_types(keys: Keys, node: Node) -> tuple[tuple[str, Pairs], ...]:
@@ -137,13 +137,13 @@ def _audience(reading: Reading, key: Scalar, node: Node) -> Audience:
 
 def _place(kind: str) -> Callable[[Keys, Node], str | None]:
     """Return the reader of a place of exports that is not on the web (L4, L10)."""
-    pattern, known = _PLACES[kind]
+    pattern, hint = _PLACES[kind]
 
     def read(keys: Keys, node: Node) -> str | None:
         address = keys.reading.text(node)
         if address is not None and not pattern.fullmatch(address):
-            said = f'"{address}" is not an address of a {kind}'
-            keys.reading.problem(node, "invalid-address", said, known)
+            message = f'"{address}" is not an address of a {kind}'
+            keys.reading.problem(node, "invalid-address", message, hint)
         return address
 
     return read

@@ -33,8 +33,8 @@ def _flow_id(keys: Keys, node: Node, form: FlowId) -> str | None:
     name = keys.reading.name(node, form.what)
     stem = _STEM.search(keys.reading.report.source.path)
     if name is not None and stem is not None and stem[1] != name:
-        said = f'the flow is called "{name}", but its file is "{stem[0]}"'
-        keys.reading.problem(node, "flow-name", said, f'name the file "{name}.yaml"')
+        message = f'the flow is called "{name}", but its file is "{stem[0]}"'
+        keys.reading.problem(node, "flow-name", message, f'name the file "{name}.yaml"')
     return name
 
 
@@ -55,8 +55,8 @@ def _visit_delay(keys: Keys, node: Node, form: forms.VisitDelay) -> Delay | None
     bare = msgspec.structs.replace(node, text=forms.IN_VISIT.sub("", node.text))
     delay = keys.reading.delay(bare, forms.MAX_DAYS)
     if delay is not None and not delay.ms:
-        said = f'"{delay.text}" is not a fixed length of time, which a wait in a visit needs'
-        keys.reading.problem(node, "invalid-duration", said, "write for example 20s in visit")
+        message = f'"{delay.text}" is not a fixed length of time, which a wait in a visit needs'
+        keys.reading.problem(node, "invalid-duration", message, "write for example 20s in visit")
     return delay
 
 
@@ -84,8 +84,8 @@ def _send_step(keys: Keys, node: Node, form: forms.SendStep) -> str | None:
 def _static_audience(keys: Keys, node: Node, form: forms.StaticAudience) -> str | None:
     name = keys.reading.listed(node, form.kind)
     if name in keys.reading.known.computed:
-        said = f'audience "{name}" is computed; only a static one takes members'
-        keys.reading.problem(node, "computed-audience", said)
+        message = f'audience "{name}" is computed; only a static one takes members'
+        keys.reading.problem(node, "computed-audience", message)
     return name
 
 
@@ -110,21 +110,21 @@ def _shares(keys: Keys, node: Node, routes: str) -> tuple[Branch, ...] | None:
     """Read branches with their shares; ``routes`` is the key of their steps."""
     reading, then = keys.reading, keys.get(routes)
     if not isinstance(node, Map) or not node.items:
-        said = f"{keys.what} splits into {describe(node)}"
-        known = "write for example {one: 50%, other: 50%}"
-        reading.problem(node, "wrong-kind", said, known)
+        message = f"{keys.what} splits into {describe(node)}"
+        hint = "write for example {one: 50%, other: 50%}"
+        reading.problem(node, "wrong-kind", message, hint)
         return None
     if then is not None and not isinstance(then, Map):
-        said = f"{keys.what} goes on to {describe(then)}"
-        known = "write a step for each branch, for example {one: here, other: there}"
-        reading.problem(then, "wrong-kind", said, known)
+        message = f"{keys.what} goes on to {describe(then)}"
+        hint = "write a step for each branch, for example {one: here, other: there}"
+        reading.problem(then, "wrong-kind", message, hint)
         return None
     if then is not None:
         names = [key.text for key, _ in node.items]
         for key, _ in then.items:
             if key.text not in names:
-                said = f'{keys.what} has no branch "{key.text}"'
-                reading.problem(key, "unknown-branch", said, suggest(key.text, names))
+                message = f'{keys.what} has no branch "{key.text}"'
+                reading.problem(key, "unknown-branch", message, suggest(key.text, names))
     branches = [_branch(reading, key, share, then) for key, share in node.items]
     made = tuple(branch for branch in branches if branch is not None)
     return made if len(made) == len(branches) else None
@@ -135,8 +135,8 @@ def _branch(reading: Reading, key: Scalar, node: Node, then: Map | None) -> Bran
     text = reading.text(node)
     share = _SHARE.fullmatch(text) if text is not None else None
     if text is not None and (share is None or int(share[1]) > 100):
-        known = "write for example 45%, 10% holdout or 60% rest"
-        reading.problem(node, "invalid-percentage", f'"{text}" is not a share', known)
+        hint = "write for example 45%, 10% holdout or 60% rest"
+        reading.problem(node, "invalid-percentage", f'"{text}" is not a share', hint)
         return None
     target = then.get(key.text) if then is not None else None
     step = reading.step(target) if target is not None else None

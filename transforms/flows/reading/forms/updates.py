@@ -34,10 +34,10 @@ def target_names(reading: Reading, node: Node) -> tuple[str, ...]:
 def _check(reading: Reading, node: Node, name: str) -> None:
     root, _, rest = name.partition(".")
     if root not in ("user", "session", "participant") or not rest:
-        said = f'"{name}" cannot be updated'
-        known = f'did you mean "user.{name}"?' if "." not in name else ""
-        known = known or "name user.<trait>, participant.<field> or session.<variable>"
-        reading.problem(node, "invalid-target", said, known)
+        message = f'"{name}" cannot be updated'
+        hint = f'did you mean "user.{name}"?' if "." not in name else ""
+        hint = hint or "name user.<trait>, participant.<field> or session.<variable>"
+        reading.problem(node, "invalid-target", message, hint)
     elif root == "user":
         reading.check_trait(node, rest)
     elif root == "participant":
@@ -50,8 +50,8 @@ def properties(keys: Keys, node: Node, event: str) -> Named:
     declared = reading.known.events.get(named)
     for key, _ in entries(node):
         if declared is not None and key.text not in declared:
-            said = f'"{key.text}" is not a property of "{named}"'
-            reading.problem(key, "unknown-property", said, suggest(key.text, declared))
+            message = f'"{key.text}" is not a property of "{named}"'
+            reading.problem(key, "unknown-property", message, suggest(key.text, declared))
     return reading.named(node)
 
 
@@ -64,8 +64,8 @@ def change(keys: Keys, node: Node, options: tuple[str, ...]) -> str | None:
 def _check_campaign(reading: Reading, node: Node | tuple[int, int]) -> bool:
     """Return whether the flow belongs to a campaign; report it if not."""
     if reading.known.campaign is None:
-        said = "the flow belongs to no campaign, so it has no participants"
-        reading.problem(node, "no-campaign", said, "add campaign: and its name to the flow")
+        message = "the flow belongs to no campaign, so it has no participants"
+        reading.problem(node, "no-campaign", message, "add campaign: and its name to the flow")
     return reading.known.campaign is not None
 
 
@@ -84,8 +84,8 @@ def check_field(reading: Reading, node: Node, name: str) -> None:
     if not _check_campaign(reading, node) or declared is None:
         return
     if name.split(".", maxsplit=1)[0] not in declared:
-        said = f'"{name}" is not a field of the participants of campaign "{known.campaign}"'
-        reading.problem(node, "unknown-field", said, suggest(name, declared))
+        message = f'"{name}" is not a field of the participants of campaign "{known.campaign}"'
+        reading.problem(node, "unknown-field", message, suggest(name, declared))
 
 
 def _target_value(reading: Reading, target: str, node: Node) -> Expr | None:
@@ -99,6 +99,6 @@ def _target_value(reading: Reading, target: str, node: Node) -> Expr | None:
     if expr is not None and name == STATUS and isinstance(expr.root, Text) and listed:
         status = expr.root.value
         if status not in listed:
-            said = f'no participant has the status "{status}"'
-            reading.problem(node, "unknown-status", said, suggest(status, listed))
+            message = f'no participant has the status "{status}"'
+            reading.problem(node, "unknown-status", message, suggest(status, listed))
     return expr
