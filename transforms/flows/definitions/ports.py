@@ -58,7 +58,7 @@ def all_ports(verb: Verb) -> list[Port]:
         ports.append(port)
         return port.to
 
-    _changed(kind_of_step(verb), verb, note)
+    change_ports(verb, note)
     return ports
 
 
@@ -69,7 +69,7 @@ def ports_of(verb: Verb) -> list[Port]:
 
 def change_ports(verb: Verb, choose: Choose) -> Verb:
     """Return the step with its ports leading where ``choose`` says."""
-    changes = _changed(kind_of_step(verb), verb, choose)
+    changes = dict(_changed(verb, choose))
     return msgspec.structs.replace(verb, **changes) if changes else verb
 
 
@@ -91,16 +91,12 @@ def targets_at_once(step: Step) -> list[str]:
     return [name for name in names if name is not None]
 
 
-def _changed(kind: StepKind, verb: Verb, choose: Choose) -> dict[str, Any]:
-    """Return the fields of a step that hold its ports, with the new targets."""
-    return dict(_of_fields(kind, kind.fields, kind.values(verb), verb, choose))
-
-
-def _of_fields(
-    kind: StepKind, fields: tuple[Field, ...], values: Mapping[str, Any], verb: Verb, choose: Choose
-) -> Iterator[tuple[str, Any]]:
+def _changed(verb: Verb, choose: Choose) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of a step that hold its ports, with the new targets."""
+    kind = kind_of_step(verb)
+    values = kind.values(verb)
     pairs: dict[str, str] = {}
-    for field in fields:
+    for field in kind.fields:
         match field.form:
             case ReasonStep() as form:
                 to = choose(Port(field.key, dict(values[field.attribute]).get(field.key), form))
@@ -115,13 +111,9 @@ def _of_fields(
                 cases = values[field.attribute]
                 yield field.attribute, tuple(_of_case(kind, form, verb, c, choose) for c in cases)
             case Shares():
-                yield (
-                    field.attribute,
-                    tuple(
-                        msgspec.structs.replace(b, then=choose(Port(b.name, b.then, _BRANCH, b)))
-                        for b in values[field.attribute]
-                    ),
-                )
+                ports = [Port(b.name, b.then, _BRANCH, b) for b in values[field.attribute]]
+                branches = [msgspec.structs.replace(p.of, then=choose(p)) for p in ports]
+                yield field.attribute, tuple(branches)
             case _:
                 pass
 
