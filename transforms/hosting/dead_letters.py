@@ -18,7 +18,7 @@ from transforms.wire.raw import Bad
 def of_message(space: str, bad: Bad, cause: str, receipt: int) -> DeadLetter:
     """Make the dead letter of a message that is not a signal; its user is unknown."""
     return DeadLetter(
-        id=hashed("dead", space, cause),
+        id=hashed("dead_message", space, cause),
         user="",
         at=receipt,
         reason=bad.reason,
@@ -30,7 +30,7 @@ def of_message(space: str, bad: Bad, cause: str, receipt: int) -> DeadLetter:
 def of_file_record(bad: Bad, at: int) -> DeadLetter:
     """Make the dead letter of a record in a file, at an instant; its user is unknown."""
     return DeadLetter(
-        id=hashed("dead_letter", bad.file, str(bad.line), bad.reason),
+        id=hashed("dead_record", bad.file, str(bad.line), bad.reason),
         user="",
         at=at,
         reason=bad.reason,
@@ -45,7 +45,7 @@ def of_failure(space: str, state: bytes | None, signal: Signal, error: Exception
     cause = f"alarm@{signal.at}" if isinstance(signal, Time) else signal.id
     wrong = state_problem(state)
     return DeadLetter(
-        id=hashed("dead", space, signal.user, cause),
+        id=hashed("dead_signal", space, signal.user, cause),
         user=signal.user,
         at=signal.at if isinstance(signal, Time) else signal.received or signal.time,
         reason="failed" if wrong is None else "unreadable_state",
@@ -58,7 +58,7 @@ def of_failure(space: str, state: bytes | None, signal: Signal, error: Exception
 def of_output(space: str, output: AnyOutput, sink: str, why: str) -> DeadLetter:
     """Make the dead letter of an output that a sink rejected."""
     return DeadLetter(
-        id=hashed("dead", space, sink, output.id),
+        id=hashed("dead_output", space, sink, output.id),
         # A user id that is too long for a topic would also keep the dead letter from being published.
         user=output.user if len(output.user.encode()) <= LONGEST_NAME else "",
         at=output.at,

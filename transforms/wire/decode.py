@@ -16,7 +16,7 @@ from transforms.flows.protocol import signals
 from transforms.flows.protocol.signals import Signal
 from transforms.wire import envelope
 from transforms.wire.envelope import KINDS, LISTS, MAPS, AnyEnvelope, Envelope, Peek
-from transforms.wire.mapped import MARK, to_event
+from transforms.wire.mapped import to_event
 from transforms.wire.mapping import Mapping
 from transforms.wire.raw import Bad, Raw
 from transforms.wire.values import (
@@ -26,6 +26,7 @@ from transforms.wire.values import (
     RefusedError,
     bounded,
     check_nested,
+    has_control_character,
     plain,
     to_ms,
 )
@@ -154,8 +155,11 @@ def _allowed(said: str) -> str:
 
 
 def _signal(record: AnyEnvelope, check: Callable[[dict[str, Any]], None]) -> Signal:
-    if record.message_id[0] == MARK:
-        raise RefusedError("invalid", "messageId begins with a control character")
+    for name in (record.message_id, record.user_id, record.anonymous_id):
+        if name is not None and has_control_character(name):
+            raise RefusedError(
+                "invalid", "messageId, userId or anonymousId has a control character"
+            )
     match record:
         case envelope.Track():
             check(record.properties)

@@ -12,12 +12,20 @@ from transforms.flows.clock import zones
 from transforms.flows.protocol.signals import Event
 from transforms.wire.mapping import Mapping, Property, TimeColumn
 from transforms.wire.rows import canonical
-from transforms.wire.values import FIRST, LAST, RefusedError, bounded, plain, to_ms
+from transforms.wire.values import (
+    FIRST,
+    LAST,
+    RefusedError,
+    bounded,
+    has_control_character,
+    plain,
+    to_ms,
+)
 
 Row = dict[str, Any]
 
 MARK: Final = "\x1f"
-"""Separates hashed texts; no external text may begin with it."""
+"""Separates hashed texts; no id or name from outside has it."""
 NUMBER: Final = re.compile(r"[-+]?(\d+)(\.\d*)?([eE][-+]?\d{1,3})?|[-+]?\.\d+", re.ASCII)
 TRUE: Final = {"true", "yes", "1", "t", "y"}
 FALSE: Final = {"false", "no", "0", "f", "n"}
@@ -75,9 +83,10 @@ def _text(row: Row, column: str) -> str:
         raise RefusedError("missing", f'column "{column}" is empty')
     if not isinstance(value, str) and isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if not isinstance(value, str) or len(value) > MAX_NAME or value.startswith(MARK):
+    if not isinstance(value, str) or len(value) > MAX_NAME or has_control_character(value):
         raise RefusedError(
-            "invalid", f'column "{column}" is not a text of 1 to {MAX_NAME} characters'
+            "invalid",
+            f'column "{column}" is not a text of 1 to {MAX_NAME} characters without control characters',
         )
     return value
 

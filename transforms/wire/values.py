@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from math import isfinite
@@ -20,6 +21,7 @@ INTEGERS: Final = range(-(2**63), 2**63)
 NESTED: Final = frozenset((dict, list))
 
 _size: Final = msgspec.json.encode
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 class RefusedError(Exception):
@@ -29,6 +31,11 @@ class RefusedError(Exception):
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+
+
+def has_control_character(text: str) -> bool:
+    """Return True if a text has a control character, which no id may have (R30)."""
+    return not text.isprintable() and _CONTROL.search(text) is not None
 
 
 def to_ms(moment: datetime) -> int:

@@ -86,6 +86,7 @@ class Context:
         "_flow_state_base",
         "_order",
         "_ordered_for",
+        "_origin",
         "_outputs_made",
         "_timezone",
         "_viewed_session",
@@ -133,6 +134,7 @@ class Context:
         self.is_new_user = False
         self._outputs_made = 0
         self._base = ""
+        self._origin: tuple[str, ...] = ()
         self._timezone: object = _UNKNOWN
         self._fallback: str | None = None
         self._viewed_session: Session | None = None
@@ -177,15 +179,19 @@ class Context:
         self.flow_state_changed = self.is_new_user = False
         self.invalidate_view()
 
-    def begin(self, cause: str, t: int, origin: str = "") -> None:
-        """Begin to handle one signal or timer; output ids come from ``origin`` or the cause."""
+    def begin(self, cause: str, t: int, *origin: str) -> None:
+        """Begin to handle one signal or timer.
+
+        Output ids are hashes of ``origin``, a kind and parts; without it, of the signal's id.
+        """
         self.cause, self.now = cause, t
         epoch = self.catalog.at(t)
         if epoch is not self.epoch:
             self.epoch, self._zone_plan, self._ordered_for = epoch, _UNKNOWN, None
         self.handling = Handling()
         self._outputs_made = 0
-        self._base = hashed(self.space, self.user, origin) if origin else ""
+        self._origin = origin
+        self._base = ""
         view = self.view
         view.event, view.event_name, view.communication = None, "", None
         self._viewed_session = None
@@ -204,14 +210,15 @@ class Context:
     def flow_state_id(self) -> str:
         """Return the prefix of the ids of this user's flow states, hashed once per run."""
         if not self._flow_state_base:
-            self._flow_state_base = hashed(self.space, self.user, "flow_state")
+            self._flow_state_base = hashed("flow_state", self.space, self.user)
         return self._flow_state_base
 
     def next_output_id(self) -> str:
         """Return the next permanent id outside of sessions: hash of the cause, number (R30)."""
         self._outputs_made += 1
         if not self._base:
-            self._base = hashed(self.space, self.user, self.cause)
+            kind, *parts = self._origin or ("signal", self.cause)
+            self._base = hashed(kind, self.space, self.user, *parts)
         return f"{self._base}-{self._outputs_made}"
 
     def emit_rejection(

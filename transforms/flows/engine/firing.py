@@ -48,11 +48,11 @@ def fire_until(ctx: Context, until: int) -> None:
 def _fire(ctx: Context, t: int, what: Due) -> None:
     match what:
         case str() as audience:
-            ctx.begin(f"{audience}@{t}", t)
+            ctx.begin(f"{audience}@{t}", t, "audience", audience, str(t))
             del ctx.state.audience_checks[audience]
             recompute(ctx, [a for a in ctx.epoch.audiences if a.name == audience])
         case None:
-            ctx.begin(f"control@{t}", t)
+            ctx.begin(f"control@{t}", t, "control", str(t))
             effects = ctx.catalog.effects_at(t)
             # First of all, and once: pending triggers have the numbers of the previous version.
             for flow in dict.fromkeys(e.flow for e in effects if e.what == "publish"):
@@ -62,18 +62,19 @@ def _fire(ctx: Context, t: int, what: Due) -> None:
             ctx.state.control_applied = t
         case Session() as session:
             plan = session.plan
-            ctx.begin(f"{session.id}@{t}", t)
+            ctx.begin(f"{session.id}@{t}", t, "session_timer", session.id, str(t))
             ctx.handling.causes = frozenset([session.id])
             _fire_session(ctx, session)
         case Communication() as sent:
             plan = ctx.catalog.plans[sent.flow, sent.version]
-            ctx.begin(f"{sent.id}@{t}", t)
+            ctx.begin(f"{sent.id}@{t}", t, "message_timer", sent.id, str(t))
             owner = next((s for s in ctx.state.sessions if s.id == sent.session), None)
             send_or_refuse(ctx, plan, plan.steps[sent.step], sent, owner)
         case Pending() as pending:
             view = ctx.catalog.at(t).by_number[pending.flow]
             compiled = view.plan.triggers[pending.trigger]
-            ctx.begin(f"{view.plan.id}:{compiled.number}@{t}", t)
+            number = str(compiled.number)
+            ctx.begin(f"{view.plan.id}:{number}@{t}", t, "trigger", view.plan.id, number, str(t))
             fire_pending(ctx, view, compiled, t)
         case Identity():
             drop_tombstone(ctx)

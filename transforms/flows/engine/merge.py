@@ -70,7 +70,7 @@ def _join(ctx: Context, theirs: State, given: Handover, t: int) -> int:
     mine = set_aside(ctx, theirs)
     _catch_up(ctx, theirs.control_applied, handover, t)
     joined = join_sessions(ctx, mine)
-    ctx.begin(handover, t, f"{handover} joined")
+    ctx.begin(handover, t, "joined", handover)
     changed = changed_values(state, traits, participants)
     since = min(theirs.clock, t)
     if changed:
@@ -102,7 +102,7 @@ def _catch_up(ctx: Context, since: int, handover: str, t: int) -> None:
     catalog = ctx.catalog
     while (effect := catalog.next_effect(since, t)) is not None:
         since = effect.at
-        ctx.begin(f"control@{since}", since, f"{handover}@{since}")
+        ctx.begin(f"control@{since}", since, "handover_control", handover, str(since))
         effects = catalog.effects_at(since)
         for flow in dict.fromkeys(e.flow for e in effects if e.what == "publish"):
             rebase_pending(ctx, ctx.epoch.by_number[flow or 0])

@@ -201,7 +201,7 @@ def _handle(ctx: Context, signal: Signal) -> int | None:
     oldest_known = forgotten(state.clock, state.seen_floor) if state.clock >= 0 else -1
     if own <= oldest_known and not signal.backfill:
         state.clock = t
-        ctx.begin(signal.id, t, f"{signal.id}@{t}")
+        ctx.begin(signal.id, t, "too_old", signal.id, str(t))
         ctx.emit_rejection("too_old")
         return None
     if state.identity is not None:

@@ -1,6 +1,7 @@
 """Permanent ids and random assignment, both computed as hashes: no clock, no random numbers (R30).
 
-The outputs of a session are numbered; their ids are the session's id and that number.
+An id hashes its kind and its parts, each with its length: no text in a part can give the id of other parts or of another kind. The outputs of a session are numbered; their ids
+are the session's id and that number.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ _HASH_96: Final = blake2b(digest_size=12)
 _HASH_48: Final = blake2b(digest_size=SHORT)
 
 
-def hashed(*parts: str) -> str:
-    """Hash the parts to 24 hex digits."""
-    return _digest(parts).hex()
+def hashed(kind: str, *parts: str) -> str:
+    """Hash an id's kind and parts to 24 hex digits."""
+    return _digest(kind, parts).hex()
 
 
 def session_id(*parts: str) -> str:
     """Hash the parts to 16 characters (96 bits) that are safe in URLs and headers."""
-    return b2a_base64(_digest(parts), newline=False).translate(_SAFE).decode()
+    return b2a_base64(_digest("session", parts), newline=False).translate(_SAFE).decode()
 
 
-def _digest(parts: tuple[str, ...]) -> bytes:
+def _digest(kind: str, parts: tuple[str, ...]) -> bytes:
     hashing = _HASH_96.copy()
-    hashing.update(SEPARATOR.join(parts).encode())
+    hashing.update("".join([f"{len(part)}:{part}" for part in (kind, *parts)]).encode())
     return hashing.digest()
 
 

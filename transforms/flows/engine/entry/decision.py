@@ -161,4 +161,4 @@ def _still_needed(ctx: Context, plan: Plan, history: History) -> list[Visit]:
 
 def due_id(ctx: Context, view: FlowView, compiled: CompiledTrigger, due: int) -> str:
     """Return the id of a date or schedule that is due at an instant (R30)."""
-    return hashed(ctx.space, view.plan.id, str(compiled.number), str(due))
+    return hashed("due", ctx.space, view.plan.id, str(compiled.number), str(due))

@@ -21,7 +21,7 @@ MOST_LAUNCHES: Final = 1_000
 
 def launch_id(space: str, flow: str, at: int) -> str:
     """Return the id of the launch by the start of a flow at an instant (R30)."""
-    return hashed(space, flow, "launch", str(at))
+    return hashed("start", space, flow, str(at))
 
 
 def is_member(ctx: Context, compiled: CompiledTrigger) -> bool:

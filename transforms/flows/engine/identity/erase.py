@@ -64,7 +64,7 @@ def _follow(ctx: Context, key: str, handover: str, command: Command) -> None:
     """Forward the erasure to another key of the same user."""
     name = ctx.next_output_id()
     again = Command(
-        id=hashed(command.id, ctx.user, key),
+        id=hashed("erase", command.id, ctx.user, key),
         user=key,
         time=ctx.now,
         what="erase",
@@ -85,7 +85,7 @@ def refused_by_tombstone(ctx: Context, signal: Signal, own: int, t: int) -> bool
     starts = isinstance(signal, (Event, ProfileChange, Enter, Inbound))
     if own <= identity.erased or (_bare(state) and not starts):
         state.clock = t
-        ctx.begin(signal.id, t, f"{signal.id} erased {t}")  # type: ignore[union-attr]
+        ctx.begin(signal.id, t, "erased", signal.id, str(t))  # type: ignore[union-attr]
         ctx.emit_rejection("erased")
         return True
     return False

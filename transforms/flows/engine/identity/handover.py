@@ -41,7 +41,7 @@ def forward_signal(ctx: Context, signal: Signal) -> bool:
     if to is None and not marked:
         return False
     # A backfilled signal may arrive again later; then it must be another output.
-    ctx.begin(signal.id, ctx.now, f"{signal.id} to {ctx.now}")  # type: ignore[union-attr]
+    ctx.begin(signal.id, ctx.now, "forward", signal.id, str(ctx.now))  # type: ignore[union-attr]
     if to is not None and (identity is None or identity.to != to):
         _hand_over(ctx, to, signal.bypass or signal.backfill)  # type: ignore[union-attr]
     identity = ctx.state.identity
@@ -105,7 +105,9 @@ def unwrap(ctx: Context, given: Forwarded, t: int) -> Signal | None:
     if isinstance(signal, Handover):
         return signal
     if identity is not None and identity.to is not None and not _erases(signal, identity):
-        ctx.begin(given.id, t, f"{given.id}@{t} {identity.handover} {given.hops}")
+        ctx.begin(
+            given.id, t, "forward_again", given.id, str(t), identity.handover, str(given.hops)
+        )
         _on_again(ctx, signal, given.hops)
         return None
     if not _missing(identity, given):
@@ -159,7 +161,7 @@ def _hold(ctx: Context, given: Forwarded, t: int) -> None:
     if encoded in identity.held:
         return
     if len(identity.held) >= MOST_HELD or sum(map(len, identity.held)) + len(encoded) > HELD_BYTES:
-        ctx.begin(given.id, t, f"{given.id}@{t}")
+        ctx.begin(given.id, t, "held", given.id, str(t))
         ctx.emit_rejection("too_many_held", detail=given.source)
         return
     identity.held = [*identity.held, encoded]
@@ -207,12 +209,12 @@ def accept_handover(ctx: Context, given: Handover, hops: int, own: int, t: int) 
     ``hops`` counts the keys that forwarded it.
     """
     identity = ctx.state.identity or Identity()
-    ctx.begin(given.id, t, f"{given.id}@{t}")
+    ctx.begin(given.id, t, "handover", given.id, str(t))
     if identity.to is not None and given.id == identity.handover:
         _take_back(ctx, identity, identity.to)
     elif identity.to is not None:
         # It may arrive again by another key, or after this key forwards elsewhere: another output.
-        ctx.begin(given.id, t, f"{given.id}@{t} {identity.handover} {hops}")
+        ctx.begin(given.id, t, "forward_again", given.id, str(t), identity.handover, str(hops))
         _on_again(ctx, given, hops)
         _note(ctx, given.id, [])
         return None

@@ -22,7 +22,7 @@ def handle_user_command(ctx: Context, signal: Signal) -> bool:
     if not isinstance(signal, Command) or signal.what not in ("export", "import"):
         return False
     if ctx.is_new_user:
-        ctx.begin(signal.id, ctx.now, f"{signal.id} of {ctx.now}")
+        ctx.begin(signal.id, ctx.now, "command", signal.id, str(ctx.now))
     if signal.what == "export":
         export_state(ctx)
     else:
