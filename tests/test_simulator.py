@@ -50,6 +50,12 @@ def test_faults_change_nothing() -> None:
     assert failures(100_000, 160) == []
 
 
+@pytest.mark.parametrize("seed", [10_190, 18_925])
+def test_seeds_that_once_failed(seed: int) -> None:
+    """A life after an erasure, and an import of an old state, use no id again (R30)."""
+    assert failures(seed, 1) == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, HISTORIES, CHUNK))
 def test_a_thousand_histories(first: int) -> None:

@@ -276,11 +276,11 @@ def _flow_states(history: History) -> Iterator[str]:
             case out.Transition(what="ended", session=session):
                 live.pop(session, None)
             case out.FlowState(sequence=sequence, flows=flows):
-                last += 1
+                before, last = last, sequence
                 if strange:
                     continue
-                if sequence != last:
-                    yield f"flow state {sequence} follows {last - 1}"
+                if sequence not in (before + 1 if before else output.at, output.at):
+                    yield f"flow state {sequence} follows {before}"
                 if {f["session"]: f["step"] for f in flows} != live:
                     yield f"flow state {sequence} differs from the transitions"
 

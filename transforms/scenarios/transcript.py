@@ -1,7 +1,8 @@
 """Writes outputs as text: one line for each output, complete, in the order of the decisions.
 
 Sessions are numbered by flow in the order of their entry, so that no hashed id is shown:
-``cart`` is the first one of the flow, ``cart#2`` the second.
+``cart`` is the first one of the flow, ``cart#2`` the second. Flow states are counted
+by user, as their sequence numbers begin at an instant.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ class Transcript:
         self._ids = ids
         self._sessions: dict[str, str] = {}
         self._counts: dict[str, int] = {}
+        self._flow_states: dict[str, tuple[int, int]] = {}
 
     def clock(self, t: int) -> str:
         """Write an instant."""
@@ -93,6 +95,13 @@ class Transcript:
             count = self._counts[flow] = self._counts.get(flow, 0) + 1
             self._sessions[session] = flow if count == 1 else f"{flow}#{count}"
         return self._sessions[session]
+
+    def _number(self, output: out.FlowState | out.Erased) -> int:
+        last, count = self._flow_states.get(output.user, (0, 0))
+        if output.sequence > last:
+            count += 1
+            self._flow_states[output.user] = output.sequence, count
+        return count
 
     def _place(self, output: out.FromSession) -> str:
         return f"{self._session(output.flow, output.session)}/{output.step}"
@@ -127,7 +136,7 @@ class Transcript:
             case out.Conversion():
                 return self._conversion(output)
             case out.FlowState():
-                return "state", f"{output.sequence}:", [self._flow_state(output)]
+                return "state", f"{self._number(output)}:", [self._flow_state(output)]
             case out.ProfileUpdate() | out.AudienceUpdate() | out.Emitted():
                 return self._update(output)
             case out.ParticipantUpdate():
@@ -147,7 +156,11 @@ class Transcript:
                 kind = signals.decode(output.signal).__struct_config__.tag
                 return "forwarded", f"to {output.to}", [str(kind)]
             case out.Erased():
-                return "erased", f"{output.sequence}:", [self._until("mark until", output.until)]
+                return (
+                    "erased",
+                    f"{self._number(output)}:",
+                    [self._until("mark until", output.until)],
+                )
             case out.StateExport():
                 return "exported", f"{len(output.data['state'].get('sessions', ()))} sessions", []
             case _:

@@ -132,7 +132,7 @@ def _goals(log: LogState, record: control_records.SetGoals) -> list[Effect]:
     log.goals |= aims.events
     log.read_event((*aims.events, *(a.event for a in aims.aggregates)), at, every=aims.reads_visits)
     log.aggregates |= dict.fromkeys(aims.aggregates)
-    return [Effect(at, "other", known.plan.number)]
+    return [Effect(at, "goals", known.plan.number)]
 
 
 def _winner(log: LogState, record: control_records.Winner) -> list[Effect]:

@@ -68,7 +68,7 @@ class Effect:
 
     at: int
     what: Literal[
-        "publish", "migrate", "start", "pause", "resume", "drain", "stop", "space", "other"
+        "publish", "migrate", "start", "pause", "resume", "drain", "stop", "goals", "space", "other"
     ]
     flow: int | None = None
     reason: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import Final, assert_never
 
 from transforms.flows.catalog.epochs import Effect
 from transforms.flows.engine.context import Context
@@ -13,6 +13,7 @@ from transforms.flows.engine.entry.dates import (
 )
 from transforms.flows.engine.entry.triggers import enter_members
 from transforms.flows.engine.identity.erase import drop_tombstone
+from transforms.flows.engine.lifecycle.goals import forget_ended
 from transforms.flows.engine.lifecycle.migrate import migrate
 from transforms.flows.engine.lifecycle.pause import pause, resume
 from transforms.flows.engine.messages.sending import send_or_refuse
@@ -29,6 +30,9 @@ from transforms.flows.engine.steps.moves import (
 from transforms.flows.engine.timers import Due, next_due
 from transforms.flows.engine.working import Session
 from transforms.flows.state.stored import Communication, Identity, Pending
+
+ON_SESSIONS: Final = frozenset(("stop", "pause", "resume", "migrate", "drain", "goals"))
+"""Control records that act on sessions but start none."""
 
 
 def fire_until(ctx: Context, until: int) -> None:
@@ -53,12 +57,7 @@ def _fire(ctx: Context, t: int, what: Due) -> None:
             recompute(ctx, [a for a in ctx.epoch.audiences if a.name == audience])
         case None:
             ctx.begin(f"control@{t}", t, "control", str(t))
-            effects = ctx.catalog.effects_at(t)
-            # First of all, and once: pending triggers have the numbers of the previous version.
-            for flow in dict.fromkeys(e.flow for e in effects if e.what == "publish"):
-                rebase_pending(ctx, ctx.epoch.by_number[flow or 0])
-            for effect in effects:
-                apply_effect(ctx, effect)
+            _apply_effects(ctx, t)
             ctx.state.control_applied = t
         case Session() as session:
             plan = session.plan
@@ -92,7 +91,32 @@ def _fire_session(ctx: Context, session: Session) -> None:
         recheck_conditions(ctx, session)
 
 
-def apply_effect(ctx: Context, effect: Effect) -> None:
+def catch_up(
+    ctx: Context, since: int, until: int, kind: str, origin: str, *, all_effects: bool = False
+) -> None:
+    """Apply to sessions from elsewhere the control records that took effect meanwhile (R8, R29).
+
+    The user has had these records, so only what acts on running sessions applies, unless
+    ``all_effects``. Signals that one record raises are handled before the next record (R1).
+    """
+    while (effect := ctx.catalog.next_effect(since, until)) is not None:
+        since = effect.at
+        ctx.begin(f"control@{since}", since, kind, origin, str(since))
+        _apply_effects(ctx, since, sessions_only=not all_effects)
+        drain_queue(ctx)
+
+
+def _apply_effects(ctx: Context, t: int, *, sessions_only: bool = False) -> None:
+    effects = ctx.catalog.effects_at(t)
+    # First of all, and once: pending triggers have the numbers of the previous version.
+    for flow in dict.fromkeys(e.flow for e in effects if e.what == "publish"):
+        rebase_pending(ctx, ctx.epoch.by_number[flow or 0])
+    for effect in effects:
+        if not sessions_only or effect.what in ON_SESSIONS:
+            _apply_effect(ctx, effect)
+
+
+def _apply_effect(ctx: Context, effect: Effect) -> None:
     """Apply a control record to this user, at its effective time."""
     match effect.what:
         case "stop":
@@ -119,6 +143,9 @@ def apply_effect(ctx: Context, effect: Effect) -> None:
             forget_audiences(ctx)
             recompute(ctx, ctx.epoch.audiences)
             drain_queue(ctx)
+        case "goals":
+            # Whether a new goal counts must not depend on whether an event came before it.
+            forget_ended(ctx, ctx.catalog.at(ctx.now - 1))
         case "other":
             pass
         case _:

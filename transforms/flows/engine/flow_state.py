@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from transforms.flows.engine.context import Context, Data
+from transforms.flows.engine.working import State
 from transforms.flows.protocol.outputs import FlowState
+
+
+def next_sequence(state: State, now: int) -> int:
+    """Return the next number of a user's flow states, which only grows (R30, R31).
+
+    The first is the instant: so a user who comes back after an erasure, whose tombstone has
+    expired, uses no number again.
+    """
+    return state.sequence + 1 if state.sequence else now
 
 
 def emit_flow_state(ctx: Context) -> None:
@@ -12,7 +22,7 @@ def emit_flow_state(ctx: Context) -> None:
     Silent sessions are omitted, so that no reader treats users in a holdout differently (R19).
     """
     state = ctx.state
-    state.sequence += 1
+    state.sequence = next_sequence(state, ctx.now)
     flows: list[Data] = []
     promotions: dict[str, Data] = {}
     for session in ctx.sessions_in_order():

@@ -7,11 +7,9 @@ Waits keep their due times. Only data over a limit is lost, and each such loss i
 
 from __future__ import annotations
 
-from typing import Final
-
 from transforms.flows.engine.context import Context
-from transforms.flows.engine.entry.dates import rearm_for_audience, rearm_for_traits, rebase_pending
-from transforms.flows.engine.firing import apply_effect
+from transforms.flows.engine.entry.dates import rearm_for_audience, rearm_for_traits
+from transforms.flows.engine.firing import catch_up
 from transforms.flows.engine.identity.handover import record_merge
 from transforms.flows.engine.identity.merge_profile import (
     changed_values,
@@ -31,14 +29,11 @@ from transforms.flows.engine.profile.audiences import (
     recompute,
 )
 from transforms.flows.engine.profile.visits import extend_visit_waits
-from transforms.flows.engine.signal_order import drain_queue, mark_as_backfill, settle
+from transforms.flows.engine.signal_order import mark_as_backfill, settle
 from transforms.flows.engine.steps.moves import note_baseline, recheck_conditions
 from transforms.flows.engine.timers import clamp_due_times
 from transforms.flows.engine.working import State
 from transforms.flows.protocol.signals import Handover
-
-ON_SESSIONS: Final = frozenset(("stop", "pause", "resume", "migrate", "drain"))
-"""Control records that act on running sessions but start none."""
 
 
 def merge_state(ctx: Context, theirs: State, given: Handover, t: int) -> None:
@@ -68,7 +63,7 @@ def _join(ctx: Context, theirs: State, given: Handover, t: int) -> int:
     entered = join_audiences(ctx, theirs)
     ctx.view.presence = state.presence = joined_visits(state.presence, theirs.presence)
     mine = set_aside(ctx, theirs)
-    _catch_up(ctx, theirs.control_applied, handover, t)
+    catch_up(ctx, theirs.control_applied, t, "handover_control", handover)
     joined = join_sessions(ctx, mine)
     ctx.begin(handover, t, "joined", handover)
     changed = changed_values(state, traits, participants)
@@ -92,21 +87,3 @@ def _join(ctx: Context, theirs: State, given: Handover, t: int) -> int:
             recheck_conditions(ctx, session)
     ctx.flow_state_changed = ctx.flow_state_changed or bool(joined)
     return decisions
-
-
-def _catch_up(ctx: Context, since: int, handover: str, t: int) -> None:
-    """Apply to moved sessions the control records that took effect during the handover.
-
-    Signals that one record raises are handled before the next record, as at the other key (R1).
-    """
-    catalog = ctx.catalog
-    while (effect := catalog.next_effect(since, t)) is not None:
-        since = effect.at
-        ctx.begin(f"control@{since}", since, "handover_control", handover, str(since))
-        effects = catalog.effects_at(since)
-        for flow in dict.fromkeys(e.flow for e in effects if e.what == "publish"):
-            rebase_pending(ctx, ctx.epoch.by_number[flow or 0])
-        for effect in effects:
-            if effect.what in ON_SESSIONS:
-                apply_effect(ctx, effect)
-        drain_queue(ctx)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from transforms.flows.catalog.epochs import NEVER, Catalog
 from transforms.flows.engine.context import Answer, Context
-from transforms.flows.engine.firing import fire_until
+from transforms.flows.engine.firing import catch_up, fire_until
 from transforms.flows.engine.identity.erase import refused_by_tombstone, restart_from_tombstone
 from transforms.flows.engine.identity.handover import (
     accept_handover,
@@ -24,9 +24,7 @@ from transforms.flows.engine.identity.handover import (
 )
 from transforms.flows.engine.identity.user_commands import handle_user_command
 from transforms.flows.engine.merge import merge_state
-from transforms.flows.engine.signal_order import (
-    handle_signal,
-)
+from transforms.flows.engine.signal_order import handle_signal, settle
 from transforms.flows.engine.timers import earliest_due
 from transforms.flows.engine.working import State, decode, encode
 from transforms.flows.protocol.outputs import AnyOutput, Behind, Done
@@ -212,8 +210,11 @@ def _handle(ctx: Context, signal: Signal) -> int | None:
     state.clock = t
     ctx.begin(signal.id, t)
     unusual = state.identity is not None or not isinstance(signal, Event)
+    was_new, applied = ctx.is_new_user, state.control_applied
     if not (unusual and handle_user_command(ctx, signal)):
         handle_signal(ctx, signal, own)
+    elif 0 <= ctx.state.control_applied < applied:
+        _catch_up(ctx, signal.id, t, applied, all_effects=was_new)
     ctx.is_new_user = False
     if own < signal.time:
         ctx.emit_rejection("future_time")
@@ -224,6 +225,14 @@ def _begin(ctx: Context, t: int) -> None:
     """Initialize a new state: control records before the current epoch do not apply to it."""
     if ctx.state.control_applied < 0:
         ctx.state.control_applied, ctx.is_new_user = min(ctx.catalog.at(t).since, t), True
+
+
+def _catch_up(ctx: Context, command: str, t: int, applied: int, *, all_effects: bool) -> None:
+    """Apply to an imported state the control records since its export (R29)."""
+    since = ctx.state.control_applied
+    ctx.state.control_applied = applied
+    catch_up(ctx, since, t, "import_control", command, all_effects=all_effects)
+    settle(ctx)
 
 
 def _handle_forwarded(ctx: Context, given: Forwarded, t: int) -> int | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from transforms.flows.engine.context import Context
+from transforms.flows.engine.flow_state import next_sequence
 from transforms.flows.engine.messages.communications import discard
 from transforms.flows.engine.steps.moves import end
 from transforms.flows.engine.working import State
@@ -40,7 +41,7 @@ def erase(ctx: Context, command: Command) -> None:
     for source in identity.sources:
         if source != command.data.get(BY):
             _follow(ctx, source, "", command)
-    sequence = state.sequence + 1
+    sequence = next_sequence(state, now)
     name = ctx.next_output_id()
     ctx.outputs.append(
         out.Erased(id=name, user=ctx.user, at=now, sequence=sequence, until=now + MONTH)

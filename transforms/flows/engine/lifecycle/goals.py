@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from transforms.flows.catalog.compiled import CompiledGoal, Plan
+from transforms.flows.catalog.epochs import Epoch
 from transforms.flows.clock.delays import after
 from transforms.flows.engine.context import Context
 from transforms.flows.engine.limits import MOST_ENDED
@@ -70,17 +71,21 @@ def _name(plan: Plan, number: int) -> str:
     return next(name for name, known in plan.step_numbers.items() if known == number)
 
 
-def forget_ended(ctx: Context) -> None:
-    """Drop the stubs of ended sessions that no goal can count for any more."""
+def forget_ended(ctx: Context, epoch: Epoch | None = None) -> None:
+    """Drop the stubs of ended sessions that no goal can count for any more.
+
+    The goals are those of ``epoch``, by default of now.
+    """
     ended = ctx.state.ended
     if ended:
-        ended = [session for session in ended if _waits_for_goals(ctx, session)]
+        ended = [session for session in ended if _waits_for_goals(ctx, session, epoch or ctx.epoch)]
         for session in ended[:-MOST_ENDED]:
             ctx.emit_rejection("goals_forgotten", session.plan.flow.id)
         ctx.state.ended = ended[-MOST_ENDED:]
 
 
-def _waits_for_goals(ctx: Context, session: Session) -> bool:
-    goal_set = ctx.goals_of(session.plan)
+def _waits_for_goals(ctx: Context, session: Session, epoch: Epoch) -> bool:
+    plan = session.plan
+    goal_set = epoch.goal_sets.get(plan.number, plan.goal_set)
     open_goals = any(compiled.goal.name not in session.goals for compiled in goal_set.goals)
     return open_goals and ctx.now < session.started + goal_set.window
