@@ -45,7 +45,7 @@ KIND: dict[str, tuple[str, str]] = {
     ),
     "audience": ("`audience vip entered` or `left`", "a static audience"),
     "communication": (
-        "`communication remind opened {place: 1}`",
+        "`communication remind opened {place: 1}`, `communication remind failed attempt=1`",
         "a status of the latest message of a send step; `flow/step` if several flows have the step",
     ),
     "inbound": (

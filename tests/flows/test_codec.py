@@ -110,6 +110,13 @@ def full() -> State:
     return state
 
 
+def readable(state: State) -> StoredState:
+    """Return the stored form of a state; archived messages have all fields of today."""
+    found = archived(state.sent_archive)
+    state.sent_archive = [Past(c.changed, msgspec.Raw(msgspec.msgpack.encode(c))) for c in found]
+    return stored(state)
+
+
 STATES = {"small": small, "full": full}
 
 
@@ -157,7 +164,7 @@ def test_a_released_blob_opens(name: str) -> None:
     """Released blobs stay readable; no flag rewrites them."""
     blob = (RELEASED / f"{name}.msgpack").read_bytes()
 
-    assert stored(decode(blob)) == stored(STATES[name.removeprefix("v1-")]())
+    assert readable(decode(blob)) == readable(STATES[name.removeprefix("v1-")]())
 
 
 def test_a_released_session_layout_opens() -> None:
@@ -167,7 +174,7 @@ def test_a_released_session_layout_opens() -> None:
     session.halt = session.message = session.visit_deadline = session.baseline = None
     blob = (RELEASED / "v1-session-of-21-fields.msgpack").read_bytes()
 
-    assert stored(decode(blob)) == stored(state)
+    assert readable(decode(blob)) == readable(state)
 
 
 @pytest.mark.parametrize("fields", [7, 9, 16, 22])

@@ -222,7 +222,10 @@ def _signal(
         case _ if known:
             status, name = rng.choice(STATUSES), rng.choice(known[-8:])
             told = rng.choice(({}, {}, {"digits": 1, "cost": 0.25}, {"cost": rng.random()}))
-            return CommunicationUpdate(communication=name, status=status, data=told, **base)
+            attempt = rng.choice((0, 0, 0, 1, 2))
+            return CommunicationUpdate(
+                communication=name, status=status, data=told, attempt=attempt, **base
+            )
         case _:
             return Event(name="Nobody Reads This", **base)
 

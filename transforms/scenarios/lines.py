@@ -26,6 +26,7 @@ from transforms.scenarios.story import Input, Reader
 from transforms.scenarios.values import Line
 
 _WORD = re.compile(r"[^\s{]+")
+_NUMBER = re.compile(r"\d{1,4}")
 _CALL = re.compile(r"call(?!\S)")
 _OFF = re.compile(r"off(?!\S)")
 _FLOW = re.compile(r"[a-z][a-z0-9_]*(?![=\w])")
@@ -221,10 +222,13 @@ def _communication(reader: Reader, line: Line, at: int, default: str) -> Input:
     if status not in STATUSES:
         known = suggest(status, STATUSES)
         raise line.stop(f'"{status}" is not a status', "unknown-status", start, known)
+    attempt = line.take(_NUMBER) if line.passes("attempt=") else None
     data = line.mapping()
     options = _options(reader, line, at, default)
     name = step if exact else ""
-    signal = CommunicationUpdate(communication=name, status=status, data=data, **options)
+    signal = CommunicationUpdate(
+        communication=name, status=status, data=data, attempt=int(attempt or 0), **options
+    )
     return Input(0, at, signal, communication=None if exact else step)
 
 

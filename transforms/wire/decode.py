@@ -177,6 +177,7 @@ def _signal(record: AnyEnvelope, check: Callable[[dict[str, Any]], None]) -> Sig
                 communication=record.communication,
                 status=record.status,
                 data=record.data,
+                attempt=record.attempt,
                 **_common(record),
             )
         case envelope.Inbound():

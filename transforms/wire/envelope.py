@@ -69,6 +69,7 @@ class Communication(Envelope, frozen=True, gc=False, kw_only=True, tag="communic
     communication: Text
     status: Text
     data: Values = {}
+    attempt: Annotated[int, Meta(ge=0, le=1000)] = 0
 
 
 class Inbound(Envelope, frozen=True, gc=False, kw_only=True, tag="inbound"):

@@ -82,11 +82,15 @@ class AudienceChange(
 class CommunicationUpdate(
     ExternalSignal, frozen=True, gc=False, tag="communication", omit_defaults=True, kw_only=True
 ):
-    """A new status of a communication; ``data`` can have a reply, digits, duration or cost."""
+    """A new status of a communication; ``data`` can have a reply, digits, duration or cost.
+
+    ``attempt`` is the number of the attempt that it reports; 0 means the one sent last (R15).
+    """
 
     communication: str
     status: str
     data: Data = {}
+    attempt: int = 0
 
 
 @final

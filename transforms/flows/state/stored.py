@@ -115,7 +115,8 @@ class Communication(Part, array_like=True, gc=False):
     """A communication with its newest status (R14).
 
     While it is planned, ``due`` is when it is decided, and ``key`` is the key of the session.
-    ``data`` is what was captured when it was planned. ``on_hold`` is True while its flow is paused
+    ``data`` is what was captured when it was planned, ``variant`` the branch that the session was
+    assigned last by then. ``on_hold`` is True while its flow is paused
     or its session held: then it is not sent even if it is due.
     """
 
@@ -135,6 +136,7 @@ class Communication(Part, array_like=True, gc=False):
     facts: Data = {}
     on_hold: bool = False
     key: str = ""
+    variant: str | None = None
 
 
 class Presence(Part, array_like=True, gc=False):

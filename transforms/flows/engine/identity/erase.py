@@ -58,7 +58,7 @@ def end_all_sessions(ctx: Context, reason: str) -> None:
         end(ctx, session, reason, forced=True)
     for sent in list(ctx.state.communications):
         if sent.due is not None and sent.status == "planned":
-            discard(ctx, sent, None, "canceled", reason)
+            discard(ctx, sent, "canceled", reason)
 
 
 def _follow(ctx: Context, key: str, handover: str, command: Command) -> None:

@@ -93,4 +93,4 @@ def _cancel(ctx: Context, sent: Communication) -> None:
     if sent.status != "planned":
         sent.due = None
         return
-    discard(ctx, sent, None, "canceled", "too_many_planned")
+    discard(ctx, sent, "canceled", "too_many_planned")

@@ -77,13 +77,11 @@ def forget(ctx: Context, sent: Communication) -> None:
     ctx.state.communications = [c for c in ctx.state.communications if c.id != sent.id]
 
 
-def discard(
-    ctx: Context, sent: Communication, session: Session | None, status: str, reason: str
-) -> None:
+def discard(ctx: Context, sent: Communication, status: str, reason: str) -> None:
     """Write that a planned message is not sent, as ``skipped`` or ``canceled``, and forget it."""
     plan = ctx.catalog.plans[sent.flow, sent.version]
     sent.status, sent.due, sent.changed = status, None, ctx.now
-    log_status(ctx, plan, plan.steps[sent.step], sent, session, reason=reason)
+    log_status(ctx, plan, plan.steps[sent.step], sent, reason=reason)
     forget(ctx, sent)
 
 
@@ -92,7 +90,6 @@ def log_status(
     plan: Plan,
     node: CompiledStep,
     sent: Communication,
-    session: Session | None,
     *,
     reason: str | None = None,
     due: int | None = None,
@@ -100,15 +97,18 @@ def log_status(
     name: str | None = None,
     reported: float | None = None,
 ) -> None:
-    """Write one row of a communication. The row's id is its id, the status and the time.
+    """Write one row of a communication. The row's id is its id, the status, the time and attempt.
 
     A status from outside can come twice at one instant, so its row gets an id from its signal.
     """
     verb = node.verb
     assert isinstance(verb, Send)
+    if name is None:
+        attempt = sent.facts.get("attempt", 1)
+        name = f"{sent.id}-{sent.status}-{ctx.now}" + (f"-{attempt}" if attempt > 1 else "")
     ctx.outputs.append(
         CommunicationRow(
-            name or f"{sent.id}-{sent.status}-{ctx.now}",
+            name,
             ctx.user,
             ctx.now,
             plan.id,
@@ -121,7 +121,7 @@ def log_status(
             verb.template,
             reason,
             verb.topic,
-            _variant(ctx, session) if session and session.variants else None,
+            sent.variant,
             due,
             None,
             None,
@@ -129,11 +129,6 @@ def log_status(
             reported,
         )
     )
-
-
-def _variant(ctx: Context, session: Session) -> str | None:
-    """Return the branch that was assigned last, named as in the session's version."""
-    return variants_of(session.plan, session)[-1]
 
 
 def variants_of(plan: Plan, session: Session) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from transforms.flows.engine.messages.communications import (
     log_status,
     notify_triggers,
     remember,
+    variants_of,
 )
 from transforms.flows.engine.messages.send_policy import (
     address_of,
@@ -60,17 +61,19 @@ def plan_send(ctx: Context, session: Session) -> str | None:
         session.silent,
         captured(plan, session, plan.templates.get(verb.template), given),
     )
+    if session.variants:
+        sent.variant = variants_of(plan, session)[-1]
     session.sent[node.number] = name
     if refused is not None:
-        return _skip(ctx, plan, node, sent, session, refused)
+        return _skip(ctx, plan, node, sent, refused)
     # In a paused flow only on_exit steps run; what they send is decided at the resume.
     sent.on_hold = bool(ctx.epoch.paused) and plan.number in ctx.epoch.paused
     later = due > now or sent.on_hold
     if later and not _room(ctx, sent):
-        return _skip(ctx, plan, node, sent, session, "too_many_planned")
+        return _skip(ctx, plan, node, sent, "too_many_planned")
     if later:
         sent.key = session.key
-        log_status(ctx, plan, node, sent, session, due=due)
+        log_status(ctx, plan, node, sent, due=due)
         remember(ctx, plan, sent)
         return None
     return send_or_refuse(ctx, plan, node, sent, session)
@@ -99,7 +102,7 @@ def send_or_refuse(
             refused = "too_many_planned"
         elif opens > now:
             sent.due, sent.changed = opens, now
-            log_status(ctx, plan, node, sent, session, due=opens)
+            log_status(ctx, plan, node, sent, due=opens)
             remember(ctx, plan, sent)
             return None
         elif ctx.epoch.cap_memory and capped(ctx, plan, channel, verb.topic):
@@ -107,8 +110,8 @@ def send_or_refuse(
         elif ctx.epoch.kill_switches and ctx.epoch.killed(plan.number, channel):
             refused = "killed"
     if refused is not None:
-        return _skip(ctx, plan, node, sent, session, refused)
-    _leave(ctx, plan, node, sent, session, channel, address)
+        return _skip(ctx, plan, node, sent, refused)
+    _leave(ctx, plan, node, sent, channel, address)
     return None
 
 
@@ -138,17 +141,19 @@ def fail_over(
     if ctx.epoch.kill_switches and ctx.epoch.killed(plan.number, found[0]):
         ctx.emit_rejection("killed", plan.id, found[0], node.name)
         return False
-    attempt = sent.facts.get("attempt", 1) + (sent.status != "planned")
-    sent.facts = {"attempt": attempt}
+    attempt, earlier = sent.facts.get("attempt", 1), sent.facts.get("earlier", [])
+    if sent.status != "planned":
+        attempt, earlier = attempt + 1, [*earlier, sent.channel]
+    sent.facts = {"attempt": attempt, "earlier": earlier}
     sent.on_hold = plan.number in ctx.epoch.paused or (
         session is not None and session.halt is not None
     )
     if opens > now or sent.on_hold:
         sent.channel, sent.status, sent.due, sent.changed = found[0], "planned", opens, now
-        log_status(ctx, plan, node, sent, session, due=opens, reason="failover")
+        log_status(ctx, plan, node, sent, due=opens, reason="failover")
         remember(ctx, plan, sent)
     else:
-        _leave(ctx, plan, node, sent, session, found[0], address_of(ctx, ctx.epoch, found[0]))
+        _leave(ctx, plan, node, sent, found[0], address_of(ctx, ctx.epoch, found[0]))
     return True
 
 
@@ -170,7 +175,7 @@ def _again(
         return
     if planned:
         sent.status, sent.changed, sent.data = "failed", ctx.now, {}
-        log_status(ctx, plan, node, sent, session, reason="no_next_channel")
+        log_status(ctx, plan, node, sent, reason="no_next_channel")
         notify_triggers(ctx, plan, node, sent)
     remember(ctx, plan, sent)
 
@@ -187,11 +192,10 @@ def _skip(
     plan: Plan,
     node: CompiledStep,
     sent: Communication,
-    session: Session | None,
     reason: str,
 ) -> str:
     """Write that a communication is not sent, and why; forget it."""
-    discard(ctx, sent, session, "skipped", reason)
+    discard(ctx, sent, "skipped", reason)
     notify_triggers(ctx, plan, node, sent)
     return reason
 
@@ -201,7 +205,6 @@ def _leave(
     plan: Plan,
     node: CompiledStep,
     sent: Communication,
-    session: Session | None,
     channel: str,
     address: str,
 ) -> None:
@@ -215,7 +218,10 @@ def _leave(
     attempt = sent.facts.get("attempt", 1)
     again = channel != _order_of(verb)[-1] if verb.failover else False
     sent.data = sent.data if again else {}
-    sent.facts = {"sent_at": now} if attempt == 1 else {"sent_at": now, "attempt": attempt}
+    earlier = sent.facts.get("earlier", [])
+    sent.facts = {"sent_at": now}
+    if attempt > 1:
+        sent.facts |= {"attempt": attempt, "earlier": earlier}
     if again and verb.failover_after is not None:
         sent.due = after(verb.failover_after, now, ctx.zone_of(plan))
     plain = node.plain and ctx.epoch.untracked
@@ -245,7 +251,6 @@ def _leave(
         kept = [s for s in ctx.state.cap_sends if s.at > now - ctx.epoch.cap_memory]
         ctx.state.cap_sends = [*kept, Sent(now, channel, verb.topic)]
     reason = "failover" if attempt > 1 else None
-    name = f"{sent.id}-{sent.status}-{now}" + (f"-{attempt}" if attempt > 1 else "")
-    log_status(ctx, plan, node, sent, session, reason=reason, name=name)
+    log_status(ctx, plan, node, sent, reason=reason)
     remember(ctx, plan, sent)
     notify_triggers(ctx, plan, node, sent)

@@ -9,7 +9,7 @@ import msgspec
 
 from transforms.flows.catalog.compiled import ON_EXIT, Plan
 from transforms.flows.definitions.steps.sends import Send
-from transforms.flows.engine.context import Context
+from transforms.flows.engine.context import Context, Data
 from transforms.flows.engine.messages.communications import (
     discard,
     facts,
@@ -37,7 +37,8 @@ def apply_status(ctx: Context, change: CommunicationUpdate) -> bool:
     """Apply a new status to a communication; return True if flows should see it.
 
     A planned communication with a final status is not sent any more. Flows do not see the failure
-    of a communication that continues on another channel, or the status of an unknown one (R15).
+    of a communication that continues on another channel, or the status of an unknown one; a final
+    status of an earlier attempt changes nothing (R15).
     """
     now = ctx.now
     name = change.communication
@@ -54,6 +55,11 @@ def apply_status(ctx: Context, change: CommunicationUpdate) -> bool:
     if change.status in KNOWN:
         found.facts = found.facts | {change.status: now}
     data, reported = take_report(ctx, plan, node, found, change)
+    earlier = _earlier(found, change.attempt)
+    if change.status in FINAL_STATUSES and earlier is not None:
+        _log(ctx, found, change.status, data, reported, earlier)
+        _archive_again(ctx, past)
+        return False
     goes_on = found.status != "planned" or "attempt" in found.facts
     loaded = change.bypass or change.backfill  # history sends nothing (R10)
     fails = (
@@ -77,16 +83,47 @@ def apply_status(ctx: Context, change: CommunicationUpdate) -> bool:
             "ended": ends,
         }
     session = next((s for s in ctx.state.sessions if s.id == found.session), None)
-    row = msgspec.structs.replace(found, status=change.status)
-    name = ctx.next_output_id()
-    log_status(ctx, plan, node, row, session, data=data, name=name, reported=reported)
+    _log(ctx, found, change.status, data, reported, earlier)
     if fails and fail_over(ctx, plan, node, found, session):
         return False
     if fails:
         found.data = {}
-    if past is not None:
-        archive(ctx.state.sent_archive, past, now)
+    _archive_again(ctx, past)
     return True
+
+
+def _earlier(found: Communication, attempt: int) -> str | None:
+    """Return the channel of an attempt before the current one; 0 is the attempt sent last.
+
+    States from before the channels were stored have the number of attempts alone.
+    """
+    current, channels = found.facts.get("attempt", 1), found.facts.get("earlier", ())
+    if current == 1:
+        return None
+    attempt = attempt or current - (found.status == "planned")
+    if attempt >= current:
+        return None
+    return channels[attempt - 1] if attempt <= len(channels) else found.channel
+
+
+def _log(
+    ctx: Context,
+    found: Communication,
+    status: str,
+    data: Data,
+    reported: float | None,
+    channel: str | None = None,
+) -> None:
+    """Write the row of a reported status; ``channel`` is that of an earlier attempt."""
+    plan = ctx.catalog.plans[found.flow, found.version]
+    row = msgspec.structs.replace(found, status=status, channel=channel or found.channel)
+    name = ctx.next_output_id()
+    log_status(ctx, plan, plan.steps[found.step], row, data=data, name=name, reported=reported)
+
+
+def _archive_again(ctx: Context, past: Communication | None) -> None:
+    if past is not None:
+        archive(ctx.state.sent_archive, past, ctx.now)
 
 
 def _unsubscribe(ctx: Context, channel: str, topic: str | None) -> None:
@@ -124,19 +161,18 @@ def skip_overdue(ctx: Context, meant: Callable[[Communication], bool]) -> None:
         if late and meant(sent):
             plan = ctx.catalog.plans[sent.flow, sent.version]
             node = plan.steps[sent.step]
-            owner = next((s for s in ctx.state.sessions if s.id == sent.session), None)
-            discard(ctx, sent, owner, "skipped", "missed")
+            discard(ctx, sent, "skipped", "missed")
             notify_triggers(ctx, plan, node, sent)
 
 
 def cancel_planned(ctx: Context, session: Session) -> None:
     """Cancel a session's planned messages, except of steps with ``keep`` (R14)."""
-    _cancel(ctx, lambda sent: sent.session == session.id, session, "session_ended")
+    _cancel(ctx, lambda sent: sent.session == session.id, "session_ended")
 
 
 def cancel_flow(ctx: Context, flow: int | None, reason: str) -> None:
     """Cancel all planned messages of a flow at its stop, even of ended sessions."""
-    _cancel(ctx, lambda sent: sent.flow == flow, None, reason)
+    _cancel(ctx, lambda sent: sent.flow == flow, reason)
 
 
 def cancel_key(ctx: Context, flow: int | None, key: str | None) -> None:
@@ -151,7 +187,7 @@ def cancel_key(ctx: Context, flow: int | None, key: str | None) -> None:
         node = ctx.catalog.plans[sent.flow, sent.version].steps[sent.step]
         return not node.name.startswith(ON_EXIT)
 
-    _cancel(ctx, meant, None, "stopped")
+    _cancel(ctx, meant, "stopped")
 
 
 def cancel_all(ctx: Context, session: Session) -> None:
@@ -193,16 +229,14 @@ def _call_off(ctx: Context, sent: Communication, session: Session) -> None:
         )
         ctx.outputs.append(request)
     sent.status, sent.due, sent.changed, sent.data = "canceled", None, ctx.now, {}
-    owner = next((s for s in ctx.state.sessions if s.id == sent.session), None)
     node = plan.steps[sent.step]
-    log_status(ctx, plan, node, sent, owner, reason="canceled_by_step")
+    log_status(ctx, plan, node, sent, reason="canceled_by_step")
     notify_triggers(ctx, plan, node, sent)
 
 
 def _cancel(
     ctx: Context,
     meant: Callable[[Communication], bool],
-    session: Session | None,
     reason: str,
 ) -> None:
     for sent in ctx.state.communications:
@@ -214,5 +248,5 @@ def _cancel(
         if not node.verb.keep and sent.status != "planned":
             sent.due = None
         elif not node.verb.keep:
-            discard(ctx, sent, session, "canceled", reason)
+            discard(ctx, sent, "canceled", reason)
             notify_triggers(ctx, plan, node, sent)
