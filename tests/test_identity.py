@@ -209,9 +209,7 @@ def test_a_stop_during_a_handover() -> None:
 
 
 def test_a_merged_state_keeps_its_limits() -> None:
-    """The data of two states together keeps to the limits, and each refusal has its reason (section
-    9).
-    """
+    """The data of two states together keeps to the limits, and each refusal has its reason."""
     many = CART.replace("exit:", "simultaneous: true\nexit:")
     catalog = catalog_of(records_of({"cart": many}, SPACE, {"cart": {"note": "Hello"}}))
     keys = Keys(catalog)
@@ -234,6 +232,26 @@ def test_a_merged_state_keeps_its_limits() -> None:
     assert [o.reason for o in ended] == ["too_many_sessions"] * 60  # type: ignore[union-attr]
     assert reasons["value_too_large"] == 1
     assert len(blob) < BOUND
+
+
+def test_a_state_that_would_be_too_large_is_not_merged() -> None:
+    """States of over 256 KB together are not merged; later signals of the key are still handled."""
+    keys = Keys(CATALOG)
+    keys.give(cart("c1", "kim", 0))
+    keys.give(cart("c2", "anon:1", 0))
+    large = decode(keys.states["anon:1"] or b"")
+    large.sessions[0].variables = {"note": "x" * BOUND}
+    keys.states["anon:1"] = encode(large)
+    keys.give(identify("i", "anon:1", "kim", 60))
+    keys.give(Event(id="o", user="anon:1", time=START + HOUR, name="Order"))
+    keys.deliver(random.Random(1))
+
+    blob = keys.states["kim"]
+    assert blob is not None
+    assert len(blob) < 2_000
+    assert "state_too_large" in [getattr(o, "reason", "") for o in keys.outputs]
+    ended = [(o.user, o.reason) for o in keys.outputs if getattr(o, "what", "") == "ended"]  # type: ignore[union-attr]
+    assert ended == [("kim", "state_too_large"), ("kim", "exit_rule")]
 
 
 def test_a_handover_is_merged_once() -> None:

@@ -87,6 +87,7 @@ REFUSED = {
     "identity_cycle": "both keys are the same user already",
     "too_many_held": "more than 100 signals wait for the state of another key",
     "too_many_merged": "the user had more than 200 other keys",
+    "state_too_large": "the states of the two keys would be over 256 KB together: not merged",
     "user_exists": "the user exists; a state is imported for a new user, unless the command says replace",
     "invalid_state": "the state to import is not readable, or too large",
     "other_log": "the state to import has flows or steps that this space does not have",

@@ -26,6 +26,7 @@ MOST_HELD: Final = 100
 MOST_MERGED: Final = 200
 MOST_KEYS: Final = 16
 HELD_BYTES: Final = 32 * 1024
+LARGEST: Final = 256 * 1024
 
 
 def forward_signal(ctx: Context, signal: Signal) -> bool:
@@ -230,6 +231,11 @@ def accept_handover(ctx: Context, given: Handover, hops: int, own: int, t: int) 
     elif len(identity.merged) >= MOST_MERGED * SHORT:
         ctx.emit_rejection("too_many_merged", detail=given.source)
         _end_theirs(ctx, given, "too_many_merged")
+        return None
+    elif len(encode(ctx.state)) + len(given.state) > LARGEST:
+        ctx.emit_rejection("state_too_large", detail=given.source)
+        _end_theirs(ctx, given, "state_too_large")
+        _note(ctx, given.id, [])
         return None
     theirs = decode(given.state)
     ctx.attach_plans(theirs)

@@ -9,6 +9,7 @@ import msgspec
 from transforms.flows.engine.context import Context, Data
 from transforms.flows.engine.flow_state import emit_flow_state
 from transforms.flows.engine.identity.erase import end_all_sessions
+from transforms.flows.engine.identity.handover import LARGEST
 from transforms.flows.engine.identity.state_data import from_data, to_data
 from transforms.flows.engine.identity.state_replacement import (
     communications_of,
@@ -26,7 +27,6 @@ from transforms.flows.state.sent_archive import archived
 from transforms.flows.state.stored import Communication, Identity
 
 FORMAT: Final = 1
-LARGEST: Final = 256 * 1024
 
 
 def export_state(ctx: Context) -> None:
