@@ -45,7 +45,8 @@ class Edit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Mutant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The edits of a row's code, and a sentence that says what they break.
 
-    ``proves`` are scenarios for a row that cites none yet.
+    ``row`` may also be a rule (R32). ``proves`` are scenarios for a rule, or for a row that cites
+    none yet.
     """
 
     row: str

@@ -60,10 +60,19 @@ def import_state(ctx: Context, command: Command) -> None:
         return
     if data.get("format") != FORMAT or encoded_size(state_row(state)) > LARGEST:
         ctx.emit_rejection("invalid_state")
+    elif _is_from_before_erasure(ctx, data):
+        ctx.emit_rejection("erased")
     elif not _belongs(ctx, state, data):
         ctx.emit_rejection("other_log")
     else:
         _replace(ctx, state, command)
+
+
+def _is_from_before_erasure(ctx: Context, data: Data) -> bool:
+    """Return True if the user was erased since the export (R32)."""
+    identity, at = ctx.state.identity, data.get("at")
+    erased = identity.erased if identity is not None else None
+    return erased is not None and not (isinstance(at, int) and at > erased)
 
 
 def _replace(ctx: Context, state: State, command: Command) -> None:

@@ -29,8 +29,7 @@ def refusal(ctx: Context, verb: Send, sent: Communication) -> tuple[str | None, 
     for channel in (verb.channel, *verb.failover):
         address = address_of(ctx, epoch, channel)
         if address and allowed(consent, epoch, channel, verb.topic):
-            late = sent.expires is not None and ctx.now >= sent.expires
-            return ("expired" if late else None), channel, address
+            return None, channel, address
     return "no_address", verb.channel, ""
 
 
