@@ -57,7 +57,8 @@ The following names are known kinds of channels that need no settings: `email: {
 channel needs its `address` or its `kind`.
 """
 TOPIC: dict[str, str] = {
-    "opt_in": "Only for users who have consented. By default for all who have not refused."
+    "opt_in": "Only for users who have consented. By default for all who have not refused.",
+    "urgent": "Its messages pass quiet hours and caps, and no cap counts them.",
 }
 CAMPAIGN: dict[str, str] = {
     "fields": "The fields of participants, with their types. Without it any field is accepted.",

@@ -162,7 +162,7 @@ def _space(
     lines += ["  bot: {channel: voice, scenario: confirm}"]
     lines += ["numbers:", '  "4711": {messages: sms, calls: sms}']
     lines += [f'  "{n}": {{messages: [sms, log], calls: log}}' for n in range(100, 103)]
-    lines += ["topics:", "  news: {}", "  club: {opt_in: true}"]
+    lines += ["topics:", "  news: {}", "  club: {opt_in: true}", "  bills: {urgent: true}"]
     lines += ["audiences:", "  vip: static", '  busy: count(event "B" within last 3d) >= 2']
     lines += ["  plain: not (user.plan is set)"]  # which has no members, too
     lines += ["groups:", "  lane: {}", "  road: {at_once: 2, limit: [3 per 2d]}"]

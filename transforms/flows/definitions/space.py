@@ -43,10 +43,14 @@ class Cap(Value, frozen=True, gc=False, tag="cap"):
 
 
 class Topic(Value, frozen=True, gc=False, tag="topic"):
-    """A subject of messages; with ``opt_in`` only for users who chose it."""
+    """A subject of messages; with ``opt_in`` only for users who chose it.
+
+    Messages about an ``urgent`` topic pass quiet hours and caps.
+    """
 
     name: str
     opt_in: bool = False
+    urgent: bool = False
 
 
 Prices = tuple[tuple[str, float], ...]
@@ -273,7 +277,7 @@ CHANNEL = Shape(
         Field("links", forms.Choice(get_args(Links))),
     ),
 )
-TOPIC = Shape(struct=Topic, fields=(Field("opt_in", forms.Flag()),))
+TOPIC = Shape(struct=Topic, fields=(Field("opt_in", forms.Flag()), Field("urgent", forms.Flag())))
 CAP = Shape(
     struct=Cap,
     fields=(

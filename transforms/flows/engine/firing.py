@@ -15,13 +15,11 @@ from transforms.flows.engine.entry.triggers import enter_members
 from transforms.flows.engine.identity.erase import drop_tombstone
 from transforms.flows.engine.lifecycle.goals import forget_ended
 from transforms.flows.engine.lifecycle.migrate import migrate
-from transforms.flows.engine.lifecycle.pause import pause, resume
+from transforms.flows.engine.lifecycle.pause import pause, resume, stop
 from transforms.flows.engine.messages.sending import send_or_refuse
-from transforms.flows.engine.messages.statuses import cancel_flow, refresh_holds
 from transforms.flows.engine.profile.audiences import forget_audiences, recompute
 from transforms.flows.engine.signal_order import drain_queue, settle
 from transforms.flows.engine.steps.moves import (
-    end,
     end_promotions,
     exit_conditions,
     on_time,
@@ -120,11 +118,7 @@ def _apply_effect(ctx: Context, effect: Effect) -> None:
     """Apply a control record to this user, at its effective time."""
     match effect.what:
         case "stop":
-            for session in ctx.sessions_in_order():
-                if session.flow == effect.flow:
-                    end(ctx, session, effect.reason, forced=True)
-            cancel_flow(ctx, effect.flow, effect.reason)
-            refresh_holds(ctx)
+            stop(ctx, effect.flow, effect.reason)
             _disarm(ctx, effect)
         case "migrate":
             migrate(ctx, effect)

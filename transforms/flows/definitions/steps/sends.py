@@ -36,6 +36,7 @@ class Send(Value, frozen=True, gc=False, tag="send"):
     agents: tuple[tuple[str, str], ...] = ()
     track: tuple[str, ...] | None = None
     links: Links | None = None
+    urgent: bool = False
 
 
 class Promote(Value, frozen=True, gc=False, tag="promote"):
@@ -98,6 +99,9 @@ KINDS = (
             Field("keep", forms.Flag(),
                 "A planned message stays when the session is ended by an exit rule, a goal or a "
                 "stop."),
+            Field("urgent", forms.Flag(),
+                "It passes quiet hours and caps, and no cap counts it: for a password reset or a "
+                "receipt.", shown="urgent"),
             Field("track", forms.Tracked(TRACKED),
                 "What is tracked, in place of what the channel says: `[opens, clicks]`, `[]`."),
             Field("links", forms.Choice(get_args(Links)),

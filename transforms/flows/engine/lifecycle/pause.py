@@ -11,7 +11,12 @@ from transforms.flows.engine.lifecycle.migrate import (
     missed_migrations,
     resume_decided,
 )
-from transforms.flows.engine.messages.statuses import cancel_key, refresh_holds, skip_overdue
+from transforms.flows.engine.messages.statuses import (
+    cancel_flow,
+    cancel_key,
+    refresh_holds,
+    skip_overdue,
+)
 from transforms.flows.engine.steps.moves import end, logic_of
 from transforms.flows.engine.working import Session
 from transforms.flows.protocol.signals import Command
@@ -39,6 +44,15 @@ def resume(ctx: Context, flow: int | None, how: str) -> None:
     for session in ctx.sessions_in_order():
         if session.flow == flow:
             _resume(ctx, session, PAUSED)
+    refresh_holds(ctx)
+
+
+def stop(ctx: Context, flow: int | None, reason: str) -> None:
+    """End all sessions of a flow, and cancel its planned messages."""
+    for session in ctx.sessions_in_order():
+        if session.flow == flow:
+            end(ctx, session, reason, forced=True)
+    cancel_flow(ctx, flow, reason)
     refresh_holds(ctx)
 
 

@@ -56,7 +56,8 @@ def address_of(ctx: Context, epoch: Epoch, channel: str) -> str:
 
 def opening_of(ctx: Context, plan: Plan, verb: Send) -> int | None:
     """Return the next instant at which the window is open and quiet hours are over."""
-    quiet, window = ctx.epoch.space.quiet_hours, verb.window
+    window = verb.window
+    quiet = None if is_urgent(ctx, verb) else ctx.epoch.space.quiet_hours
     if quiet is None and window is None:
         return ctx.now
     where, at = ctx.zone_of(plan), ctx.now
@@ -74,9 +75,19 @@ def opening_of(ctx: Context, plan: Plan, verb: Send) -> int | None:
     return None
 
 
-def capped(ctx: Context, plan: Plan, channel: str, topic: str | None) -> bool:
+def is_urgent(ctx: Context, verb: Send) -> bool:
+    """Return True if a message passes quiet hours and caps: by its step or its topic (R14)."""
+    if verb.urgent:
+        return True
+    topics = ctx.epoch.topics
+    return verb.topic is not None and verb.topic in topics and topics[verb.topic].urgent
+
+
+def capped(ctx: Context, plan: Plan, channel: str, verb: Send) -> bool:
     """Return True if a cap on the user's messages of all flows is reached (R2, R14)."""
-    where = None
+    where, topic = None, verb.topic
+    if is_urgent(ctx, verb):
+        return False
     for cap in ctx.epoch.space.caps:
         if cap.channel not in (None, channel) or cap.topic not in (None, topic):
             continue

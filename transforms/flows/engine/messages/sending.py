@@ -19,6 +19,7 @@ from transforms.flows.engine.messages.communications import (
 from transforms.flows.engine.messages.send_policy import (
     address_of,
     capped,
+    is_urgent,
     opening_of,
     reachable,
     refusal,
@@ -105,7 +106,7 @@ def send_or_refuse(
             log_status(ctx, plan, node, sent, due=opens)
             remember(ctx, plan, sent)
             return None
-        elif ctx.epoch.cap_memory and capped(ctx, plan, channel, verb.topic):
+        elif ctx.epoch.cap_memory and capped(ctx, plan, channel, verb):
             refused = "capped"
         elif ctx.epoch.kill_switches and ctx.epoch.killed(plan.number, channel):
             refused = "killed"
@@ -135,7 +136,7 @@ def fail_over(
     opens = opening_of(ctx, plan, verb)
     if not found or opens is None or (sent.expires is not None and opens >= sent.expires):
         return False
-    if opens <= now and ctx.epoch.cap_memory and capped(ctx, plan, found[0], verb.topic):
+    if opens <= now and ctx.epoch.cap_memory and capped(ctx, plan, found[0], verb):
         ctx.emit_rejection("capped", plan.id, found[0], node.name)
         return False
     if ctx.epoch.kill_switches and ctx.epoch.killed(plan.number, found[0]):
@@ -247,7 +248,7 @@ def _leave(
             NOTHING if plain else tracking_of(verb, known),
         )
     )
-    if ctx.epoch.cap_memory:
+    if ctx.epoch.cap_memory and not is_urgent(ctx, verb):
         kept = [s for s in ctx.state.cap_sends if s.at > now - ctx.epoch.cap_memory]
         ctx.state.cap_sends = [*kept, Sent(now, channel, verb.topic)]
     reason = "failover" if attempt > 1 else None
