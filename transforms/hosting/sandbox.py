@@ -1,7 +1,9 @@
 """The sandbox for code steps: ``answer`` is the function that hosts pass to the core (C19, J13).
 
-A separate process runs the code with limits on time, memory, depth and size, and without clock,
-randomness, files or network. It keeps nothing between calls, so equal calls have equal answers.
+A separate process runs the code with limits on steps, memory, depth and size, and without clock,
+randomness, files or network. It keeps nothing between calls, so equal calls have equal answers on
+every machine, however busy it is. Only code whose single operations take half a minute depends on
+the machine.
 """
 
 from __future__ import annotations
@@ -22,11 +24,14 @@ from transforms.flows.diagnostics import SourceError
 from transforms.flows.protocol.outputs import Call
 from transforms.flows.protocol.signals import CallResult
 from transforms.flows.state.limits import LARGEST
+from transforms.hosting.step_limit import OVER, PRELUDE, STEPS, counted
 
 if TYPE_CHECKING:
     from pydantic_monty import Monty, MontyError
 
-SECONDS = 0.5
+SECONDS = 30.0
+"""The last resort, for single operations that take very long; steps are counted."""
+
 MEGABYTES = 8
 DEEPEST_CALL = 100
 LARGEST_RESULT = 32 * 1024
@@ -122,7 +127,7 @@ def run(source: str, inputs: dict[str, Any]) -> tuple[dict[str, Any], str]:
     from pydantic_monty import MontyError
 
     try:
-        found = _feed(f"{source}\nrun(**inputs)", {"inputs": inputs})
+        found = _feed(f"{counted(source)}\nrun(**inputs)", {"inputs": inputs})
         return _plain_map(found), ""
     except MontyError as error:
         return {}, _said(error, source.count("\n") + 1)
@@ -160,11 +165,14 @@ def _said(error: MontyError, lines: int) -> str:
     if not isinstance(error, MontyRuntimeError):
         return "the sandbox gave it up"
     kind = type(error.exception()).__name__
+    if kind == "TimeoutError" and str(error.exception()) == OVER:
+        return f"it took more than {STEPS:,} steps"
     if kind == "TimeoutError":
         return f"it took longer than {SECONDS} s"
     if kind == "MemoryError":
         return f"it needed more than {MEGABYTES} MB"
-    inside = [frame.line for frame in error.traceback() if frame.line <= lines]
+    before = PRELUDE.count("\n")
+    inside = [line for f in error.traceback() if 0 < (line := f.line - before) <= lines]
     return f"{kind} in line {inside[-1]}" if inside else kind
 
 

@@ -122,7 +122,7 @@ KINDS = (
             Field("with", forms.Named(),
                 "The inputs, as expressions; one that is missing is `None`.", "inputs", shown="{}"),
             _error(
-                "The step to go on with if it failed, took longer than half a second, needed "
+                "The step to go on with if it failed, took more than 1,000,000 steps, needed "
                 "more than 8 MB, or returned more than 32 KB; without it the session ends with "
                 "the reason `call_failed`. What was wrong is `session.STEP.error`."),
         ),
