@@ -44,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Allow code steps in this process an hour instead of half a second, for busy machines."""
+    """Allow code steps in this process an hour, for busy machines."""
     if sandbox := sys.modules.get("transforms.hosting.sandbox"):
         sandbox.LIMITS["max_feed_duration_secs"] = 3_600.0
 

@@ -289,8 +289,8 @@ def _wait_for(
 @st.composite
 def _split(draw: st.DrawFn, first: str, to: st.SearchStrategy[str]) -> Split:
     labels = draw(st.lists(names, min_size=1, max_size=4, unique=True))
-    shares = [100 // len(labels)] * len(labels)
-    shares[0] += 100 - sum(shares)
+    shares = [1000 // len(labels)] * len(labels)
+    shares[0] += 1000 - sum(shares)
     held = draw(st.booleans()) and len(labels) > 1
     ways = [first, *(draw(to) for _ in labels[1:])]
     branches = [Branch(n, s, False, w) for n, s, w in zip(labels, shares, ways, strict=True)]

@@ -243,9 +243,9 @@ def test_split() -> None:
 
     assert read == Split(
         (
-            Branch("x", 60, then="b"),
-            Branch("y", 30, then="c"),
-            Branch("no", 10, holdout=True),
+            Branch("x", 600, then="b"),
+            Branch("y", 300, then="c"),
+            Branch("no", 100, holdout=True),
         ),
         redraw=True,
     )

@@ -110,7 +110,7 @@ def _agents(value: tuple[tuple[str, str], ...], form: forms.Agents) -> Tree:
 
 def _shares(branches: tuple[Branch, ...], form: forms.Shares) -> Tree:
     return {
-        branch.name: f"{branch.percent}%{' holdout' * branch.holdout}{' rest' * branch.rest}"
+        branch.name: f"{branch.share}{' holdout' * branch.holdout}{' rest' * branch.rest}"
         for branch in branches
     }
 

@@ -76,11 +76,11 @@ PARTS: Schema = {
     },
     "percent": {"type": "string", "pattern": r"^\s*\d{1,3}\s*%\s*$", "examples": ["10%"]},
     "share": {
-        "description": "The share of a branch in whole percent; a holdout gets nothing, the rest "
+        "description": "The share of a branch in percent, to a tenth; a holdout gets nothing, the rest "
         "takes no part in the test.",
         "type": "string",
-        "pattern": r"^\s*\d{1,3}\s*%(\s+(holdout|rest))?\s*$",
-        "examples": ["50%", "10% holdout", "60% rest"],
+        "pattern": r"^\s*\d{1,3}(\.\d)?\s*%(\s+(holdout|rest))?\s*$",
+        "examples": ["50%", "0.5%", "10% holdout", "60% rest"],
     },
     "type": {"enum": ["text", "number", "boolean", "time", "list"]},
 }

@@ -64,7 +64,7 @@ def _label(kind: Variant, port: Port, texts: Mapping[str, str]) -> str:
         return port.form.label.format_map(texts)
     if isinstance(port.of, Branch):
         held = ", holdout" * port.of.holdout + ", rest" * port.of.rest
-        return f"{port.of.name} {port.of.percent}%{held}"
+        return f"{port.of.name} {port.of.share}{held}"
     cases = next(field.form for field in kind.fields if isinstance(field.form, Cases))
     case = kind_of(cases.kinds, port.of)
     return " ".join(_details(case, port.of))

@@ -25,7 +25,7 @@ from transforms.flows.definitions.triggers.kinds import TRIGGER_KINDS, Trigger
 from transforms.flows.definitions.values import EventMatch, Reenter, Value, event, reenter
 from transforms.flows.expressions.syntax.ast import Expr
 
-MAX_GOAL_DAYS = 100
+MAX_GOAL_DAYS = 400
 
 
 class ExitEvent(Value, frozen=True, gc=False, tag="exit_event"):
@@ -86,7 +86,7 @@ GOAL = Shape(
     fields=(
         event(),
         Field("within", forms.Delay(MAX_GOAL_DAYS),
-            "Counted from the entry, also after the exit; at most 100 days.", needed=True),
+            "Counted from the entry, also after the exit; at most 400 days.", needed=True),
         Field("value", forms.Expression("number", event=True),
             "A number, for example an amount; the sum of them is the revenue."),
     ),

@@ -47,16 +47,22 @@ class MatchMessage(Value, frozen=True, gc=False, tag="match_message"):
 
 
 class Branch(Value, frozen=True, gc=False, tag="branch"):
-    """One branch of a split: whole percent; a holdout is counted and gets nothing.
+    """One branch of a split: its share in tenths of a percent; a holdout gets nothing.
 
     ``rest`` takes no part in the test, so it cannot win (I28).
     """
 
     name: str
-    percent: int
+    tenths: int
     holdout: bool = False
     then: str | None = None
     rest: bool = False
+
+    @property
+    def share(self) -> str:
+        """The share as it is written: ``50%``, ``0.5%``."""
+        whole, tenth = divmod(self.tenths, 10)
+        return f"{whole}.{tenth}%" if tenth else f"{whole}%"
 
 
 class Winning(Value, frozen=True, gc=False, tag="winning"):
@@ -106,9 +112,9 @@ def _winner_is_sure(winner: Winning) -> Iterator[Flaw]:
 
 def _shares(split: Split) -> Iterator[Flaw]:
     """Refuse shares that do not add up, and branches that lead nowhere."""
-    total = sum(branch.percent for branch in split.branches)
-    if total != 100:
-        message = f"the branches add up to {total}%, not to 100%"
+    total = Branch("all", sum(branch.tenths for branch in split.branches))
+    if total.tenths != 1000:
+        message = f"the branches add up to {total.share}, not to 100%"
         yield Flaw(("split",), "percentages", message)
     for branch in split.branches:
         if branch.then is None and not branch.holdout:
@@ -187,7 +193,7 @@ KINDS = (
         struct=Split, box="decide", caption="Split", goes_on="ports", checks=(_shares,),
         fields=(
             Field("split", forms.Shares(routes="then"),
-                "Branches by name, with whole percentages that add up to 100. `10% holdout` is "
+                "Branches by name, with percentages that add up to 100: `45%`, `0.5%`. `10% holdout` is "
                 "counted, and nothing leaves for it from there on; it needs no step. `60% rest` "
                 "takes no part in a test with a `winner`: it waits, say, and comes back.",
                 "branches", needed=True),

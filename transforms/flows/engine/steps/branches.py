@@ -72,7 +72,7 @@ def _winner(verb: Split, winner: str | None, assigned: int) -> int:
 def _assigned(verb: Split, drawn: int) -> int:
     """Return the index of the branch whose share of 0..9999 contains the hash."""
     for index, branch in enumerate(verb.branches):
-        drawn -= branch.percent * 100
+        drawn -= branch.tenths * 10
         if drawn < 0:
             return index
     return len(verb.branches) - 1

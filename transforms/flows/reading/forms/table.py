@@ -25,7 +25,7 @@ from transforms.flows.reading.values import Reading
 Reader = Callable[[Keys, Node, Any], Any]
 
 
-_SHARE = re.compile(r"\s*(\d{1,3})\s*%(?:\s+(holdout|rest))?\s*")
+_SHARE = re.compile(r"\s*(\d{1,3}(?:\.\d)?)\s*%(?:\s+(holdout|rest))?\s*")
 _STEM = re.compile(r"([^/\\]*?)(\.ya?ml)?$")
 
 
@@ -134,15 +134,16 @@ def _branch(reading: Reading, key: Scalar, node: Node, then: Map | None) -> Bran
     name = reading.name(key, "a branch")
     text = reading.text(node)
     share = _SHARE.fullmatch(text) if text is not None else None
-    if text is not None and (share is None or int(share[1]) > 100):
-        hint = "write for example 45%, 10% holdout or 60% rest"
+    tenths = round(float(share[1]) * 10) if share is not None else 0
+    if text is not None and (share is None or tenths > 1000):
+        hint = "write for example 45%, 0.5%, 10% holdout or 60% rest"
         reading.problem(node, "invalid-percentage", f'"{text}" is not a share', hint)
         return None
     target = then.get(key.text) if then is not None else None
     step = reading.step(target) if target is not None else None
     if name is None or share is None:
         return None
-    return Branch(name, int(share[1]), share[2] == "holdout", step, share[2] == "rest")
+    return Branch(name, tenths, share[2] == "holdout", step, share[2] == "rest")
 
 
 FORMS: Mapping[type[forms.Form], Reader] = {
