@@ -211,6 +211,36 @@ def test_data_of_a_pending_trigger_is_limited() -> None:
     assert 20_000 < user.size < 24_000
 
 
+BASKETS = """
+flow: baskets
+enter:
+  - sequence: [{event: Started}, {event: Over, where: event.list == entry.list}]
+    within: 1d
+key: entry.cart
+steps:
+  over: {end: over}
+"""
+
+
+def test_what_a_first_part_keeps_is_limited() -> None:
+    """What later parts of a combination compare with is limited like an entry."""
+    user = User(baskets=BASKETS)
+
+    assert user.handle(started(1, cart=1, list="x" * 40_000)) == ["value_too_large"]
+    assert user.handle(started(2, cart=1, list="x" * 20_000)) == []
+    assert 20_000 < user.size < 24_000
+
+
+def test_combinations_that_wait_are_limited() -> None:
+    """A user waits for at most a hundred combinations; one that has begun goes on."""
+    user = User(baskets=BASKETS)
+    for n in range(100):
+        assert user.handle(started(n, cart=n)) == []
+
+    assert user.handle(started(100, cart=100)) == ["too_many_pending"]
+    assert user.handle(started(101, cart=99)) == []
+
+
 def long(name: str, steps: int) -> str:
     """Return a flow of this many steps."""
     lines = "".join(f"  s{n}: {{update: {{session.n: '1'}}}}\n" for n in range(steps))

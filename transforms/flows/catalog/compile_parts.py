@@ -140,6 +140,7 @@ def compile_trigger(trigger: Trigger, number: int, reenter: Reenter) -> Compiled
         trigger.reenter or reenter,
         str(trigger.__struct_config__.tag),
         events=frozenset(matcher.event for matcher in parts["matchers"]),
+        entry_fields=frozenset().union(*(matcher.entry_fields for matcher in parts["matchers"])),
         reads=merge_reads(expressions_of(kind, trigger)),
         **parts,
     )

@@ -29,10 +29,11 @@ Values = tuple[tuple[str, Callable[[View], Any]], ...]
 @final
 @dataclass(frozen=True)
 class Matcher:
-    """An event by name with its compiled condition."""
+    """An event by name with its compiled condition, and the fields of the entry that this reads."""
 
     event: str
     where: Callable[[View], bool] | None
+    entry_fields: frozenset[str] = frozenset()
 
     def test(self, view: View) -> bool:
         """Return whether the event in view matches."""
@@ -90,7 +91,8 @@ class CompiledStep:
 class CompiledTrigger:
     """A compiled trigger: its matchers and condition, and the names of its events.
 
-    ``kind`` names it in the first row of a session, which says why it started.
+    ``kind`` names it in the first row of a session, which says why it started. ``entry_fields``
+    are the fields of the first part that its conditions read.
     """
 
     trigger: Trigger
@@ -105,6 +107,7 @@ class CompiledTrigger:
     events: frozenset[str] = frozenset()
     reads: Reads = NOTHING
     inbound: InboundMatcher | None = None
+    entry_fields: frozenset[str] = frozenset()
 
 
 @final

@@ -12,6 +12,7 @@ from transforms.flows.definitions.steps.waits import CaseCall, CaseInbound
 from transforms.flows.definitions.triggers.messages import OnCall, OnInbound, OnIncoming
 from transforms.flows.definitions.values import EventMatch, keyword
 from transforms.flows.expressions.evaluation.compile import compile_condition, compile_value
+from transforms.flows.expressions.reads import reads_of
 from transforms.flows.expressions.syntax.ast import Expr
 from transforms.flows.expressions.syntax.parse import parse
 from transforms.flows.expressions.view import View
@@ -37,7 +38,8 @@ def compiled_path(moment: When | None) -> Callable[[View], Any] | None:
 
 def matcher_of(match: EventMatch) -> Matcher:
     """Compile an event match."""
-    return Matcher(match.event, compiled_test(match.where))
+    read = reads_of(match.where).entry_fields if match.where is not None else frozenset()
+    return Matcher(match.event, compiled_test(match.where), read)
 
 
 def inbound_matcher(part: Listening) -> InboundMatcher:

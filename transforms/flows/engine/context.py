@@ -227,15 +227,16 @@ class Context:
         flow: str | None = None,
         detail: str = "",
         step: str | None = None,
+        cause: str | None = None,
     ) -> None:
-        """Write a rejection with its reason (R7)."""
+        """Write a rejection with its reason (R7); ``cause`` is what is refused, if not the signal."""
         self.outputs.append(
             Rejection(
                 id=self.next_output_id(),
                 user=self.user,
                 at=self.now,
                 reason=reason,
-                cause=self.cause,
+                cause=self.cause if cause is None else cause,
                 flow=flow,
                 step=step,
                 detail=detail,

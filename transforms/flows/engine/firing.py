@@ -8,6 +8,7 @@ from transforms.flows.catalog.epochs import Effect
 from transforms.flows.engine.context import Context
 from transforms.flows.engine.entry.dates import (
     arm_date_triggers,
+    disarm_date_triggers,
     fire_pending,
     rebase_pending,
 )
@@ -70,9 +71,10 @@ def _fire(ctx: Context, t: int, what: Due) -> None:
         case Pending() as pending:
             view = ctx.catalog.at(t).by_number[pending.flow]
             compiled = view.plan.triggers[pending.trigger]
-            number = str(compiled.number)
-            ctx.begin(f"{view.plan.id}:{number}@{t}", t, "trigger", view.plan.id, number, str(t))
-            fire_pending(ctx, view, compiled, t)
+            origin = ["trigger", view.plan.id, str(compiled.number), str(t)]
+            origin += [pending.key] if pending.key else []
+            ctx.begin(f"{view.plan.id}:{compiled.number}@{t}", t, *origin)
+            fire_pending(ctx, view, compiled, pending, t)
         case Identity():
             drop_tombstone(ctx)
         case _:
@@ -119,7 +121,7 @@ def _apply_effect(ctx: Context, effect: Effect) -> None:
     match effect.what:
         case "stop":
             stop(ctx, effect.flow, effect.reason)
-            _disarm(ctx, effect)
+            disarm_date_triggers(ctx, ctx.epoch.by_number[effect.flow or 0])
         case "migrate":
             migrate(ctx, effect)
         case "pause":
@@ -128,7 +130,7 @@ def _apply_effect(ctx: Context, effect: Effect) -> None:
             resume(ctx, effect.flow, effect.reason)
             _arm(ctx, effect)
         case "drain":
-            _disarm(ctx, effect)
+            disarm_date_triggers(ctx, ctx.epoch.by_number[effect.flow or 0])
         case "start" | "publish":
             _arm(ctx, effect)
             if effect.what == "start":
@@ -151,7 +153,3 @@ def _arm(ctx: Context, effect: Effect) -> None:
     if view.status == "running":
         # A date at this very instant still fires, because control records come first (R1).
         arm_date_triggers(ctx, view, ctx.now - 1)
-
-
-def _disarm(ctx: Context, effect: Effect) -> None:
-    ctx.state.pending = [p for p in ctx.state.pending if p.flow != effect.flow]

@@ -47,7 +47,7 @@ def fits(state: State, more: int) -> bool:
         part for s in (*state.sessions, *state.ended) for part in (s.entry, s.variables, s.message)
     ]
     held += [part for sent in state.communications for part in (sent.data, sent.facts)]
-    held += [pending.data for pending in state.pending]
+    held += [part for p in state.pending for part in (p.data, *p.parts.values())]
     held += [participant.data for participant in state.participants.values()]
     archived = sum(encoded_size(past.packed) for past in state.sent_archive)
     return more + archived + sum(encoded_size(data) for data in held if data) <= TOGETHER

@@ -64,8 +64,8 @@ def _join(ctx: Context, theirs: State, given: Handover, t: int) -> int:
     ctx.view.presence = state.presence = joined_visits(state.presence, theirs.presence)
     mine = set_aside(ctx, theirs)
     catch_up(ctx, theirs.control_applied, t, "handover_control", handover)
-    joined = join_sessions(ctx, mine)
     ctx.begin(handover, t, "joined", handover)
+    joined = join_sessions(ctx, mine)
     changed = changed_values(state, traits, participants)
     since = min(theirs.clock, t)
     if changed:

@@ -19,6 +19,8 @@ ENTRY = {
     "not_member": "the user is not a member of the launched audience",
     "unknown_flow": "no flow with that id can be entered by this signal, or from that flow",
     "invalid_key": "the key expression has no value",
+    "replaced_by_newer": "a newer event of the same trigger and key began the time without others anew",
+    "too_many_pending": "the user has the maximum number of triggers that wait for more, or for a time",
 }
 
 ENDING = {

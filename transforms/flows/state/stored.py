@@ -168,7 +168,9 @@ class History(Part, array_like=True, gc=False):
 class Pending(Part, array_like=True, gc=False):
     """The progress of a trigger: the parts of a combination, a held change, or a future date.
 
-    ``times`` are the instants of the parts that happened; ``due`` is when its timer fires.
+    ``times`` are the instants of the parts that happened; ``due`` is when its timer fires. ``key``
+    is the key of the session that it starts (R20). ``parts`` are the fields of the first part that
+    conditions of later parts read, by the part that came after it last.
     """
 
     flow: int
@@ -177,6 +179,8 @@ class Pending(Part, array_like=True, gc=False):
     due: int | None = None
     cause: str = ""
     data: Data = {}
+    key: str = ""
+    parts: dict[int, Data] = {}
 
 
 class Sent(Part, array_like=True, gc=False):

@@ -7,8 +7,16 @@ from typing import Any, Literal
 
 from transforms.flows.clock.delays import Delay
 from transforms.flows.definitions import forms
-from transforms.flows.definitions.shapes import Field, Records, TriggerKind
-from transforms.flows.definitions.values import AGAIN, MATCH, EventMatch, Reenter, Value, event
+from transforms.flows.definitions.shapes import Field, Records, Shape, TriggerKind
+from transforms.flows.definitions.values import (
+    AGAIN,
+    MATCH,
+    EventMatch,
+    Reenter,
+    Value,
+    event,
+    where,
+)
 
 
 class OnEvent(Value, frozen=True, gc=False, tag="event"):
@@ -32,7 +40,18 @@ class OnCombination(Value, frozen=True, gc=False, tag="combination"):
 
 EventTriggers = OnEvent | OnCombination
 
+_LATER = Shape(
+    struct=EventMatch,
+    fields=(
+        MATCH.fields[0],
+        where(
+            "A condition on the event; `entry.` is the first part.",
+            forms.Condition(event=True, roots=("entry",)),
+        ),
+    ),
+)
 _PARTS = Records(MATCH, "an event")
+_COMPARED = Records(_LATER, "an event")
 
 
 def _within(text: str) -> Field:
@@ -62,11 +81,13 @@ def _parts_of(trigger: OnCombination) -> dict[str, Any]:
 
 
 # fmt: off
-def _combination(how: str, between: str, within: str, about: str, example: str) -> TriggerKind:
+def _combination(
+    how: str, between: str, within: str, about: str, example: str, parts: Records = _COMPARED
+) -> TriggerKind:
     return TriggerKind(
         struct=OnCombination, fixed=(("how", how),), entry="event", details=_details,
         title=lambda trigger: _names(trigger.parts, between),
-        fields=(Field(how, _PARTS, "The events.", "parts", needed=True), _within(within), AGAIN),
+        fields=(Field(how, parts, "The events.", "parts", needed=True), _within(within), AGAIN),
         about=about, example=example,
     )
 
@@ -84,24 +105,29 @@ KINDS = (
         entry="event", details=_details, build=_without, take=_parts_of,
         fields=(
             event(),
-            Field("without", _PARTS, "Events of which none may follow.", "others", needed=True),
+            Field("without", _COMPARED, "Events of which none may follow.", "others", needed=True),
             _within("For how long the others may come."),
             AGAIN,
         ),
         about="With `without` and `within`: none of the others followed in time; the entry is "
-        "then at the end of that time.",
-        example="- {event: Checkout Started, without: [{event: Order Completed}], within: 2h}",
+        "then at the end of that time. Another first event of the same key begins that time anew, "
+        "and the earlier one is refused as `replaced_by_newer`. With `key:`, each key has a time of "
+        "its own.",
+        example="- event: Cart Updated\n  without:\n    - {event: Order Completed, "
+        "where: event.cart == entry.cart}\n  within: 2h",
     ),
     _combination("all", " and ", "The period; an event counts until it is over.",
-        "Several events within a period, in any order. One event may serve for several parts.",
+        "Several events within a period, in any order. One event may serve for several parts. A "
+        "part whose condition reads `entry.` counts only after the first part.",
         "- all: [{event: Signed Up}, {event: Cart Updated}]\n  within: 7d"),
     _combination("any", " or ", "Needed, as in the other combinations; without effect.",
         "One of several events.",
-        "- any: [{event: Signed Up}, {event: Cart Updated}]\n  within: 1d"),
+        "- any: [{event: Signed Up}, {event: Cart Updated}]\n  within: 1d", _PARTS),
     _combination("sequence", ", then ", "The period.",
         "Several events in this order within a period, which begins with the first. One event "
         "serves for one part.",
-        "- sequence: [{event: Cart Updated}, {event: Checkout Started}]\n  within: 1h"),
+        "- sequence:\n    - event: Cart Updated\n    - {event: Checkout Started, "
+        "where: event.cart == entry.cart}\n  within: 1h"),
 )
 """How these triggers are written, in the order of the reference."""
 # fmt: on

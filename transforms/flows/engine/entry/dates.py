@@ -15,7 +15,12 @@ from transforms.flows.definitions.triggers.events import OnCombination
 from transforms.flows.definitions.triggers.profile import OnDate, OnProfile, OnSchedule
 from transforms.flows.engine.context import Context, Data
 from transforms.flows.engine.entry.decision import due_id, try_enter
-from transforms.flows.engine.entry.pending import pending_of, set_pending, still_held
+from transforms.flows.engine.entry.pending import (
+    pending_of,
+    replace_pending,
+    set_pending,
+    still_held,
+)
 from transforms.flows.engine.profile.participants import field_key
 from transforms.flows.state.dedupe import seen
 from transforms.flows.state.ids import short
@@ -26,6 +31,13 @@ def arm_date_triggers(ctx: Context, view: FlowView, since: int) -> None:
     """Set the next due instant after ``since`` of every date trigger of a flow for this user."""
     for compiled in view.plan.triggers:
         arm_date_trigger(ctx, view, compiled, since)
+
+
+def disarm_date_triggers(ctx: Context, view: FlowView) -> None:
+    """Drop the dates of a flow that takes no entries; what counts toward an entry still counts."""
+    for compiled in view.plan.triggers:
+        if isinstance(compiled.trigger, (OnDate, OnSchedule)):
+            set_pending(ctx, None, view, compiled)
 
 
 def rebase_pending(ctx: Context, view: FlowView) -> None:
@@ -118,12 +130,11 @@ def _next_date(
     return next_occurrence(trigger.moment, since, scope.zone, value, yearly=trigger.yearly)
 
 
-def fire_pending(ctx: Context, view: FlowView, compiled: CompiledTrigger, due: int) -> None:
+def fire_pending(
+    ctx: Context, view: FlowView, compiled: CompiledTrigger, pending: Pending, due: int
+) -> None:
     """Fire a due trigger: start a session, and set the next date."""
-    pending = pending_of(ctx, view, compiled)
-    if pending is None:
-        return
-    set_pending(ctx, None, view, compiled)
+    replace_pending(ctx, [pending], [])
     trigger = compiled.trigger
     match trigger:
         case OnDate():
@@ -136,7 +147,7 @@ def fire_pending(ctx: Context, view: FlowView, compiled: CompiledTrigger, due: i
                 _enter_once(ctx, view, compiled, {}, due)
             arm_date_trigger(ctx, view, compiled, due)
         case OnCombination():
-            _enter_once(ctx, view, compiled, pending.data, due)
+            _enter_once(ctx, view, compiled, pending.data, due, pending.key)
         case OnProfile():
             if still_held(ctx, view, compiled, trigger):
                 _enter_once(ctx, view, compiled, {}, due)
@@ -145,12 +156,12 @@ def fire_pending(ctx: Context, view: FlowView, compiled: CompiledTrigger, due: i
 
 
 def _enter_once(
-    ctx: Context, view: FlowView, compiled: CompiledTrigger, data: Data, due: int
+    ctx: Context, view: FlowView, compiled: CompiledTrigger, data: Data, due: int, key: str = ""
 ) -> None:
     """Enter by a due trigger, only once if it was pending at two keys that were merged (R5, R8)."""
-    state, name = ctx.state, due_id(ctx, view, compiled, due)
+    state, name = ctx.state, due_id(ctx, view, compiled, due, key)
     if due <= state.clock:
         if seen(state.seen_ids, short(name)):
             return
         ctx.remember_id(name, due, state.clock)
-    try_enter(ctx, view, compiled, name, data)
+    try_enter(ctx, view, compiled, name, data, key=key)

@@ -10,23 +10,15 @@ from transforms.flows.catalog.epochs import FlowView
 from transforms.flows.clock.delays import after, period_start
 from transforms.flows.definitions.values import Reenter
 from transforms.flows.engine.context import Context, Data
+from transforms.flows.engine.entry.entry_data import kept_fields, key_of, over_limit
 from transforms.flows.engine.entry.groups import memory
 from transforms.flows.engine.entry.groups import refusal as by_group
-from transforms.flows.engine.limits import ENTRY_BOUND, MOST_ENTRIES, MOST_SESSIONS, fits
+from transforms.flows.engine.limits import MOST_ENTRIES, MOST_SESSIONS
 from transforms.flows.engine.profile.participants import ensure_participant
 from transforms.flows.engine.steps.moves import exit_conditions, proceed
 from transforms.flows.engine.working import Session
-from transforms.flows.state.codec import encoded_size
-from transforms.flows.state.ids import hashed, key_text, session_id
+from transforms.flows.state.ids import hashed, session_id
 from transforms.flows.state.stored import History, Visit
-
-
-def kept_fields(ctx: Context, plan: Plan, data: Data) -> Data:
-    """Return the entry fields that the version or a goal of a control record reads (R24, R27)."""
-    fields = plan.entry_fields
-    if ctx.epoch.goal_sets:
-        fields = fields | ctx.goals_of(plan).fields
-    return {name: value for name, value in data.items() if name in fields}
 
 
 def try_enter(
@@ -47,7 +39,7 @@ def try_enter(
     if ctx.state.suppressed and ctx.suppressed(plan.number):
         ctx.emit_rejection("suppressed", flow)
         return False
-    found = _key(ctx, plan, data, key)
+    found = key_of(ctx, plan, data) if plan.key is None or not key else key
     if found is None:
         ctx.emit_rejection("invalid_key", flow)
         return False
@@ -89,18 +81,6 @@ def try_enter(
     return True
 
 
-def _key(ctx: Context, plan: Plan, data: Data, given: str) -> str | None:
-    """Return the session key (R20), None if it has no value.
-
-    A flow without ``key:`` uses the empty key, whatever key is given.
-    """
-    if plan.key is None or given:
-        return given if plan.key is not None else ""
-    scope = ctx.view_for(plan)
-    scope.entry = data
-    return key_text(plan.key(scope))
-
-
 def _forbidden(
     ctx: Context, plan: Plan, compiled: CompiledTrigger, key: str, data: Data
 ) -> str | None:
@@ -121,14 +101,7 @@ def _forbidden(
         return reason
     if len(state.sessions) >= MOST_SESSIONS:
         return "too_many_sessions"
-    return too_large(ctx, plan, data)
-
-
-def too_large(ctx: Context, plan: Plan, data: Data) -> str | None:
-    """Return a reason if the entry data is over the limit of one session or of all."""
-    kept = kept_fields(ctx, plan, data) if data else {}
-    size = encoded_size(kept) if kept else 0
-    return None if size <= ENTRY_BOUND and fits(ctx.state, size) else "value_too_large"
+    return over_limit(ctx, kept_fields(ctx, plan, data)) if data else None
 
 
 def _too_soon(ctx: Context, plan: Plan, reenter: Reenter, history: History, key: str) -> str | None:
@@ -159,6 +132,7 @@ def _still_needed(ctx: Context, plan: Plan, history: History) -> list[Visit]:
     return [v for v in history.visits if v.took is None or v.entered + v.took > edge]
 
 
-def due_id(ctx: Context, view: FlowView, compiled: CompiledTrigger, due: int) -> str:
-    """Return the id of a date or schedule that is due at an instant (R30)."""
-    return hashed("due", ctx.space, view.plan.id, str(compiled.number), str(due))
+def due_id(ctx: Context, view: FlowView, compiled: CompiledTrigger, due: int, key: str = "") -> str:
+    """Return the id of a trigger that is due at an instant, for a key if it has one (R30)."""
+    parts = (ctx.space, view.plan.id, str(compiled.number), str(due))
+    return hashed("due", *parts, key) if key else hashed("due", *parts)

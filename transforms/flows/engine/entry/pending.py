@@ -1,4 +1,7 @@
-"""A trigger's progress for this user: parts of a combination, held changes, future dates."""
+"""A trigger's progress for this user: parts of a combination, held changes, future dates.
+
+Only a combination may have several, one for each key.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +12,29 @@ from transforms.flows.engine.context import Context
 from transforms.flows.state.stored import Pending
 
 
+def all_pending(ctx: Context, view: FlowView, compiled: CompiledTrigger) -> list[Pending]:
+    """Return the trigger's progress for this user, for each key."""
+    flow, trigger = view.plan.number, compiled.number
+    return [p for p in ctx.state.pending if p.flow == flow and p.trigger == trigger]
+
+
 def pending_of(ctx: Context, view: FlowView, compiled: CompiledTrigger) -> Pending | None:
-    """Return the trigger's progress for this user."""
-    for pending in ctx.state.pending:
-        if pending.flow == view.plan.number and pending.trigger == compiled.number:
-            return pending
-    return None
+    """Return the progress of a trigger that has no more than one."""
+    found = all_pending(ctx, view, compiled)
+    return found[0] if found else None
+
+
+def replace_pending(ctx: Context, old: list[Pending], new: list[Pending]) -> None:
+    """Replace some of the user's progress in triggers."""
+    gone = set(map(id, old))
+    ctx.state.pending = [*(p for p in ctx.state.pending if id(p) not in gone), *new]
 
 
 def set_pending(
     ctx: Context, pending: Pending | None, view: FlowView, compiled: CompiledTrigger
 ) -> None:
-    """Replace the trigger's progress."""
-    rest = [
-        p for p in ctx.state.pending if p.flow != view.plan.number or p.trigger != compiled.number
-    ]
-    ctx.state.pending = rest if pending is None else [*rest, pending]
+    """Replace all progress of a trigger."""
+    replace_pending(ctx, all_pending(ctx, view, compiled), [] if pending is None else [pending])
 
 
 def still_held(ctx: Context, view: FlowView, compiled: CompiledTrigger, trigger: OnProfile) -> bool:

@@ -15,7 +15,8 @@ from transforms.flows.definitions.triggers.events import OnCombination
 from transforms.flows.definitions.triggers.messages import OnCommunication
 from transforms.flows.definitions.triggers.profile import OnProfile
 from transforms.flows.engine.context import Context, Data
-from transforms.flows.engine.entry.decision import kept_fields, too_large, try_enter
+from transforms.flows.engine.entry.combinations import combine
+from transforms.flows.engine.entry.decision import try_enter
 from transforms.flows.engine.entry.launches import (
     accepts,
     is_member,
@@ -23,7 +24,7 @@ from transforms.flows.engine.entry.launches import (
     note_launch,
     refusal,
 )
-from transforms.flows.engine.entry.pending import pending_of, set_pending, still_held
+from transforms.flows.engine.entry.pending import set_pending, still_held
 from transforms.flows.engine.profile.audiences import tag_key
 from transforms.flows.protocol.signals import (
     AudienceChange,
@@ -68,74 +69,13 @@ def _by_event(ctx: Context, view: FlowView, event: Event) -> None:
             continue
         trigger = compiled.trigger
         if type(trigger) is OnCombination:
-            whole = view.status == "running" and combine(ctx, view, compiled, trigger, event)
-            if whole and not entered:
-                try_enter(ctx, view, compiled, event.id, event.properties)
-            entered = entered or whole
+            complete = combine(ctx, view, compiled, trigger, event)
+            for key in () if entered else complete:
+                try_enter(ctx, view, compiled, event.id, event.properties, key=key)
+            entered = entered or bool(complete)
         elif not entered and compiled.matchers[0].test(ctx.view_for(view.plan)):
             try_enter(ctx, view, compiled, event.id, event.properties)
             entered = True
-
-
-def combine(
-    ctx: Context,
-    view: FlowView,
-    compiled: CompiledTrigger,
-    trigger: OnCombination,
-    event: Event,
-) -> bool:
-    """Add an event to a combination; return True if that completes it (I4).
-
-    An event at *e* counts during ``[e, e + within)`` (R2), and for only one part of a sequence.
-    """
-    scope = ctx.view_for(view.plan)
-    hits = [i for i, matcher in enumerate(compiled.matchers) if matcher.test(scope)]
-    if not hits:
-        return False
-    if trigger.how == "any":
-        return True
-    pending = pending_of(ctx, view, compiled) or Pending(view.plan.number, compiled.number)
-    if trigger.how == "without":
-        _without(ctx, view, compiled, trigger, pending, hits, event)
-        return False
-    times = list(pending.times) or [None] * len(compiled.matchers)
-    zone = scope.zone
-    times = [
-        at if at is not None and ctx.now < after(trigger.within, at, zone) else None for at in times
-    ]
-    for i in reversed(hits):
-        if trigger.how == "all" or i == 0:
-            times[i] = ctx.now
-        elif times[i - 1] is not None:
-            times[i] = times[i - 1]
-    whole = times[-1] is not None if trigger.how == "sequence" else None not in times
-    pending.times = times
-    set_pending(ctx, None if whole else pending, view, compiled)
-    return whole
-
-
-def _without(
-    ctx: Context,
-    view: FlowView,
-    compiled: CompiledTrigger,
-    trigger: OnCombination,
-    pending: Pending,
-    hits: list[int],
-    event: Event,
-) -> None:
-    if any(hit > 0 for hit in hits):
-        set_pending(ctx, None, view, compiled)
-        return
-    if pending.due is not None:
-        return
-    reason = too_large(ctx, view.plan, event.properties)
-    if reason is not None:
-        ctx.emit_rejection(reason, view.plan.id)
-    else:
-        pending.due = after(trigger.within, ctx.now, ctx.zone_of(view.plan))
-        pending.cause = event.id
-        pending.data = kept_fields(ctx, view.plan, event.properties)
-        set_pending(ctx, pending, view, compiled)
 
 
 def _by_profile(ctx: Context, view: FlowView, changed: Data, cause: str) -> None:
@@ -153,7 +93,7 @@ def _by_profile(ctx: Context, view: FlowView, changed: Data, cause: str) -> None
         matches = _change_matches(ctx, view, compiled, trigger, changed[trigger.trait])
         if trigger.held is not None:
             pending = None
-            if matches and view.status == "running":
+            if matches:
                 due = after(trigger.held, ctx.now, ctx.zone_of(view.plan))
                 pending = Pending(view.plan.number, compiled.number, [], due, cause)
             set_pending(ctx, pending, view, compiled)

@@ -6,6 +6,7 @@ If both keys have a session of the same flow and session key, the later started 
 from __future__ import annotations
 
 from transforms.flows.catalog.epochs import FlowView
+from transforms.flows.definitions.triggers.events import OnCombination
 from transforms.flows.definitions.triggers.profile import OnDate, OnSchedule
 from transforms.flows.engine.context import Context
 from transforms.flows.engine.lifecycle.goals import forget_ended
@@ -37,11 +38,27 @@ def join_sessions(ctx: Context, mine: UnderWay) -> list[Session]:
     joined = list(state.sessions)
     state.sessions = [*mine[0], *state.sessions]
     state.communications = [*mine[1], *state.communications]
-    taken = {(p.flow, p.trigger) for p in mine[2]}
-    more = [p for p in state.pending if (p.flow, p.trigger) not in taken]
-    state.pending = [*mine[2], *more]
+    state.pending = _join_pending(ctx, mine[2], state.pending)
     state.ended = sorted(mine[3] + state.ended, key=lambda s: (s.ended or 0, s.id))
     return joined
+
+
+def _join_pending(ctx: Context, mine: list[Pending], theirs: list[Pending]) -> list[Pending]:
+    """Join triggers that wait: the user's own go on, but of two periods without, the later one."""
+    joined = {(p.flow, p.trigger, p.key): p for p in mine}
+    for other in theirs:
+        place = other.flow, other.trigger, other.key
+        own = joined.setdefault(place, other)
+        view = ctx.epoch.by_number[other.flow]
+        trigger = view.plan.triggers[other.trigger].trigger
+        without = isinstance(trigger, OnCombination) and trigger.how == "without"
+        if own is not other and without:
+            newer, older = (other, own) if (other.due or 0) > (own.due or 0) else (own, other)
+            joined[place] = newer
+            if newer.cause != older.cause:
+                reason = "replaced_by_newer"
+                ctx.emit_rejection(reason, view.plan.id, older.key, cause=older.cause)
+    return list(joined.values())
 
 
 def _dated(view: FlowView, trigger: int) -> bool:

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from transforms.flows.definitions.shapes import Flaw
 from transforms.flows.definitions.steps.branches import Split
 from transforms.flows.definitions.triggers.audiences import LAUNCHED, OnAudience, OnTag
+from transforms.flows.definitions.triggers.events import OnCombination
 from transforms.flows.definitions.triggers.kinds import Trigger
 from transforms.flows.definitions.triggers.profile import OnSchedule
 from transforms.flows.diagnostics import Report, suggest
+from transforms.flows.expressions.reads import reads_of
 from transforms.flows.reading.checks.checked import Check, Checked
 from transforms.flows.reading.checks.steps import STEP_CHECKS
 from transforms.flows.reading.nodes import Mapping as Map
@@ -47,6 +49,18 @@ def _no_steps(checked: Checked) -> Iterator[Flaw]:
     if node is None or (isinstance(node, Map) and not node.items):
         hint = "add for example done: {end: done}"
         yield Flaw(("steps",), "no-steps", "the flow has no steps", hint, at_key=True)
+
+
+def _first_compares(checked: Checked) -> Iterator[Flaw]:
+    """Refuse ``entry.`` in the condition of the first part of a combination: it is that part."""
+    for index, trigger in enumerate(checked.flow.enter):
+        if not isinstance(trigger, OnCombination) or trigger.how not in ("all", "sequence"):
+            continue
+        first = trigger.parts[0].where
+        if first is not None and reads_of(first).entry_fields:
+            message = "the first part has no earlier part: there is no entry to read here"
+            hint = "compare in a later part, for example where: event.cart == entry.cart"
+            yield Flaw(("enter", index, trigger.how, 0, "where"), "not-at-hand", message, hint)
 
 
 def _member_twice(checked: Checked) -> Iterator[Flaw]:
@@ -111,5 +125,13 @@ def _at_one_moment(trigger: Trigger) -> bool:
             return False
 
 
-CHECKS: tuple[Check, ...] = (_no_trigger, _no_steps, _member_twice, _goalless, _winners, _once)
+CHECKS: tuple[Check, ...] = (
+    _no_trigger,
+    _no_steps,
+    _first_compares,
+    _member_twice,
+    _goalless,
+    _winners,
+    _once,
+)
 """Every check of a flow's head and triggers."""
