@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from docs.generating import markdown
-from transforms.flows.templates.language import ENVIRONMENTS, MAX_ITEMS, MAX_LOOPS, MAX_OUTPUT
+from transforms.flows.templates.language import ENVIRONMENTS
+from transforms.flows.templates.limits import (
+    MAX_ITEMS,
+    MAX_LOOPS,
+    MAX_OUTPUT,
+    MAX_TAG_CHARACTERS,
+    MAX_TAGS,
+    MAX_WORK,
+)
 from transforms.flows.templates.message_template import MAX_CHARACTERS, ROOTS
 
 INTRO = """
@@ -33,9 +41,18 @@ def page() -> str:
     """Return the page."""
     text = ENVIRONMENTS["text"]
     bounds = (
-        f"A template may have {MAX_CHARACTERS // 1024} KiB and produce {MAX_OUTPUT // 1024} KiB per "
-        f"field. Its loops may run {MAX_LOOPS:,} iterations in all, over lists of at most "
-        f"{MAX_ITEMS:,} items. It cannot include templates, read files or read a clock."
+        f"A template may have {MAX_CHARACTERS // 1024} KiB and {MAX_TAGS:,} tags, a tag "
+        f"{MAX_TAG_CHARACTERS:,} characters; `towpath check` refuses a larger one. A field may "
+        f"have {MAX_OUTPUT // 1024} KiB when it is rendered. Loops may run {MAX_LOOPS:,} "
+        f"iterations in all; a list for a filter and a range, as in `(1..9)`, may have "
+        f"{MAX_ITEMS:,} items. The work of rendering is counted, and a template that takes too "
+        f"much, about {MAX_WORK // 10:,} tags and values in loops, fails. A template cannot "
+        "include templates, read files or read a clock."
+    )
+    breaks = (
+        "A field of the front matter, such as `subject`, must not have a line break when it is "
+        "rendered, because it could add a header to the message: rendering fails. If a trait may "
+        "have line breaks, write `{{ user.name | squish }}`."
     )
     return markdown.page(
         "Templates",
@@ -50,4 +67,5 @@ def page() -> str:
         " ".join(f"`{name}`" for name in sorted(set(text.tags) - INTERNAL)),
         "## Limits",
         bounds,
+        breaks,
     )

@@ -124,13 +124,22 @@ def test_templates_cannot_reach_attributes() -> None:
         "{{ user.l | join: user.s }}",
         "{% for i in (1..5000) %}{{ user.s }}{% endfor %}",
         "{% capture x %}{% for i in (1..5000) %}{{ user.s }}{% endfor %}{% endcapture %}",
+        "{% for i in (1..99) %}{% capture x %}{% for j in (1..99) %}"
+        + "{{ user.s }}" * 9
+        + "{% endfor %}{% endcapture %}{% endfor %}",
+        "{% for i in (1..5000) %}" + "{% if 1 == 2 %}{% endif %}" * 2000 + "{% endfor %}",
+        "{% for i in (1..5000) %}{{ user.s" + " | upcase | downcase" * 150 + " }}{% endfor %}",
+        "{% for i in (1..5000) %}{% if user.l == user.m %}{% endif %}{% endfor %}",
+        "{% for i in (1..5000) %}{% if (1..5000) contains 2.5 %}{% endif %}{% endfor %}",
+        "{% for i in (1..99) %}{% assign y = user.l | concat: user.l | uniq %}{% endfor %}",
         "{{ 1 | divided_by: 0 }}",
         "{% break %}",
     ],
 )
 def test_excessive_templates_are_stopped(bomb: str) -> None:
     """A template with endless loops or output is stopped at once."""
-    data = {"user": {"n": 10**9, "s": "a" * 1000, "l": list(range(1000))}}
+    numbers = list(range(1000))
+    data = {"user": {"n": 10**9, "s": "a" * 1000, "l": numbers, "m": [*numbers]}}
     found = template(bomb)
     begun = time.thread_time()
     with pytest.raises(TemplateError):
@@ -148,3 +157,104 @@ def test_unsupported_tags_are_refused(tag: str) -> None:
 def test_a_template_is_limited_in_size() -> None:
     """A template that is too large is refused."""
     assert load_template("t", "x" * 300_000).problems[0].code == "too-large"
+
+
+@pytest.mark.parametrize(
+    "reader",
+    [
+        "{{ R }}",
+        "{{ R | first }}",
+        "{{ 'a' | append: R }}",
+        "{{ user.l | where: 'a', R }}",
+        "{% assign x = R %}",
+        "{% assign x = R | size %}",
+        "{% echo R %}",
+        "{% cycle R, 2 %}",
+        "{% case R %}{% when 1 %}{% endcase %}",
+        "{% case 1 %}{% when R %}{% endcase %}",
+        "{% for i in R %}{% endfor %}",
+        "{% for i in user.l limit: R %}{% endfor %}",
+        "{% for i in user.l offset: R %}{% endfor %}",
+        "{% for i in (1..2) %}{% if R contains 'x' %}{% endif %}{% endfor %}",
+        "{% for i in user.none %}{% else %}{{ R }}{% endfor %}",
+        "{% capture x %}{{ R }}{% endcapture %}",
+        "{% ifchanged %}{{ R }}{% endifchanged %}",
+        "{% unless R contains 'x' %}{% endunless %}",
+        "{% if false %}{% elsif R contains 'x' %}{% endif %}",
+        "{% if false %}{% else %}{{ R }}{% endif %}",
+        "{% liquid\nif true and R contains 'x'\nendif %}",
+        *(f"{{% if R {sign} 'x' %}}{{% endif %}}" for sign in ("==", "!=", "<>", "contains")),
+        *(f"{{% if 'x' {sign} R %}}{{% endif %}}" for sign in ("==", "!=", "<>", "contains")),
+        *(f"{{% if R {sign} R %}}{{% endif %}}" for sign in ("<", "<=", ">", ">=", "and", "or")),
+    ],
+)
+def test_ranges_are_bounded_wherever_they_are_read(reader: str) -> None:
+    """A range of more than 5,000 numbers fails in every operator, tag and filter."""
+    found = template(reader.replace("R", "(1..1000000000000)"))
+
+    with pytest.raises(TemplateError, match="a range has more than 5,000 numbers"):
+        render(found, {"user": {"l": [1, 2, 3]}}, 0)
+
+
+def test_ranges_work_as_before() -> None:
+    """A range with few numbers can be compared, searched, printed and looped over."""
+    text = "{% if (1..5) contains 3 %}yes{% endif %} {{ (1..user.n) }} {{ (1..3) | join: '-' }}"
+
+    assert body(text, user={"n": 5000}) == "yes 1..5000 1-2-3"
+
+
+def test_a_large_letter_renders() -> None:
+    """A letter with a table of 500 rows, each with ten values and filters, is within the limits."""
+    rows = [{f"v{i}": "text" * 5 for i in range(10)} for _ in range(500)]
+    cells = "".join(f"<td>{{{{ row.v{i} | upcase | truncate: 8 }}}}</td>" for i in range(10))
+
+    shown = body(f"{{% for row in data.rows %}}<tr>{cells}</tr>{{% endfor %}}", data={"rows": rows})
+
+    assert shown.count("<td>TEXTT...</td>") == 5000
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{{" * 8192, "expected '}}', found end of file"),
+        ("{%" * 8192, "expected '%}', found end of file"),
+        ("{% raw %}" * 20_000, "tag raw is not closed"),
+        ("{% doc %}" * 20_000, "tag doc is not closed"),
+        (("{{" + " " * 500 + "}}") * 400, "a tag has more than 100 white spaces in a row"),
+        (
+            "{% comment %}" + ("{%a" + " " * 500 + "%}") * 400 + "{% endcomment %}",
+            "a tag has more than 100 white spaces in a row",
+        ),
+        ("{{ 'a'" + " | append: 'a'" * 400 + " }}", "a tag has more than 4,096 characters"),
+        ("{{ a" + "[a" * 60 + "]" * 60 + " }}", "a tag has more than 50 of"),
+        ("{% if a" + " and a" * 60 + " %}{% endif %}", "a tag has more than 50 of"),
+        ("{{a}}" * 6000, "the template has more than 5,000 tags"),
+    ],
+)
+def test_a_text_is_checked_before_it_is_parsed(text: str, message: str) -> None:
+    """A template that would take long to parse is refused at once, with the place."""
+    begun = time.thread_time()
+    problems = load_template("t", text).problems
+
+    assert time.thread_time() - begun < 1
+    assert [p.code for p in problems] == ["template-syntax"]
+    assert problems[0].message.startswith(message)
+
+
+def test_raw_text_and_programs_are_not_tags() -> None:
+    """Braces in raw text and long programs in a liquid tag are read as before."""
+    program = "\n".join(["assign x = 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"] * 200)
+
+    assert body("{% raw %}{{ {% {{{% endraw %}") == "{{ {% {{"
+    assert body(f"{{% liquid\n{program}\necho x | size %}}") == "42"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\v", "\x85", "\u2028"])
+def test_fields_of_the_front_matter_have_no_line_breaks(end: str) -> None:
+    """A line break from the data cannot add a header: rendering fails."""
+    found = template("---\nsubject: Hi {{ user.name }}\n---\nDear {{ user.name }}")
+    data = {"user": {"name": f"Ann{end}Bcc: all@example.com"}}
+
+    with pytest.raises(TemplateError, match='the field "subject" has a line break'):
+        render(found, data, 0)
+    assert render(template("Dear {{ user.name }}"), data, 0)["body"].startswith("Dear Ann")

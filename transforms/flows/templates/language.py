@@ -1,15 +1,13 @@
-"""Liquid with limits: no clock, no files, no random values, no unbounded loops or results.
+"""Liquid with limits: no clock, no files, no random values, no unbounded work or results.
 
-A template over a limit fails with a ``TemplateError``: loops count over the whole template,
-filters refuse results that would be too large, and the output is at most 256 KB.
+A template over a limit of ``limits.py`` is refused when it is read, or fails with a
+``TemplateError`` when it is rendered.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import wraps
 from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
@@ -18,67 +16,30 @@ from liquid import Environment, Markup, RenderContext
 from liquid.ast import Node
 from liquid.builtin.output import Output, OutputNode
 from liquid.builtin.tags.echo_tag import EchoTag
-from liquid.builtin.tags.for_tag import ForNode, ForTag
-from liquid.exceptions import FilterArgumentError, LoopIterationLimitError
-from liquid.expression import Expression
+from liquid.exceptions import FilterArgumentError
 from liquid.filter import with_context
-from liquid.stream import TokenStream
 from liquid.stringify import to_liquid_string
 from liquid.template import BoundTemplate
 
-MAX_OUTPUT = 256 * 1024
-MAX_LOOPS = 10_000
-MAX_ITEMS = 5_000
-MAX_BITS = 512
+from transforms.flows.templates.limits import (
+    MAX_ITEMS,
+    MAX_OUTPUT,
+    WorkContext,
+    bound_nodes,
+    check_source,
+)
 
 _REFUSED_TAGS = ("include", "render", "tablerow")
 _DIRECTIVE = re.compile(r"%(-?)([aAbBdeHIjmMpSyYZz%FT])")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class _Context(RenderContext):
-    """Counts loop iterations over the whole template, not only in nested loops."""
-
-    rounds = 0
-
-    def raise_for_loop_limit(self, length: int = 1) -> None:
-        self.rounds += length
-        if self.rounds > MAX_LOOPS:
-            raise LoopIterationLimitError(f"more than {MAX_LOOPS:,} loop rounds", token=None)
-
-
 class _Template(BoundTemplate):
-    context_class = _Context
+    context_class = WorkContext
 
-
-class _LimitedRange(Expression):
-    """The values of a loop; a huge range is refused before it becomes a list."""
-
-    __slots__ = ("inner",)
-
-    def __init__(self, inner: Expression) -> None:
-        super().__init__(inner.token)
-        self.inner = inner
-
-    def __str__(self) -> str:
-        return str(self.inner)
-
-    def evaluate(self, context: RenderContext) -> object:
-        value = self.inner.evaluate(context)
-        if isinstance(value, range):
-            _refuse_large("for", value)
-        return value
-
-    def children(self) -> list[Expression]:
-        return [self.inner]
-
-
-class _For(ForTag):
-    def parse(self, stream: TokenStream) -> Node:
-        node = super().parse(stream)
-        assert isinstance(node, ForNode)  # the result of the standard tag
-        node.expression.iterable = _LimitedRange(node.expression.iterable)
-        return node
+    def __init__(self, env: Environment, nodes: list[Node], *args: Any, **kwargs: Any) -> None:
+        super().__init__(env, nodes, *args, **kwargs)
+        bound_nodes(nodes, RenderContext(self))
 
 
 class Liquid(Environment):
@@ -93,12 +54,14 @@ class Liquid(Environment):
         super().setup_tags_and_filters(extra=extra)
         for name in _REFUSED_TAGS:
             del self.tags[name]
-        self.add_tag(_For)
         self.add_filter("replace", _replace)
         self.add_filter("join", _join)
         self.add_filter("date", _date)
         self.add_filter("json", _json)
-        self.filters = {name: _limited(name, call) for name, call in self.filters.items()}
+
+    def _parse(self, source: str) -> list[Node]:
+        check_source(source)
+        return super()._parse(source)
 
 
 class JsonText(str):
@@ -131,27 +94,6 @@ class JsonLiquid(Liquid):
         super().setup_tags_and_filters(extra=extra)
         self.add_tag(_JsonOutput)
         self.add_tag(_JsonEcho)
-
-
-def _limited(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(call)
-    def limited(*args: Any, **kwargs: Any) -> Any:
-        for value in args:
-            _refuse_large(name, value)
-        result = call(*args, **kwargs)
-        _refuse_large(name, result)
-        return result
-
-    return limited
-
-
-def _refuse_large(name: str, value: object) -> None:
-    if (
-        (isinstance(value, str) and len(value) > MAX_OUTPUT)
-        or (isinstance(value, list | tuple | range | dict) and len(value) > MAX_ITEMS)
-        or (isinstance(value, int) and value.bit_length() > MAX_BITS)
-    ):
-        raise FilterArgumentError(f"{name}: the value is too large", token=None)
 
 
 def _replace(value: object, old: object, new: object = "") -> str:

@@ -29,11 +29,12 @@ ROOTS = tuple("user entry session participant data flow communication message no
 
 MAX_CHARACTERS = 256 * 1024
 _UNCLOSED = re.compile(r"expected tag end(\w+), found the end")
+_LINE_BREAK = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _LINE = re.compile(r"([a-z][a-z0-9_]*)[ \t]*:[ \t]*(.*)")
 
 
 class TemplateError(ValueError):
-    """A template cannot be rendered with this data: a limit, or a value of the wrong type."""
+    """A template cannot be rendered with this data: a limit, a wrong type, a line break."""
 
 
 class _Field(msgspec.Struct, frozen=True, gc=False):
@@ -161,19 +162,23 @@ def render(template: Template, data: Mapping[str, Any], at: int) -> dict[str, st
     """Render every field of a template with plain data; ``at`` is the current time (ms UTC).
 
     ``now`` is that time, in the zone of ``user.timezone``, else ``flow.zone``, else UTC
-    (R16). Raises TemplateError. The result also has ``type`` if the template sets it.
+    (R16). Raises TemplateError, also for a line break in a field of the front matter, which
+    could add a header to a message. The result also has ``type`` if the template sets it.
     """
     fields = dict(template.fields)
     kind = fields.get("type", "text")
     where = _zone(data)
     now = datetime.fromtimestamp(at / 1000, UTC).astimezone(where).isoformat()
     names = {**data, "now": now, "today": now, "_zone": where}
-    return {
-        name: source
-        if name == "type"
-        else _render(source, kind if name == "body" else "text", names)
-        for name, source in fields.items()
-    }
+    texts = {}
+    for name, source in fields.items():
+        if name == "type":
+            texts[name] = source
+            continue
+        texts[name] = _render(source, kind if name == "body" else "text", names)
+        if name != "body" and _LINE_BREAK.search(texts[name]):
+            raise TemplateError(f'the field "{name}" has a line break')
+    return texts
 
 
 def _render(source: str, kind: str, names: Mapping[str, Any]) -> str:
