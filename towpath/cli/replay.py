@@ -12,11 +12,12 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from pipelines.replay.job import Job
+from pipelines.replay.job import Job, catalog
 from pipelines.replay.progress import PROGRESS
 from pipelines.replay.results import Account
 from towpath.cli import common
 from towpath.cli.progress import ReplayProgress
+from towpath.replay.doubts import doubts_of
 from towpath.replay.request import job_of
 from towpath.replay.shards import replay_in_shards
 from towpath.replay.size import Size, size_of
@@ -78,12 +79,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="split the users into N parts on disk, for events that do not fit into memory",
     )
+    add(
+        "--strict",
+        action="store_true",
+        help="exit with 1 if no flow used any event, nothing lies before --until, or times are in 1970",
+    )
     add("--json", action="store_true", help="print the report as JSON")
     parser.epilog = f"{parser.epilog}\n\noptions after -- are passed to Beam, for example -- --runner=FlinkRunner"
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the replay; exit with 1 if records were rejected."""
+    """Run the replay; exit with 1 if records were rejected, or with ``--strict`` if it is doubtful."""
     words = list(getattr(args, "rest", ()))
     if args.shards and words:
         raise common.UserError("--shards does not use Beam; remove the options after --")
@@ -98,7 +104,13 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(to_text(report, partial(common.paint, stream=sys.stdout)), end="")
     _summarize(job, account, report)
-    return 1 if account.bad else 0
+    doubts = doubts_of(account, catalog(job).events_read_since, job.mapping is not None)
+    for doubt in doubts:
+        first, *rest = doubt.split("\n")
+        common.say(common.paint(f"warning: {first}", "yellow", sys.stderr))
+        for line in rest:
+            common.say(f"  {line}")
+    return 1 if account.bad or (doubts and args.strict) else 0
 
 
 def _expected(size: Size, shards: int | None) -> str:
