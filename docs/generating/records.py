@@ -160,7 +160,7 @@ KEYS = {
     "user": "the column of the user",
     "event": "the column of the event's name, or `{value: Purchase}` for one name",
     "time": "the column of the event time; `{column: c, unit: s}` for numbers in `s` or `ms`",
-    "zone": "the time zone of times without one (default: UTC)",
+    "zone": "the time zone of times without one (default: UTC); refused if all times are numbers",
     "received": "the column of the ingestion time, like `time`",
     "id": "the column of the id",
     "sequence": "the column of a number that orders events of the same time",
@@ -168,8 +168,8 @@ KEYS = {
 }
 
 MAPPING = """
-A mapping says which columns of a table make up an event. It is a YAML file for
-`towpath replay --map`.
+A mapping says which columns of a table, or which fields of JSON lines, make up an event. It is a
+YAML file for `towpath replay --map`.
 
 ```yaml
 user: customer_id
@@ -178,6 +178,7 @@ time: date
 properties:
   amount: {column: amount_usd, type: number}
   channel: source
+  total: order.total
 ```
 """
 
@@ -185,6 +186,11 @@ IDS = """
 Without an `id` column, the id of a row is a hash of its columns and of the number of equal rows
 before it: equal rows all count, and splitting or shuffling files changes nothing. With an `id`
 column, a row with an id that was seen before is a duplicate.
+
+A column may be a path into nested values: `order.total` is the field `total` of the field `order`
+of JSON lines, or of a struct in Parquet. A column whose whole name is `order.total` goes first.
+Records with `type` and `messageId` are read as [events](events.md), without the mapping; if all
+are, `--map` is refused.
 
 An empty cell is a missing property. A row with an empty user, event or time, or with a value of
 the wrong type, becomes a dead letter with file, line and reason; the other rows are read.

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from pipelines.replay.batches import BUCKETS, Tally, empty, encode
+from pipelines.replay.batches import BUCKETS, IN_1970, Tally, empty, encode
 from pipelines.replay.hashes import part_of
 from pipelines.replay.identities import resolved
 from pipelines.replay.job import Job, Slice
 from pipelines.replay.progress import PROGRESS
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.engine.step import is_unused
-from transforms.flows.protocol.signals import Signal, Time
+from transforms.flows.protocol.signals import Event, Signal, Time
 from transforms.sources.files import read
 from transforms.wire.decode import decode, has_no_id
 from transforms.wire.raw import Bad, Raw
@@ -34,6 +34,7 @@ def read_slice(
     """Yield batches, each with the number of its part of the users."""
     path = job.events[part.file]
     spread, counted = _Spread(parts), 0
+    tally = spread.tally
     for row, raw in enumerate(read(Path(path), job.mapping)):
         if row % part.of != part.nth:
             continue
@@ -44,21 +45,37 @@ def read_slice(
         full = None
         if isinstance(found, Bad):
             full = spread.bad(found)
-        elif is_unused(catalog, found):
-            spread.tally.unread += 1
-        elif _known_at(found) >= job.until:
-            spread.tally.after += 1
+        elif not _counted(tally, catalog, found, job.until):
+            pass
         elif (signal := found if job.audit else resolved(job.moves, found)) is None:
-            spread.tally.unread += 1
+            tally.unread += 1
         else:
             assert isinstance(raw, Raw)
             place = part.file << FILE_BITS | row
             full = spread.add(signal, place << 1 | has_no_id(raw, job.mapping))
         if full is not None:
             yield full
-    spread.tally.read += counted
+    tally.read += counted
     PROGRESS.add("read", counted % TICK)
     yield from spread.rest()
+
+
+def _counted(tally: Tally, catalog: Catalog, found: Signal, until: int) -> bool:
+    """Count a record; return True if it is used and before the end."""
+    assert not isinstance(found, Time)
+    tally.early += found.time < IN_1970
+    if is_unused(catalog, found):
+        if isinstance(found, Event):
+            tally.add_unused(found.name)
+        else:
+            tally.unread += 1
+        return False
+    tally.used += isinstance(found, Event)
+    known = _known_at(found)
+    if known >= until:
+        tally.add_after(known)
+        return False
+    return True
 
 
 def _known_at(signal: Signal) -> int:

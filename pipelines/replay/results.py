@@ -17,6 +17,7 @@ from transforms.flows.definitions.steps.sends import Send
 from transforms.sinks.part_files import Part, Written, finish, prune, write_whole
 
 ACCOUNT = "replay.json"
+MOST_NAMES = 10
 RUNNING = {"state": "running"}
 
 
@@ -46,7 +47,11 @@ class Shape(msgspec.Struct, frozen=True, gc=False):
 
 
 class Account(msgspec.Struct, frozen=True, gc=False):
-    """The summary of a run, stored as ``replay.json`` beside the tables; ``rates`` were assumed."""
+    """The summary of a run, stored as ``replay.json`` beside the tables; ``rates`` were assumed.
+
+    ``used`` counts the events that a flow uses, ``unread_events`` the most frequent names of the
+    others, ``early`` the times in 1970; ``first_after`` is the earliest time after the end.
+    """
 
     until: int
     audit: bool
@@ -59,6 +64,10 @@ class Account(msgspec.Struct, frozen=True, gc=False):
     after: int
     rows: dict[str, int]
     rates: dict[str, dict[str, int]] | None = None
+    used: int = 0
+    early: int = 0
+    first_after: int | None = None
+    unread_events: dict[str, int] = {}
 
 
 encode = msgspec.msgpack.Encoder().encode
@@ -154,6 +163,10 @@ def _account(
         after=tally.after,
         rows={kind: sum(p.rows for p in found) for kind, found in parts.items() if found},
         rates=job.rates,
+        used=tally.used,
+        early=tally.early,
+        first_after=tally.first,
+        unread_events=tally.most_frequent(MOST_NAMES),
     )
 
 

@@ -63,14 +63,14 @@ def test_invalid_records(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
-        ("a.jsonl:2: it is not JSON in UTF-8; write one JSON object a line, in UTF-8, without NaN "
-        "or Infinity [not_json]"),
+        ("a.jsonl:2: it is not JSON in UTF-8: a record must be on one line; jq -c . writes it so "
+        "[not_json]"),
         'a.jsonl:3: neither userId nor anonymousId; "user_id" must be written "userId" [missing]',
         ('a.jsonl:4: Object missing required field `messageId`; "messageID" must be written '
         '"messageId" [missing]'),
         "a.jsonl:5: Object missing required field `event` [missing]",
-        ("a.jsonl:6: timestamp is not a number of milliseconds since 1970; write times as ISO text or ms "
-        "since 1970, not seconds; numbers have 64 bits [out_of_range]"),
+        ("a.jsonl:6: timestamp is not a number of milliseconds since 1970: it looks like seconds; "
+        "multiply it by 1000 [out_of_range]"),
         ("a.jsonl:7: values of more than 32768 bytes; a record may have at most 256 KiB, each of its "
         "maps 32 KiB [too_large]"),
         ('a.jsonl:8: "type" must be one of track, identify, audience, communication, inbound, enter, '

@@ -218,3 +218,52 @@ def test_the_size_is_estimated_before_the_run(events: Path, tmp_path: Path) -> N
     assert not large.fits
     assert large.shards % 16 == 0
     assert large.shards >= 32
+
+
+def test_a_mapping_that_is_not_used_is_refused(events: Path, tmp_path: Path) -> None:
+    """--map is refused if all records have the envelope's fields, --space if no flow is named."""
+    mapping = tmp_path / "map.yaml"
+    mapping.write_text(kit.MAP)
+    mapped = kit.replay(tmp_path / "out", events, more=[*FEW, "--map", mapping])
+    checked = kit.towpath("validate-events", "--map", mapping, events)
+    log = tmp_path / "log.jsonl"
+    log.write_text(BEGIN)
+    words = ["--events", events, "--until", kit.UNTIL, "--out", tmp_path / "o", "--control", log]
+    spaced = kit.towpath("replay", *words, "--space", Path(kit.WELCOME).parent / "space.yaml")
+
+    assert (mapped.code, checked.code, spaced.code) == (2, 2, 2)
+    assert f"--map {mapping} is not used" in mapped.err
+    assert f"--map {mapping} is not used" in checked.err
+    assert "--space is not used" in spaced.err
+
+
+def test_json_lines_with_a_mapping(tmp_path: Path) -> None:
+    """JSON lines of any form are replayed by a mapping with paths; equal records all count."""
+    record = {"who": {"id": "u"}, "at": START // 1000, "what": "Signup", "sum": {"amount": 3}}
+    events = kit.write_lines(tmp_path / "events.jsonl", [record, record])
+    mapping = tmp_path / "map.yaml"
+    mapping.write_text(
+        "user: who.id\nevent: what\ntime: {column: at, unit: s}\n"
+        "properties: {amount: {column: sum.amount, type: number}}\n"
+    )
+    report = told(
+        kit.replay(tmp_path / "out", events, more=[*FEW, "--json", "--map", mapping, "--strict"])
+    )
+
+    assert (report["bad"], report["users"], report["flows"][0]["entered"]) == (0, 1, 1)
+
+
+def test_the_same_problem_is_told_once(tmp_path: Path) -> None:
+    """Thousands of records with one problem take two lines: a count, and three examples."""
+    records = [kit.track(n, "u", "Signup", START // 1000) for n in range(3000)]
+    records.append(kit.track(9000, "u", "Signup", START) | {"timestamp": None})
+    events = kit.write_lines(tmp_path / "events.jsonl", records)
+    done = kit.replay(tmp_path / "out", events, more=FEW)
+    checked = kit.towpath("validate-events", events)
+
+    for err in (done.err, checked.err):
+        assert err.count("it looks like seconds") == 1
+        more = f"the same in 2,999 more records: for example {events}:2, {events}:3"
+        assert more in err
+        assert err.count("it is null") == 1
+    assert "3,001 records rejected" in done.err

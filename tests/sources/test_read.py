@@ -88,7 +88,7 @@ def test_csv_rows_are_read_with_their_lines(ending: str, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("ending", [ending for ending in SOURCES if "json" in ending])
 def test_json_lines_are_read_with_their_lines(ending: str, tmp_path: Path) -> None:
-    """Each line is a record; blank lines are skipped, and a mapping has no effect."""
+    """Each line is a record; blank lines are skipped."""
     path = store(tmp_path / f"x{ending}", b'{"a":1}\n\n{"a":2}')
 
     assert list(read(path, MAPPING)) == [
@@ -192,6 +192,8 @@ def test_a_table_without_envelope_needs_a_mapping(tmp_path: Path) -> None:
         ("x.csv", b'who,day,usd\na,"b"c,d\ne,f,g\n', [(2, "not_csv")]),
         ("x.csv", b'who,day,usd\na,"b,c\nd', [(2, "not_csv"), (3, "wrong_columns")]),
         ("x.csv.gz", b"no gzip", [(1, "unreadable")]),
+        ("x.jsonl.gz", b"{}\n", [(1, "unreadable")]),
+        ("x.jsonl", gzip.compress(b"{}\n"), [(1, "unreadable")]),
         ("x.json.gz", b"", []),
         ("x.jsonl.gz", gzip.compress(b"{}\n" * 9999, mtime=0)[:-9], [(10000, "unreadable")]),
         ("x.avro", b"", [(1, "unreadable")]),

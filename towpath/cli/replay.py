@@ -10,21 +10,25 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
-from pipelines.replay.job import Job
+from pipelines.replay.job import Job, catalog
 from pipelines.replay.progress import PROGRESS
 from pipelines.replay.results import Account
 from towpath.cli import common
 from towpath.cli.progress import ReplayProgress
+from towpath.replay.doubts import doubts_of
 from towpath.replay.request import job_of
 from towpath.replay.shards import replay_in_shards
 from towpath.replay.size import Size, size_of
+from towpath.reports.bad_records import Groups
 from towpath.reports.funnel import Report, report_of
 from towpath.reports.funnel_picture import funnel
 from towpath.reports.funnel_text import to_text
 from towpath.reports.tables import Tables
 from towpath.reports.weekly_picture import weekly
+from transforms.flows.diagnostics import printable
 
 HELP = "run flows over recorded events and report entries, messages, goals and lift"
 EXAMPLE = (
@@ -35,6 +39,13 @@ TAKES_REST = True
 """Arguments after ``--`` are passed to Beam."""
 
 SHOWN = 5
+REJECTED = """
+    with placed as (
+        select cause, reason, detail, regexp_replace(cause, ':\\d+$', '') as file,
+               coalesce(try_cast(regexp_extract(cause, ':(\\d+)$', 1) as bigint), 0) as line
+        from dead_letter where "user" = '')
+    select reason, detail, count(*), arg_min(cause, (file, line), 3)
+    from placed group by reason, detail order by min((file, line))"""
 GLOB = re.compile(r"[*?\[]")
 INTERRUPT = re.compile(r"^KeyboardInterrupt\b", re.MULTILINE)
 RAISED = re.compile(r"^(?:\w+\.)*\w+(?:Error|Exception)\b.*", re.MULTILINE)
@@ -78,12 +89,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="split the users into N parts on disk, for events that do not fit into memory",
     )
+    add(
+        "--strict",
+        action="store_true",
+        help="exit with 1 if no flow used any event, nothing lies before --until, or times are in 1970",
+    )
     add("--json", action="store_true", help="print the report as JSON")
     parser.epilog = f"{parser.epilog}\n\noptions after -- are passed to Beam, for example -- --runner=FlinkRunner"
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the replay; exit with 1 if records were rejected."""
+    """Run the replay; exit with 1 if records were rejected, or with ``--strict`` if it is doubtful."""
     words = list(getattr(args, "rest", ()))
     if args.shards and words:
         raise common.UserError("--shards does not use Beam; remove the options after --")
@@ -98,7 +114,13 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(to_text(report, partial(common.paint, stream=sys.stdout)), end="")
     _summarize(job, account, report)
-    return 1 if account.bad else 0
+    doubts = doubts_of(account, catalog(job).events_read_since, job.mapping is not None)
+    for doubt in doubts:
+        first, *rest = doubt.split("\n")
+        common.say(common.paint(f"warning: {first}", "yellow", sys.stderr))
+        for line in rest:
+            common.say(f"  {line}")
+    return 1 if account.bad or (doubts and args.strict) else 0
 
 
 def _expected(size: Size, shards: int | None) -> str:
@@ -208,13 +230,17 @@ def _shell(code: str) -> str:
 
 
 def _report_rejected(count: int, out: Path) -> None:
-    query = """select cause, reason, detail from dead_letter where "user" = '' limit ?"""
+    groups = Groups()
     with Tables(out, ["dead_letter"]) as tables:
-        for cause, reason, detail in tables.rows(query, SHOWN):
-            common.say(f"{cause}:1: {detail} [{reason}]")
-    more = f" (first {SHOWN} above)" if count > SHOWN else ""
+        for reason, detail, number, places in tables.rows(REJECTED):
+            groups.add_all(reason, f":1: {detail} [{reason}]", number, places)
+    for group in islice(groups, SHOWN):
+        for line in group.lines():
+            common.say(printable(line))
+    others = sum(group.count for group in islice(groups, SHOWN, None)) + groups.others
+    more = f", {others:,} of them for other reasons" if others else ""
     common.say(
-        common.paint(f"{_records(count)} rejected{more}, see {out}/dead_letter", "red", sys.stderr)
+        common.paint(f"{_records(count)} rejected{more}; see {out}/dead_letter", "red", sys.stderr)
     )
 
 

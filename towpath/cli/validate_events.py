@@ -14,7 +14,9 @@ from pathlib import Path
 import msgspec
 
 from towpath.cli import common
-from towpath.replay.request import mapping_of
+from towpath.replay.request import mapping_of, refuse_unused_mapping
+from towpath.reports.bad_records import Groups
+from transforms.flows.diagnostics import printable
 from transforms.flows.protocol.signals import Signal
 from transforms.sources.files import read
 from transforms.wire.decode import decode
@@ -36,6 +38,9 @@ HINTS = {
 }
 """A hint for each reason; ``_misspelt`` adds a better one for missing fields."""
 
+CAUSE = ": "
+"""Precedes the likely cause in a message, which needs no hint."""
+
 _FIELD = re.compile(r"`(\w+)`|neither (userId)")
 _keys = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -49,9 +54,11 @@ class BadRecord(msgspec.Struct, frozen=True):
     message: str
     help: str
 
-    def __str__(self) -> str:
+    @property
+    def problem(self) -> str:
+        """Return the problem with its hint, as it follows the place."""
         more = f"; {self.help}" if self.help else ""
-        return f"{self.path}:{self.line}: {self.message}{more} [{self.code}]"
+        return f": {self.message}{more} [{self.code}]"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,13 +78,23 @@ def run(args: argparse.Namespace) -> int:
         if not Path(name).is_file():
             raise common.UserError(f"{name}: no such file")
     good, bad, mapping = Counter[str](), 0, mapping_of(args.map)
+    refuse_unused_mapping(args.map, args.files)
+    groups = Groups()
     for name in args.files:
         for found in _check(Path(name), mapping):
             if isinstance(found, BadRecord):
                 bad += 1
-                common.print_json(found) if args.json else common.say(str(found))
+                if args.json:
+                    common.print_json(found)
+                else:
+                    groups.add(f"{found.path}:{found.line}", found.code, found.problem)
             else:
                 good[str(found.__struct_config__.tag)] += 1
+    for group in groups:
+        for line in group.lines():
+            common.say(printable(line))
+    if groups.others:
+        common.say(f"{groups.others:,} records with other problems")
     _summarize(good, bad, args.files)
     return 1 if bad else 0
 
@@ -89,7 +106,7 @@ def _check(path: Path, mapping: Mapping | None) -> Iterator[Signal | BadRecord]:
 
 
 def _wrong(raw: Raw | Bad, bad: Bad) -> BadRecord:
-    helps = HINTS.get(bad.reason, "")
+    helps = HINTS.get(bad.reason, "") if CAUSE not in bad.detail else ""
     if isinstance(raw, Raw) and bad.reason == "missing":
         helps = _misspelt(raw, bad.detail)
     return BadRecord(bad.file, bad.line, bad.reason, bad.detail, helps)

@@ -24,7 +24,7 @@ from transforms.flows.diagnostics import Problem
 from transforms.flows.protocol.control_records import ControlRecord
 from transforms.flows.reading.project import SPACE, Project, load_project
 from transforms.hosting import sandbox
-from transforms.sources.files import file_problems
+from transforms.sources.files import file_problems, reads_mapping
 from transforms.wire.mapping import Mapping, load_mapping
 
 T = TypeVar("T")
@@ -40,6 +40,7 @@ def job_of(args: argparse.Namespace) -> Job:
     out = _output_folder(Path(args.out))
     mapping = mapping_of(args.map)
     _check_events(args.events, mapping)
+    refuse_unused_mapping(args.map, args.events)
     records = _records(args)
     return Job(
         records=tuple(records),
@@ -69,6 +70,14 @@ def mapping_of(path: str | None) -> Mapping | None:
     text = common.read_text(Path(path))
     found = load_mapping(text, path)
     return _checked(found.value, found.problems, {path: text}, path)
+
+
+def refuse_unused_mapping(path: str | None, events: Sequence[str]) -> None:
+    """Raise UserError if a mapping is given and no file needs one."""
+    if path is not None and not any(reads_mapping(Path(name)) for name in events):
+        raise common.UserError(
+            f'--map {path} is not used: the records of {", ".join(events)} have "type" and "messageId"'
+        )
 
 
 def _rates(path: str | None, records: Sequence[ControlRecord]) -> Rates | None:
@@ -102,6 +111,8 @@ def _check_events(paths: Sequence[str], mapping: Mapping | None) -> None:
 
 
 def _records(args: argparse.Namespace) -> list[ControlRecord]:
+    if args.space is not None and not args.flows:
+        raise common.UserError("--space is not used: no flows are named")
     own = _own_records(args.flows, args.space)
     if args.control is None:
         if not own:

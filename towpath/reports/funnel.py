@@ -92,6 +92,7 @@ class Week(msgspec.Struct, frozen=True, gc=False):
 class Report(msgspec.Struct, frozen=True, gc=False):
     """The whole replay; ``rates`` are the assumed rates in percent, by channel.
 
+    ``unread_events`` are the most frequent events that no flow uses.
     ``refused`` counts rejections that name no flow of this run, ``calls`` the HTTP requests of
     ``call`` steps.
     """
@@ -108,6 +109,7 @@ class Report(msgspec.Struct, frozen=True, gc=False):
     refused: Counts = {}
     audit: bool = False
     calls: int = 0
+    unread_events: Counts = {}
 
 
 def report_of(account: Account, out: Path) -> Report:
@@ -132,6 +134,7 @@ def report_of(account: Account, out: Path) -> Report:
         refused=refused,
         audit=account.audit,
         calls=calls,
+        unread_events=account.unread_events,
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ the receipt is kept: the core marks it (R9).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Container
 from datetime import datetime
 from typing import Any, Final, assert_never
@@ -14,8 +15,8 @@ import msgspec
 
 from transforms.flows.protocol import signals
 from transforms.flows.protocol.signals import Signal
-from transforms.wire import envelope
-from transforms.wire.envelope import KINDS, LISTS, MAPS, AnyEnvelope, Envelope, Peek
+from transforms.wire import causes, envelope
+from transforms.wire.envelope import KINDS, LISTS, MAPS, AnyEnvelope, Envelope, Head, Peek
 from transforms.wire.mapped import to_event
 from transforms.wire.mapping import Mapping
 from transforms.wire.raw import Bad, Raw
@@ -42,12 +43,17 @@ QUOTING: Final = ("Invalid value", "Invalid enum value")  # msgspec's messages t
 
 _decode: Final = msgspec.json.Decoder(AnyEnvelope).decode
 _peek: Final = msgspec.json.Decoder(Peek).decode
+_head: Final = msgspec.json.Decoder(Head).decode
+_row: Final = msgspec.json.Decoder(dict[str, Any]).decode
+_AT_TIME: Final = re.compile(r"at `\$\.(timestamp|receivedAt|sentAt)`$")
 
 
 def decode(raw: Raw, mapping: Mapping | None = None) -> Signal | Bad:
     """Decode a record from any source; ``mapping`` is for rows that are not envelopes."""
     if isinstance(raw.body, bytes):
-        return decode_json(raw.body, raw.file, raw.line)
+        if mapping is None or is_envelope_line(raw.body):
+            return decode_json(raw.body, raw.file, raw.line)
+        return _decode_object(raw.body, mapping, raw.file, raw.line)
     return decode_row(raw.body, mapping, raw.file, raw.line)
 
 
@@ -59,7 +65,26 @@ def decode_json(line: bytes, file: str = "", number: int = 0) -> Signal | Bad:
     except RefusedError as refused:
         return Bad(file, number, refused.reason, refused.detail)
     except (ValueError, RecursionError) as error:
-        return _bad(error, file, number)
+        return _bad(error, file, number, line)
+
+
+def is_envelope_line(line: bytes) -> bool:
+    """Return True for a line of JSON lines that is a record of the envelope, or that is not an object."""
+    try:
+        found = _head(line)
+    except (ValueError, RecursionError):
+        return True
+    return found.type is not msgspec.UNSET and found.message_id is not msgspec.UNSET
+
+
+def _decode_object(line: bytes, mapping: Mapping, file: str, number: int) -> Signal | Bad:
+    """Decode an object of JSON lines that is not an envelope, by the mapping."""
+    try:
+        return to_event(_row(line), mapping)
+    except RefusedError as refused:
+        return Bad(file, number, refused.reason, refused.detail)
+    except (ValueError, RecursionError, OverflowError) as error:
+        return _bad(error, file, number, line)
 
 
 def decode_used(line: bytes, names: Container[str], file: str = "") -> Signal | Bad | None:
@@ -76,7 +101,7 @@ def decode_used(line: bytes, names: Container[str], file: str = "") -> Signal | 
     except RefusedError as refused:
         bad = Bad(file, 0, refused.reason, refused.detail)
     except (ValueError, RecursionError) as error:
-        bad = _bad(error, file, 0)
+        bad = _bad(error, file, 0, line)
     return None if _is_unused(line, names) else bad
 
 
@@ -108,13 +133,15 @@ def decode_row(
     except RefusedError as refused:
         return Bad(file, number, refused.reason, refused.detail)
     except (ValueError, RecursionError, OverflowError) as error:
-        return _bad(error, file, number)
+        return _bad(error, file, number, row)
 
 
 def has_no_id(raw: Raw, mapping: Mapping | None) -> bool:
     """Return True for a row without an id: its event gets the row's hash, to be ``numbered``."""
-    nameless = mapping is not None and mapping.id is None
-    return nameless and not isinstance(raw.body, bytes) and not _is_envelope(raw.body)
+    if mapping is None or mapping.id is not None:
+        return False
+    body = raw.body
+    return not (is_envelope_line(body) if isinstance(body, bytes) else _is_envelope(body))
 
 
 def _is_envelope(row: dict[str, Any]) -> bool:
@@ -135,17 +162,42 @@ def _cell(key: str, value: Any) -> Any:
     return value
 
 
-def _bad(error: Exception, file: str, number: int) -> Bad:
+def _bad(error: Exception, file: str, number: int, record: bytes | dict[str, Any]) -> Bad:
     if isinstance(error, RecursionError):
         return Bad(file, number, "too_deep", "values nested too deeply")
     if not isinstance(error, msgspec.ValidationError):
-        return Bad(file, number, "not_json", "it is not JSON in UTF-8")
+        return Bad(file, number, "not_json", _not_json(record))
     said = str(error)
+    if (at := _AT_TIME.search(said)) and "missing required" not in said:
+        return Bad(file, number, "invalid", causes.not_time(at[1], _field(record, at[1])))
+    if isinstance(record, bytes) and said.startswith("Expected `object`") and " at " not in said:
+        return Bad(file, number, "invalid", causes.not_object(record))
+    if "missing required field `type`" in said and _lacks_id(record):
+        detail = 'it has no "type" and "messageId"; other records need a mapping (--map)'
+        return Bad(file, number, "missing", detail)
     if "out of range" in said or BEYOND in said:
         return Bad(file, number, "out_of_range", said)
     if said.startswith(QUOTING):
         said = _allowed(said)
     return Bad(file, number, "missing" if "missing required" in said else "invalid", said)
+
+
+def _not_json(record: bytes | dict[str, Any]) -> str:
+    return causes.not_json(record) if isinstance(record, bytes) else causes.NOT_JSON
+
+
+def _field(record: bytes | dict[str, Any], name: str) -> Any:
+    try:
+        return (_row(record) if isinstance(record, bytes) else record).get(name)
+    except (ValueError, RecursionError):
+        return ""
+
+
+def _lacks_id(record: bytes | dict[str, Any]) -> bool:
+    try:
+        return isinstance(record, bytes) and _head(record).message_id is msgspec.UNSET
+    except (ValueError, RecursionError):
+        return False
 
 
 def _allowed(said: str) -> str:
@@ -301,9 +353,10 @@ def _user(record: Envelope) -> str:
 def _instant(moment: datetime | int, field: str) -> int:
     if isinstance(moment, int):
         if 0 <= moment < EARLIEST_NUMBER:
-            raise RefusedError(
-                "out_of_range", f"{field} is not a number of milliseconds since 1970"
-            )
+            detail = f"{field} is not a number of milliseconds since 1970"
+            if causes.size_of(moment) == "seconds":
+                detail += ": it looks like seconds; multiply it by 1000"
+            raise RefusedError("out_of_range", detail)
         t = moment
     else:
         t = to_ms(moment)

@@ -165,6 +165,13 @@ MAPS = ("properties", "traits", "consent", "data", "profile", "participant", "re
 LISTS = ("unset", "tag", "untag")
 
 
+class Head(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """The fields by which a record of the envelope is recognized."""
+
+    type: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    message_id: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
 class Peek(msgspec.Struct, frozen=True, gc=False):
     """The kind of a record and the name of its event."""
 

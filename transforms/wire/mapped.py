@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from transforms.flows.clock import zones
 from transforms.flows.protocol.signals import Event
+from transforms.wire import causes
 from transforms.wire.mapping import Mapping, Property, TimeColumn
 from transforms.wire.rows import canonical
 from transforms.wire.values import (
@@ -57,7 +58,7 @@ def to_event(row: Row, mapping: Mapping) -> Event:
     properties = {
         key: value
         for key, column in mapping.properties.items()
-        if (value := _property(row.get(column.column), column, where)) is not None
+        if (value := _property(_cell(row, column.column), column, where)) is not None
     }
     bounded(properties)
     return Event(
@@ -77,8 +78,21 @@ def _id(row: Row, mapping: Mapping) -> str:
     return _text(row, mapping.id)
 
 
-def _text(row: Row, column: str) -> str:
+def _cell(row: Row, column: str) -> Any:
+    """Return the value of a column, or of a path into nested values: ``properties.total``."""
     value = row.get(column)
+    if value is not None or "." not in column or column in row:
+        return value
+    value = row
+    for name in column.split("."):
+        if not isinstance(value, dict):
+            return None
+        value = value.get(name)
+    return value
+
+
+def _text(row: Row, column: str) -> str:
+    value = _cell(row, column)
     if value is None or value == "":
         raise RefusedError("missing", f'column "{column}" is empty')
     if not isinstance(value, str) and isinstance(value, int) and not isinstance(value, bool):
@@ -92,7 +106,7 @@ def _text(row: Row, column: str) -> str:
 
 
 def _sequence(row: Row, column: str | None) -> int:
-    value = 0 if column is None else row.get(column)
+    value = 0 if column is None else _cell(row, column)
     if value is None or value == "":
         return 0
     try:
@@ -112,16 +126,36 @@ def _required_time(row: Row, column: TimeColumn, where: ZoneInfo) -> int:
 
 
 def _time(row: Row, column: TimeColumn, where: ZoneInfo) -> int | None:
-    value = row.get(column.column)
+    value = _cell(row, column.column)
     if value is None or value == "":
         return None
     t = _number_time(value, column.unit) if column.unit else _iso_time(value, where)
     if t is None:
         hint = f"a number of {column.unit}" if column.unit else "an ISO 8601 date or date-time"
-        raise RefusedError("invalid", f'column "{column.column}" is not {hint}')
+        said = f'column "{column.column}" is not {hint}{_likely(value, column)}'
+        raise RefusedError("invalid", said)
     if not FIRST <= t <= LAST:
-        raise RefusedError("out_of_range", f'column "{column.column}" is outside of 1970 to 2200')
+        said = f'column "{column.column}" is outside of 1970 to 2200{_likely(value, column)}'
+        raise RefusedError("out_of_range", said)
     return t
+
+
+UNITS_OF: Final = {"seconds": "s", "milliseconds": "ms"}
+
+
+def _likely(value: Any, column: TimeColumn) -> str:
+    """Describe the likely cause of a time that cannot be read."""
+    if isinstance(value, (datetime, date)):
+        return ": it has dates; leave out the unit" if column.unit else ""
+    if isinstance(value, float) and value != value:
+        return ": it is NaN; leave the cell empty, or write null"
+    looks = causes.size_of(value)
+    unit = UNITS_OF.get(looks or "")
+    if looks is None or unit == column.unit:
+        return ""
+    if unit is None:
+        return f": it looks like {looks} since 1970; divide by 1000 and use unit: ms"
+    return f": it looks like {looks} since 1970; write {{column: {column.column}, unit: {unit}}}"
 
 
 def _number_time(value: Any, unit: str) -> int | None:

@@ -1,9 +1,9 @@
-"""A mapping file (YAML): which columns of a table hold user, event, time and properties.
+"""A mapping file (YAML): which columns of a table, or fields of JSON lines, make up an event.
 
 user: customer_id
 event: {value: Purchase}
 time: date
-properties: {amount: {column: amount_usd, type: number}}
+properties: {amount: {column: amount_usd, type: number}, total: order.total}
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class _Reader:
                 self.report.add(root.span, "missing-key", f'the mapping has no "{key}"')
         event, value = self.event(root.get("event"))
         received = root.get("received")
-        return Mapping(
+        found = Mapping(
             user=self.text(root.get("user")) or "",
             event=event,
             event_value=value,
@@ -102,6 +102,9 @@ class _Reader:
             sequence=self.text(root.get("sequence")),
             properties=dict(self.properties(root.get("properties"))),
         )
+        if not self.report.errors:
+            self.check_zone(root, found)
+        return found
 
     def event(self, node: Node | None) -> tuple[str | None, str | None]:
         if isinstance(node, nodes.Mapping):
@@ -121,6 +124,15 @@ class _Reader:
 
     def zone(self, node: Node | None) -> str:
         return self.choice(node, zones.zone_names(), "zone") or "UTC"
+
+    def check_zone(self, root: nodes.Mapping, found: Mapping) -> None:
+        """Report a zone if all times are numbers, which have none."""
+        zone = root.get("zone")
+        times = [time for time in (found.time, found.received) if time is not None]
+        texts = any(time.unit is None for time in times)
+        if zone and not texts and all(p.type != "time" for p in found.properties.values()):
+            said = '"zone" is not used: all times are numbers, which have no zone'
+            self.report.add(zone.span, "unused-zone", said)
 
     def properties(self, node: Node | None) -> Iterator[tuple[str, Property]]:
         if node is None:

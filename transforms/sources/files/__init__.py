@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
 from transforms.flows.diagnostics import printable, suggest
 from transforms.sources.files import avro, csv_rows, json_lines, parquet
+from transforms.wire.decode import is_envelope_line
 from transforms.wire.mapping import Mapping, column_names
 from transforms.wire.raw import DEFAULT, Bad, Limits, Raw
 
+FIRST = 1000
 ENVELOPE = {"type", "messageId"}
 
 
@@ -59,8 +62,36 @@ def file_problems(path: Path, mapping: Mapping | None, limits: Limits = DEFAULT)
     if mapping is None:
         detail = 'it has no columns "type" and "messageId", so it needs a mapping (--map)'
         return (Bad(str(path), 1, "missing_column", detail),)
-    missing = [name for name in column_names(mapping) if name not in names]
+    missing = [name for name in column_names(mapping) if not _has(name, names)]
     return tuple(Bad(str(path), 1, "missing_column", _missing(name, names)) for name in missing)
+
+
+def _has(column: str, names: tuple[str, ...]) -> bool:
+    """Return True if a column is there, or may be: a path into a value whose fields are unknown."""
+    if column in names:
+        return True
+    within = column
+    while "." in within:
+        within = within.rpartition(".")[0]
+        if within in names:
+            return not any(name.startswith(f"{within}.") for name in names)
+    return False
+
+
+def reads_mapping(path: Path, limits: Limits = DEFAULT) -> bool:
+    """Return True if a mapping applies to a file: its records are not those of the envelope.
+
+    For JSON lines the first records decide; a file that cannot be read may need one.
+    """
+    source = source_of(path)
+    names = source.columns(path, limits) if source is not None else None
+    if isinstance(names, tuple):
+        return not set(names) >= ENVELOPE
+    if source is None or names is not None:
+        return True
+    first = list(islice(source.read(path, limits), FIRST))
+    lines = [raw.body for raw in first if isinstance(raw, Raw) and isinstance(raw.body, bytes)]
+    return not lines or not all(map(is_envelope_line, lines))
 
 
 def _missing(name: str, names: tuple[str, ...]) -> str:

@@ -9,9 +9,10 @@ from transforms.sources.files.lines import lines
 from transforms.wire.raw import Bad, Limits, Raw
 
 
-def columns(path: Path, limits: Limits) -> tuple[str, ...] | None:
-    """Return None: JSON lines have no columns, so a mapping does not apply."""
-    return None
+def columns(path: Path, limits: Limits) -> Bad | None:
+    """Return None, since each line may have other fields, or why the file is unreadable."""
+    first = next(read(path, limits), None)
+    return first if isinstance(first, Bad) and first.reason == "unreadable" else None
 
 
 def read(path: Path, limits: Limits) -> Iterator[Raw | Bad]:

@@ -10,6 +10,7 @@ from typing import BinaryIO, Final, cast
 
 from transforms.wire.raw import Bad, Limits
 
+GZIP: Final = b"\x1f\x8b"
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 UNREADABLE: Final = (OSError, EOFError, zlib.error)
 
@@ -19,6 +20,11 @@ def lines(path: Path, limits: Limits) -> Iterator[tuple[int, bytes] | Bad]:
     number = 0
     try:
         with path.open("rb") as packed:
+            is_gzip = packed.read(len(GZIP)) == GZIP
+            packed.seek(0)
+            if is_gzip and path.suffix != ".gz":
+                yield Bad(str(path), 1, "unreadable", f"it is gzip; name it {path.name}.gz")
+                return
             text = _unpacked(packed) if path.suffix == ".gz" else packed
             for number, line in _numbered(text, limits.line):
                 yield (
@@ -63,6 +69,8 @@ def describe(error: Exception) -> str:
     """Describe an error of a file, without its path and contents."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
+    if isinstance(error, gzip.BadGzipFile):
+        return "it is not gzip, or damaged; if it is not compressed, name it without .gz"
     if isinstance(error, EOFError):
         return "it ends too early"
     return "it is damaged"

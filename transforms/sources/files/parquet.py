@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,16 +11,25 @@ import pyarrow.parquet as pq
 from transforms.wire.raw import Bad, Limits, Raw
 
 BATCH = 4096
+MAX_NESTING = 16
 UNREADABLE = (OSError, pa.ArrowException, OverflowError)
 
 
 def columns(path: Path, limits: Limits) -> tuple[str, ...] | Bad:
-    """Read the names of the top-level columns."""
+    """Read the names of the columns, and those within structs as paths."""
     try:
         with path.open("rb") as file:
-            return tuple(pq.read_schema(file).names)
+            return tuple(_names(pq.read_schema(file), "", 0))
     except UNREADABLE as error:
         return _unreadable(path, 1, error)
+
+
+def _names(fields: Iterable[pa.Field], within: str, depth: int) -> Iterator[str]:
+    for field in fields:
+        name = f"{within}{field.name}"
+        yield name
+        if pa.types.is_struct(field.type) and depth < MAX_NESTING:
+            yield from _names(field.type, f"{name}.", depth + 1)
 
 
 def read(path: Path, limits: Limits) -> Iterator[Raw | Bad]:
