@@ -122,6 +122,16 @@ def test_two_flows_cannot_own_a_keyword() -> None:
     ]
 
 
+@pytest.mark.parametrize(("start", "problems"), [("2026-06-01", 0), ("2026-05-31", 2)])
+def test_flows_that_never_run_together_may_share_a_keyword(start: str, problems: int) -> None:
+    """R13: flows may own the same keyword if the schedule of one ends before the other starts."""
+    spring = STOPS.replace("NAME", "a").replace("enter:", "schedule: {end: 2026-06-01}\nenter:")
+    summer = STOPS.replace("NAME", "b").replace("enter:", f"schedule: {{start: {start}}}\nenter:")
+    found = load_project({"a.yaml": spring, "b.yaml": summer, "space.yaml": SPACE}).problems
+
+    assert [problem.code for problem in found] == ["owned-twice"] * problems
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

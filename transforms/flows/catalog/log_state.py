@@ -12,7 +12,7 @@ import msgspec
 
 from transforms.flows.catalog.compiled import ON_EXIT, GoalSet, Plan
 from transforms.flows.catalog.epochs import NEVER, Effect, FlowView, Status
-from transforms.flows.clock.zones import find_zone, parse_instant
+from transforms.flows.clock.zones import find_zone
 from transforms.flows.definitions.flow import Flow, Schedule
 from transforms.flows.definitions.space import Space, Template
 from transforms.flows.diagnostics import Loaded, Problem
@@ -67,10 +67,7 @@ def _schedule(known: Known) -> Schedule:
 
 def bounds(known: Known, space: Space) -> tuple[int | None, int | None]:
     """Return the start and the end of a flow's schedule as instants."""
-    where = find_zone(known.plan.zone, space.zone)
-    schedule = _schedule(known)
-    start = parse_instant(schedule.start, where) if schedule.start else None
-    return start, parse_instant(schedule.end, where) if schedule.end else None
+    return _schedule(known).instants(find_zone(known.plan.zone, space.zone))
 
 
 def pause(known: Known, record: control_records.Pause, at: int) -> list[Effect]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, Literal, get_args
+from zoneinfo import ZoneInfo
 
 from transforms.flows.clock.delays import Delay
 from transforms.flows.clock.zones import parse_instant, utc
@@ -111,6 +112,11 @@ class Schedule(Value, frozen=True, gc=False, tag="schedule_of_flow"):
     at_end: AtEnd = "drain"
     indefinitely: bool = False
 
+    def instants(self, where: ZoneInfo) -> tuple[int | None, int | None]:
+        """Return the start and the end as instants."""
+        start = parse_instant(self.start, where) if self.start else None
+        return start, parse_instant(self.end, where) if self.end else None
+
 
 class Flow(Value, frozen=True, gc=False, tag="flow"):
     """One flow, as its file says. Without ``zone`` the space's zone is the fallback (R16).
@@ -161,7 +167,7 @@ def _values_of(flow: Flow) -> dict[str, Any]:
 
 
 def _ends_after_start(schedule: Schedule) -> Iterator[Flaw]:
-    start, end = (parse_instant(t, utc()) if t else None for t in (schedule.start, schedule.end))
+    start, end = schedule.instants(utc())
     if start is not None and end is not None and end <= start:
         message = f"the schedule ends at {schedule.end}, not after its start at {schedule.start}"
         yield Flaw(("end",), "schedule-order", message)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from transforms.flows.clock.zones import find_zone
 from transforms.flows.definitions.flow import Flow
 from transforms.flows.definitions.keyword_conflicts import Claim, clashes
 from transforms.flows.definitions.space import Space, Template
@@ -115,7 +116,10 @@ def owned_twice(
     flows: Sequence[Flow], space: Space, paths: Mapping[str, str], files: Mapping[str, str]
 ) -> Iterator[Problem]:
     """Yield problems at both places of everything that two flows claim; ``paths`` maps flows to files."""
+    by_id = {flow.id: flow for flow in flows}
     for clash in clashes(flows, space):
+        if _never_together(by_id[clash.one.flow], by_id[clash.other.flow], space):
+            continue
         for one, other in ((clash.one, clash.other), (clash.other, clash.one)):
             path, there = paths[one.flow], paths[other.flow]
             line, _ = Source(there, files[there]).place(_span(there, files[there], other)[0])
@@ -124,6 +128,15 @@ def owned_twice(
             known = f"see {there}:{line}; only one flow can have it"
             report.add(_span(path, files[path], one), "owned-twice", said, known)
             yield from report.done(None).problems
+
+
+def _never_together(one: Flow, other: Flow, space: Space) -> bool:
+    """Return True if the schedule of one flow ends before the other's starts (R13)."""
+    (start, end), (starts, ends) = (
+        flow.schedule.instants(find_zone(flow.zone, space.zone)) for flow in (one, other)
+    )
+    first = end is not None and starts is not None and end <= starts
+    return first or (ends is not None and start is not None and ends <= start)
 
 
 def _span(path: str, text: str, claim: Claim) -> tuple[int, int]:
