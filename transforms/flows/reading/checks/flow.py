@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from transforms.flows.definitions.flow import ExitEvent
 from transforms.flows.definitions.shapes import Flaw
 from transforms.flows.definitions.steps.branches import Split
+from transforms.flows.definitions.steps.updates import Update
+from transforms.flows.definitions.steps.waits import CaseEvent, WaitFor
 from transforms.flows.definitions.triggers.audiences import LAUNCHED, OnAudience, OnTag
 from transforms.flows.definitions.triggers.events import OnCombination
 from transforms.flows.definitions.triggers.kinds import Trigger
-from transforms.flows.definitions.triggers.profile import OnSchedule
+from transforms.flows.definitions.triggers.profile import OnProfile, OnSchedule
 from transforms.flows.diagnostics import Report, suggest
 from transforms.flows.expressions.reads import reads_of
 from transforms.flows.reading.checks.checked import Check, Checked
@@ -114,6 +117,42 @@ def _once(checked: Checked) -> Iterator[Flaw]:
         )
 
 
+def _exits_first(checked: Checked) -> Iterator[Flaw]:
+    """Warn of a wait for an event that always ends the session first, by an exit rule (R23)."""
+    always = {
+        rule.match.event
+        for rule in checked.flow.exit
+        if isinstance(rule, ExitEvent) and rule.match.where is None
+    }
+    for step in checked.main.steps:
+        cases = step.verb.cases if isinstance(step.verb, WaitFor) else ()
+        for index, case in enumerate(cases):
+            if isinstance(case, CaseEvent) and case.match.event in always:
+                message = f'"{case.match.event}" is also an exit rule, which ends the session first'
+                hint = "leave the case out, or give the exit rule a where:"
+                keys = ("steps", step.name, "wait_for", index, "event")
+                yield Flaw(keys, "exits-first", message, hint, severity="warning")
+
+
+def _changes_itself(checked: Checked) -> Iterator[Flaw]:
+    """Warn of a flow that starts itself: it is entered by changes of a trait that it changes."""
+    changed = {
+        name.removeprefix("user."): step.name
+        for step in checked.main.steps
+        if isinstance(step.verb, Update)
+        for name, _ in (*step.verb.set, *step.verb.increment, *step.verb.append)
+    }
+    for index, trigger in enumerate(checked.flow.enter):
+        if isinstance(trigger, OnProfile) and trigger.trait in changed:
+            message = (
+                f'step "{changed[trigger.trait]}" changes "{trigger.trait}", which starts the '
+                "flow again"
+            )
+            hint = "set another trait, or limit re-entries, for example reenter: {after: 1d}"
+            keys = ("enter", index, "changed")
+            yield Flaw(keys, "changes-itself", message, hint, severity="warning")
+
+
 def _at_one_moment(trigger: Trigger) -> bool:
     """Return whether all users of a trigger enter at one moment (I21)."""
     match trigger:
@@ -133,5 +172,7 @@ CHECKS: tuple[Check, ...] = (
     _goalless,
     _winners,
     _once,
+    _exits_first,
+    _changes_itself,
 )
 """Every check of a flow's head and triggers."""
