@@ -163,6 +163,11 @@ need quotes. It is an error if two flows of a space have the same keyword on a n
 take its calls; `towpath replay` refuses a control log that would run both.
 """
 
+PUBLIC_HOSTS = """The addresses of connections, webhooks and calls are public hosts: `towpath check` refuses
+names inside a network (`localhost`, `db`, `nas.lan`, `metadata.google.internal`), loopback,
+private, link-local and other special IP addresses, odd spellings such as `127.1` or `0x7f000001`,
+and paths with `.` or `..`, also percent-encoded. A public name may still resolve to a private
+address, so whatever sends the requests has to check the address to which it connects."""
 SECRETS = """
 `auth` is one of `{bearer: env:TOKEN}`, `{basic: USER, password: env:PASSWORD}`,
 `{header: X-Api-Key, value: env:KEY}` and `{signed: env:SECRET}`. Files never contain secrets:
@@ -247,6 +252,7 @@ def page() -> str:
         "## connections",
         keys(parts["connection"], CONNECTION),
         SECRETS,
+        PUBLIC_HOSTS,
         "## destinations",
         DESTINATIONS,
     )

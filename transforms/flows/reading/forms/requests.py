@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from transforms.flows.definitions.forms import Address
+from transforms.flows.reading.forms.addresses import refusal_of_address, refusal_of_path
 from transforms.flows.reading.keys import Keys
 from transforms.flows.reading.nodes import Mapping, Node, describe, entries, text_of
 from transforms.flows.reading.values import NAME, Reading
@@ -41,12 +42,16 @@ def address(keys: Keys, node: Node, form: Address) -> str | None:
     reading, url = keys.reading, keys.reading.text(node)
     if url is None:
         return None
-    if "connection" in keys and not _PATH.fullmatch(url):
-        message = f'"{url}" is not a path of the connection, which has the address'
-        reading.problem(node, "invalid-address", message, "write a path that begins with /")
-    elif "connection" not in keys and not _HTTPS.fullmatch(url):
-        message = f'"{url}" is not an https address'
-        reading.problem(node, "invalid-address", message, form.hint)
+    if "connection" in keys:
+        hint = "write a path that begins with /"
+        why = f'"{url}" is not a path of the connection, which has the address'
+        refused = refusal_of_path(url) if _PATH.fullmatch(url) else (why, hint)
+    elif _HTTPS.fullmatch(url):
+        refused = refusal_of_address(url)
+    else:
+        refused = f'"{url}" is not an https address', form.hint
+    if refused is not None:
+        reading.problem(node, "invalid-address", *refused)
     if (secret := _WITHIN.search(url)) is not None:
         what = f'"{secret[1]}"' if secret[1] else "a user or password"
         hint = "put secrets into a connection of the space, as env:NAME"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from transforms.flows.definitions.space import KINDS, Audience, Prices, SpaceValue
 from transforms.flows.definitions.values import TRACKED
+from transforms.flows.reading.forms.addresses import refusal_of_path
 from transforms.flows.reading.forms.messages import track_of
 from transforms.flows.reading.forms.requests import read_secret
 from transforms.flows.reading.keys import Keys
@@ -144,6 +145,8 @@ def _place(kind: str) -> Callable[[Keys, Node], str | None]:
         if address is not None and not pattern.fullmatch(address):
             message = f'"{address}" is not an address of a {kind}'
             keys.reading.problem(node, "invalid-address", message, hint)
+        elif address is not None and (refused := refusal_of_path(address)) is not None:
+            keys.reading.problem(node, "invalid-address", *refused)
         return address
 
     return read
