@@ -7,12 +7,13 @@ from pathlib import Path
 
 import msgspec
 
-from towpath.cli.common import read_text
+from towpath.cli.common import is_definition, read_text
 from transforms.flows.reading.project import Project, load_project
 from transforms.hosting import sandbox
 
 ENDING = ".scenarios.txt"
 MESSAGES = "messages"
+YAML = (".yaml", ".yml")
 
 
 class Folder(msgspec.Struct, frozen=True, gc=False):
@@ -24,10 +25,15 @@ class Folder(msgspec.Struct, frozen=True, gc=False):
 
 @lru_cache(maxsize=64)
 def folder(path: Path) -> Folder:
-    """Read a folder: its flows and space, its messages, and the YAML files in subfolders."""
-    here = sorted(p for p in path.glob("*.yaml") if p.is_file())
-    messages = sorted((path / MESSAGES).glob("*.liquid"))
-    files = {p.as_posix(): read_text(p) for p in (*here, *messages)}
-    below = sorted(p for p in path.glob("*/*.yaml") if p.is_file())
-    texts = {p.relative_to(path).as_posix(): read_text(p) for p in (*here, *below)}
+    """Read a folder: its flows and space, its messages, and the YAML files in subfolders.
+
+    YAML files without ``flow:``, such as mappings, are not flows.
+    """
+    found = sorted(p for p in path.glob("*") if p.suffix in YAML and p.is_file())
+    here = {p: read_text(p) for p in found if not p.name.startswith(".")}
+    messages = {p: read_text(p) for p in sorted((path / MESSAGES).glob("*.liquid"))}
+    files = {p.as_posix(): t for p, t in (here | messages).items() if is_definition(p, t)}
+    inside = sorted(p for p in path.glob("*/*") if p.suffix in YAML and p.is_file())
+    below = {p: read_text(p) for p in inside}
+    texts = {p.relative_to(path).as_posix(): text for p, text in (here | below).items()}
     return Folder(load_project(files, sandbox.check_source), texts)

@@ -70,7 +70,7 @@ def test_a_missing_path_is_a_usage_error(folder, name, capsys):
 def test_a_folder_without_flows_is_a_usage_error(tmp_path, capsys):
     """A folder without flows is a usage error: probably the wrong folder."""
     assert main(["fmt", str(tmp_path)]) == 2
-    assert "no definitions" in capsys.readouterr().err
+    assert "no flows" in capsys.readouterr().err
 
 
 def test_subfolders_are_separate_projects(folder):

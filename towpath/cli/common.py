@@ -11,9 +11,10 @@ from typing import Any, TextIO
 import msgspec
 
 from transforms.flows.diagnostics import Problem, show
-from transforms.flows.reading.project import Project, load_project
+from transforms.flows.reading.project import SPACE, Project, is_flow, load_project
 from transforms.hosting import sandbox
 
+SHOWN = 5
 STYLES = {
     "red": "31",
     "green": "32",
@@ -85,21 +86,30 @@ def read_text(path: Path) -> str:
 def read_definitions(folder: Path, chosen: set[str] | None = None) -> dict[str, str]:
     """Read the definitions of one folder into a mapping from path to text.
 
-    Definitions are its YAML files and the templates in ``messages``; subfolders are separate
-    projects. If ``chosen`` is given, other flows that cannot be read are skipped.
+    Definitions are the space, the flows (YAML files with ``flow:``, and those in ``chosen``) and the
+    templates in ``messages``; other YAML files, such as mappings, are left out. If ``chosen`` is
+    given, other flows that cannot be read are skipped.
     """
     files = [path for path in folder.iterdir() if path.suffix in (".yaml", ".yml")]
     files += (folder / "messages").glob("*.liquid")
     found = {}
     for path in sorted(path for path in files if not path.name.startswith(".")):
         try:
-            found[path.as_posix()] = read_text(path)
+            text = read_text(path)
         except UserError as error:
             needed = path.suffix == ".liquid" or path.stem == "space"
             if needed or chosen is None or path.as_posix() in chosen:
                 raise
             say(f"skipped {error}")
+            continue
+        if is_definition(path, text) or path.as_posix() in (chosen or ()):
+            found[path.as_posix()] = text
     return found
+
+
+def is_definition(path: Path, text: str) -> bool:
+    """Return True for a space, a template or a flow, False for another YAML file beside them."""
+    return path.suffix == ".liquid" or path.name == SPACE or is_flow(text)
 
 
 class Selected(msgspec.Struct, frozen=True):
@@ -118,7 +128,9 @@ def load_projects(names: Iterable[str]) -> list[Selected]:
     """Load the projects that contain the given files and folders.
 
     A flow file is loaded with the space and the templates of its folder; a folder selects all
-    flows in it and in its subfolders. Raises ``UserError`` if there are no definitions.
+    flows in it and in its subfolders. YAML files without ``flow:`` are not flows. A subfolder
+    without a space, within a folder of flows, has other versions of them, and is left out. Raises
+    ``UserError`` if there are no flows.
     """
     wanted: dict[Path, set[str] | None] = {}
     for name in names:
@@ -161,20 +173,50 @@ def _selected(folder: Path, chosen: set[str] | None) -> Selected:
 
 
 def _folders(root: Path) -> list[Path]:
-    """Return the folders that contain definitions, the root first."""
+    """Return the folders with flows or a space, the root first, and say what is left out."""
+    found, others = _definitions(root)
+    chosen: list[Path] = []
+    for folder in sorted(found):
+        above = [path for path in folder.parents if path == root or root in path.parents]
+        has_flows = [path for path in above if any(name != SPACE for name in found.get(path, ()))]
+        if SPACE in found[folder] or not has_flows:
+            chosen.append(folder)
+        else:
+            others.append(folder)
+    if not chosen:
+        raise UserError(f'{root}: no flows (.yaml files with "flow:") in it')
+    if others:
+        names = ", ".join(str(path) for path in others[:SHOWN])
+        more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
+        say(f'not flows (no "flow:", or in a subfolder without space.yaml): {names}{more}')
+    return chosen
+
+
+def _definitions(root: Path) -> tuple[dict[Path, set[str]], list[Path]]:
+    """Return the names of the flows and spaces by folder, and the other YAML files."""
     unreadable: list[OSError] = []
-    inside = [
-        Path(folder, name)
-        for folder, _, names in os.walk(root, onerror=unreadable.append)
-        for name in names
-        if name.endswith((".yaml", ".yml"))
-    ]
+    found: dict[Path, set[str]] = {}
+    others: list[Path] = []
+    for folder, _, names in os.walk(root, onerror=unreadable.append):
+        for name in sorted(names):
+            path = Path(folder, name)
+            if not name.endswith((".yaml", ".yml")) or _hidden(path.relative_to(root)):
+                continue
+            if name == SPACE or _may_be_flow(path):
+                found.setdefault(path.parent, set()).add(name)
+            else:
+                others.append(path)
     for error in unreadable:
         raise UserError(f"{error.filename}: {(error.strerror or str(error)).lower()}")
-    folders = {path.parent for path in inside if not _hidden(path.relative_to(root))}
-    if not folders:
-        raise UserError(f"{root}: no definitions (.yaml files) in it")
-    return sorted(folders)
+    return found, sorted(others)
+
+
+def _may_be_flow(path: Path) -> bool:
+    """Return True for a flow, and for a file that cannot be read, which is reported later."""
+    try:
+        return is_flow(path.read_bytes().decode("utf-8-sig", "replace"))
+    except OSError:
+        return True
 
 
 def _hidden(path: Path) -> bool:

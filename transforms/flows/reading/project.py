@@ -24,6 +24,7 @@ from transforms.flows.reading.spans import place
 from transforms.flows.templates.message_template import load_template
 
 SPACE = "space.yaml"
+_HEADS = re.compile(r"""^(?:\{\s*)?["']?(?:flow|enter|steps)["']?[ \t]*:""", re.MULTILINE)
 _TEMPLATE = re.compile(r"(?:.*[/\\])?messages[/\\]([^/\\]+)\.liquid")
 _YAML = re.compile(r"(?:.*[/\\])?([^/\\]+)\.ya?ml")
 
@@ -60,6 +61,14 @@ class Project(msgspec.Struct, frozen=True, gc=False):
         wanted = next(f for f in self.flows if f.id == flow)
         names = sorted(_templates_of(wanted) & set(self.templates))
         return {name: self.files[self.paths[f"messages/{name}"]] for name in names}
+
+
+def is_flow(text: str) -> bool:
+    """Return True if a YAML text has the key of a flow at its top; other files beside flows are not.
+
+    ``enter`` and ``steps`` count as well, so that a flow without ``flow`` is reported.
+    """
+    return _HEADS.search(text) is not None
 
 
 def load_project(files: Mapping[str, str], check_source: SourceCheck | None = None) -> Project:
