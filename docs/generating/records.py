@@ -49,8 +49,9 @@ def reasons() -> str:
         "## Other transitions",
         "Also in `transition`: `entered` rows have the kind of trigger; `left` rows of a `wait_for` "
         "have `timeout`, or `case_1`, `case_2` … for the case that happened; `waiting` rows have "
-        "`restart` if a time-out started again. `left` rows of a wait in a visit have `gone` if the "
-        "visit ended first.",
+        "`restart` if a time-out started again, `moved` if the date of a `wait_until` changed. "
+        "`left` rows of a `wait_until` have `missing` if the date became missing, those of a wait "
+        "in a visit `gone` if the visit ended first.",
     )
 
 

@@ -234,10 +234,14 @@ def _trigger(rng: random.Random, number: int, count: int) -> str:
             f"{{event: {event}, reenter: {{after: 2h}}}}",
             f"{{all: [{{event: {event}}}, {{event: {other}}}], within: 1d}}",
             f"{{any: [{{event: {event}}}, {{event: {other}, where: event.v > 3}}], within: 1h}}",
-            f"{{sequence: [{{event: {event}}}, {{event: {other}, "
-            "where: event.v is not set or event.v <= entry.v}], within: 12h}",
-            f"{{event: {event}, without: [{{event: {other}, "
-            "where: event.v is not set or event.v >= entry.v}], within: 3h}",
+            (
+                f"{{sequence: [{{event: {event}}}, {{event: {other}, "
+                "where: event.v is not set or event.v <= entry.v}], within: 12h}"
+            ),
+            (
+                f"{{event: {event}, without: [{{event: {other}, "
+                "where: event.v is not set or event.v >= entry.v}], within: 3h}"
+            ),
             "changed: plan",
             "{changed: plan, to: '\"pro\"'}",
             "{changed: plan, from: '\"free\"', where: user.score is set}",

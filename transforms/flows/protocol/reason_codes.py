@@ -67,8 +67,9 @@ PAUSED = {
     "migrated": "the session was migrated to a new version, and waits there",
     "joined": "the session came from another key of the user, and waits",
     "resumed": "the session waits again after a pause or a hold",
+    "moved": "the date that the session waits for has changed",
 }
-"""Reasons in the rows of paused, held, migrated and joined sessions."""
+"""Reasons in the rows of paused, held, migrated and joined sessions, and of dates that change."""
 
 REFUSED = {
     "too_old": "too old: it may be a duplicate that is no longer remembered",

@@ -31,11 +31,15 @@ class WaitVisit(Value, frozen=True, gc=False, tag="wait_visit"):
 
 
 class WaitUntil(Value, frozen=True, gc=False, tag="wait_until"):
-    """Wait until a moment; a past one goes on or exits, a missing one has its own branch."""
+    """Wait until a moment; a past one goes on or exits, a missing one has its own branch.
+
+    ``fixed``: a date that changes during the wait does not move it.
+    """
 
     moment: When
     past: Past = "go"
     missing: str | None = None
+    fixed: bool = False
 
 
 class WaitWindow(Value, frozen=True, gc=False, tag="wait_window"):
@@ -215,6 +219,13 @@ def _needs_timeout(wait: WaitFor) -> Iterator[Flaw]:
         yield Flaw(("repeat",), "missing-key", message, at_key=True)
 
 
+def _fixed_alone(wait: WaitUntil) -> Iterator[Flaw]:
+    """Refuse ``fixed`` for a moment that cannot change."""
+    if wait.fixed and (wait.moment.kind != "path" or wait.moment.path.startswith("entry.")):
+        message = f'"{wait.moment.text}" cannot change during the wait'
+        yield Flaw(("fixed",), "no-effect", message, "leave fixed out", at_key=True)
+
+
 def _until_at_once(wait: WaitUntil, then: str | None) -> Iterable[str | None]:
     """Pass a missing date, and a past one that goes on; a weekday always lies ahead."""
     goes = wait.moment.kind != "weekly" and wait.past == "go"
@@ -256,6 +267,7 @@ KINDS = (
     ),
     StepKind(
         struct=WaitUntil, box="wait", caption="Wait until", waits=True, at_once=_until_at_once,
+        checks=(_fixed_alone,),
         fields=(
             Field("wait_until", forms.Moment(), "The moment.", "moment", needed=True, shown="{}"),
             Field("past", forms.Choice(get_args(Past)),
@@ -264,11 +276,16 @@ KINDS = (
             Field("missing", forms.StepName(label="no date"),
                 "The step to go on with if there is no such date, or a later one; without it the "
                 "session ends with the reason `missing_date` or `too_far`."),
+            Field("fixed", forms.Flag(), "Keep the first date if it changes during the wait.",
+                shown="keeps the first date"),
         ),
-        about="Waits for a moment, at most 400 days ahead.",
+        about="Waits for a moment, at most 400 days ahead. If the moment is a date of the user, the "
+        "participant or a message, the wait follows it: when the date changes, the time is "
+        "computed anew, and a new date that is past or missing is handled as at the beginning.",
         example="ready: {wait_until: user.trial_ends - 3d at 09:00, past: exit, missing: none_known}\n"
-        "told: {send: log, template: note, then: over}\nnone_known: {end: no_trial}\n"
-        "over: {end: told}",
+        "told: {send: log, template: note}\n"
+        "first_end: {wait_until: user.trial_ends, fixed: true, then: over}\n"
+        "none_known: {end: no_trial}\nover: {end: told}",
     ),
     StepKind(
         struct=WaitWindow, box="wait", caption="Wait for opening hours", waits=True,

@@ -22,6 +22,7 @@ from transforms.flows.engine.steps.moves import (
     proceed,
     recheck_time,
 )
+from transforms.flows.engine.steps.waits import NO_DATE
 from transforms.flows.engine.working import Session
 from transforms.flows.state.stored import Promotion
 
@@ -85,6 +86,9 @@ def resume_decided(
         plan = old
     if target == END and why == FAILED and "error" not in old.steps[session.step].ports:
         end(ctx, session, FAILED)
+        return
+    if target == END and why is not None and why in NO_DATE:
+        end(ctx, session, why)
         return
     proceed(ctx, session, target)
 
