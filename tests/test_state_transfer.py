@@ -13,7 +13,7 @@ from tests.kit.worlds import DAY, world
 from transforms.flows.catalog.control_log import catalog_of, records_of
 from transforms.flows.engine.identity.state_data import from_data, to_data
 from transforms.flows.engine.step import Done, fold, step
-from transforms.flows.engine.working import decode, stored
+from transforms.flows.engine.working import decode, encode, stored
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import Command, Event, Signal, Time
 
@@ -27,7 +27,10 @@ def ran(catalog: Any, state: bytes | None, *given: Signal) -> tuple[bytes | None
 
 @pytest.mark.parametrize("seed", range(40))
 def test_export_and_import_are_exact(seed: int) -> None:
-    """Exported, transferred as JSON and imported for a new user, a state gives the same bytes."""
+    """Exported, transferred as JSON and imported for a new user, a state gives the same bytes.
+
+    Only the numbers of flow states differ: an import uses none again (R30).
+    """
     clean = history(world(seed % 30), seed)
     catalog, half = clean.world.catalog(), len(clean.handled) // 2
     first = [given.signal for given in clean.handled[: half + 1]]
@@ -42,6 +45,11 @@ def test_export_and_import_are_exact(seed: int) -> None:
         exported = out.decode(found[-1])
     data = msgspec.json.decode(msgspec.json.encode(exported.data))
     there, _ = ran(catalog, None, Command(what="import", data={"state": data}, **base))
+
+    stayed, moved = decode(state or b""), decode(there or b"")
+    assert moved.sequence > stayed.sequence or not stayed.sequence
+    stayed.sequence = moved.sequence
+    state = encode(stayed)
 
     until = Time(user=clean.user, at=clean.until)
     assert ran(catalog, there, *rest, until) == ran(catalog, state, *rest, until)

@@ -148,5 +148,5 @@ def test_an_expired_tombstone_leaves_no_state() -> None:
 
     found = [outputs.decode(encoded) for _, encoded in made.outputs]
     numbers = [o.sequence for o in found if isinstance(o, outputs.FlowState | outputs.Erased)]
-    assert numbers == [1, 2, 1]
+    assert numbers == [TEN, TEN + 1, TEN + 31 * DAY]
     assert [blob is None for blob in HELD] == [True, False, True]

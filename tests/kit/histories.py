@@ -70,6 +70,12 @@ class History(msgspec.Struct, frozen=True):
     imported: frozenset[str] = frozenset()
 
 
+def _name(seed: int, n: int, now: int) -> str:
+    """Return the id of a signal; now and then one that looks like a cause of the core."""
+    rng = random.Random(f"name {seed} {n}")
+    return f"{rng.choice(('busy', 'control', 'f0:0'))}@{now}" if rng.random() < 0.05 else f"i{n}"
+
+
 def history(
     world: World,
     seed: int,
@@ -95,14 +101,15 @@ def history(
     catalog = world.catalog()
     for n in range(length or rng.choice((5, 15, 40, 80))):
         now += rng.choice(GAPS) + rng.choice((0, 0, rng.randrange(HOUR)))
+        name = _name(seed, n, now)
         if n == 0 and rng.random() < 0.7:
             signal: Signal = _reachable(user, now)
         elif calls and rng.random() < 0.3:
-            signal = _answer(rng, user, f"i{n}", now, calls)
+            signal = _answer(rng, user, name, now, calls)
         elif rng.random() < share:
-            signal = user_command(rng, _times(rng, user, f"i{n}", now, world.slack), world, state)
+            signal = user_command(rng, _times(rng, user, name, now, world.slack), world, state)
         else:
-            signal = _signal(rng, user, f"i{n}", now, world.slack, known)
+            signal = _signal(rng, user, name, now, world.slack, known)
         done = step(catalog, state, signal, answer)
         assert isinstance(done, Done)
         state = done.state

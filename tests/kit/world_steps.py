@@ -263,7 +263,8 @@ def _send(rng: random.Random, then: str, other: str) -> str:
     data = rng.choice(("", "", ", data: {n: user.score}"))
     parts = [f"send: {channel}", f"template: note{data}"]
     parts += rng.choice(([], [], agents.get(channel, [])))
-    parts += rng.choice(([], ["topic: news"], ["topic: club"]))
+    parts += rng.choice(([], ["topic: news"], ["topic: club"], ["topic: bills"]))
+    parts += rng.choice(([], [], [], ["urgent: true"]))
     parts += rng.choice(([], [], ['at: "18:00"'], ["at: user.day at 12:00"]))
     parts += rng.choice(([], [], [f"window: '{rng.choice(SENDING)}'"]))
     parts += rng.choice(([], [], ["validity: 6h"]))
