@@ -9,6 +9,7 @@ from importlib import resources
 from zoneinfo import ZoneInfo
 
 from tests.kit.histories import Handled, History
+from transforms.flows.definitions.steps.sends import Send
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import ProfileChange
 
@@ -53,7 +54,7 @@ def messages(outputs: tuple[out.AnyOutput, ...]) -> Iterator[str]:
 
 
 def caps(history: History) -> Iterator[str]:
-    sent = [o for o in history.outputs if isinstance(o, out.Message)]
+    sent = [o for o in history.outputs if isinstance(o, out.Message) and not _urgent(history, o)]
     for most, per, channel, topic in history.world.caps:
         mine = [m for m in sent if channel in (None, m.channel) and topic in (None, m.topic)]
         for n, message in enumerate(mine):
@@ -108,9 +109,20 @@ def _counts(given: Handled) -> bool:
 def quiet(history: History) -> Iterator[str]:
     for message in history.outputs:
         if isinstance(message, out.Message) and history.world.quiet is not None:
+            if _urgent(history, message):
+                continue
             zones = _zones_at(history, message)
             if all(_is_quiet(history.world.quiet, _local(message.at, zone)) for zone in zones):
                 yield f"message {message.id} in quiet hours"
+
+
+def _urgent(history: History, message: out.Message) -> bool:
+    """Return True if a message passes quiet hours and caps, by its topic or its step."""
+    catalog = history.world.catalog()
+    flow = catalog.plans[catalog.numbers[message.flow], message.version].flow
+    steps = {step.name: step.verb for step in (*flow.steps, *flow.on_exit)}
+    verb = steps.get(message.step)
+    return message.topic == "bills" or (isinstance(verb, Send) and verb.urgent)
 
 
 def _is_quiet(quiet: str, wall: datetime) -> bool:

@@ -86,7 +86,9 @@ def _verb(
         case "wait_until":
             missing = rng.choice(("", f", missing: {other}"))
             past = rng.choice(("", ", past: exit"))
-            return f"{{wait_until: {rng.choice(MOMENTS)}{missing}{past}, then: {then}}}", []
+            moment = rng.choice(MOMENTS)
+            fixed = rng.choice(("", ", fixed: true")) if moment.startswith("user.") else ""
+            return f"{{wait_until: {moment}{missing}{past}{fixed}, then: {then}}}", []
         case "wait_in":
             return f"{{wait_in: '{rng.choice(WINDOWS)}', then: {then}}}", []
         case "wait_for":

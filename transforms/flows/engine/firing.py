@@ -93,8 +93,10 @@ def _fire_session(ctx: Context, session: Session) -> None:
 
 def catch_up(
     ctx: Context, since: int, until: int, kind: str, origin: str, *, all_effects: bool = False
-) -> None:
+) -> int:
     """Apply to sessions from elsewhere the control records that took effect meanwhile (R8, R29).
+
+    Return the instant of the last one, or ``since``.
 
     The user has had these records, so only what acts on running sessions applies, unless
     ``all_effects``. Signals that one record raises are handled before the next record (R1).
@@ -104,6 +106,7 @@ def catch_up(
         ctx.begin(f"control@{since}", since, kind, origin, str(since))
         _apply_effects(ctx, since, sessions_only=not all_effects)
         drain_queue(ctx)
+    return since
 
 
 def _apply_effects(ctx: Context, t: int, *, sessions_only: bool = False) -> None:

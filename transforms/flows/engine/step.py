@@ -214,7 +214,7 @@ def _handle(ctx: Context, signal: Signal) -> int | None:
     if not (unusual and handle_user_command(ctx, signal)):
         handle_signal(ctx, signal, own)
     elif 0 <= ctx.state.control_applied < applied:
-        _catch_up(ctx, signal.id, t, applied, all_effects=was_new)
+        _catch_up(ctx, signal.id, t, all_effects=was_new)
     ctx.is_new_user = False
     if own < signal.time:
         ctx.emit_rejection("future_time")
@@ -227,11 +227,11 @@ def _begin(ctx: Context, t: int) -> None:
         ctx.state.control_applied, ctx.is_new_user = min(ctx.catalog.at(t).since, t), True
 
 
-def _catch_up(ctx: Context, command: str, t: int, applied: int, *, all_effects: bool) -> None:
+def _catch_up(ctx: Context, command: str, t: int, *, all_effects: bool) -> None:
     """Apply to an imported state the control records since its export (R29)."""
     since = ctx.state.control_applied
-    ctx.state.control_applied = applied
-    catch_up(ctx, since, t, "import_control", command, all_effects=all_effects)
+    since = catch_up(ctx, since, t, "import_control", command, all_effects=all_effects)
+    ctx.state.control_applied = since
     settle(ctx)
 
 

@@ -57,6 +57,7 @@ def apply_status(ctx: Context, change: CommunicationUpdate) -> bool:
     data, reported = take_report(ctx, plan, node, found, change)
     earlier = _earlier(found, change.attempt)
     if change.status in FINAL_STATUSES and earlier is not None:
+        found.changed = now
         _log(ctx, found, change.status, data, reported, earlier)
         _archive_again(ctx, past)
         return False
