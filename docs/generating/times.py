@@ -36,8 +36,12 @@ WINDOWS: dict[str, str] = {
     "09:00-18:00": "hours of every day",
     "22:00-08:00": "hours across midnight: they belong to the day on which they start",
     "mon-fri": "whole days",
+    "mon,wed,fri 14:00-16:00": "the same hours of several days",
     "mon-fri 09:00-18:00, sat 10:00-14:00": "several, at most 50",
+    "mon-fri from 08:00": "until the end of the day",
+    "until 20:00": "from the start of the day",
     "00:00-24:00": "a whole day",
+    "mon-fri 09:00-18:00 Europe/Rome": "in a fixed zone, whatever the user's zone is",
 }
 PERIODS: dict[str, str] = {
     "day": "the calendar day in the user's zone",
@@ -74,6 +78,8 @@ def page() -> str:
         markdown.table(("syntax", "meaning"), _read(MOMENTS, parse_when)),
         "## Windows",
         markdown.table(("syntax", "meaning"), _read(WINDOWS, parse_window)),
+        "Days without hours have the hours of the days after them: `mon,wed,fri 14:00-16:00`. Without "
+        "such days they are whole days: `sat 10:00-14:00, sun`.",
         "## Limits and caps",
         "`2 per 7d`, `1 per day`: the maximum number per period.",
         markdown.table(("period", "meaning"), _read(PERIODS, parse_period)),

@@ -77,7 +77,7 @@ dates = st.sampled_from(
     ["user.birthday", "user.birthday - 3d at 09:00", "anniversary of user.birthday at 10:00"]
 ).map(parse_when)
 recurring = st.sampled_from(["mon 09:00", "daily at 10:00", "2026-12-24 09:00"]).map(parse_when)
-window = st.sampled_from(["09:00-18:00", "mon-fri 09:00-18:00, sat 10:00-14:00"]).map(
+window = st.sampled_from(["09:00-18:00", "mon,tue 09:00-18:00, sat from 10:00 Europe/Rome"]).map(
     windows.parse_window
 )
 conditions = st.sampled_from(

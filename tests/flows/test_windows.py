@@ -22,6 +22,7 @@ ZONES = [
 windows = st.sampled_from([
     "09:00-18:00", "mon-fri 09:00-18:00", "sat-sun", "fri 22:00-02:00", "22:00-08:00",
     "mon 00:00-24:00, wed 10:00-12:00", "fri-mon 23:30-00:15", "02:00-03:00", "sun 02:00-02:30",
+    "mon,wed,fri 14:00-16:00", "sat from 20:00", "until 03:00", "sun until 02:30 Europe/Rome",
 ])  # fmt: skip
 instants = st.integers(parse_instant("2017-01-01", utc()), parse_instant("2027-01-01", utc()))
 
@@ -38,6 +39,14 @@ def at(text):
         ("sat-sun", "sat-sun"),
         ("mon-fri 09:00-18:00,sat 10:00-14:00", "mon-fri 09:00-18:00, sat 10:00-14:00"),
         ("18:00-24:00", "18:00-24:00"),
+        ("mon, wed,fri 14:00-16:00", "mon,wed,fri 14:00-16:00"),
+        ("mon-fri 9:00-18:00, sat, sun", "mon-fri 09:00-18:00, sat,sun"),
+        ("mon,tue 9:00-18:00,sat,sun 10:00-12:00", "mon,tue 09:00-18:00, sat,sun 10:00-12:00"),
+        ("mon, 09:00-10:00", "mon, 09:00-10:00"),
+        ("from  8:00", "from 08:00"),
+        ("mon-fri until 20:00", "mon-fri until 20:00"),
+        ("from 08:00 until 20:00", "08:00-20:00"),
+        ("09:00-18:00  in Europe/Rome", "09:00-18:00 Europe/Rome"),
     ],
 )
 def test_canonical_text(text, canonical):
@@ -57,6 +66,16 @@ def test_canonical_text(text, canonical):
         ("09:00-18:00", "2026-06-05T18:00", "2026-06-06T09:00", "2026-06-06T18:00"),
         ("mon-fri 09:00-18:00", "2026-06-05T18:00", "2026-06-08T09:00", "2026-06-08T18:00"),
         ("sat-sun", "2026-06-05T18:00", "2026-06-06T00:00", "2026-06-08T00:00"),
+        ("mon,wed 14:00-16:00", "2026-06-05T18:00", "2026-06-08T14:00", "2026-06-08T16:00"),
+        ("mon,wed 14:00-16:00", "2026-06-08T16:00", "2026-06-10T14:00", "2026-06-10T16:00"),
+        ("from 20:00", "2026-06-05T18:00", "2026-06-05T20:00", "2026-06-06T00:00"),
+        ("sat until 10:00", "2026-06-05T18:00", "2026-06-06T00:00", "2026-06-06T10:00"),
+        (
+            "09:00-18:00 America/New_York",
+            "2026-06-05T09:00",
+            "2026-06-05T15:00",
+            "2026-06-06T00:00",
+        ),
         ("fri 22:00-02:00", "2026-06-06T01:59", "2026-06-06T01:59", "2026-06-06T02:00"),
         ("fri 22:00-02:00", "2026-06-05T01:00", "2026-06-05T22:00", "2026-06-06T02:00"),
         ("22:00-08:00", "2026-06-05T23:30", "2026-06-05T23:30", "2026-06-06T08:00"),
@@ -123,6 +142,11 @@ def test_opening_is_the_first_open_instant(text, t, where):
         ("mun 09:00-18:00", '"mun" is not a weekday'),
         ("09:00-25:00", '"25:00" is not a time of day'),
         ("09:00-18:00,", '"" is not a window'),
+        ("09:00-18:00 Europe/Room", '"Europe/Room" is not a time zone; write for example'),
+        ("sat 09:00-18:00 UTC, sun", "one time zone; write it at the end"),
+        ("from 24:00", '"24:00" can only end a window'),
+        ("until 00:00", '"until 00:00" is empty'),
+        ("mon from", '"mon from" is not a window'),
         ("", '"" is not a window'),
         (",".join(["mon"] * 51), "at most 50 parts"),
     ],

@@ -59,9 +59,14 @@ PARTS: Schema = {
         "examples": ["09:00", "mon-fri 09:00", "2026-12-24 09:00", "user.birthday - 3d at 09:00"],
     },
     "window": {
-        "description": "Days and hours when something may happen, in the user's zone.",
+        "description": "Days and hours when something may happen, in the user's zone or a fixed one.",
         "type": "string",
-        "examples": ["09:00-18:00", "mon-fri 09:00-18:00, sat 10:00-14:00"],
+        "examples": [
+            "09:00-18:00",
+            "mon,wed,fri 14:00-16:00",
+            "mon-fri 09:00-18:00, sat from 10:00",
+            "mon-fri 09:00-18:00 Europe/Rome",
+        ],
     },
     "limit": {
         "description": "At most so many within a period: `2 per 7d`, `1 per day`.",

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
-from itertools import pairwise
 
 from transforms.flows.clock.windows import Window
-from transforms.flows.definitions import forms
 from transforms.flows.definitions.ports import kind_of_step, targets, targets_at_once
 from transforms.flows.definitions.shapes import Flaw
 from transforms.flows.definitions.space import Template
@@ -15,7 +13,7 @@ from transforms.flows.definitions.steps.branches import MatchMessage
 from transforms.flows.definitions.steps.sends import Send
 from transforms.flows.definitions.steps.waits import CaseCall, CaseInbound, CaseStatus, WaitFor
 from transforms.flows.definitions.triggers.messages import OnCall, OnInbound, OnIncoming
-from transforms.flows.definitions.used import UsedTemplate, of_form, templates_of
+from transforms.flows.definitions.used import UsedTemplate, templates_of
 from transforms.flows.diagnostics import suggest
 from transforms.flows.expressions.types import MESSAGE
 from transforms.flows.reading.checks.checked import Check, Checked
@@ -57,22 +55,12 @@ def _closed_windows(checked: Checked) -> Iterator[Flaw]:
     quiet = checked.space.quiet_hours
     for section, step in checked.steps():
         window = step.verb.window if isinstance(step.verb, Send) else None
-        if quiet and window and _minutes(window) <= _minutes(quiet):
+        if not quiet or not window or window.zone != quiet.zone:
+            continue
+        if _minutes(window) <= _minutes(quiet):
             message = f"{window.text} lies within the quiet hours, {quiet.text}"
             hint = "no message would ever leave"
             yield Flaw((section, step.name, "window"), "impossible-window", message, hint)
-
-
-def _whole_days(checked: Checked) -> Iterator[Flaw]:
-    """Warn of days without hours before days with hours: they are open all day."""
-    for section, step in checked.steps():
-        for field, _, window in of_form(step.verb, forms.Window):
-            for bare, full in pairwise(window.text.split(", ")):
-                if ":" in full and ":" not in bare:
-                    keys = (section, step.name, field.key)
-                    message = f'"{bare}" is open all day: the hours are those of "{full}" only'
-                    hint = f"write {bare} {full.split()[-1]}, or {bare} 00:00-24:00"
-                    yield Flaw(keys, "whole-day", message, hint, severity="warning")
 
 
 @lru_cache(maxsize=256)
@@ -242,7 +230,6 @@ def _help(path: tuple[str, ...]) -> str:
 STEP_CHECKS: tuple[Check, ...] = (
     _waits_on_exit,
     _closed_windows,
-    _whole_days,
     _no_messages,
     _falls_into_branch,
     _unreachable,
