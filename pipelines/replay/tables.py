@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
@@ -18,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec.structs import astuple
 
-from transforms.sinks.part_files import Part
+from transforms.sinks.part_files import UNFINISHED, Part
 from transforms.wire.arrow import arrow_schema
 from transforms.wire.rows import TYPES, canonical, fields
 
@@ -76,7 +77,7 @@ class _Table:
         self._kind, self._place = kind, place
         self._path = folder / place
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._partly = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        self._partly = self._path.with_name(f"{UNFINISHED}{os.getpid()}")
         self._writer = writer(self._partly, kind)
         self._count = 0
         self._chunks: list[pa.RecordBatch] = []
@@ -104,7 +105,8 @@ class _Table:
         return part_of(self._path, self._place, self._count)
 
     def discard(self) -> None:
-        self._writer.close()
+        with suppress(OSError, pa.ArrowException):  # a full disk fails again
+            self._writer.close()
         self._partly.unlink(missing_ok=True)
 
 

@@ -106,3 +106,26 @@ def test_a_file_that_is_not_text_fails_only_its_folder(
     assert "skipped other.yaml: not UTF-8 text (byte 0)" in capsys.readouterr().err
     assert main(["check", "."]) == 1
     assert main(["check", "other.yaml"]) == 1
+
+
+def test_long_lines_and_messages_are_cut(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line of 100,000 characters is shown around the problem, with the marker under its place."""
+    filler = "x" * 50_000
+    (folder / "bad.yaml").write_text(GOOD.replace("wait: 1h", f"wait: 1h, then: {filler}, nope: 2"))
+
+    assert main(["check", "bad.yaml"]) == 1
+    err = capsys.readouterr().err
+    assert max(map(len, err.splitlines())) < 1200
+    at = err.splitlines()
+    shown = next(n for n, line in enumerate(at) if '"nope"' in line)
+    assert at[shown + 1][at[shown + 2].index("^") :].startswith("nope: 2")
+
+
+def test_half_a_character_is_no_text(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An escape for half of a character is refused where it is, also as JSON."""
+    (folder / "bad.yaml").write_text(GOOD + 'about: "x \\ud800"\n')
+
+    assert main(["check", "bad.yaml"]) == 1
+    assert "bad.yaml:4:8: half of a character" in capsys.readouterr().err
+    assert main(["check", "--json", "bad.yaml"]) == 1
+    assert "half of a character" in capsys.readouterr().out

@@ -159,3 +159,65 @@ def test_characters_that_a_terminal_lacks_are_escaped():
 
     assert done.returncode == 2
     assert r"ch\xe9ck" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device"), "no space left on device"),
+        (OSError(30, "Read-only file system", "out"), "out: read-only file system"),
+        (PermissionError(13, "Permission denied", "out"), "out: permission denied"),
+        (
+            UnicodeEncodeError("utf-8", "a\udcffb", 1, 2, "surrogates"),
+            r"half of a character (\udcff)",
+        ),
+        (UnicodeDecodeError("utf-8", b"a\xff", 1, 2, "invalid"), "not UTF-8 text (byte 1)"),
+    ],
+)
+def test_errors_of_the_machine_are_user_errors(error, said, capsys):
+    """A full disk, a read-only folder and text that is not UTF-8 are no unexpected errors."""
+    assert main.guarded(fail(error)) == 1
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [["check", "\udcff"], ["explain", "\udcff", "--out", "x"], ["\udcff"]]
+)
+def test_arguments_that_are_not_utf8(words, capsys):
+    """An argument that is not UTF-8 is refused before anything is read."""
+    assert main.main(words) == 1
+    assert r"half of a character (\udcff)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [["check", "\x1b[2Jx"], ["graph", "x", "--\x1b]0;t\x07"], ["\x9b2J"]]
+)
+def test_control_characters_of_arguments_are_escaped(words, capsys):
+    """What a message quotes from the command line cannot control the terminal."""
+    main.main(words)
+    err = capsys.readouterr().err
+
+    assert all(c.isprintable() or c == "\n" for c in err)
+    assert r"\x1b" in err or r"\x9b" in err
+
+
+def test_colours_stay_and_other_codes_are_escaped():
+    """Escaping keeps line ends, tabs and, if asked for, colours, and nothing else."""
+    text = "\x1b[31mred\x1b[0m\n\tx\x1b[2J\r\u202e"
+
+    assert common.escaped(text, coloured=True) == "\x1b[31mred\x1b[0m\n\tx\\x1b[2J\\r\\u202e"
+    assert common.escaped(text) == "\\x1b[31mred\\x1b[0m\n\tx\\x1b[2J\\r\\u202e"
+
+
+@pytest.mark.parametrize(
+    "words", [["check"], ["fmt"], ["test"], ["export"], ["graph"], ["simulate"]]
+)
+def test_a_file_without_an_end_is_not_read(words, tmp_path, capsys, monkeypatch):
+    """A flow that is a device without an end, or very large, is refused after 64 MiB."""
+    monkeypatch.setattr(common, "MAX_TEXT", 1000)
+    for name in ("flow.yaml", "flow.scenarios.txt"):
+        (tmp_path / name).symlink_to("/dev/zero")
+    path = tmp_path / ("flow.scenarios.txt" if words == ["test"] else "flow.yaml")
+
+    assert main.main([*words, str(path)]) == 1
+    assert "larger than 0 MiB" in capsys.readouterr().err

@@ -14,6 +14,8 @@ from pipelines.replay import beam_replay as replays
 from pipelines.replay.results import begin_run
 from tests.replay import kit
 from tests.replay.kit import START
+from towpath.reports.history import Entry, History
+from towpath.reports.history_text import to_text
 
 FEW = ["--shards", 1]
 
@@ -155,3 +157,25 @@ def test_control_characters_in_headers_are_escaped(tmp_path: Path) -> None:
 
     assert "\x1b" not in done.err
     assert r"who\x1b[2J" in done.err
+
+
+def test_explain_escapes_control_characters(tmp_path: Path) -> None:
+    """What explain shows of the data, and of its arguments, cannot control the terminal."""
+    events, out = kit.write_lines(tmp_path / "events.jsonl", kit.life("u0", 1)), tmp_path / "out"
+    kit.replay(out, events, more=FEW)
+    shown = kit.towpath("explain", "\x1b[2J\x1b[31m", "--out", out)
+
+    assert shown.code == 1
+    assert "\x1b" not in shown.out + shown.err
+    assert r"user \x1b[2J\x1b[31m" in shown.out
+
+
+def test_the_timeline_has_no_control_characters() -> None:
+    """Every text of an entry is escaped, colours included."""
+    bad = "\x1b[31mx\x9b2J\n"
+    whats = ["decided", "status", "error", "goal", "withheld", "planned", "participant", "call"]
+    entries = [Entry(1, what, "flow", bad, reason=bad, detail=bad) for what in whats]
+    text = to_text(History("u", 2, entries, [], []), lambda text, style: text)
+
+    assert all(c.isprintable() or c == "\n" for c in text)
+    assert len(text.splitlines()) == len(entries) + 2

@@ -253,3 +253,27 @@ def test_damage_never_raises(tmp_path: Path) -> None:
             found = list(read(path, MAPPING))
             assert all(isinstance(one, Raw | Bad) for one in found)
             assert all(decode(one, MAPPING) for one in found if isinstance(one, Raw))
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_the_number_of_columns_is_bounded(name: str, tmp_path: Path) -> None:
+    """A table of more than 2,000 columns is refused at once, with their number."""
+    path, names = tmp_path / name, [f"c{n}" for n in range(20_000)]
+    if path.suffix == ".csv":
+        path.write_text(",".join(names) + "\n" + "1," * 19_999 + "1\n")
+    else:
+        pq.write_table(pa.table({column: [1] for column in names}), path)
+
+    (bad,) = read(path, MAPPING)
+    assert isinstance(bad, Bad)
+    assert (bad.reason, bad.detail) == ("too_large", "20,000 columns, more than 2,000")
+
+
+def test_a_missing_column_lists_some_of_the_others(tmp_path: Path) -> None:
+    """The message about a missing column lists 50 columns and counts the others."""
+    path = tmp_path / "t.csv"
+    path.write_text(",".join(f"c{n}" for n in range(2_000)) + "\n")
+
+    bad = next(iter(read(path, MAPPING)))
+    assert isinstance(bad, Bad)
+    assert bad.detail.endswith('"c48", "c49" and 1,950 more')

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 import msgspec
 
-from transforms.flows.diagnostics import Problem, show
+from transforms.flows.diagnostics import Problem, printable, show
 from transforms.flows.reading.project import SPACE, Project, is_flow, load_project
 from transforms.hosting import sandbox
 
@@ -24,6 +25,9 @@ STYLES = {
     "bold": "1",
     "dim": "2",
 }
+MAX_TEXT = 64 * 1024 * 1024
+_COLOUR = re.compile("(\x1b\\[[0-9;]{0,8}m)")
+_LAYOUT = re.compile("([\n\t])")
 
 
 class UserError(Exception):
@@ -43,13 +47,31 @@ def colours(stream: TextIO) -> bool:
 
 
 def paint(text: str, style: str, stream: TextIO) -> str:
-    """Wrap a text in a style from ``STYLES`` if the stream shows colour."""
+    """Escape a text, and wrap it in a style from ``STYLES`` if the stream shows colour."""
+    text = escaped(text)
     return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if colours(stream) else text
 
 
+def escaped(text: str, *, coloured: bool = False) -> str:
+    """Escape control characters, which a terminal would execute, but no line ends and tabs.
+
+    ``coloured`` also keeps codes that set a colour.
+    """
+    if coloured:
+        parts = _COLOUR.split(text)
+        return "".join(p if n % 2 else escaped(p) for n, p in enumerate(parts))
+    parts = _LAYOUT.split(text)
+    return "".join(p if n % 2 else printable(p) for n, p in enumerate(parts))
+
+
 def say(text: str) -> None:
-    """Print a message to stderr; stdout is for results only."""
-    print(text, file=sys.stderr)
+    """Print a message to stderr, with control characters escaped; stdout is for results only."""
+    print(escaped(text, coloured=colours(sys.stderr)), file=sys.stderr)
+
+
+def show_text(text: str, *, flush: bool = False) -> None:
+    """Print a result for people to stdout, with control characters escaped."""
+    print(escaped(text, coloured=colours(sys.stdout)), flush=flush)
 
 
 def next_command(command: str) -> None:
@@ -74,13 +96,22 @@ def write_out(text: str, path: str | None) -> None:
 
 
 def read_text(path: Path) -> str:
-    """Read a file as UTF-8; raise ``UserError`` with the reason if that fails."""
+    """Read a file as UTF-8; raise ``UserError`` if that fails, or if it is larger than 64 MiB."""
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as file:
+            return decoded(file, str(path))
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text (byte {error.start})", code=1) from None
     except OSError as error:
         raise UserError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+
+
+def decoded(file: BinaryIO, name: str) -> str:
+    """Read an open file as UTF-8, at most 64 MiB: it may have no end, as /dev/zero."""
+    data = file.read(MAX_TEXT + 1)
+    if len(data) > MAX_TEXT:
+        raise UserError(f"{name}: larger than {MAX_TEXT // 2**20} MiB", code=1)
+    return data.decode("utf-8-sig")
 
 
 def read_definitions(folder: Path, chosen: set[str] | None = None) -> dict[str, str]:

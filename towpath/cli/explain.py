@@ -36,7 +36,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         common.print_json(history)
     else:
-        print(to_text(history, partial(common.paint, stream=sys.stdout)), end="")
+        text = to_text(history, partial(common.paint, stream=sys.stdout))
+        common.show_text(text.removesuffix("\n"))
     if not history.entries:
         common.say(f"no results for user {args.user}: no such user, or no flow uses their events")
         return 1

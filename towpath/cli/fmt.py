@@ -73,7 +73,7 @@ def _print_change(outcome: Outcome, check: bool) -> None:
     for line in difflib.unified_diff(old, new, outcome.path, f"{outcome.path} (formatted)"):
         style = {"+": "green", "-": "red", "@": "cyan"}.get(line[0])
         text = line.rstrip("\n")
-        print(common.paint(text, style, sys.stdout) if style else text)
+        common.show_text(common.paint(text, style, sys.stdout) if style else text)
 
 
 def _summarize(states: list[str], check: bool) -> int:

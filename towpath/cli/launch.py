@@ -109,7 +109,11 @@ def _instant(text: str | None, where: str) -> int:
 
 def _users(name: str) -> Iterator[tuple[int, str, Data]]:
     """Yield the line number, user id and other fields of each user in the list."""
-    text = sys.stdin.read() if name == "-" else common.read_text(Path(name))
+    text = (
+        common.decoded(sys.stdin.buffer, "standard input")
+        if name == "-"
+        else common.read_text(Path(name))
+    )
     lines = text.splitlines()
     first = next((line for line in lines if line.strip()), "")
     if first.lstrip().startswith("{"):

@@ -17,7 +17,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from importlib import metadata
-from typing import Protocol, cast
+from typing import NoReturn, Protocol, cast
 
 from towpath.cli import common
 
@@ -41,7 +41,7 @@ COMMANDS = {
 
 INTERRUPTED = 130
 READER_GONE = 141
-_FILE_ERRORS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+_FILE_ERRORS = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 
 
 class Command(Protocol):
@@ -57,6 +57,13 @@ class Command(Protocol):
         """Run the command and return its exit code."""
 
 
+class _Parser(argparse.ArgumentParser):
+    """Escapes what a usage error quotes from the command line."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(common.escaped(message))
+
+
 def load(name: str) -> Command:
     """Import the module of one command; the others stay unloaded."""
     return cast(Command, importlib.import_module(COMMANDS[name]))
@@ -65,7 +72,7 @@ def load(name: str) -> Command:
 def parser_of(name: str) -> argparse.ArgumentParser:
     """Build the parser of one command."""
     command = load(name)
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=f"towpath {name}",
         description=command.HELP,
         epilog=f"example:\n  {command.EXAMPLE}",
@@ -128,8 +135,15 @@ def guarded(work: Callable[[], int]) -> int:
         # Python flushes stdout again at exit: point it at something that is still open.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READER_GONE
-    except _FILE_ERRORS as error:
-        return _refuse(f"{error.filename or 'file'}: {(error.strerror or str(error)).lower()}", 2)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        name = f"{error.filename}: " if error.filename else ""
+        return _refuse(f"{name}{reason}", 2 if isinstance(error, _FILE_ERRORS) else 1)
+    except UnicodeDecodeError as error:
+        return _refuse(f"not UTF-8 text (byte {error.start})", 1)
+    except UnicodeEncodeError as error:
+        half = error.object[error.start : error.end]
+        return _refuse(f"half of a character ({half}), which is not text in UTF-8", 1)
     except KeyboardInterrupt:
         common.say("\ninterrupted")
         return INTERRUPTED
@@ -138,6 +152,9 @@ def guarded(work: Callable[[], int]) -> int:
 
 
 def _dispatch(words: list[str]) -> int:
+    for word in words:
+        if not word.isascii():
+            word.encode()  # an argument that is not UTF-8 has halves of characters
     if not words or words[0] in ("-h", "--help", "help"):
         (print if words else common.say)(overview())
         return 0 if words else 2

@@ -19,6 +19,7 @@ from pipelines.replay.results import Account
 from towpath.cli import common
 from towpath.cli.progress import ReplayProgress
 from towpath.replay.doubts import doubts_of
+from towpath.replay.folder import held_folder
 from towpath.replay.request import job_of
 from towpath.replay.shards import replay_in_shards
 from towpath.replay.size import Size, size_of
@@ -28,7 +29,7 @@ from towpath.reports.funnel_picture import funnel
 from towpath.reports.funnel_text import to_text
 from towpath.reports.tables import Tables
 from towpath.reports.weekly_picture import weekly
-from transforms.flows.diagnostics import printable
+from transforms.flows.diagnostics import printable, shortened
 
 HELP = "run flows over recorded events and report entries, messages, goals and lift"
 EXAMPLE = (
@@ -106,13 +107,15 @@ def run(args: argparse.Namespace) -> int:
     job = job_of(args)
     size = size_of(job.events)
     common.say(_expected(size, args.shards))
-    account = _in_shards(job, args.shards) if args.shards else _on_beam(job, words, size)
-    report = report_of(account, Path(job.out))
-    _draw(report, Path(job.out))
+    with held_folder(Path(job.out)):
+        account = _in_shards(job, args.shards) if args.shards else _on_beam(job, words, size)
+        report = report_of(account, Path(job.out))
+        _draw(report, Path(job.out))
     if args.json:
         common.print_json(report)
     else:
-        print(to_text(report, partial(common.paint, stream=sys.stdout)), end="")
+        text = to_text(report, partial(common.paint, stream=sys.stdout))
+        common.show_text(text.removesuffix("\n"))
     _summarize(job, account, report)
     doubts = doubts_of(account, catalog(job).events_read_since, job.mapping is not None)
     for doubt in doubts:
@@ -236,7 +239,7 @@ def _report_rejected(count: int, out: Path) -> None:
             groups.add_all(reason, f":1: {detail} [{reason}]", number, places)
     for group in islice(groups, SHOWN):
         for line in group.lines():
-            common.say(printable(line))
+            common.say(printable(shortened(line)))
     others = sum(group.count for group in islice(groups, SHOWN, None)) + groups.others
     more = f", {others:,} of them for other reasons" if others else ""
     common.say(

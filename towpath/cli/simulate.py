@@ -162,7 +162,7 @@ def _play_line(simulation: _Simulation, line: str, reasons: set[str], *, as_json
     if line[:1] in (" ", "\t"):
         return 0
     if not as_json:
-        print(line, flush=turn is None)
+        common.show_text(line, flush=turn is None)
     if turn is not None:
         reasons.update({turn.lines[0]} & NO_OUTPUT.keys())
         for output in turn.outputs:
@@ -171,7 +171,7 @@ def _play_line(simulation: _Simulation, line: str, reasons: set[str], *, as_json
             if as_json:
                 common.print_json(output)
         if not as_json:
-            print("\n".join(f"  {output}" for output in turn.lines), flush=True)
+            common.show_text("\n".join(f"  {output}" for output in turn.lines), flush=True)
     return 0
 
 
@@ -183,7 +183,7 @@ def _show_profile(simulation: _Simulation, *, as_json: bool) -> None:
     if as_json:
         common.print_json(found)
     else:
-        print(to_text(found, player.zone))
+        common.show_text(to_text(found, player.zone))
 
 
 def _explain_reasons(reasons: set[str]) -> None:

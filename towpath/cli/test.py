@@ -122,7 +122,7 @@ def _show(outcome: Outcome) -> None:
         common.say(show(problem, _text_of(problem), common.colours(sys.stderr)))
     for line in outcome.diff.splitlines():
         style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
-        print(common.paint(line, style, sys.stdout) if style else line)
+        common.show_text(common.paint(line, style, sys.stdout) if style else line)
     if outcome.rewritten:
         common.say(f"{outcome.path}: rewritten")
 

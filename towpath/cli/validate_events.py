@@ -16,7 +16,7 @@ import msgspec
 from towpath.cli import common
 from towpath.replay.request import mapping_of, refuse_unused_mapping
 from towpath.reports.bad_records import Groups
-from transforms.flows.diagnostics import printable
+from transforms.flows.diagnostics import printable, shortened
 from transforms.flows.protocol.signals import Signal
 from transforms.sources.files import read
 from transforms.wire.decode import decode
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
                 good[str(found.__struct_config__.tag)] += 1
     for group in groups:
         for line in group.lines():
-            common.say(printable(line))
+            common.say(printable(shortened(line)))
     if groups.others:
         common.say(f"{groups.others:,} records with other problems")
     _summarize(good, bad, args.files)

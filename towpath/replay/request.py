@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from pipelines.replay.identities import find_moves
 from pipelines.replay.job import Job, Rates
-from pipelines.replay.results import ACCOUNT
 from towpath.cli import common
 from towpath.replay.control_log import InvalidLines, check, read_log, with_flows
+from towpath.replay.folder import checked_folder
 from towpath.replay.rates import load_rates
 from transforms.flows.catalog.control_log import (
     InvalidLog,
@@ -20,7 +20,7 @@ from transforms.flows.catalog.control_log import (
     refuse_shared_keywords,
 )
 from transforms.flows.clock.zones import parse_instant, utc
-from transforms.flows.diagnostics import Problem
+from transforms.flows.diagnostics import Problem, shortened
 from transforms.flows.protocol.control_records import ControlRecord
 from transforms.flows.reading.project import SPACE, Project, load_project
 from transforms.hosting import sandbox
@@ -37,7 +37,7 @@ def job_of(args: argparse.Namespace) -> Job:
         raise common.UserError(
             f'--until: "{args.until}" is not a date or time; write for example 1998-07-01'
         )
-    out = _output_folder(Path(args.out))
+    out = checked_folder(Path(args.out))
     mapping = mapping_of(args.map)
     _check_events(args.events, mapping)
     refuse_unused_mapping(args.map, args.events)
@@ -52,15 +52,6 @@ def job_of(args: argparse.Namespace) -> Job:
         rates=_rates(args.assume, records),
         moves={} if args.audit else find_moves(args.events, mapping),
     )
-
-
-def _output_folder(out: Path) -> Path:
-    """Return the folder if it is new, empty, or holds the results of an earlier replay."""
-    if out.exists() and not out.is_dir():
-        raise common.UserError(f"{out} is not a folder")
-    if out.is_dir() and any(out.iterdir()) and not (out / ACCOUNT).exists():
-        raise common.UserError(f"{out} is not empty and not the results folder of a replay")
-    return out
 
 
 def mapping_of(path: str | None) -> Mapping | None:
@@ -105,7 +96,7 @@ def _check_events(paths: Sequence[str], mapping: Mapping | None) -> None:
             raise common.UserError(f"{path}: no such file")
     found = [bad for path in paths for bad in file_problems(Path(path), mapping)]
     for bad in found:
-        common.say(f"{bad.file}:{max(1, bad.line)}:1: {bad.detail} [{bad.reason}]")
+        common.say(f"{bad.file}:{max(1, bad.line)}:1: {shortened(bad.detail)} [{bad.reason}]")
     if found:
         raise common.UserError("the events cannot be read", code=1)
 

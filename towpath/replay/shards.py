@@ -24,6 +24,9 @@ from pipelines.replay.results import Account, Result, begin_run, finish_run, sha
 
 LENGTH = struct.Struct("<I")
 MOST = 4096
+SHARDS = ".shards-"
+"""How the names of folders with shards begin."""
+
 SMALL = 8 * 1024 * 1024
 Listener = Callable[[str, int, int], None]
 
@@ -39,7 +42,7 @@ def replay_in_shards(
     count = processes or _process_count(job)
     sent = jobs.encode(job)
     begin_run(job)
-    with tempfile.TemporaryDirectory(prefix=".shards-", dir=job.out) as folder:
+    with tempfile.TemporaryDirectory(prefix=SHARDS, dir=job.out) as folder:
         read = partial(_split, sent, folder, pieces)
         replay = partial(_replay, sent, folder, pieces)
         for _ in _run(read, list(enumerate(slices(job, count))), count, partial(listener, "split")):

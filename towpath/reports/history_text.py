@@ -8,17 +8,19 @@ import msgspec
 
 from towpath.reports.history import Entry, History, Pending
 from transforms.flows.clock.zones import iso
+from transforms.flows.diagnostics import printable
 from transforms.flows.protocol.reason_codes import REASONS
 
 Paint = Callable[[str, str], str]
 
 
 def to_text(history: History, paint: Paint) -> str:
-    """Format the timeline; times are UTC."""
-    width = max((len(entry.flow) for entry in history.entries), default=0)
+    """Format the timeline; times are UTC, control characters in the data are escaped."""
+    entries = [_escaped(entry) for entry in history.entries]
+    width = max((len(entry.flow) for entry in entries), default=0)
     lines = [paint(f"user {history.user}", "bold") + f", until {_time(history.until)} UTC", ""]
     day = ""
-    for entry in _shown(history.entries):
+    for entry in _shown(entries):
         time = _time(entry.at)
         margin = time if time != day else " " * len(time)
         lines.append(f"{margin}  {entry.flow:<{width}}  {_describe(entry, paint)}")
@@ -48,6 +50,11 @@ def _shown(entries: Sequence[Entry]) -> Iterator[Entry]:
             yield entry
     if missed:
         yield missed
+
+
+def _escaped(entry: Entry) -> Entry:
+    step, reason, detail = (printable(text) for text in (entry.step, entry.reason, entry.detail))
+    return msgspec.structs.replace(entry, step=step, reason=reason, detail=detail)
 
 
 def _time(at: int) -> str:

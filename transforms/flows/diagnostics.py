@@ -15,11 +15,21 @@ import msgspec
 T = TypeVar("T")
 Severity = Literal["error", "warning"]
 
+SHORTEST_SECRET = 4
+"""Shorter texts occur in messages by chance."""
+
+MAX_MESSAGE = 1_000
+MAX_LINE = 200
+"""The characters of a message and of a source line that are shown."""
+
 _RED, _YELLOW, _GREEN, _BOLD, _OFF = "\x1b[31m", "\x1b[33m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
 
 
 class Problem(msgspec.Struct, frozen=True, gc=False):
-    """One problem at a place: line and column from 1, ``length`` in characters."""
+    """One problem at a place: line and column from 1, ``length`` in characters.
+
+    ``hidden`` are the parts of its line that are not shown, from and to which character.
+    """
 
     path: str
     line: int
@@ -29,6 +39,7 @@ class Problem(msgspec.Struct, frozen=True, gc=False):
     message: str
     help: str = ""
     severity: Severity = "error"
+    hidden: tuple[tuple[int, int], ...] = ()
 
 
 class Loaded(msgspec.Struct, Generic[T], frozen=True, gc=False):
@@ -65,6 +76,11 @@ class Source:
         line = bisect_right(self._lines, offset)
         return line, offset - self._lines[line - 1] + 1
 
+    def bounds(self, line: int) -> tuple[int, int]:
+        """Return the offsets of the begin and the end of a line, which counts from 1."""
+        end = self._lines[line] - 1 if line < len(self._lines) else len(self.text)
+        return self._lines[line - 1], end
+
     def within_line(self, start: int, end: int) -> int:
         """Count the characters from ``start`` to ``end`` that are on the line of ``start``."""
         stop = self.text.find("\n", start)
@@ -78,6 +94,11 @@ class Report:
     def __init__(self, source: Source) -> None:
         self.source = source
         self._problems: list[Problem] = []
+        self._hidden: list[tuple[int, int]] = []
+
+    def hide(self, start: int, end: int) -> None:
+        """Do not show a part of the source, from and to which offset, with any problem."""
+        self._hidden.append((start, end))
 
     def add(
         self,
@@ -104,9 +125,25 @@ class Report:
 
     def done(self, value: T | None) -> Loaded[T]:
         """Return the problems in order of place, with the value if none of them is an error."""
-        distinct = dict.fromkeys(self._problems)
+        distinct = dict.fromkeys(map(self._without_hidden, self._problems))
         order = sorted(distinct, key=lambda p: (p.line, p.column, p.code, p.message))
         return Loaded(None if self.errors else value, tuple(order))
+
+    def _without_hidden(self, problem: Problem) -> Problem:
+        if not self._hidden:
+            return problem
+        first, last = self.source.bounds(problem.line)
+        hidden = [
+            (max(start, first) - first, min(end, last) - first)
+            for start, end in self._hidden
+            if start < last and end > first
+        ]
+        message = problem.message
+        for start, end in self._hidden:
+            secret = self.source.text[start:end].strip("\"'")
+            if len(secret) >= SHORTEST_SECRET:
+                message = message.replace(secret, "*" * len(secret))
+        return msgspec.structs.replace(problem, message=message, hidden=tuple(hidden))
 
 
 def quoted(names: Iterable[str]) -> str:
@@ -138,9 +175,14 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 def headline(problem: Problem) -> str:
     """Write a problem on one line: ``path:line:column: message; help [code]``."""
     kind = "warning: " if problem.severity == "warning" else ""
-    tail = f"; {problem.help}" if problem.help else ""
+    tail = f"; {shortened(problem.help)}" if problem.help else ""
     place = f"{problem.path}:{problem.line}:{problem.column}"
-    return f"{place}: {kind}{problem.message}{tail} [{problem.code}]"
+    return f"{place}: {kind}{shortened(problem.message)}{tail} [{problem.code}]"
+
+
+def shortened(text: str, most: int = MAX_MESSAGE) -> str:
+    """Cut a text that is too long for a message."""
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def printable(text: str) -> str:
@@ -159,13 +201,26 @@ def show(problem: Problem, source_text: str, colour: bool = False) -> str:
     if problem.line > len(lines):
         return head
     line = lines[problem.line - 1].rstrip("\r")
-    lead = "".join("\t" if c == "\t" else " " for c in line[: problem.column - 1])
-    mark = "^" + "~" * (problem.length - 1)
+    for start, end in problem.hidden:
+        line = line[:start] + "*" * (end - start) + line[end:]
+    line, column = _window(line, problem.column - 1)
+    lead = "".join("\t" if c == "\t" else " " for c in line[:column])
+    mark = "^" + "~" * (min(problem.length, max(1, len(line) - column)) - 1)
     # One character for one, so that the marker stays under its place.
     line = "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in line)
     return f"{head}\n  {line}\n  {lead}{_GREEN + mark + _OFF if colour else mark}"
 
 
+def _window(line: str, column: int) -> tuple[str, int]:
+    """Cut a line that is too long around a column; return it with the column's place in it."""
+    start = max(0, column - MAX_LINE // 2) if len(line) > MAX_LINE else 0
+    shown = line[start : start + MAX_LINE]
+    tail = "…" if start + MAX_LINE < len(line) else ""
+    return ("…" if start else "") + shown + tail, column - start + (start > 0)
+
+
 def to_json(problem: Problem) -> str:
     """Write a problem as one JSON object on one line."""
-    return msgspec.json.encode(problem).decode()
+    fields = msgspec.structs.asdict(problem)
+    del fields["hidden"]
+    return msgspec.json.encode(fields).decode()

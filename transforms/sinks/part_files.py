@@ -9,8 +9,7 @@ concurrent writers need no lock.
 
 from __future__ import annotations
 
-import os
-import tempfile
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cache
@@ -33,6 +32,9 @@ By = Literal["day", "hour"]
 FOLDERS: dict[By, str] = {"day": "day=%Y-%m-%d", "hour": "day=%Y-%m-%d/hour=%H"}
 SIZES: dict[By, int] = {"day": 86_400_000, "hour": 3_600_000}
 MANIFEST = "_manifest.json"
+UNFINISHED = ".part-"
+"""How the names of files begin that are not yet finished."""
+
 ADDED = "_manifest"
 """A folder with the additions to the manifest."""
 
@@ -118,14 +120,13 @@ def write_whole(path: Place, data: bytes) -> None:
         path.write_whole(data)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".part-", dir=path.parent)
+    partly = path.with_name(f"{UNFINISHED}{secrets.token_hex(8)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with partly.open("xb") as file:
             file.write(data)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
+        partly.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        partly.unlink(missing_ok=True)
         raise
 
 

@@ -14,12 +14,13 @@ class Limits(msgspec.Struct, frozen=True, gc=False):
     """Limits against files that are made to exhaust a machine.
 
     ``line`` bytes of a line, ``block`` bytes of a decompressed Avro block, ``group`` bytes
-    of a Parquet row group; ``ratio`` of unpacked to packed bytes, from ``ratio_from`` bytes on.
+    of a Parquet row group, ``columns`` of a table; ``ratio`` of unpacked to packed bytes, from ``ratio_from`` bytes on.
     """
 
     line: int = 256 * 1024
     block: int = 64 * 1024 * 1024
     group: int = 1024 * 1024 * 1024
+    columns: int = 2_000
     ratio: int = 200
     ratio_from: int = 64 * 1024 * 1024
 

@@ -21,6 +21,7 @@ from transforms.flows.reading.keys import Keys, keys_of
 from transforms.flows.reading.names import campaign_in, of_flow, of_space
 from transforms.flows.reading.nodes import Mapping as Map
 from transforms.flows.reading.nodes import Node, Scalar, compose
+from transforms.flows.reading.secret_values import hide_secrets
 from transforms.flows.reading.shapes import (
     leads_in,
     read_fields,
@@ -56,6 +57,7 @@ def load_flow(
     """
     report = Report(Source(path, text))
     root = compose(report)
+    hide_secrets(report, root)
     if not isinstance(root, Map):
         if root is not None:
             report.add(root.span, "wrong-kind", "a flow is a map of keys")
@@ -80,6 +82,7 @@ def load_goals(
     """
     report = Report(Source(path, text))
     root = compose(report)
+    hide_secrets(report, root)
     if root is None:
         return report.done(None)
     section = root.get("goals") if isinstance(root, Map) and len(root.items) == 1 else None

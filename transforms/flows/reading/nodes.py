@@ -67,6 +67,8 @@ _FAST = getattr(yaml, "CSafeLoader", None)
 _READ_DIFFERENTLY = re.compile("[\t\r?\x85\u2028\u2029\ufeff]")
 """Characters of which libyaml accepts more than YAML's specification and PyYAML."""
 
+_HALF = re.compile("[\ud800-\udfff]")
+
 CUT = "a comma within { } ends a value: put the whole expression in quotes"
 
 
@@ -214,6 +216,9 @@ class _Composer:
         if isinstance(event, yaml.ScalarEvent):
             if self.fast and not event.value and not event.style:
                 raise _Stop  # the two parsers place an empty value differently
+            if _HALF.search(event.value):
+                message = "half of a character, as \\ud800; write the whole character"
+                self.stop(event, "yaml-syntax", message)
             return Scalar(start, end, event.value, event.style or "")
         return Scalar(start, end, "", ALIAS)
 

@@ -12,6 +12,7 @@ from transforms.flows.reading.forms.messages import check_agent
 from transforms.flows.reading.keys import Keys, keys_of
 from transforms.flows.reading.names import Known, of_space
 from transforms.flows.reading.nodes import Mapping, Scalar, compose, entries
+from transforms.flows.reading.secret_values import hide_secrets
 from transforms.flows.reading.shapes import read_fields
 from transforms.flows.reading.values import Reading
 
@@ -25,6 +26,7 @@ def load_space_partly(path: str, text: str) -> tuple[Space | None, Loaded[Space]
     """Read a space; return also what could be read of one with errors, to check flows with it."""
     report = Report(Source(path, text))
     node = compose(report)
+    hide_secrets(report, node)
     keys = keys_of(Reading(report, Known()), node, "the space") if node is not None else None
     space = None if keys is None else _space(keys)
     return space, report.done(space)

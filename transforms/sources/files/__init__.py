@@ -7,13 +7,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from transforms.flows.diagnostics import printable, suggest
+from transforms.flows.diagnostics import printable, quoted, shortened, suggest
 from transforms.sources.files import avro, csv_rows, json_lines, parquet
 from transforms.wire.decode import is_envelope_line
 from transforms.wire.mapping import Mapping, column_names
 from transforms.wire.raw import DEFAULT, Bad, Limits, Raw
 
 FIRST = 1000
+SHOWN = 50
 ENVELOPE = {"type", "messageId"}
 
 
@@ -57,6 +58,9 @@ def file_problems(path: Path, mapping: Mapping | None, limits: Limits = DEFAULT)
     names = source.columns(path, limits)
     if isinstance(names, Bad):
         return (names,)
+    if names is not None and len(names) > limits.columns:
+        detail = f"{len(names):,} columns, more than {limits.columns:,}"
+        return (Bad(str(path), 1, "too_large", detail),)
     if names is None or set(names) >= ENVELOPE:
         return ()
     if mapping is None:
@@ -95,7 +99,8 @@ def reads_mapping(path: Path, limits: Limits = DEFAULT) -> bool:
 
 
 def _missing(name: str, names: tuple[str, ...]) -> str:
-    known = ", ".join(f'"{column}"' for column in names)
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    known = shortened(quoted(names[:SHOWN])) + more
     close = suggest(name, names)
     guess = f"{close} " if close.startswith("did you mean") else ""
     return printable(f'there is no column "{name}"; {guess}The columns are {known}')

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -42,7 +42,7 @@ def columns(path: Path, limits: Limits) -> tuple[str, ...] | Bad:
     if len(header) == 1 and (found := next((c for c in SEPARATORS if c in header[0]), None)):
         detail = f"one column, separated by {SEPARATORS[found]}; separate columns by commas"
         return Bad(str(path), 1, "wrong_columns", detail)
-    if twice := sorted({name for name in header if header.count(name) > 1}):
+    if twice := sorted(name for name, count in Counter(header).items() if count > 1):
         return Bad(str(path), 1, "wrong_columns", f'column "{twice[0]}" appears twice')
     return tuple(header)
 

@@ -42,7 +42,7 @@ def refusal_of_address(url: str) -> tuple[str, str] | None:
     parts = _PARTS.match(url)
     place = _PLACE.fullmatch(parts["place"]) if parts is not None else None
     if parts is None or place is None or "\\" in url or not url.isprintable():
-        return f'"{url}" is not a plain address', PLAIN
+        return "the address is not plain", PLAIN
     port = place["port"]
     if port is not None and not 0 < int(port) < 65536:
         return f'"{port}" is not a port', "leave the port out, or write for example :8443"

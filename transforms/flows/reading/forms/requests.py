@@ -11,6 +11,13 @@ from transforms.flows.definitions.forms import Address
 from transforms.flows.reading.forms.addresses import refusal_of_address, refusal_of_path
 from transforms.flows.reading.keys import Keys
 from transforms.flows.reading.nodes import Mapping, Node, describe, entries, text_of
+from transforms.flows.reading.secret_values import (
+    HEADER,
+    REFERENCE,
+    SECRET_IN_ADDRESS,
+    SECRET_NAME,
+    hidden_in_address,
+)
 from transforms.flows.reading.values import NAME, Reading
 
 STATUS = "status"
@@ -18,19 +25,7 @@ STATUS = "status"
 
 _HTTPS = re.compile(r"https://[^\s/?#]+\S*")
 _PATH = re.compile(r"/(?!/)\S*")
-_HEADER = re.compile(r"[A-Za-z0-9-]+")
 _JSON_PATH = re.compile(r"[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*|\[\d{1,4}\])*", re.ASCII)
-_WITHIN = re.compile(
-    r"https?://[^/?#]*@"
-    r"|[?&]((?:\w+[_-])?(?:api|access|auth)?[_-]?(?:key|token|secret)|passw\w*|pwd|auth|sig|signature)=",
-    re.IGNORECASE,
-)
-_SECRET = re.compile(
-    r"authori[sz]|authenticat|token|secret|passw|api-?key|cookie|signature|credential",
-    re.IGNORECASE,
-)
-_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
-
 Headers = tuple[tuple[str, str], ...]
 
 
@@ -42,17 +37,18 @@ def address(keys: Keys, node: Node, form: Address) -> str | None:
     reading, url = keys.reading, keys.reading.text(node)
     if url is None:
         return None
+    shown = hidden_in_address(url)
     if "connection" in keys:
         hint = "write a path that begins with /"
-        why = f'"{url}" is not a path of the connection, which has the address'
+        why = f'"{shown}" is not a path of the connection, which has the address'
         refused = refusal_of_path(url) if _PATH.fullmatch(url) else (why, hint)
     elif _HTTPS.fullmatch(url):
         refused = refusal_of_address(url)
     else:
-        refused = f'"{url}" is not an https address', form.hint
+        refused = f'"{shown}" is not an https address', form.hint
     if refused is not None:
         reading.problem(node, "invalid-address", *refused)
-    if (secret := _WITHIN.search(url)) is not None:
+    if (secret := SECRET_IN_ADDRESS.search(url)) is not None:
         what = f'"{secret[1]}"' if secret[1] else "a user or password"
         hint = "put secrets into a connection of the space, as env:NAME"
         reading.problem(node, "secret-in-address", f"the address holds {what}", hint)
@@ -63,14 +59,14 @@ def headers(reading: Reading, node: Node, secrets: bool) -> Headers:
     """Read headers; where ``secrets`` are allowed they are references, ``env:NAME``."""
     for key, value in entries(node):
         text = text_of(value)
-        if not _HEADER.fullmatch(key.text) or not text.isprintable():
+        if not HEADER.fullmatch(key.text) or not text.isprintable():
             hint = "names are letters, digits and -, values are on one line"
             reading.problem(key, "invalid-header", f'"{key.text}" is not a header', hint)
-        elif not secrets and (_SECRET.search(key.text) or _REFERENCE.fullmatch(text)):
+        elif not secrets and (SECRET_NAME.search(key.text) or REFERENCE.fullmatch(text)):
             hint = "put it into a connection of the space, as env:NAME"
             message = f'header "{key.text}" holds a secret, which a step must not'
             reading.problem(key, "plain-secret", message, hint)
-        elif secrets and _SECRET.search(key.text):
+        elif secrets and SECRET_NAME.search(key.text):
             read_secret(reading, value, f'header "{key.text}"')
     wrong = f"{describe(node)} where a map of headers is expected"
     return reading.by_name(node, reading.text, wrong)
@@ -79,7 +75,7 @@ def headers(reading: Reading, node: Node, secrets: bool) -> Headers:
 def read_secret(reading: Reading, node: Node, what: str) -> str | None:
     """Read ``env:NAME``; the secret itself is refused, and not repeated."""
     text = reading.text(node)
-    if text is None or _REFERENCE.fullmatch(text):
+    if text is None or REFERENCE.fullmatch(text):
         return text
     hint = "write env:NAME, the environment variable that holds it where requests are sent"
     reading.problem(node, "plain-secret", f"{what} holds a secret, which belongs in no file", hint)
