@@ -61,7 +61,9 @@ def test_other_files_are_not_flows(shop: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     assert "1 flow, 0 problems" in checked.err
     left_out = ", ".join(str(shop / name) for name in ("orders.map.yaml", "rates.yml", "v2"))
-    assert f'not flows (no "flow:", or in a subfolder without space.yaml): {left_out}' in checked.err
+    assert (
+        f'not flows (no "flow:", or in a subfolder without space.yaml): {left_out}' in checked.err
+    )
     assert "1 scenario in 1 file" in tested.err
     assert "1 flow, 5 files: hello" in exported.err
     assert towpath("test", shop).code == 0
