@@ -21,7 +21,7 @@ JSON, but keys need no quotes: `{total: 30, plan: "pro"}`.
 HEADER: dict[str, str] = {
     "flows": "the flows to start, separated by commas (default: the flow with the file's name)",
     "user": "the user's id (default: `kim`)",
-    "zone": "the time zone of times in the file (default: UTC)",
+    "zone": "the time zone of times in the file (default: UTC; in `towpath simulate`, the zone of the space)",
     "launch": "when the flows start (default: in 1970)",
     "show": "`ids` shows the id of every output",
 }

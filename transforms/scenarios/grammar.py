@@ -31,9 +31,11 @@ def with_transcripts(file: ScenarioFile, transcripts: dict[int, list[str]]) -> s
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def read_stories(path: str, text: str, user: str = DEFAULT_USER) -> Loaded[ScenarioFile]:
-    """Read a scenario file; ``user`` is the user of stories that do not name one."""
-    reader = Reader(path, text, user)
+def read_stories(
+    path: str, text: str, user: str = DEFAULT_USER, zone: str = "UTC"
+) -> Loaded[ScenarioFile]:
+    """Read a scenario file; ``user`` and ``zone`` are those of stories that do not name one."""
+    reader = Reader(path, text, user, zone)
     for number, line in enumerate(reader.lines):
         if not line.strip() or line[0] in " \t":
             continue

@@ -186,8 +186,15 @@ def _profile(reader: Reader, line: Line, at: int, default: str) -> Input:
     fields: dict[str, Any] = {}
     traits = line.mapping()
     while word := line.take(_ATTACHED):
-        value = line.value()
-        fields[word] = value if isinstance(value, dict) else tuple(map(str, value))
+        start, value = line.at, line.value()
+        if word == "consent":
+            if not isinstance(value, dict) or not all(isinstance(v, bool) for v in value.values()):
+                raise line.stop("consent is a map: {email: true}", at=start)
+            fields[word] = value
+        elif isinstance(value, list):
+            fields[word] = tuple(map(str, value))
+        else:
+            raise line.stop(f'{word} is a list: ["a", "b"]', at=start)
     options = _options(reader, line, at, default)
     return Input(0, at, ProfileChange(set=traits, **fields, **options))
 

@@ -81,6 +81,15 @@ class Player:
                 lines.insert(0, self._nothing(before, signal) + self._at(signal.user))
         return Turn(tuple(taken), tuple(outputs), lines)
 
+    def state_of(self, user: str) -> bytes | None:
+        """Return the state of a user."""
+        return self._states.get(user)
+
+    @property
+    def sent(self) -> set[str]:
+        """The names of the steps that have sent or called something so far."""
+        return {*self._sent, *self._called}
+
     @property
     def state(self) -> bytes | None:
         """The state of the user of the story."""
@@ -166,11 +175,9 @@ def control_log_of(
     flows = story.settings.flows
     names = (stem,) if flows is None else flows
     started = {g.record.flow for g in story.inputs if isinstance(g.record, control_records.Start)}
-    known = {flow.id for flow in project.flows}
     for name in names:
-        if name not in known:
-            message = f'there is no flow "{name}" beside the scenarios'
-            raise unplayable(file, story.line, message, suggest(name, known))
+        if (missing := missing_flow(project, name)) is not None:
+            raise unplayable(file, story.line, *missing)
     base = records_of(
         {name: project.flow_text(name) for name in names},
         project.space_text,
@@ -178,10 +185,53 @@ def control_log_of(
         story.settings.launch,
     )
     records = [r for r in base if not (isinstance(r, control_records.Start) and r.flow in started)]
+    published = set(names)
     for given in story.inputs:
-        if given.record is not None:
-            records.append(_record(file, given, project, texts, len(base) + len(records)))
+        if given.record is None:
+            continue
+        flow = getattr(given.record, "flow", None)
+        if flow is not None and flow not in published:
+            for joining in _joining(file, given, project, flow):
+                sequence = len(base) + len(records)
+                records.append(msgspec.structs.replace(joining, sequence=sequence))
+            published.add(flow)
+        records.append(_record(file, given, project, texts, len(base) + len(records)))
     return tuple(records)
+
+
+def missing_flow(project: Project, name: str) -> tuple[str, str] | None:
+    """Return a message and help if a flow cannot be played: it has problems, or is not there."""
+    known = {flow.id for flow in project.flows}
+    if name in known:
+        return None
+    path = next((p for p in project.flow_files if _stem(p) == name), None)
+    if path is not None:
+        return f'flow "{name}" has problems', f"run towpath check {path}"
+    return f'there is no flow "{name}" beside the scenarios', suggest(name, known)
+
+
+def _stem(path: str) -> str:
+    return path.rpartition("/")[2].rpartition(".")[0]
+
+
+def _joining(
+    file: ScenarioFile, given: Input, project: Project, flow: str
+) -> list[control_records.ControlRecord]:
+    """Publish and start a flow at the instant of the first record about it.
+
+    A record that starts it, and one that publishes it from another folder, does so itself.
+    """
+    record = given.record
+    missing = missing_flow(project, flow)
+    if isinstance(record, control_records.Publish) and missing is not None:
+        return []
+    if missing is not None:
+        raise unplayable(file, given.line, *missing)
+    texts, templates = {flow: project.flow_text(flow)}, {flow: project.template_texts(flow)}
+    own = [r for r in records_of(texts, None, templates) if getattr(r, "flow", None) == flow]
+    if isinstance(record, control_records.Start):
+        own = [r for r in own if not isinstance(r, control_records.Start)]
+    return [msgspec.structs.replace(r, effective_at=given.at) for r in own]
 
 
 def _record(
@@ -210,10 +260,20 @@ def unplayable(file: ScenarioFile, line: int, message: str, known: str = "") -> 
     return Unplayable(problem)
 
 
-def nothing_sent(file: ScenarioFile, given: Input) -> Unplayable:
-    """Return the error for a status or answer without a message or call before it."""
-    message = f'"{given.communication or given.call}" has sent nothing so far'
-    return unplayable(file, given.line, message)
+def nothing_sent(file: ScenarioFile, given: Input, sent: Iterable[str] = ()) -> Unplayable:
+    """Return the error for a status or answer without a message or call before it.
+
+    ``sent`` are the steps that have sent or called something.
+    """
+    name = given.communication or given.call or ""
+    message = f'"{name}" has sent nothing so far'
+    return unplayable(file, given.line, message, suggest(name, sent))
+
+
+def invalid_log(file: ScenarioFile, line: int, error: InvalidLog) -> Unplayable:
+    """Return the error for a control log that is refused."""
+    message = "; ".join([str(error), *(p.message for p in error.problems)])
+    return unplayable(file, line, message)
 
 
 @lru_cache(maxsize=64)
@@ -232,13 +292,12 @@ def play(
     try:
         catalog = catalog_for(tuple(control_records.encode_line(record) for record in log))
     except InvalidLog as error:
-        message = "; ".join([str(error), *(p.message for p in error.problems)])
-        raise unplayable(file, story.line, message) from None
+        raise invalid_log(file, story.line, error) from None
     player, turns = Player(catalog, story.settings, answer), list[Turn]()
     for given in story.inputs:
         turn = player.play(given)
         if turn is None:
-            raise nothing_sent(file, given)
+            raise nothing_sent(file, given, player.sent)
         turns.append(turn)
     return turns
 

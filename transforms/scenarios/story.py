@@ -67,13 +67,13 @@ class ScenarioFile(msgspec.Struct, frozen=True, gc=False):
 class Reader:
     """The state of the reader: the current story, and the headers of the file."""
 
-    def __init__(self, path: str, text: str, user: str) -> None:
+    def __init__(self, path: str, text: str, user: str, zone: str = "UTC") -> None:
         self.report = Report(Source(path, text))
         self.lines = text.split("\n")
         self.starts = [0]
         for line in self.lines:
             self.starts.append(self.starts[-1] + len(line) + 1)
-        self.head = self.settings = Settings(user=user)
+        self.head = self.settings = Settings(user=user, zone=zone)
         self.title: str | None = None
         self.line = 0
         self.inputs: list[Input] = []

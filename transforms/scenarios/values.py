@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import re
+from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from transforms.flows.clock.zones import LATEST, parse_instant
+from transforms.flows.clock.zones import parse_instant
 
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _SHIFT = re.compile(r"([+-])((?:\d{1,9}(?:ms|[smhdw]))+)(?!\S)")
@@ -23,6 +24,8 @@ _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _LITERAL = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
 _BLANK = re.compile(r"[ \t]*")
 DEEPEST = 20
+LAST = 7_289_654_400_000
+"""The first instant that no record may have: the year 2201."""
 
 
 class LineError(ValueError):
@@ -86,7 +89,7 @@ class Line:
             parts = _LENGTH.findall(shift)
             ms = sum(int(number) * _UNITS[unit] for number, unit in parts)
             shifted = previous + (ms if shift[0] == "+" else -ms)
-            if not 0 <= shifted <= LATEST:
+            if not 0 <= shifted < LAST:
                 raise self.stop("this time is out of range", "invalid-time", start)
             return shifted
         text = self.take(_CLOCK)
@@ -94,8 +97,8 @@ class Line:
         if t is None:
             known = "write 2026-03-01 09:00, or +2h after the line before"
             raise self.stop("a line begins with a time", "invalid-time", start, known)
-        if t < 0:
-            raise self.stop("times begin in 1970", "invalid-time", start)
+        if not 0 <= t < LAST:
+            raise self.stop("times are in the years 1970 to 2200", "invalid-time", start)
         return t
 
     def has_value(self) -> bool:
@@ -124,7 +127,7 @@ class Line:
             )
             raise self.stop(message)
         try:
-            return json.loads(text)
+            return _storable(json.loads(text))
         except ValueError:
             raise self.stop(f"{text} is not a value", at=self.at - len(text)) from None
 
@@ -151,3 +154,17 @@ class Line:
     def _comma(self, closing: str) -> None:
         if not self.passes(","):
             raise self.stop(f"a comma or {closing} is expected here")
+
+
+def _storable(value: Any) -> Any:
+    """Return a value; raise ValueError if no record may have it."""
+    match value:
+        case str():
+            value.encode()
+        case int() if not -(2**63) <= value < 2**64:
+            raise ValueError
+        case float() if not isfinite(value):
+            raise ValueError
+        case _:
+            pass
+    return value
