@@ -43,7 +43,7 @@ ENVELOPES: list[dict[str, Any]] = [
 
 
 def store(path: Path, data: bytes) -> Path:
-    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
     return path
 
 
@@ -193,7 +193,7 @@ def test_a_table_without_envelope_needs_a_mapping(tmp_path: Path) -> None:
         ("x.csv", b'who,day,usd\na,"b,c\nd', [(2, "not_csv"), (3, "wrong_columns")]),
         ("x.csv.gz", b"no gzip", [(1, "unreadable")]),
         ("x.jsonl.gz", b"{}\n", [(1, "unreadable")]),
-        ("x.jsonl", gzip.compress(b"{}\n"), [(1, "unreadable")]),
+        ("x.jsonl", gzip.compress(b"{}\n", mtime=0), [(1, "unreadable")]),
         ("x.json.gz", b"", []),
         ("x.jsonl.gz", gzip.compress(b"{}\n" * 9999, mtime=0)[:-9], [(10000, "unreadable")]),
         ("x.avro", b"", [(1, "unreadable")]),
