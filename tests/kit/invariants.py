@@ -42,12 +42,9 @@ def violations(history: History) -> Iterator[str]:
     yield from messages(outputs)
     for life, last in periods(history):
         # An import applies the control records since the export, at their own times (R29).
-        imports = any(given.broke == "imported" for given in history.handled)
-        times = [
-            output.at
-            for output in life.outputs
-            if not (imports and getattr(output, "cause", "").startswith("control@"))
-        ]
+        imports = [given.outputs for given in history.handled if given.broke == "imported"]
+        late = {output.id for outputs in imports for output in outputs}
+        times = [output.at for output in life.outputs if output.id not in late]
         if times != sorted(times):
             yield "outputs go back in time"
         yield from _suppressed(life)
