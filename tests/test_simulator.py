@@ -50,12 +50,6 @@ def test_faults_change_nothing() -> None:
     assert failures(100_000, 160) == []
 
 
-@pytest.mark.parametrize("seed", [10_190, 18_925, 30_793])
-def test_seeds_that_once_failed(seed: int) -> None:
-    """A life after an erasure, an import of an old state, and a failover use no id again (R30)."""
-    assert failures(seed, 1) == []
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, HISTORIES, CHUNK))
 def test_a_thousand_histories(first: int) -> None:

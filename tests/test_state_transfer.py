@@ -15,7 +15,8 @@ from transforms.flows.engine.identity.state_data import from_data, to_data
 from transforms.flows.engine.step import Done, fold, step
 from transforms.flows.engine.working import decode, encode, stored
 from transforms.flows.protocol import outputs as out
-from transforms.flows.protocol.signals import Command, Event, Signal, Time
+from transforms.flows.protocol.control_records import Start
+from transforms.flows.protocol.signals import AudienceChange, Command, Event, Signal, Time
 
 
 def ran(catalog: Any, state: bytes | None, *given: Signal) -> tuple[bytes | None, list[bytes]]:
@@ -152,6 +153,36 @@ def test_no_id_is_used_twice(days: int) -> None:
 
     assert len({output.id for output in outputs}) == len(outputs)
     assert sum(isinstance(output, out.Message) for output in outputs) == 2 + (days > 0)
+
+
+MEMBERS = """flow: club
+enter: [{audience: vip, when: member}]
+steps:
+  pause: {wait: 1d}
+"""
+
+
+def test_a_launch_since_the_export_is_not_repeated() -> None:
+    """An import over a state that had a control record does not apply it again (R29, R30)."""
+    space = "space: shop\naudiences: {vip: static}\n"
+    *records, start = records_of({"club": MEMBERS}, space, {})
+    assert isinstance(start, Start)
+    launch = msgspec.structs.replace(start, effective_at=START + DAY // 4)
+    catalog = catalog_of([*records, launch])
+    joins = AudienceChange(id="v", user="kim", time=START, audience="vip", entered=True)
+    export = Command(what="export", id="x", user="kim", time=START)
+    _, found = ran(catalog, None, joins, export)
+    (told,) = [o for o in map(out.decode, found) if isinstance(o, out.StateExport)]
+    data = {"state": told.data, "replace": True}
+    back = Command(what="import", id="i", user="kim", time=START + DAY // 2, data=data)
+    _, found = ran(catalog, None, joins, export, back, Time(user="kim", at=START + 9 * DAY))
+    outputs = [out.decode(output) for output in found]
+
+    moves = [(o.what, o.reason) for o in outputs if isinstance(o, out.Transition)]
+    assert moves[0] == ("entered", "audience")
+    assert moves[-1] == ("ended", "replaced")
+    assert moves.count(("entered", "audience")) == 1
+    assert len({output.id for output in outputs}) == len(outputs)
 
 
 def _of_audience(output: out.AnyOutput) -> bool:

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from apache_beam.utils.timestamp import Timestamp
 
-from tests.kit.pubsub_servers import World, running
+from tests.kit.pubsub_servers import World, ordered_world
 from tests.kit.reminders import DAY, HOUR, LINES, LOGS, MINUTE, SPACE, TEN
 from tests.kit.streams import At, Step, message, run
 from transforms.beam.elements import Decided
@@ -41,11 +41,8 @@ CATALOG = read_once(LINES).catalog
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with running("kit") as address:
-        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", address)
-        found = World(ordered=True)
+    with ordered_world(monkeypatch) as found:
         yield found
-        found.close()
 
 
 def cart(user: str, at: int) -> Event:

@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.stream import build
 from pipelines.stream_options import Sinks
-from tests.kit.pubsub_servers import World, running
+from tests.kit.pubsub_servers import ordered_world
 from tests.kit.reminders import HOUR, LOGS, SPACE, TEN, track
 from tests.kit.streams import At, message, run
 from transforms.beam.elements import Decided
@@ -44,9 +44,7 @@ def test_a_message_that_no_topic_accepts_is_a_dead_letter(
     carts = [track("c1", "kim", "Cart", TEN), track("c2", "", "Cart", TEN, anonymousId=VISITOR)]
     carts[1] = carts[1].replace(b'"userId":"",', b"")
     arrived = [message(data, TEN, f"m{n}", space=SPACE) for n, data in enumerate(carts)]
-    with running("kit") as address:
-        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", address)
-        world = World(ordered=True)
+    with ordered_world(monkeypatch) as world:
         topics = dict.fromkeys(("message", "dead_letter"), world.topic)
         sinks = Sinks(topics=topics, tables=str(tmp_path), pace=None)
         settings = Settings(until=TEN + 2 * HOUR, clock=At())
@@ -55,7 +53,6 @@ def test_a_message_that_no_topic_accepts_is_a_dead_letter(
             lambda given: build(given, LOGS, sinks, space=SPACE, settings=settings))  # fmt: skip
 
         pulled = [each.message for each in world.pull_all(2)]
-        world.close()
     found = [from_message(one.data, one.attributes) for one in pulled]
     (letter,) = (one for one in found if isinstance(one, DeadLetter))
     (sent,) = (one for one in found if isinstance(one, outputs.Message))

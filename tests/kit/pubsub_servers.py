@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from google.cloud import pubsub_v1
 
 from tests.kit.pubsub_server import PubSubServer
@@ -32,6 +33,16 @@ def running(server: str) -> Iterator[str]:
     else:
         with _emulator(Path(os.environ[JAR])) as address:
             yield address
+
+
+@contextmanager
+def ordered_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Run the kit's server, and yield an ordered topic and subscription on it."""
+    with running("kit") as address:
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", address)
+        world = World(ordered=True)
+        yield world
+        world.close()
 
 
 @contextmanager

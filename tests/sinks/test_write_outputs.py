@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import apache_beam as beam
 import pytest
 
-from tests.kit.pubsub_servers import World, running
+from tests.kit.pubsub_servers import World, ordered_world
 from tests.kit.redis_server import RedisServer
 from tests.kit.streams import counters
 from transforms.beam.elements import Decided
@@ -20,11 +20,8 @@ from transforms.wire.messages import from_message
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with running("kit") as address:
-        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", address)
-        found = World(ordered=True)
+    with ordered_world(monkeypatch) as found:
         yield found
-        found.close()
 
 
 LETTERS: list[DeadLetter] = []

@@ -30,10 +30,8 @@ def _nothing_used(account: Account, known: list[str]) -> Iterator[str]:
     lines = ["no flow uses any event of the files"]
     if not known:
         lines.append("the flows use no events by name")
-    elif len(known) <= SHOWN:
-        lines.append(f"the flows use {quoted(known)}")
     else:
-        lines.append(f"the flows use {quoted(known[:SHOWN])} and {len(known) - SHOWN} more")
+        lines.append(f"the flows use {quoted(known, SHOWN)}")
     names = account.unread_events
     more = f", the {MOST_NAMES} most frequent" if len(names) >= MOST_NAMES else ""
     lines.append(f"the files have{more}:")

@@ -146,9 +146,13 @@ class Report:
         return msgspec.structs.replace(problem, message=message, hidden=tuple(hidden))
 
 
-def quoted(names: Iterable[str]) -> str:
-    """List names in quotes."""
-    return ", ".join(f'"{name}"' for name in names)
+def quoted(names: Iterable[str], most: int | None = None) -> str:
+    """List names in quotes: at most so many, and the number of the others."""
+    found = [f'"{name}"' for name in names]
+    listed = ", ".join(found[:most])
+    return (
+        listed if most is None or len(found) <= most else f"{listed} and {len(found) - most} more"
+    )
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

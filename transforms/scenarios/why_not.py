@@ -13,7 +13,7 @@ from transforms.flows.catalog.compiled import CompiledTrigger
 from transforms.flows.catalog.epochs import NEVER, Catalog, FlowView
 from transforms.flows.clock.zones import zone_names
 from transforms.flows.definitions.triggers.events import OnCombination, OnEvent
-from transforms.flows.diagnostics import nearest, quoted
+from transforms.flows.diagnostics import nearest, quoted, suggest
 from transforms.flows.engine.context import Context
 from transforms.flows.engine.entry.launches import accepts
 from transforms.flows.engine.working import State, decode
@@ -113,9 +113,7 @@ class _Asking:
         if guess:
             yield f'{what}; did you mean "{guess}"?'
         elif known:
-            shown = quoted(known[:MOST_NAMES])
-            more = f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else ""
-            yield f"{what}; flows start on {shown}{more}"
+            yield f"{what}; flows start on {quoted(known, MOST_NAMES)}"
         elif since != NEVER:
             yield f"{what}; a condition, an audience or a goal reads it"
         else:
@@ -215,13 +213,8 @@ class _Asking:
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    guess = nearest(name, names)
-    if guess:
-        return f'there is no {what} "{name}"; did you mean "{guess}"?'
-    if not names:
-        return f'there is no {what} "{name}"'
-    return f'there is no {what} "{name}"; there is {quoted(names[:MOST_NAMES])}'
+    hint = suggest(name, known)
+    return f'there is no {what} "{name}"' + (f"; {hint}" if hint else "")
 
 
 def _reads_entry(where: ast.Expr) -> bool:

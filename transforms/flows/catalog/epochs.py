@@ -135,6 +135,11 @@ class Epoch:
     groups: dict[str, FlowGroup] = field(default_factory=dict)
     untracked: bool = True
 
+    def goals_of(self, plan: Plan) -> GoalSet:
+        """Return the goals of a flow: those that a record set, else those of the version (R24)."""
+        goal_sets = self.goal_sets
+        return goal_sets.get(plan.number, plan.goal_set) if goal_sets else plan.goal_set
+
     def killed(self, flow: int, channel: str | None) -> bool:
         """Return whether a kill switch stops the messages of a flow on a channel."""
         return any(f in (None, flow) and c in (None, channel) for f, c in self.kill_switches)

@@ -197,9 +197,8 @@ class Context:
         self._viewed_session = None
 
     def goals_of(self, plan: Plan) -> GoalSet:
-        """Return the goals of a flow: those a control record set, else those of the version (R24)."""
-        goal_sets = self.epoch.goal_sets
-        return goal_sets.get(plan.number, plan.goal_set) if goal_sets else plan.goal_set
+        """Return the goals of a flow that apply now (R24)."""
+        return self.epoch.goals_of(plan)
 
     def next_session_output_id(self, session: Session) -> str:
         """Return the permanent id of the session's next output (R30)."""

@@ -235,7 +235,7 @@ class StoredState(Part, array_like=True, gc=False):
       time of the last control record applied
     - ``seen_ids``: the ids for deduplication; ``seen_floor``: the newest event time of an id that
       was dropped for room (R5)
-    - ``sequence``: the number of flow states written (R31)
+    - ``sequence``: the number of the last flow state, 0 before the first (R31)
     - ``suppressed``: the flows that a command keeps the user out of, -1 for all
     - ``presence``: the user's visits, if a flow reads them; ``participants``: by campaign
     - ``trait_ages``: when each trait was set last

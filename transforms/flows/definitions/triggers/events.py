@@ -109,10 +109,10 @@ KINDS = (
             _within("For how long the others may come."),
             AGAIN,
         ),
-        about="With `without` and `within`: none of the others followed in time; the entry is "
-        "then at the end of that time. Another first event of the same key begins that time anew, "
-        "and the earlier one is refused as `replaced_by_newer`. With `key:`, each key has a time of "
-        "its own.",
+        about="With `without` and `within`: the user enters at the end of that time, unless one of "
+        "the other events follows within it. Another first event with the same key restarts the "
+        "time, and the earlier one is refused as `replaced_by_newer`. With `key:`, each key has a "
+        "time of its own.",
         example="- event: Cart Updated\n  without:\n    - {event: Order Completed, "
         "where: event.cart == entry.cart}\n  within: 2h",
     ),

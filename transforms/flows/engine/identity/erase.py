@@ -1,6 +1,6 @@
 """Erasure: deletes all data of a user; a tombstone refuses older signals for 30 days (R32).
 
-The tombstone has the instant, the number of flow states written, and no personal data.
+The tombstone has the instant, the number of the last flow state, and no personal data.
 """
 
 from __future__ import annotations

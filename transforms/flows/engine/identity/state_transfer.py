@@ -82,8 +82,6 @@ def _replace(ctx: Context, state: State, command: Command) -> None:
     end_all_sessions(ctx, "replaced")
     if not ctx.is_new_user:
         keep_ids_unique(state, before, sessions, messages, now)
-    had_flow_state = bool(before.sequence or state.sequence)
-    state.sequence = max(state.sequence, before.sequence, now - 1)
     if before.identity is not None and before.identity.erased is not None:
         state.identity = state.identity or Identity()
         state.identity.erased = before.identity.erased
@@ -95,10 +93,9 @@ def _replace(ctx: Context, state: State, command: Command) -> None:
     state.clock = max(state.clock, now)
     clamp_due_times(state, state.clock)
     ctx.replace_state(state)
-    if had_flow_state:
+    if before.sequence or state.sequence:
+        state.sequence = max(state.sequence, before.sequence, now - 1)
         emit_flow_state(ctx)
-    else:
-        state.sequence = 0
 
 
 # --- flows and steps in a state ---------------------------------------------------------------

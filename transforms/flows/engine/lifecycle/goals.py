@@ -85,7 +85,6 @@ def forget_ended(ctx: Context, epoch: Epoch | None = None) -> None:
 
 
 def _waits_for_goals(ctx: Context, session: Session, epoch: Epoch) -> bool:
-    plan = session.plan
-    goal_set = epoch.goal_sets.get(plan.number, plan.goal_set)
+    goal_set = epoch.goals_of(session.plan)
     open_goals = any(compiled.goal.name not in session.goals for compiled in goal_set.goals)
     return open_goals and ctx.now < session.started + goal_set.window
