@@ -122,7 +122,7 @@ def history(
             clock = decode(state).clock  # another user's, or none any more
         taken = heard and state is not None and not _refused(signal, done.outputs)
         handled.append(Handled(signal, clock, done.outputs, taken, broke))
-        imported |= imported_names(state) if broke == "imported" else frozenset()
+        imported |= imported_names(signal, state) if broke == "imported" else frozenset()
         outputs += done.outputs
         known += [o.communication for o in done.outputs if isinstance(o, out.Message)]
         calls += [o.id for o in done.outputs if isinstance(o, out.Call) and o.kind == "api"]

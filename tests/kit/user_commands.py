@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from transforms.flows.engine.identity.state_data import from_data
 from transforms.flows.engine.step import Done, step
 from transforms.flows.engine.working import decode
 from transforms.flows.protocol import outputs as out
-from transforms.flows.protocol.signals import Command, Event, ProfileChange
+from transforms.flows.protocol.signals import Command, Event, ProfileChange, Signal
 
 Base = dict[str, Any]
 
@@ -66,9 +67,14 @@ def effect_on_user(signal: object, outputs: tuple[out.AnyOutput, ...]) -> str:
     return "" if any(o.reason in REFUSED for o in mine) else "imported"
 
 
-def imported_names(state: bytes | None) -> frozenset[str]:
-    """Return the names of the sessions and messages of an imported state."""
-    found = decode(state) if state is not None else None
-    if found is None:
-        return frozenset()
-    return frozenset(part.id for part in (*found.sessions, *found.ended, *found.communications))
+def imported_names(signal: Signal, state: bytes | None) -> frozenset[str]:
+    """Return the names of the sessions and messages that an import brought.
+
+    A control record since the export may have ended a session at once: the command alone has it.
+    """
+    assert isinstance(signal, Command)
+    brought = from_data(signal.data["state"]["state"])
+    found = [brought, *([decode(state)] if state is not None else [])]
+    return frozenset(
+        part.id for one in found for part in (*one.sessions, *one.ended, *one.communications)
+    )
