@@ -183,7 +183,8 @@ class Transcript:
             case "left":
                 return "left", place, [lasted, reason, output.variant or ""]
             case _:
-                return output.what, session, [f"at {output.step}", reason, lasted, silent]
+                words = [f"at {output.step}", reason, output.variant or "", lasted, silent]
+                return output.what, session, words
 
     def _call(self, output: out.Call) -> list[str]:
         if output.kind == "code":
