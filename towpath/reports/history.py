@@ -156,7 +156,7 @@ class _Timeline:
         match what:
             case "waiting":
                 yield self.entry(row, "waits", reason, until=row["until"])
-            case "reached" if (choice := self.branch(row)):
+            case "reached" if choice := self.branch(row):
                 yield self.entry(row, "chose", choice=choice)
             case "reached" if row["step"] in self.sends.get(row["flow"], ()):
                 return

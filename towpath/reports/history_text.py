@@ -44,7 +44,9 @@ def _shown(entries: Sequence[Entry]) -> Iterator[Entry]:
         if entry.what == "missed":
             steps = f"{missed.step}, {entry.step}" if missed else entry.step
             missed = msgspec.structs.replace(entry, step=steps)
-        elif entry.what == "left" and (not entry.reason or (entry.at, entry.session, entry.reason) in ended):
+        elif entry.what == "left" and (
+            not entry.reason or (entry.at, entry.session, entry.reason) in ended
+        ):
             continue
         elif entry.what != "reached":
             yield entry

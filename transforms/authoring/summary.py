@@ -76,7 +76,9 @@ def case_texts(verb: Verb) -> list[str]:
     if field is None:
         return []
     assert isinstance(field.form, Cases)
-    return [case.name or _case_text(field.form, case) for case in kind.values(verb)[field.attribute]]
+    return [
+        case.name or _case_text(field.form, case) for case in kind.values(verb)[field.attribute]
+    ]
 
 
 def _case_text(cases: Cases, case: Any) -> str:
