@@ -48,7 +48,7 @@ def reasons() -> str:
         _codes(codes.FAILED),
         "## Other transitions",
         "Also in `transition`: `entered` rows have the kind of trigger; `left` rows of a `wait_for` "
-        "have `timeout`, or `case_1`, `case_2` … for the case that happened; `waiting` rows have "
+        "have `timeout`, or `case_1`, `case_2` … or its name for the case that happened; `waiting` rows have "
         "`restart` if a time-out started again, `moved` if the date of a `wait_until` changed. "
         "`left` rows of a `wait_until` have `missing` if the date became missing, those of a wait "
         "in a visit `gone` if the visit ended first.",

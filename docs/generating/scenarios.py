@@ -23,7 +23,8 @@ HEADER: dict[str, str] = {
     "user": "the user's id (default: `kim`)",
     "zone": "the time zone of times in the file (default: UTC; in `towpath simulate`, the zone of the space)",
     "launch": "when the flows start (default: in 1970)",
-    "show": "`ids` shows the id of every output",
+    "show": "`message ended` compares only lines of these words, and each only as far as it is "
+    "written, so that it can be written before the run; `ids` shows the id of every output",
 }
 KIND: dict[str, tuple[str, str]] = {
     "event": ("`event Order Completed {total: 30}`", "an event with its properties"),

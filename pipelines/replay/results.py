@@ -11,9 +11,12 @@ from pipelines.replay.batches import Tally
 from pipelines.replay.job import Job
 from pipelines.replay.recount import recount
 from schemas import METRICS, OUTPUTS
+from transforms.authoring.graph import exit_text
+from transforms.authoring.summary import case_texts
 from transforms.flows.catalog.compiled import CompiledStep, Plan
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.definitions.steps.sends import Send
+from transforms.flows.definitions.steps.waits import WaitFor
 from transforms.sinks.part_files import Part, Written, finish, prune, write_whole
 
 ACCOUNT = "replay.json"
@@ -34,16 +37,30 @@ class Result(msgspec.Struct, frozen=True, gc=False):
     tally: Tally
 
 
+class Choices(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What a version of a flow chooses by, each with its name or its condition.
+
+    ``exits`` are the exit rules, ``cases`` the cases of each wait, ``branches`` the conditions of
+    each step that decides, by the step where they lead.
+    """
+
+    exits: list[str] = []
+    cases: dict[str, list[str]] = {}
+    branches: dict[str, dict[str, list[str]]] = {}
+
+
 class Shape(msgspec.Struct, frozen=True, gc=False):
     """The flows of a run: the names of their steps and goals, in order.
 
-    ``ahead`` lists, for each step of a flow, the send steps that may follow it.
+    ``ahead`` lists, for each step of a flow, the send steps that may follow it. ``versions`` has
+    the exit rules and cases of each version.
     """
 
     space: str
     steps: dict[str, list[str]]
     goals: dict[str, list[str]]
     ahead: dict[str, dict[str, list[str]]]
+    versions: dict[str, dict[str, Choices]] = {}
 
 
 class Account(msgspec.Struct, frozen=True, gc=False):
@@ -108,12 +125,14 @@ def shape_of(catalog: Catalog) -> Shape:
     steps: dict[str, dict[str, None]] = {flow: {} for flow in catalog.ids}
     goals: dict[str, dict[str, None]] = {flow: {} for flow in catalog.ids}
     ahead: dict[str, dict[str, list[str]]] = {flow: {} for flow in catalog.ids}
+    versions: dict[str, dict[str, Choices]] = {flow: {} for flow in catalog.ids}
     for _, plan in sorted(catalog.plans.items(), reverse=True):
         flow = plan.flow
         names = [step.name for step in (*flow.steps, *flow.on_exit)]
         steps[flow.id] |= dict.fromkeys(n for n in names if n not in steps[flow.id])
         goals[flow.id] |= dict.fromkeys(g.name for g in flow.goals)
         ahead[flow.id] = _ahead(plan) | ahead[flow.id]
+        versions[flow.id][str(plan.version)] = _choices(plan)
     for number, aims in (
         (n, aims) for epoch in catalog.epochs for n, aims in epoch.goal_sets.items()
     ):
@@ -123,7 +142,27 @@ def shape_of(catalog: Catalog) -> Shape:
         {flow: list(found) for flow, found in steps.items()},
         {flow: list(found) for flow, found in goals.items()},
         ahead,
+        versions,
     )
+
+
+def _choices(plan: Plan) -> Choices:
+    """Describe the exit rules, cases and branches of a version."""
+    cases: dict[str, list[str]] = {}
+    branches: dict[str, dict[str, list[str]]] = {}
+    for node in plan.steps.values():
+        texts = case_texts(node.verb)
+        if not texts:
+            continue
+        if isinstance(node.verb, WaitFor):
+            cases[node.name] = texts
+            continue
+        found = branches[node.name] = {}
+        ways = [*zip(texts, node.targets, strict=True), ("else", node.ports["else"])]
+        for text, target in ways:
+            if target in plan.steps:
+                found.setdefault(plan.steps[target].name, []).append(text)
+    return Choices([exit_text(rule) for rule in plan.flow.exit], cases, branches)
 
 
 def _ahead(plan: Plan) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ from docs.generating.features import Row, rows
 from tests.packaging.repository import ROOT
 from transforms.scenarios.grammar import read_stories
 
-NUMBERS = {"L": 16, "B": 10, "J": 15, "C": 24, "I": 32, "P": 27}
+NUMBERS = {"L": 16, "B": 10, "J": 15, "C": 24, "I": 32, "P": 29}
 ROWS = rows()
 
 

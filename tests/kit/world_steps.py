@@ -97,7 +97,9 @@ def _verb(
             return _if(rng, then, other, senders), []
         case "match":
             cases = f"{{inbound: [yes, word0], then: {other}}}"
-            cases += rng.choice(("", f", {{inbound: any, then: {rng.choice(later)}}}"))
+            cases += rng.choice(
+                ("", f", {{inbound: any, name: others, then: {rng.choice(later)}}}")
+            )
             return f"{{match_message: [{cases}], else: {then}}}", []
         case "split":
             return _split(rng, then, other), []
@@ -182,7 +184,10 @@ def _from_example(rng: random.Random, kind: StepKind, then: str, later: list[str
 def _if(rng: random.Random, then: str, other: str, senders: list[str]) -> str:
     sent = [f"communications.{name}.opened is set" for name in senders]
     cases = rng.sample((*CONDITIONS, *sent * 20), rng.choice((1, 1, 2)))
-    listed = ", ".join(f"{{when: '{when}', then: {other}}}" for when in cases)
+    names = ("", ", name: second")
+    listed = ", ".join(
+        f"{{when: '{when}'{name}, then: {other}}}" for when, name in zip(cases, names, strict=False)
+    )
     return f"{{if: [{listed}], else: {then}}}"
 
 
@@ -249,6 +254,8 @@ def _wait_for(rng: random.Random, then: str, later: list[str], senders: list[str
         status = rng.choice(("opened", "delivered", "failed", "replied"))
         asked = rng.choice(("", "", ", where: communication.choice is set"))
         cases.append(f"{{{status}: {rng.choice(senders)}{asked}, then: {rng.choice(later)}}}")
+    cases = [case.replace(", then:", f", name: way{n}, then:") if n % 2 else case
+             for n, case in enumerate(cases)]  # fmt: skip
     more = rng.choice(("", "", ", rank: true"))
     if not more and rng.random() < 0.3:
         again = f"{{event: {rng.choice(EVENTS)}}}"

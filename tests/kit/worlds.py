@@ -289,9 +289,9 @@ def _exit(rng: random.Random) -> str:
     return rng.choice(
         (
             f"event: {rng.choice(EVENTS)}",
-            "{event: A, where: event.k == entry.k}",
-            f"when: {rng.choice(CONDITIONS)}",
-            "left: vip",
+            "{event: A, where: event.k == entry.k, name: same_k}",
+            f"{{when: {rng.choice(CONDITIONS)!r}, name: changed}}",
+            "{left: vip, name: no_vip}",
             "left: busy",
         )
     )

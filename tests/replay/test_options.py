@@ -231,7 +231,16 @@ def test_a_mapping_that_is_not_used_is_refused(events: Path, tmp_path: Path) -> 
     words = ["--events", events, "--until", kit.UNTIL, "--out", tmp_path / "o", "--control", log]
     spaced = kit.towpath("replay", *words, "--space", Path(kit.WELCOME).parent / "space.yaml")
 
-    assert (mapped.code, checked.code, spaced.code) == (2, 2, 2)
+    space = Path(kit.WELCOME).parent / "space.yaml"
+    text = json.dumps(space.read_text())
+    log.write_text(
+        f'{{"is":"space","sequence":1,"effective_at":1,"text":{text}}}\n'
+        + BEGIN.replace('"sequence":1', '"sequence":2')
+    )
+    twice = kit.towpath("replay", kit.WELCOME, *words, "--space", space)
+
+    assert (mapped.code, checked.code, spaced.code, twice.code) == (2, 2, 2, 2)
+    assert f"--space is not used: {log} sets the space" in twice.err
     assert f"--map {mapping} is not used" in mapped.err
     assert f"--map {mapping} is not used" in checked.err
     assert "--space is not used" in spaced.err

@@ -224,7 +224,7 @@ def _play_line(simulation: _Simulation, line: str, reasons: set[str], *, as_json
     if not as_json:
         common.show_text(line, flush=turn is None)
     if turn is not None:
-        reasons.update({turn.lines[0]} & NO_OUTPUT.keys())
+        reasons.update(set(turn.lines[:1]) & NO_OUTPUT.keys())
         for output in turn.outputs:
             if isinstance(output, (Rejection, DeadLetter, Communication, Transition)):
                 reasons.update({output.reason} - {None})  # type: ignore[arg-type]

@@ -12,23 +12,29 @@ import msgspec
 
 from towpath.cli import common
 from towpath.scenario_files import ENDING, folder
-from transforms.flows.diagnostics import Problem, show
+from transforms.flows.diagnostics import Problem, printable, show
+from transforms.flows.reading.project import Project
 from transforms.hosting import sandbox
-from transforms.scenarios.grammar import read_stories
-from transforms.scenarios.player import Unplayable, play_file
+from transforms.scenarios.grammar import lines_of, read_partly
+from transforms.scenarios.player import files_of, play_partly
+from transforms.scenarios.story import ScenarioFile
 
 HELP = "run the scenarios next to the flows and compare the transcripts"
 EXAMPLE = "towpath test flow_defs"
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
-    """The result for one file: its problems, or the diff against its transcript."""
+    """The result for one file: its problems, and the diff against its transcripts.
+
+    ``failed`` are the titles of the scenarios that differ or could not be run, with their lines.
+    """
 
     path: str
     scenarios: int
     problems: tuple[Problem, ...] = ()
     diff: str = ""
     rewritten: bool = False
+    failed: tuple[str, ...] = ()
 
     @property
     def fine(self) -> bool:
@@ -65,7 +71,13 @@ def run(args: argparse.Namespace) -> int:
     if not wrong:
         common.next_command("towpath simulate FLOW")
         return 0
-    common.say(f"{_plural(len(wrong), 'file')} with differences or problems")
+    failed = [title for outcome in wrong for title in outcome.failed]
+    for title in failed:
+        common.say(common.paint(f"failed: {printable(title)}", "red", sys.stderr))
+    common.say(
+        f"{_plural(len(failed), 'scenario')} failed; "
+        f"{_plural(len(wrong), 'file')} with differences or problems"
+    )
     if any(outcome.diff for outcome in wrong):
         common.next_command(f"towpath test --rewrite {' '.join(args.paths)}")
     return 1
@@ -93,21 +105,45 @@ def _files(paths: list[str]) -> Iterator[Path]:
 
 def _outcome(path: Path, rewrite: bool) -> Outcome:
     text, folder_files = common.read_text(path), folder(path.parent)
-    read = read_stories(path.as_posix(), text)
-    count = len(read.value.stories) if read.value else 0
-    problems = (*read.problems, *folder_files.project.problems)
-    if read.value is None or folder_files.project.errors:
-        return Outcome(path.as_posix(), count, problems)
-    try:
-        now = play_file(read.value, folder_files.project, folder_files.texts, sandbox.answer)
-    except Unplayable as error:
-        return Outcome(path.as_posix(), count, (*problems, error.problem))
+    project, name = folder_files.project, path.as_posix()
+    file, problems = read_partly(name, text)
+    played = play_partly(file, project, folder_files.texts, sandbox.answer)
+    now = played.text if file.stories and not all(s.broken for s in file.stories) else text
+    problems = (*problems, *played.problems, *_problems_of(file, project))
+    failed = tuple(_failed(file, text, now, {p.line for p in played.problems}))
+    count = len(file.stories)
     if now == text:
-        return Outcome(path.as_posix(), count, problems)
+        return Outcome(name, count, problems, failed=failed)
     if rewrite:
         path.write_text(now, encoding="utf-8")
-        return Outcome(path.as_posix(), count, problems, rewritten=True)
-    return Outcome(path.as_posix(), count, problems, _diff(path, text, now))
+        unplayed = {p.line for p in played.problems}
+        failed = tuple(_failed(file, now, now, unplayed))
+        return Outcome(name, count, problems, rewritten=True, failed=failed)
+    return Outcome(name, count, problems, _diff(path, text, now), failed=failed)
+
+
+def _problems_of(file: ScenarioFile, project: Project) -> Iterator[Problem]:
+    """Yield the problems of what the scenarios play; those of other flows do not matter here."""
+    stem = Path(file.path).name.removesuffix(ENDING)
+    names = {name for story in file.stories for name in story.settings.flows or (stem,)}
+    used = set().union(*(files_of(project, name) for name in names)) if names else set()
+    return (problem for problem in project.problems if problem.path in used)
+
+
+def _failed(file: ScenarioFile, text: str, now: str, unplayed: set[int]) -> Iterator[str]:
+    """Yield the titles of the scenarios that differ or could not be run."""
+    before, after = _parts(text, file.path), _parts(now, file.path)
+    for number, story in enumerate(file.stories):
+        differs = before[number : number + 1] != after[number : number + 1]
+        stopped = any(line - 1 in lines_of(file, story) for line in unplayed)
+        if story.broken or stopped or differs:
+            yield f"{file.path}:{story.line + 1}: {story.title}"
+
+
+def _parts(text: str, path: str) -> list[list[str]]:
+    """Split a file into the lines of its scenarios."""
+    file, _ = read_partly(path, text)
+    return [[file.lines[n].rstrip() for n in lines_of(file, story)] for story in file.stories]
 
 
 def _diff(path: Path, before: str, now: str) -> str:

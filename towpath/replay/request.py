@@ -21,7 +21,7 @@ from transforms.flows.catalog.control_log import (
 )
 from transforms.flows.clock.zones import parse_instant, utc
 from transforms.flows.diagnostics import Problem, shortened
-from transforms.flows.protocol.control_records import ControlRecord
+from transforms.flows.protocol.control_records import ControlRecord, SetSpace
 from transforms.flows.reading.project import SPACE, Project, load_project
 from transforms.hosting import sandbox
 from transforms.sources.files import file_problems, reads_mapping
@@ -111,6 +111,8 @@ def _records(args: argparse.Namespace) -> list[ControlRecord]:
         return _runnable(own)
     try:
         log = read_log(common.read_text(Path(args.control)), args.control)
+        if args.space is not None and any(isinstance(record, SetSpace) for _, record in log):
+            raise common.UserError(f"--space is not used: {args.control} sets the space")
         records = with_flows(log, own)
         check(log, records, args.control)
     except InvalidLines as wrong:

@@ -10,7 +10,7 @@ import msgspec
 
 from pipelines.replay.batches import BUCKETS
 from pipelines.replay.hashes import part_of
-from pipelines.replay.results import Account
+from pipelines.replay.results import Account, Choices
 from towpath.reports.tables import Tables
 
 KINDS = (
@@ -33,9 +33,10 @@ Record = dict[str, Any]
 class Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One entry of the timeline: something that happened, or was prevented.
 
-    ``what`` is ``entered refused reached waits left decided planned withheld missed ended
+    ``what`` is ``entered refused reached chose waits left decided planned withheld missed ended
     goal joined left_audience profile participant webhook call export emitted error``. ``started_by`` is the
-    id of the signal that started the session, ``cause`` the id of the direct cause.
+    id of the signal that started the session, ``cause`` the id of the direct cause. ``choice`` is
+    the exit rule, case or branch that was taken: its name, or its condition.
     """
 
     at: int
@@ -49,6 +50,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     silent: bool = False
     until: int | None = None
     detail: str = ""
+    choice: str = ""
 
 
 class Pending(msgspec.Struct, frozen=True, gc=False):
@@ -111,6 +113,8 @@ class _Timeline:
         entered = [row for row in self.transitions if row["what"] == "entered"]
         self.started = {row["session"]: (index, row["cause"]) for index, row in enumerate(entered)}
         self.sends = {flow: _sends(ahead) for flow, ahead in self.ahead.items()}
+        self.versions = account.shape.versions
+        self.next_step = _next_steps(self.transitions)
 
     def order(self, row: Record) -> tuple[int, int, int, int]:
         """Order rows of the same instant: audiences, rejections, then session by session."""
@@ -152,15 +156,41 @@ class _Timeline:
         match what:
             case "waiting":
                 yield self.entry(row, "waits", reason, until=row["until"])
+            case "reached" if choice := self.branch(row):
+                yield self.entry(row, "chose", choice=choice)
             case "reached" if row["step"] in self.sends.get(row["flow"], ()):
                 return
             case "ended":
-                yield self.entry(row, "ended", reason)
+                choice = self.exit_rule(row) if reason == "exit_rule" else ""
+                yield self.entry(row, "ended", reason, choice=choice)
                 if reason != "completed":
                     for step in self.ahead[row["flow"]].get(row["step"], ()):
                         yield self.entry(row | {"step": step}, "missed", reason)
+            case "left":
+                yield self.entry(row, "left", reason, choice=self.case(row, reason))
             case _:
                 yield self.entry(row, what, reason)
+
+    def choices(self, row: Record) -> Choices:
+        """Return what the version of a row's session chooses by."""
+        return self.versions.get(row["flow"], {}).get(str(row["version"]), Choices())
+
+    def exit_rule(self, row: Record) -> str:
+        """Return the exit rule that ended a session."""
+        exits, rule = self.choices(row).exits, row["variant"]
+        if rule is None:
+            return exits[0] if len(exits) == 1 else ""
+        return _numbered(exits, rule, "exit_")
+
+    def case(self, row: Record, reason: str) -> str:
+        """Return the case that ended a wait."""
+        return _numbered(self.choices(row).cases.get(row["step"], []), reason, "case_")
+
+    def branch(self, row: Record) -> str:
+        """Return the conditions by which a session went on from a step that decides."""
+        branches = self.choices(row).branches.get(row["step"])
+        to = self.next_step.get((row["session"], row["id"]))
+        return " or ".join(branches.get(to or "", [])) if branches else ""
 
     def communication(self, row: Record) -> Iterator[Entry]:
         detail = f"{row['template']} on {row['channel']}"
@@ -182,6 +212,7 @@ class _Timeline:
         *,
         until: int | None = None,
         detail: str = "",
+        choice: str = "",
     ) -> Entry:
         session = row.get("session") or ""
         return Entry(
@@ -196,6 +227,7 @@ class _Timeline:
             silent=bool(row.get("silent")),
             until=until,
             detail=detail,
+            choice=choice,
         )
 
     def pending(self) -> Iterator[Pending]:
@@ -212,6 +244,26 @@ class _Timeline:
                 started_by=self.started.get(session, (0, ""))[1],
                 sends=self.ahead[row["flow"]].get(row["step"], []),
             )
+
+
+def _numbered(texts: list[str], name: str, prefix: str) -> str:
+    """Return the text of a case or an exit rule; a name is its own text."""
+    number = name.removeprefix(prefix)
+    if name.startswith(prefix) and number.isdigit():
+        return texts[int(number) - 1] if 0 < int(number) <= len(texts) else ""
+    return name if name in texts else ""
+
+
+def _next_steps(transitions: list[Record]) -> dict[tuple[str, str], str]:
+    """Return the step that followed each arrival, by session and id of the row."""
+    found: dict[tuple[str, str], str] = {}
+    last: dict[str, str] = {}
+    for row in transitions:
+        if row["what"] == "reached":
+            if row["session"] in last:
+                found[row["session"], last[row["session"]]] = row["step"]
+            last[row["session"]] = row["id"]
+    return found
 
 
 def _cost(row: Record) -> str:

@@ -35,7 +35,7 @@ def to_text(history: History, paint: Paint) -> str:
 
 def _shown(entries: Sequence[Entry]) -> Iterator[Entry]:
     """Leave out entries that the next ones imply, and join missed steps."""
-    ended = {(entry.at, entry.session) for entry in entries if entry.what == "ended"}
+    ended = {(e.at, e.session, e.reason) for e in entries if e.what == "ended"}
     missed: Entry | None = None
     for entry in entries:
         if missed and entry.what != "missed":
@@ -44,7 +44,9 @@ def _shown(entries: Sequence[Entry]) -> Iterator[Entry]:
         if entry.what == "missed":
             steps = f"{missed.step}, {entry.step}" if missed else entry.step
             missed = msgspec.structs.replace(entry, step=steps)
-        elif entry.what == "left" and (not entry.reason or (entry.at, entry.session) in ended):
+        elif entry.what == "left" and (
+            not entry.reason or (entry.at, entry.session, entry.reason) in ended
+        ):
             continue
         elif entry.what != "reached":
             yield entry
@@ -72,7 +74,9 @@ def _describe(entry: Entry, paint: Paint) -> str:
         case "waits":
             return f"{entry.step}: waits{_until(entry.until)}"
         case "left":
-            return f"{entry.step}: continues, {entry.reason}"
+            return f"{entry.step}: continues, {_with_choice(entry)}"
+        case "chose":
+            return f"{entry.step}: chooses {entry.choice}"
         case "decided":
             return paint(f"{entry.step}: would send {entry.detail}", "green")
         case "planned":
@@ -83,6 +87,8 @@ def _describe(entry: Entry, paint: Paint) -> str:
         case "missed":
             return paint(f"{entry.step}: not reached", "yellow")
         case "ended":
+            if entry.choice:
+                return f"ended at {entry.step}: {entry.reason}: {entry.choice}"
             return f"ended at {entry.step}: {_with_reason(entry.reason, why)}"
         case "goal":
             value = f", value {entry.detail}" if entry.detail else ""
@@ -107,6 +113,12 @@ def _describe(entry: Entry, paint: Paint) -> str:
 
 def _with_reason(reason: str, why: str) -> str:
     return f"{reason}, {why}" if why else reason
+
+
+def _with_choice(entry: Entry) -> str:
+    if not entry.choice or entry.choice == entry.reason:
+        return entry.reason
+    return f"{entry.reason}: {entry.choice}"
 
 
 def _until(at: int | None) -> str:

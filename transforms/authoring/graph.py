@@ -147,17 +147,28 @@ def _asides(flow: Flow) -> Iterator[Node]:
 
 
 def _exit(number: int, rule: ExitRule) -> Node:
+    title, details = _exit_texts(rule)
+    shown = (rule.name, (title, *details)) if rule.name else (title, details)
+    return Node(f"@exit{number}", "exit", "Exit", shown[0], shown[1], aside=True)
+
+
+def exit_text(rule: ExitRule) -> str:
+    """Return the name of an exit rule, or its condition."""
+    title, details = _exit_texts(rule)
+    return rule.name or " ".join((title, *details))
+
+
+def _exit_texts(rule: ExitRule) -> tuple[str, tuple[str, ...]]:
     match rule:
         case ExitEvent():
-            title, details = rule.match.event, (_where(rule.match.where),)
+            title, text = rule.match.event, _where(rule.match.where)
         case ExitWhen():
-            title, details = "condition", (rule.when.text,)
+            title, text = "condition", rule.when.text
         case ExitAudience():
-            title, details = f"leaves {rule.audience}", ("",)
+            title, text = f"leaves {rule.audience}", ""
         case _:
             assert_never(rule)
-    lines = tuple(text for text in details if text)
-    return Node(f"@exit{number}", "exit", "Exit", title, lines, aside=True)
+    return title, (text,) if text else ()
 
 
 def _where(expr: Expr | None) -> str:

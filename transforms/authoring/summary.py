@@ -66,8 +66,23 @@ def _label(kind: Variant, port: Port, texts: Mapping[str, str]) -> str:
         held = ", holdout" * port.of.holdout + ", rest" * port.of.rest
         return f"{port.of.name} {port.of.share}{held}"
     cases = next(field.form for field in kind.fields if isinstance(field.form, Cases))
-    case = kind_of(cases.kinds, port.of)
-    return " ".join(_details(case, port.of))
+    return port.of.name or _case_text(cases, port.of)
+
+
+def case_texts(verb: Verb) -> list[str]:
+    """Return the name of each case of a step, or its condition; empty for a step without cases."""
+    kind = kind_of_step(verb)
+    field = next((field for field in kind.fields if isinstance(field.form, Cases)), None)
+    if field is None:
+        return []
+    assert isinstance(field.form, Cases)
+    return [
+        case.name or _case_text(field.form, case) for case in kind.values(verb)[field.attribute]
+    ]
+
+
+def _case_text(cases: Cases, case: Any) -> str:
+    return " ".join(_details(kind_of(cases.kinds, case), case))
 
 
 def _titled(kind: Variant, title: str | Callable[[Any], str], struct: Any) -> str:

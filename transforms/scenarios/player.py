@@ -18,12 +18,12 @@ from transforms.flows.engine.working import decode
 from transforms.flows.protocol import control_records
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import CallResult, Command, Event, Inbound, Signal, Time
-from transforms.flows.reading.project import Project
+from transforms.flows.reading.project import SPACE, Project, used_templates
 from transforms.flows.state.dedupe import seen
 from transforms.flows.state.ids import short
-from transforms.scenarios.grammar import with_transcripts
+from transforms.scenarios.grammar import expected_lines, lines_of, with_transcripts
 from transforms.scenarios.story import Input, ScenarioFile, Settings, Story
-from transforms.scenarios.transcript import Transcript
+from transforms.scenarios.transcript import Transcript, agree, word_of
 
 
 class Unplayable(ValueError):
@@ -59,6 +59,7 @@ class Player:
         self.user = settings.user
         self.zone = settings.zone_info
         self._states: dict[str, bytes | None] = {}
+        self._shows = settings.shows
         self._transcript = Transcript(settings.zone_info, ids=settings.ids)
         self._sent: dict[str, str] = {}
         self._wakes: dict[str, int | None] = {}
@@ -79,6 +80,8 @@ class Player:
             left += filter(None, map(as_signal, results))
             if not results and len(taken) == 1:
                 lines.insert(0, self._nothing(before, signal) + self._at(signal.user))
+        if self._shows:
+            lines = [line for line in lines if word_of(line) in self._shows]
         return Turn(tuple(taken), tuple(outputs), lines)
 
     def state_of(self, user: str) -> bytes | None:
@@ -202,12 +205,24 @@ def control_log_of(
 def missing_flow(project: Project, name: str) -> tuple[str, str] | None:
     """Return a message and help if a flow cannot be played: it has problems, or is not there."""
     known = {flow.id for flow in project.flows}
-    if name in known:
-        return None
     path = next((p for p in project.flow_files if _stem(p) == name), None)
     if path is not None:
+        wrong = {problem.path for problem in project.problems if problem.severity == "error"}
+        if wrong.isdisjoint(files_of(project, name)):
+            return None
         return f'flow "{name}" has problems', f"run towpath check {path}"
     return f'there is no flow "{name}" beside the scenarios', suggest(name, known)
+
+
+def files_of(project: Project, name: str) -> set[str]:
+    """Return the paths of what a flow consists of: its file, its templates and its space."""
+    found = {path for path in project.flow_files if _stem(path) == name}
+    found |= {path for path in project.files if path.rpartition("/")[2] == SPACE}
+    flow = next((flow for flow in project.flows if flow.id == name), None)
+    names = used_templates(flow) if flow is not None else set()
+    return found | {
+        project.paths[f"messages/{n}"] for n in names if f"messages/{n}" in project.paths
+    }
 
 
 def _stem(path: str) -> str:
@@ -306,9 +321,38 @@ def play_file(
     file: ScenarioFile, project: Project, texts: Mapping[str, str], answer: Answer | None = None
 ) -> str:
     """Play all stories of a file; return its text with the transcripts. Raises Unplayable."""
+    played = play_partly(file, project, texts, answer)
+    for problem in played.problems:
+        raise Unplayable(problem)
+    return played.text
+
+
+class Played(msgspec.Struct, frozen=True, gc=False):
+    """A file with the transcripts of the stories that could be played, and the problems of others."""
+
+    text: str
+    problems: tuple[Problem, ...] = ()
+
+
+def play_partly(
+    file: ScenarioFile, project: Project, texts: Mapping[str, str], answer: Answer | None = None
+) -> Played:
+    """Play the stories of a file; one that is broken or cannot be played keeps its transcript."""
     transcripts: dict[int, list[str]] = {}
+    problems: list[Problem] = []
+    kept: set[int] = set()
     for story in file.stories:
-        turns = play(file, story, control_log_of(file, story, project, texts), answer)
+        if story.broken:
+            kept.update(lines_of(file, story))
+            continue
+        try:
+            turns = play(file, story, control_log_of(file, story, project, texts), answer)
+        except Unplayable as error:
+            problems.append(error.problem)
+            kept.update(lines_of(file, story))
+            continue
         for given, turn in zip(story.inputs, turns, strict=True):
-            transcripts[given.line] = turn.lines
-    return with_transcripts(file, transcripts)
+            expected = expected_lines(file, given.line) if story.settings.shows else []
+            agrees = bool(expected) and agree(expected, turn.lines)
+            transcripts[given.line] = expected if agrees else turn.lines
+    return Played(with_transcripts(file, transcripts, kept), tuple(problems))

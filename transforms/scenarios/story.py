@@ -18,6 +18,7 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     """The headers of a story or of its file.
 
     ``flows`` None means the flow with the name of the file; ``launch`` is the start of the flows.
+    ``shows`` are the words of the transcript that are compared, none for all of them.
     """
 
     flows: tuple[str, ...] | None = None
@@ -25,6 +26,7 @@ class Settings(msgspec.Struct, frozen=True, gc=False):
     zone: str = "UTC"
     launch: int = 0
     ids: bool = False
+    shows: frozenset[str] = frozenset()
 
     @property
     def zone_info(self) -> ZoneInfo:
@@ -48,12 +50,16 @@ class Input(msgspec.Struct, frozen=True, gc=False):
 
 
 class Story(msgspec.Struct, frozen=True, gc=False):
-    """One scenario: ``title`` is its first line, ``line`` the number of that line, from 0."""
+    """One scenario: ``title`` is its first line, ``line`` the number of that line, from 0.
+
+    ``broken``: a line of it, or a header of the file, could not be read.
+    """
 
     title: str
     line: int
     settings: Settings
     inputs: tuple[Input, ...]
+    broken: bool = False
 
 
 class ScenarioFile(msgspec.Struct, frozen=True, gc=False):
@@ -79,17 +85,21 @@ class Reader:
         self.inputs: list[Input] = []
         self.stories: list[Story] = []
         self.versions: dict[str, int] = {}
+        self.broken = self.broken_head = False
 
     def close(self) -> None:
         """Finish the current story."""
         if self.title is not None or self.inputs:
-            title = self.title or "a timeline"
-            story = Story(title, self.line, self.settings, tuple(self.inputs))
+            title, broken = self.title or "a timeline", self.broken or self.broken_head
+            story = Story(title, self.line, self.settings, tuple(self.inputs), broken)
             self.stories.append(story)
+        self.broken = False
         self.title, self.inputs, self.settings = None, [], self.head
         self.versions = {}
 
     def problem(self, number: int, column: int, code: str, message: str, known: str = "") -> None:
+        """Report a problem of a line; its story is broken."""
+        self.broken = True
         start = self.starts[number] + column
         end = self.starts[number] + len(self.lines[number].rstrip())
         self.report.add((start, max(start + 1, end)), code, message, known)

@@ -17,6 +17,13 @@ from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol import signals
 from transforms.flows.protocol.signals import CallResult
 
+WORDS = (
+    "entered", "reached", "waiting", "left", "ended", "message", "status", "webhook", "export",
+    "converted", "state", "profile", "audience", "emitted", "participant", "refused", "dead",
+    "cancel", "call", "answered", "handover", "forwarded", "erased", "exported", "next", "nothing",
+)  # fmt: skip
+"""What a line of a transcript can be, for the header ``show``."""
+
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
 
@@ -61,6 +68,23 @@ def value(item: Any) -> str:
 
 def _key(name: str) -> str:
     return name if _PLAIN.fullmatch(name) else json.dumps(name, ensure_ascii=False)
+
+
+def word_of(line: str) -> str:
+    """Return the word of a line: its first, or the one after its time."""
+    words = line.split(maxsplit=3)
+    return words[2] if len(words) > 2 and words[0][:1].isdigit() else words[0]
+
+
+def agree(expected: list[str], actual: list[str]) -> bool:
+    """Return True if each expected line is the beginning of the actual one, word by word."""
+    pairs = zip(expected, actual, strict=False)
+    return len(expected) == len(actual) and all(_begins(said, line) for said, line in pairs)
+
+
+def _begins(expected: str, actual: str) -> bool:
+    said, line = " ".join(expected.split()), " ".join(actual.split())
+    return line.startswith(said) and line[len(said) : len(said) + 1] in ("", " ", ",")
 
 
 class Transcript:
@@ -183,7 +207,8 @@ class Transcript:
             case "left":
                 return "left", place, [lasted, reason, output.variant or ""]
             case _:
-                return output.what, session, [f"at {output.step}", reason, lasted, silent]
+                words = [f"at {output.step}", reason, output.variant or "", lasted, silent]
+                return output.what, session, words
 
     def _call(self, output: out.Call) -> list[str]:
         if output.kind == "code":

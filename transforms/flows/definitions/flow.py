@@ -23,7 +23,15 @@ from transforms.flows.definitions.shapes import (
 )
 from transforms.flows.definitions.steps.kinds import Step
 from transforms.flows.definitions.triggers.kinds import TRIGGER_KINDS, Trigger
-from transforms.flows.definitions.values import EventMatch, Reenter, Value, event, reenter
+from transforms.flows.definitions.values import (
+    NAME,
+    EventMatch,
+    Reenter,
+    Value,
+    case_names,
+    event,
+    reenter,
+)
 from transforms.flows.expressions.syntax.ast import Expr
 
 MAX_GOAL_DAYS = 400
@@ -33,21 +41,34 @@ class ExitEvent(Value, frozen=True, gc=False, tag="exit_event"):
     """Leave at once on an event (R23)."""
 
     match: EventMatch
+    name: str | None = None
 
 
 class ExitWhen(Value, frozen=True, gc=False, tag="exit_when"):
     """Leave at once when a condition becomes true (R23)."""
 
     when: Expr
+    name: str | None = None
 
 
 class ExitAudience(Value, frozen=True, gc=False, tag="exit_audience"):
     """Leave at once when the user leaves an audience (R23)."""
 
     audience: str
+    name: str | None = None
 
 
 ExitRule = ExitEvent | ExitWhen | ExitAudience
+
+
+def rule_name(rules: tuple[ExitRule, ...], index: int) -> str | None:
+    """Return the name of an exit rule, or its number; None if it is the only one, without a name."""
+    return rules[index].name or (f"exit_{index + 1}" if len(rules) > 1 else None)
+
+
+def exit_names(rules: tuple[ExitRule, ...]) -> Iterator[Flaw]:
+    """Refuse names of exit rules that are taken."""
+    return case_names("exit", [rule.name for rule in rules])
 
 
 class Goal(Value, frozen=True, gc=False, tag="goal"):
@@ -63,19 +84,19 @@ class Goal(Value, frozen=True, gc=False, tag="goal"):
 EXIT_KINDS = (
     Variant(
         struct=ExitEvent,
-        fields=(event(),),
+        fields=(event(), NAME),
         about="An event.",
         example="- event: Order Completed",
     ),
     Variant(
         struct=ExitWhen,
-        fields=(Field("when", forms.Condition(), "The condition.", needed=True),),
+        fields=(Field("when", forms.Condition(), "The condition.", needed=True), NAME),
         about="A condition that becomes true; what is true at the entry is no exit.",
         example='- when: user.plan == "free"',
     ),
     Variant(
         struct=ExitAudience,
-        fields=(Field("left", forms.Listed("audience"), "Its name.", "audience", needed=True),),
+        fields=(Field("left", forms.Listed("audience"), "Its name.", "audience", needed=True), NAME),
         about="An audience that the user leaves.",
         example="- left: vip",
     ),

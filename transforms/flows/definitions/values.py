@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal
 
 import msgspec
 
 from transforms.flows.clock.delays import Delay, Period
 from transforms.flows.definitions import forms
-from transforms.flows.definitions.shapes import Field, Inline, Nested, Record, Shape
+from transforms.flows.definitions.shapes import Field, Flaw, Inline, Nested, Record, Shape
 from transforms.flows.expressions.syntax.ast import Expr
+from transforms.flows.protocol.reason_codes import REASONS
 
 Named = tuple[tuple[str, Expr], ...]
 """Names with the expressions that give their values, in the order written."""
@@ -39,6 +42,32 @@ MATCH = Shape(
 
 THEN = Field("then", forms.StepName(falls=True), "The step to go on with.")
 """The key ``then`` of a case."""
+
+
+NAME = Field(
+    "name", forms.Name("a case"),
+    "A name for rows and reports; without one they number it and show its condition.",
+)  # fmt: skip
+"""The key ``name`` of a case or an exit rule."""
+
+
+TAKEN: Final = re.compile(r"(case|exit)_\d+|timeout|gone|missing")
+"""What rows call cases and exit rules without names, and other ways out of a wait."""
+
+
+def case_names(key: str, names: Sequence[str | None]) -> Iterator[Flaw]:
+    """Refuse the name of a case or exit rule that another has, or that rows use for something else."""
+    seen: set[str] = set()
+    for index, name in enumerate(names):
+        if name is None:
+            continue
+        if name in seen:
+            message = f'the name "{name}" is taken'
+            yield Flaw((key, index, "name"), "duplicate-name", message, "give each its own")
+        elif name in REASONS or TAKEN.fullmatch(name):
+            message = f'"{name}" cannot be a name here: rows use it for something else'
+            yield Flaw((key, index, "name"), "invalid-name", message)
+        seen.add(name)
 
 
 def event() -> Field:

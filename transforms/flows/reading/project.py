@@ -59,7 +59,7 @@ class Project(msgspec.Struct, frozen=True, gc=False):
     def template_texts(self, flow: str) -> dict[str, str]:
         """Return the texts of the templates that a flow sends, by name."""
         wanted = next(f for f in self.flows if f.id == flow)
-        names = sorted(_templates_of(wanted) & set(self.templates))
+        names = sorted(used_templates(wanted) & set(self.templates))
         return {name: self.files[self.paths[f"messages/{name}"]] for name in names}
 
 
@@ -116,7 +116,8 @@ def _base(path: str) -> str:
     return re.split(r"[/\\]", path)[-1]
 
 
-def _templates_of(flow: Flow) -> set[str]:
+def used_templates(flow: Flow) -> set[str]:
+    """Return the names of the templates that a flow sends."""
     steps = (*flow.steps, *flow.on_exit)
     return {used.name for step in steps for used in templates_of(step.verb)}
 

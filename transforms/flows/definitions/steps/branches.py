@@ -14,7 +14,7 @@ from transforms.flows.definitions.shapes import (
     Shape,
     StepKind,
 )
-from transforms.flows.definitions.values import THEN, Value, keyword
+from transforms.flows.definitions.values import NAME, THEN, Value, case_names, keyword
 from transforms.flows.expressions.syntax.ast import Expr
 
 
@@ -23,6 +23,7 @@ class IfCase(Value, frozen=True, gc=False, tag="if_case"):
 
     when: Expr
     then: str | None = None
+    name: str | None = None
 
 
 class If(Value, frozen=True, gc=False, tag="if"):
@@ -37,6 +38,7 @@ class Keywords(Value, frozen=True, gc=False, tag="keywords"):
 
     keywords: tuple[str, ...] = ()
     then: str | None = None
+    name: str | None = None
 
 
 class MatchMessage(Value, frozen=True, gc=False, tag="match_message"):
@@ -137,7 +139,7 @@ def _otherwise(text: str) -> Field:
 # fmt: off
 IF_CASE = CaseKind(
     struct=IfCase,
-    fields=(Field("when", forms.Condition(), "The condition.", needed=True, shown="{}"), THEN),
+    fields=(Field("when", forms.Condition(), "The condition.", needed=True, shown="{}"), THEN, NAME),
 )
 
 KEYWORD_CASE = CaseKind(
@@ -145,6 +147,7 @@ KEYWORD_CASE = CaseKind(
     fields=(
         Field("inbound", forms.Keywords(), "The keywords.", "keywords", needed=True, shown="{}"),
         THEN,
+        NAME,
     ),
 )
 
@@ -160,6 +163,7 @@ WINNER = Shape(
 KINDS = (
     StepKind(
         struct=If, box="decide", caption="Decide", goes_on="ports",
+        checks=(lambda verb: case_names("if", [case.name for case in verb.cases]),),
         fields=(
             Field("if", Cases((IF_CASE,), "has no case"),
                 "Cases in order: `when` a condition, `then` a step.", "cases", needed=True),
@@ -172,7 +176,10 @@ KINDS = (
     ),
     StepKind(
         struct=MatchMessage, box="decide", caption="By the words of the message", goes_on="ports",
-        checks=(_keywords_twice,),
+        checks=(
+            _keywords_twice,
+            lambda verb: case_names("match_message", [case.name for case in verb.cases]),
+        ),
         fields=(
             Field("match_message", Cases((KEYWORD_CASE,), "has no case"),
                 "Cases: `inbound` a keyword, a list of them or `any`, `then` a step.", "cases",

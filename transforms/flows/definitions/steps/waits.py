@@ -10,7 +10,16 @@ from transforms.flows.clock.schedules import When
 from transforms.flows.clock.windows import Window
 from transforms.flows.definitions import forms
 from transforms.flows.definitions.shapes import CaseKind, Cases, Field, Flaw, StepKind
-from transforms.flows.definitions.values import THEN, EventMatch, Value, event, timeout, where
+from transforms.flows.definitions.values import (
+    NAME,
+    THEN,
+    EventMatch,
+    Value,
+    case_names,
+    event,
+    timeout,
+    where,
+)
 from transforms.flows.expressions.syntax.ast import Expr
 from transforms.flows.protocol.signals import AWAITED_STATUSES
 
@@ -53,6 +62,7 @@ class CaseEvent(Value, frozen=True, gc=False, tag="case_event"):
 
     match: EventMatch
     then: str | None = None
+    name: str | None = None
 
 
 class CaseStatus(Value, frozen=True, gc=False, tag="case_status"):
@@ -62,6 +72,7 @@ class CaseStatus(Value, frozen=True, gc=False, tag="case_status"):
     step: str
     then: str | None = None
     where: Expr | None = None
+    name: str | None = None
 
 
 class CaseWhen(Value, frozen=True, gc=False, tag="case_when"):
@@ -69,6 +80,7 @@ class CaseWhen(Value, frozen=True, gc=False, tag="case_when"):
 
     when: Expr
     then: str | None = None
+    name: str | None = None
 
 
 class CaseAudience(Value, frozen=True, gc=False, tag="case_audience"):
@@ -77,6 +89,7 @@ class CaseAudience(Value, frozen=True, gc=False, tag="case_audience"):
     audience: str
     when: Literal["entered", "left"] = "entered"
     then: str | None = None
+    name: str | None = None
 
 
 class CaseInbound(Value, frozen=True, gc=False, tag="case_inbound"):
@@ -87,6 +100,7 @@ class CaseInbound(Value, frozen=True, gc=False, tag="case_inbound"):
     channel: str | None = None
     where: Expr | None = None
     then: str | None = None
+    name: str | None = None
 
 
 class CaseCall(Value, frozen=True, gc=False, tag="case_call"):
@@ -96,6 +110,7 @@ class CaseCall(Value, frozen=True, gc=False, tag="case_call"):
     channel: str | None = None
     where: Expr | None = None
     then: str | None = None
+    name: str | None = None
 
 
 Case = CaseEvent | CaseStatus | CaseWhen | CaseAudience | CaseInbound | CaseCall
@@ -138,6 +153,7 @@ def _status(status: str) -> CaseKind:
                 shown=f"{{}} {status}"),
             where("A condition on its results."),
             THEN,
+            NAME,
         ),
         about="The newest message of a send step has this status, or reaches it: "
         "`{opened: remind}`; with `where` only if its results fit: "
@@ -148,14 +164,14 @@ def _status(status: str) -> CaseKind:
 def _audience(key: str, when: str, about: str, shown: str) -> CaseKind:
     audience = Field(key, forms.Listed("audience"), "The audience.", "audience", True, shown=shown)
     return CaseKind(
-        struct=CaseAudience, fixed=(("when", when),), fields=(audience, THEN), about=about
+        struct=CaseAudience, fixed=(("when", when),), fields=(audience, THEN, NAME), about=about
     )
 
 
 CASES = (
     CaseKind(
         struct=CaseEvent, repeats=True,
-        fields=(event(), THEN),
+        fields=(event(), THEN, NAME),
         about="An event after the wait began.",
     ),
     CaseKind(
@@ -163,6 +179,7 @@ CASES = (
         fields=(
             Field("when", forms.Condition(watched=True), "The condition.", needed=True, shown="{}"),
             THEN,
+            NAME,
         ),
         about="A condition that is true, or becomes true.",
     ),
@@ -175,6 +192,7 @@ CASES = (
             *place_of("messages"),
             where("A condition on the message."),
             THEN,
+            NAME,
         ),
         about="The user sends a message with the keyword, one of a list, or with `any` words; the "
         "session reads it as `message.` from then on.",
@@ -186,6 +204,7 @@ CASES = (
             *place_of("calls"),
             where("A condition on the call."),
             THEN,
+            NAME,
         ),
         about="The user calls.",
     ),
@@ -235,6 +254,10 @@ def _until_at_once(wait: WaitUntil, then: str | None) -> Iterable[str | None]:
 def _cases_at_once(wait: WaitFor, then: str | None) -> Iterable[str | None]:
     """Take a condition that is true already; a ranked wait takes it only at its end."""
     return () if wait.rank else [c.then for c in wait.cases if isinstance(c, CaseWhen)]
+
+
+def _names(wait: WaitFor) -> Iterable[Flaw]:
+    return case_names("wait_for", [case.name for case in wait.cases])
 
 
 # fmt: off
@@ -298,7 +321,7 @@ KINDS = (
     ),
     StepKind(
         struct=WaitFor, box="wait", caption="Wait for what comes first", goes_on="ports",
-        waits=True, at_once=_cases_at_once, stays=_stays, checks=(_needs_timeout,),
+        waits=True, at_once=_cases_at_once, stays=_stays, checks=(_needs_timeout, _names),
         fields=(
             Field("wait_for", Cases(CASES, "waits for nothing", awaited=True),
                 "The cases. A condition that is true already passes at once; an event counts only "

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from transforms.flows.catalog.compiled import END, CompiledStep
+from transforms.flows.definitions.flow import ExitAudience, ExitEvent, ExitWhen, rule_name
 from transforms.flows.definitions.steps.flows import End
 from transforms.flows.engine.context import Context
 from transforms.flows.engine.messages.statuses import cancel_planned, refresh_holds
@@ -101,11 +102,12 @@ def on_signal(ctx: Context, session: Session, signal: Signal) -> None:
     if type(signal) is Event:
         if signal.name in plan.events and plan.exit_matchers:
             view = ctx.view_of(session)
-            if any(m.event == signal.name and m.test(view) for m in plan.exit_matchers):
-                end(ctx, session, "exit_rule", forced=True)
-                return
+            for place, matcher in enumerate(plan.exit_matchers):
+                if matcher.event == signal.name and matcher.test(view):
+                    end_by_rule(ctx, session, ExitEvent, place)
+                    return
     elif isinstance(signal, AudienceChange) and _leaves_exit_audience(session, signal):
-        end(ctx, session, "exit_rule", forced=True)
+        end_by_audience(ctx, session, signal.audience)
         return
     if plan.exit_conditions and exit_conditions(ctx, session):
         return
@@ -209,15 +211,38 @@ def exit_conditions(ctx: Context, session: Session, start: bool = False) -> bool
     fresh = [i for i in true if i not in session.exit_true]
     session.exit_true = true
     if fresh and not start:
-        end(ctx, session, "exit_rule", forced=True)
+        end_by_rule(ctx, session, ExitWhen, fresh[0])
         return True
     return False
 
 
-def end(ctx: Context, session: Session, reason: str, *, forced: bool = False) -> None:
+def end_by_rule(
+    ctx: Context, session: Session, kind: type[ExitEvent] | type[ExitWhen], place: int
+) -> None:
+    """End the session by an exit rule: of the rules of a kind, the one at a place."""
+    rules = [i for i, rule in enumerate(session.plan.flow.exit) if type(rule) is kind]
+    _end_by(ctx, session, rules[place])
+
+
+def end_by_audience(ctx: Context, session: Session, audience: str) -> None:
+    """End the session by the exit rule on an audience that the user left."""
+    for index, rule in enumerate(session.plan.flow.exit):
+        if isinstance(rule, ExitAudience) and rule.audience == audience:
+            _end_by(ctx, session, index)
+            return
+
+
+def _end_by(ctx: Context, session: Session, index: int) -> None:
+    end(ctx, session, "exit_rule", forced=True, rule=rule_name(session.plan.flow.exit, index))
+
+
+def end(
+    ctx: Context, session: Session, reason: str, *, forced: bool = False, rule: str | None = None
+) -> None:
     """End a session with a reason (R23): run ``on_exit``, keep a stub for its goals (R24).
 
-    A ``forced`` end cancels the planned messages of the session (R14).
+    A ``forced`` end cancels the planned messages of the session (R14). ``rule`` is the exit rule
+    that ended it.
     """
     plan, now, state, name = session.plan, ctx.now, ctx.state, session.id
     state.sessions = [s for s in state.sessions if s.id != name]
@@ -234,7 +259,7 @@ def end(ctx: Context, session: Session, reason: str, *, forced: bool = False) ->
         _run_on_exit(ctx, session)
     session.ended = now
     session.promotions = []
-    ctx.emit_transition("ended", session, reason=reason, since=session.started)
+    ctx.emit_transition("ended", session, reason=reason, variant=rule, since=session.started)
     ctx.flow_state_changed = ctx.flow_state_changed or not session.silent
     _close_visit(ctx, session)
     goals = ctx.goals_of(plan)

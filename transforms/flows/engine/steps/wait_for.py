@@ -91,7 +91,7 @@ class WaitForLogic(StepLogic):
     def on_time(self, ctx: Context, session: Session) -> Exit:
         if session.matched_cases:
             index = min(session.matched_cases)
-            return Exit(session.node.targets[index], f"case_{index + 1}")
+            return _by_case(session.node, index)
         return Exit(session.node.ports["timeout"], "timeout")
 
     def pause(self, ctx: Context, session: Session, halt: Halt) -> None:
@@ -123,7 +123,7 @@ class WaitForLogic(StepLogic):
         levels = [i for i in node.levels if i not in known and holds(ctx, session, i)]
         true = sorted({*session.matched_cases, *levels})
         if true and not verb.rank:
-            return Exit(node.targets[true[0]], f"case_{true[0] + 1}")
+            return _by_case(node, true[0])
         session.matched_cases = true
         return None
 
@@ -195,7 +195,14 @@ def _take(session: Session, index: int) -> Exit | None:
         if index not in session.matched_cases:
             session.matched_cases = [*session.matched_cases, index]
         return None
-    return Exit(session.node.targets[index], f"case_{index + 1}")
+    return _by_case(session.node, index)
+
+
+def _by_case(node: CompiledStep, index: int) -> Exit:
+    """Return the exit by a case, with its name or its number as the reason."""
+    verb = node.verb
+    assert isinstance(verb, WaitFor)
+    return Exit(node.targets[index], verb.cases[index].name or f"case_{index + 1}")
 
 
 def _restart(ctx: Context, session: Session, verb: WaitFor) -> None:
@@ -222,9 +229,9 @@ def _in_baseline(session: Session, index: int, true: bool) -> bool:
 
 def _same_cases(indexes: Iterable[int], before: WaitFor, now: WaitFor) -> Iterable[int]:
     """Yield the indexes of the same cases in the new version."""
-    cases = [msgspec.structs.replace(case, then=None) for case in now.cases]
+    cases = [msgspec.structs.replace(case, then=None, name=None) for case in now.cases]
     for index in indexes:
-        same = msgspec.structs.replace(before.cases[index], then=None)
+        same = msgspec.structs.replace(before.cases[index], then=None, name=None)
         if same in cases:
             yield cases.index(same)
 

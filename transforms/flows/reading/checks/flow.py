@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from transforms.flows.definitions.flow import ExitEvent
+from transforms.flows.definitions.flow import ExitEvent, exit_names
 from transforms.flows.definitions.shapes import Flaw
 from transforms.flows.definitions.steps.branches import Split
 from transforms.flows.definitions.steps.updates import Update
@@ -164,7 +164,12 @@ def _at_one_moment(trigger: Trigger) -> bool:
             return False
 
 
+def _exit_names(checked: Checked) -> Iterator[Flaw]:
+    return exit_names(checked.flow.exit)
+
+
 CHECKS: tuple[Check, ...] = (
+    _exit_names,
     _no_trigger,
     _no_steps,
     _first_compares,
