@@ -24,7 +24,7 @@ READY := .venv/.ready
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run quick test check format docs bench bench-plain fuzz mutants stream-demo stream-smoke stream-histories stream-sample stream-bench emulator-test compiled test-compiled lock wheel clean
+.PHONY: help setup run quick test check format docs bench bench-plain fuzz mutants stream-demo stream-smoke stream-histories stream-sample stream-bench emulator-test compiled test-compiled lock sbom wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -109,13 +109,18 @@ wheel: $(READY) ## the wheel, into dist
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist
 
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-header \
-  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -c constraints.txt
+  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --generate-hashes -c constraints.txt
 
 lock: $(READY) ## resolves the lock files anew; LOCK_ARGS=--upgrade takes the newest
 	$(COMPILE) $(LOCK_ARGS) --extra local --extra redis --extra pubsub --extra code --extra dev \
 	  -o requirements.lock setup.py
 	$(COMPILE) $(LOCK_ARGS) --extra beam --extra redis --extra code -c requirements.lock \
 	  -o requirements-gcp.lock setup.py
+
+sbom: $(READY) ## the packages of each lock file with their hashes, in CycloneDX, into build/sbom
+	@mkdir -p build/sbom
+	@$(BIN)/cyclonedx-py requirements --output-reproducible -o build/sbom/local.cdx.json requirements.lock
+	@$(BIN)/cyclonedx-py requirements --output-reproducible -o build/sbom/gcp.cdx.json requirements-gcp.lock
 
 clean: ## removes what was built, and the environment
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -38,6 +38,7 @@ CODE = ["pydantic-monty>=1.4,<2"]
 
 DEV = [
     "build>=1.2",
+    "cyclonedx-bom>=7,<8",
     "hypothesis>=6.150",
     "import-linter>=2.5,<3",
     "jsonschema>=4.23,<5",

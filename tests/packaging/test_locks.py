@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,6 +65,28 @@ def test_locks_satisfy_setup(
     ]
 
     assert unmet == []
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_package_has_hashes(lock: str) -> None:
+    """Each package of a lock file has hashes, without which pip refuses the whole file."""
+    entries = re.split(r"^(?=[\w.-]+==)", (ROOT / lock).read_text(), flags=re.MULTILINE)[1:]
+
+    assert len(entries) == len(pins(lock))
+    assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_the_bill_of_materials_has_every_package(lock: str, tmp_path: Path) -> None:
+    """The software bill of materials names each package of its lock file with its version."""
+    out = tmp_path / "bom.json"
+    command = [sys.executable, "-m", "cyclonedx_py", "requirements", "-o", out, ROOT / lock]
+    made = subprocess.run(command, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    parts = json.loads(out.read_text())["components"]
+
+    found = {canonicalize_name(part["name"]): Version(part["version"]) for part in parts}
+    assert found == pins(lock)
 
 
 def test_both_locks_agree() -> None:
