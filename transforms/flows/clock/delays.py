@@ -136,7 +136,7 @@ def likely_duration(text: str) -> str | None:
     if match is None:
         return None
     units = {
-        "sec": "s", "min": "m", "hour": "h", "hr": "h", "day": "d", "week": "w", "month": "mo",
+        "sec": "s", "min": "m", "hour": "h", "hr": "h", "day": "d", "week": "w", "wk": "w", "month": "mo",
         "year": "y", "yr": "y",
     }  # fmt: skip
     for start, unit in units.items():
