@@ -73,6 +73,8 @@ def page() -> str:
         "Times",
         "## Durations",
         markdown.table(("syntax", "meaning"), _read(DELAYS, parse_delay)),
+        "Units may be written out: `30 minutes`, `3 hours`, `2 days`, `1 week`, also in expressions, "
+        "periods and scenarios.",
         "Durations range from one second to a hundred years. Waits may last 400 days, goals 100.",
         "## Moments",
         markdown.table(("syntax", "meaning"), _read(MOMENTS, parse_when)),

@@ -46,7 +46,7 @@ def test_json_holds_nodes_and_edges(flow, capsys):
 
 def test_a_flow_with_problems_is_not_drawn(flow, capsys):
     """Its problems are shown instead, with exit code 1."""
-    flow.write_text(FLOW.replace("1h", "1 hour"))
+    flow.write_text(FLOW.replace("1h", "1 hr"))
 
     assert main(["graph", str(flow)]) == 1
     found = capsys.readouterr()

@@ -59,6 +59,9 @@ CANONICAL = [
         "user.birthday is anniversary within next 7d",
         "user.birthday is anniversary within next 7d",
     ),
+    ("user.x within last 3 hours", "user.x within last 3h"),
+    ('count(event "A" within last 1 week) > 2', 'count(event "A" within last 1w) > 2'),
+    ("user.x more than 1 month ago", "user.x more than 1mo ago"),
     (r'user.code matches "^\d+\.$"', r'user.code matches "^\d+\.$"'),
     (r'user.code == "a\\nb"', r'user.code == "a\\nb"'),
 ]
@@ -99,6 +102,10 @@ PROBLEMS = [
     ("event.x == 'abc", [(11, 4, "unclosed-text", None)]),
     ("event.x == “abc”", [(11, 5, "unknown-sign", '"abc"')]),
     ("event.x == 3x", [(11, 2, "bad-number", None)]),
+    (
+        "user.x within last 3hrs",
+        [(7, 6, "unknown-operator", "within last 30d"), (19, 4, "bad-number", "3h")],
+    ),
     ("event.x == 1234567890123456", [(11, 16, "bad-number", None)]),
     ("event.x > 30d", [(10, 3, "misplaced-duration", None)]),
     ("(event.x", [(8, 0, "syntax", None)]),

@@ -73,7 +73,7 @@ HEAD = "flow: f\nenter: [{event: E}]\n"
         "flow: f\nenter: []\nsteps: {a: {end: x}}\n",
         "flow: f\nenter: [{evnt: E}]\nsteps: {a: {end: x}}\n",
         "flow: f\nenter: [{event: E, without: [{event: F}]}]\nsteps: {a: {end: x}}\n",
-        HEAD + "steps: {a: {wait: 1 hour}}\n",
+        HEAD + "steps: {a: {wait: 1 hr}}\n",
         HEAD + "steps: {a: {snd: email, template: t}}\n",
         HEAD + "steps: {a: {send: email}}\n",
         HEAD + "steps: {a: {wait: 1h, end: x}}\n",

@@ -180,6 +180,11 @@ def test_local_times_convert_back(t, where):
         ("1mo at 09:00", "1mo at 09:00", "2028-01-31T12:00", "2028-02-29T09:00"),
         ("13mo", "13mo", "2026-12-15T12:00", "2028-01-15T12:00"),
         ("1y", "1y", "2028-02-29T12:00", "2029-02-28T12:00"),
+        ("3 hours", "3h", "2026-01-31T12:00", "2026-01-31T15:00"),
+        ("2 days", "2d", "2026-03-28T12:00", "2026-03-30T13:00"),
+        ("1 week", "1w", "2026-01-01T12:00", "2026-01-08T12:00"),
+        ("1  month", "1mo", "2026-01-31T12:00", "2026-02-28T12:00"),
+        ("1 week at 10:00", "7 days at 10:00", "2026-01-01T12:00", "2026-01-08T10:00"),
     ],
 )
 def test_delays(text, canonical, start, due):
@@ -208,9 +213,10 @@ def test_delays_are_positive_and_limited(t, where, text):
 @pytest.mark.parametrize(
     ("text", "message", "suggestion"),
     [
-        ("1 hour", '"1 hour" is not a duration; write for example 30m, 12h or 2d', "1h"),
-        ("3 months", '"3 months" is not a duration; write for example 30m, 12h or 2d', "3mo"),
-        ("15 minutes", '"15 minutes" is not a duration; write for example 30m, 12h or 2d', "15m"),
+        ("1 hr", '"1 hr" is not a duration; write for example 30m, 12h or 2d', "1h"),
+        ("3 Months", '"3 Months" is not a duration; write for example 30m, 12h or 2d', "3mo"),
+        ("15mins", '"15mins" is not a duration; write for example 30m, 12h or 2d', "15m"),
+        ("3h at 09:00", '"3h at 09:00" is not a duration; write for example 30m, 12h or 2d', None),
         ("", '"" is not a duration; write for example 30m, 12h or 2d', None),
         ("-3d", '"-3d" is not a duration; write for example 30m, 12h or 2d', None),
         ("1.5h", '"1.5h" is not a duration; write for example 30m, 12h or 2d', None),
@@ -265,6 +271,7 @@ def test_rolling_periods():
     period, now = parse_period("24h"), at("2026-01-02")
 
     assert (period.unit, period.ms) == (None, DAY)
+    assert parse_period("24 hours") == period
     assert period_start(period, now, BERLIN) == now - DAY
 
 

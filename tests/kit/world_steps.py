@@ -22,7 +22,7 @@ LAUNCHES = (
 )
 MOMENTS = ('"09:00"', "mon 08:30", "user.day at 10:00", "user.day + 1d", "user.day - 2d at 07:00")
 MOMENTS += ("2026-03-29 at 09:00", "2026-12-31 at 18:00")
-DURATIONS = ("10m", "1h", "5h", "1d", "2d", "1 day at 09:00", "1mo")
+DURATIONS = ("10m", "1 hour", "5h", "1d", "2 days", "1 day at 09:00", "1mo")
 STAYS = ("20s", "10m", "20m", "1h")
 WINDOWS = ("mon-fri from 09:00", "22:00-02:00 Europe/Rome", "until 20:00")
 SENDING = ("mon-fri 09:00-18:00", "20:00-10:00", "08:00-20:00")

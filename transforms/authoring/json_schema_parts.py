@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from transforms.flows.clock.delays import UNIT
+
 Schema = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -41,16 +43,16 @@ PARTS: Schema = {
     },
     "step_name": {"description": "The name of a step of this flow.", "type": "string"},
     "duration": {
-        "description": "A duration: exact (`30m`, `12h`, `2d`) or by the calendar (`1mo`, "
+        "description": "A duration: exact (`30m`, `12h`, `2 days`) or by the calendar (`1mo`, "
         "`2 days at 09:00`).",
         "type": "string",
-        "pattern": r"^\s*\d{1,8}\s*(mo|[smhdwy]|(days?|d|w|mo|y)\s+at\s+\d{1,2}:\d\d)\s*$",
-        "examples": ["30m", "12h", "2d", "1mo", "2 days at 09:00"],
+        "pattern": rf"^\s*\d{{1,8}}\s*{UNIT}(\s+at\s+\d{{1,2}}:\d\d)?\s*$",
+        "examples": ["30m", "12h", "2d", "1 week", "1mo", "2 days at 09:00"],
     },
     "in_visit": {
         "description": "A fixed length of time within a visit of the user's.",
         "type": "string",
-        "pattern": r"^\s*\d{1,8}\s*[smhdw]\s+in\s+visit\s*$",
+        "pattern": rf"^\s*\d{{1,8}}\s*{UNIT}\s+in\s+visit\s*$",
         "examples": ["20s in visit", "5m in visit"],
     },
     "moment": {

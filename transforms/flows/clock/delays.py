@@ -28,8 +28,15 @@ MONTHS = {"mo": 1, "y": 12}
 HOUR = 3_600_000
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
-_SHORT = re.compile(r"(\d{1,8})\s*(mo|[smhdwy])", re.ASCII)
-_AT = re.compile(r"(\d{1,8})\s*(days?|d|w|mo|y)\s+at\s+(\d{1,2}:\d\d)", re.ASCII)
+WORDS = {
+    "second": "s", "minute": "m", "hour": "h", "day": "d", "week": "w", "month": "mo", "year": "y"
+}  # fmt: skip
+"""Units written out, in the singular, with their short forms."""
+
+UNIT = f"(?:mo|[smhdwy]|(?:{'|'.join(WORDS)})s?)"
+"""The pattern of a unit."""
+
+_LENGTH = re.compile(rf"(\d{{1,8}})\s*({UNIT})(?:\s+at\s+(\d{{1,2}}:\d\d))?", re.ASCII)
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)", re.ASCII)
 _CENTURY = 36_525 * DAY
 
@@ -78,25 +85,34 @@ def clock_text(minute: int) -> str:
 
 
 def parse_delay(text: str) -> Delay:
-    """Read a duration: ``30m 12h 2d 1w 90s`` exact, ``1mo 1y`` and ``2 days at 09:00`` calendar."""
+    """Read a duration: ``30m 12h 2d 1w 90s`` exact, ``1mo 1y`` and ``2 days at 09:00`` calendar.
+
+    Units may be written out: ``1 week`` is ``1w``.
+    """
     words = " ".join(text.split())
-    if match := _AT.fullmatch(words):
-        delay = _calendar(int(match[1]), match[2], _wall_clock(match[3]))
-    elif match := _SHORT.fullmatch(words):
-        number, unit = int(match[1]), match[2]
-        if unit in MONTHS:
-            delay = Delay(f"{number}{unit}", months=number * MONTHS[unit])
-        else:
-            delay = Delay(f"{number}{unit}", ms=number * UNITS[unit])
-    else:
+    match = _LENGTH.fullmatch(words)
+    unit = "" if match is None else _short(match[2])
+    if match is None or (match[3] and unit in ("s", "m", "h")):
         raise TimeSyntaxError(
-            f'"{text}" is not a duration; write for example 30m, 12h or 2d', _meant(words)
+            f'"{text}" is not a duration; write for example 30m, 12h or 2d', likely_duration(words)
         )
+    number = int(match[1])
+    if match[3]:
+        delay = _calendar(number, unit, _wall_clock(match[3]))
+    elif unit in MONTHS:
+        delay = Delay(f"{number}{unit}", months=number * MONTHS[unit])
+    else:
+        delay = Delay(f"{number}{unit}", ms=number * UNITS[unit])
     if not delay.ms and not delay.months and not delay.days:
         raise TimeSyntaxError(f'"{text}" has no length; write at least 1s')
     if longest(delay) > _CENTURY:
         raise TimeSyntaxError(f'"{text}" is longer than a hundred years')
     return delay
+
+
+def _short(unit: str) -> str:
+    """Return the short form of a unit."""
+    return WORDS.get(unit.removesuffix("s"), unit)
 
 
 def _calendar(number: int, unit: str, at: int) -> Delay:
@@ -114,12 +130,13 @@ def _wall_clock(text: str) -> int:
     return minute
 
 
-def _meant(text: str) -> str | None:
+def likely_duration(text: str) -> str | None:
+    """Return the duration that a text probably means, in the short form."""
     match = re.fullmatch(r"(\d{1,8})\s*([a-z]+)", text.lower(), re.ASCII)
     if match is None:
         return None
     units = {
-        "sec": "s", "min": "m", "hour": "h", "hr": "h", "day": "d", "week": "w", "month": "mo",
+        "sec": "s", "min": "m", "hour": "h", "hr": "h", "day": "d", "week": "w", "wk": "w", "month": "mo",
         "year": "y", "yr": "y",
     }  # fmt: skip
     for start, unit in units.items():
@@ -141,10 +158,11 @@ def parse_period(text: str) -> Period:
     words = text.strip()
     if words in ("day", "week", "month"):
         return Period(words, words)
-    match = _SHORT.fullmatch(words)
-    if match is None or match[2] in MONTHS or not int(match[1]):
+    match = _LENGTH.fullmatch(words)
+    if match is None or match[3] or _short(match[2]) in MONTHS or not int(match[1]):
         raise TimeSyntaxError(
-            f'"{text}" is not a period; write day, week or month, or for example 24h or 7d'
+            f'"{text}" is not a period; write day, week or month, or for example 24h or 7d',
+            likely_duration(words) if match is None else None,
         )
     delay = parse_delay(words)
     return Period(delay.text, None, delay.ms)

@@ -201,7 +201,7 @@ class Reading:
             return read(text)
         except TimeSyntaxError as error:
             message, _, hint = str(error).partition("; ")
-            self.problem(node, code, message, hint)
+            self.problem(node, code, message, _meant(error.suggestion) or hint)
             return None
 
     def delay(self, node: Node, most: int | None = None) -> Delay | None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from transforms.flows.clock.delays import UNIT, likely_duration
 from transforms.flows.expressions.syntax.ast import ExprProblem
 
 MOST_CHARACTERS = 4096
@@ -15,9 +16,9 @@ MOST_DIGITS = 15
 Kind = Literal["text", "number", "duration", "word", "sign", "end"]
 
 _TOKEN = re.compile(
-    r"""(?P<space>\s+)
+    rf"""(?P<space>\s+)
       | (?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
-      | (?P<duration>[0-9]+(?:mo|[smhdwy])(?![\w$]))
+      | (?P<duration>[0-9]+[ ]*{UNIT}(?![\w$]))
       | (?P<number>[0-9]+(?:\.[0-9]+)?(?![\w$]))
       | (?P<equals>i==|i!=)
       | (?P<word>(?:[^\W\d]|\$)[\w$]*)
@@ -105,7 +106,8 @@ def _wrong(text: str, at: int) -> tuple[ExprProblem, Token | None]:
         return problem, Token("text", bad[1:-1], at, len(bad))
     if bad[0].isdigit():
         message = f'"{bad}" is neither a number nor a duration'
-        return ExprProblem(at, len(bad), message, "bad-number"), Token("number", "0", at, len(bad))
+        problem = ExprProblem(at, len(bad), message, "bad-number", likely_duration(bad))
+        return problem, Token("number", "0", at, len(bad))
     message = f'"{bad}" does not belong in an expression'
     sign = _WRONG.get(bad)
     problem = ExprProblem(at, len(bad), message, "unknown-sign", sign)
