@@ -84,6 +84,8 @@ def _replace(ctx: Context, state: State, command: Command) -> None:
         keep_ids_unique(state, before, sessions, messages, now)
     had_flow_state = bool(before.sequence or state.sequence)
     state.sequence = max(state.sequence, before.sequence, now - 1)
+    if before.transitions or state.transitions:
+        state.transitions = max(state.transitions, before.transitions, now - 1)
     if before.identity is not None and before.identity.erased is not None:
         state.identity = state.identity or Identity()
         state.identity.erased = before.identity.erased
