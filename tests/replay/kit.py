@@ -117,9 +117,9 @@ def rows(out: Path, kind: str) -> list[Record]:
 
 
 def contents(out: Path) -> dict[str, bytes]:
-    """Read every result file except the summary, which names the input."""
+    """Read every result file except those that name files: the summary and the database of views."""
     return {
         path.relative_to(out).as_posix(): path.read_bytes()
         for path in sorted(out.rglob("*"))
-        if path.is_file() and path.name != "replay.json"
+        if path.is_file() and path.name not in ("replay.json", "results.duckdb")
     }

@@ -33,6 +33,7 @@ COMMANDS = {
     "import": "towpath.cli.import_flow",
     "schema": "towpath.cli.schema",
     "explain": "towpath.cli.explain",
+    "query": "towpath.cli.query",
     "launch": "towpath.cli.launch",
     "generate": "towpath.cli.generate",
     "validate-events": "towpath.cli.validate_events",
