@@ -61,9 +61,7 @@ def _show(found: Comparison, args: argparse.Namespace) -> None:
         return
     text = to_text(found, partial(common.paint, stream=sys.stdout))
     common.show_text(text.removesuffix("\n"))
-    common.say(
-        "Nothing was sent in either replay: what users do is the same in both."
-    )
+    common.say("Nothing was sent in either replay: what users do is the same in both.")
     places = shlex.join([args.before, args.after])
     common.next_command(f"towpath diff {places} --users")
 

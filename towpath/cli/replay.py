@@ -32,7 +32,7 @@ from towpath.reports.views import write_database
 from towpath.reports.weekly_picture import weekly
 from transforms.flows.diagnostics import printable, shortened
 
-HELP = "run flows over recorded events and report entries, messages, goals and lift"
+HELP = "run flows over recorded events and report entries, messages and goals"
 EXAMPLE = (
     "towpath replay flow_defs/win_back.yaml --events towpath/sample_data/cdnow_purchases.csv.gz "
     "--map towpath/sample_data/cdnow.map.yaml --until 1998-07-01 --out build/win_back"
@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--assume",
         metavar="RATES",
-        help="file with assumed rates of delivered, opened and clicked messages",
+        help="file with assumed rates of delivered, opened and clicked messages, and assumed effects on goals",
     )
     add(
         "--shards",

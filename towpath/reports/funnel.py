@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from pipelines.replay.results import Account
-from towpath.reports.lift import Arm, Lift, lift
+from towpath.reports.lift import Arm, Lift, detectable, lift
 from towpath.reports.tables import Tables
 from transforms.metrics import UNIT, money
 
@@ -43,7 +43,11 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 class Goal(msgspec.Struct, frozen=True, gc=False):
     """One goal: sessions outside the holdout that reached it, and their share of all entered.
 
-    ``lift`` compares users with the flow to users in its holdout; None without a holdout.
+    In a back-test nobody got a message: ``baseline`` is the share of all users who reach the goal
+    without one, ``detectable`` the smallest lift that a live run with as many users would show.
+    ``lift`` compares users with the flow to users in its holdout: in an audit replay, or with the
+    ``assumed`` effect, the share of users with a message who reach the goal because of it. None
+    without a holdout.
     """
 
     goal: str
@@ -53,6 +57,10 @@ class Goal(msgspec.Struct, frozen=True, gc=False):
     holdout_converted: int
     holdout_revenue: float
     lift: Lift | None
+    baseline: float | None = None
+    baseline_users: int = 0
+    detectable: float | None = None
+    assumed: float | None = None
 
 
 class Flow(msgspec.Struct, frozen=True, gc=False):
@@ -179,6 +187,9 @@ GOALS = """
     select flow, goal, arms.silent, count(*), count(distinct user),
            coalesce(sum(round(value * 10000)::hugeint), 0)
     from conversion join arms using (flow, session) group by all"""
+UNCONVERTED = """
+    select count(distinct user) from message where flow = $1 and user not in (
+        select user from conversion where flow = $1 and goal = $2 and not silent)"""
 WEEKS = """
     select flow, epoch_ms(date_trunc('week', day)) as week,
            sum(messages)::bigint, sum(goals)::bigint
@@ -195,6 +206,7 @@ class _Counter:
     """The query results, by flow and step."""
 
     def __init__(self, tables: Tables, account: Account) -> None:
+        self.tables, self.account = tables, account
         self.shape = account.shape
         self.entered = {row[0]: row[1:] for row in tables.rows(ENTERED)}
         self.reached = _by_place(tables.rows(REACHED))
@@ -261,6 +273,17 @@ class _Counter:
     def goal(self, flow: str, goal: str, sessions: int, treated: int, silent: int) -> Goal:
         converted, users, units = self.goals.get((flow, goal, False), (0, 0, 0))
         apart, apart_users, apart_units = self.goals.get((flow, goal, True), (0, 0, 0))
+        arms = Arm(treated, users), Arm(silent, apart_users)
+        share = self.account.effects.get(flow, {}).get(goal)
+        reported: dict[str, Any] = {"lift": lift(*arms) if self.account.audit else None}
+        if not self.account.audit:
+            whole = treated + silent
+            reported["baseline"] = (users + apart_users) / whole if whole else None
+            reported["baseline_users"] = users + apart_users
+            reported["detectable"] = detectable(*arms)
+        if share is not None:
+            reported["lift"] = self.expected_lift(flow, goal, share, arms)
+            reported["assumed"] = share / 100
         return Goal(
             goal=goal,
             converted=converted,
@@ -268,8 +291,21 @@ class _Counter:
             revenue=units / UNIT,
             holdout_converted=apart,
             holdout_revenue=apart_units / UNIT,
-            lift=lift(Arm(treated, users), Arm(silent, apart_users)),
+            **reported,
         )
+
+    def expected_lift(self, flow: str, goal: str, share: int, arms: tuple[Arm, Arm]) -> Lift | None:
+        """Return the lift that a live run with the assumed effect would show on average.
+
+        Both arms have the same baseline, as nobody got a message: their difference is chance.
+        """
+        users = sum(arm.users for arm in arms)
+        baseline = sum(arm.converted for arm in arms) / users if users else 0.0
+        without = self.tables.rows(UNCONVERTED, flow, goal)[0][0]
+        treated, holdout = (round(baseline * arm.users) for arm in arms)
+        more = round(without * share / 10_000)
+        most = arms[0].users
+        return lift(Arm(most, min(most, treated + more)), Arm(arms[1].users, holdout))
 
 
 def _sum(amounts: Iterable[float]) -> float:

@@ -117,12 +117,24 @@ def _goal(flow: Flow, goal: Goal) -> list[str]:
     count = f"{goal.converted:,} of {outside:,} sessions, {goal.rate:.1%}"
     value = f", value {goal.revenue:,.2f}" if goal.revenue else ""
     lines = [f"  goal        {goal.goal}: {count}{value}"]
+    if goal.baseline is not None:
+        lines.append(
+            f"  baseline    {goal.baseline:.1%} of users reach it without a message: "
+            f"{goal.baseline_users:,} of {flow.users:,}"
+        )
+    if goal.detectable:
+        lines.append(
+            f"  detectable  a lift of {goal.detectable * 100:.1f} percentage points, "
+            "in a live run with as many users"
+        )
     found = goal.lift
     if found is not None:
-        lines.append(
-            f"  lift        {found.difference * 100:+.1f} percentage points: {found.treated:.1%} of users "
-            f"with the flow, {found.holdout:.1%} in the holdout"
-        )
+        points = f"  lift        {found.difference * 100:+.1f} percentage points"
+        arms = f"{found.treated:.1%} of users with the flow, {found.holdout:.1%} in the holdout"
+        if goal.assumed is None:
+            lines.append(f"{points}: {arms}")
+        else:
+            lines += [f"{points}, by the assumed effect:", f"              {arms}"]
         zero = "does not include" if found.excludes_zero else "includes"
         lines.append(
             f"              95 % confidence interval {found.low * 100:+.1f} to {found.high * 100:+.1f}, "
@@ -146,8 +158,8 @@ def _notes(report: Report, paint: Paint) -> str:
         ]
     elif report.rates is None:
         lines += [
-            "Nothing was sent. Users did not receive these messages, so any lift is chance, and waits",
-            "for deliveries, opens or clicks time out.",
+            "Nothing was sent: goals show what users do without the messages, and waits for deliveries,",
+            "opens or clicks time out.",
         ]
     else:
         rates = "; ".join(
@@ -155,6 +167,13 @@ def _notes(report: Report, paint: Paint) -> str:
             for channel, found in report.rates.items()
         )
         lines.append(f"Nothing was sent. Assumed rates: {rates}.")
+    for flow in report.flows:
+        lines += [
+            f"Assumed effect: {goal.assumed:g} % of the users with a message of {flow.flow} reach "
+            f"{goal.goal} because of it."
+            for goal in flow.goals
+            if goal.assumed is not None
+        ]
     if report.calls and not report.audit:
         lines.append(
             f"{_counted(report.calls, 'HTTP request')} not sent; waits for their responses time out."
