@@ -210,8 +210,8 @@ def _summarize(job: Job, account: Account, report: Report) -> None:
 
 
 def _draw(report: Report, out: Path) -> None:
-    (out / "funnel.svg").write_text(funnel(report.flows), encoding="utf-8")
-    (out / "weekly.svg").write_text(weekly(report.weeks), encoding="utf-8")
+    (out / "funnel.svg").write_text(funnel(report), encoding="utf-8")
+    (out / "weekly.svg").write_text(weekly(report.weeks, report.run), encoding="utf-8")
 
 
 def _report_rejected(count: int, out: Path) -> None:
