@@ -189,6 +189,20 @@ def test_both_must_be_results(which: int, runs: Runs, tmp_path: Path) -> None:
     assert (done.code, "not the results folder" in done.err) == (2, True)
 
 
+@pytest.mark.parametrize("which", [0, 1])
+def test_damaged_results_are_named(which: int, runs: Runs, tmp_path: Path) -> None:
+    """If a table cannot be read, the message names its folder, whichever it is."""
+    shutil.copytree(runs.before, tmp_path / "torn")
+    for path in (tmp_path / "torn" / "transition").rglob("*.parquet"):
+        path.write_bytes(b"torn")
+    places = [runs.before, runs.before]
+    places[which] = tmp_path / "torn"
+    done = kit.towpath("diff", *places)
+
+    assert (done.code, f"{tmp_path / 'torn'}: the results are damaged" in done.err) == (1, True)
+    assert kit.towpath("query", tmp_path / "torn", "select 1").code == 1
+
+
 def test_a_flow_that_only_one_replay_has(runs: Runs, events: Path, tmp_path: Path) -> None:
     """A flow of one replay is compared with nothing."""
     named = Path(changed(tmp_path, "named", "flow: welcome", "flow: greet"))

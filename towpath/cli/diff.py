@@ -8,11 +8,9 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import duckdb
-
 from towpath.cli import common
 from towpath.cli.results import damaged, finished_account
-from towpath.reports.comparison import Comparison, Difference, Replays, compare
+from towpath.reports.comparison import Comparison, Difference, Replays, Unreadable, compare
 from towpath.reports.comparison_picture import comparison
 from towpath.reports.comparison_text import to_text
 
@@ -42,8 +40,8 @@ def run(args: argparse.Namespace) -> int:
         with Replays(*outs) as replays:
             found = compare(replays, accounts, (args.before, args.after))
             users = replays.differences() if args.users else []
-    except duckdb.Error as error:
-        raise damaged(outs[1], error) from None
+    except Unreadable as error:
+        raise damaged(error.out, error.reason) from None
     for doubt in found.doubts:
         common.say(common.paint(f"warning: {doubt}", "yellow", sys.stderr))
     if args.svg:

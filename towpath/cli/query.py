@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 
 import schemas
 from pipelines.replay.results import Account
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 def _answer(out: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     try:
         database = open_views(out)
-    except duckdb.Error as error:
+    except (duckdb.Error, msgspec.MsgspecError) as error:
         raise damaged(out, error) from None
     with database:
         try:

@@ -178,19 +178,34 @@ USERS = """
     order by flow, user_id, what"""
 
 
+class Unreadable(Exception):
+    """The tables in the folder ``out`` cannot be read."""
+
+    def __init__(self, out: Path, reason: Exception) -> None:
+        super().__init__(out, reason)
+        self.out, self.reason = out, reason
+
+
 class Replays:
-    """The tables of two replays, joined by SQL."""
+    """The tables of two replays, joined by SQL; raises ``Unreadable`` if they cannot be read."""
 
     def __init__(self, before: Path, after: Path) -> None:
         self.database = duckdb.connect()
         self.database.execute("set TimeZone = 'UTC'")
         for side, out in zip(SIDES, (before, after), strict=True):
-            queries = {view.view: view.query for view in views_of(out)}
-            for kind in KINDS:
-                self.database.execute(f"create view {side}_{kind} as {queries[kind]}")
-            for name, source in SOURCES.items():
-                query = source.format(side=side)
-                self.database.execute(f"create temp table {side}_{name} as {query}")
+            try:
+                self._open(side, out)
+            except (duckdb.Error, msgspec.MsgspecError) as error:
+                self.database.close()
+                raise Unreadable(out, error) from None
+
+    def _open(self, side: str, out: Path) -> None:
+        queries = {view.view: view.query for view in views_of(out)}
+        for kind in KINDS:
+            self.database.execute(f"create view {side}_{kind} as {queries[kind]}")
+        for name, source in SOURCES.items():
+            query = source.format(side=side)
+            self.database.execute(f"create temp table {side}_{name} as {query}")
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Run a query and return its rows."""
