@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from towpath.reports.lift import Arm, lift, wilson
+from towpath.reports.lift import Arm, detectable, lift, wilson
 
 ARMS = st.integers(1, 5_000).flatmap(lambda n: st.builds(Arm, st.just(n), st.integers(0, n)))
 
@@ -75,3 +75,11 @@ def test_excludes_zero():
     assert lift(Arm(1000, 300), Arm(1000, 100)).excludes_zero
     assert lift(Arm(1000, 100), Arm(1000, 300)).excludes_zero
     assert not lift(Arm(1000, 100), Arm(1000, 100)).excludes_zero
+
+
+def test_the_detectable_lift():
+    """1,000 and 1,000 users at a rate of 10 % show 3.8 points; larger arms show less."""
+    arms = Arm(1000, 100), Arm(1000, 100)
+    assert detectable(*arms) == pytest.approx(0.0376, abs=0.0001)
+    assert detectable(Arm(4000, 400), Arm(4000, 400)) == pytest.approx(detectable(*arms) / 2)
+    assert detectable(Arm(1000, 0), Arm(0, 0)) is None

@@ -13,6 +13,9 @@ bytes. A replay writes each kind as a table of Parquet files, in a folder with t
 kind; there is no folder for kinds without rows. Times are UTC, in milliseconds. Columns of type
 `json` contain JSON text with sorted keys.
 
+`towpath query DIR "SQL"` queries them by [views](../how-to/sql.md), also those without rows; there
+`at` is `happened_at`, `user` is `user_id`, `to` is `to_user_id`, and `silent` is `in_holdout`.
+
 `towpath schema --record NAME` prints the Avro schema of a record.
 """
 

@@ -15,6 +15,7 @@ Rates = dict[str, dict[str, int]]
 class Job(msgspec.Struct, frozen=True, gc=False):
     """One replay; ``until`` is ms UTC, ``rates`` are in hundredths of a percent by channel.
 
+    ``effects`` are the assumed effects by flow and goal, for the report.
     ``moves`` says when keys were joined (R8); an audit uses the handovers of its log instead.
     Every worker must be able to reach the paths ``out`` and ``events``.
     """
@@ -27,6 +28,7 @@ class Job(msgspec.Struct, frozen=True, gc=False):
     audit: bool = False
     rates: Rates | None = None
     moves: dict[str, list[tuple[int, str]]] = {}
+    effects: Rates = {}
 
 
 class Slice(msgspec.Struct, frozen=True, gc=False):

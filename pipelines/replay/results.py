@@ -64,7 +64,9 @@ class Shape(msgspec.Struct, frozen=True, gc=False):
 
 
 class Account(msgspec.Struct, frozen=True, gc=False):
-    """The summary of a run, stored as ``replay.json`` beside the tables; ``rates`` were assumed.
+    """The summary of a run, stored as ``replay.json`` beside the tables.
+
+    ``rates`` and ``effects`` were assumed.
 
     ``used`` counts the events that a flow uses, ``unread_events`` the most frequent names of the
     others, ``early`` the times in 1970; ``first_after`` is the earliest time after the end.
@@ -85,6 +87,7 @@ class Account(msgspec.Struct, frozen=True, gc=False):
     early: int = 0
     first_after: int | None = None
     unread_events: dict[str, int] = {}
+    effects: dict[str, dict[str, int]] = {}
 
 
 encode = msgspec.msgpack.Encoder().encode
@@ -206,6 +209,7 @@ def _account(
         early=tally.early,
         first_after=tally.first,
         unread_events=tally.most_frequent(MOST_NAMES),
+        effects=job.effects,
     )
 
 

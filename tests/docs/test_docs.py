@@ -17,6 +17,9 @@ PAGES = [
     *sorted((ROOT / "docs" / "how-to").glob("*.md")),
 ]
 
+DRAWN = {"diff": "build/diff.svg"}
+"""Pages whose commands draw the picture of the same name."""
+
 # One xdist group: the replay of the whole sample is shared with the tests of the sample.
 pytestmark = pytest.mark.xdist_group("sample")
 
@@ -44,6 +47,11 @@ def test_commands_of_the_page_print_what_it_shows(
     if rewrite:
         text = page.read_text(encoding="utf-8")
         page.write_text(rewritten(text, typed_so_far), encoding="utf-8")
+    if page.stem in DRAWN:
+        drawn, kept = folder / DRAWN[page.stem], ROOT / "docs" / "pictures" / f"{page.stem}.svg"
+        if rewrite:
+            shutil.copyfile(drawn, kept)
+        assert kept.read_bytes() == drawn.read_bytes()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

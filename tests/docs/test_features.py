@@ -54,10 +54,12 @@ def missing(proof: str) -> str:
 
 
 def test_every_feature_has_one_row() -> None:
-    """Each feature of the table has one row, in the order of the table."""
+    """Each feature of the table has one row, in the order of the table; the last ones may have gaps."""
     wanted = [f"{letter}{n}" for letter, most in NUMBERS.items() for n in range(1, most + 1)]
 
-    assert [row.id for row in ROWS] == wanted
+    later = [int(row.id.removeprefix("P")) for row in ROWS[len(wanted) :]]
+    assert [row.id for row in ROWS[: len(wanted)]] == wanted
+    assert later == sorted(set(later))
     assert list(NUMBERS) == list(features.GROUPS)
 
 

@@ -1,4 +1,4 @@
-"""What the pages say about chance: a lift in the sample is an A/A test, and behaves like one."""
+"""What the pages say about chance: two groups that were treated alike differ as chance allows."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 
 import msgspec
 
@@ -36,6 +37,7 @@ def violations(history: History) -> Iterator[str]:
         yield "what was due did not fire"
     yield from _sessions(history)
     yield from _flow_states(history)
+    yield from _sequences(history)
     yield from _paused(history)
     yield from _killed(history)
     yield from _claims(history)
@@ -79,6 +81,12 @@ def periods(history: History) -> Iterator[tuple[History, bool]]:
     if whole:
         rest = history.outputs[past:]
         yield msgspec.structs.replace(history, handled=tuple(handled), outputs=rest), True
+
+
+def _sequences(history: History) -> Iterator[str]:
+    numbers = [o.sequence for o in history.outputs if isinstance(o, out.Transition)]
+    if any(after <= before for before, after in pairwise(numbers)):
+        yield "the sequence of transitions does not grow"
 
 
 def _sessions(history: History) -> Iterator[str]:

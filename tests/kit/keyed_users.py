@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import msgspec
 
@@ -94,6 +94,11 @@ def violations_of(found: KeyedUser) -> Iterator[str]:
     written = {out.encode(output) for output in outputs}
     ids = Counter(out.decode(encoded).id for encoded in written)
     yield from (f"id {name} is of {n} outputs" for name, n in ids.items() if n > 1)
+    rows = [output for output in outputs if isinstance(output, out.Transition)]
+    for name in {row.user for row in rows} | {row.session for row in rows}:
+        numbers = [row.sequence for row in rows if name in (row.user, row.session)]
+        if any(after < before for before, after in pairwise(numbers)):
+            yield f"the sequence of transitions of {name} goes back"
     for key, blob in found.keys.states.items():
         if len(blob or b"") >= BOUND:
             yield f"the state of {key} has {len(blob or b'')} bytes"

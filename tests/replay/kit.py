@@ -117,9 +117,17 @@ def rows(out: Path, kind: str) -> list[Record]:
 
 
 def contents(out: Path) -> dict[str, bytes]:
-    """Read every result file except the summary, which names the input."""
+    """Read every result file except those that name files: the summary and the database of views.
+
+    The name of the run is taken out of the pictures.
+    """
     return {
-        path.relative_to(out).as_posix(): path.read_bytes()
+        path.relative_to(out).as_posix(): _unnamed(path, out.name)
         for path in sorted(out.rglob("*"))
-        if path.is_file() and path.name != "replay.json"
+        if path.is_file() and path.name not in ("replay.json", "results.duckdb")
     }
+
+
+def _unnamed(path: Path, run: str) -> bytes:
+    data = path.read_bytes()
+    return data.replace(f": {run}<".encode(), b"<") if path.suffix == ".svg" else data

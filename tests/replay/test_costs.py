@@ -75,7 +75,7 @@ def test_the_text_report_shows_parts_and_cost(tmp_path: Path) -> None:
     assert "  messages    8 would be sent to 3 users, in 13 parts\n" in done.out
     assert "  cost        0.41 by price list\n" in done.out
     assert "  step   reached  users  waiting  messages  parts  cost" in done.out
-    assert "  whole        3      3        .         3      7  0.27\n" in done.out
+    assert "  whole        3      3        .         3      7  0.27  100% of entries\n" in done.out
 
 
 def test_reported_costs_are_summed_separately(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def told(done: kit.Done) -> dict:
 
 
 def test_the_report_as_json(events: Path, tmp_path: Path) -> None:
-    """With --json the numbers are one object: totals, and per flow steps, goals, reasons, lift."""
+    """With --json the numbers are one object: totals, and per flow steps, goals, reasons."""
     report = told(kit.replay(tmp_path / "out", events, more=[*FEW, "--json"]))
     flow = report["flows"][0]
     hello = flow["steps"][0]
@@ -46,6 +47,8 @@ def test_the_report_as_json(events: Path, tmp_path: Path) -> None:
     assert goal["converted"] + goal["holdout_converted"] == 6
     assert goal["revenue"] == 20.5 * goal["converted"]
     assert goal["rate"] == goal["converted"] / (12 - flow["holdout"])
+    assert (goal["lift"], goal["assumed"]) == (None, None)
+    assert (goal["baseline"], goal["baseline_users"]) == (0.5, 6)
     assert sum(week["messages"] for week in report["weeks"]) == flow["messages"]
 
 
@@ -157,6 +160,69 @@ def _message(number: int) -> Message:
         communication=f"m{number}", channel="email", address="a", template="t",
         template_version="1", data={},
     )  # fmt: skip
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """Write two hundred users; a fifth of them buy."""
+    found = [kit.life(f"u{n}", 10 * n, n % 3, 2 if n % 5 == 0 else None) for n in range(200)]
+    return kit.write_lines(tmp_path / "many.jsonl", [r for records in found for r in records])
+
+
+def test_a_back_test_has_no_lift(many: Path, tmp_path: Path) -> None:
+    """Nobody was sent anything: the report gives the baseline, and which lift a live run shows."""
+    done = kit.replay(tmp_path / "out", many, more=FEW)
+
+    assert "baseline    20.0% of users reach it without a message: 40 of 200" in done.out
+    assert re.search(r"detectable  a lift of \d+\.\d percentage points", done.out)
+    assert "lift  " not in done.out
+    assert "confidence interval" not in done.out
+
+
+def test_an_assumed_effect_gives_a_lift_and_says_so(many: Path, tmp_path: Path) -> None:
+    """With an effect of 50 % half of the users with a message who would not buy do buy."""
+    effect = tmp_path / "rates.yaml"
+    effect.write_text("effect: {welcome: {bought: 50%}}\n")
+    done = kit.replay(tmp_path / "out", many, more=[*FEW, "--assume", effect])
+    kit.replay(tmp_path / "plain", many, more=FEW)
+    again = kit.replay(tmp_path / "out", many, more=[*FEW, "--assume", effect, "--json"])
+    goal = told(again)["flows"][0]["goals"][0]
+
+    assert "percentage points, by the assumed effect:" in done.out
+    assert "Assumed effect: 50 % of the users with a message of welcome" in done.out
+    assert "Assumed rates" not in done.out
+    assert (goal["assumed"], goal["lift"]["holdout"]) == (50.0, pytest.approx(0.2, abs=0.02))
+    assert goal["lift"]["treated"] == pytest.approx(0.6, abs=0.02)
+    assert kit.contents(tmp_path / "out") == kit.contents(tmp_path / "plain")
+
+
+def test_an_audit_replay_has_a_lift(many: Path, tmp_path: Path) -> None:
+    """In an audit replay messages may have been sent: the lift is what the events show."""
+    report = told(kit.replay(tmp_path / "out", many, more=[*FEW, "--audit", "--json"]))
+    goal = report["flows"][0]["goals"][0]
+
+    assert (goal["baseline"], goal["detectable"], goal["assumed"]) == (None, None, None)
+    assert goal["lift"]["confidence"] == 0.95
+
+
+def test_an_audit_replay_takes_no_effect(many: Path, tmp_path: Path) -> None:
+    """An effect is not assumed on top of messages that may have been sent."""
+    effect = tmp_path / "rates.yaml"
+    effect.write_text("effect: {welcome: {bought: 50%}}\n")
+    done = kit.replay(tmp_path / "out", many, more=[*FEW, "--audit", "--assume", effect])
+
+    assert (done.code, "in an audit replay" in done.err) == (2, True)
+
+
+def test_all_errors_in_effects_are_reported_at_once() -> None:
+    """Unknown flows and goals are reported with a suggestion, and shares that are none."""
+    text = "effect:\n  welcom: {bought: 1%}\n  welcome: {bougt: 1%, bought: much}\n"
+    found = load_rates(text, "rates.yaml", (), {"welcome": ["bought"]})
+    assert [(p.line, p.code) for p in found.problems] == [
+        (2, "unknown-flow"), (3, "unknown-goal"), (3, "not-a-share"),
+    ]  # fmt: skip
+    flat = load_rates("effect: 2%\n", "rates.yaml", (), {"welcome": ["bought"]})
+    assert [p.code for p in flat.problems] == ["not-a-mapping"]
 
 
 def test_all_errors_in_rates_are_reported_at_once() -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -99,24 +97,6 @@ def test_an_audit_does_not_call_a_lift_chance(events: Path, tmp_path: Path) -> N
 
     assert "Audit replay" in done.out
     assert "chance" not in done.out
-
-
-@pytest.mark.parametrize("name", ["it's [a] *", 'say "$HOME"', "tick`"])
-def test_the_printed_command_is_quoted(name: str, events: Path, tmp_path: Path) -> None:
-    """The SQL command is quoted for SQL and for the shell, whatever the name of the folder."""
-    done = kit.replay(tmp_path / name, events, more=FEW)
-    command = done.err.split("Query them with SQL: ")[1].splitlines()[0]
-    ran = subprocess.run(command, shell=True, capture_output=True, text=True)
-
-    assert ran.returncode == 0, ran.stderr
-    assert re.search(r"welcome *│ hello *│ *[1-3] ", ran.stdout)
-
-
-def test_without_rows_no_command_is_printed(tmp_path: Path) -> None:
-    """If there are no rows, no SQL command is printed."""
-    unread = kit.write_lines(tmp_path / "e.jsonl", [kit.track(1, "u", "Unknown", START)])
-
-    assert "SQL" not in kit.replay(tmp_path / "out", unread, more=FEW).err
 
 
 def test_an_open_quote_affects_only_its_line(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from pipelines.replay.results import ACCOUNT, Account, Unfinished, account
+from pipelines.replay.results import Account
 from towpath.cli import common
+from towpath.cli.results import damaged, finished_account
 from towpath.reports.history import History, history_of
 from towpath.reports.history_text import to_text
 
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the timeline; exit with 1 if the results have nothing about that user."""
     out = Path(args.out)
-    history = _history(_account(out), out, args.user)
+    history = _history(finished_account(out), out, args.user)
     if args.json:
         common.print_json(history)
     else:
@@ -47,24 +48,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _account(out: Path) -> Account:
-    try:
-        return account(out)
-    except FileNotFoundError:
-        raise common.UserError(f"{out}: not the results folder of a replay") from None
-    except Unfinished:
-        raise common.UserError(f"{out}: this replay did not finish; run it again", code=1) from None
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        raise common.UserError(
-            f"{out / ACCOUNT} is damaged; run the replay again", code=1
-        ) from None
-
-
 def _history(account: Account, out: Path, user: str) -> History:
     try:
         return history_of(account, out, user)
     except (duckdb.Error, msgspec.MsgspecError) as error:
-        reason = str(error).split("\n", 1)[0]
-        raise common.UserError(
-            f"{out}: the results are damaged ({reason}); run the replay again", code=1
-        ) from None
+        raise damaged(out, error) from None

@@ -33,6 +33,8 @@ COMMANDS = {
     "import": "towpath.cli.import_flow",
     "schema": "towpath.cli.schema",
     "explain": "towpath.cli.explain",
+    "query": "towpath.cli.query",
+    "diff": "towpath.cli.diff",
     "launch": "towpath.cli.launch",
     "generate": "towpath.cli.generate",
     "validate-events": "towpath.cli.validate_events",

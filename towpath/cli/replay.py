@@ -28,10 +28,11 @@ from towpath.reports.funnel import Report, report_of
 from towpath.reports.funnel_picture import funnel
 from towpath.reports.funnel_text import to_text
 from towpath.reports.tables import Tables
+from towpath.reports.views import write_database
 from towpath.reports.weekly_picture import weekly
 from transforms.flows.diagnostics import printable, shortened
 
-HELP = "run flows over recorded events and report entries, messages, goals and lift"
+HELP = "run flows over recorded events and report entries, messages and goals"
 EXAMPLE = (
     "towpath replay flow_defs/win_back.yaml --events towpath/sample_data/cdnow_purchases.csv.gz "
     "--map towpath/sample_data/cdnow.map.yaml --until 1998-07-01 --out build/win_back"
@@ -47,7 +48,6 @@ REJECTED = """
         from dead_letter where "user" = '')
     select reason, detail, count(*), arg_min(cause, (file, line), 3)
     from placed group by reason, detail order by min((file, line))"""
-GLOB = re.compile(r"[*?\[]")
 INTERRUPT = re.compile(r"^KeyboardInterrupt\b", re.MULTILINE)
 RAISED = re.compile(r"^(?:\w+\.)*\w+(?:Error|Exception)\b.*", re.MULTILINE)
 FILE_ERRORS = ("OSError", "PermissionError", "FileNotFoundError", "NotADirectoryError")
@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--assume",
         metavar="RATES",
-        help="file with assumed rates of delivered, opened and clicked messages",
+        help="file with assumed rates of delivered, opened and clicked messages, and assumed effects on goals",
     )
     add(
         "--shards",
@@ -111,6 +111,7 @@ def run(args: argparse.Namespace) -> int:
         account = _in_shards(job, args.shards) if args.shards else _on_beam(job, words, size)
         report = report_of(account, Path(job.out))
         _draw(report, Path(job.out))
+        write_database(Path(job.out))
     if args.json:
         common.print_json(report)
     else:
@@ -200,36 +201,17 @@ def _summarize(job: Job, account: Account, report: Report) -> None:
     out = Path(job.out)
     if account.bad:
         _report_rejected(account.bad, out)
-    common.say(f"\nResults in {out}: one folder of Parquet files per kind, funnel.svg, weekly.svg")
-    kind = next((kind for kind in ("message", "transition") if account.rows.get(kind)), None)
-    if kind is not None:
-        common.say(f"Query them with SQL: {_sql(out, kind)}")
+    files = "one folder of Parquet files per kind, results.duckdb, funnel.svg, weekly.svg"
+    common.say(f"\nResults in {out}: {files}")
+    common.say(f"Query them with SQL: towpath query {shlex.quote(str(out))}")
     user = _example_user(out)
     if user is not None:
         common.next_command(f"towpath explain {shlex.quote(user)} --out {shlex.quote(str(out))}")
 
 
 def _draw(report: Report, out: Path) -> None:
-    (out / "funnel.svg").write_text(funnel(report.flows), encoding="utf-8")
-    (out / "weekly.svg").write_text(weekly(report.weeks), encoding="utf-8")
-
-
-def _sql(out: Path, kind: str) -> str:
-    """Return a shell command that counts the rows of a kind."""
-    program = Path(sys.executable)
-    here = program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program
-    files = GLOB.sub(r"[\g<0>]", str(out)).replace("'", "''") + f"/{kind}/*/*.parquet"
-    question = f"select flow, step, count(*) from '{files}' group by all order by all"
-    code = f"import duckdb; print(duckdb.sql({question!r}))"
-    return f"{shlex.quote(str(here))} -c {_shell(code)}"
-
-
-def _shell(code: str) -> str:
-    """Quote for a shell, in double quotes if that is easier to read."""
-    if any(letter in code for letter in "$`\\!"):
-        return shlex.quote(code)
-    escaped = code.replace('"', '\\"')
-    return f'"{escaped}"'
+    (out / "funnel.svg").write_text(funnel(report), encoding="utf-8")
+    (out / "weekly.svg").write_text(weekly(report.weeks, report.run), encoding="utf-8")
 
 
 def _report_rejected(count: int, out: Path) -> None:

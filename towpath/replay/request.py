@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipelines.replay.identities import find_moves
-from pipelines.replay.job import Job, Rates
+from pipelines.replay.job import Job
+from pipelines.replay.results import shape_of
 from towpath.cli import common
 from towpath.replay.control_log import InvalidLines, check, read_log, with_flows
 from towpath.replay.folder import checked_folder
-from towpath.replay.rates import load_rates
+from towpath.replay.rates import Assumptions, load_rates
 from transforms.flows.catalog.control_log import (
     InvalidLog,
     catalog_of,
@@ -42,6 +43,11 @@ def job_of(args: argparse.Namespace) -> Job:
     _check_events(args.events, mapping)
     refuse_unused_mapping(args.map, args.events)
     records = _records(args)
+    assumed = _assumptions(args.assume, records)
+    if args.audit and assumed.effects:
+        raise common.UserError(
+            f"{args.assume}: in an audit replay messages may have been sent; remove effect"
+        )
     return Job(
         records=tuple(records),
         events=tuple(args.events),
@@ -49,8 +55,9 @@ def job_of(args: argparse.Namespace) -> Job:
         out=str(out),
         mapping=mapping,
         audit=args.audit,
-        rates=_rates(args.assume, records),
+        rates=assumed.rates,
         moves={} if args.audit else find_moves(args.events, mapping),
+        effects=assumed.effects,
     )
 
 
@@ -71,13 +78,13 @@ def refuse_unused_mapping(path: str | None, events: Sequence[str]) -> None:
         )
 
 
-def _rates(path: str | None, records: Sequence[ControlRecord]) -> Rates | None:
+def _assumptions(path: str | None, records: Sequence[ControlRecord]) -> Assumptions:
     if path is None:
-        return None
+        return Assumptions(None, {})
     text = common.read_text(Path(path))
-    epochs = catalog_of(records).epochs
-    channels = {channel for epoch in epochs for channel in epoch.channels}
-    found = load_rates(text, path, channels)
+    catalog = catalog_of(records)
+    channels = {channel for epoch in catalog.epochs for channel in epoch.channels}
+    found = load_rates(text, path, channels, shape_of(catalog).goals)
     return _checked(found.value, found.problems, {path: text}, path)
 
 

@@ -6,14 +6,14 @@ as sessions, but receive nothing and are excluded from conversion rates.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from pipelines.replay.results import Account
-from towpath.reports.lift import Arm, Lift, lift
+from towpath.reports.lift import Arm, Lift, detectable, lift
 from towpath.reports.tables import Tables
 from transforms.metrics import UNIT, money
 
@@ -25,6 +25,7 @@ KINDS = ("transition", "message", "communication", "conversion", "rejection", "c
 class Step(msgspec.Struct, frozen=True, gc=False):
     """One step: arrivals, distinct users, and sessions that wait there at the end.
 
+    ``sources`` counts the arrivals by the step that the session came from, "" for its entry.
     ``parts`` counts the parts of messages (I25), ``cost`` uses the prices of the space,
     ``reported_cost`` is the sum that delivery reports state; 0 if nothing is known.
     """
@@ -38,12 +39,39 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     parts: int = 0
     cost: float = 0.0
     reported_cost: float = 0.0
+    sources: Counts = {}
+
+
+class Variant(msgspec.Struct, frozen=True, gc=False):
+    """One branch of a split: the sessions assigned to it, and what came of them.
+
+    ``goals`` counts the sessions that reached each goal after the split, ``holdout`` the sessions
+    that receive nothing.
+    """
+
+    variant: str
+    sessions: int
+    users: int
+    holdout: int
+    messages: int
+    goals: Counts
+
+
+class Split(msgspec.Struct, frozen=True, gc=False):
+    """One split with its variants, the largest first."""
+
+    step: str
+    variants: tuple[Variant, ...]
 
 
 class Goal(msgspec.Struct, frozen=True, gc=False):
     """One goal: sessions outside the holdout that reached it, and their share of all entered.
 
-    ``lift`` compares users with the flow to users in its holdout; None without a holdout.
+    In a back-test nobody got a message: ``baseline`` is the share of all users who reach the goal
+    without one, ``detectable`` the smallest lift that a live run with as many users would show.
+    ``lift`` compares users with the flow to users in its holdout: in an audit replay, or with the
+    ``assumed`` effect, the share of users with a message who reach the goal because of it. None
+    without a holdout.
     """
 
     goal: str
@@ -53,6 +81,10 @@ class Goal(msgspec.Struct, frozen=True, gc=False):
     holdout_converted: int
     holdout_revenue: float
     lift: Lift | None
+    baseline: float | None = None
+    baseline_users: int = 0
+    detectable: float | None = None
+    assumed: float | None = None
 
 
 class Flow(msgspec.Struct, frozen=True, gc=False):
@@ -78,6 +110,7 @@ class Flow(msgspec.Struct, frozen=True, gc=False):
     parts: int = 0
     cost: float = 0.0
     reported_cost: float = 0.0
+    splits: tuple[Split, ...] = ()
 
 
 class Week(msgspec.Struct, frozen=True, gc=False):
@@ -90,7 +123,7 @@ class Week(msgspec.Struct, frozen=True, gc=False):
 
 
 class Report(msgspec.Struct, frozen=True, gc=False):
-    """The whole replay; ``rates`` are the assumed rates in percent, by channel.
+    """The whole replay; ``run`` is the name of its folder, ``rates`` are the assumed rates in percent, by channel.
 
     ``unread_events`` are the most frequent events that no flow uses.
     ``refused`` counts rejections that name no flow of this run, ``calls`` the HTTP requests of
@@ -110,6 +143,7 @@ class Report(msgspec.Struct, frozen=True, gc=False):
     audit: bool = False
     calls: int = 0
     unread_events: Counts = {}
+    run: str = ""
 
 
 def report_of(account: Account, out: Path) -> Report:
@@ -135,6 +169,7 @@ def report_of(account: Account, out: Path) -> Report:
         audit=account.audit,
         calls=calls,
         unread_events=account.unread_events,
+        run=out.absolute().name,
     )  # fmt: skip
 
 
@@ -149,6 +184,23 @@ ENTERED = """
 REACHED = """
     select flow, step, count(*), count(*) filter (first_arrival)
     from transition where what = 'reached' group by flow, step"""
+EDGES = """
+    select flow, step, coalesce(source, ''), count(*) from (
+        select flow, step, lag(step) over (partition by session order by sequence) as source
+        from transition where what = 'reached')
+    group by all order by count(*) desc, 3"""
+VARIANTS = """
+    with assigned as (
+        select distinct flow, step, variant, session, user, silent from transition
+        where what = 'left' and variant is not null),
+    sent as (select session, count(*) as n from message group by session)
+    select flow, step, variant, count(distinct session), count(distinct user),
+           count(distinct session) filter (silent), coalesce(sum(n), 0)::bigint
+    from assigned left join sent using (session) group by all order by count(*) desc, variant"""
+VARIANT_GOALS = """
+    select flow, variant, goal, count(distinct session) from (
+        select flow, goal, session, unnest(variants) as variant from conversion)
+    group by all"""
 # A session keeps its id when its user is merged; its outputs are numbered within it.
 WAITING = """
     select flow, step, count(*) from (
@@ -179,6 +231,9 @@ GOALS = """
     select flow, goal, arms.silent, count(*), count(distinct user),
            coalesce(sum(round(value * 10000)::hugeint), 0)
     from conversion join arms using (flow, session) group by all"""
+UNCONVERTED = """
+    select count(distinct user) from message where flow = $1 and user not in (
+        select user from conversion where flow = $1 and goal = $2 and not silent)"""
 WEEKS = """
     select flow, epoch_ms(date_trunc('week', day)) as week,
            sum(messages)::bigint, sum(goals)::bigint
@@ -195,9 +250,13 @@ class _Counter:
     """The query results, by flow and step."""
 
     def __init__(self, tables: Tables, account: Account) -> None:
+        self.tables, self.account = tables, account
         self.shape = account.shape
         self.entered = {row[0]: row[1:] for row in tables.rows(ENTERED)}
         self.reached = _by_place(tables.rows(REACHED))
+        self.edges = tables.rows(EDGES)
+        self.variants = tables.rows(VARIANTS)
+        self.variant_goals = {tuple(row[:3]): row[3] for row in tables.rows(VARIANT_GOALS)}
         self.waiting = _by_place(tables.rows(WAITING))
         self.sent = _by_place(tables.rows(SENT))
         self.worth = _by_place(tables.rows(WORTH))
@@ -239,7 +298,20 @@ class _Counter:
             parts=sum(step.parts for step in steps),
             cost=_sum(step.cost for step in steps),
             reported_cost=_sum(step.reported_cost for step in steps),
+            splits=tuple(self.splits(name)),
         )
+
+    def splits(self, flow: str) -> Iterator[Split]:
+        for step in self.shape.steps[flow]:
+            found = [row[2:] for row in self.variants if row[:2] == (flow, step)]
+            if found:
+                yield Split(step, tuple(self.variant(flow, step, row) for row in found))
+
+    def variant(self, flow: str, step: str, row: tuple[Any, ...]) -> Variant:
+        name, sessions, users, holdout, messages = row
+        goals = {g: self.variant_goals.get((flow, name, g), 0) for g in self.shape.goals[flow]}
+        short = name.removeprefix(f"{step}=")
+        return Variant(short, sessions, users, holdout, messages, goals)
 
     def step(self, flow: str, step: str) -> Step:
         place = flow, step
@@ -256,11 +328,23 @@ class _Counter:
             parts=messages + more,
             cost=cost / UNIT,
             reported_cost=reported / UNIT,
+            sources={source: n for f, s, source, n in self.edges if (f, s) == place},
         )
 
     def goal(self, flow: str, goal: str, sessions: int, treated: int, silent: int) -> Goal:
         converted, users, units = self.goals.get((flow, goal, False), (0, 0, 0))
         apart, apart_users, apart_units = self.goals.get((flow, goal, True), (0, 0, 0))
+        arms = Arm(treated, users), Arm(silent, apart_users)
+        share = self.account.effects.get(flow, {}).get(goal)
+        reported: dict[str, Any] = {"lift": lift(*arms) if self.account.audit else None}
+        if not self.account.audit:
+            whole = treated + silent
+            reported["baseline"] = (users + apart_users) / whole if whole else None
+            reported["baseline_users"] = users + apart_users
+            reported["detectable"] = detectable(*arms)
+        if share is not None:
+            reported["lift"] = self.expected_lift(flow, goal, share, arms)
+            reported["assumed"] = share / 100
         return Goal(
             goal=goal,
             converted=converted,
@@ -268,8 +352,21 @@ class _Counter:
             revenue=units / UNIT,
             holdout_converted=apart,
             holdout_revenue=apart_units / UNIT,
-            lift=lift(Arm(treated, users), Arm(silent, apart_users)),
+            **reported,
         )
+
+    def expected_lift(self, flow: str, goal: str, share: int, arms: tuple[Arm, Arm]) -> Lift | None:
+        """Return the lift that a live run with the assumed effect would show on average.
+
+        Both arms have the same baseline, as nobody got a message: their difference is chance.
+        """
+        users = sum(arm.users for arm in arms)
+        baseline = sum(arm.converted for arm in arms) / users if users else 0.0
+        without = self.tables.rows(UNCONVERTED, flow, goal)[0][0]
+        treated, holdout = (round(baseline * arm.users) for arm in arms)
+        more = round(without * share / 10_000)
+        most = arms[0].users
+        return lift(Arm(most, min(most, treated + more)), Arm(arms[1].users, holdout))
 
 
 def _sum(amounts: Iterable[float]) -> float:

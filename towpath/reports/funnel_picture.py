@@ -1,75 +1,207 @@
-"""The funnel of each flow: one bar per step, as long as its share of the sessions."""
+"""The funnel of each flow: one bar per step, as long as its share of the flow's sessions.
+
+All bars of the picture have one scale. Steps of a branch are indented below the step that branches.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from towpath.reports.funnel import Flow, Step
-from towpath.reports.svg import MARGIN, Scale, box, empty, heading, legend, picture, shortened, text
+from towpath.reports.funnel import Flow, Report, Split, Step
+from towpath.reports.funnel_text import percent, shares
+from towpath.reports.svg import (
+    MARGIN,
+    Scale,
+    box,
+    empty,
+    heading,
+    legend,
+    line,
+    picture,
+    shortened,
+    text,
+)
+from transforms.flows.clock.zones import iso
 
 WIDTH = 860
-LEFT, RIGHT = 190, 600
+LEFT, RIGHT = 200, 540
 ROW, BAR = 26, 16
-TOP = 92
+INDENT = 16
+DEEPEST = 4
+TOP = 130
 TITLE = "Funnel by flow"
 LEGEND = (
     ("whole", "sessions that reached the step"),
     ("part", "sessions with a message"),
     ("goal", "sessions that reached the goal"),
 )
+TICKS = 4
 
 
-def funnel(flows: Sequence[Flow]) -> str:
-    """Draw the funnels of all flows, one below the other."""
-    if not flows:
-        return empty(WIDTH, TITLE, "No flow was replayed.")
-    shapes = [heading(TITLE), *legend(LEGEND, 60, WIDTH - MARGIN)]
+def funnel(report: Report) -> str:
+    """Draw the funnels of all flows, one below the other, on one scale."""
+    title = f"{TITLE}: {report.run}" if report.run else TITLE
+    if not report.flows:
+        return empty(WIDTH, title, "No flow was replayed.")
+    drawing = _Drawing(max(1, *(_most(flow) for flow in report.flows)))
     y = float(TOP)
-    for flow in flows:
-        drawn, y = _flow(flow, y)
+    shapes: list[str] = []
+    for flow in report.flows:
+        drawn, y = drawing.flow(flow, y)
         shapes += drawn
-    about = "; ".join(f"{flow.flow}: {flow.entered:,} sessions entered" for flow in flows)
-    return picture(WIDTH, y + 12, TITLE, about, shapes)
+    about = "; ".join(f"{flow.flow}: {flow.entered:,} sessions entered" for flow in report.flows)
+    head = [
+        heading(title),
+        text(MARGIN, 58, shortened(_span(report), WIDTH - 2 * MARGIN), "soft small"),
+        *legend(LEGEND, 82, WIDTH - MARGIN),
+        *drawing.axis(),
+    ]
+    return picture(WIDTH, y + 12, title, about, [*head, *shapes])
 
 
-def _flow(flow: Flow, y: float) -> tuple[list[str], float]:
-    name = f"{flow.flow}: {flow.entered:,} sessions of {flow.users:,} users"
-    if flow.holdout:
-        name += f", {flow.holdout:,} in the holdout"
-    shapes = [text(MARGIN, y + 12, shortened(name, WIDTH - 2 * MARGIN, 14), "ink name")]
-    y += 26
-    for step in flow.steps:
-        shapes += _step(flow, step, y)
-        y += ROW
-    for goal in flow.goals:
+def _span(report: Report) -> str:
+    """Return the period of the entries, with full dates."""
+    firsts = [flow.first for flow in report.flows if flow.first is not None]
+    lasts = [flow.last for flow in report.flows if flow.last is not None]
+    until = f"replayed until {iso(report.until)[:10]}"
+    if not firsts:
+        return f"no entries, {until}"
+    return f"entries from {iso(min(firsts))[:10]} to {iso(max(lasts))[:10]}, {until}"
+
+
+def _most(flow: Flow) -> int:
+    """Return how often the busiest step was reached per session, rounded up: loops exceed 1."""
+    most = max((step.reached for step in flow.steps), default=0)
+    return -(-most // flow.entered) if flow.entered else 1
+
+
+class _Drawing:
+    """The scale that all flows share: 1 is every session of a flow."""
+
+    def __init__(self, most: int) -> None:
+        self.scale = Scale(0, most, LEFT, RIGHT)
+        self.most = most
+
+    def ticks(self) -> Iterator[tuple[float, float]]:
+        for tick in range(TICKS + 1):
+            share = self.most * tick / TICKS
+            yield share, self.scale.at(share)
+
+    def axis(self) -> Iterator[str]:
+        for share, x in self.ticks():
+            yield text(x, TOP - 18, f"{share:.0%}", "soft small", "middle")
+        yield text(RIGHT + 24, TOP - 18, "of the flow's sessions", "soft small")
+
+    def flow(self, flow: Flow, y: float) -> tuple[list[str], float]:
+        name = f"{flow.flow}: {flow.entered:,} sessions of {flow.users:,} users"
+        if flow.holdout:
+            name += f", {flow.holdout:,} in the holdout"
+        words = shortened(name, WIDTH - 2 * MARGIN, 14)
+        shapes = [text(MARGIN, y + 12, words, "ink name")]
+        y += 26
+        top = y - 6
+        depths = _depths(flow)
+        rows: dict[str, float] = {}
+        for step in flow.steps:
+            depth = min(depths[step.step], DEEPEST)
+            if depth:
+                shapes += _elbow(rows.get(next(iter(step.sources)), y - ROW), y, depth)
+            rows[step.step] = y
+            shapes += self.step(flow, step, y, depth)
+            y += ROW
         outside = flow.entered - flow.holdout
-        count = f"{goal.converted:,}, {goal.rate:.1%}"
-        tip = f"{goal.goal}: {count} of {outside:,} sessions"
-        shapes += _row(goal.goal, y, "soft", _width(goal.converted, outside), "goal", tip, count)
-        y += ROW
-    return shapes, y + 18
+        for goal in flow.goals:
+            count = f"{goal.converted:,}, {goal.rate:.1%}"
+            tip = f"{goal.goal}: {count} of {outside:,} sessions"
+            shapes += self.row(goal.goal, y, "soft", goal.rate, "goal", tip, count)
+            y += ROW
+        for split in flow.splits:
+            drawn, y = self.split(flow, split, y)
+            shapes += drawn
+        grid = [line(x, top, x, y - 4, "line") for _, x in self.ticks()]
+        return [*grid, *shapes], y + 18
+
+    def step(self, flow: Flow, step: Step, y: float, depth: int) -> Iterator[str]:
+        tip = f"{step.step}: {step.reached:,} of {flow.entered:,} sessions"
+        share = _share(step.reached, flow.entered)
+        counts = _counts(flow, step)
+        yield from self.row(step.step, y, "ink", share, "whole", tip, counts, depth)
+        if step.messages:
+            part = _share(min(step.messages, step.reached), flow.entered)
+            yield box(LEFT, y, self.width(part), BAR, "part", f"{step.messages:,} messages")
+
+    def split(self, flow: Flow, split: Split, y: float) -> tuple[list[str], float]:
+        """Draw the variants of a split side by side: the share of each that reached the goals."""
+        shapes = []
+        for goal in flow.goals:
+            head = f"{split.step}: {goal.goal} by variant"
+            shapes.append(text(MARGIN, y + 13, shortened(head, LEFT + 200), "soft"))
+            y += ROW - 4
+            for variant in split.variants:
+                reached = variant.goals.get(goal.goal, 0)
+                share = _share(reached, variant.sessions)
+                count = f"{reached:,} of {variant.sessions:,} sessions, {share:.1%}"
+                tip = f"{variant.variant}: {count}"
+                shapes += self.row(variant.variant, y, "ink", share, "goal", tip, count, 1)
+                y += ROW - 4
+        return shapes, y
+
+    def row(
+        self,
+        name: str,
+        y: float,
+        ink: str,
+        share: float,
+        look: str,
+        tip: str,
+        count: str,
+        depth: int = 0,
+    ) -> Iterator[str]:
+        """Draw one row: its name, its bar and the count behind it."""
+        left = MARGIN + INDENT * depth
+        width = self.width(share)
+        yield text(left, y + 13, shortened(name, LEFT - 8 - left), ink)
+        yield box(LEFT, y, width, BAR, look, tip)
+        room = WIDTH - LEFT - width - 16
+        yield text(LEFT + width + 8, y + 13, shortened(count, room, 12))
+
+    def width(self, share: float) -> float:
+        return max(1.5, self.scale.length(share)) if share else 0
 
 
-def _step(flow: Flow, step: Step, y: float) -> Iterator[str]:
-    tip = f"{step.step}: {step.reached:,} of {flow.entered:,} sessions"
-    width = _width(step.reached, flow.entered)
-    yield from _row(step.step, y, "ink", width, "whole", tip, _counts(step))
-    if step.messages:
-        part = _width(min(step.messages, step.reached), flow.entered)
-        yield box(LEFT, y, part, BAR, "part", f"{step.messages:,} messages")
+def _elbow(above: float, y: float, depth: int) -> Iterator[str]:
+    """Connect a branch with the step that it comes from."""
+    x = MARGIN + INDENT * (depth - 1) + 5
+    yield line(x, above + BAR + 2, x, y + BAR / 2, "axis")
+    yield line(x, y + BAR / 2, x + INDENT - 8, y + BAR / 2, "axis")
 
 
-def _row(
-    name: str, y: float, ink: str, width: float, look: str, tip: str, count: str
-) -> Iterator[str]:
-    """Draw one row: its name, its bar and the count behind it."""
-    yield text(LEFT - 12, y + 13, shortened(name, LEFT - 36), ink, "end")
-    yield box(LEFT, y, width, BAR, look, tip)
-    yield text(LEFT + width + 8, y + 13, count)
+def _depths(flow: Flow) -> dict[str, int]:
+    """Return how deep each step is indented: a branch below its step, until the branches join."""
+    targets: dict[str, int] = {}
+    for step in flow.steps:
+        for source in step.sources:
+            targets[source] = targets.get(source, 0) + 1
+    found: dict[str, int] = {"": 0}
+    for step in flow.steps:
+        depths = [found[source] for source in step.sources if source in found]
+        depth = min(depths, default=0)
+        if len(step.sources) == 1:
+            (source,) = step.sources
+            depth += bool(source) and targets[source] > 1 and source in found
+        elif len(depths) > 1 and depth:
+            depth -= 1
+        found[step.step] = depth
+    return found
 
 
-def _counts(step: Step) -> str:
+def _counts(flow: Flow, step: Step) -> str:
     parts = [f"{step.reached:,}"]
+    found = shares(flow, step)
+    if len(found) == 1:
+        parts.append(found[0])
+    elif found:
+        parts.append(f"{percent(_share(step.reached, flow.entered))} of entries")
     if step.messages and step.messages != step.reached:
         parts.append(f"{step.messages:,} messages")
     if step.waiting:
@@ -77,7 +209,5 @@ def _counts(step: Step) -> str:
     return ", ".join(parts)
 
 
-def _width(count: int, whole: int) -> float:
-    if not count or not whole:
-        return 0
-    return max(1.5, Scale(0, whole, LEFT, RIGHT).length(min(count, whole)))
+def _share(count: int, whole: int) -> float:
+    return count / whole if whole else 0.0

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from towpath.reports.funnel import Counts, Flow, Goal, Report
+from towpath.reports.funnel import Counts, Flow, Goal, Report, Step
 from transforms.flows.clock.zones import iso
 
+MOST_SOURCES = 3
 Paint = Callable[[str, str], str]
 
 SUPPRESSED = "suppressed"
+WORDS = ("step", "from", "split", "variant", SUPPRESSED)
+"""The columns that are aligned to the left."""
 
 
 def plain(text: str, style: str) -> str:
@@ -19,14 +22,18 @@ def plain(text: str, style: str) -> str:
 
 def to_text(report: Report, paint: Paint = plain) -> str:
     """Format the report; ``paint`` applies a style to a text."""
-    parts = [_flow(flow, paint) for flow in report.flows]
+    name = f"{report.run}, " if report.run else ""
+    parts = [paint(f"{name}until {iso(report.until)[:10]}", "dim")]
+    parts += [_flow(flow, paint) for flow in report.flows]
     return "\n\n".join([*parts, _notes(report, paint)]) + "\n"
 
 
 def _flow(flow: Flow, paint: Paint) -> str:
     lines = [paint(flow.flow, "bold") + _span(flow), *_entered(flow), ""]
-    lines += _table(flow, paint)
+    lines += _aligned(_columns(flow), paint)
     lines.append("")
+    if flow.splits:
+        lines += [*_aligned(_variants(flow), paint), ""]
     lines += [
         line for line in (_counts("ended", flow.exits), _counts("refused", flow.refused)) if line
     ]
@@ -67,8 +74,7 @@ def _counted(count: int, what: str) -> str:
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
-def _table(flow: Flow, paint: Paint) -> list[str]:
-    columns = _columns(flow)
+def _aligned(columns: list[list[str]], paint: Paint) -> list[str]:
     lines = []
     for row in zip(*columns, strict=True):
         cells = (_cell(text, column) for text, column in zip(row, columns, strict=True))
@@ -90,14 +96,58 @@ def _columns(flow: Flow) -> list[list[str]]:
         found.append(["parts", *(_some(s.parts) for s in steps)])
     if flow.cost:
         found.append(["cost", *(f"{s.cost:,.2f}" if s.cost else "." for s in steps)])
+    found.append(["from", *(_sources(flow, s) for s in steps)])
     if flow.suppressed:
         found.append([SUPPRESSED, *(_listed(s.suppressed) for s in steps)])
     return found
 
 
+def _sources(flow: Flow, step: Step) -> str:
+    """Return which share of the sessions at each earlier step came to this one."""
+    return ", ".join(shares(flow, step)[:MOST_SOURCES]) or "."
+
+
+def shares(flow: Flow, step: Step) -> list[str]:
+    """Return the shares of a step's sources, the largest number of sessions first."""
+    reached = {one.step: one.reached for one in flow.steps}
+    found = []
+    for source, count in step.sources.items():
+        whole = reached.get(source, 0) if source else flow.entered
+        if whole:
+            found.append(f"{percent(count / whole)} of {source or 'entries'}")
+    return found
+
+
+def percent(share: float) -> str:
+    """Write a share as a whole percentage, without rounding anything to 0 or 100."""
+    if 0 < share < 0.01:
+        return "<1%"
+    return ">99%" if 0.99 < share < 1 else f"{share:.0%}"
+
+
+def _variants(flow: Flow) -> list[list[str]]:
+    """Build the columns of the variants, side by side for each split."""
+    rows = [
+        (split.step, number, v) for split in flow.splits for number, v in enumerate(split.variants)
+    ]
+    found = [
+        ["split", *("" if number else step for step, number, _ in rows)],
+        ["variant", *(v.variant for _, _, v in rows)],
+        ["sessions", *(f"{v.sessions:,}" for _, _, v in rows)],
+        ["users", *(f"{v.users:,}" for _, _, v in rows)],
+        ["messages", *(_some(v.messages) for _, _, v in rows)],
+    ]
+    if any(v.holdout for _, _, v in rows):
+        found.append(["holdout", *(_some(v.holdout) for _, _, v in rows)])
+    for goal in flow.goals:
+        counts = [(v.goals.get(goal.goal, 0), v.sessions) for _, _, v in rows]
+        found.append([goal.goal, *(f"{n:,}, {n / whole:.1%}" for n, whole in counts)])
+    return found
+
+
 def _cell(text: str, column: Sequence[str]) -> str:
     width = max(map(len, column))
-    return text.ljust(width) if column[0] in ("step", SUPPRESSED) else text.rjust(width)
+    return text.ljust(width) if column[0] in WORDS else text.rjust(width)
 
 
 def _some(count: int) -> str:
@@ -117,12 +167,24 @@ def _goal(flow: Flow, goal: Goal) -> list[str]:
     count = f"{goal.converted:,} of {outside:,} sessions, {goal.rate:.1%}"
     value = f", value {goal.revenue:,.2f}" if goal.revenue else ""
     lines = [f"  goal        {goal.goal}: {count}{value}"]
+    if goal.baseline is not None:
+        lines.append(
+            f"  baseline    {goal.baseline:.1%} of users reach it without a message: "
+            f"{goal.baseline_users:,} of {flow.users:,}"
+        )
+    if goal.detectable:
+        lines.append(
+            f"  detectable  a lift of {goal.detectable * 100:.1f} percentage points, "
+            "in a live run with as many users"
+        )
     found = goal.lift
     if found is not None:
-        lines.append(
-            f"  lift        {found.difference * 100:+.1f} percentage points: {found.treated:.1%} of users "
-            f"with the flow, {found.holdout:.1%} in the holdout"
-        )
+        points = f"  lift        {found.difference * 100:+.1f} percentage points"
+        arms = f"{found.treated:.1%} of users with the flow, {found.holdout:.1%} in the holdout"
+        if goal.assumed is None:
+            lines.append(f"{points}: {arms}")
+        else:
+            lines += [f"{points}, by the assumed effect:", f"              {arms}"]
         zero = "does not include" if found.excludes_zero else "includes"
         lines.append(
             f"              95 % confidence interval {found.low * 100:+.1f} to {found.high * 100:+.1f}, "
@@ -146,8 +208,8 @@ def _notes(report: Report, paint: Paint) -> str:
         ]
     elif report.rates is None:
         lines += [
-            "Nothing was sent. Users did not receive these messages, so any lift is chance, and waits",
-            "for deliveries, opens or clicks time out.",
+            "Nothing was sent: goals show what users do without the messages, and waits for deliveries,",
+            "opens or clicks time out.",
         ]
     else:
         rates = "; ".join(
@@ -155,6 +217,13 @@ def _notes(report: Report, paint: Paint) -> str:
             for channel, found in report.rates.items()
         )
         lines.append(f"Nothing was sent. Assumed rates: {rates}.")
+    for flow in report.flows:
+        lines += [
+            f"Assumed effect: {goal.assumed:g} % of the users with a message of {flow.flow} reach "
+            f"{goal.goal} because of it."
+            for goal in flow.goals
+            if goal.assumed is not None
+        ]
     if report.calls and not report.audit:
         lines.append(
             f"{_counted(report.calls, 'HTTP request')} not sent; waits for their responses time out."

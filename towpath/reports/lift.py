@@ -71,6 +71,22 @@ def lift(treated: Arm, holdout: Arm, confidence: float = 0.95) -> Lift | None:
     )
 
 
+def detectable(
+    treated: Arm, holdout: Arm, confidence: float = 0.95, power: float = 0.8
+) -> float | None:
+    """Return the smallest difference that arms of these sizes would show; None where one is empty.
+
+    The rate is that of both arms together: nobody in them was treated. ``power`` is the probability
+    that the interval of such a difference does not include 0.
+    """
+    if not treated.users or not holdout.users:
+        return None
+    both = Arm(treated.users + holdout.users, treated.converted + holdout.converted)
+    normal = NormalDist()
+    z = normal.inv_cdf((1 + confidence) / 2) + normal.inv_cdf(power)
+    return z * sqrt(both.rate * (1 - both.rate) * (1 / treated.users + 1 / holdout.users))
+
+
 def wilson(arm: Arm, z: float) -> tuple[float, float]:
     """Give Wilson's score interval of one arm's rate, without continuity correction."""
     n, p = arm.users, arm.rate

@@ -20,18 +20,22 @@ STEPS = (1, 2, 2.5, 5, 10)
 TITLE = "Messages and goals by week"
 
 
-def weekly(weeks: Sequence[Week]) -> str:
-    """Draw the messages and the goals of every week, with the flows stacked."""
+def weekly(weeks: Sequence[Week], run: str = "") -> str:
+    """Draw the messages and the goals of every week, with the flows stacked.
+
+    ``run`` is the name of the run, for the title.
+    """
+    title = f"{TITLE}: {run}" if run else TITLE
     if not weeks:
-        return empty(WIDTH, TITLE, "No messages and no goals.")
-    return _Chart(weeks).draw()
+        return empty(WIDTH, title, "No messages and no goals.")
+    return _Chart(weeks, title).draw()
 
 
 class _Chart:
     """The scales of the charts: the weeks from the first to the last."""
 
-    def __init__(self, weeks: Sequence[Week]) -> None:
-        self.weeks = weeks
+    def __init__(self, weeks: Sequence[Week], title: str) -> None:
+        self.weeks, self.title = weeks, title
         self.flows = sorted({week.flow for week in weeks})
         self.first = min(week.start for week in weeks)
         self.last = max(max(week.start for week in weeks) + WEEK, self.first + 4 * WEEK)
@@ -41,12 +45,12 @@ class _Chart:
         second = TOP + CHART + GAP
         bottom = second + CHART
         names = [(_hue(number), flow) for number, flow in enumerate(self.flows)]
-        shapes = [heading(TITLE), *legend(names, 62, RIGHT)]
+        shapes = [heading(self.title), *legend(names, 62, RIGHT)]
         shapes += self.chart(TOP, "messages that would be sent", lambda week: week.messages)
         shapes += self.chart(second, "goals reached, without the holdout", lambda week: week.goals)
         shapes += self.months(bottom)
         sums = f"{sum(w.messages for w in self.weeks):,} messages, {sum(w.goals for w in self.weeks):,} goals"
-        return picture(WIDTH, bottom + 44, TITLE, sums, shapes)
+        return picture(WIDTH, bottom + 60, self.title, sums, shapes)
 
     def chart(self, top: float, name: str, value: Callable[[Week], int]) -> Iterator[str]:
         stacks: dict[int, int] = {}
@@ -79,6 +83,7 @@ class _Chart:
 
     def months(self, y: float) -> Iterator[str]:
         begin, end = local(self.first, utc()), local(self.last, utc())
+        yield text((LEFT + RIGHT) / 2, y + 50, "week, from Monday, UTC", "soft small", "middle")
         months = (end.year - begin.year) * 12 + end.month - begin.month + 1
         every = next((m for m in MONTHS if months / m <= MOST_TICKS), -(-months // MOST_TICKS))
         if months <= 2:
@@ -94,11 +99,14 @@ class _Chart:
                 yield text(x, y + 36, str(year), "soft small", "middle")
 
     def days(self, y: float, begin: datetime, end: datetime) -> Iterator[str]:
-        day = begin
+        day, year = begin, None
         while day <= end:
             x = self.x(day.timestamp() * 1000)
             yield line(x, y, x, y + 5, "axis")
             yield text(x, y + 20, f"{day:%b} {day.day}", "soft small", "middle")
+            if day.year != year:
+                year = day.year
+                yield text(x, y + 36, str(year), "soft small", "middle")
             day += timedelta(days=7)
 
 

@@ -301,8 +301,11 @@ class Context:
         """Write one transition of a session at its current step (R25)."""
         name, count, plan = session.id, session.count + 1, session.plan
         session.count = count
+        state = self.state
+        # As for flow states, the first is the instant: a returning user uses no number again.
+        state.transitions = state.transitions + 1 if state.transitions else self.now
         self.outputs.append(
-            # Positional arguments: seventeen keyword arguments take five times as long.
+            # Positional arguments: eighteen keyword arguments take five times as long.
             Transition(
                 f"{name}-{count}",
                 self.user,
@@ -321,6 +324,7 @@ class Context:
                 since,
                 first,
                 session.silent,
+                state.transitions,
             )
         )
 

@@ -57,6 +57,7 @@ def _join(ctx: Context, theirs: State, given: Handover, t: int) -> int:
     handover, state = given.id, ctx.state
     traits, participants = dict(state.traits), dict(state.participants)
     ctx.begin(handover, t)
+    state.transitions = max(state.transitions, theirs.transitions)
     join_profile(ctx, theirs)
     join_counts(state, theirs)
     join_participants(ctx, theirs)

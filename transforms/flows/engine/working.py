@@ -145,6 +145,7 @@ class State:
         "tags",
         "trait_ages",
         "traits",
+        "transitions",
     )
 
     def __init__(
@@ -175,6 +176,7 @@ class State:
         self.presence: Presence | None = None
         self.participants: dict[str, Participant] = {}
         self.identity: Identity | None = None
+        self.transitions: int = 0
 
 
 def open_session(stored: StoredSession) -> Session:
@@ -235,6 +237,7 @@ def open_state(stored: StoredState) -> State:
     state.presence = stored.presence
     state.participants = stored.participants
     state.identity = stored.identity
+    state.transitions = stored.transitions
     return state
 
 
@@ -343,12 +346,15 @@ def state_row(state: State) -> list[Any]:
         state.presence,
         state.participants,
         state.identity,
+        state.transitions,
     ]
     del row[_state_length(state) :]
     return row
 
 
 def _state_length(state: State) -> int:
+    if state.transitions:
+        return 24
     if state.identity is not None:
         return 23
     if state.participants:

@@ -21,7 +21,10 @@ class Output(msgspec.Struct, frozen=True, gc=False, tag_field="is"):
 
 
 class FromSession(Output, frozen=True, gc=False):
-    """Base of the outputs of a session."""
+    """Base of the outputs of a session; each has ``silent``, True for a session in a holdout.
+
+    Of a silent session there are only transitions, communications and conversions.
+    """
 
     flow: str
     version: int
@@ -48,6 +51,7 @@ class Message(FromSession, frozen=True, gc=False, tag="message"):
     agent: str | None = None
     expires: int | None = None
     tracking: Data = {}
+    silent: bool = False
 
 
 class Cancel(Output, frozen=True, gc=False, tag="cancel", kw_only=True):
@@ -67,6 +71,7 @@ class Webhook(FromSession, frozen=True, gc=False, tag="webhook", kw_only=True):
     template: str | None
     template_version: str | None
     data: Data
+    silent: bool = False
 
 
 class Export(FromSession, frozen=True, gc=False, tag="export", kw_only=True):
@@ -75,6 +80,7 @@ class Export(FromSession, frozen=True, gc=False, tag="export", kw_only=True):
     destination: str
     fields: Data
     on_exit: bool = False
+    silent: bool = False
 
 
 class FlowState(Output, frozen=True, gc=False, tag="flow_state"):
@@ -115,7 +121,8 @@ class Transition(FromSession, frozen=True, gc=False, tag="transition"):
 
     ``visit`` counts the arrivals of this session at the step, from 1. ``first_arrival`` is True
     if the user reaches this step of the flow for the first time. ``until`` is when a wait ends at
-    the latest. ``cause`` is the id of the signal or timer.
+    the latest. ``cause`` is the id of the signal or timer. ``sequence`` is the order within the
+    user and within the session: it grows from the instant of the user's first transition.
     """
 
     what: str
@@ -128,6 +135,7 @@ class Transition(FromSession, frozen=True, gc=False, tag="transition"):
     since: int | None = None
     first_arrival: bool = False
     silent: bool = False
+    sequence: int = 0
 
 
 class Communication(FromSession, frozen=True, gc=False, tag="communication"):
@@ -149,6 +157,7 @@ class Communication(FromSession, frozen=True, gc=False, tag="communication"):
     cost: float | None = None
     data: Data = {}
     reported_cost: float | None = None
+    silent: bool = False
 
 
 class Conversion(FromSession, frozen=True, gc=False, tag="conversion", kw_only=True):
@@ -205,6 +214,7 @@ class Call(FromSession, frozen=True, gc=False, tag="call", kw_only=True):
     template_version: str | None = None
     store: dict[str, str] = {}
     expires: int | None = None
+    silent: bool = False
 
 
 class HandoverOut(Output, frozen=True, gc=False, tag="handover", kw_only=True):

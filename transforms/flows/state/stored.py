@@ -240,6 +240,7 @@ class StoredState(Part, array_like=True, gc=False):
     - ``presence``: the user's visits, if a flow reads them; ``participants``: by campaign
     - ``trait_ages``: when each trait was set last
     - ``identity``: set if the user has, or had, other keys, or was erased
+    - ``transitions``: the sequence of the newest transition
     """
 
     clock: int
@@ -265,3 +266,4 @@ class StoredState(Part, array_like=True, gc=False):
     presence: Presence | None = None
     participants: dict[str, Participant] = {}
     identity: Identity | None = None
+    transitions: int = 0

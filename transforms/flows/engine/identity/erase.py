@@ -48,7 +48,10 @@ def erase(ctx: Context, command: Command) -> None:
     )
     # The merged handovers stay, as hashes, so that no forwarded signal waits for one forever.
     mark = Identity(erased=now, merged=identity.merged)
-    ctx.replace_state(bare_state(now, SEALED, mark, sequence, seen_ids=ctx.state.seen_ids[-ENTRY:]))
+    state = ctx.state
+    ctx.replace_state(
+        bare_state(now, SEALED, mark, sequence, state.transitions, seen_ids=state.seen_ids[-ENTRY:])
+    )
 
 
 def end_all_sessions(ctx: Context, reason: str) -> None:
@@ -97,8 +100,9 @@ def restart_from_tombstone(ctx: Context) -> None:
     state = ctx.state
     if _bare(state):
         ties = state.identity
+        sequence, transitions = state.sequence, state.transitions
         ctx.replace_state(
-            bare_state(state.clock, -1, ties, state.sequence, seen_ids=state.seen_ids)
+            bare_state(state.clock, -1, ties, sequence, transitions, seen_ids=state.seen_ids)
         )
 
 
@@ -113,12 +117,13 @@ def bare_state(
     control_applied: int,
     identity: Identity | None,
     sequence: int = 0,
+    transitions: int = 0,
     seen_floor: int = 0,
     seen_ids: bytes = b"",
 ) -> State:
     """Return a state without user data: a tombstone, or the links of the key to other keys."""
     state = State(clock, control_applied)
-    state.identity, state.sequence = identity, sequence
+    state.identity, state.sequence, state.transitions = identity, sequence, transitions
     state.seen_floor, state.seen_ids = seen_floor, seen_ids
     return state
 

@@ -72,7 +72,15 @@ def _hand_over(ctx: Context, to: str, bypass: bool) -> None:
     had_flow_state = any(not session.silent for session in state.sessions)
     mark = Identity(to=to, handover=name, erased=before.erased, merged=before.merged)
     ctx.replace_state(
-        bare_state(now, SEALED, mark, state.sequence, state.seen_floor, state.seen_ids)
+        bare_state(
+            now,
+            SEALED,
+            mark,
+            state.sequence,
+            state.transitions,
+            state.seen_floor,
+            state.seen_ids,
+        )
     )
     if had_flow_state:
         emit_flow_state(ctx)
@@ -245,8 +253,11 @@ def accept_handover(ctx: Context, given: Handover, hops: int, own: int, t: int) 
 def _end_theirs(ctx: Context, given: Handover, reason: str) -> None:
     """End the sessions of a state that is not merged, so that each has a row that ends it (R7)."""
     mine = ctx.state
-    ctx.replace_state(decode(given.state))
+    theirs = decode(given.state)
+    theirs.transitions = max(mine.transitions, theirs.transitions)  # the rows are of this user
+    ctx.replace_state(theirs)
     end_all_sessions(ctx, reason)
+    mine.transitions = theirs.transitions
     ctx.replace_state(mine)
 
 
@@ -264,7 +275,15 @@ def _take_back(ctx: Context, identity: Identity, to: str) -> None:
     state = ctx.state
     ties = Identity(erased=identity.erased, merged=identity.merged)
     ctx.replace_state(
-        bare_state(state.clock, -1, ties, state.sequence, state.seen_floor, state.seen_ids)
+        bare_state(
+            state.clock,
+            -1,
+            ties,
+            state.sequence,
+            state.transitions,
+            state.seen_floor,
+            state.seen_ids,
+        )
     )
 
 

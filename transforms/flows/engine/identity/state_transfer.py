@@ -82,6 +82,8 @@ def _replace(ctx: Context, state: State, command: Command) -> None:
     end_all_sessions(ctx, "replaced")
     if not ctx.is_new_user:
         keep_ids_unique(state, before, sessions, messages, now)
+    if before.transitions or state.transitions:
+        state.transitions = max(state.transitions, before.transitions, now - 1)
     if before.identity is not None and before.identity.erased is not None:
         state.identity = state.identity or Identity()
         state.identity.erased = before.identity.erased

@@ -127,6 +127,7 @@ def log_status(
             None,
             data or {},
             reported,
+            sent.silent,
         )
     )
 
