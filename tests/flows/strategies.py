@@ -324,6 +324,7 @@ def _send(draw: st.DrawFn, to: st.SearchStrategy[str]) -> Send:
         failover=failover,
         failover_after=draw(st.none() | delays) if failover else None,
         keep=draw(st.booleans()),
+        hold=draw(st.booleans()),
         branches=tuple((reason, draw(to)) for reason in reasons if reason in chosen),
         agents=tuple(draw(st.lists(st.sampled_from(fitting), unique=True))),
         track=draw(st.sampled_from([None, (), ("clicks",)])),

@@ -280,6 +280,7 @@ def _send(rng: random.Random, then: str, other: str) -> str:
     late = ["failover: [sms, log]", "failover_after: 2h"]
     parts += rng.choice(([], [], ["failover: [log]"], ["failover: [sms, log]"], late))
     parts += rng.choice(([], [], ["keep: true"]))
+    parts += rng.choice(([], [], ["hold: true"]))
     why = rng.choice(("capped", "no_consent", "no_address", "expired"))
     parts += rng.choice(([], [f"{why}: {other}"]))
     return "{" + ", ".join([*parts, f"then: {then}"]) + "}"

@@ -67,7 +67,7 @@ PAUSED = {
     "migrated": "the session was migrated to a new version, and waits there",
     "joined": "the session came from another key of the user, and waits",
     "resumed": "the session waits again after a pause or a hold",
-    "moved": "the date that the session waits for has changed",
+    "moved": "the time that the session waits for has changed: a date, or the time of a message",
 }
 """Reasons in the rows of paused, held, migrated and joined sessions, and of dates that change."""
 

@@ -18,7 +18,7 @@ class Send(Value, frozen=True, gc=False, tag="send"):
     """Make a communication, planned for ``at`` or due now; the send policy decides when due (R14).
 
     ``branches`` maps a reason (``no_consent``, ``capped`` …) to a step, taken only
-    by a send that is due at once. ``agents`` are the senders by channel (C15). ``track``
+    by a send that is due at once or has ``hold``: then the session waits for the decision. ``agents`` are the senders by channel (C15). ``track``
     and ``links`` None: as the channel says (I31).
     """
 
@@ -37,6 +37,7 @@ class Send(Value, frozen=True, gc=False, tag="send"):
     track: tuple[str, ...] | None = None
     links: Links | None = None
     urgent: bool = False
+    hold: bool = False
 
 
 class Promote(Value, frozen=True, gc=False, tag="promote"):
@@ -102,6 +103,10 @@ KINDS = (
             Field("urgent", forms.Flag(),
                 "It passes quiet hours and caps, and no cap counts it: for a password reset or a "
                 "receipt.", shown="urgent"),
+            Field("hold", forms.Flag(),
+                "The session waits until the message leaves, or it is decided that it does not: "
+                "with quiet hours, a window or `at` it goes on only then.",
+                shown="waits until it leaves"),
             Field("track", forms.Tracked(TRACKED),
                 "What is tracked, in place of what the channel says: `[opens, clicks]`, `[]`."),
             Field("links", forms.Choice(get_args(Links)),
@@ -112,7 +117,8 @@ KINDS = (
             _branch("capped", "a cap is reached"),
         ),
         about="Makes a message; the send policy decides when it is due. The session goes on at "
-        "once.",
+        "once, with `hold` when the message leaves. The branches are for messages that are due at "
+        "once, or have `hold`.",
         example="hello:\n  send: email\n  agent: desk\n  template: note\n  topic: news\n"
         "  track: [clicks]\n  window: 08:00-20:00\n  validity: 1d\n  failover: [log]\n"
         "  capped: quiet\nother: {wait: 1d, then: quiet}\nquiet: {end: done}",

@@ -65,8 +65,11 @@ class StepLogic:
         """Return an exit if a condition that the step waits for has become true."""
         return None
 
-    def on_time(self, ctx: Context, session: Session) -> Exit:
-        """Return how the session continues when the time of the wait is over."""
+    def on_time(self, ctx: Context, session: Session) -> Exit | None:
+        """Return how the session continues when the time of the wait is over.
+
+        None if it waits longer: ``session.due`` is the new time.
+        """
         return Exit(session.node.then)
 
     def pause(self, ctx: Context, session: Session, halt: Halt) -> None:

@@ -128,7 +128,11 @@ def on_time(ctx: Context, session: Session) -> None:
     """Continue a session when the time of its wait is over."""
     if session.halt is not None:
         session.halt.overdue = True
-    leave_by(ctx, session, logic_of(session).on_time(ctx, session))
+    taken = logic_of(session).on_time(ctx, session)
+    if taken is not None:
+        leave_by(ctx, session, taken)
+    elif session.due is not None:
+        ctx.emit_transition("waiting", session, reason="moved", until=session.due)
 
 
 def recheck_conditions(ctx: Context, session: Session) -> None:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from transforms.flows.clock.windows import Window
 from transforms.flows.definitions.ports import kind_of_step, targets, targets_at_once
 from transforms.flows.definitions.shapes import Flaw
-from transforms.flows.definitions.space import Template
+from transforms.flows.definitions.space import Space, Template
 from transforms.flows.definitions.steps.branches import MatchMessage
 from transforms.flows.definitions.steps.sends import Send
 from transforms.flows.definitions.steps.waits import CaseCall, CaseInbound, CaseStatus, WaitFor
@@ -40,7 +40,7 @@ def _waits_on_exit(checked: Checked) -> Iterator[Flaw]:
     """Refuse waits among the steps that run when a session has ended (R23)."""
     for step in checked.on_exit.steps:
         keys = ("on_exit", step.name)
-        if kind_of_step(step.verb).waits:
+        if kind_of_step(step.verb).waits or (isinstance(step.verb, Send) and step.verb.hold):
             message = f'step "{step.name}" waits, but steps of on_exit cannot wait'
             yield Flaw(keys, "wait-on-exit", message, at_key=True)
         if step.name in checked.known.steps:
@@ -61,6 +61,43 @@ def _closed_windows(checked: Checked) -> Iterator[Flaw]:
             message = f"{window.text} lies within the quiet hours, {quiet.text}"
             hint = "no message would ever leave"
             yield Flaw((section, step.name, "window"), "impossible-window", message, hint)
+
+
+def _timeouts_while_closed(checked: Checked) -> Iterator[Flaw]:
+    """Warn of a wait for a message that may time out before quiet hours or a window let it go."""
+    edges = {step.name: targets_at_once(step) for step in checked.main.steps}
+    sends = {step.name: step.verb for step in checked.main.steps if isinstance(step.verb, Send)}
+    for step in checked.main.steps:
+        verb = step.verb
+        if not isinstance(verb, WaitFor) or verb.timeout is None or not verb.timeout.ms:
+            continue
+        of = dict.fromkeys(case.step for case in verb.cases if isinstance(case, CaseStatus))
+        for name in of:
+            send = sends.get(name)
+            if send is None or send.hold or step.name not in _reached(edges, name):
+                continue
+            closed = _longest_closed(checked.space, send)
+            if verb.timeout.ms <= closed * 60_000:
+                message = f'the time-out of {verb.timeout.text} can pass before message "{name}"'
+                message += f" leaves: quiet hours or its window hold it for up to {_hours(closed)}"
+                hint = f'hold: true on "{name}" has the session wait until it leaves'
+                keys = ("steps", step.name, "timeout")
+                yield Flaw(keys, "early-timeout", message, hint, severity="warning")
+
+
+def _longest_closed(space: Space, send: Send) -> int:
+    """Return for how many minutes at most quiet hours and its window hold a message."""
+    urgent = send.urgent or any(t.urgent for t in space.topics if t.name == send.topic)
+    quiet = _minutes(space.quiet_hours) if space.quiet_hours and not urgent else frozenset()
+    opened = _minutes(send.window) if send.window else frozenset(range(WEEK))
+    leaves = sorted(opened - quiet)
+    if not leaves:
+        return 0
+    return max((then - now - 1) % WEEK for now, then in zip(leaves, leaves[1:] + leaves[:1]))
+
+
+def _hours(minutes: int) -> str:
+    return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
 
 
 @lru_cache(maxsize=256)
@@ -230,6 +267,7 @@ def _help(path: tuple[str, ...]) -> str:
 STEP_CHECKS: tuple[Check, ...] = (
     _waits_on_exit,
     _closed_windows,
+    _timeouts_while_closed,
     _no_messages,
     _falls_into_branch,
     _unreachable,
