@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import pairwise
 
 from transforms.flows.clock.windows import Window
 from transforms.flows.definitions.ports import kind_of_step, targets, targets_at_once
@@ -93,7 +94,7 @@ def _longest_closed(space: Space, send: Send) -> int:
     leaves = sorted(opened - quiet)
     if not leaves:
         return 0
-    return max((then - now - 1) % WEEK for now, then in zip(leaves, leaves[1:] + leaves[:1]))
+    return max((then - now - 1) % WEEK for now, then in pairwise([*leaves, leaves[0]]))
 
 
 def _hours(minutes: int) -> str:
