@@ -29,6 +29,7 @@ NAMES = (
     ("`user.plan`", "a trait of the user", "everywhere except inside aggregates"),
     ("`tag.vip`", "whether the user has a tag", "as above"),
     ("`audience.vip`, `audience.vip.since`", "whether and since when the user is in an audience", "as above"),
+    ('`consent.email`, `consent.news`, `consent["email:news"]`', "whether the user may be sent messages of a channel, of a topic, or of the topic on the channel: the setting of the user, or the default of the topic", "as above"),
     ("`visit.count`, `.started`, `.last`, `.events`", "the number of visits; start, last event and number of events of the latest visit", "as above"),
     ("`flow.cart.in`, `.step`, `.times`", "whether the user is in a flow, at which step, and the number of entries", "as above"),
     ("`session.value`", "a session variable, set by an `update` step", "in a session"),
@@ -45,6 +46,11 @@ AGGREGATES = """
 `sum(event.total of event "Order Completed")`, `last(event "Order Completed")`. The period is
 `within last DURATION` (exact, at most 400 days), `since entry`, or all time if neither is given.
 The condition can read only the counted event.
+
+`count`, `first` and `last` also take the messages that left to the user, of all flows:
+`last(message) within last 7d`, `count(message where message.channel == "email" within last 7d)`.
+Their condition can read `message.flow`, `.step`, `.channel`, `.topic` and `.template`. A message on a
+further channel counts again; messages of sessions in a holdout do not leave.
 
 Events count at their event time. Counting starts when the first definition uses the aggregate:
 events from before the flow was published are not known. Values are kept as whole ten-thousandths,

@@ -61,6 +61,7 @@ leaves = st.one_of(
     st.builds(ast.FlowFact, names, st.sampled_from(["in", "step", "times"])),
     st.builds(ast.Member, names, st.booleans()),
     names.map(ast.Tagged),
+    names.map(ast.Consent),
 )
 
 
@@ -125,6 +126,9 @@ def conditions_over(decisions):
 
 event_values = values_over(literals | paths(["event"]))
 event_conditions = conditions_over(decisions_over(event_values, moving=False) | paths(["event"]))
+message_conditions = conditions_over(
+    decisions_over(values_over(literals | paths(["message"])), moving=False) | paths(["message"])
+)
 
 
 def calculated():
@@ -138,6 +142,14 @@ def calculated():
             events,
             st.none(),
             where,
+            since,
+        ),
+        st.builds(
+            ast.Calculated,
+            st.sampled_from(["count", "first", "last"]),
+            st.none(),
+            st.none(),
+            st.none() | message_conditions,
             since,
         ),
         st.builds(
@@ -175,7 +187,7 @@ quantified = st.builds(
         )
     ),
 )
-bare = paths(OUTSIDE) | names.map(ast.Tagged)
+bare = paths(OUTSIDE) | names.map(ast.Tagged) | names.map(ast.Consent)
 conditions = st.deferred(
     lambda: conditions_over(st.one_of(decisions_over(values), nows, quantified, bare))
 )
@@ -255,7 +267,7 @@ def outside(flow):
 
 
 def view(now=ANCHORS[-1], **values):
-    made = View(utc(), {}, (), {}, {}, outside)
+    made = View(utc(), {}, (), {}, {}, outside, consents=lambda name: name == "email")
     for name, value in {"now": now, **values}.items():
         assert hasattr(made, name)
         setattr(made, name, value)

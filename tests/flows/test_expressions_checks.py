@@ -27,6 +27,7 @@ SCOPE = Scope(
     variables={"slot": "date"},
     audiences=frozenset(("vips",)),
     tags=frozenset(("new",)),
+    consents=frozenset(("email", "news", "email:news")),
     steps=frozenset(("mail",)),
     flows=frozenset(("welcome",)),
 )  # fmt: skip
@@ -63,6 +64,12 @@ def test_valid_expressions_have_no_problems(text):
         ("communication.x == 3", [(0, 15, "not-at-hand", None)]),
         ("audience.vip", [(0, 12, "unknown-audience", "vips")]),
         ("tag.old", [(0, 7, "unknown-tag", None)]),
+        ("consent.emial", [(0, 13, "unknown-topic", "email")]),
+        (
+            "last(message where message.chanel == 'x') is set",
+            [(19, 14, "unknown-field", "channel")],
+        ),
+        ("count(message where message.topic > 2) > 2", [(36, 1, "wrong-type", None)]),
         ("flow.welcom.in", [(0, 14, "unknown-flow", "welcome")]),
         ("communications.mial.x is set", [(0, 21, "unknown-step", "mail")]),
         ("event.total contains 'x'", [(0, 11, "wrong-type", None)]),

@@ -173,6 +173,7 @@ def test_a_missing_value_makes_operators_false(name, right):
         ("audience.vip.since more than 3d ago", True),
         ("audience.other.since more than 3d ago", False),
         ('tag.new and not tag["old one"]', True),
+        ('consent.email and not consent.sms and not consent["email:news"]', True),
         ("flow.welcome.in and flow.welcome.times == 2", True),
         ('flow.welcome.step == "hello"', True),
         ("flow.other.in", False),

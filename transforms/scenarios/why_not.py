@@ -184,7 +184,7 @@ class _Asking:
 
     def _values(self, node: ast.Node, view: View) -> Iterator[str]:
         """Yield the value of each name in a condition."""
-        if isinstance(node, ast.Path | ast.Fact | ast.FlowFact | ast.Member | ast.Tagged):
+        if isinstance(node, ast.Name) and not isinstance(node, ast.Now):
             if not (isinstance(node, ast.Path) and node.root == "item"):
                 yield self._value(node, view)
         elif isinstance(node, ast.Calculated):

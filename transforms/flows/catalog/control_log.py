@@ -32,7 +32,7 @@ from transforms.flows.catalog.reads import visits_in
 from transforms.flows.definitions.flow import Schedule
 from transforms.flows.definitions.keyword_conflicts import clashes
 from transforms.flows.definitions.steps.branches import Split
-from transforms.flows.expressions.reads import reads_of
+from transforms.flows.expressions.reads import counted_events, reads_of
 from transforms.flows.protocol import control_records
 from transforms.flows.reading.flow import load_goals
 from transforms.flows.reading.space import load_space
@@ -51,7 +51,7 @@ def _publish(log: LogState, record: control_records.Publish) -> list[Effect]:
     known = log.flows.setdefault(flow.id, Known(plan))
     known.plan = plan
     log.read_event(plan.events, at, every=plan.reads_visits)
-    log.read_event((a.event for a in plan.aggregates), at)
+    log.read_event(counted_events(plan.aggregates), at)
     log.aggregates |= dict.fromkeys(plan.aggregates)
     log.goals |= plan.goal_set.events
     log.inbound_since = min(log.inbound_since, at) if plan.reads_inbound else log.inbound_since
@@ -68,7 +68,7 @@ def _space(log: LogState, record: control_records.SetSpace) -> list[Effect]:
         if audience.when is not None:
             read = reads_of(audience.when)
             log.aggregates |= dict.fromkeys(read.aggregates)
-            log.read_event((a.event for a in read.aggregates), at, every=visits_in(read))
+            log.read_event(counted_events(read.aggregates), at, every=visits_in(read))
     moved = [effect for known in log.flows.values() for effect in place(known, log.space, at)]
     return [Effect(at, "space"), *moved]
 
@@ -130,7 +130,7 @@ def _goals(log: LogState, record: control_records.SetGoals) -> list[Effect]:
     goals = accepted(loaded, f"the {what} have problems")
     aims = known.aims = compile_goals(goals)
     log.goals |= aims.events
-    log.read_event((*aims.events, *(a.event for a in aims.aggregates)), at, every=aims.reads_visits)
+    log.read_event((*aims.events, *counted_events(aims.aggregates)), at, every=aims.reads_visits)
     log.aggregates |= dict.fromkeys(aims.aggregates)
     return [Effect(at, "goals", known.plan.number)]
 

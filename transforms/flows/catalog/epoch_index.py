@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from transforms.flows.catalog.compiled import CompiledTrigger, Matcher
+from transforms.flows.catalog.compiled import CompiledTrigger
 from transforms.flows.catalog.epochs import (
     NEVER,
     ComputedAudience,
@@ -27,7 +27,7 @@ from transforms.flows.definitions.triggers.messages import (
 from transforms.flows.definitions.triggers.participants import OnParticipant
 from transforms.flows.definitions.triggers.profile import OnDate, OnProfile, OnSchedule
 from transforms.flows.expressions.evaluation.compile import compile_condition, compile_value
-from transforms.flows.expressions.reads import Aggregate, Reads, reads_of
+from transforms.flows.expressions.reads import Aggregate, Reads, counted_events, reads_of
 
 Joining = dict[tuple[str, bool], tuple[tuple[FlowView, CompiledTrigger], ...]]
 
@@ -61,7 +61,7 @@ def groups_of(space: Space, views: Iterable[FlowView]) -> dict[str, FlowGroup]:
     }
 
 
-def _counted(aggregates: Iterable[Aggregate]) -> dict[str, tuple[KeptAggregate, ...]]:
+def _counted(aggregates: Iterable[Aggregate]) -> dict[str | None, tuple[KeptAggregate, ...]]:
     """Join aggregates that share a series; it is kept as long as the longest of them needs."""
     by_key: dict[str, KeptAggregate] = {}
     for a in aggregates:
@@ -69,8 +69,8 @@ def _counted(aggregates: Iterable[Aggregate]) -> dict[str, tuple[KeptAggregate, 
         horizon = max(a.horizon, old.horizon if old else 0)
         where = compile_condition(a.where).test if a.where else None
         value = compile_value(a.value) if a.value else None
-        by_key[a.key] = KeptAggregate(a, Matcher(a.event, where), value, horizon)
-    by_event: dict[str, list[KeptAggregate]] = {}
+        by_key[a.key] = KeptAggregate(a, where, value, horizon)
+    by_event: dict[str | None, list[KeptAggregate]] = {}
     for counted in by_key.values():
         by_event.setdefault(counted.aggregate.event, []).append(counted)
     return {event: tuple(items) for event, items in by_event.items()}
@@ -81,11 +81,11 @@ def _with_trigger(views: Iterable[FlowView], *kinds: type) -> tuple[FlowView, ..
 
 
 def _any_event(read: Reads) -> bool:
-    return bool(read.flows or read.communications) or visits_in(read)
+    return bool(read.flows or read.communications or read.messages) or visits_in(read)
 
 
 def _events_of(audience: ComputedAudience) -> frozenset[str]:
-    return frozenset(aggregate.event for aggregate in audience.reads.aggregates)
+    return frozenset(counted_events(audience.reads.aggregates))
 
 
 def epoch_of(log: LogState, since: int) -> Epoch:

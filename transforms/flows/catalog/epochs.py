@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, final
 
-from transforms.flows.catalog.compiled import CompiledTrigger, GoalSet, Matcher, Plan
+from transforms.flows.catalog.compiled import CompiledTrigger, GoalSet, Plan
 from transforms.flows.definitions.space import Campaign, Channel, Group, Space, Topic
 from transforms.flows.expressions.reads import Aggregate, Reads
 from transforms.flows.expressions.view import Condition, View
@@ -51,7 +51,7 @@ class KeptAggregate:
     """An aggregate to keep: its compiled condition and value, and for how long entries are kept."""
 
     aggregate: Aggregate
-    matcher: Matcher
+    where: Callable[[View], bool] | None
     value: Callable[[View], Any] | None
     horizon: int
 
@@ -92,9 +92,9 @@ class Epoch:
     """What holds from ``since`` until the next epoch.
 
     ``flows`` are in order of priority, then id. ``by_event`` maps the name of an event
-    to the flows that it may start, ``aggregates_by_event`` to the aggregates that count it,
-    ``audiences_by_event`` to the audiences that it may change; ``state_audiences`` are those that
-    any event may change. ``by_audience`` maps an audience, entered or left, to the triggers on it.
+    to the flows that it may start, ``aggregates_by_event`` to the aggregates that count it (None:
+    messages that leave), ``audiences_by_event`` to the audiences that it may change;
+    ``state_audiences`` are those that any event may change. ``by_audience`` maps an audience, entered or left, to the triggers on it.
     ``with_dates``, ``by_trait``, ``by_communication``, ``by_inbound`` and ``by_participant`` are the
     flows with triggers of those kinds; ``reads_tags``: one is on a tag. ``has_state_readers``: an
     audience, or a session of some version, reads the user's progress in flows, or messages.
@@ -111,7 +111,7 @@ class Epoch:
     by_id: dict[str, FlowView]
     audiences: tuple[ComputedAudience, ...]
     static_audiences: frozenset[str]
-    aggregates_by_event: dict[str, tuple[KeptAggregate, ...]]
+    aggregates_by_event: dict[str | None, tuple[KeptAggregate, ...]]
     by_event: dict[str, tuple[FlowView, ...]]
     channels: dict[str, Channel]
     topics: dict[str, Topic]
@@ -139,6 +139,15 @@ class Epoch:
         """Return the goals of a flow: those that a record set, else those of the version (R24)."""
         goal_sets = self.goal_sets
         return goal_sets.get(plan.number, plan.goal_set) if goal_sets else plan.goal_set
+
+    def allows(self, consent: dict[str, bool], channel: str, topic: str | None) -> bool:
+        """Return True if a user consents to messages of a topic, or of none, on a channel."""
+        if not consent.get(channel, True):
+            return False
+        if topic is None:
+            return True
+        default = not (topic in self.topics and self.topics[topic].opt_in)
+        return consent.get(f"{channel}:{topic}", consent.get(topic, default))
 
     def killed(self, flow: int, channel: str | None) -> bool:
         """Return whether a kill switch stops the messages of a flow on a channel."""

@@ -34,6 +34,10 @@ def _nowhere(flow: str) -> FlowFacts:
     return OUTSIDE
 
 
+def _without(name: str) -> bool:
+    return False
+
+
 @final
 class Handling:
     """Data of the signal or timer that is being handled.
@@ -150,6 +154,7 @@ class Context:
             audiences=state.audiences,
             series=state.series,
             flows=self.facts,
+            consents=self.consents,
         )
         self.view.presence = state.presence
         self.attach_plans(state)
@@ -163,8 +168,8 @@ class Context:
             session.pin_to(plans[session.flow, session.version])
 
     def close(self) -> None:
-        """Drop the view's reference to this context, so that both are freed at once."""
-        self.view.flows = _nowhere
+        """Drop the view's references to this context, so that both are freed at once."""
+        self.view.flows, self.view.consents = _nowhere, _without
 
     def replace_state(self, state: State) -> None:
         """Replace the state of this user."""
@@ -431,6 +436,13 @@ class Context:
                 return FlowFacts(True, node.name if node else None, times or 1)
         held_out = times and self.held_out(self.epoch.by_number[number].plan)
         return FlowFacts(False, None, 0 if held_out else times)
+
+    def consents(self, name: str) -> bool:
+        """Return True if the user may be sent messages of a channel, a topic, or both by ``:``."""
+        channel, _, topic = name.partition(":")
+        if not topic and channel in self.epoch.topics:
+            channel, topic = "", channel
+        return self.epoch.allows(self.state.consent, channel, topic or None)
 
     def suppressed(self, flow: int) -> bool:
         """Return True if a command keeps the user out of a flow, or of all (R19)."""

@@ -16,7 +16,7 @@ from transforms.flows.expressions.scope import Scope, Wants
 from transforms.flows.expressions.syntax import ast
 from transforms.flows.expressions.syntax.operators import DATE, OPERATORS, PARTS, operators_for
 from transforms.flows.expressions.syntax.write import quote, to_text
-from transforms.flows.expressions.types import Kinds, declared, kinds_of
+from transforms.flows.expressions.types import SENT, Kinds, declared, kinds_of
 
 _AT_HAND = {
     "event": "there is no event to read here",
@@ -190,16 +190,21 @@ class _Checker(msgspec.Struct):
             self.note(node, message, "not-missing", f"{name} is set and", "warning")
 
     def calculated(self, node: ast.Calculated) -> None:
-        if node.event not in self.scope.events:
+        if node.event is not None and node.event not in self.scope.events:
             meant = nearest(node.event, self.scope.events)
             if meant is not None:
                 message = f"no event is called {quote(node.event)}"
                 self.note(node, message, "unknown-event", quote(meant))
         if node.since == "entry" and "entry" not in self.scope.at_hand:
             self.note(node, _AT_HAND["entry"], "not-at-hand")
-        scope = msgspec.structs.replace(
-            self.scope, at_hand=frozenset(("event",)), event_names=(node.event,)
-        )
+        if node.event is None:
+            scope = msgspec.structs.replace(
+                self.scope, at_hand=frozenset(("message",)), message=SENT
+            )
+        else:
+            scope = msgspec.structs.replace(
+                self.scope, at_hand=frozenset(("event",)), event_names=(node.event,)
+            )
         inner = _Checker(self.places, self.problems, scope)
         if node.value is not None:
             inner.of_kind(node.value, ("number",))
@@ -218,6 +223,8 @@ class _Checker(msgspec.Struct):
                 self.known(node, "audience", audience, self.scope.audiences)
             case ast.Tagged(tag):
                 self.known(node, "tag", tag, self.scope.tags)
+            case ast.Consent(name):
+                self.known(node, "channel or topic", name, self.scope.consents)
             case ast.FlowFact(flow):
                 self.known(node, "flow", flow, self.scope.flows)
 

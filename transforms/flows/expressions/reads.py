@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from typing import Literal
 
@@ -24,11 +24,11 @@ class Aggregate(msgspec.Struct, frozen=True, gc=False):
     """The series of an aggregate, stored under ``key`` in ``view.series``.
 
     Every event of this name for which ``where`` is true is added, with its ``value`` if there is
-    one. Single events are kept for ``horizon`` ms; 0 if only totals over all time are read.
+    one; without a name, every message that leaves. Single events are kept for ``horizon`` ms; 0 if only totals over all time are read.
     ``since`` is the period, "entry" or None.
     """
 
-    event: str
+    event: str | None
     where: ast.Expr | None
     value: ast.Expr | None
     since: Delay | Literal["entry"] | None
@@ -42,7 +42,7 @@ class Reads(msgspec.Struct, frozen=True, gc=False):
     ``communications`` are send steps, ``communication`` the fields of the current one, ``message``
     those of a message from the user, ``facts`` are ``event.time``, ``session.id``, ``visit.count`` and the
     like, and ``now``.
-    ``timed``: its result can change as time passes.
+    ``consents`` are channels and topics. ``timed``: its result can change as time passes.
     """
 
     aggregates: tuple[Aggregate, ...] = ()
@@ -59,6 +59,12 @@ class Reads(msgspec.Struct, frozen=True, gc=False):
     facts: frozenset[str] = frozenset()
     timed: bool = False
     message: frozenset[str] = frozenset()
+    consents: frozenset[str] = frozenset()
+
+    @property
+    def messages(self) -> bool:
+        """Whether it counts messages that leave."""
+        return any(aggregate.event is None for aggregate in self.aggregates)
 
 
 def series_key(node: ast.Calculated) -> str:
@@ -81,6 +87,11 @@ def aggregate(node: ast.Calculated) -> Aggregate:
         None if part is None else ast.Expr(to_text(part), part) for part in (node.where, node.value)
     )
     return Aggregate(node.event, where, value, node.since, series_key(node), horizon)
+
+
+def counted_events(aggregates: Iterable[Aggregate]) -> Iterator[str]:
+    """Yield the names of the events that aggregates count."""
+    return (a.event for a in aggregates if a.event is not None)
 
 
 _FIELDS = {
@@ -127,6 +138,8 @@ def _names(node: ast.Node) -> Iterator[tuple[str, str]]:
             yield "audiences", audience
         case ast.Tagged(tag):
             yield "tags", tag
+        case ast.Consent(name):
+            yield "consents", name
         case ast.FlowFact(flow):
             yield "flows", flow
         case ast.Fact(name):

@@ -24,7 +24,8 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
 
     ``at_hand`` lists the roots that have data. ``event_names`` are the possible names of the
     event, ``events`` the declared events with their properties. ``steps`` are the send steps of the
-    flow, ``statuses`` those of a participant.
+    flow, ``statuses`` those of a participant, ``consents`` the channels and topics. ``message`` None:
+    a message from the user.
     """
 
     at_hand: frozenset[AtHand] = frozenset(get_args(AtHand))
@@ -39,3 +40,5 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
     steps: frozenset[str] | None = None
     flows: frozenset[str] | None = None
     statuses: frozenset[str] | None = None
+    consents: frozenset[str] | None = None
+    message: Types | None = None

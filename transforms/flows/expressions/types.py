@@ -31,6 +31,9 @@ MESSAGE: Types = {
 }
 """The fields of a message or a call from the user."""
 
+SENT: Types = dict.fromkeys(("flow", "step", "channel", "topic", "template"), "text")
+"""The fields of a message to the user, as aggregates read them."""
+
 
 def kinds_of(node: ast.Value, scope: Scope) -> Kinds:
     """Return the types that a value may have; None if any is possible."""
@@ -39,7 +42,7 @@ def kinds_of(node: ast.Value, scope: Scope) -> Kinds:
             return frozenset(("text",))
         case ast.Number() | ast.Arithmetic():
             return frozenset(("number",))
-        case ast.Flag() | ast.Tagged():
+        case ast.Flag() | ast.Tagged() | ast.Consent():
             return frozenset(("boolean",))
         case ast.Items():
             return frozenset(("list",))
@@ -85,7 +88,7 @@ def declared(node: ast.Path, scope: Scope) -> tuple[Types, ...]:
         "session": scope.variables,
         "communication": _COMMUNICATION,
         "communications": _COMMUNICATION,
-        "message": MESSAGE,
+        "message": MESSAGE if scope.message is None else scope.message,
     }
     types_of_root = declarations.get(node.root)
     return () if types_of_root is None else (types_of_root,)

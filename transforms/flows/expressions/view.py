@@ -30,10 +30,12 @@ class View:
     """The values of the names in the expression language.
 
     ``now`` is the handling time in ms. ``event`` is None where there is no event.
-    ``audiences`` maps a name to the instant at which the user joined.
+    ``audiences`` maps a name to the instant at which the user joined. ``consents`` tells whether
+    the user may be sent messages of a channel, a topic, or ``channel:topic``.
     ``communications`` maps a send step to the data of its newest communication (``status``,
     ``channel``, ``sent_at`` and the data of delivery reports).
-    ``message`` is the last message from the user to the session, ``presence`` the visits of the
+    ``message`` is the last message from the user to the session, or in an aggregate the counted
+    message to the user, ``presence`` the visits of the
     user, ``item`` the current item inside ``any(...)`` and ``all(...)``.
     ``mismatches`` counts comparisons of values whose types do not fit (R17).
     """
@@ -46,6 +48,7 @@ class View:
         audiences: dict[str, int],
         series: dict[str, Series],
         flows: Callable[[str], FlowFacts],
+        consents: Callable[[str], bool],
     ) -> None:
         self.now: int = 0
         self.zone = zone
@@ -54,6 +57,7 @@ class View:
         self.audiences = audiences
         self.series = series
         self.flows = flows
+        self.consents = consents
         self.event: Data | None = None
         self.event_name: str = ""
         self.event_time: int = 0

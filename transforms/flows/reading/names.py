@@ -94,7 +94,12 @@ class Known(msgspec.Struct, frozen=True, gc=False):
             audiences=self.audiences,
             steps=self.senders,
             statuses=self.statuses or None,
+            consents=self._consents(),
         )
+
+    def _consents(self) -> frozenset[str]:
+        both = (f"{channel}:{topic}" for channel in self.channels for topic in self.topics)
+        return self.channels | self.topics | frozenset(both)
 
     def _more(self, event: str | None) -> set[AtHand]:
         roots: set[AtHand] = set() if event is None else {"event"}

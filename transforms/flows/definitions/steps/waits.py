@@ -183,8 +183,10 @@ CASES = (
         ),
         about="A condition that is true, or becomes true.",
     ),
-    _audience("enters", "entered", "The user enters an audience.", "joins {}"),
-    _audience("leaves", "left", "The user leaves an audience.", "leaves {}"),
+    _audience("enters", "entered", "The user enters an audience after the wait began. A user who "
+        "is in it already is not taken: `when: audience.vip` is true then, too.", "joins {}"),
+    _audience("leaves", "left", "The user leaves an audience after the wait began. "
+        "`when: not audience.vip` is also true for a user who was not in it.", "leaves {}"),
     CaseKind(
         struct=CaseInbound, repeats=True,
         fields=(

@@ -1,4 +1,4 @@
-"""The single checks of a message: consent, address, validity, hours, caps (R14).
+"""The single checks of a message: consent, address, validity, hours, caps, room (R14).
 
 ``sending.send_or_refuse`` calls them in their order and decides.
 """
@@ -13,6 +13,8 @@ from transforms.flows.clock.delays import period_start
 from transforms.flows.clock.windows import closing, is_open, opening
 from transforms.flows.definitions.steps.sends import Send
 from transforms.flows.engine.context import Context
+from transforms.flows.engine.limits import fits, full
+from transforms.flows.state.codec import encoded_size
 from transforms.flows.state.stored import Communication
 
 TRIES: Final = 64
@@ -24,23 +26,13 @@ def refusal(ctx: Context, verb: Send, sent: Communication) -> tuple[str | None, 
         return "holdout", verb.channel, ""
     consent = ctx.state.consent
     epoch = ctx.epoch
-    if not allowed(consent, epoch, verb.channel, verb.topic):
+    if not epoch.allows(consent, verb.channel, verb.topic):
         return "no_consent", verb.channel, ""
     for channel in (verb.channel, *verb.failover):
         address = address_of(ctx, epoch, channel)
-        if address and allowed(consent, epoch, channel, verb.topic):
+        if address and epoch.allows(consent, channel, verb.topic):
             return None, channel, address
     return "no_address", verb.channel, ""
-
-
-def allowed(consent: dict[str, bool], epoch: Epoch, channel: str, topic: str | None) -> bool:
-    """Return True if the user consents to messages of a topic on a channel."""
-    if not consent.get(channel, True):
-        return False
-    if topic is None:
-        return True
-    default = not (topic in epoch.topics and epoch.topics[topic].opt_in)
-    return consent.get(f"{channel}:{topic}", consent.get(topic, default))
 
 
 def address_of(ctx: Context, epoch: Epoch, channel: str) -> str:
@@ -108,4 +100,11 @@ def capped(ctx: Context, plan: Plan, channel: str, verb: Send) -> bool:
 def reachable(ctx: Context, channel: str, topic: str | None) -> bool:
     """Return True if the user has an address on a channel and consents to the topic there."""
     known = address_of(ctx, ctx.epoch, channel)
-    return bool(known) and allowed(ctx.state.consent, ctx.epoch, channel, topic)
+    return bool(known) and ctx.epoch.allows(ctx.state.consent, channel, topic)
+
+
+def has_room(ctx: Context, sent: Communication) -> bool:
+    """Return True if a communication is planned already or fits the limits."""
+    if any(c is sent for c in ctx.state.communications):
+        return True
+    return not full(ctx.state) and fits(ctx.state, encoded_size(sent.data))

@@ -8,7 +8,6 @@ from transforms.flows.clock.schedules import resolve
 from transforms.flows.definitions.channels import agent_of, tracking_of
 from transforms.flows.definitions.steps.sends import Send
 from transforms.flows.engine.context import NOTHING, Context
-from transforms.flows.engine.limits import fits, full
 from transforms.flows.engine.messages.communications import (
     discard,
     log_status,
@@ -19,15 +18,16 @@ from transforms.flows.engine.messages.communications import (
 from transforms.flows.engine.messages.send_policy import (
     address_of,
     capped,
+    has_room,
     is_urgent,
     opening_of,
     reachable,
     refusal,
 )
 from transforms.flows.engine.messages.template_data import add_user, captured, values_of
+from transforms.flows.engine.profile.aggregates import count_message
 from transforms.flows.engine.working import Session
 from transforms.flows.protocol.outputs import Message
-from transforms.flows.state.codec import encoded_size
 from transforms.flows.state.limits import LONGEST_WAIT
 from transforms.flows.state.stored import Communication, Sent
 
@@ -70,7 +70,7 @@ def plan_send(ctx: Context, session: Session) -> str | None:
     # In a paused flow only on_exit steps run; what they send is decided at the resume.
     sent.on_hold = bool(ctx.epoch.paused) and plan.number in ctx.epoch.paused
     later = due > now or sent.on_hold
-    if later and not _room(ctx, sent):
+    if later and not has_room(ctx, sent):
         return _skip(ctx, plan, node, sent, "too_many_planned")
     if later:
         sent.key = session.key
@@ -99,7 +99,7 @@ def send_or_refuse(
         opens = opening_of(ctx, plan, verb)
         if opens is None or (sent.expires is not None and opens >= sent.expires):
             refused = "expired"
-        elif opens > now and not _room(ctx, sent):
+        elif opens > now and not has_room(ctx, sent):
             refused = "too_many_planned"
         elif opens > now:
             sent.due, sent.changed = opens, now
@@ -181,13 +181,6 @@ def _again(
     remember(ctx, plan, sent)
 
 
-def _room(ctx: Context, sent: Communication) -> bool:
-    """Return True if a communication is planned already or fits the limits."""
-    if any(c is sent for c in ctx.state.communications):
-        return True
-    return not full(ctx.state) and fits(ctx.state, encoded_size(sent.data))
-
-
 def _skip(
     ctx: Context,
     plan: Plan,
@@ -248,6 +241,9 @@ def _leave(
             NOTHING if plain else tracking_of(verb, known),
         )
     )
+    if None in ctx.epoch.aggregates_by_event:
+        facts = {"flow": plan.id, "step": node.name, "channel": channel, "template": verb.template}
+        count_message(ctx, facts if verb.topic is None else facts | {"topic": verb.topic})
     if ctx.epoch.cap_memory and not is_urgent(ctx, verb):
         kept = [s for s in ctx.state.cap_sends if s.at > now - ctx.epoch.cap_memory]
         ctx.state.cap_sends = [*kept, Sent(now, channel, verb.topic)]

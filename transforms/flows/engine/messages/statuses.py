@@ -133,7 +133,8 @@ def _unsubscribe(ctx: Context, channel: str, topic: str | None) -> None:
     ctx.state.consent.update(consent)
     name = ctx.next_output_id()
     ctx.outputs.append(out.ProfileUpdate(id=name, user=ctx.user, at=ctx.now, consent=consent))
-    ctx.enqueue(ProfileChange(id=name, user=ctx.user, time=ctx.now, consent=consent))
+    change = ProfileChange(id=name, user=ctx.user, time=ctx.now, consent=consent)
+    ctx.enqueue(change, applied=False)  # audiences may read consent
 
 
 def refresh_holds(ctx: Context) -> None:

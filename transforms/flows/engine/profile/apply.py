@@ -8,12 +8,8 @@ from transforms.flows.engine.context import Context, Data
 from transforms.flows.engine.limits import MOST_AUDIENCES
 from transforms.flows.engine.messages.inbound import mark_replied
 from transforms.flows.engine.messages.statuses import apply_status
-from transforms.flows.engine.profile.audiences import (
-    change_profile,
-    count_event,
-    recompute,
-    set_member,
-)
+from transforms.flows.engine.profile.aggregates import count_event
+from transforms.flows.engine.profile.audiences import change_profile, recompute, set_member
 from transforms.flows.engine.profile.participants import receive
 from transforms.flows.engine.profile.visits import count_visit as note_visit
 from transforms.flows.protocol.signals import (

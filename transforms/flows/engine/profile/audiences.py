@@ -1,4 +1,4 @@
-"""Profile, consent, aggregates, and the audiences that are computed from them.
+"""Profile, consent, and the audiences that are computed from them and from aggregates.
 
 A user enters or leaves a computed audience when the value of its condition changes (R18).
 """
@@ -6,40 +6,14 @@ A user enters or leaves a computed audience when the value of its condition chan
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
-from transforms.flows.catalog.epochs import ComputedAudience, KeptAggregate
+from transforms.flows.catalog.epochs import ComputedAudience
 from transforms.flows.engine.context import Context, Data
 from transforms.flows.engine.limits import LISTS_BOUND, PROFILE_BOUND
 from transforms.flows.protocol.outputs import AudienceUpdate
-from transforms.flows.protocol.signals import AudienceChange, Event, ProfileChange
+from transforms.flows.protocol.signals import AudienceChange, ProfileChange
 from transforms.flows.state import trait_times
 from transforms.flows.state.codec import encoded_size
-from transforms.flows.state.series import add
-from transforms.flows.state.stored import Series
-
-
-def count_event(ctx: Context, event: Event, own: int) -> None:
-    """Add an event to the aggregates that read it, at its event time."""
-    counted = ctx.epoch.aggregates_by_event.get(event.name)
-    if not counted:
-        return
-    view = ctx.view_for()
-    for item in counted:
-        if item.matcher.where is None or item.matcher.where(view):
-            _add(ctx, item, own)
-
-
-def _add(ctx: Context, item: KeptAggregate, own: int) -> None:
-    value: Any = None
-    if item.value is not None:
-        value = item.value(ctx.view)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            return
-    series = ctx.state.series.get(item.aggregate.key)
-    if series is None:
-        series = ctx.state.series[item.aggregate.key] = Series()
-    add(series, own, value, item.horizon)
 
 
 def change_profile(ctx: Context, change: ProfileChange) -> Data | None:

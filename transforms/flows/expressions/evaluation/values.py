@@ -136,6 +136,11 @@ def _member(node: ast.Member) -> Getter:
     return lambda view: audience in view.audiences
 
 
+def _consent(node: ast.Consent) -> Getter:
+    name = node.name
+    return lambda view: view.consents(name)
+
+
 def _tag(node: ast.Tagged) -> Getter:
     tag = node.tag
     return lambda view: tag in view.tags
@@ -187,6 +192,8 @@ def value_of(node: ast.Value) -> Getter:
             return _member(node)
         case ast.Tagged():
             return _tag(node)
+        case ast.Consent():
+            return _consent(node)
         case ast.Part():
             return _part(node)
         case ast.Arithmetic():

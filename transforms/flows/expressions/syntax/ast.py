@@ -91,6 +91,12 @@ class Tagged(Term, frozen=True, gc=False):
     tag: str
 
 
+class Consent(Term, frozen=True, gc=False):
+    """``consent.email``, ``consent["email:news"]``: whether the user may be sent such messages."""
+
+    name: str
+
+
 class Part(Term, frozen=True, gc=False):
     """``length of`` a list or text; ``month of`` a date, in the user's zone."""
 
@@ -109,11 +115,12 @@ class Arithmetic(Term, frozen=True, gc=False):
 class Calculated(Term, frozen=True, gc=False):
     """``count(event "Order Completed" where event.total > 10 within last 90d)``.
 
-    ``since`` is the length of the period, "entry", or None for all time.
+    ``since`` is the length of the period, "entry", or None for all time. ``event`` is None for
+    the messages that left to the user: ``last(message where message.channel == "sms")``.
     """
 
     function: Function
-    event: str
+    event: str | None
     value: Value | None = None
     where: Node | None = None
     since: Delay | Literal["entry"] | None = None
@@ -178,7 +185,7 @@ class Or(Term, frozen=True, gc=False):
 
 
 Constant = Text | Number | Flag | Items
-Name = Now | Path | Fact | FlowFact | Member | Tagged
+Name = Now | Path | Fact | FlowFact | Member | Tagged | Consent
 Value = Constant | Name | Part | Arithmetic | Calculated
 Decision = Compare | Between | Test | Span | Quantified | Not | And | Or
 Node = Value | Decision

@@ -28,7 +28,8 @@ class TooDeepError(Exception):
 class Cursor:
     """Reads tokens one by one, and records problems and the places of nodes.
 
-    ``counting`` is True inside an aggregate, ``in_item`` inside ``any(...)`` or ``all(...)``.
+    ``counting`` is what an aggregate counts, event or message, and empty outside of one.
+    ``in_item`` is True inside ``any(...)`` or ``all(...)``.
     """
 
     def __init__(self, tokens: list[Token], problems: list[ExprProblem]) -> None:
@@ -36,7 +37,7 @@ class Cursor:
         self.problems = problems
         self.at = 0
         self.depth = 0
-        self.counting = False
+        self.counting = ""
         self.in_item = False
         self._places: dict[int, tuple[Node, int, int]] = {}
 
@@ -110,10 +111,10 @@ class Cursor:
             self.depth -= levels
 
     @contextmanager
-    def inside(self, *, counting: bool = False, in_item: bool = False) -> Iterator[None]:
+    def inside(self, *, counting: str = "", in_item: bool = False) -> Iterator[None]:
         """Mark that the parser is inside an aggregate, or inside ``any`` or ``all``."""
         before = self.counting, self.in_item
-        self.counting, self.in_item = self.counting or counting, self.in_item or in_item
+        self.counting, self.in_item = counting or self.counting, self.in_item or in_item
         try:
             yield
         finally:

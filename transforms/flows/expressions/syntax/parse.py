@@ -40,6 +40,7 @@ NAMED = {
     "flow": "flow.name.in, flow.name.step or flow.name.times",
     "audience": "audience.name or audience.name.since",
     "tag": "tag.name",
+    "consent": 'consent.channel, consent.topic or consent["channel:topic"]',
     "visit": "visit.count, visit.started, visit.last or visit.events",
 }
 """How names are written that begin with a word that is no root."""
@@ -141,7 +142,7 @@ def _decision(cursor: Cursor) -> ast.Node:
     start = cursor.here
     left = sum_of(cursor)
     at = cursor.here
-    operator = operator_at(cursor.tokens, cursor.at, counting=cursor.counting)
+    operator = operator_at(cursor.tokens, cursor.at, counting=bool(cursor.counting))
     if operator is None:
         if at.kind == "end" or at.says(*ENDS) or _ends_value(cursor):
             return left
@@ -157,7 +158,7 @@ def _decision(cursor: Cursor) -> ast.Node:
 
 def _ends_value(cursor: Cursor) -> bool:
     ends = cursor.here.says("where", "of", "within", "since")
-    return ends and (cursor.in_item or cursor.counting)
+    return ends and (cursor.in_item or bool(cursor.counting))
 
 
 def _quoted(cursor: Cursor, node: ast.Node) -> str:
@@ -333,9 +334,9 @@ def _unknown(cursor: Cursor, start: Token) -> Exception:
 
 
 def _outside(cursor: Cursor, start: Token, node: ast.Node) -> ast.Node:
-    """Record a problem for names that an aggregate cannot read: all but those of its event."""
-    if cursor.counting and start.value != "event":
-        message = f'an aggregate can read only its event, not "{start.value}"'
+    """Record a problem for names that an aggregate cannot read: all but those of what it counts."""
+    if cursor.counting and start.value != cursor.counting:
+        message = f'an aggregate can read only its {cursor.counting}, not "{start.value}"'
         cursor.note(start, message, "aggregate-scope")
     return cursor.placed(node, start)
 
@@ -367,6 +368,8 @@ def _named(cursor: Cursor, start: Token) -> ast.Node:
     match start.value, rest:
         case "tag", []:
             node = ast.Tagged(name)
+        case "consent", []:
+            node = ast.Consent(name)
         case "audience", [] | ["since"]:
             node = ast.Member(name, bool(rest))
         case "flow", ["in" | "step" | "times" as fact]:
@@ -391,7 +394,7 @@ def _called(cursor: Cursor, start: Token) -> ast.Node:
     if cursor.counting:
         raise cursor.stop(start, "an aggregate cannot be inside another", "aggregate-scope")
     cursor.take()
-    with cursor.deeper(start), cursor.inside(counting=True):
+    with cursor.deeper(start), cursor.inside(counting="event"):
         node = _calculated(cursor, _FUNCTIONS[word])
         cursor.expect(")", f'{word}(...) is not closed: ")" is expected')
     return cursor.placed(node, start)
@@ -418,7 +421,12 @@ def _calculated(cursor: Cursor, function: ast.Function) -> ast.Calculated:
             raise cursor.stop(cursor.here, f"{function} needs a value: {example}", "syntax")
         value = cursor.value(condition(cursor))
         cursor.expect("of", f'{function}(event.total of event "...") is expected')
-    cursor.expect("event", f'{function} needs the name of an event: event "Order Completed"')
+    elif cursor.passes("message"):
+        with cursor.inside(counting="message"):
+            where = condition(cursor) if cursor.passes("where") else None
+        return ast.Calculated(function, None, None, where, _period(cursor))
+    more = "" if value is not None else ", or message"
+    cursor.expect("event", f'{function} needs the name of an event: event "Order Completed"{more}')
     name = cursor.take()
     if name.kind != "text" or not name.value:
         message = f"the name of the event needs quotes, not {described(name)}"

@@ -68,6 +68,8 @@ def _plain(node: ast.Constant | ast.Name) -> str:
             return f"audience{path_text((audience,))}{'.since' if since else ''}"
         case ast.Tagged(tag):
             return f"tag{path_text((tag,))}"
+        case ast.Consent(name):
+            return f"consent{path_text((name,))}"
         case _:
             assert_never(node)
 
@@ -102,7 +104,7 @@ def _segment(segment: ast.Segment, *, bracket: bool) -> str:
 
 def _calculated(node: ast.Calculated) -> str:
     text = f"{to_text(node.value)} of " if node.value is not None else ""
-    text += f"event {quote(node.event)}"
+    text += "message" if node.event is None else f"event {quote(node.event)}"
     if node.where is not None:
         text += f" where {to_text(node.where)}"
     if isinstance(node.since, Delay):

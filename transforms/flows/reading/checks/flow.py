@@ -11,7 +11,7 @@ from transforms.flows.definitions.flow import ExitEvent, exit_names
 from transforms.flows.definitions.shapes import Flaw
 from transforms.flows.definitions.steps.branches import Split
 from transforms.flows.definitions.steps.updates import Update
-from transforms.flows.definitions.steps.waits import CaseEvent, WaitFor
+from transforms.flows.definitions.steps.waits import CaseAudience, CaseEvent, WaitFor
 from transforms.flows.definitions.triggers.audiences import LAUNCHED, OnAudience, OnTag
 from transforms.flows.definitions.triggers.events import OnCombination
 from transforms.flows.definitions.triggers.kinds import Trigger
@@ -153,6 +153,38 @@ def _changes_itself(checked: Checked) -> Iterator[Flaw]:
             yield Flaw(keys, "changes-itself", message, hint, severity="warning")
 
 
+def _already_inside(checked: Checked) -> Iterator[Flaw]:
+    """Warn of a wait for an audience to be entered where every user of the flow is in it."""
+    inside = {_audience_of(trigger) for trigger in checked.flow.enter}
+    if len(inside) != 1 or None in inside:
+        return
+    for step in checked.main.steps:
+        cases = step.verb.cases if isinstance(step.verb, WaitFor) else ()
+        for place, case in enumerate(cases):
+            if (
+                isinstance(case, CaseAudience)
+                and case.when == "entered"
+                and case.audience in inside
+            ):
+                name = case.audience
+                message = f'users of this flow are in "{name}" when they start; enters: {name} is '
+                message += "only true if they leave it and enter it again during this wait"
+                hint = f"when: audience.{name} is true for users who are in it"
+                keys = ("steps", step.name, "wait_for", place, "enters")
+                yield Flaw(keys, "already-inside", message, hint, severity="warning")
+
+
+def _audience_of(trigger: Trigger) -> str | None:
+    """Return the audience that users are in when the trigger starts the flow."""
+    match trigger:
+        case OnAudience(audience=audience, when=when) if when != "left":
+            return audience
+        case OnSchedule(audience=audience):
+            return audience
+        case _:
+            return None
+
+
 def _at_one_moment(trigger: Trigger) -> bool:
     """Return whether all users of a trigger enter at one moment (I21)."""
     match trigger:
@@ -179,5 +211,6 @@ CHECKS: tuple[Check, ...] = (
     _once,
     _exits_first,
     _changes_itself,
+    _already_inside,
 )
 """Every check of a flow's head and triggers."""
