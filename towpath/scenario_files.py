@@ -17,7 +17,10 @@ YAML = (".yaml", ".yml")
 
 
 class Folder(msgspec.Struct, frozen=True, gc=False):
-    """The folder of a scenario file: the project, and every YAML file by relative path."""
+    """The folder of a scenario file: the project, and by relative path what scenarios may publish.
+
+    That is every YAML file, also of subfolders, and the templates of subfolders.
+    """
 
     project: Project
     texts: dict[str, str]
@@ -25,7 +28,7 @@ class Folder(msgspec.Struct, frozen=True, gc=False):
 
 @lru_cache(maxsize=64)
 def folder(path: Path) -> Folder:
-    """Read a folder: its flows and space, its messages, and the YAML files in subfolders.
+    """Read a folder: its flows and space, its messages, and the flows and messages in subfolders.
 
     YAML files without ``flow:``, such as mappings, are not flows.
     """
@@ -33,7 +36,8 @@ def folder(path: Path) -> Folder:
     here = {p: read_text(p) for p in found if not p.name.startswith(".")}
     messages = {p: read_text(p) for p in sorted((path / MESSAGES).glob("*.liquid"))}
     files = {p.as_posix(): t for p, t in (here | messages).items() if is_definition(p, t)}
-    inside = sorted(p for p in path.glob("*/*") if p.suffix in YAML and p.is_file())
-    below = {p: read_text(p) for p in inside}
+    inside = [p for p in path.glob("*/*") if p.suffix in YAML and p.is_file()]
+    inside += path.glob(f"*/{MESSAGES}/*.liquid")
+    below = {p: read_text(p) for p in sorted(inside)}
     texts = {p.relative_to(path).as_posix(): text for p, text in (here | below).items()}
     return Folder(load_project(files, sandbox.check_source), texts)

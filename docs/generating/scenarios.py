@@ -82,7 +82,7 @@ CONTROL: dict[str, str] = {
     "goals": '`control goals cart {bought: {event: "Order", within: "7d"}}`: sets the goals',
     "winner": "`control winner cart test b`: declares the winner of a split",
     "kill": "`control kill`, `control kill cart channel=email`: sends nothing, until the same with `off`",
-    "publish": "`control publish v2/cart.yaml`: a new version, from a file in a subfolder; with "
+    "publish": "`control publish v2/cart.yaml`: a new version, from a file in a subfolder, whose `messages` come before those of the folder; with "
     '`migrate {old: "new"}` live sessions move to it, with successors of steps',
     "space": "`control space v2/space.yaml`: new settings",
 }

@@ -37,7 +37,8 @@ def shop(tmp_path: Path) -> Path:
         "messages/hi.liquid": "Hi.\n",
         "orders.map.yaml": MAPPING,
         "rates.yml": "log: {delivered: 98%}\n",
-        "v2/hello.yaml": FLOW.replace("hi:", "hi_again:"),
+        "v2/hello.yaml": FLOW.replace("hi:", "again:").replace("template: hi", "template: again"),
+        "v2/messages/again.liquid": "Hi again.\n",
     }.items():
         path = tmp_path / "shop" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +66,7 @@ def test_other_files_are_not_flows(shop: Path, tmp_path: Path) -> None:
         f'not flows (no "flow:", or in a subfolder without space.yaml): {left_out}' in checked.err
     )
     assert "1 scenario in 1 file" in tested.err
-    assert "1 flow, 5 files: hello" in exported.err
+    assert "1 flow, 6 files: hello" in exported.err
     assert towpath("test", shop).code == 0
 
 
@@ -89,8 +90,6 @@ def test_a_flow_without_its_name_is_reported(shop: Path) -> None:
 def test_a_folder_with_its_own_space_is_searched(shop: Path) -> None:
     """A subfolder with a space.yaml is a project of its own."""
     (shop / "v2" / "space.yaml").write_text(SPACE.replace("shop", "other"))
-    (shop / "v2" / "messages").mkdir()
-    (shop / "v2" / "messages" / "hi.liquid").write_text("Hi.\n")
 
     assert "2 flows, 0 problems" in towpath("check", shop).err
 

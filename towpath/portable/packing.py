@@ -10,6 +10,7 @@ from towpath.cli import common
 from towpath.portable import space_subset
 from towpath.portable.archive import Archive
 from towpath.scenario_files import ENDING, MESSAGES, Folder, folder
+from transforms.flows.protocol.control_records import Publish
 from transforms.flows.reading.project import SPACE, Project, load_project
 from transforms.hosting import sandbox
 from transforms.scenarios.grammar import read_stories
@@ -26,7 +27,7 @@ def pack(place: Path, flows: Iterable[str]) -> Archive:
     files = {f"{ident}.yaml": project.flow_text(ident) for ident in ids}
     for ident, read in stories.items():
         files[f"{ident}{ENDING}"] = "\n".join(read.lines)
-        files |= {name: folder_files.texts[name] for name in _played(read, folder_files)}
+        files |= _played(read, folder_files)
     messages = _messages(ids, project, files.values())
     if project.space_text is None:
         return Archive(ids, {**files, **messages})
@@ -58,10 +59,20 @@ def _stories(path: Path) -> ScenarioFile | None:
     return read.value
 
 
-def _played(stories: ScenarioFile, folder_files: Folder) -> list[str]:
-    """Return the files that control records in the scenarios publish."""
-    named = {given.file for story in stories.stories for given in story.inputs if given.file}
-    return sorted(named & set(folder_files.texts))
+def _played(stories: ScenarioFile, folder_files: Folder) -> dict[str, str]:
+    """Return the files that control records in the scenarios publish, with their templates."""
+    texts = folder_files.texts
+    found = dict[str, str]()
+    for given in (given for story in stories.stories for given in story.inputs):
+        if given.file is None or given.file not in texts:
+            continue
+        found[given.file] = texts[given.file]
+        if isinstance(given.record, Publish):
+            near = f"{given.file.rpartition('/')[0]}/{MESSAGES}/"
+            names = folder_files.project.version_templates(given.file, texts)
+            paths = (f"{near}{name}.liquid" for name in names)
+            found |= {path: texts[path] for path in paths if path in texts}
+    return dict(sorted(found.items()))
 
 
 def _messages(ids: Iterable[str], project: Project, texts: Iterable[str]) -> dict[str, str]:

@@ -261,8 +261,7 @@ def _record(
         message = f'there is no file "{given.file}" beside the scenarios'
         raise unplayable(file, given.line, message, suggest(given.file, texts))
     if isinstance(record, control_records.Publish):
-        known = {flow.id for flow in project.flows}
-        templates = project.template_texts(record.flow) if record.flow in known else {}
+        templates = project.version_templates(given.file, texts)
         return msgspec.structs.replace(record, text=texts[given.file], templates=templates)
     assert isinstance(record, control_records.SetSpace)
     return msgspec.structs.replace(record, text=texts[given.file])

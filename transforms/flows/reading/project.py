@@ -62,6 +62,24 @@ class Project(msgspec.Struct, frozen=True, gc=False):
         names = sorted(used_templates(wanted) & set(self.templates))
         return {name: self.files[self.paths[f"messages/{name}"]] for name in names}
 
+    def version_templates(self, file: str, texts: Mapping[str, str]) -> dict[str, str]:
+        """Return the texts of the templates that a version of a flow in a subfolder sends.
+
+        Those in ``messages`` beside it come first. ``texts`` are its file and theirs, by path.
+        """
+        near = f"{file.rpartition('/')[0]}/messages/"
+        offered = {name: self.files[self.paths[f"messages/{name}"]] for name in self.templates}
+        offered |= {
+            path.removeprefix(near).removesuffix(".liquid"): text
+            for path, text in texts.items()
+            if path.startswith(near)
+        }
+        loaded = {name: load_template(name, text).value for name, text in offered.items()}
+        templates = {name: template for name, template in loaded.items() if template is not None}
+        flow = load_flow(file, texts[file], self.space, templates).value
+        wanted = offered if flow is None else used_templates(flow)
+        return {name: text for name, text in sorted(offered.items()) if name in wanted}
+
 
 def is_flow(text: str) -> bool:
     """Return True if a YAML text has the key of a flow at its top; other files beside flows are not.
