@@ -53,7 +53,7 @@ def test_other_files_are_not_flows(shop: Path, tmp_path: Path) -> None:
     options = ["--out", tmp_path / "out", "--assume", shop / "rates.yml", "--shards", 1]
     checked = towpath("check", shop)
     tested = towpath("test", "--rewrite", shop)
-    exported = towpath("export", shop)
+    exported = towpath("export", shop, "--out", tmp_path / "hello.towpath")
     formatted = towpath("fmt", shop)
     replayed = towpath("replay", shop, *words, *options, "--strict")
 
@@ -68,6 +68,10 @@ def test_other_files_are_not_flows(shop: Path, tmp_path: Path) -> None:
     assert "1 scenario in 1 file" in tested.err
     assert "1 flow, 6 files: hello" in exported.err
     assert towpath("test", shop).code == 0
+    imported = towpath("import", tmp_path / "hello.towpath", "--into", tmp_path / "other")
+    assert imported.code == 0, imported.err
+    assert (tmp_path / "other" / "v2" / "messages" / "again.liquid").read_text() == "Hi again.\n"
+    assert towpath("test", tmp_path / "other").code == 0
 
 
 def test_a_named_file_is_always_a_flow(shop: Path) -> None:

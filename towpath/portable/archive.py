@@ -20,7 +20,7 @@ MAX_FILES = 1000
 ENDING = ".towpath"
 
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}"
-_FILE = re.compile(rf"messages/{_NAME}\.liquid|({_NAME}/)?{_NAME}(\.yaml|\.scenarios\.txt)")
+_FILE = re.compile(rf"({_NAME}/)?(messages/{_NAME}\.liquid|{_NAME}(\.yaml|\.scenarios\.txt))")
 QUOTE = '"'
 _KEYS = ("towpath", "flows", "files")
 _HEAD = "# Flows of Towpath in one file; `towpath import FILE --into FOLDER` unpacks it.\n"
