@@ -70,6 +70,20 @@ KIND: dict[str, tuple[str, str]] = {
     ),
     "control": ("`control drain cart`", "a record of the control log"),
 }
+TABLES = """
+A scenario may end with a table: one input at several times, each for a user of its own, after the
+inputs above it. A row compares the time of the first output of a kind, or `never` within 400 days.
+So a table shows what a window or quiet hours do, and can be written before the run:
+
+```text
+# Offers leave in office hours
+
+table: event Offer {value: 30} -> message
+2026-03-06 16:59 -> 2026-03-06 16:59
+2026-03-06 17:00 -> 2026-03-09 09:00
+2026-03-07 12:00 -> 2026-03-09 09:00
+```
+"""
 CONTROL: dict[str, str] = {
     "start": "starts a flow, instead of starting it at the launch",
     "stop": "stops a flow and ends all its sessions; `control stop cart reason=idle` sets the reason",
@@ -125,6 +139,8 @@ def page() -> str:
         OPTIONS,
         "### Control records",
         markdown.table(("record", "effect"), ((f"`{n}`", CONTROL[n]) for n in CONTROLS)),
+        "## Tables",
+        TABLES,
         "## What the core says",
         markdown.table(("word", "is"), SAID),
     )

@@ -156,3 +156,58 @@ def test_failed_scenarios_as_json(shop: Path) -> None:
         "good.scenarios.txt": 1,
         "torn.scenarios.txt": 1,
     }
+
+
+def test_tables(shop: Path) -> None:
+    """A row of a table compares the time of the first output of a kind, for a user of its own."""
+    path = shop / "good.scenarios.txt"
+    text = """\
+# when the session ends
+
+2026-03-01 08:00 profile {plan: "pro"}
+table: event Signup -> ended
+2026-03-01 08:30 -> 2026-03-01 09:00
++1h   -> 2026-03-01 10:30
+
+# nobody gets a second message
+
+table: event Other -> message
+2026-03-01 09:00 -> never
+"""
+    path.write_text(text)
+    towpath("test", "--rewrite", path)
+    written = path.read_text()
+
+    assert "2026-03-01 08:30 -> 2026-03-01 09:30\n" in written
+    assert "+1h   -> 2026-03-01 10:30\n" in written
+    assert "2026-03-01 09:00 -> never\n" in written
+    assert towpath("test", path).code == 0
+
+    path.write_text(written.replace("-> never", "-> 2026-03-01 10:00"))
+    done = towpath("test", path)
+    assert (done.code, failed(done)) == (1, ["nobody gets a second message"])
+
+
+def test_bad_tables(shop: Path) -> None:
+    """Every problem of a table is reported at its place, once, and none in its rows for its head."""
+    path = shop / "good.scenarios.txt"
+    rows = "2026-03-01 09:00 -> never\n2026-03-01 09:0 -> never\n"
+    heads = ("event Signup -> mesage", "event {a: -> message", "control stop good -> message", "x")
+    path.write_text("\n".join(f"# {n}\n\ntable: {head}\n{rows}" for n, head in enumerate(heads)))
+    done = towpath("test", path)
+    found = [line.partition(".txt:")[2] for line in done.err.splitlines() if ".txt:" in line]
+
+    row = '"->" is expected here, and what time the table expects, or never [scenario-syntax]'
+    assert [line for line in found if "[" in line] == [
+        '3:24: a table cannot compare "mesage"; did you mean "message"? [unknown-word]',
+        f"5:12: {row}",
+        "9:14: an event needs a name [scenario-syntax]",
+        f"11:12: {row}",
+        "15:8: a table repeats a signal of a user, not a control record [unknown-input]",
+        f"17:12: {row}",
+        (
+            "21:1: a table says an input and what is expected: table: event Order -> message "
+            "[scenario-syntax]"
+        ),
+        f"23:12: {row}",
+    ]

@@ -146,13 +146,15 @@ class _Simulation:
         self.lines: list[str] = []
         self.records: tuple[control_records.ControlRecord, ...] = ()
         self.player: Player | None = None
+        self.in_table = False
 
     def take(self, line: str) -> tuple[Turn | None, str]:
         """Play one more line; return its turn, or a description of its problem.
 
         A line that cannot be played is kept as a blank line, so that line numbers stay correct.
         """
-        if line[:1] in (" ", "\t"):
+        self.in_table = self.in_table and not line.startswith("#")
+        if self.in_table or line[:1] in (" ", "\t"):
             self.lines.append("")
             return None, ""
         turn, wrong = self._take(line)
@@ -160,6 +162,7 @@ class _Simulation:
         return turn, wrong
 
     def _take(self, line: str) -> tuple[Turn | None, str]:
+        self.in_table = line.startswith("table:")
         text = "\n".join([*self.lines, line])
         read = read_stories(self.name, text, self.user, self.zone)
         if read.value is None:
@@ -167,6 +170,10 @@ class _Simulation:
         if line.startswith("flows:") and (wrong := self._missing(line, text)):
             return None, wrong
         stories = read.value.stories
+        if self.in_table:
+            number, width = len(self.lines) + 1, len(line.rstrip())
+            message = "a table is played by towpath test"
+            return None, show(Problem(self.name, number, 1, width, "scenario-log", message), text)
         inputs = stories[-1].inputs if stories else ()
         if not inputs or inputs[-1].line != len(self.lines):
             return None, ""

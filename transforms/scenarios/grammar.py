@@ -1,33 +1,40 @@
 """Reads scenario files: stories of one user, with the exact transcript of the outputs.
 
 A ``#`` line begins a story. Lines at the margin are inputs; indented lines are the transcript,
-which ``with_transcripts`` replaces. Every problem is reported with its place.
+which ``with_transcripts`` replaces. A story may end with a table. Every problem is reported with its
+place.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Mapping
 
 import msgspec
 
 from transforms.flows.clock.zones import zone_names
 from transforms.flows.diagnostics import Loaded, Problem, suggest
 from transforms.scenarios.lines import KINDS
-from transforms.scenarios.story import DEFAULT_USER, Reader, ScenarioFile, Story
+from transforms.scenarios.story import DEFAULT_USER, Input, Reader, ScenarioFile, Story
 from transforms.scenarios.transcript import WORDS
 from transforms.scenarios.values import Line, LineError
 
 _HEADER = re.compile(r"([a-z]+):[ \t]*(.*?)[ \t]*")
 HEADERS = ("flows", "user", "zone", "launch", "show")
+_TABLE = re.compile(r"table:[ \t]*(.*?)[ \t]*->[ \t]*(\w*)[ \t]*")
+TIMED = tuple(word for word in WORDS if word not in ("next", "nothing", "answered"))
+"""What a table can compare: the words of lines that begin with a time."""
 
 
 def with_transcripts(
-    file: ScenarioFile, transcripts: dict[int, list[str]], kept: Container[int] = ()
+    file: ScenarioFile,
+    transcripts: Mapping[int, list[str]],
+    rows: Mapping[int, str],
+    kept: Container[int] = (),
 ) -> str:
     """Write the file with new transcripts, given as lines of text by the line of their input.
 
-    The lines ``kept`` stay as they are.
+    ``rows`` are the new rows of tables, by line. The lines ``kept`` stay as they are.
     """
     lines: list[str] = []
     for number, line in enumerate(file.lines):
@@ -36,7 +43,7 @@ def with_transcripts(
             continue
         if line[:1] in (" ", "\t") and line.strip():
             continue
-        lines.append(line.rstrip())
+        lines.append(rows.get(number, line.rstrip()))
         lines += [f"  {text}" for text in transcripts.get(number, [])]
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -77,6 +84,10 @@ def read_partly(
             continue
         if line[0] == "#":
             _heading(reader, number, line)
+        elif line.startswith("table:"):
+            _table(reader, number, line)
+        elif reader.table is not None:
+            _row(reader, number, line)
         elif (match := _HEADER.fullmatch(line)) and not reader.inputs:
             _header(reader, number, match)
             of_file = reader.title is None and not reader.stories
@@ -89,7 +100,7 @@ def read_partly(
 
 
 def _heading(reader: Reader, number: int, line: str) -> None:
-    if reader.inputs or reader.broken:
+    if reader.inputs or reader.table or reader.broken:
         reader.close()
     if reader.title is None:
         reader.title, reader.line = line.lstrip("# ").rstrip(), number
@@ -136,6 +147,43 @@ def _header(reader: Reader, number: int, match: re.Match[str]) -> None:
         reader.head = new
 
 
+def _table(reader: Reader, number: int, line: str) -> None:
+    """Read the head of a table: ``table: event Order {total: 30} -> message``."""
+    reader.table, match = ("", ""), _TABLE.fullmatch(line)
+    if match is None:
+        message = "a table says an input and what is expected: table: event Order -> message"
+        reader.problem(number, 0, "scenario-syntax", message)
+        return
+    given, word = match.groups()
+    if word not in TIMED:
+        known = suggest(word, TIMED)
+        message = f'a table cannot compare "{word}"'
+        reader.problem(number, match.start(2), "unknown-word", message, known)
+    read = _read(reader, Line(given), number, match.start(1), 0)
+    if read is not None and read.record is not None:
+        message = "a table repeats a signal of a user, not a control record"
+        reader.problem(number, match.start(1), "unknown-input", message)
+    elif read is not None:
+        reader.table = (given, word)
+
+
+def _row(reader: Reader, number: int, text: str) -> None:
+    """Read a row of a table: ``2026-03-01 22:30 -> 2026-03-02 08:00``."""
+    assert reader.table is not None
+    line, before = Line(text), reader.rows or reader.inputs
+    try:
+        at = line.time(before[-1].at if before else None, reader.settings.zone_info)
+        if not line.passes("->"):
+            raise line.stop('"->" is expected here, and what time the table expects, or never')
+    except LineError as error:
+        reader.problem(number, error.column, error.code, str(error), error.known)
+        return
+    said = reader.table[0]  # empty if it could not be read, which is reported already
+    given = _read(reader, Line(said), number, 0, at) if said else None
+    if given is not None:
+        reader.rows.append(msgspec.structs.replace(given, line=number))
+
+
 def line_place(match: re.Match[str], word: str) -> int:
     """Return the column of a word of a header."""
     return match.start(2) + match.group(2).index(word)
@@ -146,17 +194,26 @@ def _input(reader: Reader, number: int, text: str) -> None:
     previous = reader.inputs[-1].at if reader.inputs else None
     try:
         at = line.time(previous, zone)
+    except LineError as error:
+        reader.problem(number, error.column, error.code, str(error), error.known)
+        return
+    given = _read(reader, line, number, 0, at)
+    if given is not None:
+        reader.inputs.append(msgspec.structs.replace(given, line=number))
+
+
+def _read(reader: Reader, line: Line, number: int, column: int, at: int) -> Input | None:
+    """Read what happens at a time; the text of the line begins at a column. None is a problem."""
+    try:
         start = line.at
         kind = line.name("an input")
         if kind not in KINDS:
             known = suggest(kind, KINDS)
-            reader.problem(number, start, "unknown-input", f'"{kind}" is not an input', known)
-            return
-        default = f"{len(reader.inputs) + 1}"
-        given = KINDS[kind](reader, line, at, default)
+            raise line.stop(f'"{kind}" is not an input', "unknown-input", start, known)
+        given = KINDS[kind](reader, line, at, f"{len(reader.inputs) + 1}")
         if not line.over:
             raise line.stop("this is not expected here")
     except LineError as error:
-        reader.problem(number, error.column, error.code, str(error), error.known)
-        return
-    reader.inputs.append(msgspec.structs.replace(given, line=number))
+        reader.problem(number, column + error.column, error.code, str(error), error.known)
+        return None
+    return given

@@ -21,6 +21,7 @@ from transforms.flows.protocol.signals import CallResult, Command, Event, Inboun
 from transforms.flows.reading.project import SPACE, Project, used_templates
 from transforms.flows.state.dedupe import seen
 from transforms.flows.state.ids import short
+from transforms.flows.state.limits import LONGEST_WAIT
 from transforms.scenarios.grammar import expected_lines, lines_of, with_transcripts
 from transforms.scenarios.story import Input, ScenarioFile, Settings, Story
 from transforms.scenarios.transcript import Transcript, agree, word_of
@@ -316,6 +317,29 @@ def play(
     return turns
 
 
+def play_table(
+    story: Story, log: Iterable[control_records.ControlRecord], answer: Answer | None = None
+) -> list[str]:
+    """Play each row of a story's table for a user of its own; return when it has what it compares.
+
+    The time of the first such output within 400 days, or "never".
+    """
+    assert story.table is not None
+    catalog = catalog_for(tuple(control_records.encode_line(record) for record in log))
+    settings = msgspec.structs.replace(story.settings, shows=frozenset())
+    found = []
+    for row in story.table.rows:
+        player = Player(catalog, settings, answer)
+        for given in story.inputs:
+            player.play(given)
+        wake = Input(row.line, row.at, Time(user=row.signal.user, at=row.at + LONGEST_WAIT))
+        turns = filter(None, (player.play(given) for given in (row, wake)))
+        lines = (line for turn in turns for line in turn.lines)
+        said = (line.split()[:2] for line in lines if word_of(line) == story.table.word)
+        found.append(" ".join(next(said, ["never"])))
+    return found
+
+
 def play_file(
     file: ScenarioFile, project: Project, texts: Mapping[str, str], answer: Answer | None = None
 ) -> str:
@@ -338,6 +362,7 @@ def play_partly(
 ) -> Played:
     """Play the stories of a file; one that is broken or cannot be played keeps its transcript."""
     transcripts: dict[int, list[str]] = {}
+    rows: dict[int, str] = {}
     problems: list[Problem] = []
     kept: set[int] = set()
     for story in file.stories:
@@ -345,7 +370,8 @@ def play_partly(
             kept.update(lines_of(file, story))
             continue
         try:
-            turns = play(file, story, control_log_of(file, story, project, texts), answer)
+            log = control_log_of(file, story, project, texts)
+            turns = play(file, story, log, answer)
         except Unplayable as error:
             problems.append(error.problem)
             kept.update(lines_of(file, story))
@@ -354,4 +380,7 @@ def play_partly(
             expected = expected_lines(file, given.line) if story.settings.shows else []
             agrees = bool(expected) and agree(expected, turn.lines)
             transcripts[given.line] = expected if agrees else turn.lines
-    return Played(with_transcripts(file, transcripts, kept), tuple(problems))
+        if story.table is not None:
+            for row, when in zip(story.table.rows, play_table(story, log, answer), strict=True):
+                rows[row.line] = f"{file.lines[row.line].partition('->')[0]}-> {when}"
+    return Played(with_transcripts(file, transcripts, rows, kept), tuple(problems))

@@ -49,10 +49,21 @@ class Input(msgspec.Struct, frozen=True, gc=False):
     call: str | None = None
 
 
+class Table(msgspec.Struct, frozen=True, gc=False):
+    """The table at the end of a story: one input at several times, each for a user of its own.
+
+    The rows are compared by the time of the first output of the kind ``word``.
+    """
+
+    word: str
+    rows: tuple[Input, ...]
+
+
 class Story(msgspec.Struct, frozen=True, gc=False):
     """One scenario: ``title`` is its first line, ``line`` the number of that line, from 0.
 
-    ``broken``: a line of it, or a header of the file, could not be read.
+    ``broken``: a line of it, or a header of the file, could not be read. Every row of the
+    ``table`` is played after the inputs.
     """
 
     title: str
@@ -60,6 +71,7 @@ class Story(msgspec.Struct, frozen=True, gc=False):
     settings: Settings
     inputs: tuple[Input, ...]
     broken: bool = False
+    table: Table | None = None
 
 
 class ScenarioFile(msgspec.Struct, frozen=True, gc=False):
@@ -71,7 +83,10 @@ class ScenarioFile(msgspec.Struct, frozen=True, gc=False):
 
 
 class Reader:
-    """The state of the reader: the current story, and the headers of the file."""
+    """The state of the reader: the current story, and the headers of the file.
+
+    ``table`` is the input of the story's table, and the word that its rows compare.
+    """
 
     def __init__(self, path: str, text: str, user: str, zone: str = "UTC") -> None:
         self.report = Report(Source(path, text))
@@ -83,18 +98,22 @@ class Reader:
         self.title: str | None = None
         self.line = 0
         self.inputs: list[Input] = []
+        self.table: tuple[str, str] | None = None
+        self.rows: list[Input] = []
         self.stories: list[Story] = []
         self.versions: dict[str, int] = {}
         self.broken = self.broken_head = False
 
     def close(self) -> None:
         """Finish the current story."""
-        if self.title is not None or self.inputs:
+        if self.title is not None or self.inputs or self.table:
             title, broken = self.title or "a timeline", self.broken or self.broken_head
-            story = Story(title, self.line, self.settings, tuple(self.inputs), broken)
-            self.stories.append(story)
+            table = None if self.table is None else Table(self.table[1], tuple(self.rows))
+            inputs = tuple(self.inputs)
+            self.stories.append(Story(title, self.line, self.settings, inputs, broken, table))
         self.broken = False
         self.title, self.inputs, self.settings = None, [], self.head
+        self.table, self.rows = None, []
         self.versions = {}
 
     def problem(self, number: int, column: int, code: str, message: str, known: str = "") -> None:
