@@ -27,6 +27,26 @@ def of_message(space: str, bad: Bad, cause: str, receipt: int) -> DeadLetter:
     )
 
 
+def of_not_allowed(
+    space: str, signal: Signal, kind: str, source: str, cause: str, receipt: int
+) -> DeadLetter:
+    """Make the dead letter of a signal of a kind that its source may not bring.
+
+    It has the complete record: a state that was handed over is nowhere else.
+    """
+    assert not isinstance(signal, Time)
+    record = to_envelope(signal).decode()
+    return DeadLetter(
+        id=hashed("dead_not_allowed", space, cause, str(receipt), record),
+        user=signal.user,
+        at=receipt,
+        reason="not_allowed",
+        cause=cause,
+        detail=f"message {cause}: {source} may not bring {kind}",
+        record=record,
+    )
+
+
 def of_file_record(bad: Bad, at: int) -> DeadLetter:
     """Make the dead letter of a record in a file, at an instant; its user is unknown."""
     return DeadLetter(
