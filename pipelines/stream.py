@@ -13,6 +13,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from pipelines.stream_packages import missing
+
+if __name__ == "__main__" and (found := missing()):
+    sys.exit(found)
+
 import apache_beam as beam
 
 from pipelines.stream_options import (
