@@ -101,6 +101,18 @@ def test_the_dead_letter_says_what_where_and_why(kind: str, record: dict[str, An
     assert decode_json((letter.record or "").encode()) == decode_json(encoded(record))
 
 
+def test_a_user_too_long_for_a_topic_is_only_in_the_record() -> None:
+    """A key that no topic takes as an ordering key does not keep the dead letter from being
+    published (R7).
+    """
+    visitor = "\N{TEAPOT}" * 256
+    found = received({"type": "command", "userId": None, "anonymousId": visitor, "what": "erase"})
+
+    assert isinstance(found, Rejected)
+    assert found.letter.user == ""
+    assert visitor in (found.letter.record or "")
+
+
 def test_refused_messages_have_ids_of_their_own() -> None:
     """Two refused messages that claim the same id are two dead letters; a redelivery is the same
     one (R30).
