@@ -2,6 +2,8 @@
 
     python -m pipelines.stream --runner DataflowRunner --subscription … --control …
 
+Each subscription is decoded on its own, because each may bring other kinds of records (R9).
+
 Step names must not change: on ``--update`` a runner finds the users' states by them.
 """
 
@@ -11,16 +13,22 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from pipelines.stream_packages import missing
+
+if __name__ == "__main__" and (found := missing()):
+    sys.exit(found)
+
 import apache_beam as beam
 
 from pipelines.stream_options import (
+    HANDOVER,
     Sinks,
     StreamOptions,
     control_of,
     problems_of,
     sinks_of,
     stream_options,
-    subscription_of,
+    topics_read,
 )
 from transforms.beam.elements import BAD
 from transforms.beam.receive import Receive
@@ -28,29 +36,48 @@ from transforms.beam.run_flows import RunFlows
 from transforms.beam.window_counts import LATENESS, CountWindows, counted_rows
 from transforms.beam.write_outputs import Publish, WriteStates
 from transforms.beam.write_tables import WriteTables
+from transforms.hosting.allowed import Source
 from transforms.hosting.catalogs import Catalogs, FollowedLogs
-from transforms.hosting.receive import Key
+from transforms.hosting.receive import ANY_SOURCE, Key
 from transforms.hosting.run import Settings
 from transforms.sources.pubsub.beam_source import read_pubsub
 
 
 class RunStream(beam.PTransform):
-    """Messages of the events topic, stamped with their receipts, to the outputs of each step."""
+    """Messages of the events topic, stamped with their receipts, to the outputs of each step.
+
+    With several sources, ``messages`` is a tuple with a collection for each.
+    """
 
     def __init__(
-        self, catalogs: Catalogs, space: str, settings: Settings, joins: bool = True
+        self,
+        catalogs: Catalogs,
+        space: str,
+        settings: Settings,
+        joins: bool = True,
+        sources: Sequence[Source] = (ANY_SOURCE,),
     ) -> None:
         super().__init__()
         self._catalogs, self._space, self._settings = catalogs, space, settings
-        self._joins = joins
+        self._joins, self._sources = joins, sources
 
     def expand(self, messages: Any) -> Any:
-        received = messages | "Decode and key" >> beam.ParDo(
-            Receive(self._catalogs, self._space, self._joins)
-        ).with_outputs(BAD, main="signals")
+        each = messages if isinstance(messages, tuple) else (messages,)
+        received = [
+            self._receive(some, source, f" {n}" if n > 1 else "")
+            for n, (some, source) in enumerate(zip(each, self._sources, strict=True), 1)
+        ]
+        signals = [one.signals for one in received]
+        every = signals[0] if len(signals) == 1 else signals | "All sources" >> beam.Flatten()
         run = RunFlows(self._catalogs, self._settings)
-        decided = received.signals | "Run flows" >> beam.ParDo(run)
-        return (decided, received[BAD]) | "With dead letters" >> beam.Flatten()
+        decided = every | "Run flows" >> beam.ParDo(run)
+        bad = (one[BAD] for one in received)
+        return (decided, *bad) | "With dead letters" >> beam.Flatten()
+
+    def _receive(self, messages: Any, source: Source, number: str) -> Any:
+        receive = Receive(self._catalogs, self._space, self._joins, source)
+        made = beam.ParDo(receive).with_outputs(BAD, main="signals")
+        return messages | f"Decode and key{number}" >> made
 
 
 class WriteOutputs(beam.PTransform):
@@ -93,10 +120,14 @@ def build(
     space: str = "default",
     settings: Settings | None = None,
     lateness: int = LATENESS,
+    sources: Sequence[Source] = (ANY_SOURCE,),
 ) -> Any:
-    """Add the job to a collection of messages; return the outputs of each step."""
-    joins = "handover" in sinks.topics  # otherwise handovers would be lost
-    run_stream = RunStream(catalogs, space, settings or Settings(), joins)
+    """Add the job to a collection of messages, or a tuple of one for each source; return the
+    outputs of each step.
+    """
+    # Otherwise handovers would be lost: nothing would write them, or nothing would take them back.
+    joins = HANDOVER in sinks.topics and any(HANDOVER in source.allow for source in sources)
+    run_stream = RunStream(catalogs, space, settings or Settings(), joins, sources)
     decided = messages | "Flows" >> run_stream
     _ = decided | "Outputs" >> WriteOutputs(sinks, lateness)
     return decided
@@ -110,10 +141,14 @@ def run(words: Sequence[str]) -> int:
         return 2
     options = stream_options(words)
     given = options.view_as(StreamOptions)
-    subscription = subscription_of(given)
+    topics = topics_read(given)
     catalogs = FollowedLogs(control_of(given.control, given.space))
     with beam.Pipeline(options=options) as pipeline:
-        messages = pipeline | "Read events" >> read_pubsub(subscription, options)
+        messages = tuple(
+            pipeline
+            | f"Read events{f' {n}' if n > 1 else ''}" >> read_pubsub(topic.settings, options)
+            for n, topic in enumerate(topics, 1)
+        )
         build(
             messages,
             catalogs,
@@ -121,6 +156,7 @@ def run(words: Sequence[str]) -> int:
             space=given.space,
             settings=Settings(loose=given.loose),
             lateness=given.lateness,
+            sources=[topic.source for topic in topics],
         )
     return 0
 

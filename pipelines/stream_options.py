@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -15,6 +16,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from schemas.wire import Encoding
 from transforms.beam.window_counts import PACE
 from transforms.flows.catalog.epochs import NEVER
+from transforms.hosting.allowed import EVERYTHING, KINDS, Source
 from transforms.sinks import pubsub
 from transforms.sinks.remote import Remote, place_of
 from transforms.sources.control_log.log import LOGS
@@ -24,6 +26,9 @@ from transforms.wire.secrets import PREFIX
 REDIS = ("redis", "rediss", "unix")
 STORES = ("gs", "gcs", "s3", "abfs", "abfss", "hdfs", "viewfs")
 """Schemes of the stores that Arrow can write to."""
+
+HANDOVER, HANDOVERS = "handover", "handovers"
+"""The kind of the records that the job sends to itself, and the topic of their own."""
 
 ALIKE = 0.8
 """The similarity from which an unknown option counts as misspelled; Beam's options are less similar."""
@@ -56,13 +61,16 @@ class StreamOptions(PipelineOptions):
     @classmethod
     def _add_argparse_args(cls, parser: Any) -> None:
         add = parser.add_argument
-        add("--subscription", type=subscription_name,
-            help="subscription of the events topic: projects/P/subscriptions/S")  # fmt: skip
-        add("--timestamp_attribute", help="attribute with the receipt (default: the publish time)")
+        add("--subscription", type=subscription_word, action="append", default=[],
+            metavar="SUBSCRIPTION[=KIND,KIND]",
+            help="subscription of the events topic: projects/P/subscriptions/S, then those of other "
+            f"topics; with the kinds that each may bring besides the usual ones: {', '.join(KINDS)}")  # fmt: skip
+        add("--timestamp_attribute",
+            help="attribute with the receipt, in the first subscription (default: the publish time)")  # fmt: skip
         add("--readers", type=at_least(1), default=1, metavar="NUMBER",
-            help="number of readers of the subscription (not on Dataflow)")  # fmt: skip
+            help="number of readers of the first subscription (not on Dataflow)")  # fmt: skip
         add("--idle", type=idle, default=10_000, metavar="SECONDS|never",
-            help="how long the topic must be empty before the watermark advances without data; "
+            help="how long the events topic must be empty before the watermark advances without data; "
             "never: only records and heartbeats advance it (not on Dataflow; default: 10)")  # fmt: skip
         add("--control", type=control_word, action="append", default=[],
             metavar="[SPACE=]ADDRESS",
@@ -116,10 +124,16 @@ def at_least(least: int) -> Callable[[str], int]:
     return read
 
 
-def subscription_name(word: str) -> str:
-    """Parse a subscription's full name. Raises ArgumentTypeError."""
-    if not re.fullmatch("projects/[^/]+/subscriptions/[^/]+", word):
-        raise argparse.ArgumentTypeError(f'"{word}" is not projects/P/subscriptions/S')
+def subscription_word(word: str) -> str:
+    """Parse one ``--subscription``. Raises ArgumentTypeError for a wrong name or an unknown kind."""
+    name, equals, said = word.partition("=")
+    if not re.fullmatch("projects/[^/]+/subscriptions/[^/]+", name):
+        raise argparse.ArgumentTypeError(f'"{name}" is not projects/P/subscriptions/S')
+    for kind in said.split(",") if equals else ():
+        if kind not in KINDS:
+            close = get_close_matches(kind, KINDS, 1)
+            hint = f'did you mean "{close[0]}"?' if close else f"it is one of {', '.join(KINDS)}"
+            raise argparse.ArgumentTypeError(f'"{kind}" is not a kind that needs "=": {hint}')
     return word
 
 
@@ -173,14 +187,32 @@ def _check_scheme(address: str, schemes: Iterable[str], what: str) -> None:
         raise argparse.ArgumentTypeError(said)
 
 
-def subscription_of(options: Any) -> Subscription:
-    """Return the settings of the subscription."""
-    return Subscription(
-        subscription=options.subscription,
+class Topic(msgspec.Struct, frozen=True, gc=False):
+    """A subscription that the job reads, and what it may bring."""
+
+    settings: Subscription
+    source: Source
+
+
+def sources_of(given: Sequence[str]) -> list[Source]:
+    """Parse the words of ``--subscription``."""
+    parts = [word.partition("=") for word in given]
+    return [Source(name, frozenset(said.split(",")) & EVERYTHING) for name, _, said in parts]
+
+
+def topics_read(options: Any) -> list[Topic]:
+    """Return the subscriptions to read; only the first, the events topic, has the options of a
+    gateway.
+    """
+    first, *others = sources_of(options.subscription)
+    settings = Subscription(
+        subscription=first.name,
         timestamp_attribute=options.timestamp_attribute,
         readers=options.readers,
         idle_ms=options.idle,
     )
+    more = [Topic(Subscription(subscription=source.name), source) for source in others]
+    return [Topic(settings, first), *more]
 
 
 def control_of(given: Sequence[str], space: str) -> dict[str, str]:
@@ -205,6 +237,9 @@ def _named(word: str) -> tuple[str | None, str]:
 def sinks_of(options: Any) -> Sinks:
     """Return the destinations of outputs."""
     topics = topics_of(options.topics, options.topic_prefix) if options.topics else {}
+    if topics and _has_own_topic(options.subscription):
+        path = f"projects/{options.topics}/topics/{options.topic_prefix}{HANDOVERS}"
+        topics |= {HANDOVER: path, "forwarded": path}
     return Sinks(
         topics=topics,
         encoding=options.encoding,
@@ -212,6 +247,11 @@ def sinks_of(options: Any) -> Sinks:
         tables=options.tables,
         window=options.window,
     )
+
+
+def _has_own_topic(given: Sequence[str]) -> bool:
+    """Return True if what the job sends to itself has a topic of its own, with its subscription."""
+    return any(HANDOVER in source.allow for source in sources_of(given)[1:])
 
 
 class _Words:
@@ -262,6 +302,7 @@ def problems_of(words: Sequence[str]) -> list[str]:
         *_missing(given, runner),
         *_invalid(given, reader.types),
         *_without_log(given),
+        *_wrong_sources(given),
     ]
 
 
@@ -294,6 +335,20 @@ def _invalid(given: Any, types: dict[str, Callable[[str], object]]) -> Iterator[
                     read(word)
                 except argparse.ArgumentTypeError as error:
                     yield f"--{name}: {error}"
+
+
+def _wrong_sources(given: Any) -> Iterator[str]:
+    """Check the subscriptions together: each once, and one for what the job sends to itself."""
+    sources = sources_of(given.subscription or ())
+    for name, count in Counter(source.name for source in sources).items():
+        if count > 1:
+            yield f"--subscription: {name} is given {count} times"
+    if sources and given.topics and not any(HANDOVER in source.allow for source in sources):
+        yield (
+            f"--subscription: no subscription may bring {HANDOVER}, by which the job merges users; "
+            f"add the one of the topic {given.topic_prefix or ''}{HANDOVERS}, to which only the job "
+            f"publishes: --subscription projects/P/subscriptions/{HANDOVERS}={HANDOVER}"
+        )
 
 
 def _without_log(given: Any) -> Iterator[str]:

@@ -94,6 +94,10 @@ Unknown fields are ignored. A record may have 256 KiB, its maps 32 KiB and 16 le
 and similar texts may have 256 characters. `towpath schema --record event` (and so on) prints the
 Avro schema of a kind; its fields have the same names.
 
+A subscription of the streaming job may bring `command`, `handover`, `forwarded`, and `alias` with
+the `previousId` of a known user only if it is allowed to:
+[who may publish what](../how-to/who-may-publish-what.md). Files may bring everything.
+
 The command `hold` may set the resume mode (`{"resume": "shift"}`). `stop`, `hold` and `resume` with
 `{"key": "c1"}` affect only the sessions of that key. `suppress` with `{"off": true}` ends the
 suppression. `import` has the exported record as `state` in `data`, and `replace: true` if the user

@@ -6,7 +6,8 @@ because a hundred million rows must not pass through Python.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -19,6 +20,8 @@ from transforms.wire.arrow import arrow_schema
 
 FILE = "part-0.parquet"
 LARGEST = 10.0**30
+EXACT = pa.decimal128(38)
+AT_ONCE = 100_000
 
 # By table: queries for instant, flow, version, step (null: the flow as a whole), metric, reason and
 # amount.
@@ -70,8 +73,9 @@ PARTS: dict[str, tuple[str, ...]] = {
         "select instant, coalesce(flow, ''), null, null, 'refusals', reason, 1 from rejection",
     ),
 }
+AMOUNTS = {"communication": ("cost", "reported_cost"), "conversion": ("value",)}
+"""The columns of amounts, by table."""
 APART = "case when silent then 'holdout_' else '' end as apart"
-# Each value goes through Python once.
 WORTH = f", {APART}, list_distinct(steps) as places, money(coalesce(value, 0)) as worth"
 # Instants are integers of ms, never negative: date_trunc of a zoned timestamp takes five times as
 # long. Most rows are transitions: they are read once and first counted by minute.
@@ -106,7 +110,7 @@ def recount(out: Path) -> dict[str, Part]:
     """Write ``step_metric`` and ``flow_metric`` from the tables below ``out``; return the files."""
     with duckdb.connect() as database:
         database.execute("set TimeZone = 'UTC'; set preserve_insertion_order = false")
-        database.create_function("money", _money, ["DOUBLE"], "HUGEINT")
+        _define_money(database, out)
         parts = list(_parts(database, out))
         if not parts:
             return {}
@@ -119,25 +123,50 @@ def recount(out: Path) -> dict[str, Part]:
         return {kind: _write(database, kind, out) for kind in ("step_metric", "flow_metric")}
 
 
-def _money(value: float) -> int:
-    return metrics.money(max(-LARGEST, min(LARGEST, value)))
+def _define_money(database: duckdb.DuckDBPyConnection, out: Path) -> None:
+    """Define ``money`` in SQL, by a table of all amounts: each goes through Python once.
+
+    A Python function in DuckDB would need numpy. The names of the table's columns are in no other
+    table: in the macro, they would hide columns of the query.
+    """
+    selects = [
+        f"select {column} from read_parquet({_files(paths)}, hive_partitioning = false)"
+        for kind, names in AMOUNTS.items()
+        if (paths := listed(kind, out))
+        for column in names
+    ]
+    database.execute("create temp table amounts(known double, exact hugeint)")
+    found = database.cursor().execute(" union ".join(["select 0::double", *selects]))
+    while rows := found.fetchmany(AT_ONCE):
+        values = [value for (value,) in rows if value is not None]
+        exact = [Decimal(metrics.money(max(-LARGEST, min(LARGEST, value)))) for value in values]
+        columns = {"known": pa.array(values, pa.float64()), "exact": pa.array(exact, EXACT)}
+        database.register("given", pa.table(columns))
+        database.execute("insert into amounts select known, exact::hugeint from given")
+    database.execute("create temp macro money(x) as (select exact from amounts where known = x)")
+
+
+def _files(paths: Iterable[Path]) -> str:
+    """Write a list of files in SQL."""
+    quoted = (f"'{str(path).replace(chr(39), chr(39) * 2)}'" for path in paths)
+    return f"[{', '.join(quoted)}]"
 
 
 def _parts(database: duckdb.DuckDBPyConnection, out: Path) -> Iterator[str]:
     """Open the existing tables; yield the queries over each."""
     for kind, selects in PARTS.items():
-        paths = [str(path) for path in listed(kind, out)]
+        paths = listed(kind, out)
         if not paths:
             continue
-        files = ", ".join(f"'{str(path).replace(chr(39), chr(39) * 2)}'" for path in paths)
+        files = _files(paths)
         if kind == "transition":
-            moves = MOVES.format(files=f"[{files}]", apart=APART)
+            moves = MOVES.format(files=files, apart=APART)
             database.execute(f"create temp table transition as {moves}")
         else:
             made, more = ("table", WORTH) if kind == "conversion" else ("view", "")
             database.execute(
                 f'create temp {made} {kind} as select *, epoch_ms("at") as instant{more} '
-                f"from read_parquet([{files}], hive_partitioning = false)"
+                f"from read_parquet({files}, hive_partitioning = false)"
             )
         for select in selects:
             columns = "(instant, flow, version, step, metric, reason, amount)"

@@ -42,6 +42,22 @@ def command_line(**changed: str | None) -> list[str]:
         ([], "--runner is required"),
         (command_line(states=None), "one of --topics, --states and --tables is required"),
         (command_line(subscription="s"), '--subscription: "s" is not projects/P/subscriptions/S'),
+        (
+            command_line(subscription="projects/p/subscriptions/s=erase,comand"),
+            '--subscription: "comand" is not a kind that needs "=": did you mean "command"?',
+        ),
+        (
+            command_line(subscription="projects/p/subscriptions/s="),
+            '--subscription: "" is not a kind that needs "=": it is one of command, erase, export,',
+        ),
+        (
+            [*command_line(), "--subscription", "projects/p/subscriptions/s=erase"],
+            "--subscription: projects/p/subscriptions/s is given 2 times",
+        ),
+        (
+            command_line(topics="p", topic_prefix="eu-"),
+            "--subscription: no subscription may bring handover, by which the job merges users",
+        ),
         (command_line(control="http://h/x"), '--control: cannot read a control log from "http://"'),
         (command_line(control="shop="), '--control: "shop=" is not [SPACE=]ADDRESS'),
         (command_line(control="redis://h:p"), "--control: the address is not a valid URL"),
@@ -101,6 +117,8 @@ def test_all_errors_are_reported_at_once(capsys: pytest.CaptureFixture[str]) -> 
     [
         command_line(),
         command_line(control="env:LOG", states="env:STATES"),
+        command_line(subscription="projects/p/subscriptions/s=handover,erase", topics="p"),
+        [*command_line(topics="p"), "--subscription", "projects/p/subscriptions/h=handover"],
         command_line(control="a=gs://b/log", tables="gs://b/tables", readers="3", idle="never"),
         command_line(tables="build/tables", space="shop", lateness="0"),
         command_line(numWorkers="3", flink_master="h:1"),

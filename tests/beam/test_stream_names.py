@@ -9,7 +9,7 @@ import apache_beam as beam
 from pipelines.stream import build
 from pipelines.stream_options import Sinks, control_of, topics_of
 from tests.kit.reminders import LOGS, SPACE
-from tests.kit.streams import options
+from tests.kit.streams import TRUSTED, options
 from transforms.sources.pubsub.beam_source import Received
 
 GOLDEN = Path(__file__).parent / "stream_names.txt"
@@ -23,12 +23,14 @@ OF_BEAM = (
 """Names that Beam's own transforms and our classes add within our steps."""
 
 
-def labels() -> list[str]:
-    """List the full names of all steps after the source."""
+def labels(sources: int = 1) -> list[str]:
+    """List the full names of all steps after the sources."""
     made = beam.Pipeline("BundleBasedDirectRunner", options=options())
-    source = made | "Source" >> beam.Create([]).with_output_types(Received)
+    messages = tuple(
+        made | f"Source{n}" >> beam.Create([]).with_output_types(Received) for n in range(sources)
+    )
     sinks = Sinks(topics=topics_of("p"), redis="redis://localhost", tables="out")
-    build(source, LOGS, sinks, space=SPACE)
+    build(messages, LOGS, sinks, space=SPACE, sources=[TRUSTED] * sources)
     return sorted(name for name in made.applied_labels if not name.startswith("Source"))
 
 
@@ -39,6 +41,17 @@ def test_step_names_do_not_change(rewrite: bool) -> None:
         GOLDEN.write_text("\n".join(found) + "\n")
     assert found == GOLDEN.read_text().splitlines()
     assert len(found) == len(set(found))
+
+
+def test_another_subscription_only_adds_steps() -> None:
+    """A job can get another subscription by an update: no step has another name then."""
+    added = set(labels(sources=2)) - set(labels())
+    assert set(labels()) <= set(labels(sources=2))
+    assert {name.rpartition("/")[2] for name in added} == {
+        "All sources",
+        "Decode and key 2",
+        "ParDo(Receive)",
+    }
 
 
 def test_every_step_has_an_explicit_name() -> None:

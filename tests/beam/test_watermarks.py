@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pipelines.stream import RunStream
 from tests.kit.reminders import DAY, HOUR, LOGS, MINUTE, SLACK, SPACE, TEN, track
-from tests.kit.streams import At, Step, counted, message, run
+from tests.kit.streams import TRUSTED, At, Step, counted, message, run
 from transforms.flows.protocol import outputs
 from transforms.hosting.run import Settings
 from transforms.sources.pubsub.beam_source import Received
@@ -63,7 +63,8 @@ class Topic:
     def outputs(self, now: int) -> list[outputs.AnyOutput]:
         """Run the job over the script; timers later than now do not fire."""
         settings = Settings(clock=At(now), ahead=0)
-        found = run(self.steps, Received, lambda given: given | RunStream(LOGS, SPACE, settings))
+        job = RunStream(LOGS, SPACE, settings, sources=[TRUSTED])
+        found = run(self.steps, Received, lambda given: given | job)
         return [outputs.decode(encoded) for _, encoded in found.outputs]
 
 

@@ -128,7 +128,7 @@ class Rig:
             typed = beam.Map(streams.same).with_output_types(Received)
             messages = pipeline | "Script" >> streams.stream_of(steps) | "Typed" >> typed
             settings = Settings(until=end, clock=streams.At())
-            build(messages, self._people.logs, sinks, settings=settings)
+            build(messages, self._people.logs, sinks, settings=settings, sources=[streams.TRUSTED])
 
     def left(self) -> Results:
         """Read all results, without faults and after all delays."""

@@ -91,7 +91,8 @@ def compare_all(
     with start_rig(people, FAULTS, "", Path()) as made:
         found = made.consume(round_ms)
     steps = drain_topic.script(found.deliveries, SLACK, people.end, grain)
-    job = RunStream(people.logs, SPACE, Settings(until=people.end, clock=streams.At()))
+    settings = Settings(until=people.end, clock=streams.At())
+    job = RunStream(people.logs, SPACE, settings, sources=[streams.TRUSTED])
     mine = streams.run(steps, Received, lambda given: given | job).by_key()
     theirs = fold_all(people, users, [(record.key, record.signal) for record in records])
     return Comparison(

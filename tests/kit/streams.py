@@ -20,7 +20,11 @@ from apache_beam.utils.timestamp import Timestamp
 from tests.kit import bundle_runner
 from transforms.beam.elements import Decided
 from transforms.flows.catalog.epochs import NEVER
+from transforms.hosting.allowed import EVERYTHING, Source
 from transforms.sources.pubsub.beam_source import Received
+
+TRUSTED = Source("a trusted topic", EVERYTHING)
+"""The source of records of every kind, such as recorded histories."""
 
 KEPT: list[tuple[tuple[str, str], bytes]] = []
 

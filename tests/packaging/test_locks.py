@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from tests.packaging.repository import ROOT
+from tests.packaging.repository import ROOT, files
 
 LOCKS = ("requirements.lock", "requirements-gcp.lock")
 
@@ -65,6 +65,20 @@ def test_locks_satisfy_setup(
     ]
 
     assert unmet == []
+
+
+def test_messages_name_extras_that_exist(declared: dict[str, list[Requirement]]) -> None:
+    """Every extra that a message or a page tells users to install is one of setup.py."""
+    named = {
+        extra
+        for path in files()
+        if path.suffix in (".py", ".md") and path.parts[0] != "tests"
+        for extras in re.findall(r"towpath\[([a-z,]+)\]", (ROOT / path).read_text("utf-8"))
+        for extra in extras.split(",")
+    }
+
+    assert named <= declared.keys()
+    assert {"local", "beam", "redis", "pubsub", "code"} <= named
 
 
 @pytest.mark.parametrize("lock", LOCKS)

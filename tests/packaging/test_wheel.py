@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -154,3 +156,51 @@ def test_installed_command_runs_a_flow(python: Path) -> None:
     done = towpath(python, "test", flow_defs(python))
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_installed_command_replays_without_beam(python: Path, tmp_path: Path) -> None:
+    """With the base dependencies alone a replay runs in one process, and its results can be asked."""
+    sample = flow_defs(python).parent / "sample_data"
+    with gzip.open(sample / "cdnow_purchases.csv.gz", "rt") as packed:
+        (tmp_path / "few.csv").write_text("".join(islice(packed, 1001)))
+    words: list[str | Path] = ["--map", sample / "cdnow.map.yaml", "--until", "1998-07-01"]
+    words += ["--events", tmp_path / "few.csv", "--out", tmp_path / "out"]
+    done = towpath(python, "replay", flow_defs(python) / "vip.yaml", *words)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "would be sent to" in done.stdout
+    asked: list[str | Path]
+    for asked in (["explain", "00001", "--out"], ["query"], ["diff", tmp_path / "out"]):
+        answered = towpath(python, *asked, tmp_path / "out")
+        assert answered.returncode == 0, answered.stdout + answered.stderr
+
+
+def test_other_commands_need_only_the_base_dependencies(python: Path, tmp_path: Path) -> None:
+    """Every other command works with the base dependencies alone."""
+    flow, events, bundle = (tmp_path / name for name in ("a/birthday.yaml", "e.jsonl", "b.flow"))
+    (tmp_path / "day.txt").write_text("2026-03-01 09:00 event Purchase {amount: 250}\n")
+    towpath(python, "new", "--template", "birthday", "--into", tmp_path / "a")
+    for words in (
+        ["simulate", flow, "--timeline", tmp_path / "day.txt"],
+        ["graph", flow, "--format", "svg"],
+        ["fmt", flow],
+        ["schema"],
+        ["schema", "--record", "event"],
+        ["export", flow, "--out", bundle],
+        ["import", bundle, "--into", tmp_path / "b"],
+        ["generate", "--users", "5", "--out", events],
+        ["validate-events", events],
+    ):
+        done = towpath(python, *words)
+        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+
+
+def test_the_streaming_job_names_what_to_install(python: Path) -> None:
+    """The streaming job says which extras it needs, without a traceback."""
+    done = call([python, "-m", "pipelines.stream", "--help"], cwd=python.parents[1])
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        "the streaming job needs apache_beam and google.cloud.pubsub_v1 and redis; "
+        "run pip install 'towpath[beam,redis]'\n"
+    )

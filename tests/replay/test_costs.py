@@ -95,3 +95,30 @@ def test_reported_costs_are_summed_separately(tmp_path: Path) -> None:
     assert days == {"parts": 3, "cost": 0.36, "reported_cost": 2.55}
     tables = [r for r in kit.rows(out, "flow_metric") if r["window"] == "day"]
     assert {r["metric"]: r["value"] for r in tables if r["metric"] in days} == days
+
+
+def test_revenue_is_exact(tmp_path: Path) -> None:
+    """The sums of amounts by SQL equal those counted row by row: each is rounded once, to whole
+    ten-thousandths (R25).
+    """
+    amounts = [0.1, 0.2, 0.1, 20.5, -3, 0.00005, 0.00015, 1e25, "none", None]
+    lines = []
+    for number, amount in enumerate(amounts):
+        user = f"u{number}"
+        bought = {"properties": {"amount": amount}}
+        lines.append(kit.track(2 * number, user, "Signup", START, properties={}))
+        lines.append(kit.track(2 * number + 1, user, "Purchase", START + 1000, **bought))
+    out = tmp_path / "out"
+    assert kit.replay(out, kit.write_lines(tmp_path / "events.jsonl", lines)).code == 0
+
+    counted = metrics.Counts()
+    for row in kit.rows(out, "conversion"):
+        metrics.add(counted, from_row("conversion", row))  # type: ignore[arg-type]
+    wanted = {
+        (row.window, row.metric, row.value)
+        for row in metrics.rows(counted)
+        if isinstance(row, metrics.FlowMetric) and "revenue" in row.metric
+    }
+    found = {(r["window"], r["metric"], r["value"]) for r in kit.rows(out, "flow_metric")}
+    assert {row for row in found if "revenue" in row[1]} == wanted
+    assert len(wanted) >= len(metrics.WINDOWS)

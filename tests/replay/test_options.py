@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,27 @@ def test_the_report_as_json(events: Path, tmp_path: Path) -> None:
     assert (goal["lift"], goal["assumed"]) == (None, None)
     assert (goal["baseline"], goal["baseline_users"]) == (0.5, 6)
     assert sum(week["messages"] for week in report["weeks"]) == flow["messages"]
+
+
+def test_without_beam_a_replay_runs_in_this_process(
+    events: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without Beam the users are replayed in parts, with the same results; only options for Beam
+    need it, and the message has the command that installs it.
+    """
+    kit.replay(tmp_path / "beam" / "run", events)
+    monkeypatch.setitem(sys.modules, "apache_beam", None)
+    done = kit.replay(tmp_path / "alone" / "run", events)
+    refused = kit.replay(tmp_path / "none", events, more=["--", "--runner=X"])
+
+    assert done.code == 0, done.err
+    assert "in 16 shards on disk (Beam is not installed)\n" in done.err
+    assert kit.contents(tmp_path / "alone" / "run") == kit.contents(tmp_path / "beam" / "run")
+    assert refused.code == 2
+    assert refused.err == (
+        "error: the options after -- are for Beam, which is not installed; "
+        "run pip install 'towpath[local]'\n"
+    )
 
 
 def test_a_control_log_starts_and_stops(events: Path, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -293,3 +295,24 @@ def test_a_thread_keeps_reading() -> None:
 
     assert follower.catalog.complete_until == looks
     assert not set(threading.enumerate()) - others
+
+
+@pytest.mark.parametrize(
+    ("module", "address", "extra"),
+    [("redis", "redis://x?space=s", "redis"), ("apache_beam", "gs://b/log", "beam")],
+)
+def test_a_missing_package_is_named_with_its_extra(module: str, address: str, extra: str) -> None:
+    """A log whose client is missing says what to install."""
+    code = f"""
+import sys
+sys.modules[{module!r}] = None
+from transforms.sources.control_log.log import log_of
+try:
+    log_of({address!r}).read_since(None)
+except ImportError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert done.stderr == ""
+    assert done.stdout.endswith(f"; pip install 'towpath[{extra}]'\n")

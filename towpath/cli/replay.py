@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 
@@ -48,6 +49,7 @@ REJECTED = """
         from dead_letter where "user" = '')
     select reason, detail, count(*), arg_min(cause, (file, line), 3)
     from placed group by reason, detail order by min((file, line))"""
+INSTALL = "run pip install 'towpath[local]'"
 INTERRUPT = re.compile(r"^KeyboardInterrupt\b", re.MULTILINE)
 RAISED = re.compile(r"^(?:\w+\.)*\w+(?:Error|Exception)\b.*", re.MULTILINE)
 FILE_ERRORS = ("OSError", "PermissionError", "FileNotFoundError", "NotADirectoryError")
@@ -104,11 +106,17 @@ def run(args: argparse.Namespace) -> int:
     words = list(getattr(args, "rest", ()))
     if args.shards and words:
         raise common.UserError("--shards does not use Beam; remove the options after --")
+    alone = find_spec("apache_beam") is None
+    if words and alone:
+        raise common.UserError(
+            f"the options after -- are for Beam, which is not installed; {INSTALL}"
+        )
     job = job_of(args)
     size = size_of(job.events)
-    common.say(_expected(size, args.shards))
+    shards = size.shards if alone and not args.shards else args.shards
+    common.say(_expected(size, shards, alone))
     with held_folder(Path(job.out)):
-        account = _in_shards(job, args.shards) if args.shards else _on_beam(job, words, size)
+        account = _in_shards(job, shards) if shards else _on_beam(job, words, size)
         report = report_of(account, Path(job.out))
         _draw(report, Path(job.out))
         write_database(Path(job.out))
@@ -127,9 +135,10 @@ def run(args: argparse.Namespace) -> int:
     return 1 if account.bad or (doubts and args.strict) else 0
 
 
-def _expected(size: Size, shards: int | None) -> str:
+def _expected(size: Size, shards: int | None, alone: bool) -> str:
     if shards:
-        return f"about {_records(size.events)}, in {shards} shards on disk"
+        why = " (Beam is not installed)" if alone else ""
+        return f"about {_records(size.events)}, in {shards} shards on disk{why}"
     memory = f"needs about {_gb(size.memory)} of memory, {_gb(size.free)} available"
     text = f"about {_records(size.events)}; {memory}"
     if not size.fits:
@@ -153,7 +162,7 @@ def _on_beam(job: Job, words: list[str], size: Size) -> Account:
         from pipelines.replay.beam_replay import is_local, options_of, replay
     except ImportError as error:
         raise common.UserError(
-            f"Beam is not installed ({error}); run pip install 'towpath[local]', or add --shards 16"
+            f"Beam cannot be imported ({error}); {INSTALL}, or add --shards {size.shards}"
         ) from None
     finally:
         logging.disable(logging.NOTSET)

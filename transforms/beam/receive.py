@@ -14,8 +14,9 @@ from apache_beam.utils.timestamp import Timestamp
 
 from transforms.beam.elements import BAD
 from transforms.flows.protocol import outputs, signals
+from transforms.hosting.allowed import Source
 from transforms.hosting.catalogs import Catalogs
-from transforms.hosting.receive import Accepted, Key, Rejected, receive
+from transforms.hosting.receive import ANY_SOURCE, Accepted, Key, Rejected, receive
 from transforms.sources.pubsub.beam_source import Received
 
 
@@ -24,13 +25,16 @@ from transforms.sources.pubsub.beam_source import Received
 class Receive(beam.DoFn):
     """Decode, validate and key messages; see ``transforms.hosting.receive``."""
 
-    def __init__(self, catalogs: Catalogs, space: str, joins: bool = True) -> None:
+    def __init__(
+        self, catalogs: Catalogs, space: str, joins: bool = True, source: Source = ANY_SOURCE
+    ) -> None:
         self._catalogs = catalogs
         self._space = space
         self._joins = joins
+        self._source = source
         self._count = {
             what: Metrics.counter("receive", what)
-            for what in ("heartbeats", "unread", "bad", "signals")
+            for what in ("heartbeats", "unread", "bad", "not_allowed", "signals")
         }
 
     def process(
@@ -47,12 +51,13 @@ class Receive(beam.DoFn):
             message_id=message_id,
             space=self._space,
             joins=self._joins,
+            source=self._source,
         ):
             case Accepted() as accepted:
                 self._count["signals"].inc()
                 yield accepted.key, signals.encode(accepted.signal)
             case Rejected(space, letter):
-                self._count["bad"].inc()
+                self._count["not_allowed" if letter.reason == "not_allowed" else "bad"].inc()
                 yield TaggedOutput(BAD, ((space, letter.user), [outputs.encode(letter)]))
             case "heartbeat":  # it has moved the watermark by arriving
                 self._count["heartbeats"].inc()

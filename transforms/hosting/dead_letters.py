@@ -27,6 +27,26 @@ def of_message(space: str, bad: Bad, cause: str, receipt: int) -> DeadLetter:
     )
 
 
+def of_not_allowed(
+    space: str, signal: Signal, kind: str, source: str, cause: str, receipt: int
+) -> DeadLetter:
+    """Make the dead letter of a signal of a kind that its source may not bring.
+
+    It has the complete record: a state that was handed over is nowhere else.
+    """
+    assert not isinstance(signal, Time)
+    record = to_envelope(signal).decode()
+    return DeadLetter(
+        id=hashed("dead_not_allowed", space, cause, str(receipt), record),
+        user=_publishable(signal.user),
+        at=receipt,
+        reason="not_allowed",
+        cause=cause,
+        detail=f"message {cause}: {source} may not bring {kind}",
+        record=record,
+    )
+
+
 def of_file_record(bad: Bad, at: int) -> DeadLetter:
     """Make the dead letter of a record in a file, at an instant; its user is unknown."""
     return DeadLetter(
@@ -46,7 +66,7 @@ def of_failure(space: str, state: bytes | None, signal: Signal, error: Exception
     wrong = state_problem(state)
     return DeadLetter(
         id=hashed("dead_signal", space, signal.user, cause),
-        user=signal.user,
+        user=_publishable(signal.user),
         at=signal.at if isinstance(signal, Time) else signal.received or signal.time,
         reason="failed" if wrong is None else "unreadable_state",
         cause=cause,
@@ -59,8 +79,7 @@ def of_output(space: str, output: AnyOutput, sink: str, why: str) -> DeadLetter:
     """Make the dead letter of an output that a sink rejected."""
     return DeadLetter(
         id=hashed("dead_output", space, sink, output.id),
-        # A user id that is too long for a topic would also keep the dead letter from being published.
-        user=output.user if len(output.user.encode()) <= LONGEST_NAME else "",
+        user=_publishable(output.user),
         at=output.at,
         reason="unfit_output",
         cause=output.id,
@@ -68,6 +87,11 @@ def of_output(space: str, output: AnyOutput, sink: str, why: str) -> DeadLetter:
         step=getattr(output, "step", None),
         detail=f"{output.__struct_config__.tag} for {sink}: {why}",
     )
+
+
+def _publishable(user: str) -> str:
+    """Return a user's key; empty if it is too long for a topic, which would refuse the dead letter."""
+    return user if len(user.encode()) <= LONGEST_NAME else ""
 
 
 def state_problem(state: bytes | None) -> str | None:

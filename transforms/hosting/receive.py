@@ -16,6 +16,7 @@ from transforms.flows.engine.step import is_unused
 from transforms.flows.protocol.outputs import DeadLetter
 from transforms.flows.protocol.signals import Command, ProfileChange, Signal, Time
 from transforms.hosting import dead_letters
+from transforms.hosting.allowed import Source, restricted_kind
 from transforms.hosting.catalogs import Catalogs, Known
 from transforms.wire.decode import decode_used
 from transforms.wire.messages import is_json_event, to_signal
@@ -27,6 +28,8 @@ Key = tuple[str, str]
 KIND, HEARTBEAT = "kind", "heartbeat"
 SPACE = "space"
 ID = "id"
+
+ANY_SOURCE = Source()
 
 Ignored = Literal["heartbeat", "unread"]
 """Why a message is neither a signal nor bad: it only moved time on, or no flow uses its event."""
@@ -60,12 +63,14 @@ def receive(
     message_id: str = "",
     space: str = "default",
     joins: bool = True,
+    source: Source = ANY_SOURCE,
 ) -> Accepted | Rejected | Ignored:
     """Decode, validate and address one message.
 
     ``space`` is the default for messages without a ``space`` attribute. ``message_id`` names the message in a dead letter if
     it has no ``id`` attribute. ``joins`` says that handovers come back to the host as messages;
     without them an identify that names two keys changes the user's profile and joins nothing.
+    What ``source`` may not bring is rejected (R9).
     """
     if attributes.get(KIND) == HEARTBEAT:
         return "heartbeat"
@@ -87,6 +92,10 @@ def receive(
         return Rejected(named, dead_letters.of_message(named, found, cause, receipt))
     if found is None or (certain and is_unused(known.catalog, found)):
         return "unread"
+    kind = restricted_kind(found)
+    if kind is not None and kind not in source.allow:
+        letter = dead_letters.of_not_allowed(named, found, kind, source.name, cause, receipt)
+        return Rejected(named, letter)
     return Accepted(named, received(found if joins else unjoined(found), receipt, known))
 
 

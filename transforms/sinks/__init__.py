@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from transforms.flows.diagnostics import suggest
 from transforms.sinks.checked import Wrote
+from transforms.wire.extras import needs
 from transforms.wire.rows import Record
 
 
@@ -45,7 +45,7 @@ def _parquet(address: str, **options: Any) -> Sink:
 
 def _pubsub(address: str, **options: Any) -> Sink:
     """Open ``pubsub:projects/P/topics/PREFIX``; options are ``encoding`` and ``ordered``."""
-    with _extra("pubsub"):
+    with needs("pubsub"):
         from transforms.sinks import pubsub
 
     return pubsub.open_sink(_place(address), **options)
@@ -53,7 +53,7 @@ def _pubsub(address: str, **options: Any) -> Sink:
 
 def _redis(address: str, **options: Any) -> Sink:
     """Open ``redis://…``, for flow states; those without sessions expire after ``ttl`` ms."""
-    with _extra("redis"):
+    with needs("redis"):
         from transforms.sinks import redis
 
     return redis.open_states(address, **options)
@@ -84,11 +84,3 @@ def open_sink(address: str, **options: Any) -> Sink:
 
 def _place(address: str) -> str:
     return address.partition(":")[2]
-
-
-@contextmanager
-def _extra(name: str) -> Iterator[None]:
-    try:
-        yield
-    except ImportError as error:
-        raise ImportError(f"{error}; pip install 'towpath[{name}]'") from error

@@ -99,6 +99,7 @@ REFUSED = {
 
 FAILED = {
     "unknown_space": "the message names a space that does not exist",
+    "not_allowed": "the subscription may not bring records of this kind",
     "unreadable_state": "the stored state cannot be read: it is damaged, or from a newer version",
     "failed": "a defect: the signal or timer could not be handled",
     "unfit_output": "an output does not fit its schema, or its topic refuses it",

@@ -15,6 +15,7 @@ import msgspec
 
 from transforms.flows.catalog.epochs import NEVER
 from transforms.flows.protocol.control_records import ControlRecord, decode_line
+from transforms.wire.extras import needs
 
 ENDING = ".complete"
 NOTHING = -1
@@ -103,8 +104,9 @@ def object_log(address: str) -> ControlLog:
 
 
 def _load_object(address: str) -> bytes | None:
-    from apache_beam.io.filesystem import BeamIOError, CompressionTypes
-    from apache_beam.io.filesystems import FileSystems
+    with needs("beam"):
+        from apache_beam.io.filesystem import BeamIOError, CompressionTypes
+        from apache_beam.io.filesystems import FileSystems
 
     try:
         if not FileSystems.exists(address):
@@ -117,7 +119,8 @@ def _load_object(address: str) -> bytes | None:
 
 def redis_log(address: str) -> ControlLog:
     """Open a log in a Redis stream: ``redis://host:port/db?space=NAME``."""
-    from transforms.sources.control_log.redis import open_log
+    with needs("redis"):
+        from transforms.sources.control_log.redis import open_log
 
     return open_log(address)
 
