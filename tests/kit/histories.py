@@ -76,6 +76,12 @@ def _name(seed: int, n: int, now: int) -> str:
     return f"{rng.choice(('busy', 'control', 'f0:0'))}@{now}" if rng.random() < 0.05 else f"i{n}"
 
 
+def _absence(seed: int, n: int) -> int:
+    """Return how long the user stays away before a signal: now and then for over a month."""
+    rng = random.Random(f"absence {seed} {n}")
+    return rng.randrange(28 * DAY, 45 * DAY) if rng.random() < 0.015 else 0
+
+
 def history(
     world: World,
     seed: int,
@@ -92,6 +98,7 @@ def history(
     user, now = f"u{seed}", world.start
     known: list[str] = []
     calls: list[str] = []
+    exports: list[Data] = []
     imported: frozenset[str] = frozenset()
     handled: list[Handled] = []
     outputs: list[out.AnyOutput] = []
@@ -100,14 +107,15 @@ def history(
     broken = False
     catalog = world.catalog()
     for n in range(length or rng.choice((5, 15, 40, 80))):
-        now += rng.choice(GAPS) + rng.choice((0, 0, rng.randrange(HOUR)))
+        now += rng.choice(GAPS) + rng.choice((0, 0, rng.randrange(HOUR))) + _absence(seed, n)
         name = _name(seed, n, now)
         if n == 0 and rng.random() < 0.7:
             signal: Signal = _reachable(user, now)
         elif calls and rng.random() < 0.3:
             signal = _answer(rng, user, name, now, calls)
         elif rng.random() < share:
-            signal = user_command(rng, _times(rng, user, name, now, world.slack), world, state)
+            base = _times(rng, user, name, now, world.slack)
+            signal = user_command(rng, base, world, state, exports)
         else:
             signal = _signal(rng, user, name, now, world.slack, known)
         done = step(catalog, state, signal, answer)
@@ -124,6 +132,7 @@ def history(
         handled.append(Handled(signal, clock, done.outputs, taken, broke))
         imported |= imported_names(signal, state) if broke == "imported" else frozenset()
         outputs += done.outputs
+        exports += [o.data for o in done.outputs if isinstance(o, out.StateExport)]
         known += [o.communication for o in done.outputs if isinstance(o, out.Message)]
         calls += [o.id for o in done.outputs if isinstance(o, out.Call) and o.kind == "api"]
         largest = max(largest, len(state or b""))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import msgspec
 
@@ -94,9 +94,12 @@ def _sessions(history: History) -> Iterator[str]:
     for output in history.outputs:
         if isinstance(output, out.Transition):
             rows[output.session].append(output)
-    for session, way in rows.items():
-        whats = [row.what for row in way]
+    for session, found in rows.items():
         known = session in history.imported
+        # An import of an earlier export replaces a session by its own past.
+        rest = list(takewhile(lambda row: row.reason != "replaced", reversed(found)))[::-1]
+        way = rest if known else found
+        whats = [row.what for row in way]
         if not known:
             yield from (f"session {session}: {said}" for said in unexpected_moves(way))
         if known:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 from transforms.flows.engine.identity.state_data import from_data
@@ -16,8 +17,17 @@ Base = dict[str, Any]
 REFUSED = ("user_exists", "invalid_state", "other_log", "erased", "too_old", "loaded_order")
 
 
-def user_command(rng: random.Random, base: Base, world: Any, state: bytes | None) -> Command:
-    """Generate a command; an imported state is that of another user, or invalid.
+DAY = 86_400_000
+
+
+def user_command(
+    rng: random.Random,
+    base: Base,
+    world: Any,
+    state: bytes | None,
+    exports: Sequence[dict[str, Any]] = (),
+) -> Command:
+    """Generate a command; an imported state is that of another user, an earlier export, or invalid.
 
     For an unknown user it is an import: an export would be empty and would not be remembered.
     """
@@ -30,7 +40,11 @@ def user_command(rng: random.Random, base: Base, world: Any, state: bytes | None
         case "none":
             return Command(what="import", data={"state": {"format": 7}, "replace": True}, **base)
         case _:
-            given = other_state(rng, world, base["id"], base["time"])
+            if exports and rng.random() < 0.5:
+                given = rng.choice(exports)
+            else:
+                age = rng.choice((0, 0, 3 * DAY, 40 * DAY))
+                given = other_state(rng, world, base["id"], max(0, base["time"] - age))
             replace = {"replace": True} if state is not None and rng.random() < 0.7 else {}
             return Command(what="import", data={"state": given, **replace}, **base)
 
