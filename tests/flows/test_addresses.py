@@ -23,7 +23,7 @@ from transforms.flows.reading.forms.addresses import refusal_of_address, refusal
         "[2001:db8::1]", "[3fff::1]", "[fe80::1]", "[fec0::1]", "[fc00::1]", "[fd12:3456::1]",
         "[ff02::1]", "[100::1]", "[2606:4700::1111%25eth0]", "[127.0.0.1]", "[]", "[::1", "::1",
         "", ".", "a..example.com", "-a.example.com", "a b.example.com", "example.com:",
-        "example.com:0", "example.com:65536", "example.com:443:443", "a@b@example.com",
+        "example.com:0", "example.com:65536", "example.com:80", "example.com:6379", "example.com:443:443", "a@b@example.com",
         "example.com\\@127.0.0.1", "example.com\\.127.0.0.1", "example.com\x00", "ex\u200bample.com",
         "bücher.example",
     ],

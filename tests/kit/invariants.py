@@ -97,8 +97,8 @@ def _sessions(history: History) -> Iterator[str]:
     for session, found in rows.items():
         known = session in history.imported
         # An import of an earlier export replaces a session by its own past.
-        rest = list(takewhile(lambda row: row.reason != "replaced", reversed(found)))[::-1]
-        way = rest if known else found
+        since = takewhile(lambda row: row.reason != "replaced", reversed(found[:-1]))
+        way = [*reversed(list(since)), found[-1]] if known else found
         whats = [row.what for row in way]
         if not known:
             yield from (f"session {session}: {said}" for said in unexpected_moves(way))

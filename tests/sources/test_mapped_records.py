@@ -98,6 +98,10 @@ def test_an_envelope_needs_no_mapping(tmp_path: Path) -> None:
     ("line", "detail"),
     [
         (b'{"a": NaN}', "NaN and Infinity are not JSON; write null"),
+        (
+            rb'{"a": "\ud800"}',
+            r"an escape from \ud800 to \udfff is half of a character; write the whole one",
+        ),
         (b"{", "a record must be on one line; jq -c . writes it so"),
         (json.dumps(ENVELOPE).encode() + b",", "a comma after the record"),
         (b"{'a': 1}", "texts and keys need double quotes"),

@@ -29,12 +29,16 @@ def _not_json(line: bytes) -> str:
     except UnicodeDecodeError:
         return "some bytes are not UTF-8"
     text = text.strip()
+    constants: list[str] = []
     try:
-        json.loads(text)
+        json.loads(text, parse_constant=constants.append)
     except (ValueError, RecursionError):
         pass
     else:
-        return "NaN and Infinity are not JSON; write null"
+        if constants:
+            return "NaN and Infinity are not JSON; write null"
+        if re.search(r"\\u[dD][89a-fA-F]", text):
+            return r"an escape from \ud800 to \udfff is half of a character; write the whole one"
     if text.rstrip(",") in ("{", "}", "[", "]") or text.startswith('"'):
         return "a record must be on one line; jq -c . writes it so"
     if text.startswith("{'"):

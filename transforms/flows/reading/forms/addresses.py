@@ -32,6 +32,7 @@ _NOT_IPV6 = tuple(
 )
 _ROUNDS = 5
 
+PORTS = ("443", "8443")
 PUBLIC = "requests go to public hosts only"
 PLAIN = "write the name of the host in small Latin letters, without user and password"
 BACK = "write the path without . and .."
@@ -44,13 +45,13 @@ def refusal_of_address(url: str) -> tuple[str, str] | None:
     if parts is None or place is None or "\\" in url or not url.isprintable():
         return "the address is not plain", PLAIN
     port = place["port"]
-    if port is not None and not 0 < int(port) < 65536:
-        return f'"{port}" is not a port', "leave the port out, or write for example :8443"
+    if port not in (None, *PORTS):
+        return f"requests do not go to port {port}", "leave the port out, or write :8443"
     return _refusal_of_host(place["host"]) or refusal_of_path(parts["path"])
 
 
 def refusal_of_path(path: str) -> tuple[str, str] | None:
-    """Return why a path is refused: a segment ``.`` or ``..``, also if it is written in code."""
+    """Return why a path is refused: a segment ``.`` or ``..``, also a percent-encoded one."""
     decoded = path.partition("?")[0].partition("#")[0]
     for _ in range(_ROUNDS):
         segments = (part.partition(";")[0] for part in re.split(r"[/\\]", decoded))
@@ -59,7 +60,7 @@ def refusal_of_path(path: str) -> tuple[str, str] | None:
         decoded, before = unquote(decoded), decoded
         if decoded == before:
             return None
-    return f'"{path}" is written in code more than {_ROUNDS} times', BACK
+    return f'"{path}" is percent-encoded more than {_ROUNDS} times', BACK
 
 
 def _refusal_of_host(host: str) -> tuple[str, str] | None:
