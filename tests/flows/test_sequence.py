@@ -98,3 +98,22 @@ def test_an_erased_user_uses_no_number_again() -> None:
     assert isinstance(found, Done)
 
     assert grows(rows(list(found.outputs)))
+
+
+def test_a_joined_state_takes_a_new_life_back_to_no_earlier_number() -> None:
+    """A key that was erased over a month ago gets older sessions; its rows go on above its last (R32)."""
+    keys = Keys(CATALOG)
+    keys.give(Event(id="c", user="anon:1", time=START, name="Cart"))
+    keys.give(Event(id="v", user="kim", time=START + HOUR, name="Visit"))
+    keys.give(Command(id="x", user="kim", time=START + 2 * HOUR, what="erase"))
+    later = START + 40 * 24 * HOUR
+    keys.give(Event(id="d", user="anon:1", time=later, name="Cart"))
+    keys.give(ProfileChange(id="i", user="anon:1", becomes="kim", time=later + HOUR))
+    for signal in keys.ways["anon:1", "kim"]:
+        keys.give(signal)
+
+    mine = [row for row in rows(keys.outputs) if row.user == "kim"]
+    assert [row.reason for row in mine if row.reason in ("erased", "joined")] == ["erased"] * 2 + [
+        "joined"
+    ]
+    assert grows(mine)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import pairwise, takewhile
+from itertools import pairwise
 
 import msgspec
 
@@ -41,7 +41,7 @@ def violations(history: History) -> Iterator[str]:
     yield from _paused(history)
     yield from _killed(history)
     yield from _claims(history)
-    yield from messages(outputs)
+    yield from messages(outputs, history.imported)
     for life, last in periods(history):
         # An import applies the control records since the export, at their own times (R29).
         imports = [given.outputs for given in history.handled if given.broke == "imported"]
@@ -89,16 +89,25 @@ def _sequences(history: History) -> Iterator[str]:
         yield "the sequence of transitions does not grow"
 
 
+def _last_import(history: History) -> int:
+    """Return how many outputs come before the last import takes effect."""
+    past = found = 0
+    for given in history.handled:
+        past += len(given.outputs)
+        found = past if given.broke == "imported" else found
+    return found
+
+
 def _sessions(history: History) -> Iterator[str]:
     rows: dict[str, list[out.Transition]] = defaultdict(list)
-    for output in history.outputs:
-        if isinstance(output, out.Transition):
+    # An import of an earlier export replaces a session by its own past.
+    since = _last_import(history)
+    for place, output in enumerate(history.outputs):
+        imported = getattr(output, "session", "") in history.imported
+        if isinstance(output, out.Transition) and (not imported or place >= since):
             rows[output.session].append(output)
-    for session, found in rows.items():
+    for session, way in rows.items():
         known = session in history.imported
-        # An import of an earlier export replaces a session by its own past.
-        since = takewhile(lambda row: row.reason != "replaced", reversed(found[:-1]))
-        way = [*reversed(list(since)), found[-1]] if known else found
         whats = [row.what for row in way]
         if not known:
             yield from (f"session {session}: {said}" for said in unexpected_moves(way))

@@ -19,7 +19,9 @@ GAP = 30 * 60_000
 HOURS = {"6h": 6, "24h": 24, "3d": 72}
 
 
-def messages(outputs: tuple[out.AnyOutput, ...]) -> Iterator[str]:
+def messages(
+    outputs: tuple[out.AnyOutput, ...], imported: frozenset[str] = frozenset()
+) -> Iterator[str]:
     rows: dict[str, list[out.Communication]] = defaultdict(list)
     for output in outputs:
         if isinstance(output, out.Communication):
@@ -48,7 +50,8 @@ def messages(outputs: tuple[out.AnyOutput, ...]) -> Iterator[str]:
         decisions = (
             ("active", "skipped") if name in called_off else ("active", "skipped", "canceled")
         )
-        ends = [s for s in statuses if s in decisions]
+        # An import of an earlier export may decide again what was not sent.
+        ends = [s for s in statuses if s in decisions and (s == "active" or name not in imported)]
         if len(ends) > 1 and not any(row.reason == "failover" for row in mine):
             yield f"communication {name} was decided twice: {statuses}"
 

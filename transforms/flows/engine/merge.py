@@ -10,7 +10,7 @@ from __future__ import annotations
 from transforms.flows.engine.context import Context
 from transforms.flows.engine.entry.dates import rearm_for_audience, rearm_for_traits
 from transforms.flows.engine.firing import catch_up
-from transforms.flows.engine.identity.handover import record_merge
+from transforms.flows.engine.identity.handover import joined_transitions, record_merge
 from transforms.flows.engine.identity.merge_profile import (
     changed_values,
     join_audiences,
@@ -25,9 +25,7 @@ from transforms.flows.engine.identity.merge_sessions import (
     keep_bounds,
     set_aside,
 )
-from transforms.flows.engine.profile.audiences import (
-    recompute,
-)
+from transforms.flows.engine.profile.audiences import recompute
 from transforms.flows.engine.profile.visits import extend_visit_waits
 from transforms.flows.engine.signal_order import mark_as_backfill, settle
 from transforms.flows.engine.steps.moves import note_baseline, recheck_conditions
@@ -57,7 +55,7 @@ def _join(ctx: Context, theirs: State, given: Handover, t: int) -> int:
     handover, state = given.id, ctx.state
     traits, participants = dict(state.traits), dict(state.participants)
     ctx.begin(handover, t)
-    state.transitions = max(state.transitions, theirs.transitions)
+    state.transitions = joined_transitions(state, theirs, t)
     join_profile(ctx, theirs)
     join_counts(state, theirs)
     join_participants(ctx, theirs)

@@ -50,7 +50,7 @@ SENDING = {
     "no_address": "no address on the channel, nor on the failover channels",
     "expired": "past its validity",
     "capped": "a frequency cap is reached",
-    "missed": "it was due during a pause, and the resume skips what is overdue",
+    "missed": "it was due during a pause, and the resume skips what is overdue; or it is of an imported state and was due over 30 days ago",
     "killed": "the kill switch is on: nothing is sent",
     "holdout": "the session is in the holdout: nothing is sent",
     "too_many_planned": "the user has the maximum of planned messages, or of data in them",

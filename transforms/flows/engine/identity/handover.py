@@ -250,11 +250,22 @@ def accept_handover(ctx: Context, given: Handover, hops: int, own: int, t: int) 
     return theirs
 
 
+def joined_transitions(mine: State, theirs: State, now: int) -> int:
+    """Return the sequence that transitions continue when another state joins.
+
+    It is above all of both. This key may have had rows in a life that an erasure ended, and whose
+    last number is forgotten; they are below the instant.
+    """
+    if not theirs.transitions:
+        return mine.transitions
+    return max(mine.transitions, theirs.transitions, now - 1)
+
+
 def _end_theirs(ctx: Context, given: Handover, reason: str) -> None:
     """End the sessions of a state that is not merged, so that each has a row that ends it (R7)."""
     mine = ctx.state
     theirs = decode(given.state)
-    theirs.transitions = max(mine.transitions, theirs.transitions)  # the rows are of this user
+    theirs.transitions = joined_transitions(mine, theirs, ctx.now)  # the rows are of this user
     ctx.replace_state(theirs)
     end_all_sessions(ctx, reason)
     mine.transitions = theirs.transitions
