@@ -1,10 +1,12 @@
-"""Keeps ids unique when an imported state replaces another (R5, R30)."""
+"""Keeps ids unique, and sends nothing twice, when an imported state replaces another (R5, R30)."""
 
 from __future__ import annotations
 
+from transforms.flows.engine.context import Context
+from transforms.flows.engine.messages.communications import discard
 from transforms.flows.engine.working import Session, State
 from transforms.flows.state.dedupe import joined
-from transforms.flows.state.sent_archive import archived
+from transforms.flows.state.sent_archive import MONTH, archived
 from transforms.flows.state.stored import Communication
 
 
@@ -35,3 +37,13 @@ def keep_ids_unique(
     state.communications = [messages.get(c.id, c) for c in state.communications]
     dropped = max(before.seen_floor, state.seen_floor)
     state.seen_ids, state.seen_floor = joined(before.seen_ids, state.seen_ids, dropped)
+
+
+def skip_long_overdue(ctx: Context) -> None:
+    """Skip planned messages of an imported state that were due over 30 days ago.
+
+    They may have been sent here since, and forgotten.
+    """
+    for sent in ctx.state.communications:
+        if sent.status == "planned" and sent.due is not None and sent.due < ctx.now - MONTH:
+            discard(ctx, sent, "skipped", "missed")

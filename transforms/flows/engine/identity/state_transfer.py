@@ -15,8 +15,8 @@ from transforms.flows.engine.identity.state_replacement import (
     communications_of,
     keep_ids_unique,
     sessions_of,
+    skip_long_overdue,
 )
-from transforms.flows.engine.messages.communications import discard
 from transforms.flows.engine.timers import clamp_due_times
 from transforms.flows.engine.working import Session, State, state_row
 from transforms.flows.protocol import outputs as out
@@ -24,7 +24,7 @@ from transforms.flows.protocol.signals import Command
 from transforms.flows.state.codec import encoded_size
 from transforms.flows.state.dedupe import remember, seen
 from transforms.flows.state.ids import short
-from transforms.flows.state.sent_archive import MONTH, archived
+from transforms.flows.state.sent_archive import archived
 from transforms.flows.state.stored import Communication, Identity
 
 FORMAT: Final = 1
@@ -94,14 +94,9 @@ def _replace(ctx: Context, state: State, command: Command) -> None:
             state.seen_ids, known, now, now, state.seen_floor
         )
     state.clock = max(state.clock, now)
-    # What was due over a month ago may have been sent here since, and forgotten.
-    old = [
-        c for c in state.communications if c.status == "planned" and (c.due or now) < now - MONTH
-    ]
-    clamp_due_times(state, state.clock)
     ctx.replace_state(state)
-    for sent in old:
-        discard(ctx, sent, "skipped", "missed")
+    skip_long_overdue(ctx)
+    clamp_due_times(state, state.clock)
     if before.sequence or state.sequence:
         state.sequence = max(state.sequence, before.sequence, now - 1)
         emit_flow_state(ctx)
