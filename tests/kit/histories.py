@@ -70,10 +70,11 @@ class History(msgspec.Struct, frozen=True):
     imported: frozenset[str] = frozenset()
 
 
-def _name(seed: int, n: int, now: int) -> str:
-    """Return the id of a signal; now and then one that looks like a cause of the core."""
+def _name(seed: int, n: int, now: int, names: set[str]) -> str:
+    """Return the id of a signal, not one of ``names``; now and then one that looks internal."""
     rng = random.Random(f"name {seed} {n}")
-    return f"{rng.choice(('busy', 'control', 'f0:0'))}@{now}" if rng.random() < 0.05 else f"i{n}"
+    name = f"{rng.choice(('busy', 'control', 'f0:0'))}@{now}"
+    return name if rng.random() < 0.05 and name not in names else f"i{n}"
 
 
 def _absence(seed: int, n: int) -> int:
@@ -99,6 +100,7 @@ def history(
     known: list[str] = []
     calls: list[str] = []
     exports: list[Data] = []
+    names: set[str] = set()
     imported: frozenset[str] = frozenset()
     handled: list[Handled] = []
     outputs: list[out.AnyOutput] = []
@@ -108,7 +110,8 @@ def history(
     catalog = world.catalog()
     for n in range(length or rng.choice((5, 15, 40, 80))):
         now += rng.choice(GAPS) + rng.choice((0, 0, rng.randrange(HOUR))) + _absence(seed, n)
-        name = _name(seed, n, now)
+        name = _name(seed, n, now, names)
+        names.add(name)
         if n == 0 and rng.random() < 0.7:
             signal: Signal = _reachable(user, now)
         elif calls and rng.random() < 0.3:

@@ -129,12 +129,15 @@ def bare_state(
 
 
 def drop_tombstone(ctx: Context) -> None:
-    """Drop a tombstone after 30 days: an expired tombstone leaves no state."""
+    """Drop a tombstone after 30 days: it leaves no state, except hashes of merged handovers.
+
+    A key whose state was merged here goes on forwarding signals, which wait for that handover.
+    """
     state, identity = ctx.state, ctx.state.identity
     assert identity is not None
     if state.control_applied == SEALED and identity.to is None:
-        held = Identity(held=identity.held) if identity.held else None
-        ctx.replace_state(bare_state(-1, -1, held))
+        kept = Identity(held=identity.held, merged=identity.merged)
+        ctx.replace_state(bare_state(-1, -1, None if kept == Identity() else kept))
         return
     identity.erased = None
     if identity == Identity():
