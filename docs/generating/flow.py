@@ -51,7 +51,8 @@ def page() -> str:
         "## exit",
         *variants(EXIT_KINDS),
         "## goals",
-        "A map from name to goal. A goal counts once per session, including sessions in the holdout.",
+        "A map from name to goal. A goal counts once per session, including sessions in the holdout. "
+        "The first conversion of a user is marked: reports count sessions and users.",
         table(GOAL),
         markdown.block(GOAL.example, "yaml"),
         "## steps",

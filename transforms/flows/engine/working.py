@@ -129,6 +129,7 @@ class State:
         "communications",
         "consent",
         "control_applied",
+        "converted",
         "ended",
         "histories",
         "identity",
@@ -177,6 +178,7 @@ class State:
         self.participants: dict[str, Participant] = {}
         self.identity: Identity | None = None
         self.transitions: int = 0
+        self.converted: dict[int, list[str]] = {}
 
 
 def open_session(stored: StoredSession) -> Session:
@@ -238,6 +240,7 @@ def open_state(stored: StoredState) -> State:
     state.participants = stored.participants
     state.identity = stored.identity
     state.transitions = stored.transitions
+    state.converted = stored.converted
     return state
 
 
@@ -347,12 +350,15 @@ def state_row(state: State) -> list[Any]:
         state.participants,
         state.identity,
         state.transitions,
+        state.converted,
     ]
     del row[_state_length(state) :]
     return row
 
 
 def _state_length(state: State) -> int:
+    if state.converted:
+        return 25
     if state.transitions:
         return 24
     if state.identity is not None:

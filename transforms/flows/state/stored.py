@@ -241,6 +241,7 @@ class StoredState(Part, array_like=True, gc=False):
     - ``trait_ages``: when each trait was set last
     - ``identity``: set if the user has, or had, other keys, or was erased
     - ``transitions``: the sequence of the newest transition
+    - ``converted``: the goals that the user has reached, by flow
     """
 
     clock: int
@@ -267,3 +268,4 @@ class StoredState(Part, array_like=True, gc=False):
     participants: dict[str, Participant] = {}
     identity: Identity | None = None
     transitions: int = 0
+    converted: dict[int, list[str]] = {}

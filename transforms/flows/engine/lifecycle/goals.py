@@ -1,4 +1,7 @@
-"""Goals: each counts once per session, within a time after its entry, even after its exit (R24)."""
+"""Goals: each counts once per session, within a time after its entry, even after its exit (R24).
+
+The first conversion of a user and goal is marked, so that the users of a goal are a plain sum.
+"""
 
 from __future__ import annotations
 
@@ -57,10 +60,20 @@ def _convert(ctx: Context, session: Session, compiled: CompiledGoal) -> None:
             steps=tuple(_name(plan, number) for number in session.visits),
             variants=variants_of(plan, session),
             silent=session.silent,
+            first_conversion=_first(ctx, plan.number, compiled.goal.name),
         )
     )
     if plan.flow.exit_on_goal and session.ended is None:
         end(ctx, session, "goal", forced=True)
+
+
+def _first(ctx: Context, flow: int, goal: str) -> bool:
+    """Note that the user has reached a goal of a flow; return True for the first time."""
+    reached = ctx.state.converted.setdefault(flow, [])
+    if goal in reached:
+        return False
+    reached.append(goal)
+    return True
 
 
 def _name(plan: Plan, number: int) -> str:
