@@ -42,6 +42,7 @@ class Session:
         "exit_true",
         "flow",
         "goals",
+        "goals_true",
         "halt",
         "id",
         "key",
@@ -104,6 +105,7 @@ class Session:
         self.awaiting_call: int = 0
         self.baseline: list[int] | None = None
         self.wait_data: Any = None
+        self.goals_true: list[str] = []
 
     def pin_to(self, plan: Plan) -> None:
         """Set the flow version that the session runs in; its step stays, if the version has it."""
@@ -212,6 +214,7 @@ def open_session(stored: StoredSession) -> Session:
     session.awaiting_call = stored.awaiting_call
     session.baseline = stored.baseline
     session.wait_data = stored.wait_data
+    session.goals_true = stored.goals_true
     return session
 
 
@@ -274,12 +277,15 @@ def session_row(session: Session) -> list[Any]:
         session.awaiting_call,
         session.baseline,
         session.wait_data,
+        session.goals_true,
     ]
     del row[_session_length(session) :]
     return row
 
 
 def _session_length(session: Session) -> int:
+    if session.goals_true:
+        return 28
     if session.wait_data is not None:
         return 27
     if session.baseline is not None:
