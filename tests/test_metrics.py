@@ -178,6 +178,18 @@ def test_a_conversion_counts_once_a_step_reached() -> None:
     }
 
 
+def test_first_conversions_are_users() -> None:
+    """Of two conversions of a user one is the first; the sum of the flags is the users (R24)."""
+    found = numbers(conversion(value=None, first_conversion=True), conversion(value=None))
+
+    assert found == {
+        ("remind", "conversions", "bought"): 2,
+        ("remind", "first_conversions", "bought"): 1,
+        ("goals", "bought"): 2,
+        ("first_goals", "bought"): 1,
+    }
+
+
 def test_the_holdout_is_counted_separately() -> None:
     """Silent sessions are counted separately, so that lift can be computed (R19)."""
     silent = [
@@ -213,7 +225,7 @@ def history(seed: int) -> list[AnyOutput]:
         lambda **v: moved("reached", first_arrival=draw.random() < 0.5, **v),
         lambda **v: moved("ended", reason=draw.choice([None, "goal"]), **v),
         lambda **v: communication("skipped", reason="capped", **v),
-        lambda **v: conversion(value=draw.randrange(10_000) / 100, **v),
+        lambda **v: conversion(value=draw.randrange(10_000) / 100, first_conversion=draw.random() < 0.5, **v),
         message,
     ]
     return [

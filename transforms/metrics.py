@@ -39,7 +39,7 @@ class StepMetric(msgspec.Struct, frozen=True, gc=False, tag_field="is", tag="ste
     ``time_in_step`` (ms, summed over those that left), ``messages`` (including API calls),
     ``calls`` by kind, ``suppressed`` by reason, each status of a communication by its name,
     ``parts`` (segments of messages), ``cost`` by price, ``reported_cost`` by delivery reports,
-    ``conversions`` and ``revenue`` by goal. Sessions in the flow's holdout have metrics of their
+    ``conversions``, ``first_conversions`` (of users) and ``revenue`` by goal. Sessions in the flow's holdout have metrics of their
     own, with the prefix ``holdout_``.
     """
 
@@ -57,7 +57,8 @@ class FlowMetric(msgspec.Struct, frozen=True, gc=False, tag_field="is", tag="flo
     """One metric of a flow in one window; the fields of ``flow_metric.avsc``.
 
     ``entries``, ``exits`` and ``refusals`` by reason, ``recipients`` (distinct users
-    with a message), ``messages``, ``parts``, ``cost``, ``reported_cost``, ``goals`` and ``revenue`` by goal.
+    with a message), ``messages``, ``parts``, ``cost``, ``reported_cost``, ``goals``, ``first_goals`` (of users)
+    and ``revenue`` by goal.
     """
 
     window: Window
@@ -171,9 +172,13 @@ def _conversion(counts: Counts, row: Conversion) -> None:
     prefix = "holdout_" if row.silent else ""
     value = money(row.value or 0.0)
     _count(counts, row, None, prefix + "goals", row.goal)
+    if row.first_conversion:
+        _count(counts, row, None, prefix + "first_goals", row.goal)
     _count(counts, row, None, prefix + "revenue", row.goal, value)
     for step in sorted(set(row.steps)):
         _count(counts, row, step, prefix + "conversions", row.goal)
+        if row.first_conversion:
+            _count(counts, row, step, prefix + "first_conversions", row.goal)
         _count(counts, row, step, prefix + "revenue", row.goal, value)
 
 

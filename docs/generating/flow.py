@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from docs.generating import markdown
 from docs.generating.schema import Schema, kind, needed
 from transforms.authoring.json_schema import schema_of_value
-from transforms.flows.definitions.flow import EXIT_KINDS, FLOW, GOAL, SCHEDULE
+from transforms.flows.definitions.flow import EXIT_KINDS, FLOW, GOAL_KINDS, SCHEDULE
 from transforms.flows.definitions.forms import StepName
 from transforms.flows.definitions.shapes import CaseKind, Field, Inline, Shape, StepKind, Variant
 from transforms.flows.definitions.steps.kinds import STEP_KINDS
@@ -51,9 +51,11 @@ def page() -> str:
         "## exit",
         *variants(EXIT_KINDS),
         "## goals",
-        "A map from name to goal. A goal counts once per session, including sessions in the holdout.",
-        table(GOAL),
-        markdown.block(GOAL.example, "yaml"),
+        "A map from name to goal. A goal counts once per session, including sessions in the holdout. "
+        "The first conversion of a user is marked: reports count sessions and users. A goal on "
+        "a condition or an audience counts when it becomes true after the entry, also if a step of the "
+        "session makes it true.",
+        *variants(GOAL_KINDS),
         "## steps",
         f"Each step has exactly one of the keys below that names its kind. `then`, if a step has it: "
         f"{_small(THEN.text)} "

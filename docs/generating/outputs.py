@@ -67,6 +67,7 @@ STEP_METRICS = (
     ("cost", "", "cost of messages, by the prices of the space"),
     ("reported_cost", "", "cost in delivery reports"),
     ("conversions", "the goal", "goals of sessions that had reached the step before"),
+    ("first_conversions", "the goal", "of these, first conversions ever of a user and goal"),
     ("revenue", "the goal", "the total value of these goals"),
 )
 FLOW_METRICS = (
@@ -78,7 +79,8 @@ FLOW_METRICS = (
     ("parts", "", "parts of messages, where parts are counted"),
     ("cost", "", "cost of messages, by the prices of the space"),
     ("reported_cost", "", "cost in delivery reports"),
-    ("goals", "the goal", "goals reached"),
+    ("goals", "the goal", "goals reached, once per session"),
+    ("first_goals", "the goal", "of these, first conversions ever of a user and goal"),
     ("revenue", "the goal", "the total value of these goals"),
 )
 

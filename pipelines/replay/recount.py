@@ -63,9 +63,13 @@ PARTS: dict[str, tuple[str, ...]] = {
     ),
     "conversion": (
         "select instant, flow, version, null, apart || 'goals', goal, 1 from conversion",
+        """select instant, flow, version, null, apart || 'first_goals', goal, 1 from conversion
+           where first_conversion""",
         "select instant, flow, version, null, apart || 'revenue', goal, worth from conversion",
         """select instant, flow, version, unnest(places), apart || 'conversions', goal, 1
            from conversion""",
+        """select instant, flow, version, unnest(places), apart || 'first_conversions', goal, 1
+           from conversion where first_conversion""",
         """select instant, flow, version, unnest(places), apart || 'revenue', goal, worth
            from conversion""",
     ),

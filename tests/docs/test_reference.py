@@ -12,7 +12,7 @@ from docs.generating.flow import fields_of
 from schemas import OUTPUTS
 from tests.packaging.repository import ROOT
 from transforms.authoring.json_schema import space_schema
-from transforms.flows.definitions.flow import EXIT_KINDS, FLOW, GOAL, SCHEDULE
+from transforms.flows.definitions.flow import EXIT_KINDS, FLOW, GOAL_KINDS, SCHEDULE
 from transforms.flows.definitions.shapes import StepKind, TriggerKind, Variant
 from transforms.flows.definitions.steps.kinds import STEP_KINDS
 from transforms.flows.definitions.steps.waits import CASES
@@ -83,9 +83,10 @@ def test_exit_examples(kind: Variant) -> None:
     assert _load(rest=f"exit:\n  {kind.example}\n") == []
 
 
-def test_goal_example() -> None:
-    """The example of a goal is valid."""
-    assert _load(rest=f"goals:\n  {GOAL.example}\n") == []
+@pytest.mark.parametrize("kind", GOAL_KINDS, ids=lambda kind: kind.example)
+def test_goal_examples(kind: Variant) -> None:
+    """The example of every goal is valid."""
+    assert _load(rest=f"goals:\n  {kind.example}\n") == []
 
 
 def test_space_example() -> None:
@@ -102,7 +103,7 @@ def test_mapping_example() -> None:
 
 def test_every_key_has_a_text() -> None:
     """Every key of flows, steps, triggers, cases, exit rules and goals has a description."""
-    kinds = (*STEP_KINDS, *TRIGGER_KINDS, *EXIT_KINDS, *CASES, GOAL, FLOW, SCHEDULE, REENTER)
+    kinds = (*STEP_KINDS, *TRIGGER_KINDS, *EXIT_KINDS, *CASES, *GOAL_KINDS, FLOW, SCHEDULE, REENTER)
     silent = [
         f"{kind.struct.__name__}.{field.key}"
         for kind in kinds

@@ -46,7 +46,7 @@ from tests.kit.examples import example_of, flow_text, others
 from transforms.flows.clock.delays import Delay, longest
 from transforms.flows.clock.zones import DAY
 from transforms.flows.definitions import forms
-from transforms.flows.definitions.flow import Flow, Goal, Schedule
+from transforms.flows.definitions.flow import Flow, GoalAudience, GoalEvent, GoalWhen, Schedule
 from transforms.flows.definitions.ports import ReadStep, follow, written
 from transforms.flows.definitions.steps.branches import (
     Branch,
@@ -101,7 +101,11 @@ def flows(draw: st.DrawFn) -> Flow:
     """Generate a flow of up to eight steps, each of which can be reached."""
     goals = draw(
         st.lists(
-            st.builds(Goal, names, matches, delays.filter(_short), st.none() | numbers),
+            st.builds(GoalEvent, names, matches, delays.filter(_short), st.none() | numbers)
+            | st.builds(GoalWhen, names, conditions, delays.filter(_short), st.none() | numbers)
+            | st.builds(
+                GoalAudience, names, st.just("vip"), delays.filter(_short), st.none() | numbers
+            ),
             max_size=2,
             unique_by=lambda goal: goal.name,
         )

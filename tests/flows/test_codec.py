@@ -197,6 +197,17 @@ def test_trailing_empty_fields_are_not_stored(name: str) -> None:
     assert len(encode(State(clock=NOW, control_applied=NOW))) < 30
 
 
+def test_reached_goals_are_stored() -> None:
+    """The goals that a user has reached are the last field; users without any do not store it."""
+    state = small()
+    before = len(encode(state))
+    state.converted = {0: ["bought"], 3: ["bought", "called"]}
+
+    assert stored(decode(encode(state))) == stored(state)
+    state.converted = {}
+    assert len(encode(state)) == before
+
+
 @pytest.mark.parametrize("blob", [b"", b"\xff\x90"])
 def test_unknown_version(blob: bytes) -> None:
     """A blob of an unknown version is refused with its number, and not misread."""

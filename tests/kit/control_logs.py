@@ -20,6 +20,8 @@ GOALS = (
     "won: {event: D, within: 5d}",
     "lost: {event: C, within: 1d, where: event.k == entry.k, value: event.v}",
     "won: {event: A, within: 9d}\nmore: {event: B, within: 20d, where: user.score > 1}",
+    'won: {event: D, within: 5d}\npro: {when: user.plan == "pro", within: 8d}',
+    "busy: {enters: busy, within: 9d}\nmine: {when: user.score > entry.v, within: 3d}",
 )
 
 

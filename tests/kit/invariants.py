@@ -54,6 +54,7 @@ def violations(history: History) -> Iterator[str]:
         yield from _launched(life)
         yield from _exits_of_visits(life)
         yield from _participants(life, last)
+        yield from _first_conversions(life)
         yield from caps(life)
         yield from consent(life)
         yield from quiet(life)
@@ -81,6 +82,24 @@ def periods(history: History) -> Iterator[tuple[History, bool]]:
     if whole:
         rest = history.outputs[past:]
         yield msgspec.structs.replace(history, handled=tuple(handled), outputs=rest), True
+
+
+def _first_conversions(life: History) -> Iterator[str]:
+    """Yield conversions that are marked wrong, or that a session has twice.
+
+    The first of a user, flow and goal is marked, and no other.
+    """
+    reached: set[tuple[str, str]] = set()
+    by_session: set[tuple[str, str]] = set()
+    for output in life.outputs:
+        if isinstance(output, out.Conversion):
+            goal = output.flow, output.goal
+            if output.first_conversion == (goal in reached):
+                yield f"{output.id} is marked {output.first_conversion} as the first of {goal}"
+            reached.add(goal)
+            if (output.session, output.goal) in by_session:
+                yield f"session {output.session} reached {output.goal} twice"
+            by_session.add((output.session, output.goal))
 
 
 def _sequences(history: History) -> Iterator[str]:

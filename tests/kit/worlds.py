@@ -56,6 +56,9 @@ DECLARED = (
 )
 """Types, which some spaces declare."""
 
+STATES = tuple(text for text in CONDITIONS if not text.startswith(("communication.", "message.")))
+"""What goals may be on: they read no messages of their session."""
+
 
 class World(msgspec.Struct, frozen=True):
     """One space with its flows: the control log, the start, and its parts."""
@@ -209,7 +212,7 @@ def _flow(rng: random.Random, number: int, count: int, start: int) -> str:
     lines += [f"reenter: {rng.choice(again)}"] if rng.random() < 0.4 else []
     lines += ["exit:", f"  - {_exit(rng)}"] if rng.random() < 0.5 else []
     if rng.random() < 0.5:
-        lines += ["goals:", "  won: {event: D, within: 2d, value: event.v}"]
+        lines += ["goals:", "  won: {event: D, within: 2d, value: event.v}", *_more_goals(lines)]
         lines += ["exit_on_goal: true"] if rng.random() < 0.5 else []
     chatty = rng.random() < 0.25
     # Enrolments lead into the last flow alone: cascades that fan out take seconds per signal.
@@ -283,6 +286,21 @@ def _again(rng: random.Random, trigger: str) -> str:
         return trigger
     again = rng.choice(("never", "{after: 1h}", "{limit: [2 per day]}"))
     return f"{{{trigger.removeprefix('{').removesuffix('}')}, reenter: {again}}}"
+
+
+def _more_goals(lines: list[str]) -> list[str]:
+    """Draw goals on conditions and audiences, from a generator of their own."""
+    rng = random.Random("\n".join(lines))
+    return rng.choice(
+        (
+            [],
+            ['  pro: {when: user.plan == "pro", within: 2d, value: user.score}'],
+            ["  joined: {enters: busy, within: 3d}"],
+            ["  vip: {enters: vip, within: 1d, value: user.score}"],
+            [f"  state: {{when: {rng.choice(STATES)!r}, within: {rng.choice(('6h', '3d'))}}}"],
+            [f"  state: {{when: {rng.choice(STATES)!r}, within: 9d}}", "  vip: {enters: vip, within: 2d}"],
+        )
+    )
 
 
 def _exit(rng: random.Random) -> str:

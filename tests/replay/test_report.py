@@ -92,10 +92,47 @@ def test_variants_are_side_by_side(run: Run) -> None:
         name = f"which={variant['variant']}"
         assert variant["sessions"] == list(assigned.values()).count(name)
         assert variant["messages"] == sent[name]
-        assert variant["goals"] == {"bought": reached[name]}
+        assert variant["goals"] == variant["goal_users"] == {"bought": reached[name]}
         share = f"{variant['goals']['bought'] / variant['sessions']:.1%}"
         assert re.search(rf"{variant['variant']} .*{share}", run.text)
     assert sum(reached.values()) == USERS // 4
+
+
+def test_conversions_count_sessions_and_users(tmp_path: Path) -> None:
+    """A user who converts in two sessions is two conversions and one converted user."""
+    (tmp_path / "messages").mkdir()
+    (tmp_path / "messages" / "hello.liquid").write_text("Hello!\n")
+    (tmp_path / "space.yaml").write_text((kit.HERE / "flows" / "space.yaml").read_text())
+    (tmp_path / "twice.yaml").write_text(
+        "flow: twice\nenter: [{event: Signup}]\nholdout: 20%\n"
+        "goals:\n  bought: {event: Purchase, within: 3d}\n"
+        "steps:\n  hello: {send: log, template: hello}\n"
+    )
+    lives = [kit.life(f"u{n}", 100 * n + 20 * k, 7 * k, 1) for n in range(30) for k in range(n % 3)]
+    events = kit.write_lines(tmp_path / "events.jsonl", [r for life in lives for r in life])
+    more, flow, out = ["--shards", 1], str(tmp_path / "twice.yaml"), tmp_path / "out"
+    text = kit.replay(out, events, flow=flow, more=more).out
+    report = json.loads(kit.replay(out, events, flow=flow, more=[*more, "--json"]).out)
+    (found,) = report["flows"]
+    (goal,) = found["goals"]
+    rows = [row for row in kit.rows(out, "conversion") if not row["silent"]]
+    users = {row["user"] for row in rows}
+
+    assert (goal["converted"], goal["users"]) == (len(rows), len(users))
+    assert goal["converted"] > goal["users"] > 0 < goal["holdout_users"]
+    assert goal["user_rate"] == goal["users"] / found["treated"] == 1
+    assert f"{len(users)} of {found['treated']} users, 100.0%" in text
+    assert f"{len(users)} users" in (out / "funnel.svg").read_text()
+    assert sum(row["first_conversion"] for row in rows) == len(users)
+    days = [m for m in kit.rows(out, "flow_metric") if m["window"] == "day"]
+    for metric, count in (("goals", len(rows)), ("first_goals", len(users))):
+        assert sum(m["value"] for m in days if m["metric"] == metric) == count
+    queried = kit.towpath("query", out, "select count(*) from conversion where first_conversion")
+    assert str(len(users) + goal["holdout_users"]) in queried.out
+    compared = kit.towpath("diff", out, out, "--json").out
+    (both,) = json.loads(compared)["flows"][0]["goals"]
+    assert both["sessions"]["before"] == len(rows)
+    assert both["users"]["before"] == len(users)
 
 
 def test_the_funnel_draws_branches_on_one_scale(run: Run) -> None:

@@ -46,6 +46,8 @@ def _rows(flow: Flow) -> Iterator[Row]:
     yield _users("users with messages", flow.recipients)
     for goal in flow.goals:
         yield _users(f"users who reach {goal.goal}", goal.users)
+        if goal.sessions != Pair(goal.users.before, goal.users.after):
+            yield _counts(f"sessions that reach {goal.goal}", goal.sessions)
         if goal.revenue.before or goal.revenue.after:
             yield _counts(f"value of {goal.goal}", goal.revenue, "{:,.2f}")
     for step in flow.steps:

@@ -45,8 +45,8 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 class Variant(msgspec.Struct, frozen=True, gc=False):
     """One branch of a split: the sessions assigned to it, and what came of them.
 
-    ``goals`` counts the sessions that reached each goal after the split, ``holdout`` the sessions
-    that receive nothing.
+    ``goals`` counts the sessions that reached each goal after the split, ``goal_users`` their users,
+    ``holdout`` the sessions that receive nothing.
     """
 
     variant: str
@@ -55,6 +55,7 @@ class Variant(msgspec.Struct, frozen=True, gc=False):
     holdout: int
     messages: int
     goals: Counts
+    goal_users: Counts = {}
 
 
 class Split(msgspec.Struct, frozen=True, gc=False):
@@ -67,6 +68,7 @@ class Split(msgspec.Struct, frozen=True, gc=False):
 class Goal(msgspec.Struct, frozen=True, gc=False):
     """One goal: sessions outside the holdout that reached it, and their share of all entered.
 
+    ``users`` and ``user_rate`` are the same of users: each counts once, with all its sessions.
     In a back-test nobody got a message: ``baseline`` is the share of all users who reach the goal
     without one, ``detectable`` the smallest lift that a live run with as many users would show.
     ``lift`` compares users with the flow to users in its holdout: in an audit replay, or with the
@@ -81,6 +83,9 @@ class Goal(msgspec.Struct, frozen=True, gc=False):
     holdout_converted: int
     holdout_revenue: float
     lift: Lift | None
+    users: int = 0
+    user_rate: float = 0.0
+    holdout_users: int = 0
     baseline: float | None = None
     baseline_users: int = 0
     detectable: float | None = None
@@ -90,6 +95,7 @@ class Goal(msgspec.Struct, frozen=True, gc=False):
 class Flow(msgspec.Struct, frozen=True, gc=False):
     """One flow. ``entered`` counts sessions, ``holdout`` the sessions that receive nothing.
 
+    ``treated`` counts the users with a session outside the holdout.
     ``first`` and ``last`` are the instants of the first and the last entry, ms UTC.
     """
 
@@ -111,6 +117,7 @@ class Flow(msgspec.Struct, frozen=True, gc=False):
     cost: float = 0.0
     reported_cost: float = 0.0
     splits: tuple[Split, ...] = ()
+    treated: int = 0
 
 
 class Week(msgspec.Struct, frozen=True, gc=False):
@@ -198,8 +205,8 @@ VARIANTS = """
            count(distinct session) filter (silent), coalesce(sum(n), 0)::bigint
     from assigned left join sent using (session) group by all order by count(*) desc, variant"""
 VARIANT_GOALS = """
-    select flow, variant, goal, count(distinct session) from (
-        select flow, goal, session, unnest(variants) as variant from conversion)
+    select flow, variant, goal, count(distinct session), count(distinct user) from (
+        select flow, goal, session, user, unnest(variants) as variant from conversion)
     group by all"""
 # A session keeps its id when its user is merged; its outputs are numbered within it.
 WAITING = """
@@ -256,7 +263,7 @@ class _Counter:
         self.reached = _by_place(tables.rows(REACHED))
         self.edges = tables.rows(EDGES)
         self.variants = tables.rows(VARIANTS)
-        self.variant_goals = {tuple(row[:3]): row[3] for row in tables.rows(VARIANT_GOALS)}
+        self.variant_goals = {tuple(row[:3]): row[3:] for row in tables.rows(VARIANT_GOALS)}
         self.waiting = _by_place(tables.rows(WAITING))
         self.sent = _by_place(tables.rows(SENT))
         self.worth = _by_place(tables.rows(WORTH))
@@ -299,6 +306,7 @@ class _Counter:
             cost=_sum(step.cost for step in steps),
             reported_cost=_sum(step.reported_cost for step in steps),
             splits=tuple(self.splits(name)),
+            treated=treated,
         )
 
     def splits(self, flow: str) -> Iterator[Split]:
@@ -309,9 +317,19 @@ class _Counter:
 
     def variant(self, flow: str, step: str, row: tuple[Any, ...]) -> Variant:
         name, sessions, users, holdout, messages = row
-        goals = {g: self.variant_goals.get((flow, name, g), 0) for g in self.shape.goals[flow]}
-        short = name.removeprefix(f"{step}=")
-        return Variant(short, sessions, users, holdout, messages, goals)
+        found = {
+            goal: self.variant_goals.get((flow, name, goal), (0, 0))
+            for goal in self.shape.goals[flow]
+        }
+        return Variant(
+            name.removeprefix(f"{step}="),
+            sessions,
+            users,
+            holdout,
+            messages,
+            {goal: counts[0] for goal, counts in found.items()},
+            {goal: counts[1] for goal, counts in found.items()},
+        )
 
     def step(self, flow: str, step: str) -> Step:
         place = flow, step
@@ -352,6 +370,9 @@ class _Counter:
             revenue=units / UNIT,
             holdout_converted=apart,
             holdout_revenue=apart_units / UNIT,
+            users=users,
+            user_rate=users / treated if treated else 0.0,
+            holdout_users=apart_users,
             **reported,
         )
 

@@ -111,8 +111,11 @@ class _Drawing:
             y += ROW
         outside = flow.entered - flow.holdout
         for goal in flow.goals:
-            count = f"{goal.converted:,}, {goal.rate:.1%}"
-            tip = f"{goal.goal}: {count} of {outside:,} sessions"
+            count = f"{goal.converted:,}, {goal.rate:.1%}; {goal.users:,} users, {goal.user_rate:.1%}"
+            tip = (
+                f"{goal.goal}: {goal.converted:,} of {outside:,} sessions, {goal.rate:.1%}; "
+                f"{goal.users:,} of {flow.treated:,} users, {goal.user_rate:.1%}"
+            )
             shapes += self.row(goal.goal, y, "soft", goal.rate, "goal", tip, count)
             y += ROW
         for split in flow.splits:

@@ -167,6 +167,7 @@ def _goal(flow: Flow, goal: Goal) -> list[str]:
     count = f"{goal.converted:,} of {outside:,} sessions, {goal.rate:.1%}"
     value = f", value {goal.revenue:,.2f}" if goal.revenue else ""
     lines = [f"  goal        {goal.goal}: {count}{value}"]
+    lines.append(f"              {goal.users:,} of {_users(flow.treated)}, {goal.user_rate:.1%}")
     if goal.baseline is not None:
         lines.append(
             f"  baseline    {goal.baseline:.1%} of users reach it without a message: "

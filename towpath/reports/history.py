@@ -36,7 +36,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     ``what`` is ``entered refused reached chose waits left decided planned withheld missed ended
     goal joined left_audience profile participant webhook call export emitted error``. ``started_by`` is the
     id of the signal that started the session, ``cause`` the id of the direct cause. ``choice`` is
-    the exit rule, case or branch that was taken: its name, or its condition.
+    the exit rule, case or branch that was taken: its name, or its condition. ``again``: the user
+    had reached the goal before, in another session.
     """
 
     at: int
@@ -51,6 +52,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     until: int | None = None
     detail: str = ""
     choice: str = ""
+    again: bool = False
 
 
 class Pending(msgspec.Struct, frozen=True, gc=False):
@@ -131,7 +133,8 @@ class _Timeline:
                 yield from self.communication(row)
             case "conversion":
                 value = "" if row["value"] is None else f"{row['value']:g}"
-                yield self.entry(row, "goal", row["goal"], detail=value)
+                found = self.entry(row, "goal", row["goal"], detail=value)
+                yield msgspec.structs.replace(found, again=not row["first_conversion"])
             case "rejection":
                 yield self.entry(row, "refused", row["reason"], detail=row["detail"])
             case "audience_update":

@@ -58,10 +58,10 @@ EXAMPLES = (
         ),
     ),
     (
-        "Who reached the goals, with the flow and in the holdout?",
+        "How many sessions and users reached the goals, with the flow and in the holdout?",
         (
-            "select flow, goal, in_holdout, count(distinct user_id) as users from conversion "
-            "group by all order by all"
+            "select flow, goal, in_holdout, count(*) as sessions, count(distinct user_id) as users "
+            "from conversion group by all order by all"
         ),
     ),
     (

@@ -43,6 +43,12 @@ def tree_of_shape(shape: Shape, struct: Any) -> Fields:
     return _fields(shape.fields, shape.values(struct), defaults_of(shape.struct))
 
 
+def _records_by_name(value: Iterable[Any], form: RecordsByName) -> Fields:
+    """Return the trees of structs by their names, each by the kind that it has."""
+    kinds = {kind.struct: kind for kind in form.kinds}
+    return {one.name: tree_of_shape(kinds[type(one)], one) for one in value}
+
+
 def tree_of_value(form: forms.Form, value: Any) -> Tree:
     """Return the tree of one value by its form."""
     write: Writer = forms.entry_for(WRITERS, form)
@@ -173,7 +179,7 @@ WRITERS: Mapping[type[forms.Form], Writer] = {
     Record: lambda value, form: tree_of_shape(form.shape, value),
     OrNever: _or_never,
     Records: _records,
-    RecordsByName: lambda value, form: {v.name: tree_of_shape(form.kinds[0], v) for v in value},
+    RecordsByName: _records_by_name,
     Cases: _cases,
     Variants: _variants,
     Steps: _steps,

@@ -8,7 +8,17 @@ from typing import Literal, assert_never
 import msgspec
 
 from transforms.authoring.summary import summary_of, trigger_texts, ways_of
-from transforms.flows.definitions.flow import ExitAudience, ExitEvent, ExitRule, ExitWhen, Flow
+from transforms.flows.definitions.flow import (
+    ExitAudience,
+    ExitEvent,
+    ExitRule,
+    ExitWhen,
+    Flow,
+    Goal,
+    GoalAudience,
+    GoalEvent,
+    GoalWhen,
+)
 from transforms.flows.definitions.steps.kinds import Step
 from transforms.flows.definitions.triggers.kinds import Trigger
 from transforms.flows.definitions.values import EventMatch, Reenter
@@ -126,7 +136,7 @@ def _trigger(number: int, trigger: Trigger) -> Node:
 
 def _asides(flow: Flow) -> Iterator[Node]:
     for goal in flow.goals:
-        details = (_match(goal.match), f"within {goal.within.text} of the entry")
+        details = (_goal_text(goal), f"within {goal.within.text} of the entry")
         value = (f"worth {goal.value.text}",) if goal.value is not None else ()
         leaves = ("then the session ends",) if flow.exit_on_goal else ()
         yield Node(
@@ -144,6 +154,18 @@ def _asides(flow: Flow) -> Iterator[Node]:
             made.details,
             aside=True,
         )
+
+
+def _goal_text(goal: Goal) -> str:
+    match goal:
+        case GoalEvent(match=match):
+            return _match(match)
+        case GoalWhen(when=when):
+            return when.text
+        case GoalAudience(audience=audience):
+            return f"enters {audience}"
+        case _:
+            assert_never(goal)
 
 
 def _exit(number: int, rule: ExitRule) -> Node:

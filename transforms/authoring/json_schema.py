@@ -11,7 +11,7 @@ from typing import Any
 
 from transforms.authoring.json_schema_parts import DIALECT, PARTS, Schema, closed, map_of, ref
 from transforms.flows.definitions import forms, space
-from transforms.flows.definitions.flow import EXIT_KINDS, FLOW, GOAL, SCHEDULE, Steps
+from transforms.flows.definitions.flow import EXIT_KINDS, FLOW, GOAL_KINDS, SCHEDULE, Steps
 from transforms.flows.definitions.shapes import (
     Cases,
     Field,
@@ -36,7 +36,7 @@ NAMED_PARTS: tuple[tuple[str, tuple[Shape, ...]], ...] = (
     ("match", (MATCH,)),
     ("trigger", TRIGGER_KINDS),
     ("exit", EXIT_KINDS),
-    ("goal", (GOAL,)),
+    ("goal", GOAL_KINDS),
     ("if_case", (IF_CASE,)),
     ("keyword_case", (KEYWORD_CASE,)),
     ("case", CASES),

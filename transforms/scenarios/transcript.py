@@ -225,7 +225,8 @@ class Transcript:
         steps = f"by {' '.join(output.steps)}"
         variants = f"variants {' '.join(output.variants)}" if output.variants else ""
         lasted = f"after {length(output.at - output.entered)}"
-        words = [f"goal {output.goal}", amount, lasted, steps, variants]
+        again = "" if output.first_conversion else "again"
+        words = [f"goal {output.goal}", again, amount, lasted, steps, variants]
         words.append("silent" if output.silent else "")
         return "converted", self._place(output), words
 

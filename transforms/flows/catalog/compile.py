@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import assert_never
 
 from transforms.flows.catalog.compile_parts import compile_step, compile_trigger
 from transforms.flows.catalog.compiled import (
@@ -23,10 +24,22 @@ from transforms.flows.catalog.reads import (
     watches,
 )
 from transforms.flows.clock.delays import longest, longest_period
-from transforms.flows.definitions.flow import ExitAudience, ExitEvent, ExitWhen, Flow, Goal
+from transforms.flows.definitions.flow import (
+    ExitAudience,
+    ExitEvent,
+    ExitWhen,
+    Flow,
+    Goal,
+    GoalAudience,
+    GoalEvent,
+    GoalWhen,
+    goal_expressions,
+)
 from transforms.flows.definitions.ports import kind_of_step
 from transforms.flows.definitions.space import Template
 from transforms.flows.expressions.evaluation.compile import compile_condition
+from transforms.flows.expressions.syntax.ast import Expr
+from transforms.flows.expressions.syntax.parse import parse
 
 
 def _history(flow: Flow) -> int | None:
@@ -50,18 +63,37 @@ def _listens(step: CompiledStep) -> bool:
 def compile_goals(goals: Iterable[Goal]) -> GoalSet:
     """Compile goals (R24)."""
     goals = tuple(goals)
-    read = merge_reads(e for goal in goals for e in (goal.match.where, goal.value) if e)
+    read = merge_reads(expr for goal in goals for expr in goal_expressions(goal))
+    compiled = tuple(_goal(goal) for goal in goals)
+    states = tuple(goal for goal in compiled if goal.condition is not None)
     return GoalSet(
-        tuple(
-            CompiledGoal(goal, matcher_of(goal.match), compiled_value(goal.value)) for goal in goals
-        ),
+        compiled,
         read.entry_fields,
         read.variables,
         max((longest(goal.within) for goal in goals), default=0),
-        frozenset(goal.match.event for goal in goals),
+        frozenset(goal.matcher.event for goal in compiled if goal.matcher is not None),
         tuple(read.aggregates),
         visits_in(read),
+        states,
+        any(goal.condition is not None and goal.condition.timed for goal in states),
     )
+
+
+def _goal(goal: Goal) -> CompiledGoal:
+    value = compiled_value(goal.value)
+    match goal:
+        case GoalEvent(match=match):
+            return CompiledGoal(goal, matcher_of(match), value)
+        case GoalWhen(when=when):
+            return CompiledGoal(goal, None, value, compile_condition(when))
+        case GoalAudience(audience=audience):
+            return CompiledGoal(goal, None, value, compile_condition(_member(audience)))
+        case _:
+            assert_never(goal)
+
+
+def _member(audience: str) -> Expr:
+    return parse(f"audience.{audience}")
 
 
 def compile_flow(
@@ -79,11 +111,12 @@ def compile_flow(
     )
     exit_events = [rule.match for rule in flow.exit if isinstance(rule, ExitEvent)]
     exit_whens = [rule.when for rule in flow.exit if isinstance(rule, ExitWhen)]
-    own = [e for goal in flow.goals for e in (goal.match.where, goal.value)]
+    own: list[Expr | None] = [expr for goal in flow.goals for expr in goal_expressions(goal)]
     own += [*exit_whens, *(match.where for match in exit_events), flow.key]
     inner = [merge_reads(e for e in own if e), *(n.reads for n in nodes)]
     every = [*inner, *(s.reads for s in starts)]
     exit_conditions = tuple(compile_condition(when) for when in exit_whens)
+    goal_set = compile_goals(flow.goals)
     return Plan(
         flow=flow,
         id=flow.id,
@@ -99,14 +132,14 @@ def compile_flow(
         exit_conditions=exit_conditions,
         exit_timed=tuple(condition for condition in exit_conditions if condition.timed),
         exit_audiences=frozenset(r.audience for r in flow.exit if isinstance(r, ExitAudience)),
-        goal_set=compile_goals(flow.goals),
+        goal_set=goal_set,
         key=compiled_value(flow.key),
         templates=dict(templates),
         entry_fields=frozenset().union(template_reads(templates), *(r.entry_fields for r in inner)),
         history=_history(flow),
-        events=frozenset(
-            match.event for match in (*exit_events, *(g.match for g in flow.goals))
-        ).union(*(s.events for s in starts), *(n.awaited for n in nodes)),
+        events=frozenset(match.event for match in exit_events).union(
+            goal_set.events, *(s.events for s in starts), *(n.awaited for n in nodes)
+        ),
         aggregates=tuple(dict.fromkeys(a for r in every for a in r.aggregates)),
         reads_communications=any(r.communications or r.communication for r in inner),
         reads_last=any(r.communication for r in inner),

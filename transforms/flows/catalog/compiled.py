@@ -113,11 +113,12 @@ class CompiledTrigger:
 @final
 @dataclass(frozen=True)
 class CompiledGoal:
-    """A compiled goal."""
+    """A compiled goal: of an event with its matcher, of a state with its condition."""
 
     goal: Goal
-    matcher: Matcher
+    matcher: Matcher | None
     value: Callable[[View], Any] | None
+    condition: Condition | None = None
 
 
 @final
@@ -126,7 +127,8 @@ class GoalSet:
     """Compiled goals, and what ended sessions keep for them (R24).
 
     ``fields`` and ``variables`` are what they read of a session, ``window`` is the longest
-    time within which one counts, ``events`` are the names that they count.
+    time within which one counts, ``events`` are the names that they count. ``states`` are the goals
+    on a condition or an audience, ``timed``: time alone may change one of them (R18).
     """
 
     goals: tuple[CompiledGoal, ...] = ()
@@ -136,6 +138,8 @@ class GoalSet:
     events: frozenset[str] = frozenset()
     aggregates: tuple[Aggregate, ...] = ()
     reads_visits: bool = False
+    states: tuple[CompiledGoal, ...] = ()
+    timed: bool = False
 
 
 @final

@@ -54,6 +54,7 @@ def _publish(log: LogState, record: control_records.Publish) -> list[Effect]:
     log.read_event(counted_events(plan.aggregates), at)
     log.aggregates |= dict.fromkeys(plan.aggregates)
     log.goals |= plan.goal_set.events
+    log.state_goals = log.state_goals or bool(plan.goal_set.states)
     log.inbound_since = min(log.inbound_since, at) if plan.reads_inbound else log.inbound_since
     moved = migration(known, record, log.steps[flow.id])
     known.versions.append(plan)
@@ -130,6 +131,7 @@ def _goals(log: LogState, record: control_records.SetGoals) -> list[Effect]:
     goals = accepted(loaded, f"the {what} have problems")
     aims = known.aims = compile_goals(goals)
     log.goals |= aims.events
+    log.state_goals = log.state_goals or bool(aims.states)
     log.read_event((*aims.events, *counted_events(aims.aggregates)), at, every=aims.reads_visits)
     log.aggregates |= dict.fromkeys(aims.aggregates)
     return [Effect(at, "goals", known.plan.number)]
@@ -222,6 +224,7 @@ def catalog_of(
         events_read_since=log.events_read_since,
         all_events_since=log.every_event_since,
         goals=frozenset(log.goals),
+        state_goals=log.state_goals,
         complete_until=complete_until,
         records=known,
         migrations=tuple(effect for effect in effects if effect.what == "migrate"),

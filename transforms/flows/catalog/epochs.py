@@ -161,8 +161,8 @@ class Catalog:
 
     The first epoch is from 0 and empty: before the first record nothing is defined.
     ``events_read_since`` maps the name of an event to the instant since when a definition reads it,
-    ``goals`` are the names of the events that goals of any version count, ``migrations`` the effects
-    that migrate sessions. ``priced``: a channel has prices, or counts parts. Since ``inbound_since``
+    ``goals`` are the names of the events that goals of any version count; ``state_goals``: a goal of
+    some version is on a condition or an audience. ``migrations`` are the effects that migrate sessions. ``priced``: a channel has prices, or counts parts. Since ``inbound_since``
     some version takes messages of users; since ``all_events_since`` every event is read, because
     visits are (J11).
     """
@@ -182,6 +182,7 @@ class Catalog:
     priced: bool = False
     inbound_since: int = NEVER
     all_events_since: int = NEVER
+    state_goals: bool = False
 
     def at(self, t: int) -> Epoch:
         """Return the epoch that holds at an instant."""

@@ -167,6 +167,7 @@ class LogState:
         self.events_read_since: dict[str, int] = {}
         self.every_event_since = NEVER
         self.goals: set[str] = set()
+        self.state_goals = False
         self.winners: dict[tuple[int, int], str] = {}
         self.kills: dict[tuple[int | None, str | None], None] = {}
         self.inbound_since = NEVER

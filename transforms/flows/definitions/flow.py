@@ -6,7 +6,7 @@ The reader makes them from YAML, the catalog compiles them; a published flow nev
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal, get_args
+from typing import Any, Literal, assert_never, get_args
 from zoneinfo import ZoneInfo
 
 from transforms.flows.clock.delays import Delay
@@ -32,6 +32,7 @@ from transforms.flows.definitions.values import (
     event,
     reenter,
 )
+from transforms.flows.expressions.scope import AtHand
 from transforms.flows.expressions.syntax.ast import Expr
 
 MAX_GOAL_DAYS = 400
@@ -71,13 +72,48 @@ def exit_names(rules: tuple[ExitRule, ...]) -> Iterator[Flaw]:
     return case_names("exit", [rule.name for rule in rules])
 
 
-class Goal(Value, frozen=True, gc=False, tag="goal"):
+class GoalEvent(Value, frozen=True, gc=False, tag="goal"):
     """An event that counts as success ``within`` a time after the entry (R24, I22)."""
 
     name: str
     match: EventMatch
     within: Delay
     value: Expr | None = None
+
+
+class GoalWhen(Value, frozen=True, gc=False, tag="goal_when"):
+    """A condition that becomes true ``within`` a time after the entry (R24)."""
+
+    name: str
+    when: Expr
+    within: Delay
+    value: Expr | None = None
+
+
+class GoalAudience(Value, frozen=True, gc=False, tag="goal_audience"):
+    """The user enters an audience ``within`` a time after the entry (R24)."""
+
+    name: str
+    audience: str
+    within: Delay
+    value: Expr | None = None
+
+
+Goal = GoalEvent | GoalWhen | GoalAudience
+
+
+def goal_expressions(goal: Goal) -> tuple[Expr, ...]:
+    """Return the expressions of a goal: its condition and its value."""
+    match goal:
+        case GoalEvent():
+            condition = goal.match.where
+        case GoalWhen():
+            condition = goal.when
+        case GoalAudience():
+            condition = None
+        case _:
+            assert_never(goal)
+    return tuple(expr for expr in (condition, goal.value) if expr is not None)
 
 
 # fmt: off
@@ -103,18 +139,43 @@ EXIT_KINDS = (
 )
 """How each exit rule is written."""
 
-GOAL = Shape(
-    struct=Goal,
-    fields=(
-        event(),
-        Field("within", forms.Delay(MAX_GOAL_DAYS),
-            "Counted from the entry, also after the exit; at most 400 days.", needed=True),
-        Field("value", forms.Expression("number", event=True),
-            "A number, for example an amount; the sum of them is the revenue."),
-    ),
-    about="Events that count as success, by name.",
-    example="bought: {event: Order Completed, within: 30d, value: event.total}",
+WITHIN = Field(
+    "within", forms.Delay(MAX_GOAL_DAYS),
+    "Counted from the entry, also after the exit; at most 400 days.", needed=True,
 )
+WORTH = "A number, for example an amount; the sum of them is the revenue."
+STATE_ROOTS: tuple[AtHand, ...] = ("entry", "session")
+"""What the condition of a goal may read besides the user: what is kept after the exit."""
+
+GOAL_KINDS = (
+    Variant(
+        struct=GoalEvent,
+        fields=(event(), WITHIN, Field("value", forms.Expression("number", event=True), WORTH)),
+        about="An event.",
+        example="bought: {event: Order Completed, within: 30d, value: event.total}",
+    ),
+    Variant(
+        struct=GoalWhen,
+        fields=(
+            Field("when", forms.Condition(roots=STATE_ROOTS), "The condition.", needed=True),
+            WITHIN, Field("value", forms.Expression("number", roots=STATE_ROOTS), WORTH),
+        ),
+        about="A condition that becomes true after the entry. A condition that is true at the "
+        "entry counts once it was false and is true again.",
+        example='upgraded: {when: user.plan == "pro", within: 30d}',
+    ),
+    Variant(
+        struct=GoalAudience,
+        fields=(
+            Field("enters", forms.Listed("audience"), "Its name.", "audience", needed=True),
+            WITHIN, Field("value", forms.Expression("number", roots=STATE_ROOTS), WORTH),
+        ),
+        about="An audience that the user enters after the entry, the same as a condition "
+        "`when: audience.vip`.",
+        example="joined: {enters: vip, within: 60d}",
+    ),
+)
+"""How each goal is written."""
 # fmt: on
 
 
@@ -240,7 +301,8 @@ FLOW = Shape(
         reenter("Whether and when a user may enter again. Without it: at once after the exit."),
         Field("exit", Variants(EXIT_KINDS),
             "What ends a session at once, also in the middle of a wait."),
-        Field("goals", RecordsByName((GOAL,), "a goal"), "Events that count as success, by name."),
+        Field("goals", RecordsByName(GOAL_KINDS, "a goal"),
+            "Events, conditions and audiences that count as success, by name."),
         Field("exit_on_goal", forms.Flag(), "A session ends when one of its goals is reached."),
         Field("on_exit", Steps(),
             "Steps that run when a session ends, for any reason. They may not wait."),

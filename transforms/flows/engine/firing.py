@@ -14,7 +14,7 @@ from transforms.flows.engine.entry.dates import (
 )
 from transforms.flows.engine.entry.triggers import enter_members
 from transforms.flows.engine.identity.erase import drop_tombstone
-from transforms.flows.engine.lifecycle.goals import forget_ended
+from transforms.flows.engine.lifecycle.goals import count_states, forget_ended
 from transforms.flows.engine.lifecycle.migrate import migrate
 from transforms.flows.engine.lifecycle.pause import pause, resume, stop
 from transforms.flows.engine.messages.sending import send_or_refuse
@@ -23,6 +23,7 @@ from transforms.flows.engine.signal_order import drain_queue, settle
 from transforms.flows.engine.steps.moves import (
     end_promotions,
     exit_conditions,
+    note_goals,
     on_time,
     recheck_conditions,
 )
@@ -76,12 +77,17 @@ def _fire(ctx: Context, t: int, what: Due) -> None:
             ctx.begin(f"{view.plan.id}:{compiled.number}@{t}", t, *origin)
             fire_pending(ctx, view, compiled, pending, t)
         case Identity():
+            ctx.begin(f"tombstone@{t}", t, "tombstone", str(t))
             drop_tombstone(ctx)
         case _:
             assert_never(what)
 
 
 def _fire_session(ctx: Context, session: Session) -> None:
+    if session.ended is not None:
+        session.recheck_at = None
+        count_states(ctx, [session])
+        return
     end_promotions(ctx, session)
     if session.due is not None and session.due <= ctx.now:
         # Exit rules before the step: one may become true at this very instant.
@@ -145,6 +151,7 @@ def _apply_effect(ctx: Context, effect: Effect) -> None:
         case "goals":
             # Whether a new goal counts must not depend on whether an event came before it.
             forget_ended(ctx, ctx.catalog.at(ctx.now - 1))
+            note_goals(ctx, effect.flow)
         case "other":
             pass
         case _:

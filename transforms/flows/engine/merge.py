@@ -28,7 +28,7 @@ from transforms.flows.engine.identity.merge_sessions import (
 from transforms.flows.engine.profile.audiences import recompute
 from transforms.flows.engine.profile.visits import extend_visit_waits
 from transforms.flows.engine.signal_order import mark_as_backfill, settle
-from transforms.flows.engine.steps.moves import note_baseline, recheck_conditions
+from transforms.flows.engine.steps.moves import note_baseline, note_goals, recheck_conditions
 from transforms.flows.engine.timers import clamp_due_times
 from transforms.flows.engine.working import State
 from transforms.flows.protocol.signals import Handover
@@ -62,6 +62,7 @@ def _join(ctx: Context, theirs: State, given: Handover, t: int) -> int:
     entered = join_audiences(ctx, theirs)
     ctx.view.presence = state.presence = joined_visits(state.presence, theirs.presence)
     mine = set_aside(ctx, theirs)
+    note_goals(ctx)
     catch_up(ctx, theirs.control_applied, t, "handover_control", handover)
     ctx.begin(handover, t, "joined", handover)
     joined = join_sessions(ctx, mine)
@@ -81,6 +82,7 @@ def _join(ctx: Context, theirs: State, given: Handover, t: int) -> int:
     decisions = len(ctx.queue)
     ctx.invalidate_view()
     recompute(ctx, ctx.epoch.audiences)
+    note_goals(ctx)
     for session in () if given.bypass else ctx.sessions_in_order():
         if session.ended is None:
             recheck_conditions(ctx, session)

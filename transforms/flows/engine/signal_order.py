@@ -18,7 +18,7 @@ from transforms.flows.engine.entry.decision import try_enter
 from transforms.flows.engine.entry.participants import enter_by_participant
 from transforms.flows.engine.entry.triggers import drop_held, enter_by
 from transforms.flows.engine.flow_state import emit_flow_state
-from transforms.flows.engine.lifecycle.goals import count_goals, forget_ended
+from transforms.flows.engine.lifecycle.goals import count_goals, count_states, forget_ended
 from transforms.flows.engine.lifecycle.pause import apply_command
 from transforms.flows.engine.limits import MOST_ENDED
 from transforms.flows.engine.messages.inbound import claim_message, message_facts
@@ -62,6 +62,8 @@ def settle(ctx: Context, moved: bool = True) -> None:
     drain_queue(ctx)
     if moved and ctx.epoch.has_state_readers:
         _settle_state_readers(ctx)
+    if moved and ctx.catalog.state_goals:
+        _settle_goals(ctx)
     if len(ctx.state.ended) > MOST_ENDED:
         forget_ended(ctx)
     if ctx.view.mismatches:
@@ -110,6 +112,20 @@ def _settle_state_readers(ctx: Context) -> None:
     ctx.emit_dead_letter("cascade_too_deep", "conditions that change each other")
 
 
+def _settle_goals(ctx: Context) -> None:
+    """Count goals that something else than a signal made true: a step, time, a place in a flow."""
+    for _ in range(DEEPEST):
+        mismatches = ctx.view.mismatches  # each was counted when the signal was handled
+        found = count_states(ctx, (*ctx.sessions_in_order(), *ctx.state.ended))
+        ctx.view.mismatches = mismatches
+        if not found:
+            return
+        drain_queue(ctx)
+        if ctx.epoch.has_state_readers:
+            _settle_state_readers(ctx)
+    ctx.emit_dead_letter("cascade_too_deep", "goals that change each other")
+
+
 def _too_deep(ctx: Context, raised: InternalSignal) -> None:
     """Drop a signal that was raised too deep in a cascade, and end the session that raised it."""
     ctx.emit_dead_letter("cascade_too_deep", str(raised.signal.__struct_config__.tag))
@@ -151,6 +167,8 @@ def _one(ctx: Context, raised: InternalSignal, own: int) -> None:
         else:
             recheck_conditions(ctx, session)
     ctx.handling.causes = raised.causes
+    if ctx.catalog.state_goals:
+        count_states(ctx, (*live, *stubs))
     if type(signal) is Event:
         if signal.name in ctx.catalog.goals and (live or stubs):
             count_goals(ctx, signal, [s for s in (*live, *stubs) if _sees(ctx, s, raised)])

@@ -47,6 +47,10 @@ def _first(state: State, until: int) -> tuple[int, list[Due]]:
         due = _due_of(session)
         if due <= at:
             at, found = due, [*found, session] if due == at else [session]
+    for ended in state.ended:
+        check = ended.recheck_at
+        if check is not None and check <= at:
+            at, found = check, [*found, ended] if check == at else [ended]
     for sent in state.communications:
         planned = sent.due
         if planned is not None and planned <= at and not sent.on_hold:
@@ -55,9 +59,9 @@ def _first(state: State, until: int) -> tuple[int, list[Due]]:
         fires = pending.due
         if fires is not None and fires <= at:
             at, found = fires, [*found, pending] if fires == at else [pending]
-    for audience, check in state.audience_checks.items():
-        if check <= at:
-            at, found = check, [*found, audience] if check == at else [audience]
+    for audience, due in state.audience_checks.items():
+        if due <= at:
+            at, found = due, [*found, audience] if due == at else [audience]
     identity = state.identity
     forgets = None if identity is None else forgets_at(identity)
     if forgets is not None and forgets <= at:
@@ -96,6 +100,8 @@ def _order(flows: dict[int, FlowView], due: Due) -> Order:
 
 def clamp_due_times(state: State, t: int) -> None:
     """Move due times in the past to ``t``, because a user's time never goes back."""
+    for stub in state.ended:
+        stub.recheck_at = _at_least(stub.recheck_at, t)
     for session in state.sessions:
         session.due, session.recheck_at = (
             _at_least(session.due, t),

@@ -42,6 +42,7 @@ class Session:
         "exit_true",
         "flow",
         "goals",
+        "goals_true",
         "halt",
         "id",
         "key",
@@ -104,6 +105,7 @@ class Session:
         self.awaiting_call: int = 0
         self.baseline: list[int] | None = None
         self.wait_data: Any = None
+        self.goals_true: list[str] = []
 
     def pin_to(self, plan: Plan) -> None:
         """Set the flow version that the session runs in; its step stays, if the version has it."""
@@ -129,6 +131,7 @@ class State:
         "communications",
         "consent",
         "control_applied",
+        "converted",
         "ended",
         "histories",
         "identity",
@@ -177,6 +180,7 @@ class State:
         self.participants: dict[str, Participant] = {}
         self.identity: Identity | None = None
         self.transitions: int = 0
+        self.converted: dict[int, list[str]] = {}
 
 
 def open_session(stored: StoredSession) -> Session:
@@ -210,6 +214,7 @@ def open_session(stored: StoredSession) -> Session:
     session.awaiting_call = stored.awaiting_call
     session.baseline = stored.baseline
     session.wait_data = stored.wait_data
+    session.goals_true = stored.goals_true
     return session
 
 
@@ -238,6 +243,7 @@ def open_state(stored: StoredState) -> State:
     state.participants = stored.participants
     state.identity = stored.identity
     state.transitions = stored.transitions
+    state.converted = stored.converted
     return state
 
 
@@ -271,12 +277,15 @@ def session_row(session: Session) -> list[Any]:
         session.awaiting_call,
         session.baseline,
         session.wait_data,
+        session.goals_true,
     ]
     del row[_session_length(session) :]
     return row
 
 
 def _session_length(session: Session) -> int:
+    if session.goals_true:
+        return 28
     if session.wait_data is not None:
         return 27
     if session.baseline is not None:
@@ -347,12 +356,15 @@ def state_row(state: State) -> list[Any]:
         state.participants,
         state.identity,
         state.transitions,
+        state.converted,
     ]
     del row[_state_length(state) :]
     return row
 
 
 def _state_length(state: State) -> int:
+    if state.converted:
+        return 25
     if state.transitions:
         return 24
     if state.identity is not None:

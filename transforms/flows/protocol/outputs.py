@@ -161,7 +161,10 @@ class Communication(FromSession, frozen=True, gc=False, tag="communication"):
 
 
 class Conversion(FromSession, frozen=True, gc=False, tag="conversion", kw_only=True):
-    """A goal was reached; ``steps`` and ``variants`` are those of the session until then (R24)."""
+    """A goal was reached; ``steps`` and ``variants`` are those of the session until then (R24).
+
+    ``first_conversion`` is True if the user reaches this goal of the flow for the first time.
+    """
 
     goal: str
     value: float | None
@@ -170,6 +173,7 @@ class Conversion(FromSession, frozen=True, gc=False, tag="conversion", kw_only=T
     steps: tuple[str, ...]
     variants: tuple[str, ...]
     silent: bool
+    first_conversion: bool = False
 
 
 class Rejection(Output, frozen=True, gc=False, tag="rejection", kw_only=True):

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from transforms.flows.definitions.flow import EXIT_KINDS, FLOW, GOAL, Flow, Goal, Steps
+from transforms.flows.definitions.flow import EXIT_KINDS, FLOW, GOAL_KINDS, Flow, Goal, Steps
 from transforms.flows.definitions.ports import Followed, ReadStep, follow
 from transforms.flows.definitions.shapes import RecordsByName, StepKind, Variant, Variants
 from transforms.flows.definitions.space import Space, Template
@@ -86,10 +86,15 @@ def load_goals(
     if root is None:
         return report.done(None)
     section = root.get("goals") if isinstance(root, Map) and len(root.items) == 1 else None
-    inner = section if isinstance(section, Map) and section.get("event") is None else root
+    inner = section if isinstance(section, Map) and not _is_goal(section) else root
     known = of_space(space).at_hand("entry", "session").of_campaign(space, campaign)
-    goals = RecordsByName((GOAL,), "a goal")
+    goals = RecordsByName(GOAL_KINDS, "a goal")
     return report.done(records_by_name(Reading(report, known), inner, goals))
+
+
+def _is_goal(node: Map) -> bool:
+    """Return True for a goal named ``goals``, as opposed to the section."""
+    return any(isinstance(node.get(kind.leads[0]), Scalar) for kind in GOAL_KINDS)
 
 
 def _flow(keys: Keys, main: Followed, on_exit: Followed) -> Flow:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from transforms.flows.definitions.forms import Form, ReasonStep, entry_for
@@ -203,6 +203,14 @@ def _named_record(reading: Reading, key: Scalar, node: Node, form: RecordsByName
     return made
 
 
+def _keys_of(several: Iterable[Field]) -> Iterator[str]:
+    for field in several:
+        if isinstance(field.form, Inline):
+            yield from _keys_of(field.form.shape.fields)
+        else:
+            yield field.key
+
+
 def _one_of(keys: Keys, kinds: tuple[Shape, ...], key: Scalar | None = None) -> Any:
     """Read a shape, or of several variants the one whose key a map has."""
     if len(kinds) == 1:
@@ -211,8 +219,9 @@ def _one_of(keys: Keys, kinds: tuple[Shape, ...], key: Scalar | None = None) -> 
     leads = leads_in(keys, variants)
     if len(leads) == 1:
         return read_shape(keys, variant(keys, variants, leads[0]), key)
-    for lead in leads:
-        keys.get(lead)
+    for key_of_any in {key for kind in variants for key in _keys_of(kind.fields)}:
+        if key_of_any in keys:
+            keys.get(key_of_any)  # so that only the choice is a problem
     several = quoted(kind.leads[0] for kind in variants)
     message = f"{keys.what} {'has several' if leads else 'needs one'} of {several}"
     keys.reading.problem(keys.lead, "two-kinds" if leads else "missing-key", message)

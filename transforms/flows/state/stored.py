@@ -80,6 +80,7 @@ class StoredSession(Part, array_like=True, gc=False):
     - ``awaiting_call``: the number of the call whose answer it waits for, 0 for none
     - ``baseline``: the conditions of the wait that loaded history made true (R10)
     - ``wait_data``: what the step at which it waits stores; None at every other step
+    - ``goals_true``: the goals on a condition or an audience that are true and not reached
     """
 
     id: str
@@ -109,6 +110,7 @@ class StoredSession(Part, array_like=True, gc=False):
     awaiting_call: int = 0
     baseline: list[int] | None = None
     wait_data: Any = None
+    goals_true: list[str] = []
 
 
 class Communication(Part, array_like=True, gc=False):
@@ -241,6 +243,7 @@ class StoredState(Part, array_like=True, gc=False):
     - ``trait_ages``: when each trait was set last
     - ``identity``: set if the user has, or had, other keys, or was erased
     - ``transitions``: the sequence of the newest transition
+    - ``converted``: the goals that the user has reached, by flow
     """
 
     clock: int
@@ -267,3 +270,4 @@ class StoredState(Part, array_like=True, gc=False):
     participants: dict[str, Participant] = {}
     identity: Identity | None = None
     transitions: int = 0
+    converted: dict[int, list[str]] = {}

@@ -13,6 +13,7 @@ from transforms.flows.engine.context import Context, Data
 from transforms.flows.engine.entry.entry_data import kept_fields, key_of, over_limit
 from transforms.flows.engine.entry.groups import memory
 from transforms.flows.engine.entry.groups import refusal as by_group
+from transforms.flows.engine.goal_states import note_true
 from transforms.flows.engine.limits import MOST_ENTRIES, MOST_SESSIONS
 from transforms.flows.engine.profile.participants import ensure_participant
 from transforms.flows.engine.steps.moves import exit_conditions, proceed
@@ -77,6 +78,8 @@ def try_enter(
     )
     if plan.exit_conditions:
         exit_conditions(ctx, session, start=True)
+    if ctx.catalog.state_goals:
+        note_true(ctx, session)
     proceed(ctx, session, plan.first)
     return True
 

@@ -95,7 +95,7 @@ def _emit_membership(ctx: Context, audience: str) -> None:
 
 
 def join_counts(state: State, theirs: State) -> None:
-    """Join aggregates, histories, sends that count for caps, seen ids and archived messages."""
+    """Join aggregates, histories, goals, sends that count for caps, seen ids, archived messages."""
     for key, other in theirs.series.items():
         mine = state.series.get(key)
         if mine is None:
@@ -115,6 +115,9 @@ def join_counts(state: State, theirs: State) -> None:
         known.reached += [step for step in history.reached if step not in known.reached]
         launches = dict.fromkeys([*(known.launches or ()), *(history.launches or ())])
         known.launches = [*launches] or None
+    for flow, goals in theirs.converted.items():
+        reached = state.converted.get(flow, [])
+        state.converted[flow] = reached + [goal for goal in goals if goal not in reached]
     state.cap_sends = sorted(state.cap_sends + theirs.cap_sends, key=lambda sent: sent.at)
     dropped = max(state.seen_floor, theirs.seen_floor)
     state.seen_ids, state.seen_floor = dedupe.joined(state.seen_ids, theirs.seen_ids, dropped)

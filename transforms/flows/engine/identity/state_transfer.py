@@ -137,6 +137,7 @@ def _belongs(ctx: Context, state: State, data: Data) -> bool:
         p.flow in flows and 0 <= p.trigger < len(flows[p.flow].plan.triggers) for p in state.pending
     )
     known = known and all(session.flow in state.histories for session in state.sessions)
+    known = known and state.converted.keys() <= state.histories.keys()
     return (
         data.get("space") == ctx.space
         and data.get("flows") == named

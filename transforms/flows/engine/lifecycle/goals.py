@@ -1,14 +1,21 @@
-"""Goals: each counts once per session, within a time after its entry, even after its exit (R24)."""
+"""Goals: each counts once per session, within a time after its entry, even after its exit (R24).
+
+A goal on a condition or an audience counts when it becomes true. The first conversion of a user
+and goal is marked, so that the users of a goal are a plain sum.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from transforms.flows.catalog.compiled import CompiledGoal, Plan
 from transforms.flows.catalog.epochs import Epoch
 from transforms.flows.clock.delays import after
 from transforms.flows.engine.context import Context
+from transforms.flows.engine.goal_states import became_true
 from transforms.flows.engine.limits import MOST_ENDED
 from transforms.flows.engine.messages.communications import variants_of
-from transforms.flows.engine.steps.moves import end
+from transforms.flows.engine.steps.moves import end, recheck_goals
 from transforms.flows.engine.working import Session
 from transforms.flows.protocol.outputs import Conversion
 from transforms.flows.protocol.signals import Event
@@ -26,13 +33,27 @@ def count_goals(ctx: Context, event: Event, sessions: list[Session]) -> None:
                     _convert(ctx, session, compiled)
 
 
+def count_states(ctx: Context, sessions: Iterable[Session]) -> bool:
+    """Count goals on a condition or an audience that became true; return True if there is one."""
+    found = False
+    for session in sessions:
+        goal_set = ctx.goals_of(session.plan)
+        if goal_set.states:
+            for compiled in became_true(ctx, session):
+                _convert(ctx, session, compiled)
+                found = True
+            if goal_set.timed:
+                recheck_goals(ctx, session)
+    return found
+
+
 def _reached(ctx: Context, session: Session, compiled: CompiledGoal, event: Event) -> bool:
-    goal = compiled.goal
-    if event.name != compiled.matcher.event or goal.name in session.goals:
+    goal, matcher = compiled.goal, compiled.matcher
+    if matcher is None or event.name != matcher.event or goal.name in session.goals:
         return False
     view = ctx.view_of(session)
     inside = ctx.now < after(goal.within, session.started, view.zone)
-    return inside and compiled.matcher.test(view)
+    return inside and matcher.test(view)
 
 
 def _convert(ctx: Context, session: Session, compiled: CompiledGoal) -> None:
@@ -57,10 +78,20 @@ def _convert(ctx: Context, session: Session, compiled: CompiledGoal) -> None:
             steps=tuple(_name(plan, number) for number in session.visits),
             variants=variants_of(plan, session),
             silent=session.silent,
+            first_conversion=_first(ctx, plan.number, compiled.goal.name),
         )
     )
     if plan.flow.exit_on_goal and session.ended is None:
         end(ctx, session, "goal", forced=True)
+
+
+def _first(ctx: Context, flow: int, goal: str) -> bool:
+    """Note that the user has reached a goal of a flow; return True for the first time."""
+    reached = ctx.state.converted.setdefault(flow, [])
+    if goal in reached:
+        return False
+    reached.append(goal)
+    return True
 
 
 def _name(plan: Plan, number: int) -> str:

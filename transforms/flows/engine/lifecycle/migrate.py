@@ -12,6 +12,7 @@ from transforms.flows.catalog.epochs import Effect
 from transforms.flows.definitions.steps.branches import Split
 from transforms.flows.definitions.steps.sends import Promote
 from transforms.flows.engine.context import Context
+from transforms.flows.engine.goal_states import note_true
 from transforms.flows.engine.steps.calls import FAILED
 from transforms.flows.engine.steps.logic import Exit
 from transforms.flows.engine.steps.moves import (
@@ -115,7 +116,11 @@ def _stay(ctx: Context, session: Session, plan: Plan) -> None:
 
 
 def _repin(ctx: Context, session: Session, plan: Plan) -> None:
-    """Pin a session to another version: keep assigned branches by name, restart exit conditions."""
+    """Pin a session to another version: keep assigned branches by name, restart conditions.
+
+    Goals that both versions have go on; others count once they become true.
+    """
+    goals = ctx.goals_of(session.plan)
     session.variants = dict(_variants(session.plan, plan, session.variants))
     session.pin_to(plan)
     kept = [shown for shown in session.promotions if _shown(plan, shown)]
@@ -126,6 +131,8 @@ def _repin(ctx: Context, session: Session, plan: Plan) -> None:
     session.exit_true = []
     if plan.exit_conditions:
         exit_conditions(ctx, session, start=True)
+    if ctx.catalog.state_goals:
+        note_true(ctx, session, goals)
 
 
 def _shown(plan: Plan, shown: Promotion) -> bool:

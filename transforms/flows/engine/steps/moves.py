@@ -11,6 +11,7 @@ from transforms.flows.catalog.compiled import END, CompiledStep
 from transforms.flows.definitions.flow import ExitAudience, ExitEvent, ExitWhen, rule_name
 from transforms.flows.definitions.steps.flows import End
 from transforms.flows.engine.context import Context
+from transforms.flows.engine.goal_states import next_check, note_true
 from transforms.flows.engine.messages.statuses import cancel_planned, refresh_holds
 from transforms.flows.engine.steps.calls import answered
 from transforms.flows.engine.steps.logic import ENDS, WAITS, Exit, StepLogic
@@ -155,12 +156,38 @@ def recheck_time(ctx: Context, session: Session) -> None:
     plan = session.plan
     step = plan.steps.get(session.step)
     conditions = (*plan.exit_timed, *(step.timed if step else ()))
+    goals = next_check(ctx, session) if ctx.catalog.state_goals else None
     if not conditions:
-        session.recheck_at = None
+        session.recheck_at = goals
         return
     view = ctx.view_of(session)
-    changes = [c.next_change(view) for c in conditions]
+    changes = [goals, *(c.next_change(view) for c in conditions)]
     session.recheck_at = min((at for at in changes if at is not None), default=None)
+
+
+def recheck_goals(ctx: Context, session: Session) -> None:
+    """Set when time may change a goal on a condition; an ended session has no other timer."""
+    if session.ended is None:
+        recheck_time(ctx, session)
+    else:
+        session.recheck_at = next_check(ctx, session)
+
+
+def note_goals(ctx: Context, flow: int | None = None) -> None:
+    """Note which goals on conditions and audiences are true, so that none counts by itself.
+
+    With a ``flow`` its goals are replaced by a record: those that stay the same go on.
+    """
+    if ctx.catalog.state_goals:
+        before = ctx.catalog.at(ctx.now - 1)
+        for session in (*ctx.sessions_in_order(), *ctx.state.ended):
+            if not (ctx.goals_of(session.plan).states or session.goals_true):
+                continue
+            if flow is None:
+                note_true(ctx, session)
+            elif session.flow == flow:
+                note_true(ctx, session, before.goals_of(session.plan))
+            recheck_goals(ctx, session)
 
 
 def _undecided(session: Session) -> bool:
@@ -203,6 +230,7 @@ def note_baseline(ctx: Context) -> None:
             exit_conditions(ctx, session, start=True)
         logic_of(session).note_baseline(ctx, session)
         recheck_time(ctx, session)
+    note_goals(ctx)
 
 
 # --- ending sessions -------------------------------------------------------------------------
