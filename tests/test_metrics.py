@@ -225,7 +225,9 @@ def history(seed: int) -> list[AnyOutput]:
         lambda **v: moved("reached", first_arrival=draw.random() < 0.5, **v),
         lambda **v: moved("ended", reason=draw.choice([None, "goal"]), **v),
         lambda **v: communication("skipped", reason="capped", **v),
-        lambda **v: conversion(value=draw.randrange(10_000) / 100, first_conversion=draw.random() < 0.5, **v),
+        lambda **v: conversion(
+            value=draw.randrange(10_000) / 100, first_conversion=draw.random() < 0.5, **v
+        ),
         message,
     ]
     return [

@@ -298,7 +298,10 @@ def _more_goals(lines: list[str]) -> list[str]:
             ["  joined: {enters: busy, within: 3d}"],
             ["  vip: {enters: vip, within: 1d, value: user.score}"],
             [f"  state: {{when: {rng.choice(STATES)!r}, within: {rng.choice(('6h', '3d'))}}}"],
-            [f"  state: {{when: {rng.choice(STATES)!r}, within: 9d}}", "  vip: {enters: vip, within: 2d}"],
+            [
+                f"  state: {{when: {rng.choice(STATES)!r}, within: 9d}}",
+                "  vip: {enters: vip, within: 2d}",
+            ],
         )
     )
 

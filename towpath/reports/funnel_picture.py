@@ -111,7 +111,9 @@ class _Drawing:
             y += ROW
         outside = flow.entered - flow.holdout
         for goal in flow.goals:
-            count = f"{goal.converted:,}, {goal.rate:.1%}; {goal.users:,} users, {goal.user_rate:.1%}"
+            count = (
+                f"{goal.converted:,}, {goal.rate:.1%}; {goal.users:,} users, {goal.user_rate:.1%}"
+            )
             tip = (
                 f"{goal.goal}: {goal.converted:,} of {outside:,} sessions, {goal.rate:.1%}; "
                 f"{goal.users:,} of {flow.treated:,} users, {goal.user_rate:.1%}"

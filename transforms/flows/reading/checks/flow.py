@@ -157,7 +157,9 @@ def _goal_messages(checked: Checked) -> Iterator[Flaw]:
     """Refuse goals on messages of their session, which are forgotten after its end."""
     for goal in checked.flow.goals:
         if isinstance(goal, GoalWhen) and reads_of(goal.when).communications:
-            message = "a goal cannot be on a message of the session, which is not kept after its end"
+            message = (
+                "a goal cannot be on a message of the session, which is not kept after its end"
+            )
             hint = "metrics count opens, clicks and replies of each step"
             yield Flaw(("goals", goal.name, "when"), "not-at-hand", message, hint)
 
