@@ -67,7 +67,7 @@ HOT = {
     "transforms/flows/expressions/evaluation": "changes compile dates relations values",
     "transforms/flows/definitions": "channels",
     "transforms/flows/catalog": "compiled epochs matchers",
-    "transforms/flows/engine": "context firing flow_state limits merge signal_order step timers working",
+    "transforms/flows/engine": "context firing flow_state goal_states limits merge signal_order step timers working",
     "transforms/flows/engine/entry": "combinations dates decision entry_data groups launches participants pending triggers",
     "transforms/flows/engine/identity": "erase handover merge_profile merge_sessions state_replacement state_transfer "
     "user_commands",

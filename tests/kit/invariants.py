@@ -15,11 +15,12 @@ from tests.kit.message_invariants import caps, consent, messages, quiet
 from transforms.flows.engine.working import decode
 from transforms.flows.protocol import control_records
 from transforms.flows.protocol import outputs as out
-from transforms.flows.protocol.signals import Command, Enter, Event, Inbound
+from transforms.flows.protocol.signals import AudienceChange, Command, Enter, Event, Inbound
 
 BOUND = 256 * 1024
 AGENTS = {"email": ("desk",), "sms": ("line", None), "log": (None,)}
 GAP = 30 * 60_000
+GOALS_ON_AUDIENCES = {"vip": "vip", "joined": "busy", "busy": "busy"}
 HOURS = {"6h": 6, "24h": 24, "3d": 72}
 
 
@@ -55,6 +56,7 @@ def violations(history: History) -> Iterator[str]:
         yield from _exits_of_visits(life)
         yield from _participants(life, last)
         yield from _first_conversions(life)
+        yield from _audience_goals(life)
         yield from caps(life)
         yield from consent(life)
         yield from quiet(life)
@@ -100,6 +102,21 @@ def _first_conversions(life: History) -> Iterator[str]:
             if (output.session, output.goal) in by_session:
                 yield f"session {output.session} reached {output.goal} twice"
             by_session.add((output.session, output.goal))
+
+
+def _audience_goals(life: History) -> Iterator[str]:
+    """Yield conversions by an audience that the user did not enter at that instant."""
+    entered: set[tuple[str, int]] = set()
+    for given in life.handled:
+        if isinstance(given.signal, AudienceChange) and given.signal.entered:
+            entered.add((given.signal.audience, given.at))
+    for output in life.outputs:
+        if isinstance(output, out.AudienceUpdate) and output.entered:
+            entered.add((output.audience, output.at))
+        elif isinstance(output, out.Conversion):
+            audience = GOALS_ON_AUDIENCES.get(output.goal)
+            if audience is not None and (audience, output.at) not in entered:
+                yield f"{output.id} counts {output.goal}, but the user did not enter {audience}"
 
 
 def _sequences(history: History) -> Iterator[str]:

@@ -5,12 +5,14 @@ Such a goal counts when it becomes true after the entry, so each session notes w
 
 from __future__ import annotations
 
+from typing import Final
+
 from transforms.flows.catalog.compiled import CompiledGoal, GoalSet
 from transforms.flows.clock.delays import after
 from transforms.flows.engine.context import Context
 from transforms.flows.engine.working import Session
 
-NO_GOALS = GoalSet()
+NO_GOALS: Final = GoalSet()
 
 
 def became_true(ctx: Context, session: Session) -> list[CompiledGoal]:
