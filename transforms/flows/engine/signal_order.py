@@ -115,7 +115,7 @@ def _settle_state_readers(ctx: Context) -> None:
 def _settle_goals(ctx: Context) -> None:
     """Count goals that something else than a signal made true: a step, time, a place in a flow."""
     for _ in range(DEEPEST):
-        mismatches = ctx.view.mismatches  # each was counted when the signal was handled
+        mismatches = ctx.view.mismatches
         found = count_states(ctx, (*ctx.sessions_in_order(), *ctx.state.ended))
         ctx.view.mismatches = mismatches
         if not found:
@@ -168,7 +168,10 @@ def _one(ctx: Context, raised: InternalSignal, own: int) -> None:
             recheck_conditions(ctx, session)
     ctx.handling.causes = raised.causes
     if ctx.catalog.state_goals:
+        mismatches = ctx.view.mismatches
         count_states(ctx, (*live, *stubs))
+        if type(signal) is Event:  # goals are evaluated at every event: one that repeats is no news
+            ctx.view.mismatches = mismatches
     if type(signal) is Event:
         if signal.name in ctx.catalog.goals and (live or stubs):
             count_goals(ctx, signal, [s for s in (*live, *stubs) if _sees(ctx, s, raised)])
