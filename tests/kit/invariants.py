@@ -126,11 +126,11 @@ def _sequences(history: History) -> Iterator[str]:
 
 
 def _last_import(history: History) -> int:
-    """Return how many outputs come before the last import takes effect."""
+    """Return how many outputs come before those of the last import."""
     past = found = 0
     for given in history.handled:
-        past += len(given.outputs)
         found = past if given.broke == "imported" else found
+        past += len(given.outputs)
     return found
 
 
@@ -139,9 +139,10 @@ def _sessions(history: History) -> Iterator[str]:
     # An import of an earlier export replaces a session by its own past.
     since = _last_import(history)
     for place, output in enumerate(history.outputs):
-        imported = getattr(output, "session", "") in history.imported
-        if isinstance(output, out.Transition) and (not imported or place >= since):
-            rows[output.session].append(output)
+        if isinstance(output, out.Transition):
+            is_past = place < since or output.reason == "replaced"
+            if not (is_past and output.session in history.imported):
+                rows[output.session].append(output)
     for session, way in rows.items():
         known = session in history.imported
         whats = [row.what for row in way]

@@ -22,7 +22,7 @@ def archive(past: list[Past], sent: Communication, t: int) -> None:
     # Not encoded here: the codec encodes it with the state, and a replay drops the last state.
     past.append(Past(sent.changed, cast(msgspec.Raw, sent)))
     edge = t - MONTH
-    while len(past) > KEPT or past[0].changed <= edge:
+    while past and (len(past) > KEPT or past[0].changed <= edge):
         del past[0]
 
 
