@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.yardstick import microseconds
-from towpath.cli import common
+from towpath.cli.projects import load_projects
 from transforms.flows.catalog.control_log import catalog_of, records_of
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.engine.step import Done, fold, step
@@ -36,7 +36,7 @@ class Figure(NamedTuple):
 @cache
 def catalog(flows: tuple[str, ...]) -> Catalog:
     """Publish and start some flows of the benchmark."""
-    (found,) = common.load_projects([str(FLOWS)])
+    (found,) = load_projects([str(FLOWS)])
     project = found.project
     return catalog_of(
         records_of(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from towpath.cli.common import is_definition, read_text
+from towpath.cli.common import read_text
+from towpath.cli.projects import is_definition
 from transforms.flows.reading.project import Project, load_project
 from transforms.hosting import sandbox
 

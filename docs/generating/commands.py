@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from docs.generating import markdown
-from towpath.cli.main import COMMANDS, load, overview, parser_of
+from towpath.cli.main import COMMANDS, overview, parser_of
 
 WIDTH = "96"
 
@@ -49,8 +49,9 @@ def page() -> str:
 
 
 def _command(name: str) -> list[str]:
+    _, about = COMMANDS[name]
     return [
         f"## towpath {name}",
-        f"{load(name).HELP[0].upper()}{load(name).HELP[1:]}.",
+        f"{about[0].upper()}{about[1:]}.",
         markdown.block(parser_of(name).format_help(), "text"),
     ]

@@ -18,11 +18,11 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_a_summary_and_an_example(name):
     """Each command has one line of help and an example that calls it."""
-    command = main.load(name)
+    _, text = COMMANDS[name]
 
-    assert command.HELP
-    assert "\n" not in command.HELP
-    assert f"towpath {name} " in command.EXAMPLE
+    assert text
+    assert "\n" not in text
+    assert f"towpath {name} " in main.load(name).EXAMPLE
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -37,6 +37,35 @@ def test_every_command_has_a_help_page(name, capsys):
     """``towpath COMMAND --help`` shows the options and the example, with exit code 0."""
     assert main.main([name, "--help"]) == 0
     assert main.load(name).EXAMPLE in capsys.readouterr().out
+
+
+LARGE = {"apache_beam", "duckdb", "pyarrow", "rich"}
+"""Packages that take long to import."""
+
+
+@pytest.mark.parametrize(
+    ("words", "unused"),
+    [
+        (["--help"], LARGE | {"liquid", "yaml", "pydantic_monty"}),
+        (["--version"], LARGE | {"liquid", "yaml", "pydantic_monty"}),
+        (["check", "flow_defs/win_back.yaml"], LARGE),
+        (["test", "flow_defs/win_back.yaml"], LARGE),
+        (["simulate", "flow_defs/win_back.yaml"], LARGE),
+        (["fmt", "--check", "flow_defs/win_back.yaml"], LARGE),
+    ],
+)
+def test_a_command_imports_only_what_it_uses(words, unused):
+    """The overview imports no command, and commands about flows no package for data."""
+    code = (
+        "import sys; from towpath.cli.main import main; main(sys.argv[1:]); "
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, cwd=ROOT, input=""
+    )
+
+    assert run.returncode == 0, run.stderr
+    assert unused & set(run.stdout.splitlines()[-1].split()) == set()
 
 
 def test_the_overview_lists_every_command(capsys):

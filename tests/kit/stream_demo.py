@@ -34,7 +34,7 @@ from tests.kit import bundle_runner, drain_topic, streams
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.redis_server import RedisServer
 from tests.kit.timeouts import PATIENCE
-from towpath.cli import common
+from towpath.cli.projects import load_projects
 from transforms.flows.catalog.control_log import records_of
 from transforms.flows.protocol import control_records, outputs
 from transforms.flows.protocol.signals import Event
@@ -103,7 +103,7 @@ def purchases(users: int) -> list[Event]:
 def control_lines() -> tuple[bytes, ...]:
     """Publish and start the sample's flows; brokers need a slack, which files do not."""
     paths = [str(path) for path in sorted(FLOWS.glob("*.yaml")) if path.name != "space.yaml"]
-    (selected,) = common.load_projects(paths)
+    (selected,) = load_projects(paths)
     project = selected.project
     ids = [flow.id for flow in project.flows]
     records = records_of(

@@ -7,9 +7,9 @@ import shlex
 import sys
 
 from towpath.cli import common
+from towpath.cli.projects import load_projects, refuse_duplicate_ids
 from transforms.flows.diagnostics import to_json
 
-HELP = "check flows with their space and templates, and show every problem with its location"
 EXAMPLE = "towpath check flow_defs"
 
 
@@ -21,14 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check the flows; exit with 1 if there are errors. Warnings alone exit with 0."""
-    projects = common.load_projects(args.paths)
+    projects = load_projects(args.paths)
     found = [(selected, problem) for selected in projects for problem in selected.problems()]
     for selected, problem in found:
         if args.json:
             print(to_json(problem))
         else:
             common.show_problems([problem], selected.project.files)
-    common.refuse_duplicate_ids(projects)
+    refuse_duplicate_ids(projects)
     errors = sum(problem.severity == "error" for _, problem in found)
     flows = sum(len(selected.paths) for selected in projects)
     _summarize(flows, errors, len(found) - errors, args.paths)

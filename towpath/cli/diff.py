@@ -14,7 +14,6 @@ from towpath.reports.comparison import Comparison, Difference, Replays, Unreadab
 from towpath.reports.comparison_picture import comparison
 from towpath.reports.comparison_text import to_text
 
-HELP = "compare two replays: who would enter, get other messages, reach the goals"
 EXAMPLE = "towpath diff build/run build/changed --svg build/diff.svg"
 
 

@@ -17,7 +17,6 @@ from towpath.cli.results import damaged, finished_account
 from towpath.reports.history import History, history_of
 from towpath.reports.history_text import to_text
 
-HELP = "show from a replay's results what one user would have received, when and why"
 EXAMPLE = "towpath explain 00042 --out build/run"
 
 

@@ -7,10 +7,10 @@ import shlex
 from pathlib import Path
 
 from towpath.cli import common
+from towpath.cli.projects import load_projects
 from towpath.portable import archive
 from towpath.portable.packing import pack
 
-HELP = "write flows with their templates, scenarios and part of the space as one file"
 EXAMPLE = "towpath export flow_defs/win_back.yaml --out win_back.towpath"
 
 
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _chosen(paths: list[str]) -> tuple[Path, list[str]]:
     """Return the folder and the ids of the flows; raise ``UserError`` if they have errors."""
-    projects = common.load_projects(paths)
+    projects = load_projects(paths)
     if len(projects) > 1:
         raise common.UserError("the flows are in several folders; export each folder separately")
     (selected,) = projects

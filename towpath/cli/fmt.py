@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 
 from towpath.cli import common
+from towpath.cli.projects import Selected, load_projects
 from transforms.authoring.format import format_flow
 
-HELP = "format flows; keeps comments and the order of steps"
 EXAMPLE = "towpath fmt flow_defs --check"
 
 
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Format the flows in place, or print what would change."""
-    outcomes = [o for selected in common.load_projects(args.paths) for o in _outcomes(selected)]
+    outcomes = [o for selected in load_projects(args.paths) for o in _outcomes(selected)]
     for outcome in outcomes:
         if outcome.state == "changed" and not args.check:
             Path(outcome.path).write_text(outcome.new, encoding="utf-8", newline="\n")
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     return _summarize([outcome.state for outcome in outcomes], args.check)
 
 
-def _outcomes(selected: common.Selected) -> list[Outcome]:
+def _outcomes(selected: Selected) -> list[Outcome]:
     project = selected.project
     flows = {project.paths[flow.id]: flow for flow in project.flows}
     outcomes = []

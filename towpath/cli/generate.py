@@ -10,7 +10,6 @@ from pathlib import Path
 from towpath.cli import common
 from towpath.generate import lines
 
-HELP = "write a synthetic event stream; the same seed gives the same stream"
 EXAMPLE = "towpath generate --seed 7 --users 1000 --days 60 --out events.jsonl"
 
 

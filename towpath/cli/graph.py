@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 
 from towpath.cli import common
+from towpath.cli.projects import load_projects
 from transforms.authoring.graph import Graph, graph_of
 from transforms.authoring.graph_mermaid import to_mermaid
 from transforms.authoring.graph_svg import to_svg
 from transforms.flows.definitions.flow import Flow
 
-HELP = "draw a flow as a picture (SVG), as Mermaid text, or as JSON"
 EXAMPLE = "towpath graph flow_defs/win_back.yaml --out win_back.svg"
 
 
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _flow(path: str) -> Flow:
-    selected = [found for found in common.load_projects([path]) if found.paths]
+    selected = [found for found in load_projects([path]) if found.paths]
     paths = [p for found in selected for p in found.paths]
     if len(paths) != 1:
         names = ", ".join(paths) or "none"

@@ -10,7 +10,6 @@ from towpath.cli import common
 from towpath.portable import archive, unpacking
 from towpath.portable.archive import MAX_CHARACTERS, Archive
 
-HELP = "unpack a file written by `towpath export` into a folder; overwrites only with --force"
 EXAMPLE = "towpath import win_back.towpath --into my_flows"
 
 MOST_BYTES = 4 * MAX_CHARACTERS

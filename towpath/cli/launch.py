@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from towpath.cli import common
+from towpath.cli.projects import load_projects
 from transforms.flows.clock.zones import find_zone, parse_instant
 from transforms.flows.definitions.flow import Flow
 from transforms.flows.definitions.triggers.audiences import LAUNCHED, OnAudience, OnPeople, OnTag
@@ -23,7 +24,6 @@ from transforms.wire.decode import decode_json
 from transforms.wire.messages import to_envelope
 from transforms.wire.raw import Bad
 
-HELP = "write the records that enter the users of a list into a flow"
 EXAMPLE = "towpath launch flow_defs/invited.yaml users.txt --launch spring_2026 > entries.jsonl"
 
 LIST_FORMATS = """\
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the records as JSON lines; exit with 1 if a line of the list is invalid."""
-    selected = common.load_projects([args.flow])[0]
+    selected = load_projects([args.flow])[0]
     problems = [p for p in selected.problems() if p.severity == "error"]
     common.show_problems(problems, selected.project.files)
     flow = next((f for f in selected.project.flows if f.id == Path(args.flow).stem), None)

@@ -22,24 +22,63 @@ from typing import NoReturn, Protocol, cast
 from towpath.cli import common
 
 COMMANDS = {
-    "new": "towpath.cli.new",
-    "check": "towpath.cli.check",
-    "test": "towpath.cli.test",
-    "simulate": "towpath.cli.simulate",
-    "graph": "towpath.cli.graph",
-    "replay": "towpath.cli.replay",
-    "fmt": "towpath.cli.fmt",
-    "export": "towpath.cli.export_flow",
-    "import": "towpath.cli.import_flow",
-    "schema": "towpath.cli.schema",
-    "explain": "towpath.cli.explain",
-    "query": "towpath.cli.query",
-    "diff": "towpath.cli.diff",
-    "launch": "towpath.cli.launch",
-    "generate": "towpath.cli.generate",
-    "validate-events": "towpath.cli.validate_events",
+    "new": ("towpath.cli.new", "create a flow from a template, or list the templates"),
+    "check": (
+        "towpath.cli.check",
+        "check flows with their space and templates, and show every problem with its location",
+    ),
+    "test": ("towpath.cli.test", "run the scenarios next to the flows and compare the transcripts"),
+    "simulate": (
+        "towpath.cli.simulate",
+        "play a timeline of one user and show what the flow does, and why",
+    ),
+    "graph": ("towpath.cli.graph", "draw a flow as a picture (SVG), as Mermaid text, or as JSON"),
+    "replay": (
+        "towpath.cli.replay",
+        "run flows over recorded events and report entries, messages and goals",
+    ),
+    "fmt": ("towpath.cli.fmt", "format flows; keeps comments and the order of steps"),
+    "export": (
+        "towpath.cli.export_flow",
+        "write flows with their templates, scenarios and part of the space as one file",
+    ),
+    "import": (
+        "towpath.cli.import_flow",
+        "unpack a file written by `towpath export` into a folder; overwrites only with --force",
+    ),
+    "schema": (
+        "towpath.cli.schema",
+        "print the JSON Schema of flow and space files, or the Avro schema of a record",
+    ),
+    "explain": (
+        "towpath.cli.explain",
+        "show from a replay's results what one user would have received, when and why",
+    ),
+    "query": (
+        "towpath.cli.query",
+        "answer a question in SQL from a replay's results, or list their views with examples",
+    ),
+    "diff": (
+        "towpath.cli.diff",
+        "compare two replays: who would enter, get other messages, reach the goals",
+    ),
+    "launch": (
+        "towpath.cli.launch",
+        "write the records that enter the users of a list into a flow",
+    ),
+    "generate": (
+        "towpath.cli.generate",
+        "write a synthetic event stream; the same seed gives the same stream",
+    ),
+    "validate-events": (
+        "towpath.cli.validate_events",
+        "check event files and show every record that would be refused",
+    ),
 }
-"""Every command and its module, in the order of the overview."""
+"""Every command, in the order of the overview: its module, and what it does.
+
+The texts stand here so that the overview imports no command.
+"""
 
 INTERRUPTED = 130
 READER_GONE = 141
@@ -49,7 +88,6 @@ _FILE_ERRORS = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 class Command(Protocol):
     """What the module of a command provides."""
 
-    HELP: str
     EXAMPLE: str
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -68,7 +106,7 @@ class _Parser(argparse.ArgumentParser):
 
 def load(name: str) -> Command:
     """Import the module of one command; the others stay unloaded."""
-    return cast(Command, importlib.import_module(COMMANDS[name]))
+    return cast(Command, importlib.import_module(COMMANDS[name][0]))
 
 
 def parser_of(name: str) -> argparse.ArgumentParser:
@@ -76,7 +114,7 @@ def parser_of(name: str) -> argparse.ArgumentParser:
     command = load(name)
     parser = _Parser(
         prog=f"towpath {name}",
-        description=command.HELP,
+        description=COMMANDS[name][1],
         epilog=f"example:\n  {command.EXAMPLE}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -88,7 +126,7 @@ def parser_of(name: str) -> argparse.ArgumentParser:
 def overview() -> str:
     """Return the overview: one line per command, options and exit codes."""
     width = max(map(len, COMMANDS))
-    lines = [f"  {name:<{width}}  {load(name).HELP}" for name in COMMANDS]
+    lines = [f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items()]
     return "\n".join(
         [
             "usage: towpath COMMAND ...",

@@ -12,7 +12,6 @@ from towpath.portable.flow_templates import BLANK
 from transforms.flows.diagnostics import suggest
 from transforms.flows.reading.values import NAME
 
-HELP = "create a flow from a template, or list the templates"
 EXAMPLE = "towpath new --template welcome_drip --into my_flows"
 
 

@@ -29,7 +29,6 @@ from towpath.reports.views import (
     write_database,
 )
 
-HELP = "answer a question in SQL from a replay's results, or list their views with examples"
 EXAMPLE = 'towpath query build/run "select flow, count(*) from message group by all"'
 WIDTH = 96
 NUMBERS = (int, float, Decimal)

@@ -33,7 +33,6 @@ from towpath.reports.views import write_database
 from towpath.reports.weekly_picture import weekly
 from transforms.flows.diagnostics import printable, shortened
 
-HELP = "run flows over recorded events and report entries, messages and goals"
 EXAMPLE = (
     "towpath replay flow_defs/win_back.yaml --events towpath/sample_data/cdnow_purchases.csv.gz "
     "--map towpath/sample_data/cdnow.map.yaml --until 1998-07-01 --out build/win_back"

@@ -9,7 +9,6 @@ import schemas
 from towpath.cli import common
 from transforms.authoring.json_schema import SCHEMAS
 
-HELP = "print the JSON Schema of flow and space files, or the Avro schema of a record"
 EXAMPLE = "towpath schema flow > flow.schema.json"
 
 

@@ -34,7 +34,6 @@ from transforms.scenarios.player import (
 from transforms.scenarios.story import DEFAULT_USER, Input, ScenarioFile, Story
 from transforms.scenarios.why_not import why_not
 
-HELP = "play a timeline of one user and show what the flow does, and why"
 EXAMPLE = (
     "echo '2026-03-01 09:00 event Purchase {amount: 250}' | towpath simulate flow_defs/vip.yaml"
 )

@@ -19,7 +19,6 @@ from transforms.scenarios.grammar import lines_of, read_partly
 from transforms.scenarios.player import files_of, play_partly
 from transforms.scenarios.story import ScenarioFile
 
-HELP = "run the scenarios next to the flows and compare the transcripts"
 EXAMPLE = "towpath test flow_defs"
 
 

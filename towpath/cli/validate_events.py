@@ -23,7 +23,6 @@ from transforms.wire.decode import decode
 from transforms.wire.mapping import Mapping
 from transforms.wire.raw import Bad, Raw
 
-HELP = "check event files and show every record that would be refused"
 EXAMPLE = "towpath validate-events events.jsonl"
 
 HINTS = {

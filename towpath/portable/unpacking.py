@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from towpath.cli import common
+from towpath.cli.projects import read_definitions
 from towpath.portable import space_subset
 from towpath.portable.packing import definitions
 from towpath.portable.space_merging import merged
@@ -71,7 +72,7 @@ def _here(into: Path) -> dict[str, str]:
         raise common.UserError(f"{into} is not a folder")
     if not into.is_dir():
         return {}
-    found = common.read_definitions(into)
+    found = read_definitions(into)
     return {Path(path).relative_to(into).as_posix(): text for path, text in found.items()}
 
 

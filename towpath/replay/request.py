@@ -11,6 +11,7 @@ from pipelines.replay.identities import find_moves
 from pipelines.replay.job import Job
 from pipelines.replay.results import shape_of
 from towpath.cli import common
+from towpath.cli.projects import Selected, load_projects, refuse_duplicate_ids
 from towpath.replay.control_log import InvalidLines, check, read_log, with_flows
 from towpath.replay.folder import checked_folder
 from towpath.replay.rates import Assumptions, load_rates
@@ -145,7 +146,7 @@ def _own_records(flows: Sequence[str], space: str | None) -> list[ControlRecord]
     templates: dict[str, dict[str, str]] = {}
     spaces: dict[str | None, None] = {}
     failed = False
-    chosen = [_in_space(selected, space) for selected in common.load_projects(flows)]
+    chosen = [_in_space(selected, space) for selected in load_projects(flows)]
     for selected in chosen:
         project = selected.project
         errors = [p for p in _problems(project, selected.paths) if p.severity == "error"]
@@ -160,14 +161,14 @@ def _own_records(flows: Sequence[str], space: str | None) -> list[ControlRecord]
         raise common.UserError("the flows have problems", code=1)
     if len(spaces) > 1:
         raise common.UserError("the flows belong to different spaces; choose one with --space")
-    common.refuse_duplicate_ids(chosen)
+    refuse_duplicate_ids(chosen)
     return records_of(texts, next(iter(spaces), None), templates)
 
 
-def _in_space(selected: common.Selected, space: str | None) -> common.Selected:
+def _in_space(selected: Selected, space: str | None) -> Selected:
     if space is None:
         return selected
-    return common.Selected(_with_space(selected.project, space), selected.paths)
+    return Selected(_with_space(selected.project, space), selected.paths)
 
 
 def _with_space(project: Project, space: str) -> Project:
