@@ -74,7 +74,7 @@ HOT = {
     "transforms/flows/engine/lifecycle": "goals migrate pause",
     "transforms/flows/engine/messages": "communications cost delivery_reports inbound send_policy sending "
     "statuses template_data",
-    "transforms/flows/engine/profile": "apply audiences participants visits",
+    "transforms/flows/engine/profile": "aggregates apply audiences participants visits",
     "transforms/flows/engine/steps": "branches calls effects flows logic moves registry sends updates wait_for waits",
     "transforms/sources/files": "csv_rows",
     "transforms/wire": "decode mapped values",
