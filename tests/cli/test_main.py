@@ -11,6 +11,7 @@ import pytest
 
 from towpath.cli import common, main
 from towpath.cli.main import COMMANDS
+from transforms.flows.engine import step
 
 ROOT = Path(__file__).parents[2]
 
@@ -96,7 +97,10 @@ def test_a_misspelt_command_gets_a_suggestion(capsys):
 def test_the_version_lists_what_a_bug_report_needs(capsys):
     """``--version`` prints the versions that a bug report needs."""
     assert main.main(["--version"]) == 0
-    assert "Python 3." in capsys.readouterr().out
+    out = capsys.readouterr().out
+    kind = "plain" if step.__file__.endswith(".py") else "compiled"
+    assert "Python 3." in out
+    assert f"({kind} core)" in out
 
 
 def fail(error):

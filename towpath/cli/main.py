@@ -17,6 +17,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from importlib import metadata
+from importlib.util import find_spec
 from typing import NoReturn, Protocol, cast
 
 from towpath.cli import common
@@ -148,8 +149,9 @@ def overview() -> str:
 
 
 def versions() -> str:
-    """Return the versions to state in a bug report."""
-    parts = [f"towpath {_version('towpath')}", f"Python {platform.python_version()}"]
+    """Return the versions to state in a bug report, and whether the core is compiled."""
+    core = "compiled" if _is_compiled() else "plain"
+    parts = [f"towpath {_version('towpath')} ({core} core)", f"Python {platform.python_version()}"]
     parts.append(f"{platform.system()} {platform.machine()}")
     return ", ".join([*parts, f"Beam {_version('apache-beam')}"])
 
@@ -242,6 +244,12 @@ def _unexpected(error: Exception) -> int:
         f"  The details are in {log.name}; please send them with your report."
     )
     return 3
+
+
+def _is_compiled() -> bool:
+    """Return True if the core that would be imported is compiled by mypyc."""
+    found = find_spec("transforms.flows.engine.step")
+    return found is not None and not (found.origin or "").endswith(".py")
 
 
 def _version(name: str) -> str:
