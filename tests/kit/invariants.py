@@ -139,10 +139,11 @@ def _sessions(history: History) -> Iterator[str]:
     # An import of an earlier export replaces a session by its own past.
     since = _last_import(history)
     for place, output in enumerate(history.outputs):
-        if isinstance(output, out.Transition):
-            is_past = place < since or output.reason == "replaced"
-            if not (is_past and output.session in history.imported):
-                rows[output.session].append(output)
+        if not isinstance(output, out.Transition):
+            continue
+        rows[output.session].append(output)
+        if output.session in history.imported and (place < since or output.reason == "replaced"):
+            del rows[output.session]
     for session, way in rows.items():
         known = session in history.imported
         whats = [row.what for row in way]
@@ -154,7 +155,8 @@ def _sessions(history: History) -> Iterator[str]:
             yield f"session {session} does not begin with its entry"
         if whats.count("ended") > 1 or ("ended" in whats and whats[-1] != "ended"):
             yield f"session {session} continued after its end"
-        halted = way[-1].what == "waiting" and _is_halted(way)
+        # An imported session may have been halted before its export.
+        halted = way[-1].what == "waiting" and (known or _is_halted(way))
         waits = way[-1].what == "waiting" and (way[-1].until is not None or halted)
         if "ended" not in whats and not waits:
             yield f"session {session} neither ended nor waits: {whats[-1]}"

@@ -160,7 +160,7 @@ def _merged(identity: Identity, handover: str) -> bool:
 
 
 def _holds(merged: bytes, name: bytes) -> bool:
-    return any(merged[at : at + SHORT] == name for at in range(0, len(merged), SHORT))
+    return name in _names(merged)
 
 
 def _hold(ctx: Context, given: Forwarded, t: int) -> None:
@@ -225,9 +225,9 @@ def accept_handover(ctx: Context, given: Handover, hops: int, own: int, t: int) 
         # It may arrive again by another key, or after this key forwards elsewhere: another output.
         ctx.begin(given.id, t, "forward_again", given.id, str(t), identity.handover, str(hops))
         _on_again(ctx, given, hops)
-        _note(ctx, given.id, [])
+        _note(ctx, given.id, [], only_forwarded=True)
         return None
-    elif _merged(identity, given.id):
+    elif _merged(identity, given.id) and not _holds(identity.merged, _mark(short(given.id))):
         return None
     elif identity.erased is not None and (
         own <= identity.erased or ctx.state.control_applied == SEALED
@@ -311,14 +311,41 @@ def record_merge(ctx: Context, given: Handover, theirs: State) -> None:
     identity.held = [*identity.held, *other.held[:room]]
 
 
-def _note(ctx: Context, handover: str, sources: list[str], merged: bytes = b"") -> None:
+def _note(
+    ctx: Context,
+    handover: str,
+    sources: list[str],
+    merged: bytes = b"",
+    *,
+    only_forwarded: bool = False,
+) -> None:
+    """Note a handover, and what the other key has noted, so that no signal waits for it again.
+
+    One that is ``only_forwarded`` has a mark beside it: if it comes back when this key forwards no
+    more, it is merged here.
+    """
     identity = ctx.state.identity = ctx.state.identity or Identity()
-    for name in (
-        *(merged[at : at + SHORT] for at in range(0, len(merged), SHORT)),
-        short(handover),
-    ):
-        if not _holds(identity.merged, name):
-            identity.merged = (identity.merged + name)[-MOST_MERGED * SHORT :]
+    name = short(handover)
+    noted = name + _mark(name) if only_forwarded else name
+    joined = _joined_notes(_joined_notes(identity.merged, merged), noted)
+    identity.merged = joined[-MOST_MERGED * SHORT :]
     known = dict.fromkeys((*identity.sources, *sources))
     known.pop(ctx.user, None)
     identity.sources = list(known)[-MOST_MERGED:]
+
+
+def _mark(name: bytes) -> bytes:
+    """Return the mark of a handover that was forwarded and not merged."""
+    return bytes(255 - byte for byte in name)
+
+
+def _joined_notes(mine: bytes, theirs: bytes) -> bytes:
+    """Join the notes of two keys: what one of them has merged is no longer marked as forwarded."""
+    both = _names(mine), _names(theirs)
+    merged = {name for names in both for name in names if _mark(name) not in names}
+    every = dict.fromkeys((*both[0], *both[1]))
+    return b"".join(name for name in every if _mark(name) not in merged)
+
+
+def _names(notes: bytes) -> list[bytes]:
+    return [notes[at : at + SHORT] for at in range(0, len(notes), SHORT)]
