@@ -161,6 +161,9 @@ def test_the_list_of_templates(capsys: pytest.CaptureFixture[str]) -> None:
             '"My Flow" is not a valid id; use lower-case',
         ),
         (["--template", "../birthday"], 'no template "../birthday"'),
+        (["--template", "zzz"], 'no template "zzz"; towpath new lists the templates'),
+        (["--name", "mine"], "--name needs --template"),
+        (["--into", "mine"], "--into needs --template"),
     ],
 )
 def test_usage_errors(

@@ -91,8 +91,9 @@ Times are ISO texts or milliseconds since 1970. A text without a zone is UTC.
 
 AFTER = """
 Unknown fields are ignored. A record may have 256 KiB, its maps 32 KiB and 16 levels; ids, names
-and similar texts may have 256 characters. `towpath schema --record event` (and so on) prints the
-Avro schema of a kind; its fields have the same names.
+and similar texts may have 256 characters, and ids no control characters.
+`towpath schema --record event` (and so on) prints the Avro schema of a kind; its fields have the
+same names.
 
 A subscription of the streaming job may bring `command`, `handover`, `forwarded`, and `alias` with
 the `previousId` of a known user only if it is allowed to:

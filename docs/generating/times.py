@@ -10,6 +10,8 @@ from transforms.flows.clock.delays import Delay, Period, parse_delay, parse_peri
 from transforms.flows.clock.schedules import When, parse_when
 from transforms.flows.clock.windows import Window, parse_window
 from transforms.flows.clock.zones import at_local, find_zone, iso
+from transforms.flows.definitions.flow import MAX_GOAL_DAYS
+from transforms.flows.definitions.forms import MAX_DAYS
 
 DELAYS: dict[str, str] = {
     "90s": "seconds",
@@ -75,7 +77,8 @@ def page() -> str:
         markdown.table(("syntax", "meaning"), _read(DELAYS, parse_delay)),
         "Units may be written out: `30 minutes`, `3 hours`, `2 days`, `1 week`, also in expressions, "
         "periods and scenarios.",
-        "Durations range from one second to a hundred years. Waits may last 400 days, goals 100.",
+        "Durations range from one second to a hundred years. Waits may last "
+        f"{MAX_DAYS} days, and goals may count for {MAX_GOAL_DAYS}.",
         "## Moments",
         markdown.table(("syntax", "meaning"), _read(MOMENTS, parse_when)),
         "## Windows",

@@ -67,6 +67,14 @@ def test_a_missing_path_is_a_usage_error(folder, name, capsys):
     assert "no such file or folder" in capsys.readouterr().err
 
 
+def test_a_flow_without_its_ending_is_suggested(folder, capsys):
+    """A path that lacks the ending .yaml of a flow is reported with the path that is meant."""
+    (folder / "late.yaml").write_text(BROKEN)
+
+    assert main(["fmt", str(folder / "late")]) == 2
+    assert f"did you mean {folder / 'late.yaml'}?" in capsys.readouterr().err
+
+
 def test_a_folder_without_flows_is_a_usage_error(tmp_path, capsys):
     """A folder without flows is a usage error: probably the wrong folder."""
     assert main(["fmt", str(tmp_path)]) == 2

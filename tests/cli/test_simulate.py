@@ -35,6 +35,17 @@ def test_errors_have_the_line_of_the_timeline(
     assert [n for n in range(1, 7) if f"{timeline}:{n}:" in err] == [1, 3, 4, 5]
 
 
+def test_an_empty_timeline_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a line to play, a message says so."""
+    (tmp_path / "hello.yaml").write_text(FLOW)
+    (tmp_path / "mine.txt").write_text("\n")
+
+    assert (
+        main(["simulate", str(tmp_path / "hello.yaml"), "--timeline", f"{tmp_path}/mine.txt"]) == 0
+    )
+    assert "the timeline has no lines" in capsys.readouterr().err
+
+
 def test_profile_shows_the_user_at_the_end(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -59,6 +59,15 @@ def test_a_bad_flow_fails_its_own_scenarios(shop: Path) -> None:
     assert "good.scenarios.txt" not in done.err
 
 
+def test_a_flow_without_scenarios_is_said(shop: Path) -> None:
+    """A flow that has no scenario file is a usage error that names the file to write."""
+    (shop / "good.scenarios.txt").unlink()
+    done = towpath("test", shop / "good.yaml")
+
+    assert done.code == 2
+    assert f"good.yaml has no scenarios: write {shop}/good.scenarios.txt" in done.err
+
+
 def test_a_bad_scenario_fails_alone(shop: Path) -> None:
     """A line that cannot be read, or played, fails its scenario; the others are compared."""
     path = shop / "good.scenarios.txt"

@@ -177,4 +177,4 @@ def test_other_separators_and_encodings_are_reported_once(
     assert main(["validate-events", "sales.csv", "--map", "map.yaml"]) == 1
     shown = capsys.readouterr()
     assert said in shown.out + shown.err
-    assert "1 records, 1 bad" in shown.out + shown.err
+    assert "1 record, 1 bad" in shown.out + shown.err

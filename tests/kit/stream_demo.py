@@ -283,7 +283,9 @@ def main() -> int:
     print("numbers of all days, by SQL: flow, step, arrivals, messages, conversions")
     for row in shown.numbers:
         print("  " + "  ".join(str(value if value is not None else 0) for value in row))
-    print_progress(f"\nTables are in {asked.out / SPACE}; ask them with duckdb.")
+    print_progress(
+        f"\nTables are in {asked.out / SPACE}; query them with DuckDB, see docs/how-to/stream-tables.md."
+    )
     return 0
 
 

@@ -127,6 +127,21 @@ def test_who_would_get_other_messages(runs: Runs) -> None:
     assert found["entered"]["only_before"] == found["entered"]["only_after"] == 0
 
 
+def test_users_are_listed_with_what_changes(runs: Runs) -> None:
+    """The list of users says whether messages change in number, in kind, or in time only."""
+    said = kit.towpath("diff", runs.before, runs.sooner, "--users").out
+    lines = {line.split()[1]: line.split("  ", 2)[2] for line in said.splitlines()}
+    for one in users(runs.before, runs.sooner):
+        count, sign = one["after"], one["before"] != one["after"]
+        if one["what"] == "times":
+            assert lines[str(one["user"])] == f"messages: {count}, at other times"
+        elif one["what"] == "messages":
+            other = (
+                f"messages: {one['before']} → {count}" if sign else f"messages: {count}, other ones"
+            )
+            assert lines[str(one["user"])] == other
+
+
 def test_another_template_is_another_message(runs: Runs) -> None:
     """A message at the same time with another template is another one."""
     found = counts(runs.before, runs.other)

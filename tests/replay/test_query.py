@@ -137,6 +137,8 @@ def test_query_lists_the_views_with_examples_that_run(full_replay: Whole) -> Non
     ("sql", "said"),
     [
         ("selec 1", "syntax error"),
+        ("", "the query is empty"),
+        ("-- nothing", "the query is empty"),
         ("select nothing from message", "nothing"),
         ("select * from messages", "message"),
     ],

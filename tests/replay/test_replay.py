@@ -138,5 +138,7 @@ def test_explain_shows_pending_waits(full_replay: Whole) -> None:
 
 def test_explain_without_results(tmp_path: Path, full_replay: Whole) -> None:
     """A user without rows exits with 1, a folder without results with 2; both show a message."""
-    assert kit.towpath("explain", "stranger", "--out", full_replay[1]).code == 1
+    stranger = kit.towpath("explain", "stranger", "--out", full_replay[1])
+    assert (stranger.code, stranger.out) == (1, "")
+    assert "no results for user stranger" in stranger.err
     assert kit.towpath("explain", "csv1", "--out", tmp_path).code == 2

@@ -87,7 +87,10 @@ def test_refusals_without_a_flow_are_reported(tmp_path: Path) -> None:
     told = json.loads(kit.replay(tmp_path / "json", events, more=[*FEW, "--json"]).out)
 
     assert told["refused"] == {"future_time": 1}
-    assert "Refused without a flow: future_time 1." in done.out
+    assert (
+        "future_time 1: the event time is later than the ingestion time, which is used" in done.out
+    )
+    assert "Refused without a flow" not in done.out
     assert "1 record of 1 user" in done.out
 
 
@@ -147,7 +150,7 @@ def test_explain_escapes_control_characters(tmp_path: Path) -> None:
 
     assert shown.code == 1
     assert "\x1b" not in shown.out + shown.err
-    assert r"user \x1b[2J\x1b[31m" in shown.out
+    assert r"user \x1b[2J\x1b[31m" in shown.err
 
 
 def test_the_timeline_has_no_control_characters() -> None:

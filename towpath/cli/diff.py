@@ -69,5 +69,13 @@ def _show_users(users: list[Difference], as_json: bool) -> None:
             common.print_json(one)
         return
     for one in users:
-        common.show_text(f"{one.flow}  {one.user}  {one.what}: {one.before} → {one.after}")
-    common.say(f"{len(users):,} differences")
+        common.show_text(f"{one.flow}  {one.user}  {_change(one)}")
+    common.say(f"{len(users):,} difference" + ("" if len(users) == 1 else "s"))
+
+
+def _change(one: Difference) -> str:
+    if one.what == "times":
+        return f"messages: {one.after}, at other times"
+    if one.what == "messages" and one.before == one.after:
+        return f"messages: {one.after}, other ones"
+    return f"{one.what}: {one.before} → {one.after}"

@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     history = _history(finished_account(out), out, args.user)
     if args.json:
         common.print_json(history)
-    else:
+    elif history.entries:
         text = to_text(history, partial(common.paint, stream=sys.stdout))
         common.show_text(text.removesuffix("\n"))
     if not history.entries:

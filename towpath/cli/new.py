@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the files of the template, or list the templates."""
     if args.template is None:
+        _refuse_without_template(args)
         return _list(args.json)
     files = _files(args.template, args.name)
     into = Path(args.into or args.name or args.template)
@@ -41,6 +42,15 @@ def run(args: argparse.Namespace) -> int:
         common.print_json({"template": args.template, "written": planned.written})
     common.next_command(f"towpath test {shlex.quote(into.as_posix())}")
     return 0
+
+
+def _refuse_without_template(args: argparse.Namespace) -> None:
+    given = {"--name": args.name, "--into": args.into, "--force": args.force}
+    for option, value in given.items():
+        if value:
+            raise common.UserError(
+                f"{option} needs --template; without options, towpath new lists the templates"
+            )
 
 
 def _list(as_json: bool) -> int:
@@ -58,7 +68,8 @@ def _list(as_json: bool) -> int:
 def _files(template: str, name: str | None) -> dict[str, str]:
     names = flow_templates.names()
     if template not in names:
-        raise common.UserError(f'no template "{template}"; {suggest(template, names)}')
+        found = suggest(template, names) or "towpath new lists the templates"
+        raise common.UserError(f'no template "{template}"; {found}')
     files = flow_templates.files(template)
     if name is None:
         return files

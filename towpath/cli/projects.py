@@ -71,7 +71,9 @@ def load_projects(names: Iterable[str]) -> list[Selected]:
         if path.is_dir():
             wanted.update(dict.fromkeys(_folders(path)))
         elif not path.exists():
-            raise UserError(f"{name}: no such file or folder")
+            flow = path.with_name(f"{path.name}.yaml")
+            meant = f"; did you mean {flow}?" if flow.exists() else ""
+            raise UserError(f"{name}: no such file or folder{meant}")
         elif (chosen := wanted.setdefault(path.parent, set())) is not None:
             chosen.add(path.as_posix())
     return [_selected(folder, chosen) for folder, chosen in wanted.items()]

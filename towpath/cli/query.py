@@ -79,6 +79,8 @@ def _answer(out: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     with database:
         try:
             done = database.execute(sql)
+            if done is None:
+                raise common.UserError(f"the query is empty\n{_hint(out)}")
             names = [column[0] for column in done.description or ()]
             return names, done.fetchall() if names else []
         except duckdb.Error as error:

@@ -97,7 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="exit with 1 if no flow used any event, nothing lies before --until, or times are in 1970",
     )
     add("--json", action="store_true", help="print the report as JSON")
-    parser.epilog = f"{parser.epilog}\n\noptions after -- are passed to Beam, for example -- --runner=FlinkRunner"
+    parser.epilog = f"{parser.epilog}\n\noptions after -- are passed to Beam, such as -- --direct_num_workers=2 --direct_running_mode=multi_processing"
 
 
 def run(args: argparse.Namespace) -> int:
@@ -137,9 +137,9 @@ def run(args: argparse.Namespace) -> int:
 def _expected(size: Size, shards: int | None, alone: bool) -> str:
     if shards:
         why = " (Beam is not installed)" if alone else ""
-        return f"about {_records(size.events)}, in {shards} shards on disk{why}"
+        return f"about {_records(_rounded(size.events))}, in {shards} shards on disk{why}"
     memory = f"needs about {_gb(size.memory)} of memory, {_gb(size.free)} available"
-    text = f"about {_records(size.events)}; {memory}"
+    text = f"about {_records(_rounded(size.events))}; {memory}"
     if not size.fits:
         text += f"\nnot enough memory: add --shards {size.shards} to replay in parts"
     return text
@@ -235,6 +235,11 @@ def _report_rejected(count: int, out: Path) -> None:
     common.say(
         common.paint(f"{_records(count)} rejected{more}; see {out}/dead_letter", "red", sys.stderr)
     )
+
+
+def _rounded(estimate: int) -> int:
+    """Round an estimate to two digits."""
+    return int(float(f"{estimate:.1e}"))
 
 
 def _records(count: int) -> str:

@@ -95,8 +95,12 @@ def run(args: argparse.Namespace) -> int:
     if simulation.zone != "UTC":
         common.say(f"times are in {simulation.zone}, the zone of the space")
     code = 0
+    lines = 0
     for line in _lines(args.timeline):
+        lines += bool(line.strip())
         code = max(code, _play_line(simulation, line, reasons, as_json=args.json))
+    if not lines:
+        common.say("the timeline has no lines; towpath simulate --help describes them")
     if args.profile:
         _show_profile(simulation, as_json=args.json)
     _explain_reasons(reasons)

@@ -96,6 +96,10 @@ def _files(paths: list[str]) -> Iterator[Path]:
             found = [path]
         else:
             found = [path.with_name(path.stem + ENDING)]
+            if path.is_file() and not found[0].exists():
+                raise common.UserError(
+                    f"{name} has no scenarios: write {found[0]}, then run towpath test --rewrite {name}"
+                )
         for file in found:
             if file not in seen:
                 seen.add(file)

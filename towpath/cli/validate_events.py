@@ -138,7 +138,7 @@ def _plain(name: str) -> str:
 def _summarize(good: Counter[str], bad: int, files: list[str]) -> None:
     total = sum(good.values()) + bad
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(good.items()))
-    text = f"{total} records{f' ({kinds})' if kinds else ''}, {bad} bad"
+    text = f"{total} record{'' if total == 1 else 's'}{f' ({kinds})' if kinds else ''}, {bad} bad"
     common.say(common.paint(text, "red" if bad else "green", sys.stderr))
     given = " ".join(shlex.quote(name) for name in files)
     if bad:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from towpath.reports.funnel import Counts, Flow, Goal, Report, Step
 from transforms.flows.clock.zones import iso
+from transforms.flows.protocol.reason_codes import REFUSED
 
 MOST_SOURCES = 3
 Paint = Callable[[str, str], str]
@@ -13,6 +14,9 @@ Paint = Callable[[str, str], str]
 SUPPRESSED = "suppressed"
 WORDS = ("step", "from", "split", "variant", SUPPRESSED)
 """The columns that are aligned to the left."""
+
+NOTED = frozenset({"future_time", "type_mismatch"})
+"""Reason codes of signals that were handled all the same."""
 
 
 def plain(text: str, style: str) -> str:
@@ -200,8 +204,11 @@ def _notes(report: Report, paint: Paint) -> str:
     bad = f", {report.bad:,} rejected" if report.bad else ""
     records = _counted(report.read, "record")
     lines = [f"{records} of {_users(report.users)}{unread}{past}{bad}."]
-    if report.refused:
-        lines.append(f"Refused without a flow: {_listed(report.refused)}.")
+    refused = {code: n for code, n in report.refused.items() if code not in NOTED}
+    if refused:
+        lines.append(f"Refused without a flow: {_listed(refused)}.")
+    noted = sorted(report.refused.keys() & NOTED)
+    lines += [f"{code} {report.refused[code]:,}: {REFUSED[code]}." for code in noted]
     if report.rates is None and report.audit:
         lines += [
             "Audit replay, in the order of the files: nothing was sent. Waits for deliveries, opens",

@@ -264,8 +264,9 @@ SCHEDULE = Shape(
         Field("at_end", forms.Choice(get_args(AtEnd)),
             "`drain` lets sessions go on to their end, `stop` ends them."),
         Field("indefinitely", forms.Flag(),
-            "Asks that the flow be stopped not 90 days after its launch, but once no step was "
-            "reached for 90 days. Not for a flow that is entered at one moment only."),
+            "The flow is to be stopped once no step was reached for 90 days, not 90 days after "
+            "its launch. Nothing stops flows by itself yet, only a record of the control log. Not "
+            "for a flow that is entered at one moment only."),
     ),
     about="When a flow takes entries, in its zone.",
 )
@@ -288,7 +289,7 @@ FLOW = Shape(
             "The zone of users who have no trait `timezone`; without it that of the space."),
         Field("schedule", Record(SCHEDULE, "schedule"), "When the flow takes entries."),
         Field("holdout", forms.Percent(),
-            "So many users in a hundred walk through silently: nothing leaves for them."),
+            "The share of users who go through the flow, but get nothing."),
         Field("enter", Variants(TRIGGER_KINDS),
             "Ways to enter, in order; where two match one signal, the first listed enters.",
             needed=True),

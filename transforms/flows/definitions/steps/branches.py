@@ -202,14 +202,15 @@ KINDS = (
             Field("split", forms.Shares(routes="then"),
                 "Branches by name, with percentages that add up to 100: `45%`, `0.5%`. `10% holdout` is "
                 "counted, and nothing leaves for it from there on; it needs no step. `60% rest` "
-                "takes no part in a test with a `winner`: it waits, say, and comes back.",
+                "takes no part in a test with a `winner`, for example to wait and come back.",
                 "branches", needed=True),
             Field("redraw", forms.Flag(), "Assign anew at every visit.",
                 shown="assigned anew at each entry"),
             Field("winner", Record(WINNER, "winner"),
-                "What decides the best branch: `metric` is a goal of the flow, `opened`, "
+                "What is to decide the best branch: `metric` is a goal of the flow, `opened`, "
                 "`clicked` or `replied`; `minimum` users a branch (100), and a `confidence` "
-                "(95%). A `winner` record of the control log then sends later arrivals there.",
+                "(95%). Nothing chooses the winner yet: a `winner` record of the control log declares "
+                "it, and later arrivals then go there.",
                 shown="the best by {} wins"),
             Field("then", forms.Routes(), "The step of each branch, by its name.", "branches"),
         ),

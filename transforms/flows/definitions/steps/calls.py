@@ -87,7 +87,8 @@ KINDS = (
     StepKind(
         struct=CallWebhook, box="effect", caption="Webhook", details=_lines,
         fields=_request("webhook"),
-        about="Sends a request: here, an output with everything that it needs.",
+        about="Makes a request for the delivery worker: an output with everything that it needs. "
+        "Nothing sends it yet.",
         example='tell: {webhook: "https://example.com/hook", data: {user: user.id, value: '
         "entry.value}}",
     ),
@@ -104,9 +105,10 @@ KINDS = (
                 "The step to go on with if it failed; without it the session ends with the "
                 "reason `call_failed`."),
         ),
-        about="Sends a request and waits for its answer, which is `session.STEP`: `status`, and "
-        "what `store` names. A failure (also a status other than 200 to 299) leaves its words in "
-        "`session.STEP.error`.",
+        about="Makes a request for the delivery worker and waits for its answer, which is "
+        "`session.STEP`: `status`, and what `store` names. A failure (also a status other than 200 "
+        "to 299) leaves its text in `session.STEP.error`. Nothing sends requests yet, so without an "
+        "answer from outside the wait times out.",
         example="credit:\n  call: https://example.com/scores\n  data: {value: entry.value}\n"
         "  store: {score: customer.score}\n  timeout: {after: 10m, then: over}\n  error: over\n"
         "rate: {update: {user.score: session.credit.score}, then: over}\nover: {end: done}",
