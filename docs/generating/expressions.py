@@ -29,7 +29,7 @@ NAMES = (
     ("`user.plan`", "a trait of the user", "everywhere except inside aggregates"),
     ("`tag.vip`", "whether the user has a tag", "as above"),
     ("`audience.vip`, `audience.vip.since`", "whether and since when the user is in an audience", "as above"),
-    ('`consent.email`, `consent.news`, `consent["email:news"]`', "whether the user may be sent messages of a channel, of a topic, or of the topic on the channel: the setting of the user, or the default of the topic", "as above"),
+    ('`consent.email`, `consent.news`, `consent["email:news"]`', "whether the user may be sent messages of a channel, of a topic on at least one channel, or of the topic on the channel: the setting of the user, or the default of the topic", "as above"),
     ("`visit.count`, `.started`, `.last`, `.events`", "the number of visits; start, last event and number of events of the latest visit", "as above"),
     ("`flow.cart.in`, `.step`, `.times`", "whether the user is in a flow, at which step, and the number of entries", "as above"),
     ("`session.value`", "a session variable, set by an `update` step", "in a session"),

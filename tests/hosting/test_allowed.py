@@ -97,7 +97,7 @@ def test_the_dead_letter_says_what_where_and_why(kind: str, record: dict[str, An
     assert isinstance(found, Rejected)
     letter = found.letter
     assert (letter.user, letter.at, letter.cause) == (signal_of(record).user, TEN, "m")
-    assert letter.detail == f"message m: {EVENTS} may not bring {kind}"
+    assert letter.detail == f"message m: {EVENTS} is not allowed to deliver {kind}"
     assert decode_json((letter.record or "").encode()) == decode_json(encoded(record))
 
 

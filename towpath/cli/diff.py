@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--users",
         action="store_true",
-        help="list the users to whom something else happens, instead of the counts",
+        help="list the users whose outcome differs, instead of the counts",
     )
     add("--json", action="store_true", help="print the comparison, or each user, as JSON")
 

@@ -61,7 +61,7 @@ COMMANDS = {
     ),
     "diff": (
         "towpath.cli.diff",
-        "compare two replays: who would enter, get other messages, reach the goals",
+        "compare two replays: who would enter, get different messages, reach the goals",
     ),
     "launch": (
         "towpath.cli.launch",

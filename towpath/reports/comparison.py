@@ -106,7 +106,7 @@ class Comparison(msgspec.Struct, frozen=True, gc=False):
 
 
 class Difference(msgspec.Struct, frozen=True, gc=False):
-    """A user to whom something else happens: ``what`` differs, and its counts in both replays.
+    """A user whose outcome differs: ``what`` differs, and its counts in both replays.
 
     ``what`` is entries, messages, times (the same messages at other times), or goal and its name.
     """
@@ -212,7 +212,7 @@ class Replays:
         return self.database.execute(query).fetchall()
 
     def differences(self) -> list[Difference]:
-        """Return the users to whom something else happens, by flow and user."""
+        """Return the users whose outcome differs, by flow and user."""
         return [Difference(*row) for row in self.rows(USERS)]
 
     def __enter__(self) -> Replays:
@@ -283,15 +283,15 @@ def _goal(goal: str, row: tuple[Any, ...]) -> Goal:
 
 def _doubts(before: Account, after: Account) -> Iterable[str]:
     if before.read != after.read or before.bad != after.bad:
-        yield f"the replays read other events: {before.read:,} and {after.read:,} records"
+        yield f"the replays read different events: {before.read:,} and {after.read:,} records"
     if before.until != after.until:
-        yield "the replays end at other times"
+        yield "the replays end at different times"
     if before.audit != after.audit:
         yield "one is an audit replay, the other a back-test"
     if before.rates != after.rates:
-        yield "the replays assume other rates of opens and clicks"
+        yield "the replays assume different rates of opens and clicks"
     if before.shape.space != after.shape.space:
         yield (
-            f"the spaces have other names, {before.shape.space} and {after.shape.space}: "
+            f"the spaces have different names, {before.shape.space} and {after.shape.space}: "
             "users are assigned at random anew"
         )

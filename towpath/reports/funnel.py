@@ -43,7 +43,7 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 
 
 class Variant(msgspec.Struct, frozen=True, gc=False):
-    """One branch of a split: the sessions assigned to it, and what came of them.
+    """One branch of a split: the sessions assigned to it, and their results.
 
     ``goals`` counts the sessions that reached each goal after the split, ``goal_users`` their users,
     ``holdout`` the sessions that receive nothing.

@@ -92,7 +92,7 @@ def _describe(entry: Entry, paint: Paint) -> str:
             return f"ended at {entry.step}: {_with_reason(entry.reason, why)}"
         case "goal":
             value = f", value {entry.detail}" if entry.detail else ""
-            again = ", not for the first time" if entry.again else ""
+            again = " again" if entry.again else ""
             return paint(f"goal {entry.reason}", "green") + value + again
         case "joined":
             return f"entered audience {entry.detail}"

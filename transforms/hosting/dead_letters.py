@@ -30,7 +30,7 @@ def of_message(space: str, bad: Bad, cause: str, receipt: int) -> DeadLetter:
 def of_not_allowed(
     space: str, signal: Signal, kind: str, source: str, cause: str, receipt: int
 ) -> DeadLetter:
-    """Make the dead letter of a signal of a kind that its source may not bring.
+    """Make the dead letter of a signal of a kind that its source is not allowed to deliver.
 
     It has the complete record: a state that was handed over is nowhere else.
     """
@@ -42,7 +42,7 @@ def of_not_allowed(
         at=receipt,
         reason="not_allowed",
         cause=cause,
-        detail=f"message {cause}: {source} may not bring {kind}",
+        detail=f"message {cause}: {source} is not allowed to deliver {kind}",
         record=record,
     )
 

@@ -70,7 +70,7 @@ def receive(
     ``space`` is the default for messages without a ``space`` attribute. ``message_id`` names the message in a dead letter if
     it has no ``id`` attribute. ``joins`` says that handovers come back to the host as messages;
     without them an identify that names two keys changes the user's profile and joins nothing.
-    What ``source`` may not bring is rejected (R9).
+    What ``source`` is not allowed to deliver is rejected (R9).
     """
     if attributes.get(KIND) == HEARTBEAT:
         return "heartbeat"

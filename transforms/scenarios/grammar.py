@@ -149,6 +149,9 @@ def _header(reader: Reader, number: int, match: re.Match[str]) -> None:
 
 def _table(reader: Reader, number: int, line: str) -> None:
     """Read the head of a table: ``table: event Order {total: 30} -> message``."""
+    if reader.table is not None:
+        reader.problem(number, 0, "scenario-syntax", "a scenario has one table, at its end")
+        return
     reader.table, match = ("", ""), _TABLE.fullmatch(line)
     if match is None:
         message = "a table says an input and what is expected: table: event Order -> message"
@@ -173,6 +176,8 @@ def _row(reader: Reader, number: int, text: str) -> None:
     line, before = Line(text), reader.rows or reader.inputs
     try:
         at = line.time(before[-1].at if before else None, reader.settings.zone_info)
+        if reader.inputs and at < reader.inputs[-1].at:
+            raise line.stop("a row is not before the inputs above the table", "invalid-time", 0)
         if not line.passes("->"):
             raise line.stop('"->" is expected here, and what time the table expects, or never')
     except LineError as error:

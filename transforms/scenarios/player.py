@@ -318,11 +318,14 @@ def play(
 
 
 def play_table(
-    story: Story, log: Iterable[control_records.ControlRecord], answer: Answer | None = None
+    file: ScenarioFile,
+    story: Story,
+    log: Iterable[control_records.ControlRecord],
+    answer: Answer | None = None,
 ) -> list[str]:
     """Play each row of a story's table for a user of its own; return when it has what it compares.
 
-    The time of the first such output within 400 days, or "never".
+    The time of the first such output within 400 days, or "never". Raises Unplayable.
     """
     assert story.table is not None
     catalog = catalog_for(tuple(control_records.encode_line(record) for record in log))
@@ -333,8 +336,10 @@ def play_table(
         for given in story.inputs:
             player.play(given)
         wake = Input(row.line, row.at, Time(user=row.signal.user, at=row.at + LONGEST_WAIT))
-        turns = filter(None, (player.play(given) for given in (row, wake)))
-        lines = (line for turn in turns for line in turn.lines)
+        turns = [player.play(given) for given in (row, wake)]
+        if turns[0] is None:
+            raise nothing_sent(file, row, player.sent)
+        lines = (line for turn in turns if turn is not None for line in turn.lines)
         said = (line.split()[:2] for line in lines if word_of(line) == story.table.word)
         found.append(" ".join(next(said, ["never"])))
     return found
@@ -372,6 +377,7 @@ def play_partly(
         try:
             log = control_log_of(file, story, project, texts)
             turns = play(file, story, log, answer)
+            times = play_table(file, story, log, answer) if story.table is not None else []
         except Unplayable as error:
             problems.append(error.problem)
             kept.update(lines_of(file, story))
@@ -381,6 +387,6 @@ def play_partly(
             agrees = bool(expected) and agree(expected, turn.lines)
             transcripts[given.line] = expected if agrees else turn.lines
         if story.table is not None:
-            for row, when in zip(story.table.rows, play_table(story, log, answer), strict=True):
+            for row, when in zip(story.table.rows, times, strict=True):
                 rows[row.line] = f"{file.lines[row.line].partition('->')[0]}-> {when}"
     return Played(with_transcripts(file, transcripts, rows, kept), tuple(problems))

@@ -54,14 +54,16 @@ def asked(flow: Flow, numbers: Mapping[str, int], every: Iterable[Reads]) -> fro
 
 
 def watches(flow: Flow, exit_whens: Iterable[Expr]) -> bool:
-    """Return whether a condition that sessions watch reads places in flows, or messages.
+    """Return whether a condition that sessions watch reads places in flows, messages or consent.
 
-    A message that leaves, or a step that is reached, is no signal that sessions see.
+    A message that leaves, a step that is reached, or a topic that needs consent from now on is no
+    signal that sessions see.
     """
     conditions = (each for step in flow.steps for each in of_form(step.verb, forms.Condition))
     watched = (condition for _, form, condition in conditions if form.watched)
     read = merge_reads(chain(exit_whens, watched))
-    return bool(read.flows or read.communications or read.communication or read.messages)
+    sent = read.communications or read.communication or read.messages
+    return bool(read.flows or sent or read.consents)
 
 
 def visits_in(read: Reads) -> bool:

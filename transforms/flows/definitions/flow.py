@@ -24,7 +24,7 @@ from transforms.flows.definitions.shapes import (
 from transforms.flows.definitions.steps.kinds import Step
 from transforms.flows.definitions.triggers.kinds import TRIGGER_KINDS, Trigger
 from transforms.flows.definitions.values import (
-    NAME,
+    EXIT_NAME,
     EventMatch,
     Reenter,
     Value,
@@ -120,19 +120,19 @@ def goal_expressions(goal: Goal) -> tuple[Expr, ...]:
 EXIT_KINDS = (
     Variant(
         struct=ExitEvent,
-        fields=(event(), NAME),
+        fields=(event(), EXIT_NAME),
         about="An event.",
         example="- event: Order Completed",
     ),
     Variant(
         struct=ExitWhen,
-        fields=(Field("when", forms.Condition(), "The condition.", needed=True), NAME),
+        fields=(Field("when", forms.Condition(), "The condition.", needed=True), EXIT_NAME),
         about="A condition that becomes true; what is true at the entry is no exit.",
         example='- when: user.plan == "free"',
     ),
     Variant(
         struct=ExitAudience,
-        fields=(Field("left", forms.Listed("audience"), "Its name.", "audience", needed=True), NAME),
+        fields=(Field("left", forms.Listed("audience"), "Its name.", "audience", needed=True), EXIT_NAME),
         about="An audience that the user leaves.",
         example="- left: vip",
     ),

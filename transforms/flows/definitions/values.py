@@ -44,11 +44,13 @@ THEN = Field("then", forms.StepName(falls=True), "The step to go on with.")
 """The key ``then`` of a case."""
 
 
-NAME = Field(
-    "name", forms.Name("a case"),
-    "A name for rows and reports; without one they number it and show its condition.",
-)  # fmt: skip
-"""The key ``name`` of a case or an exit rule."""
+def _name_of(what: str) -> Field:
+    about = "A name for rows and reports; without one they number it and show its condition."
+    return Field("name", forms.Name(what), about)
+
+
+NAME, EXIT_NAME = _name_of("a case"), _name_of("an exit rule")
+"""The key ``name`` of a case, and of an exit rule."""
 
 
 TAKEN: Final = re.compile(r"(case|exit)_\d+|timeout|gone|missing")

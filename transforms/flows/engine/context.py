@@ -438,11 +438,15 @@ class Context:
         return FlowFacts(False, None, 0 if held_out else times)
 
     def consents(self, name: str) -> bool:
-        """Return True if the user may be sent messages of a channel, a topic, or both by ``:``."""
+        """Return True if the user may be sent messages of a channel, of a topic, or of both by ``:``.
+
+        Of a topic alone: on at least one channel.
+        """
+        consent, epoch = self.state.consent, self.epoch
         channel, _, topic = name.partition(":")
-        if not topic and channel in self.epoch.topics:
-            channel, topic = "", channel
-        return self.epoch.allows(self.state.consent, channel, topic or None)
+        if not topic and channel in epoch.topics:
+            return any(epoch.allows(consent, each, channel) for each in epoch.channels)
+        return epoch.allows(consent, channel, topic or None)
 
     def suppressed(self, flow: int) -> bool:
         """Return True if a command keeps the user out of a flow, or of all (R19)."""

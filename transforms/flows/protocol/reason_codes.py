@@ -67,6 +67,7 @@ PAUSED = {
     "migrated": "the session was migrated to a new version, and waits there",
     "joined": "the session came from another key of the user, and waits",
     "resumed": "the session waits again after a pause or a hold",
+    "not_sent": "the message that the session waited for is canceled",
     "moved": "the time that the session waits for has changed: a date, or the time of a message",
 }
 """Reasons in the rows of paused, held, migrated and joined sessions, and of dates that change."""
@@ -99,7 +100,7 @@ REFUSED = {
 
 FAILED = {
     "unknown_space": "the message names a space that does not exist",
-    "not_allowed": "the subscription may not bring records of this kind",
+    "not_allowed": "the subscription is not allowed to deliver records of this kind",
     "unreadable_state": "the stored state cannot be read: it is damaged, or from a newer version",
     "failed": "a defect: the signal or timer could not be handled",
     "unfit_output": "an output does not fit its schema, or its topic refuses it",

@@ -77,12 +77,21 @@ def forget(ctx: Context, sent: Communication) -> None:
     ctx.state.communications = [c for c in ctx.state.communications if c.id != sent.id]
 
 
+def end_hold(ctx: Context, sent: Communication) -> None:
+    """Let a session go on that waits for a message which is not planned any more."""
+    for session in ctx.state.sessions:
+        waits = session.id == sent.session and session.step == sent.step
+        if waits and session.due is not None and session.halt is None:
+            session.due = ctx.now if session.sent.get(sent.step) == sent.id else session.due
+
+
 def discard(ctx: Context, sent: Communication, status: str, reason: str) -> None:
     """Write that a planned message is not sent, as ``skipped`` or ``canceled``, and forget it."""
     plan = ctx.catalog.plans[sent.flow, sent.version]
     sent.status, sent.due, sent.changed = status, None, ctx.now
     log_status(ctx, plan, plan.steps[sent.step], sent, reason=reason)
     forget(ctx, sent)
+    end_hold(ctx, sent)
 
 
 def log_status(

@@ -12,6 +12,7 @@ from transforms.flows.definitions.steps.sends import Send
 from transforms.flows.engine.context import Context, Data
 from transforms.flows.engine.messages.communications import (
     discard,
+    end_hold,
     facts,
     forget,
     log_status,
@@ -77,6 +78,8 @@ def apply_status(ctx: Context, change: CommunicationUpdate) -> bool:
         found.status = change.status
     if change.status in FINAL_STATUSES or (change.status in ARRIVED and goes_on):
         found.due, found.data = None, found.data if fails else {}
+    if ends:
+        end_hold(ctx, found)
     found.changed = now
     if ctx.epoch.by_communication:
         ctx.handling.status_facts = facts(plan, node, found) | {
@@ -203,6 +206,7 @@ def cancel_all(ctx: Context, session: Session) -> None:
         if sent.flow in flows and _open(sent):
             if sent.status == "planned":
                 forget(ctx, sent)
+                end_hold(ctx, sent)
             _call_off(ctx, sent, session)
     for sent in archived(state.sent_archive):
         if sent.flow in flows and _open(sent):

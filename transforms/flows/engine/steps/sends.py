@@ -40,7 +40,7 @@ class SendLogic(StepLogic):
             return None
         node, sent = session.node, _planned(ctx, session)
         if sent is None:  # it was canceled, or a report ended it
-            return Exit(node.then)
+            return Exit(node.then, "not_sent")
         plan = ctx.catalog.plans[sent.flow, sent.version]
         refused = send_or_refuse(ctx, plan, plan.steps[sent.step], sent, session)
         if refused is not None:

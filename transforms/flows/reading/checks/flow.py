@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from transforms.flows.definitions.flow import ExitEvent, GoalAudience, GoalWhen, exit_names
 from transforms.flows.definitions.shapes import Flaw
 from transforms.flows.definitions.steps.branches import Split
+from transforms.flows.definitions.steps.sends import Send
 from transforms.flows.definitions.steps.updates import ChangeAudience, Update
 from transforms.flows.definitions.steps.waits import CaseAudience, CaseEvent, WaitFor
 from transforms.flows.definitions.triggers.audiences import LAUNCHED, OnAudience, OnTag
@@ -175,6 +176,8 @@ def _own_goals(checked: Checked) -> Iterator[Flaw]:
                 changed |= {("tag", tag): step.name for tag in update.tag}
             case ChangeAudience(audience=audience, add=True):
                 changed["audience", audience] = step.name
+            case Send():
+                changed["messages", "message"] = step.name
     for goal in checked.flow.goals:
         match goal:
             case GoalWhen(when=when):
@@ -182,19 +185,22 @@ def _own_goals(checked: Checked) -> Iterator[Flaw]:
                 read = {("trait", name) for name in reads.traits}
                 read |= {("tag", name) for name in reads.tags}
                 read |= {("audience", name) for name in reads.audiences}
+                read |= {("messages", "message")} if reads.messages else set()
             case GoalAudience(audience=audience):
                 key, read = "enters", {("audience", audience)}
             case _:
                 continue
         for kind, name in sorted(read & changed.keys()):
-            message = f'step "{changed[kind, name]}" changes the {kind} "{name}", so the flow '
-            message += "reaches this goal by itself"
+            done = "sends messages" if kind == "messages" else f'changes the {kind} "{name}"'
+            message = (
+                f'step "{changed[kind, name]}" {done}, so the flow can reach this goal by itself'
+            )
             hint = "a goal should be something that the user does"
             yield Flaw(("goals", goal.name, key), "own-goal", message, hint, severity="warning")
 
 
 def _already_inside(checked: Checked) -> Iterator[Flaw]:
-    """Warn of a wait for an audience to be entered where every user of the flow is in it."""
+    """Warn of a wait or goal on an audience to be entered where every user of the flow is in it."""
     inside = {_audience_of(trigger) for trigger in checked.flow.enter}
     if len(inside) != 1 or None in inside:
         return
@@ -206,12 +212,18 @@ def _already_inside(checked: Checked) -> Iterator[Flaw]:
                 and case.when == "entered"
                 and case.audience in inside
             ):
-                name = case.audience
-                message = f'users of this flow are in "{name}" when they start; enters: {name} is '
-                message += "only true if they leave it and enter it again during this wait"
-                hint = f"when: audience.{name} is true for users who are in it"
                 keys = ("steps", step.name, "wait_for", place, "enters")
-                yield Flaw(keys, "already-inside", message, hint, severity="warning")
+                yield _never_outside(keys, case.audience, "during this wait")
+    for goal in checked.flow.goals:
+        if isinstance(goal, GoalAudience) and goal.audience in inside:
+            yield _never_outside(("goals", goal.name, "enters"), goal.audience, "afterwards")
+
+
+def _never_outside(keys: tuple[str | int, ...], audience: str, when: str) -> Flaw:
+    message = f'users of this flow are in "{audience}" when they start; enters: {audience} is '
+    message += f"only true if they leave it and enter it again {when}"
+    hint = f"when: audience.{audience} is true for users who are in it" if "wait" in when else ""
+    return Flaw(keys, "already-inside", message, hint, severity="warning")
 
 
 def _audience_of(trigger: Trigger) -> str | None:

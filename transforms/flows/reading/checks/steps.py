@@ -11,6 +11,7 @@ from transforms.flows.definitions.ports import kind_of_step, targets, targets_at
 from transforms.flows.definitions.shapes import Flaw
 from transforms.flows.definitions.space import Space, Template
 from transforms.flows.definitions.steps.branches import MatchMessage
+from transforms.flows.definitions.steps.kinds import Step
 from transforms.flows.definitions.steps.sends import Send
 from transforms.flows.definitions.steps.waits import CaseCall, CaseInbound, CaseStatus, WaitFor
 from transforms.flows.definitions.triggers.messages import OnCall, OnInbound, OnIncoming
@@ -66,7 +67,7 @@ def _closed_windows(checked: Checked) -> Iterator[Flaw]:
 
 def _timeouts_while_closed(checked: Checked) -> Iterator[Flaw]:
     """Warn of a wait for a message that may time out before quiet hours or a window let it go."""
-    edges = {step.name: targets_at_once(step) for step in checked.main.steps}
+    edges = {step.name: _targets_without_hold(step) for step in checked.main.steps}
     sends = {step.name: step.verb for step in checked.main.steps if isinstance(step.verb, Send)}
     for step in checked.main.steps:
         verb = step.verb
@@ -84,6 +85,12 @@ def _timeouts_while_closed(checked: Checked) -> Iterator[Flaw]:
                 hint = f'hold: true on "{name}" has the session wait until it leaves'
                 keys = ("steps", step.name, "timeout")
                 yield Flaw(keys, "early-timeout", message, hint, severity="warning")
+
+
+def _targets_without_hold(step: Step) -> list[str]:
+    """Return the steps where a session may go on at once, if no step holds it."""
+    holds = isinstance(step.verb, Send) and step.verb.hold
+    return [] if holds else targets_at_once(step)
 
 
 def _longest_closed(space: Space, send: Send) -> int:
