@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from transforms.flows.definitions.flow import ExitEvent, GoalAudience, GoalWhen, exit_names
+from transforms.flows.definitions.flow import ExitEvent, GoalAudience, exit_names
 from transforms.flows.definitions.shapes import Flaw
 from transforms.flows.definitions.steps.branches import Split
-from transforms.flows.definitions.steps.sends import Send
-from transforms.flows.definitions.steps.updates import ChangeAudience, Update
+from transforms.flows.definitions.steps.updates import Update
 from transforms.flows.definitions.steps.waits import CaseAudience, CaseEvent, WaitFor
 from transforms.flows.definitions.triggers.audiences import LAUNCHED, OnAudience, OnTag
 from transforms.flows.definitions.triggers.events import OnCombination
@@ -20,6 +19,7 @@ from transforms.flows.definitions.triggers.profile import OnProfile, OnSchedule
 from transforms.flows.diagnostics import Report, suggest
 from transforms.flows.expressions.reads import reads_of
 from transforms.flows.reading.checks.checked import Check, Checked
+from transforms.flows.reading.checks.goals import GOAL_CHECKS
 from transforms.flows.reading.checks.steps import STEP_CHECKS
 from transforms.flows.reading.nodes import Mapping as Map
 from transforms.flows.reading.nodes import Sequence, items_of, text_of
@@ -34,7 +34,7 @@ RESULTS = ("opened", "clicked", "replied")
 
 def check_flow(report: Report, checked: Checked) -> None:
     """Report problems of the flow as a whole."""
-    for check in (*CHECKS, *STEP_CHECKS):
+    for check in (*CHECKS, *GOAL_CHECKS, *STEP_CHECKS):
         for flaw in check(checked):
             report_flaw(report, checked.root, flaw)
 
@@ -154,51 +154,6 @@ def _changes_itself(checked: Checked) -> Iterator[Flaw]:
             yield Flaw(keys, "changes-itself", message, hint, severity="warning")
 
 
-def _goal_messages(checked: Checked) -> Iterator[Flaw]:
-    """Refuse goals on messages of their session, which are forgotten after its end."""
-    for goal in checked.flow.goals:
-        if isinstance(goal, GoalWhen) and reads_of(goal.when).communications:
-            message = (
-                "a goal cannot be on a message of the session, which is not kept after its end"
-            )
-            hint = "metrics count opens, clicks and replies of each step"
-            yield Flaw(("goals", goal.name, "when"), "not-at-hand", message, hint)
-
-
-def _own_goals(checked: Checked) -> Iterator[Flaw]:
-    """Warn of goals that the flow reaches by itself: on a trait, tag or audience that it changes."""
-    changed: dict[tuple[str, str], str] = {}
-    for step in (*checked.main.steps, *checked.on_exit.steps):
-        match step.verb:
-            case Update() as update:
-                for name, _ in (*update.set, *update.increment, *update.append):
-                    changed["trait", name.removeprefix("user.")] = step.name
-                changed |= {("tag", tag): step.name for tag in update.tag}
-            case ChangeAudience(audience=audience, add=True):
-                changed["audience", audience] = step.name
-            case Send():
-                changed["messages", "message"] = step.name
-    for goal in checked.flow.goals:
-        match goal:
-            case GoalWhen(when=when):
-                key, reads = "when", reads_of(when)
-                read = {("trait", name) for name in reads.traits}
-                read |= {("tag", name) for name in reads.tags}
-                read |= {("audience", name) for name in reads.audiences}
-                read |= {("messages", "message")} if reads.messages else set()
-            case GoalAudience(audience=audience):
-                key, read = "enters", {("audience", audience)}
-            case _:
-                continue
-        for kind, name in sorted(read & changed.keys()):
-            done = "sends messages" if kind == "messages" else f'changes the {kind} "{name}"'
-            message = (
-                f'step "{changed[kind, name]}" {done}, so the flow can reach this goal by itself'
-            )
-            hint = "a goal should be something that the user does"
-            yield Flaw(("goals", goal.name, key), "own-goal", message, hint, severity="warning")
-
-
 def _already_inside(checked: Checked) -> Iterator[Flaw]:
     """Warn of a wait or goal on an audience to be entered where every user of the flow is in it."""
     inside = {_audience_of(trigger) for trigger in checked.flow.enter}
@@ -263,8 +218,6 @@ CHECKS: tuple[Check, ...] = (
     _once,
     _exits_first,
     _changes_itself,
-    _goal_messages,
-    _own_goals,
     _already_inside,
 )
 """Every check of a flow's head and triggers."""

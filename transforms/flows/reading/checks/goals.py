@@ -1,0 +1,61 @@
+"""Checks of goals: what they read, and whether the flow reaches them by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from transforms.flows.definitions.flow import GoalAudience, GoalWhen
+from transforms.flows.definitions.shapes import Flaw
+from transforms.flows.definitions.steps.sends import Send
+from transforms.flows.definitions.steps.updates import ChangeAudience, Update
+from transforms.flows.expressions.reads import reads_of
+from transforms.flows.reading.checks.checked import Check, Checked
+
+
+def _goal_messages(checked: Checked) -> Iterator[Flaw]:
+    """Refuse goals on messages of their session, which are forgotten after its end."""
+    for goal in checked.flow.goals:
+        if isinstance(goal, GoalWhen) and reads_of(goal.when).communications:
+            message = (
+                "a goal cannot be on a message of the session, which is not kept after its end"
+            )
+            hint = "metrics count opens, clicks and replies of each step"
+            yield Flaw(("goals", goal.name, "when"), "not-at-hand", message, hint)
+
+
+def _own_goals(checked: Checked) -> Iterator[Flaw]:
+    """Warn of goals that the flow reaches by itself: on a trait, tag or audience that it changes."""
+    changed: dict[tuple[str, str], str] = {}
+    for step in (*checked.main.steps, *checked.on_exit.steps):
+        match step.verb:
+            case Update() as update:
+                for name, _ in (*update.set, *update.increment, *update.append):
+                    changed["trait", name.removeprefix("user.")] = step.name
+                changed |= {("tag", tag): step.name for tag in update.tag}
+            case ChangeAudience(audience=audience, add=True):
+                changed["audience", audience] = step.name
+            case Send():
+                changed["messages", "message"] = step.name
+    for goal in checked.flow.goals:
+        match goal:
+            case GoalWhen(when=when):
+                key, reads = "when", reads_of(when)
+                read = {("trait", name) for name in reads.traits}
+                read |= {("tag", name) for name in reads.tags}
+                read |= {("audience", name) for name in reads.audiences}
+                read |= {("messages", "message")} if reads.messages else set()
+            case GoalAudience(audience=audience):
+                key, read = "enters", {("audience", audience)}
+            case _:
+                continue
+        for kind, name in sorted(read & changed.keys()):
+            done = "sends messages" if kind == "messages" else f'changes the {kind} "{name}"'
+            message = (
+                f'step "{changed[kind, name]}" {done}, so the flow can reach this goal by itself'
+            )
+            hint = "a goal should be something that the user does"
+            yield Flaw(("goals", goal.name, key), "own-goal", message, hint, severity="warning")
+
+
+GOAL_CHECKS: tuple[Check, ...] = (_goal_messages, _own_goals)
+"""Every check of goals."""
