@@ -190,7 +190,7 @@ def test_doubtful_comparisons_are_named(runs: Runs, events: Path, tmp_path: Path
     done = kit.towpath("diff", runs.before, tmp_path / "out")
 
     assert done.code == 0
-    assert "read other events" in done.err
+    assert "read different events" in done.err
     assert "audit replay" in done.err
 
 

@@ -10,16 +10,15 @@ from collections.abc import Iterator
 from transforms.flows.definitions.flow import ExitEvent, GoalAudience, exit_names
 from transforms.flows.definitions.shapes import Flaw
 from transforms.flows.definitions.steps.branches import Split
-from transforms.flows.definitions.steps.updates import Update
 from transforms.flows.definitions.steps.waits import CaseAudience, CaseEvent, WaitFor
 from transforms.flows.definitions.triggers.audiences import LAUNCHED, OnAudience, OnTag
 from transforms.flows.definitions.triggers.events import OnCombination
 from transforms.flows.definitions.triggers.kinds import Trigger
-from transforms.flows.definitions.triggers.profile import OnProfile, OnSchedule
+from transforms.flows.definitions.triggers.profile import OnSchedule
 from transforms.flows.diagnostics import Report, suggest
 from transforms.flows.expressions.reads import reads_of
 from transforms.flows.reading.checks.checked import Check, Checked
-from transforms.flows.reading.checks.goals import GOAL_CHECKS
+from transforms.flows.reading.checks.own_changes import OWN_CHANGES
 from transforms.flows.reading.checks.steps import STEP_CHECKS
 from transforms.flows.reading.nodes import Mapping as Map
 from transforms.flows.reading.nodes import Sequence, items_of, text_of
@@ -34,7 +33,7 @@ RESULTS = ("opened", "clicked", "replied")
 
 def check_flow(report: Report, checked: Checked) -> None:
     """Report problems of the flow as a whole."""
-    for check in (*CHECKS, *GOAL_CHECKS, *STEP_CHECKS):
+    for check in (*CHECKS, *OWN_CHANGES, *STEP_CHECKS):
         for flaw in check(checked):
             report_flaw(report, checked.root, flaw)
 
@@ -135,25 +134,6 @@ def _exits_first(checked: Checked) -> Iterator[Flaw]:
                 yield Flaw(keys, "exits-first", message, hint, severity="warning")
 
 
-def _changes_itself(checked: Checked) -> Iterator[Flaw]:
-    """Warn of a flow that starts itself: it is entered by changes of a trait that it changes."""
-    changed = {
-        name.removeprefix("user."): step.name
-        for step in checked.main.steps
-        if isinstance(step.verb, Update)
-        for name, _ in (*step.verb.set, *step.verb.increment, *step.verb.append)
-    }
-    for index, trigger in enumerate(checked.flow.enter):
-        if isinstance(trigger, OnProfile) and trigger.trait in changed:
-            message = (
-                f'step "{changed[trigger.trait]}" changes "{trigger.trait}", which starts the '
-                "flow again"
-            )
-            hint = "set another trait, or limit re-entries, for example reenter: {after: 1d}"
-            keys = ("enter", index, "changed")
-            yield Flaw(keys, "changes-itself", message, hint, severity="warning")
-
-
 def _already_inside(checked: Checked) -> Iterator[Flaw]:
     """Warn of a wait or goal on an audience to be entered where every user of the flow is in it."""
     inside = {_audience_of(trigger) for trigger in checked.flow.enter}
@@ -217,7 +197,6 @@ CHECKS: tuple[Check, ...] = (
     _winners,
     _once,
     _exits_first,
-    _changes_itself,
     _already_inside,
 )
 """Every check of a flow's head and triggers."""

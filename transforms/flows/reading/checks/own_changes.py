@@ -1,4 +1,4 @@
-"""Checks of goals: what they read, and whether the flow reaches them by itself."""
+"""Checks of goals and triggers that the flow itself may make true, and of what goals read."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from transforms.flows.definitions.flow import GoalAudience, GoalWhen
 from transforms.flows.definitions.shapes import Flaw
 from transforms.flows.definitions.steps.sends import Send
 from transforms.flows.definitions.steps.updates import ChangeAudience, Update
+from transforms.flows.definitions.triggers.profile import OnProfile
 from transforms.flows.expressions.reads import reads_of
 from transforms.flows.reading.checks.checked import Check, Checked
 
@@ -57,5 +58,24 @@ def _own_goals(checked: Checked) -> Iterator[Flaw]:
             yield Flaw(("goals", goal.name, key), "own-goal", message, hint, severity="warning")
 
 
-GOAL_CHECKS: tuple[Check, ...] = (_goal_messages, _own_goals)
-"""Every check of goals."""
+def _changes_itself(checked: Checked) -> Iterator[Flaw]:
+    """Warn of a flow that starts itself: it is entered by changes of a trait that it changes."""
+    changed = {
+        name.removeprefix("user."): step.name
+        for step in checked.main.steps
+        if isinstance(step.verb, Update)
+        for name, _ in (*step.verb.set, *step.verb.increment, *step.verb.append)
+    }
+    for index, trigger in enumerate(checked.flow.enter):
+        if isinstance(trigger, OnProfile) and trigger.trait in changed:
+            message = (
+                f'step "{changed[trigger.trait]}" changes "{trigger.trait}", which starts the '
+                "flow again"
+            )
+            hint = "set another trait, or limit re-entries, for example reenter: {after: 1d}"
+            keys = ("enter", index, "changed")
+            yield Flaw(keys, "changes-itself", message, hint, severity="warning")
+
+
+OWN_CHANGES: tuple[Check, ...] = (_goal_messages, _own_goals, _changes_itself)
+"""Every check of this module."""
