@@ -48,4 +48,4 @@ def full_replay(
     """Replay everything on Beam, once."""
     out = tmp_path_factory.mktemp("whole") / "out"
     events = [path for name, path in inputs.items() if name != "map"]
-    return kit.replay(out, *events, more=["--map", inputs["map"]]), out
+    return kit.replay(out, *events, more=["--map", inputs["map"], *kit.BEAM]), out

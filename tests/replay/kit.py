@@ -33,6 +33,9 @@ event: what
 properties: {amount: {column: amount, type: number}}
 """
 
+BEAM = ("--", "--runner=DirectRunner")
+"""Words that run a replay on Beam, in this process."""
+
 Record = dict[str, Any]
 
 

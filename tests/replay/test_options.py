@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from pipelines.replay.assumptions import assumed
 from tests.replay import kit
 from tests.replay.kit import DAY, START
+from towpath.cli import replay
+from towpath.replay.processes import ProcessDiedError
 from towpath.replay.rates import load_rates
 from towpath.replay.size import Size, size_of
 from transforms.flows.protocol.outputs import Message
@@ -53,25 +56,39 @@ def test_the_report_as_json(events: Path, tmp_path: Path) -> None:
     assert sum(week["messages"] for week in report["weeks"]) == flow["messages"]
 
 
-def test_without_beam_a_replay_runs_in_this_process(
+def test_only_options_after_dashes_need_beam(
     events: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without Beam the users are replayed in parts, with the same results; only options for Beam
-    need it, and the message has the command that installs it.
-    """
-    kit.replay(tmp_path / "beam" / "run", events)
+    """A replay on this machine needs no Beam; a message has the command that installs it."""
     monkeypatch.setitem(sys.modules, "apache_beam", None)
-    done = kit.replay(tmp_path / "alone" / "run", events)
-    refused = kit.replay(tmp_path / "none", events, more=["--", "--runner=X"])
+    done = kit.replay(tmp_path / "out", events)
+    refused = kit.replay(tmp_path / "none", events, more=kit.BEAM)
 
     assert done.code == 0, done.err
-    assert "in 16 shards on disk (Beam is not installed)\n" in done.err
-    assert kit.contents(tmp_path / "alone" / "run") == kit.contents(tmp_path / "beam" / "run")
+    assert "about 18 records, in 1 process\n" in done.err
     assert refused.code == 2
     assert refused.err == (
         "error: the options after -- are for Beam, which is not installed; "
         "run pip install 'towpath[local]'\n"
     )
+
+
+def test_a_process_that_dies_is_told(
+    events: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message says what may help if the system ended a process for want of memory."""
+
+    def die(*_: object) -> None:
+        raise ProcessDiedError("exit code -9")
+
+    monkeypatch.setattr(replay, "replay_in_shards", die)
+    done = kit.replay(tmp_path / "out", events)
+
+    assert done.code == 1
+    assert (
+        "error: a process of the replay ended before its work was done (exit code -9); if memory "
+        "ran out, add --shards 64 or --processes 1\n"
+    ) in done.err
 
 
 def test_a_control_log_starts_and_stops(events: Path, tmp_path: Path) -> None:
@@ -269,7 +286,7 @@ def test_usage_errors(events: Path, tmp_path: Path) -> None:
     assert kit.towpath(*words, "soon").code == 2
     assert kit.replay(used, events).code == 2
     assert (used / "thesis.txt").exists()
-    assert kit.replay(tmp_path / "out", events, more=[*FEW, "--", "--runner=X"]).code == 2
+    assert kit.replay(tmp_path / "out", events, more=[*FEW, *kit.BEAM]).code == 2
     beam = kit.replay(tmp_path / "out", events, more=["--", "--runner=X"])
     assert (beam.code, "invalid Beam options" in beam.err) == (2, True)
 
@@ -295,7 +312,7 @@ def test_problems_of_a_flow_are_shown_with_their_places(events: Path, tmp_path: 
 
 
 def test_the_size_is_estimated_before_the_run(events: Path, tmp_path: Path) -> None:
-    """Records and memory are estimated within a factor of two; too much memory leads to shards."""
+    """Records are estimated within a factor of two; processes and shards follow from them."""
     packed = kit.write_lines(
         tmp_path / "many.jsonl.gz", [r for n in range(20_000) for r in kit.life(f"u{n}", n)]
     )
@@ -303,9 +320,11 @@ def test_the_size_is_estimated_before_the_run(events: Path, tmp_path: Path) -> N
     assert 10_000 < size_of((str(packed),)).events < 40_000
     assert size_of((str(events),)).events == 18
     large = Size(events=100_000_000, memory=60 << 30, free=8 << 30)
-    assert not large.fits
-    assert large.shards % 16 == 0
-    assert large.shards >= 32
+    assert large.shards(2) % 16 == 0
+    assert 32 <= large.shards(1) <= large.shards(2)
+    assert Size(events=9_999, memory=0, free=8 << 30).processes == 1
+    assert Size(events=10**9, memory=0, free=8 << 30).processes == len(os.sched_getaffinity(0))
+    assert Size(events=10**9, memory=0, free=1 << 30).processes == 1
 
 
 def test_a_mapping_that_is_not_used_is_refused(events: Path, tmp_path: Path) -> None:

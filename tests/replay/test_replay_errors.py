@@ -35,7 +35,7 @@ def test_an_error_on_beam_shows_no_traceback(
         raise error
 
     monkeypatch.setattr(replays, "run_bucket", stop)
-    done = kit.replay(tmp_path / "out", events)
+    done = kit.replay(tmp_path / "out", events, more=kit.BEAM)
 
     interrupted = isinstance(error, KeyboardInterrupt)
     assert done.code == (130 if interrupted else 1)

@@ -13,8 +13,6 @@ INTERVAL = 10.0
 LABELS = {
     "read": "records read",
     "users": "users replayed",
-    "split": "slices of the input read",
-    "replay": "parts of the users replayed",
 }
 
 

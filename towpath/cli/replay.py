@@ -21,6 +21,7 @@ from towpath.cli import common
 from towpath.cli.progress import ReplayProgress
 from towpath.replay.doubts import doubts_of
 from towpath.replay.folder import held_folder
+from towpath.replay.processes import ProcessDiedError
 from towpath.replay.request import job_of
 from towpath.replay.shards import replay_in_shards
 from towpath.replay.size import Size, size_of
@@ -41,6 +42,9 @@ TAKES_REST = True
 """Arguments after ``--`` are passed to Beam."""
 
 SHOWN = 5
+FEWEST = 16
+"""The number of shards of a replay that fits into memory."""
+
 REJECTED = """
     with placed as (
         select cause, reason, detail, regexp_replace(cause, ':\\d+$', '') as file,
@@ -89,7 +93,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--shards",
         type=_shards,
         metavar="N",
-        help="split the users into N parts on disk, for events that do not fit into memory",
+        help="split the users into N parts on disk (default: as many as the free memory needs)",
+    )
+    add(
+        "--processes",
+        type=_processes,
+        metavar="N",
+        help="number of processes (default: one a core, fewer for few events)",
     )
     add(
         "--strict",
@@ -103,19 +113,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the replay; exit with 1 if records were rejected, or with ``--strict`` if it is doubtful."""
     words = list(getattr(args, "rest", ()))
-    if args.shards and words:
-        raise common.UserError("--shards does not use Beam; remove the options after --")
-    alone = find_spec("apache_beam") is None
-    if words and alone:
+    if words and (args.shards or args.processes):
+        raise common.UserError(
+            "--shards and --processes do not use Beam; remove the options after --"
+        )
+    if words and find_spec("apache_beam") is None:
         raise common.UserError(
             f"the options after -- are for Beam, which is not installed; {INSTALL}"
         )
     job = job_of(args)
     size = size_of(job.events)
-    shards = size.shards if alone and not args.shards else args.shards
-    common.say(_expected(size, shards, alone))
     with held_folder(Path(job.out)):
-        account = _in_shards(job, shards) if shards else _on_beam(job, words, size)
+        if words:
+            account = _on_beam(job, words, size)
+        else:
+            account = _on_this_machine(job, size, args.processes, args.shards)
         report = report_of(account, Path(job.out))
         _draw(report, Path(job.out))
         write_database(Path(job.out))
@@ -134,24 +146,25 @@ def run(args: argparse.Namespace) -> int:
     return 1 if account.bad or (doubts and args.strict) else 0
 
 
-def _expected(size: Size, shards: int | None, alone: bool) -> str:
-    if shards:
-        why = " (Beam is not installed)" if alone else ""
-        return f"about {_records(_rounded(size.events))}, in {shards} shards on disk{why}"
-    memory = f"needs about {_gb(size.memory)} of memory, {_gb(size.free)} available"
-    text = f"about {_records(_rounded(size.events))}; {memory}"
-    if not size.fits:
-        text += f"\nnot enough memory: add --shards {size.shards} to replay in parts"
-    return text
+def _on_this_machine(job: Job, size: Size, processes: int | None, shards: int | None) -> Account:
+    processes = processes or size.processes
+    shards = shards or size.shards(processes)
+    parts = f", {shards} shards on disk" if shards > FEWEST else ""
+    said = "1 process" if processes == 1 else f"{processes} processes"
+    common.say(f"about {_records(_rounded(size.events))}, in {said}{parts}")
+    try:
+        with ReplayProgress(records=size.events) as progress:
+            return replay_in_shards(job, shards, processes, progress.update)
+    except ProcessDiedError as error:
+        raise common.UserError(
+            f"a process of the replay ended before its work was done ({error}); if memory ran out, "
+            f"add --shards {4 * shards} or --processes 1",
+            code=1,
+        ) from None
 
 
 def _gb(size: int) -> str:
     return f"{size / 2**30:.1f} GB"
-
-
-def _in_shards(job: Job, shards: int) -> Account:
-    with ReplayProgress() as progress:
-        return replay_in_shards(job, shards, progress.update)
 
 
 def _on_beam(job: Job, words: list[str], size: Size) -> Account:
@@ -160,24 +173,26 @@ def _on_beam(job: Job, words: list[str], size: Size) -> Account:
 
         from pipelines.replay.beam_replay import is_local, options_of, replay
     except ImportError as error:
-        raise common.UserError(
-            f"Beam cannot be imported ({error}); {INSTALL}, or add --shards {size.shards}"
-        ) from None
+        raise common.UserError(f"Beam cannot be imported ({error}); {INSTALL}") from None
     finally:
         logging.disable(logging.NOTSET)
     try:
         options = options_of(words)
     except ValueError as error:
         raise common.UserError(f"invalid Beam options after --: {error}") from None
+    local = is_local(options)
+    if local:
+        need = f"needs about {_gb(size.memory)} of memory, {_gb(size.free)} available"
+        common.say(f"about {_records(_rounded(size.events))} on Beam in this process; {need}")
     try:
-        with ReplayProgress(records=size.events) as progress, _quiet(is_local(options)):
+        with ReplayProgress(records=size.events) as progress, _quiet(local):
             PROGRESS.start(progress.update)
             return replay(job, options)
     except Exception as error:
         if INTERRUPT.search(str(error)) or isinstance(error.__cause__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         reason = _reason(error)
-        if is_local(options) and not reason.startswith(FILE_ERRORS):
+        if local and not reason.startswith(FILE_ERRORS):
             raise
         raise common.UserError(f"the runner failed: {reason}", code=1) from None
     finally:
@@ -253,6 +268,14 @@ def _example_user(out: Path) -> str | None:
 
 
 def _shards(text: str) -> int:
-    if text.isascii() and text.isdigit() and 1 <= int(text) <= 4096:
+    return _number(text, 4096)
+
+
+def _processes(text: str) -> int:
+    return _number(text, 256)
+
+
+def _number(text: str, most: int) -> int:
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= most:
         return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 4096")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {most}")

@@ -1,19 +1,15 @@
-"""Replay events that do not fit into memory: split by key hash on disk, one shard at a time.
+"""Replays on this machine: the users are split into shards on disk, by a hash of their keys.
 
-The results are byte for byte those of the pipeline in memory. Each process holds one shard at a
-time; with more than one core two processes run in parallel.
+The results are byte for byte those of the Beam pipeline. Each process holds one shard at a time.
 """
 
 from __future__ import annotations
 
-import os
 import struct
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 from pipelines.replay import job as jobs
 from pipelines.replay.batches import BUCKETS
@@ -21,64 +17,28 @@ from pipelines.replay.bucket import run_bucket
 from pipelines.replay.job import Job, Slice
 from pipelines.replay.read import read_slice, slices
 from pipelines.replay.results import Account, Result, begin_run, finish_run, shape_of
+from towpath.replay.processes import Listener, run_all
 
 LENGTH = struct.Struct("<I")
 MOST = 4096
 SHARDS = ".shards-"
 """How the names of folders with shards begin."""
 
-SMALL = 8 * 1024 * 1024
-Listener = Callable[[str, int, int], None]
 
+def replay_in_shards(job: Job, shards: int, processes: int, listener: Listener) -> Account:
+    """Replay with ``shards`` shards, rounded up to whole buckets, in ``processes`` processes.
 
-def replay_in_shards(
-    job: Job, shards: int, listener: Listener, processes: int | None = None
-) -> Account:
-    """Replay with ``shards`` shards, rounded up to whole buckets.
-
-    ``listener`` is called with the name of the phase, the finished and the total pieces.
+    ``listener`` gets what is done: "read" records, then "users".
     """
     pieces = -(-min(shards, MOST) // BUCKETS)
-    count = processes or _process_count(job)
     sent = jobs.encode(job)
     begin_run(job)
     with tempfile.TemporaryDirectory(prefix=SHARDS, dir=job.out) as folder:
-        read = partial(_split, sent, folder, pieces)
+        parts = list(enumerate(slices(job, processes)))
+        run_all(partial(_split, sent, folder, pieces), parts, processes, listener)
         replay = partial(_replay, sent, folder, pieces)
-        for _ in _run(read, list(enumerate(slices(job, count))), count, partial(listener, "split")):
-            pass
-        results = list(_run(replay, list(range(BUCKETS)), count, partial(listener, "replay")))
+        results = run_all(replay, range(BUCKETS), processes, listener)
     return finish_run(job, results, shape_of(jobs.catalog(job)))
-
-
-def _process_count(job: Job) -> int:
-    """Choose the number of processes: for a small input, starting a second one costs more."""
-    size = sum(Path(path).stat().st_size for path in job.events)
-    return 1 if size < SMALL else min(2, len(os.sched_getaffinity(0)))
-
-
-def _run(
-    work: Callable[[Any], Any],
-    items: list[Any],
-    processes: int,
-    listener: Callable[[int, int], None],
-) -> Iterator[Any]:
-    """Run the work on each item, in several processes if asked for; yield the results."""
-    listener(0, len(items))
-    if processes == 1 or len(items) == 1:
-        done: Iterable[Any] = map(work, items)
-        yield from _counted(done, len(items), listener)
-        return
-    with get_context("spawn").Pool(processes) as pool:
-        yield from _counted(pool.imap_unordered(work, items), len(items), listener)
-
-
-def _counted(
-    done: Iterable[Any], whole: int, listener: Callable[[int, int], None]
-) -> Iterator[Any]:
-    for count, result in enumerate(done, start=1):
-        listener(count, whole)
-        yield result
 
 
 def _split(sent: bytes, folder: str, pieces: int, item: tuple[int, Slice]) -> None:

@@ -1,4 +1,4 @@
-"""Estimate the size of a replay before it starts: events, memory, and whether it fits."""
+"""Estimates the size of a replay before it starts: events, memory, processes and shards."""
 
 from __future__ import annotations
 
@@ -15,25 +15,28 @@ BASE = 300 << 20
 MEMORY_PER_EVENT = 600
 SHARD_PER_EVENT = 1_200
 MOST_OF_FREE = 0.7
+EVENTS_A_PROCESS = 10_000
+"""From how many events on one more process pays for its start."""
 
 
 class Size(msgspec.Struct, frozen=True, gc=False):
-    """The estimated number of events, and the bytes of memory needed and available."""
+    """The estimated number of events, the bytes of memory that Beam needs, and those available."""
 
     events: int
     memory: int
     free: int
 
     @property
-    def fits(self) -> bool:
-        """Return True if a replay in memory leaves some memory for other programs."""
-        return self.memory <= self.free * MOST_OF_FREE
+    def processes(self) -> int:
+        """Return how many processes to use: one a core, but few for few events, or little memory."""
+        useful = self.events // EVENTS_A_PROCESS
+        room = int(self.free * MOST_OF_FREE) // (2 * BASE)
+        return max(1, min(len(os.sched_getaffinity(0)), useful, room))
 
-    @property
-    def shards(self) -> int:
-        """Return how many shards fit, two at a time: a multiple of 16."""
-        room = max(self.free * MOST_OF_FREE - 2 * BASE, 64 << 20)
-        needed = 2 * self.events * SHARD_PER_EVENT / room
+    def shards(self, processes: int) -> int:
+        """Return how many shards fit, one at a time in each process: a multiple of 16."""
+        room = max(self.free * MOST_OF_FREE - processes * BASE, 64 << 20)
+        needed = processes * self.events * SHARD_PER_EVENT / room
         return 16 * max(1, -(-int(needed) // 16))
 
 
