@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from transforms.flows.engine.context import Context
-from transforms.flows.engine.messages.communications import discard, notify_triggers
+from transforms.flows.engine.messages.communications import discard
 from transforms.flows.engine.working import Session, State
 from transforms.flows.state.dedupe import joined
 from transforms.flows.state.sent_archive import MONTH, archived
@@ -42,10 +42,9 @@ def keep_ids_unique(
 def skip_long_overdue(ctx: Context) -> None:
     """Skip planned messages of an imported state that were due over 30 days ago.
 
-    They may have been sent here since, and forgotten.
+    They may have been sent here since, and forgotten. No flow is told, as of nothing that an import
+    changes.
     """
     for sent in ctx.state.communications:
         if sent.status == "planned" and sent.due is not None and sent.due < ctx.now - MONTH:
-            plan = ctx.catalog.plans[sent.flow, sent.version]
             discard(ctx, sent, "skipped", "missed")
-            notify_triggers(ctx, plan, plan.steps[sent.step], sent)
