@@ -107,6 +107,13 @@ def test_the_database_opens_with_duckdb_alone(full_replay: Whole) -> None:
     assert about.startswith("One row per session")
 
 
+def test_columns_of_one_name_are_numbered_in_json(full_replay: Whole) -> None:
+    """JSON has every column, also of the same name."""
+    done = kit.towpath("query", full_replay[1], "select 1 as a, 2 as a, 3 as b", "--json")
+
+    assert done.out == '{"a":1,"a_2":2,"b":3}\n'
+
+
 def test_query_prints_a_table_or_json(full_replay: Whole) -> None:
     """Columns are aligned, numbers to the right; as JSON there is an object per row."""
     _, out = full_replay

@@ -63,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
     sql = common.decoded(sys.stdin.buffer, "stdin") if args.sql == "-" else args.sql
     names, rows = _answer(out, sql)
     if args.json:
+        names = _numbered(names)
         for row in rows:
             common.print_json({n: _plain(v) for n, v in zip(names, row, strict=True)})
     elif names:
@@ -89,6 +90,17 @@ def _answer(out: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
 
 def _hint(out: Path) -> str:
     return f"towpath query {shlex.quote(str(out))} lists the views and their columns"
+
+
+def _numbered(names: list[str]) -> list[str]:
+    """Return the names of columns with numbers on equal ones: each is a key of its own in JSON."""
+    found: list[str] = []
+    for name in names:
+        number = 1
+        while (key := name if number == 1 else f"{name}_{number}") in found:
+            number += 1
+        found.append(key)
+    return found
 
 
 # --- rows as text and JSON ---------------------------------------------------------------------
