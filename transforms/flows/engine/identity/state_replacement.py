@@ -6,7 +6,7 @@ from transforms.flows.engine.context import Context
 from transforms.flows.engine.messages.communications import discard
 from transforms.flows.engine.working import Session, State
 from transforms.flows.state.dedupe import joined
-from transforms.flows.state.sent_archive import MONTH, archived
+from transforms.flows.state.sent_archive import MONTH, archived, pop, replace
 from transforms.flows.state.stored import Communication
 
 
@@ -35,6 +35,13 @@ def keep_ids_unique(
     for session in sessions_of(state):
         session.count = max(session.count, counts.get(session.id, t))
     state.communications = [messages.get(c.id, c) for c in state.communications]
+    for sent in archived(state.sent_archive):
+        known = messages.get(sent.id)
+        if known is not None and known.due is None:
+            replace(state.sent_archive, known)
+        elif known is not None:  # it may still go to the next channel
+            pop(state.sent_archive, sent.id)
+            state.communications = [*state.communications, known]
     dropped = max(before.seen_floor, state.seen_floor)
     state.seen_ids, state.seen_floor = joined(before.seen_ids, state.seen_ids, dropped)
 
