@@ -19,6 +19,7 @@ from transforms.flows.engine.firing import catch_up, fire_until
 from transforms.flows.engine.identity.erase import refused_by_tombstone, restart_from_tombstone
 from transforms.flows.engine.identity.handover import (
     accept_handover,
+    is_repeated,
     release_held,
     unwrap,
 )
@@ -247,6 +248,8 @@ def _handle_forwarded(ctx: Context, given: Forwarded, t: int) -> int | None:
 
 def _merge_once(ctx: Context, given: Handover, hops: int, own: int, t: int) -> int | None:
     """Merge the state of another key once, then handle the signals that waited for it (R8)."""
+    if is_repeated(ctx, given):
+        return None
     if ctx.state.control_applied >= 0:
         fire_until(ctx, t)
     theirs = accept_handover(ctx, given, hops, own, t)

@@ -129,15 +129,20 @@ def bare_state(
 
 
 def drop_tombstone(ctx: Context) -> None:
-    """Drop a tombstone after 30 days: it leaves no state, except hashes of merged handovers.
+    """Drop a tombstone after 30 days: it leaves no state, except where other keys were merged.
 
-    A key whose state was merged here goes on forwarding signals, which wait for that handover.
+    Those go on forwarding signals, which wait for their handovers: hashes of these stay, with the
+    ids and numbers that the tombstone had.
     """
     state, identity = ctx.state, ctx.state.identity
     assert identity is not None
     if state.control_applied == SEALED and identity.to is None:
         kept = Identity(held=identity.held, merged=identity.merged)
-        ctx.replace_state(bare_state(-1, -1, None if kept == Identity() else kept))
+        if kept == Identity():
+            ctx.replace_state(bare_state(-1, -1, None))
+            return
+        known = (state.sequence, state.transitions, state.seen_floor, state.seen_ids)
+        ctx.replace_state(bare_state(state.clock, -1, kept, *known))
         return
     identity.erased = None
     if identity == Identity():

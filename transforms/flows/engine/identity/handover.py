@@ -212,8 +212,16 @@ def as_signal(output: out.AnyOutput) -> Handover | Forwarded | None:
 # --- receiving the state of another key ------------------------------------------------------
 
 
+def is_repeated(ctx: Context, given: Handover) -> bool:
+    """Return True for a handover that is merged already; like any duplicate it fires no timers."""
+    identity = ctx.state.identity
+    if identity is None or identity.to is not None or not _merged(identity, given.id):
+        return False
+    return not _holds(identity.merged, _mark(short(given.id)))
+
+
 def accept_handover(ctx: Context, given: Handover, hops: int, own: int, t: int) -> State | None:
-    """Return the state to merge into this key; None if it is merged already, forwarded or refused.
+    """Return the state to merge into this key; None if it is forwarded or refused.
 
     ``hops`` counts the keys that forwarded it.
     """
@@ -226,8 +234,6 @@ def accept_handover(ctx: Context, given: Handover, hops: int, own: int, t: int) 
         ctx.begin(given.id, t, "forward_again", given.id, str(t), identity.handover, str(hops))
         _on_again(ctx, given, hops)
         _note(ctx, given.id, [], only_forwarded=True)
-        return None
-    elif _merged(identity, given.id) and not _holds(identity.merged, _mark(short(given.id))):
         return None
     elif identity.erased is not None and (
         own <= identity.erased or ctx.state.control_applied == SEALED
