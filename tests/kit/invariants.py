@@ -89,11 +89,14 @@ def periods(history: History) -> Iterator[tuple[History, bool]]:
 def _first_conversions(life: History) -> Iterator[str]:
     """Yield conversions that are marked wrong, or that a session has twice.
 
-    The first of a user, flow and goal is marked, and no other.
+    The first of a user, flow and goal is marked, and no other. An import restores what was reached
+    at its export, so what comes with it is left out.
     """
     reached: set[tuple[str, str]] = set()
     by_session: set[tuple[str, str]] = set()
-    for output in life.outputs:
+    last = life.handled[-1] if life.handled else None
+    restored = len(last.outputs) if last is not None and last.broke == "imported" else 0
+    for output in life.outputs[: len(life.outputs) - restored]:
         if isinstance(output, out.Conversion):
             goal = output.flow, output.goal
             if output.first_conversion == (goal in reached):
@@ -125,24 +128,27 @@ def _sequences(history: History) -> Iterator[str]:
         yield "the sequence of transitions does not grow"
 
 
-def _last_import(history: History) -> int:
-    """Return how many outputs come before those of the last import."""
-    past = found = 0
+def _last_import(history: History) -> tuple[int, int]:
+    """Return where the outputs of the last import begin and end; (0, 0) if there is none."""
+    past, found = 0, (0, 0)
     for given in history.handled:
-        found = past if given.broke == "imported" else found
-        past += len(given.outputs)
+        after = past + len(given.outputs)
+        found = (past, after) if given.broke == "imported" else found
+        past = after
     return found
 
 
 def _sessions(history: History) -> Iterator[str]:
     rows: dict[str, list[out.Transition]] = defaultdict(list)
     # An import of an earlier export replaces a session by its own past.
-    since = _last_import(history)
+    since, over = _last_import(history)
     for place, output in enumerate(history.outputs):
         if not isinstance(output, out.Transition):
             continue
         rows[output.session].append(output)
-        if output.session in history.imported and (place < since or output.reason == "replaced"):
+        # An import fires first what was due, so a session may end before it is replaced.
+        is_past = place < since or (place < over and output.what == "ended")
+        if output.session in history.imported and is_past:
             del rows[output.session]
     for session, way in rows.items():
         known = session in history.imported
