@@ -112,17 +112,16 @@ def _outcome(path: Path, rewrite: bool) -> Outcome:
     file, problems = read_partly(name, text)
     played = play_partly(file, project, folder_files.texts, sandbox.answer)
     now = played.text if file.stories and not all(s.broken for s in file.stories) else text
+    unplayed = {problem.line for problem in played.problems}
     problems = (*problems, *played.problems, *_problems_of(file, project))
-    failed = tuple(_failed(file, text, now, {p.line for p in played.problems}))
-    count = len(file.stories)
-    if now == text:
-        return Outcome(name, count, problems, failed=failed)
-    if rewrite:
+    count, differs = len(file.stories), now != text
+    if differs and not rewrite:
+        failed = tuple(_failed(file, read_partly(name, now)[0], unplayed))
+        return Outcome(name, count, problems, _diff(path, text, now), failed=failed)
+    if differs:
         path.write_text(now, encoding="utf-8")
-        unplayed = {p.line for p in played.problems}
-        failed = tuple(_failed(file, now, now, unplayed))
-        return Outcome(name, count, problems, rewritten=True, failed=failed)
-    return Outcome(name, count, problems, _diff(path, text, now), failed=failed)
+    failed = tuple(_failed(file, file, unplayed))
+    return Outcome(name, count, problems, rewritten=differs, failed=failed)
 
 
 def _problems_of(file: ScenarioFile, project: Project) -> Iterator[Problem]:
@@ -133,19 +132,18 @@ def _problems_of(file: ScenarioFile, project: Project) -> Iterator[Problem]:
     return (problem for problem in project.problems if problem.path in used)
 
 
-def _failed(file: ScenarioFile, text: str, now: str, unplayed: set[int]) -> Iterator[str]:
-    """Yield the titles of the scenarios that differ or could not be run."""
-    before, after = _parts(text, file.path), _parts(now, file.path)
+def _failed(file: ScenarioFile, after: ScenarioFile, unplayed: set[int]) -> Iterator[str]:
+    """Yield the titles of the scenarios that differ from those after, or could not be run."""
+    old, new = _parts(file), _parts(after)
     for number, story in enumerate(file.stories):
-        differs = before[number : number + 1] != after[number : number + 1]
+        differs = old[number : number + 1] != new[number : number + 1]
         stopped = any(line - 1 in lines_of(file, story) for line in unplayed)
         if story.broken or stopped or differs:
             yield f"{file.path}:{story.line + 1}: {story.title}"
 
 
-def _parts(text: str, path: str) -> list[list[str]]:
+def _parts(file: ScenarioFile) -> list[list[str]]:
     """Split a file into the lines of its scenarios."""
-    file, _ = read_partly(path, text)
     return [[file.lines[n].rstrip() for n in lines_of(file, story)] for story in file.stories]
 
 

@@ -11,7 +11,7 @@ from towpath.portable import space_subset
 from towpath.portable.archive import Archive
 from towpath.scenario_files import ENDING, MESSAGES, Folder, folder
 from transforms.flows.protocol.control_records import Publish
-from transforms.flows.reading.project import SPACE, Project, load_project
+from transforms.flows.reading.project import SPACE, Project, load_project, templates_beside
 from transforms.hosting import sandbox
 from transforms.scenarios.grammar import read_stories
 from transforms.scenarios.player import Unplayable, play_file
@@ -68,10 +68,9 @@ def _played(stories: ScenarioFile, folder_files: Folder) -> dict[str, str]:
             continue
         found[given.file] = texts[given.file]
         if isinstance(given.record, Publish):
-            near = f"{given.file.rpartition('/')[0]}/{MESSAGES}/"
-            names = folder_files.project.version_templates(given.file, texts)
-            paths = (f"{near}{name}.liquid" for name in names)
-            found |= {path: texts[path] for path in paths if path in texts}
+            used = folder_files.project.version_templates(given.file, texts)
+            beside = templates_beside(given.file, texts)
+            found |= {path: texts[path] for name, path in beside.items() if name in used}
     return dict(sorted(found.items()))
 
 
@@ -80,10 +79,7 @@ def _messages(ids: Iterable[str], project: Project, texts: Iterable[str]) -> dic
     names = {name for ident in ids for name in project.template_texts(ident)}
     words = set(re.findall(r"[\w-]+", "\n".join(texts)))
     names |= set(project.templates) & words
-    return {
-        f"{MESSAGES}/{name}.liquid": project.files[project.paths[f"messages/{name}"]]
-        for name in sorted(names)
-    }
+    return {f"{MESSAGES}/{name}.liquid": project.template_text(name) for name in sorted(names)}
 
 
 def _with_space(packed: Archive, folder_files: Folder, stories: dict[str, ScenarioFile]) -> Archive:

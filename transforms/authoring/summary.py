@@ -66,7 +66,7 @@ def _label(kind: Variant, port: Port, texts: Mapping[str, str]) -> str:
         held = ", holdout" * port.of.holdout + ", rest" * port.of.rest
         return f"{port.of.name} {port.of.share}{held}"
     cases = next(field.form for field in kind.fields if isinstance(field.form, Cases))
-    return port.of.name or _case_text(cases, port.of)
+    return _case_text(cases, port.of)
 
 
 def case_texts(verb: Verb) -> list[str]:
@@ -76,13 +76,11 @@ def case_texts(verb: Verb) -> list[str]:
     if field is None:
         return []
     assert isinstance(field.form, Cases)
-    return [
-        case.name or _case_text(field.form, case) for case in kind.values(verb)[field.attribute]
-    ]
+    return [_case_text(field.form, case) for case in kind.values(verb)[field.attribute]]
 
 
 def _case_text(cases: Cases, case: Any) -> str:
-    return " ".join(_details(kind_of(cases.kinds, case), case))
+    return case.name or " ".join(_details(kind_of(cases.kinds, case), case))
 
 
 def _titled(kind: Variant, title: str | Callable[[Any], str], struct: Any) -> str:

@@ -304,11 +304,7 @@ def play(
     answer: Answer | None = None,
 ) -> list[Turn]:
     """Play a story on the core; ``answer`` is the sandbox for its code. Raises Unplayable."""
-    try:
-        catalog = catalog_for(tuple(control_records.encode_line(record) for record in log))
-    except InvalidLog as error:
-        raise invalid_log(file, story.line, error) from None
-    player, turns = Player(catalog, story.settings, answer), list[Turn]()
+    player, turns = Player(_catalog(file, story, log), story.settings, answer), list[Turn]()
     for given in story.inputs:
         turn = player.play(given)
         if turn is None:
@@ -323,12 +319,12 @@ def play_table(
     log: Iterable[control_records.ControlRecord],
     answer: Answer | None = None,
 ) -> list[str]:
-    """Play each row of a story's table for a user of its own; return when it has what it compares.
+    """Play each row of a story's table on its own; return when it has what it compares.
 
     The time of the first such output within 400 days, or "never". Raises Unplayable.
     """
     assert story.table is not None
-    catalog = catalog_for(tuple(control_records.encode_line(record) for record in log))
+    catalog = _catalog(file, story, log)
     settings = msgspec.structs.replace(story.settings, shows=frozenset())
     found = []
     for row in story.table.rows:
@@ -343,6 +339,15 @@ def play_table(
         said = (line.split()[:2] for line in lines if word_of(line) == story.table.word)
         found.append(" ".join(next(said, ["never"])))
     return found
+
+
+def _catalog(
+    file: ScenarioFile, story: Story, log: Iterable[control_records.ControlRecord]
+) -> Catalog:
+    try:
+        return catalog_for(tuple(control_records.encode_line(record) for record in log))
+    except InvalidLog as error:
+        raise invalid_log(file, story.line, error) from None
 
 
 def play_file(

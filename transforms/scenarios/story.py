@@ -50,9 +50,10 @@ class Input(msgspec.Struct, frozen=True, gc=False):
 
 
 class Table(msgspec.Struct, frozen=True, gc=False):
-    """The table at the end of a story: one input at several times, each for a user of its own.
+    """The table at the end of a story: one input at several times.
 
-    The rows are compared by the time of the first output of the kind ``word``.
+    Each row is played separately, after the inputs of the story. The rows are compared by the time
+    of the first output of the kind ``word``.
     """
 
     word: str

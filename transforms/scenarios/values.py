@@ -11,12 +11,12 @@ from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from transforms.flows.clock.delays import WORDS
+from transforms.flows.clock.delays import UNITS, WORDS, short_unit
 from transforms.flows.clock.zones import parse_instant
 
-_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
-_WORDS = {word: short for word, short in WORDS.items() if short in _UNITS}
-_UNIT = f"(?:ms| ?(?:{'|'.join(_WORDS)})s?|[smhdw])"
+_UNITS = {"ms": 1, **UNITS}
+_WORDS = "|".join(word for word, short in WORDS.items() if short in _UNITS)
+_UNIT = f"(?:ms| ?(?:{_WORDS})s?|[smhdw])"
 _SHIFT = re.compile(rf"([+-])((?:\d{{1,9}}{_UNIT})+)(?!\S)")
 _LENGTH = re.compile(rf"(\d+)({_UNIT})")
 _CLOCK = re.compile(
@@ -29,11 +29,6 @@ _BLANK = re.compile(r"[ \t]*")
 DEEPEST = 20
 LAST = 7_289_654_400_000
 """The first instant that no record may have: the year 2201."""
-
-
-def _ms(unit: str) -> int:
-    """Return the length of a unit, which may be written out."""
-    return _UNITS[_WORDS.get(unit.removesuffix("s"), unit)] if unit != "ms" else 1
 
 
 class LineError(ValueError):
@@ -95,7 +90,7 @@ class Line:
                 message = "the first time of a scenario cannot be relative"
                 raise self.stop(message, "invalid-time", start, "write 2026-03-01 09:00")
             parts = _LENGTH.findall(shift)
-            ms = sum(int(number) * _ms(unit.strip()) for number, unit in parts)
+            ms = sum(int(number) * _UNITS[short_unit(unit.strip())] for number, unit in parts)
             shifted = previous + (ms if shift[0] == "+" else -ms)
             if not 0 <= shifted < LAST:
                 raise self.stop("this time is out of range", "invalid-time", start)

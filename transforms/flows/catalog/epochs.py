@@ -94,7 +94,8 @@ class Epoch:
     ``flows`` are in order of priority, then id. ``by_event`` maps the name of an event
     to the flows that it may start, ``aggregates_by_event`` to the aggregates that count it (None:
     messages that leave), ``audiences_by_event`` to the audiences that it may change;
-    ``state_audiences`` are those that any event may change. ``by_audience`` maps an audience, entered or left, to the triggers on it.
+    ``state_audiences`` are those that any event may change. ``by_audience`` maps an audience,
+    entered or left, to the triggers on it.
     ``with_dates``, ``by_trait``, ``by_communication``, ``by_inbound`` and ``by_participant`` are the
     flows with triggers of those kinds; ``reads_tags``: one is on a tag. ``has_state_readers``: an
     audience, or a session of some version, reads the user's progress in flows, or messages.
@@ -162,9 +163,9 @@ class Catalog:
     The first epoch is from 0 and empty: before the first record nothing is defined.
     ``events_read_since`` maps the name of an event to the instant since when a definition reads it,
     ``goals`` are the names of the events that goals of any version count; ``state_goals``: a goal of
-    some version is on a condition or an audience. ``migrations`` are the effects that migrate sessions. ``priced``: a channel has prices, or counts parts. Since ``inbound_since``
-    some version takes messages of users; since ``all_events_since`` every event is read, because
-    visits are (J11).
+    some version is on a condition or an audience. ``migrations`` are the effects that migrate
+    sessions. ``priced``: a channel has prices, or counts parts. Since ``inbound_since`` some version
+    takes messages of users; since ``all_events_since`` every event is read, because visits are (J11).
     """
 
     epochs: tuple[Epoch, ...]

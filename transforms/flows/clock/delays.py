@@ -91,7 +91,7 @@ def parse_delay(text: str) -> Delay:
     """
     words = " ".join(text.split())
     match = _LENGTH.fullmatch(words)
-    unit = "" if match is None else _short(match[2])
+    unit = "" if match is None else short_unit(match[2])
     if match is None or (match[3] and unit in ("s", "m", "h")):
         raise TimeSyntaxError(
             f'"{text}" is not a duration; write for example 30m, 12h or 2d', likely_duration(words)
@@ -110,8 +110,8 @@ def parse_delay(text: str) -> Delay:
     return delay
 
 
-def _short(unit: str) -> str:
-    """Return the short form of a unit."""
+def short_unit(unit: str) -> str:
+    """Return the short form of a unit, which may be in it already."""
     return WORDS.get(unit.removesuffix("s"), unit)
 
 
@@ -159,7 +159,7 @@ def parse_period(text: str) -> Period:
     if words in ("day", "week", "month"):
         return Period(words, words)
     match = _LENGTH.fullmatch(words)
-    if match is None or match[3] or _short(match[2]) in MONTHS or not int(match[1]):
+    if match is None or match[3] or short_unit(match[2]) in MONTHS or not int(match[1]):
         raise TimeSyntaxError(
             f'"{text}" is not a period; write day, week or month, or for example 24h or 7d',
             likely_duration(words) if match is None else None,

@@ -24,7 +24,8 @@ class Aggregate(msgspec.Struct, frozen=True, gc=False):
     """The series of an aggregate, stored under ``key`` in ``view.series``.
 
     Every event of this name for which ``where`` is true is added, with its ``value`` if there is
-    one; without a name, every message that leaves. Single events are kept for ``horizon`` ms; 0 if only totals over all time are read.
+    one; without a name, every message that leaves. Single events are kept for ``horizon`` ms; 0 if
+    only totals over all time are read.
     ``since`` is the period, "entry" or None.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import chain
 
 import msgspec
@@ -94,12 +95,8 @@ class Known(msgspec.Struct, frozen=True, gc=False):
             audiences=self.audiences,
             steps=self.senders,
             statuses=self.statuses or None,
-            consents=self._consents(),
+            consents=_consents(self.channels, self.topics),
         )
-
-    def _consents(self) -> frozenset[str]:
-        both = (f"{channel}:{topic}" for channel in self.channels for topic in self.topics)
-        return self.channels | self.topics | frozenset(both)
 
     def _more(self, event: str | None) -> set[AtHand]:
         roots: set[AtHand] = set() if event is None else {"event"}
@@ -108,6 +105,13 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     def within(self, steps: frozenset[str]) -> Known:
         """Return the names for a section whose steps are these."""
         return msgspec.structs.replace(self, steps=steps)
+
+
+@lru_cache(maxsize=16)
+def _consents(channels: frozenset[str], topics: frozenset[str]) -> frozenset[str]:
+    """Return what a user can consent to; the same for every expression of a space."""
+    both = (f"{channel}:{topic}" for channel in channels for topic in topics)
+    return channels | topics | frozenset(both)
 
 
 def of_space(space: Space) -> Known:

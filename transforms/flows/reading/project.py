@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -60,23 +60,23 @@ class Project(msgspec.Struct, frozen=True, gc=False):
         """Return the texts of the templates that a flow sends, by name."""
         wanted = next(f for f in self.flows if f.id == flow)
         names = sorted(used_templates(wanted) & set(self.templates))
-        return {name: self.files[self.paths[f"messages/{name}"]] for name in names}
+        return {name: self.template_text(name) for name in names}
+
+    def template_text(self, name: str) -> str:
+        """Return the text of a template."""
+        return self.files[self.paths[f"messages/{name}"]]
 
     def version_templates(self, file: str, texts: Mapping[str, str]) -> dict[str, str]:
         """Return the texts of the templates that a version of a flow in a subfolder sends.
 
         Those in ``messages`` beside it come first. ``texts`` are its file and theirs, by path.
         """
-        near = f"{file.rpartition('/')[0]}/messages/"
-        offered = {name: self.files[self.paths[f"messages/{name}"]] for name in self.templates}
-        offered |= {
-            path.removeprefix(near).removesuffix(".liquid"): text
-            for path, text in texts.items()
-            if path.startswith(near)
-        }
-        loaded = {name: load_template(name, text).value for name, text in offered.items()}
-        templates = {name: template for name, template in loaded.items() if template is not None}
+        beside = {name: texts[path] for name, path in templates_beside(file, texts).items()}
+        loaded = {name: load_template(name, text).value for name, text in beside.items()}
+        known = {**self.templates, **loaded}
+        templates = {name: template for name, template in known.items() if template is not None}
         flow = load_flow(file, texts[file], self.space, templates).value
+        offered = {name: self.template_text(name) for name in self.templates} | beside
         wanted = offered if flow is None else used_templates(flow)
         return {name: text for name, text in sorted(offered.items()) if name in wanted}
 
@@ -132,6 +132,13 @@ def load_project(files: Mapping[str, str], check_source: SourceCheck | None = No
 
 def _base(path: str) -> str:
     return re.split(r"[/\\]", path)[-1]
+
+
+def templates_beside(file: str, paths: Iterable[str]) -> dict[str, str]:
+    """Return by name the paths of the templates in ``messages`` beside a file of a subfolder."""
+    folder = f"{file.rpartition('/')[0]}/messages/"
+    found = (path for path in paths if path.startswith(folder))
+    return {path.removeprefix(folder).removesuffix(".liquid"): path for path in found}
 
 
 def used_templates(flow: Flow) -> set[str]:

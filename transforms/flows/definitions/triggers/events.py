@@ -110,9 +110,9 @@ KINDS = (
             AGAIN,
         ),
         about="With `without` and `within`: the user enters at the end of that time, unless one of "
-        "the other events follows within it. Another first event with the same key restarts the "
-        "time, and the earlier one is refused as `replaced_by_newer`. With `key:`, each key has a "
-        "time of its own.",
+        "the other events follows within it. If the first event comes again with the same key, the "
+        "time starts over, and the earlier event is refused as `replaced_by_newer`. With `key:`, "
+        "time is counted separately for each key.",
         example="- event: Cart Updated\n  without:\n    - {event: Order Completed, "
         "where: event.cart == entry.cart}\n  within: 2h",
     ),

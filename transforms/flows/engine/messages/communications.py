@@ -81,8 +81,9 @@ def end_hold(ctx: Context, sent: Communication) -> None:
     """Let a session go on that waits for a message which is not planned any more."""
     for session in ctx.state.sessions:
         waits = session.id == sent.session and session.step == sent.step
-        if waits and session.due is not None and session.halt is None:
-            session.due = ctx.now if session.sent.get(sent.step) == sent.id else session.due
+        newest = session.sent.get(sent.step) == sent.id
+        if waits and newest and session.due is not None and session.halt is None:
+            session.due = ctx.now
 
 
 def discard(ctx: Context, sent: Communication, status: str, reason: str) -> None:

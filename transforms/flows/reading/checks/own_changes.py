@@ -30,8 +30,7 @@ def _own_goals(checked: Checked) -> Iterator[Flaw]:
     for step in (*checked.main.steps, *checked.on_exit.steps):
         match step.verb:
             case Update() as update:
-                for name, _ in (*update.set, *update.increment, *update.append):
-                    changed["trait", name.removeprefix("user.")] = step.name
+                changed |= {("trait", trait): step.name for trait in _traits(update)}
                 changed |= {("tag", tag): step.name for tag in update.tag}
             case ChangeAudience(audience=audience, add=True):
                 changed["audience", audience] = step.name
@@ -61,10 +60,10 @@ def _own_goals(checked: Checked) -> Iterator[Flaw]:
 def _changes_itself(checked: Checked) -> Iterator[Flaw]:
     """Warn of a flow that starts itself: it is entered by changes of a trait that it changes."""
     changed = {
-        name.removeprefix("user."): step.name
+        trait: step.name
         for step in checked.main.steps
         if isinstance(step.verb, Update)
-        for name, _ in (*step.verb.set, *step.verb.increment, *step.verb.append)
+        for trait in _traits(step.verb)
     }
     for index, trigger in enumerate(checked.flow.enter):
         if isinstance(trigger, OnProfile) and trigger.trait in changed:
@@ -75,6 +74,12 @@ def _changes_itself(checked: Checked) -> Iterator[Flaw]:
             hint = "set another trait, or limit re-entries, for example reenter: {after: 1d}"
             keys = ("enter", index, "changed")
             yield Flaw(keys, "changes-itself", message, hint, severity="warning")
+
+
+def _traits(update: Update) -> Iterator[str]:
+    """Yield the names of the traits that a step changes."""
+    for name, _ in (*update.set, *update.increment, *update.append):
+        yield name.removeprefix("user.")
 
 
 OWN_CHANGES: tuple[Check, ...] = (_goal_messages, _own_goals, _changes_itself)

@@ -42,7 +42,7 @@ def _waits_on_exit(checked: Checked) -> Iterator[Flaw]:
     """Refuse waits among the steps that run when a session has ended (R23)."""
     for step in checked.on_exit.steps:
         keys = ("on_exit", step.name)
-        if kind_of_step(step.verb).waits or (isinstance(step.verb, Send) and step.verb.hold):
+        if kind_of_step(step.verb).waits or _holds(step):
             message = f'step "{step.name}" waits, but steps of on_exit cannot wait'
             yield Flaw(keys, "wait-on-exit", message, at_key=True)
         if step.name in checked.known.steps:
@@ -67,7 +67,7 @@ def _closed_windows(checked: Checked) -> Iterator[Flaw]:
 
 def _timeouts_while_closed(checked: Checked) -> Iterator[Flaw]:
     """Warn of a wait for a message that may time out before quiet hours or a window let it go."""
-    edges = {step.name: _targets_without_hold(step) for step in checked.main.steps}
+    edges = {s.name: [] if _holds(s) else targets_at_once(s) for s in checked.main.steps}
     sends = {step.name: step.verb for step in checked.main.steps if isinstance(step.verb, Send)}
     for step in checked.main.steps:
         verb = step.verb
@@ -87,10 +87,9 @@ def _timeouts_while_closed(checked: Checked) -> Iterator[Flaw]:
                 yield Flaw(keys, "early-timeout", message, hint, severity="warning")
 
 
-def _targets_without_hold(step: Step) -> list[str]:
-    """Return the steps where a session may go on at once, if no step holds it."""
-    holds = isinstance(step.verb, Send) and step.verb.hold
-    return [] if holds else targets_at_once(step)
+def _holds(step: Step) -> bool:
+    """Return whether a step sends a message and waits until it leaves."""
+    return isinstance(step.verb, Send) and step.verb.hold
 
 
 def _longest_closed(space: Space, send: Send) -> int:
