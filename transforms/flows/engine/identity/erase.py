@@ -132,14 +132,15 @@ def drop_tombstone(ctx: Context) -> None:
     """Drop a tombstone after 30 days: it leaves no state, except where other keys were merged.
 
     Those go on forwarding signals, which wait for their handovers: hashes of these stay, with the
-    ids and numbers that the tombstone had.
+    ids and numbers that the tombstone had. Signals that wait already stay, too; without merged keys
+    the user is as new as if they had come later.
     """
     state, identity = ctx.state, ctx.state.identity
     assert identity is not None
     if state.control_applied == SEALED and identity.to is None:
         kept = Identity(held=identity.held, merged=identity.merged)
-        if kept == Identity():
-            ctx.replace_state(bare_state(-1, -1, None))
+        if not kept.merged:
+            ctx.replace_state(bare_state(-1, -1, kept if kept.held else None))
             return
         known = (state.sequence, state.transitions, state.seen_floor, state.seen_ids)
         ctx.replace_state(bare_state(state.clock, -1, kept, *known))
