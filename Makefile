@@ -1,4 +1,4 @@
-# One environment in .venv, one stamp: a target sets up what it needs and does it once.
+# One environment in .venv, and a stamp for each of its states: a target sets up what it needs, once.
 
 PYTHON ?=
 JOBS ?= 2
@@ -18,26 +18,49 @@ RUN_UNTIL ?= 1998-07-01
 RUN_OUT ?= build/run
 
 BIN := .venv/bin
+BASE := .venv/.base
 READY := .venv/.ready
+INSTALLED := .venv/.installed
+SOURCES := $(shell find towpath transforms pipelines schemas flow_defs -type f -not -path '*/__pycache__/*' 2>/dev/null)
+# What `make install` compiled is used, and compiled anew after an edit, until the next `make setup-dev`.
+RUNS := $(if $(wildcard $(INSTALLED)),$(INSTALLED),$(BASE))
 
 # The many processes of the tests compile each module once, also where Python is told to keep nothing.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run quick test check format docs bench bench-plain fuzz mutants stream-demo stream-smoke stream-histories stream-sample stream-bench emulator-test compiled test-compiled lock sbom wheel clean
+.PHONY: help setup setup-dev install run quick test check format docs bench bench-plain fuzz mutants stream-demo stream-smoke stream-histories stream-sample stream-bench emulator-test compiled test-compiled lock sbom wheel wheels clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(READY) ## the environment in .venv, from requirements.lock
+setup: $(BASE) ## the environment in .venv, with what running needs
 
-$(READY): requirements.lock setup.py .ci/setup-env
-	@.ci/setup-env requirements.lock $(PYTHON)
+$(BASE): requirements-base.lock setup.py .ci/setup-env
+	@.ci/setup-env requirements-base.lock $(PYTHON)
+	@rm -f $(INSTALLED)
 	@touch $@
 
-run: $(READY) ## replays 18 months of real purchases through three flows
+setup-dev: $(READY) ## the same with all that the tests and the other targets need
+
+$(READY): $(BASE) requirements.lock
+	@.ci/setup-env requirements.lock $(PYTHON)
+	@rm -f $(INSTALLED)
+	@touch $@
+
+install: $(INSTALLED) ## compiles the core and installs it into .venv; needs a C compiler
+
+$(INSTALLED): $(BASE) $(SOURCES)
+	@echo "Compiling the core; this takes some minutes" >&2
+	@TOWPATH_COMPILE=1 .ci/setup-env requirements-base.lock $(PYTHON)
+	@rm -f $(READY)
+	@touch $@
+
+run: $(RUNS) ## replays 18 months of real purchases through three flows
 	@$(BIN)/towpath replay $(RUN_FLOWS) --events $(RUN_EVENTS) --map $(RUN_MAP) \
 	  --until $(RUN_UNTIL) --out $(RUN_OUT)
+	@$(BIN)/towpath --version | grep -q 'compiled core' || \
+	  echo 'The core ran as plain Python; `make install` compiles it, which takes some minutes.' >&2
 
 test: $(READY) ## every test; with CI=true none may be skipped
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(PYTEST_ARGS)
@@ -105,8 +128,12 @@ test-compiled: compiled ## the scenarios and the simulator with the compiled cor
 	@PYTHONPATH=build/compiled:. $(BIN)/python -P -m pytest -o pythonpath= -n $(JOBS) \
 	  tests/test_scenarios.py tests/test_simulator.py tests/test_properties.py tests/flows tests/replay
 
-wheel: $(READY) ## the wheel, into dist
-	@$(BIN)/python -m build --wheel --no-isolation --outdir dist
+wheel: $(READY) ## the wheel with the compiled core, into dist; needs a C compiler
+	@rm -rf build/lib.* build/bdist.*
+	@TOWPATH_COMPILE=1 $(BIN)/python -m build --wheel --no-isolation --outdir dist
+
+wheels: $(READY) ## the wheels of a release for this machine, into dist; on Linux this needs Docker
+	@$(BIN)/cibuildwheel --output-dir dist
 
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-header \
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --generate-hashes -c constraints.txt
@@ -114,11 +141,13 @@ COMPILE := $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-header 
 lock: $(READY) ## resolves the lock files anew; LOCK_ARGS=--upgrade takes the newest
 	$(COMPILE) $(LOCK_ARGS) --extra local --extra redis --extra pubsub --extra code --extra dev \
 	  -o requirements.lock setup.py
+	$(COMPILE) $(LOCK_ARGS) --build-deps-for wheel -c requirements.lock -o requirements-base.lock setup.py
 	$(COMPILE) $(LOCK_ARGS) --extra beam --extra redis --extra code -c requirements.lock \
 	  -o requirements-gcp.lock setup.py
 
 sbom: $(READY) ## the packages of each lock file with their hashes, in CycloneDX, into build/sbom
 	@mkdir -p build/sbom
+	@$(BIN)/cyclonedx-py requirements --output-reproducible -o build/sbom/base.cdx.json requirements-base.lock
 	@$(BIN)/cyclonedx-py requirements --output-reproducible -o build/sbom/local.cdx.json requirements.lock
 	@$(BIN)/cyclonedx-py requirements --output-reproducible -o build/sbom/gcp.cdx.json requirements-gcp.lock
 

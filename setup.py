@@ -1,6 +1,10 @@
 """What the distribution holds and needs; self-contained, so Dataflow's ``--setup_file`` can use it."""
 
 import os
+import shlex
+import shutil
+import sys
+import sysconfig
 from typing import Any
 
 from setuptools import find_packages, setup
@@ -38,6 +42,7 @@ CODE = ["pydantic-monty>=1.4,<2"]
 
 DEV = [
     "build>=1.2",
+    "cibuildwheel>=3,<5",
     "cyclonedx-bom>=7,<8",
     "hypothesis>=6.150",
     "import-linter>=2.5,<3",
@@ -82,15 +87,32 @@ HOT = {
 }
 
 
+BUILDS = {"bdist_wheel", "build", "build_ext", "install"}
+
+
 def compiled() -> list[Any]:
-    """Compile the core with mypyc where TOWPATH_COMPILE=1 asks for it; a C compiler is needed."""
-    if os.environ.get("TOWPATH_COMPILE") != "1":
+    """Compile the core with mypyc if there is a C compiler.
+
+    ``TOWPATH_COMPILE=0`` leaves it plain Python; with ``TOWPATH_COMPILE=1`` a build that cannot
+    compile it fails. An editable install stays plain: edits would not be seen.
+    """
+    wish = os.environ.get("TOWPATH_COMPILE", "")
+    if wish == "0" or not BUILDS & set(sys.argv) or not (wish == "1" or has_compiler()):
         return []
     from mypyc.build import mypycify
 
     paths = [f"{folder}/{name}.py" for folder, names in HOT.items() for name in names.split()]
     # The assertions are for the type checker; compiled code has been checked.
-    return mypycify(["--ignore-missing-imports", *paths], opt_level="3", strip_asserts=True)
+    modules = mypycify(["--ignore-missing-imports", *paths], opt_level="3", strip_asserts=True)
+    for module in modules:
+        module.optional = wish != "1"
+    return modules
+
+
+def has_compiler() -> bool:
+    """Return True if the C compiler that extensions of this Python are built with is installed."""
+    words = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "")
+    return bool(words) and shutil.which(words[0]) is not None
 
 
 setup(
@@ -129,6 +151,7 @@ setup(
     classifiers=[
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
         "Typing :: Typed",
     ],
 )

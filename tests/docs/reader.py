@@ -16,13 +16,20 @@ from tests.kit.timeouts import PATIENCE
 from tests.packaging.repository import ROOT
 
 COPIED = ("flow_defs",)
-LINKED = ("Makefile", "requirements.lock", "setup.py", ".ci", "towpath/sample_data")
+LINKED = (
+    "Makefile",
+    "requirements-base.lock",
+    "requirements.lock",
+    "setup.py",
+    ".ci",
+    "towpath/sample_data",
+)
 BINARIES = ".venv/bin"
 
 SHIMS = {
     "towpath": 'exec {python} -P -m towpath.cli.main "$@"',
     "python": 'exec {python} -P "$@"',
-    "make": 'exec {make} -s -o .venv/.ready "$@"',
+    "make": 'exec {make} -s -o .venv/.base -o .venv/.ready "$@"',
 }
 """Replacements for commands of the environment: the interpreter that runs the tests."""
 

@@ -1,10 +1,30 @@
-"""What may be compiled: ``make compiled`` must give the same code, only faster."""
+"""The compiled core: what may be compiled, when a build compiles, and that it decides the same."""
 
 from __future__ import annotations
 
 import ast
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import setuptools
 
 from tests.packaging.repository import ROOT
+from tests.packaging.wheels import build, few_purchases, install, installed_folder, towpath
+
+pytestmark = pytest.mark.xdist_group("compiled_wheel")
+TESTS = (
+    "tests/test_scenarios.py",
+    "tests/test_simulator.py",
+    "tests/test_properties.py",
+    "tests/flows",
+)
 
 
 def hot() -> list[str]:
@@ -37,3 +57,94 @@ def test_the_engine_is_compiled() -> None:
         "identity/state_data.py",
         "profile/profile_view.py",
     }
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel as users do, without asking for compilation."""
+    if "CI" not in os.environ and shutil.which("cc") is None:
+        pytest.skip("there is no C compiler")
+    return build(tmp_path_factory.mktemp("compiled"))
+
+
+def test_a_build_compiles_every_hot_module(wheel: Path) -> None:
+    """Where there is a C compiler, the wheel has an extension for each module named in setup.py."""
+    names = zipfile.ZipFile(wheel).namelist()
+    missing = [
+        name
+        for name in hot()
+        if not any(n.startswith(f"{name.removesuffix('.py')}.cpython") for n in names)
+    ]
+
+    assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("command", "env"),
+    [
+        ("bdist_wheel", {"CC": "no-such-compiler"}),
+        ("bdist_wheel", {"TOWPATH_COMPILE": "0"}),
+        ("editable_wheel", {}),
+        ("sdist", {}),
+    ],
+)
+def test_other_builds_stay_plain(
+    command: str, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a C compiler, if told so, or from a clone whose edits count at once."""
+    said: dict[str, object] = {}
+    monkeypatch.setattr(setuptools, "setup", said.update)
+    monkeypatch.setattr(sys, "argv", ["setup.py", command])
+    monkeypatch.chdir(ROOT)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    runpy.run_path("setup.py")
+
+    assert said["ext_modules"] == []
+
+
+def test_the_compiled_core_gives_the_same_bytes(wheel: Path, tmp_path: Path) -> None:
+    """An installed compiled wheel says that it is compiled; its replay equals that of plain Python."""
+    python = install(wheel, tmp_path / "env")
+    flows = installed_folder(python) / "flow_defs"
+    assert "(compiled core)" in towpath(python, "--version").stdout
+    assert towpath(python, "test", flows).returncode == 0
+
+    words = [
+        "replay",
+        flows / "win_back.yaml",
+        flows / "vip.yaml",
+        *few_purchases(python, tmp_path),
+    ]
+    fast = towpath(python, *words, "--out", tmp_path / "fast")
+    assert fast.returncode == 0, fast.stderr
+    plain = [sys.executable, "-P", "-m", "towpath.cli.main", *words, "--out", tmp_path / "plain"]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run(plain, env=env, check=True, capture_output=True)
+
+    assert contents(tmp_path / "fast") == contents(tmp_path / "plain")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Read every table of a replay."""
+    found = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*.parquet")}
+    assert found
+    return found
+
+
+def test_the_tests_of_the_core_pass_with_the_compiled_core(wheel: Path, tmp_path: Path) -> None:
+    """Scenarios, the simulator, the properties and the golden states, on the compiled modules."""
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    command = [sys.executable, "-P", "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, "-o", "pythonpath=", *TESTS],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stdout
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert passed
+    assert int(passed[1]) > 1000

@@ -17,7 +17,7 @@ from packaging.version import Version
 
 from tests.packaging.repository import ROOT, files
 
-LOCKS = ("requirements.lock", "requirements-gcp.lock")
+LOCKS = ("requirements-base.lock", "requirements.lock", "requirements-gcp.lock")
 
 
 def pins(name: str) -> dict[str, Version]:
@@ -48,6 +48,7 @@ def test_locks_keep_the_pins_of_the_core(lock: str) -> None:
 @pytest.mark.parametrize(
     ("lock", "groups"),
     [
+        ("requirements-base.lock", ("base",)),
         ("requirements.lock", ("base", "local", "redis", "dev")),
         ("requirements-gcp.lock", ("base", "beam", "redis")),
     ],
@@ -103,8 +104,19 @@ def test_the_bill_of_materials_has_every_package(lock: str, tmp_path: Path) -> N
     assert found == pins(lock)
 
 
-def test_both_locks_agree() -> None:
-    """A package in both lock files has the same version in both."""
-    here, there = (pins(lock) for lock in LOCKS)
+@pytest.mark.parametrize("lock", LOCKS)
+def test_locks_agree(lock: str) -> None:
+    """A package in two lock files has the same version in both."""
+    here, there = pins(lock), pins("requirements.lock")
 
     assert {n: (v, there[n]) for n, v in here.items() if n in there and there[n] != v} == {}
+
+
+def test_the_environment_for_running_is_part_of_that_for_tests() -> None:
+    """``make setup-dev`` adds to what ``make setup`` installed, and replaces nothing."""
+    assert pins("requirements-base.lock").items() <= pins("requirements.lock").items()
+
+
+def test_running_needs_no_beam() -> None:
+    """The environment of ``make setup`` is small: it has no runner and no client of a service."""
+    assert {"apache-beam", "numpy", "grpcio", "redis"}.isdisjoint(pins("requirements-base.lock"))

@@ -2,71 +2,28 @@
 
 from __future__ import annotations
 
-import gzip
-import os
-import re
-import shutil
-import subprocess
 import sys
 import zipfile
-from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from tests.packaging.repository import ROOT, files
+from tests.packaging.wheels import build, call, few_purchases, install, installed_folder, towpath
 
 pytestmark = pytest.mark.xdist_group("wheel")
-
-OFFLINE = re.compile(r"NewConnectionError|name resolution|Network is unreachable|ProxyError")
-
-
-def call(command: Sequence[str | Path], cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command outside of the checkout, without this environment."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV"))}
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel through an sdist, from a copy with only the files of the project."""
-    copy = tmp_path_factory.mktemp("copy")
-    for path in files():
-        (copy / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / path, copy / path)
-    out = tmp_path_factory.mktemp("dist")
-    built = call([sys.executable, "-m", "build", "--no-isolation", "--outdir", out, "."], cwd=copy)
-    assert built.returncode == 0, built.stdout + built.stderr
-    return next(out.glob("*.whl"))
+    """Build the wheel without compiling."""
+    return build(tmp_path_factory.mktemp("plain"), TOWPATH_COMPILE="0")
 
 
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Install the wheel into an empty environment; return its Python."""
-    home = tmp_path_factory.mktemp("env")
-    made = call([sys.executable, "-m", "venv", "--without-pip", home], cwd=home)
-    assert made.returncode == 0, made.stderr
-    python = home / "bin" / "python"
-    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
-    # With the hashes of the lock file, pip would also want one of the wheel.
-    pins = re.findall(r"^[\w.-]+==[^\s;]+", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
-    (home / "pins.txt").write_text("\n".join(pins))
-    installed = call([*pip, "-c", home / "pins.txt", wheel], cwd=home)
-    if OFFLINE.search(installed.stderr):
-        pytest.skip("the package index cannot be reached, so the base dependencies are missing")
-    assert installed.returncode == 0, installed.stderr
-    return python
-
-
-def towpath(python: Path, *args: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run the installed command in an empty folder."""
-    return call([python.parent / "towpath", *args], cwd=python.parents[1])
-
-
-def flow_defs(python: Path) -> Path:
-    """Return the sample flows in the wheel."""
-    return next(python.parents[1].glob("lib/python*/site-packages/towpath/flow_defs"))
+    return install(wheel, tmp_path_factory.mktemp("env"))
 
 
 def test_the_wheel_has_every_file_it_needs(wheel: Path) -> None:
@@ -125,7 +82,7 @@ def test_installed_command_shows_its_help(python: Path) -> None:
 
 def test_installed_command_checks_the_sample_flows(python: Path) -> None:
     """``towpath check`` finds no problem in the sample flows of the wheel."""
-    done = towpath(python, "check", flow_defs(python))
+    done = towpath(python, "check", installed_folder(python) / "flow_defs")
 
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -153,19 +110,15 @@ def test_installed_command_finds_a_problem(python: Path, tmp_path: Path) -> None
 
 def test_installed_command_runs_a_flow(python: Path) -> None:
     """``towpath test`` runs the scenarios of the sample flows on the installed core."""
-    done = towpath(python, "test", flow_defs(python))
+    done = towpath(python, "test", installed_folder(python) / "flow_defs")
 
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_installed_command_replays_without_beam(python: Path, tmp_path: Path) -> None:
     """With the base dependencies alone a replay runs in one process, and its results can be asked."""
-    sample = flow_defs(python).parent / "sample_data"
-    with gzip.open(sample / "cdnow_purchases.csv.gz", "rt") as packed:
-        (tmp_path / "few.csv").write_text("".join(islice(packed, 1001)))
-    words: list[str | Path] = ["--map", sample / "cdnow.map.yaml", "--until", "1998-07-01"]
-    words += ["--events", tmp_path / "few.csv", "--out", tmp_path / "out"]
-    done = towpath(python, "replay", flow_defs(python) / "vip.yaml", *words)
+    words = [*few_purchases(python, tmp_path), "--out", tmp_path / "out"]
+    done = towpath(python, "replay", installed_folder(python) / "flow_defs" / "vip.yaml", *words)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "would be sent to" in done.stdout
@@ -204,3 +157,21 @@ def test_the_streaming_job_names_what_to_install(python: Path) -> None:
         "the streaming job needs apache_beam and google.cloud.pubsub_v1 and redis; "
         "run pip install 'towpath[beam,redis]'\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("platform", "ends"),
+    [
+        ("linux", ("manylinux_x86_64", "manylinux_aarch64")),
+        ("macos", ("macosx_x86_64", "macosx_arm64")),
+    ],
+)
+def test_a_release_has_a_wheel_for_each_platform(platform: str, ends: tuple[str, ...]) -> None:
+    """The configuration of cibuildwheel has Linux and macOS, two architectures, three Pythons."""
+    archs = ["--archs", "x86_64,aarch64" if platform == "linux" else "x86_64,arm64"]
+    command = [sys.executable, "-m", "cibuildwheel", "--print-build-identifiers", *archs]
+    done = call([*command, "--platform", platform], cwd=ROOT)
+
+    assert done.returncode == 0, done.stderr
+    expected = {f"cp3{minor}-{end}" for minor in (11, 12, 13) for end in ends}
+    assert set(done.stdout.split()) == expected
