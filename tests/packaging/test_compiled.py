@@ -16,7 +16,7 @@ import pytest
 import setuptools
 
 from tests.packaging.repository import ROOT
-from tests.packaging.wheels import build, few_purchases, install, installed_folder, towpath
+from tests.packaging.wheels import compiled_wheel, few_purchases, installed_folder, towpath
 
 pytestmark = pytest.mark.xdist_group("compiled_wheel")
 TESTS = (
@@ -60,11 +60,17 @@ def test_the_engine_is_compiled() -> None:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel as users do, without asking for compilation."""
+def installed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Build and install the wheel in the environment of ``make setup``, without asking to compile."""
     if "CI" not in os.environ and shutil.which("cc") is None:
         pytest.skip("there is no C compiler")
-    return build(tmp_path_factory.mktemp("compiled"))
+    return compiled_wheel(tmp_path_factory.mktemp("compiled"))
+
+
+@pytest.fixture(scope="module")
+def wheel(installed: tuple[Path, Path]) -> Path:
+    """Return the wheel with the compiled core."""
+    return installed[0]
 
 
 def test_a_build_compiles_every_hot_module(wheel: Path) -> None:
@@ -103,9 +109,11 @@ def test_other_builds_stay_plain(
     assert said["ext_modules"] == []
 
 
-def test_the_compiled_core_gives_the_same_bytes(wheel: Path, tmp_path: Path) -> None:
+def test_the_compiled_core_gives_the_same_bytes(
+    installed: tuple[Path, Path], tmp_path: Path
+) -> None:
     """An installed compiled wheel says that it is compiled; its replay equals that of plain Python."""
-    python = install(wheel, tmp_path / "env")
+    _, python = installed
     flows = installed_folder(python) / "flow_defs"
     assert "(compiled core)" in towpath(python, "--version").stdout
     assert towpath(python, "test", flows).returncode == 0
