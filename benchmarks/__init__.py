@@ -1,1 +1,1 @@
-"""Benchmarks: ``python -m benchmarks`` prints each figure beside a fixed yardstick."""
+"""Benchmarks: ``python -m benchmarks`` prints costs as ratios to floors in the same run."""

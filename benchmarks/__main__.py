@@ -1,66 +1,83 @@
-"""``python -m benchmarks``: every figure, and times as multiples of the yardstick."""
+"""``python -m benchmarks``: every cost as a ratio; the exit code is 1 if one is out of its bounds.
+
+``make bench`` writes the figures to ``docs/figures.json``, from which the pages show them.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Iterator
+import logging
+import os
+import platform
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
-from benchmarks import core, replays
-from benchmarks.core import Figure
-from benchmarks.yardstick import yardstick
+import msgspec
+
+from benchmarks import core, growth, replays, sample, stream
+from benchmarks.ratios import Figure, Growth, Measured, show
+
+SECTIONS = ("sample", "core", "growth", "replay", "stream")
 
 
 def main() -> int:
-    """Measure and print; 1 if a bound is not kept."""
+    """Measure, print, and write the figures if asked."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, without bounds")
     parser.add_argument("--full", action="store_true", help="also a hundred times the sample")
-    parser.add_argument("--core", action="store_true", help="the core alone, in seconds")
-    parser.add_argument("--shards", type=int, help="replay in shards on disk")
-    parser.add_argument("--json", action="store_true", help="one JSON object a figure")
+    parser.add_argument("--only", choices=SECTIONS, action="append", help="some sections")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each pair is measured")
+    parser.add_argument("--write", type=Path, help="where to write the figures, if all are kept")
     args = parser.parse_args()
-    unit = yardstick()
-    kept = True
-    if not args.json:
-        print(f"one yardstick is {unit:.2f} us here\n")
-    for figure in _figures(args):
-        kept = _show(figure, unit, args.json) and kept
-    return 0 if kept else 1
+    logging.disable(logging.ERROR)
+    found: dict[str, list[Figure]] = {}
+    lines: Growth = {}
+    code = show(_measured(args, found, lines))
+    if args.write and code == 0:
+        measured = Measured(machine=_machine(), sections=found, growth=lines)
+        args.write.write_bytes(msgspec.json.format(msgspec.json.encode(measured)) + b"\n")
+    return code
 
 
-def _figures(args: argparse.Namespace) -> Iterator[Figure]:
-    yield from core.figures()
-    if not args.core:
-        yield from replays.figures((1, 10, 100) if args.full else (1, 10), args.shards)
+def _measured(
+    args: argparse.Namespace, found: dict[str, list[Figure]], lines: Growth
+) -> Iterator[Figure]:
+    for name, figures in _sections(args, lines).items():
+        if args.only and name not in args.only:
+            continue
+        print(f"\n{name}")
+        found[name] = []
+        for figure in figures():
+            free = args.quick or not sample.COMPILED  # the bounds are those of the compiled core
+            shown = msgspec.structs.replace(figure, least=None, most=None) if free else figure
+            found[name].append(shown)
+            yield shown
 
 
-def _show(figure: Figure, unit: float, as_json: bool) -> bool:
-    ratio = _ratio(figure, unit)
-    kept = figure.bound is None or (figure.value >= figure.bound) == figure.at_least
-    if as_json:
-        print(json.dumps(figure._asdict() | {"yardsticks": ratio, "kept": kept}))
-        return kept
-    multiple = f"{ratio:10.2f} yardsticks" if ratio is not None else ""
-    bound = (
-        ""
-        if figure.bound is None
-        else f"  {'at least' if figure.at_least else 'at most'} {figure.bound:,g}: {'kept' if kept else 'NOT KEPT'}"
+def _sections(args: argparse.Namespace, lines: Growth) -> dict[str, Callable[[], Iterator[Figure]]]:
+    rounds, quick = 1 if args.quick else args.rounds, args.quick
+    sizes = (1, 10, 100) if args.full else (1, 10)
+
+    def growing() -> Iterator[Figure]:
+        lines.update(
+            growth.growth((1, 3) if quick else growth.SIZES, rounds, 10 if quick else 2_000)
+        )
+        return growth.figures(lines)
+
+    return {
+        "sample": lambda: sample.figures(30 if quick else None, rounds),
+        "core": lambda: core.figures(rounds, 20 if quick else 2_000),
+        "growth": growing,
+        "replay": lambda: replays.figures(sizes, rounds, replays.SMALL if quick else None, lines),
+        "stream": lambda: stream.figures(*((20, 100) if quick else (10_000, 100_000))),
+    }
+
+
+def _machine() -> str:
+    core = "the core compiled by mypyc" if sample.COMPILED else "the core not compiled"
+    return (
+        f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, {core}"
     )
-    print(
-        f"{figure.name:<52} {figure.value:>12,.1f} {figure.unit:<9} {multiple:<22}{bound}".rstrip(),
-        flush=True,
-    )
-    return kept
-
-
-def _ratio(figure: Figure, unit: float) -> float | None:
-    match figure.unit:
-        case "us":
-            return figure.value / unit
-        case "events/s":
-            return 1e6 / figure.value / unit
-        case _:
-            return None
 
 
 if __name__ == "__main__":

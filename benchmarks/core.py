@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import count
 from pathlib import Path
-from typing import NamedTuple
 
-from benchmarks.yardstick import microseconds
+from benchmarks.ratios import Figure, in_turns, ratio, timed
 from towpath.cli.projects import load_projects
 from transforms.flows.catalog.control_log import catalog_of, records_of
 from transforms.flows.catalog.epochs import Catalog
@@ -21,16 +20,6 @@ FLOWS = Path(__file__).parent / "flows"
 START = 1_704_067_200_000
 HOUR = 3_600_000
 MOVES = ("first", "second", "third")
-
-
-class Figure(NamedTuple):
-    """One result: what, how much, in what unit, and the bound it is held to, if any."""
-
-    name: str
-    value: float
-    unit: str
-    bound: float | None = None
-    at_least: bool = False
 
 
 @cache
@@ -77,8 +66,8 @@ def live() -> bytes:
     return done.state
 
 
-def event_cost(matching: int) -> float:
-    """Time decoding, stepping and encoding where one event in ``matching`` moves the sessions."""
+def event_step(matching: int) -> Callable[[], object]:
+    """Decode, step and encode, where one event in ``matching`` moves the sessions."""
     known, state = catalog(MOVES), live()
     lines = [line(n, 60 if n % matching == 0 else 10) for n in range(1_000)]
     numbers = count()
@@ -92,14 +81,14 @@ def event_cost(matching: int) -> float:
 
     messages = sum("message" in str(type(o)).lower() for o in one().outputs)
     assert messages == 3, "the first event moves three sessions"
-    return microseconds(one, 2_000)
+    return one
 
 
-def unread_cost() -> float:
-    """Time an event whose name nothing reads."""
+def unread() -> Callable[[], object]:
+    """Decode an event whose name nothing reads."""
     heard, text = catalog(MOVES).events_read_since, line(1, 10, "Page Viewed")
     assert decode_used(text, heard) is None
-    return microseconds(lambda: decode_used(text, heard), 20_000)
+    return lambda: decode_used(text, heard)
 
 
 def state_size() -> int:
@@ -120,9 +109,19 @@ def _stays() -> Iterator[Signal]:
         yield Event(id=f"signal-{n}", user=user, time=START + (n + 1) * HOUR, name=name)
 
 
-def figures() -> Iterator[Figure]:
-    """Measure the core."""
-    yield Figure("event of 450 bytes, one in five moves 3 sessions", event_cost(5), "us")
-    yield Figure("event of 450 bytes, each moves 3 sessions", event_cost(1), "us", 35.0)
-    yield Figure("event that no flow reads", unread_cost(), "us", 1.5)
-    yield Figure("state of a user", state_size(), "bytes", 450)
+def figures(rounds: int, times: int) -> Iterator[Figure]:
+    """Compare the core with reading the same JSON by Python's standard library."""
+    text = line(1, 60)
+    floor = "json.loads of its 450 bytes"
+    contestants = {
+        "event that moves 3 sessions, with decoding and states as bytes": timed(
+            event_step(1), times
+        ),
+        "the same in a stream where one event in five moves them": timed(event_step(5), times),
+        "event that no flow reads": timed(unread(), 10 * times),
+        floor: timed(lambda: json.loads(text), 10 * times),
+    }
+    spent = in_turns(contestants, rounds)
+    for name, most in zip(contestants, (18.0, 11.0, 0.5), strict=False):
+        yield Figure(name=name, floor=floor, value=ratio(spent, name, floor), most=most)
+    yield Figure(name="state of a user", value=state_size(), unit="bytes", most=450)

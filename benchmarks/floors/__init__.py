@@ -1,0 +1,1 @@
+"""What the core is compared with: the same decisions with less around them."""
