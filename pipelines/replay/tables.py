@@ -7,7 +7,7 @@ is written atomically and replaces that of an earlier run.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from functools import cache
 from hashlib import blake2b
@@ -33,13 +33,15 @@ Column = Callable[[Values], pa.Array]
 
 
 class Tables:
-    """The tables of one bucket; each is opened with its first row."""
+    """The tables of one bucket, of all kinds or the chosen ones; each is opened with its first row."""
 
-    def __init__(self, folder: Path, bucket: int) -> None:
+    def __init__(self, folder: Path, bucket: int, kinds: Collection[str] | None = None) -> None:
         self._folder = folder
         self._place = f"bucket={bucket:02}/part-0.parquet"
         self._open: dict[str, _Table] = {}
         self._by_type: dict[type, _Table] = {}
+        chosen = TYPES if kinds is None else kinds
+        self._left_out = {TYPES[name] for name in TYPES if name not in chosen}
 
     def write(self, outputs: Iterable[msgspec.Struct]) -> None:
         """Add each row to the table of its kind."""
@@ -47,6 +49,8 @@ class Tables:
         for output in outputs:
             table = by_type.get(type(output))
             if table is None:
+                if type(output) in self._left_out:
+                    continue
                 table = self._table(type(output))
             rows = table.rows
             rows.append(astuple(output))
