@@ -7,9 +7,8 @@ is written atomically and replaces that of an earlier run.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
-from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
@@ -24,12 +23,13 @@ from transforms.wire.arrow import arrow_schema
 from transforms.wire.rows import TYPES, canonical, fields
 
 GROUP: Final = 65_536
-CHUNK: Final = 2_048  # few enough to stay in the processor's cache
+CHUNK: Final = 512  # few enough that the rows of all tables stay in the processor's cache
 UNLIKE: Final = {"id", "user", "session", "communication", "cause", "address", "flows", "data"}
 EMPTY: Final = canonical({}).decode()
 UNEQUAL: Final = ("double", "json")
+"""Equal floats may differ (0.0 and -0.0), and so may maps with floats."""
+INTEGER: Final = pa.int64()
 Values = tuple[Any, ...]
-Column = Callable[[Values], pa.Array]
 
 
 class Tables:
@@ -85,19 +85,24 @@ class _Table:
         self._writer = writer(self._partly, kind)
         self._count = 0
         self._chunks: list[pa.RecordBatch] = []
+        self._schema = arrow_schema(kind)
+        self._columns = _columns(kind)
 
     def flush(self) -> None:
         """Convert the rows to columns, and write them once they fill a row group."""
         if self.rows:
             self._count += len(self.rows)
-            self._chunks.append(to_batch(self._kind, self.rows))
+            taken = list(zip(*self.rows, strict=True))
             self.rows.clear()
+            arrays = [column.array(taken[column.place]) for column in self._columns]
+            self._chunks.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
             if self._count % GROUP == 0:
                 self._write()
 
     def _write(self) -> None:
         if self._chunks:
-            table = pa.Table.from_batches(self._chunks)
+            # As one chunk: the end of a chunk may end a page.
+            table = pa.Table.from_batches(self._chunks).combine_chunks()
             self._chunks.clear()
             self._writer.write_table(table, row_group_size=GROUP)
 
@@ -141,43 +146,46 @@ def part_of(path: Path, place: str, rows: int) -> Part:
     return Part(place, rows, path.stat().st_size, digest.hexdigest())
 
 
-def to_batch(kind: str, rows: list[Values]) -> pa.RecordBatch:
-    """Convert the values of outputs of one kind to columns of its schema."""
-    taken = list(zip(*rows, strict=True))
-    arrays = [_array(taken[place], field, make) for place, field, make in _columns(kind)]
-    return pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(kind))
+class _Column:
+    """A column of a table: the position of its values in a row, and how they become an array."""
+
+    def __init__(self, place: int, kind: str, arrow: pa.DataType) -> None:
+        self.place = place
+        self._kind, self._arrow = kind, arrow
+        self._value: Any = None
+        self._constant: pa.Array | None = None
+
+    def array(self, values: Values) -> pa.Array:
+        """Make an array; one of a constant is made once and used again."""
+        first = values[0]
+        exact = first is None or self._kind not in UNEQUAL
+        if not exact or values[-1] is not first or values.count(first) != len(values):
+            return self._made(values)
+        constant = self._constant
+        if constant is None or self._value is not first or len(constant) < len(values):
+            constant = self._constant = self._made(values)
+            self._value = first
+        return constant.slice(0, len(values)) if len(constant) > len(values) else constant
+
+    def _made(self, values: Values) -> pa.Array:
+        kind = self._kind
+        if kind == "time":  # Arrow checks each integer for a zone otherwise
+            return pa.array(values, INTEGER).view(self._arrow)
+        if kind == "json":
+            return pa.array([_json(value) for value in values], self._arrow)
+        if kind == "double":
+            # Integers are allowed; Arrow would refuse those beyond 53 bits.
+            numbers = [None if value is None else float(value) for value in values]
+            return pa.array(numbers, self._arrow)
+        return pa.array(values, self._arrow)
 
 
-def _array(values: Values, kind: str, make: Column) -> pa.Array:
-    """Make a column; a constant column has a fast path."""
-    first = values[0]
-    # Equal floats may differ (0.0 and -0.0), and so may maps with floats.
-    exact = first is None or first == {} or kind not in UNEQUAL
-    if exact and values[-1] is first and values.count(first) == len(values):
-        return pa.repeat(make((first,))[0], len(values))
-    return make(values)
-
-
-@cache
-def _columns(kind: str) -> tuple[tuple[int, str, Column], ...]:
-    """Return each column's position in a row, its kind, and its constructor."""
+def _columns(kind: str) -> list[_Column]:
     schema, own = arrow_schema(kind), TYPES[kind].__struct_fields__
-    return tuple(
-        (own.index(field.name), field.kind, _column(field.kind, schema.field(field.name).type))
+    return [
+        _Column(own.index(field.name), field.kind, schema.field(field.name).type)
         for field in fields(kind)
-    )
-
-
-def _column(kind: str, arrow: pa.DataType) -> Column:
-    """Return the constructor of a column."""
-    if kind == "json":
-        return lambda values: pa.array([_json(value) for value in values], arrow)
-    if kind == "double":
-        # Integers are allowed; Arrow would refuse those beyond 53 bits.
-        return lambda values: pa.array(
-            [None if value is None else float(value) for value in values], arrow
-        )
-    return lambda values: pa.array(values, arrow)
+    ]
 
 
 def _json(value: Any) -> str:
