@@ -1,5 +1,8 @@
 """Write outputs to Parquet, one file per kind and bucket, by column and in bounded memory.
 
+The values of rows are kept in one list, of which a column is every n-th: rows as objects of their
+own, or a list per column, take longer.
+
 Row groups have a fixed number of rows, so the bytes depend only on the rows and their order. A file
 is written atomically and replaces that of an earlier run.
 """
@@ -23,13 +26,12 @@ from transforms.wire.arrow import arrow_schema
 from transforms.wire.rows import TYPES, canonical, fields
 
 GROUP: Final = 65_536
-CHUNK: Final = 512  # few enough that the rows of all tables stay in the processor's cache
+CHUNK: Final = 1_024  # few enough that the rows of all tables stay in the processor's cache
 UNLIKE: Final = {"id", "user", "session", "communication", "cause", "address", "flows", "data"}
 EMPTY: Final = canonical({}).decode()
 UNEQUAL: Final = ("double", "json")
 """Equal floats may differ (0.0 and -0.0), and so may maps with floats."""
 INTEGER: Final = pa.int64()
-Values = tuple[Any, ...]
 
 
 class Tables:
@@ -52,9 +54,9 @@ class Tables:
                 if type(output) in self._left_out:
                     continue
                 table = self._table(type(output))
-            rows = table.rows
-            rows.append(astuple(output))
-            if len(rows) >= CHUNK:
+            values = table.values
+            values.extend(astuple(output))
+            if len(values) >= table.full:
                 table.flush()
 
     def _table(self, kind: type[msgspec.Struct]) -> _Table:
@@ -74,10 +76,12 @@ class Tables:
 
 
 class _Table:
-    """An open file."""
+    """An open file; ``values`` are those of the rows to come, row after row."""
 
     def __init__(self, kind: str, folder: Path, place: str) -> None:
-        self.rows: list[Values] = []
+        self.values: list[Any] = []
+        self._width = len(TYPES[kind].__struct_fields__)
+        self.full = CHUNK * self._width
         self._kind, self._place = kind, place
         self._path = folder / place
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,19 +94,18 @@ class _Table:
 
     def flush(self) -> None:
         """Convert the rows to columns, and write them once they fill a row group."""
-        if self.rows:
-            self._count += len(self.rows)
-            taken = list(zip(*self.rows, strict=True))
-            self.rows.clear()
-            arrays = [column.array(taken[column.place]) for column in self._columns]
+        values, width = self.values, self._width
+        if values:
+            self._count += len(values) // width
+            arrays = [column.array(values[column.place :: width]) for column in self._columns]
+            values.clear()
             self._chunks.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
             if self._count % GROUP == 0:
                 self._write()
 
     def _write(self) -> None:
         if self._chunks:
-            # As one chunk: the end of a chunk may end a page.
-            table = pa.Table.from_batches(self._chunks).combine_chunks()
+            table = pa.Table.from_batches(self._chunks)
             self._chunks.clear()
             self._writer.write_table(table, row_group_size=GROUP)
 
@@ -155,7 +158,7 @@ class _Column:
         self._value: Any = None
         self._constant: pa.Array | None = None
 
-    def array(self, values: Values) -> pa.Array:
+    def array(self, values: list[Any]) -> pa.Array:
         """Make an array; one of a constant is made once and used again."""
         first = values[0]
         exact = first is None or self._kind not in UNEQUAL
@@ -167,7 +170,7 @@ class _Column:
             self._value = first
         return constant.slice(0, len(values)) if len(constant) > len(values) else constant
 
-    def _made(self, values: Values) -> pa.Array:
+    def _made(self, values: list[Any]) -> pa.Array:
         kind = self._kind
         if kind == "time":  # Arrow checks each integer for a zone otherwise
             return pa.array(values, INTEGER).view(self._arrow)
