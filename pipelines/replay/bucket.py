@@ -49,7 +49,7 @@ def run_bucket(
     ``pieces`` are consecutive ranges of its users' hashes, each with its batches; one range at a
     time is held in memory.
     """
-    tables, tally, users = Tables(Path(job.out), bucket), Tally(), 0
+    tables, tally, users = Tables(Path(job.out), bucket, job.kinds), Tally(), 0
     try:
         for blobs in pieces:
             batch = joined(blobs)

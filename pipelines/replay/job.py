@@ -18,6 +18,7 @@ class Job(msgspec.Struct, frozen=True, gc=False):
     ``effects`` are the assumed effects by flow and goal, for the report.
     ``moves`` says when keys were joined (R8); an audit uses the handovers of its log instead.
     Every worker must be able to reach the paths ``out`` and ``events``.
+    ``kinds`` are the tables to write, None for all.
     """
 
     records: tuple[ControlRecord, ...]
@@ -29,6 +30,7 @@ class Job(msgspec.Struct, frozen=True, gc=False):
     rates: Rates | None = None
     moves: dict[str, list[tuple[int, str]]] = {}
     effects: Rates = {}
+    kinds: tuple[str, ...] | None = None
 
 
 class Slice(msgspec.Struct, frozen=True, gc=False):

@@ -70,6 +70,14 @@ def _numbered(placed: Placed) -> list[Signal]:
 
 def _sorted(found: list[Signal]) -> list[Signal]:
     """Sort by time, sequence and id, then by contents, so that the order is deterministic."""
+    last = -1
+    for signal in found:
+        t = event_time(signal)
+        if t <= last:
+            break
+        last = t
+    else:
+        return found
     keys = [_key(signal) for signal in found]
     if all(before < after for before, after in pairwise(keys)):
         return found
@@ -84,7 +92,10 @@ def _receipts(found: list[Signal]) -> list[Signal]:
     Signals that arrived in order keep their receipts, as in the live run. A late signal is handled
     before the ones after it, and does not delay them.
     """
-    if all(type(signal) is not Time and signal.received is None for signal in found):
+    for signal in found:
+        if type(signal) is Time or signal.received is not None:
+            break
+    else:
         return found
     earliest: int | None = None
     for index in range(len(found) - 1, -1, -1):

@@ -77,6 +77,8 @@ PARTS: dict[str, tuple[str, ...]] = {
         "select instant, coalesce(flow, ''), null, null, 'refusals', reason, 1 from rejection",
     ),
 }
+COUNTED = tuple(PARTS)
+"""The tables that metrics are counted from."""
 AMOUNTS = {"communication": ("cost", "reported_cost"), "conversion": ("value",)}
 """The columns of amounts, by table."""
 APART = "case when silent then 'holdout_' else '' end as apart"

@@ -9,7 +9,7 @@ import msgspec
 
 from pipelines.replay.batches import Tally
 from pipelines.replay.job import Job
-from pipelines.replay.recount import recount
+from pipelines.replay.recount import COUNTED, recount
 from schemas import METRICS, OUTPUTS
 from transforms.authoring.graph import exit_text
 from transforms.authoring.summary import case_texts
@@ -70,6 +70,7 @@ class Account(msgspec.Struct, frozen=True, gc=False):
 
     ``used`` counts the events that a flow uses, ``unread_events`` the most frequent names of the
     others, ``early`` the times in 1970; ``first_after`` is the earliest time after the end.
+    ``kinds`` are the tables that were chosen, None for all.
     """
 
     until: int
@@ -88,6 +89,16 @@ class Account(msgspec.Struct, frozen=True, gc=False):
     first_after: int | None = None
     unread_events: dict[str, int] = {}
     effects: dict[str, dict[str, int]] = {}
+    kinds: tuple[str, ...] | None = None
+
+    def lacks(self, kinds: Iterable[str]) -> list[str]:
+        """Return the kinds that this run did not write."""
+        return lacking(self.kinds, kinds)
+
+
+def lacking(chosen: Iterable[str] | None, kinds: Iterable[str]) -> list[str]:
+    """Return the kinds that are not among the chosen ones; None stands for all."""
+    return [] if chosen is None else sorted({*kinds}.difference(chosen))
 
 
 encode = msgspec.msgpack.Encoder().encode
@@ -109,7 +120,8 @@ def finish_run(job: Job, results: Iterable[Result], shape: Shape) -> Account:
             parts[kind].append(part)
     for kind in OUTPUTS:
         _close(kind, parts[kind], out)
-    parts |= {kind: [part] for kind, part in recount(out).items()}
+    if not lacking(job.kinds, COUNTED):
+        parts |= {kind: [part] for kind, part in recount(out).items()}
     for kind in METRICS:
         _close(kind, parts[kind], out)
     account = _account(job, found, parts, shape)
@@ -210,6 +222,7 @@ def _account(
         first_after=tally.first,
         unread_events=tally.most_frequent(MOST_NAMES),
         effects=job.effects,
+        kinds=job.kinds,
     )
 
 

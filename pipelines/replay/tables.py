@@ -1,5 +1,8 @@
 """Write outputs to Parquet, one file per kind and bucket, by column and in bounded memory.
 
+The values of rows are kept in one list, of which a column is every n-th: rows as objects of their
+own, or a list per column, take longer.
+
 Row groups have a fixed number of rows, so the bytes depend only on the rows and their order. A file
 is written atomically and replaces that of an earlier run.
 """
@@ -7,9 +10,8 @@ is written atomically and replaces that of an earlier run.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
-from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
@@ -24,22 +26,24 @@ from transforms.wire.arrow import arrow_schema
 from transforms.wire.rows import TYPES, canonical, fields
 
 GROUP: Final = 65_536
-CHUNK: Final = 2_048  # few enough to stay in the processor's cache
+CHUNK: Final = 1_024  # few enough that the rows of all tables stay in the processor's cache
 UNLIKE: Final = {"id", "user", "session", "communication", "cause", "address", "flows", "data"}
 EMPTY: Final = canonical({}).decode()
 UNEQUAL: Final = ("double", "json")
-Values = tuple[Any, ...]
-Column = Callable[[Values], pa.Array]
+"""Equal floats may differ (0.0 and -0.0), and so may maps with floats."""
+INTEGER: Final = pa.int64()
 
 
 class Tables:
-    """The tables of one bucket; each is opened with its first row."""
+    """The tables of one bucket, of all kinds or the chosen ones; each is opened with its first row."""
 
-    def __init__(self, folder: Path, bucket: int) -> None:
+    def __init__(self, folder: Path, bucket: int, kinds: Collection[str] | None = None) -> None:
         self._folder = folder
         self._place = f"bucket={bucket:02}/part-0.parquet"
         self._open: dict[str, _Table] = {}
         self._by_type: dict[type, _Table] = {}
+        chosen = TYPES if kinds is None else kinds
+        self._left_out = {TYPES[name] for name in TYPES if name not in chosen}
 
     def write(self, outputs: Iterable[msgspec.Struct]) -> None:
         """Add each row to the table of its kind."""
@@ -47,10 +51,12 @@ class Tables:
         for output in outputs:
             table = by_type.get(type(output))
             if table is None:
+                if type(output) in self._left_out:
+                    continue
                 table = self._table(type(output))
-            rows = table.rows
-            rows.append(astuple(output))
-            if len(rows) >= CHUNK:
+            values = table.values
+            values.extend(astuple(output))
+            if len(values) >= table.full:
                 table.flush()
 
     def _table(self, kind: type[msgspec.Struct]) -> _Table:
@@ -70,10 +76,12 @@ class Tables:
 
 
 class _Table:
-    """An open file."""
+    """An open file; ``values`` are those of the rows to come, row after row."""
 
     def __init__(self, kind: str, folder: Path, place: str) -> None:
-        self.rows: list[Values] = []
+        self.values: list[Any] = []
+        self._width = len(TYPES[kind].__struct_fields__)
+        self.full = CHUNK * self._width
         self._kind, self._place = kind, place
         self._path = folder / place
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,13 +89,17 @@ class _Table:
         self._writer = writer(self._partly, kind)
         self._count = 0
         self._chunks: list[pa.RecordBatch] = []
+        self._schema = arrow_schema(kind)
+        self._columns = _columns(kind)
 
     def flush(self) -> None:
         """Convert the rows to columns, and write them once they fill a row group."""
-        if self.rows:
-            self._count += len(self.rows)
-            self._chunks.append(to_batch(self._kind, self.rows))
-            self.rows.clear()
+        values, width = self.values, self._width
+        if values:
+            self._count += len(values) // width
+            arrays = [column.array(values[column.place :: width]) for column in self._columns]
+            values.clear()
+            self._chunks.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
             if self._count % GROUP == 0:
                 self._write()
 
@@ -137,43 +149,46 @@ def part_of(path: Path, place: str, rows: int) -> Part:
     return Part(place, rows, path.stat().st_size, digest.hexdigest())
 
 
-def to_batch(kind: str, rows: list[Values]) -> pa.RecordBatch:
-    """Convert the values of outputs of one kind to columns of its schema."""
-    taken = list(zip(*rows, strict=True))
-    arrays = [_array(taken[place], field, make) for place, field, make in _columns(kind)]
-    return pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(kind))
+class _Column:
+    """A column of a table: the position of its values in a row, and how they become an array."""
+
+    def __init__(self, place: int, kind: str, arrow: pa.DataType) -> None:
+        self.place = place
+        self._kind, self._arrow = kind, arrow
+        self._value: Any = None
+        self._constant: pa.Array | None = None
+
+    def array(self, values: list[Any]) -> pa.Array:
+        """Make an array; one of a constant is made once and used again."""
+        first = values[0]
+        exact = first is None or self._kind not in UNEQUAL
+        if not exact or values[-1] is not first or values.count(first) != len(values):
+            return self._made(values)
+        constant = self._constant
+        if constant is None or self._value is not first or len(constant) < len(values):
+            constant = self._constant = self._made(values)
+            self._value = first
+        return constant.slice(0, len(values)) if len(constant) > len(values) else constant
+
+    def _made(self, values: list[Any]) -> pa.Array:
+        kind = self._kind
+        if kind == "time":  # Arrow checks each integer for a zone otherwise
+            return pa.array(values, INTEGER).view(self._arrow)
+        if kind == "json":
+            return pa.array([_json(value) for value in values], self._arrow)
+        if kind == "double":
+            # Integers are allowed; Arrow would refuse those beyond 53 bits.
+            numbers = [None if value is None else float(value) for value in values]
+            return pa.array(numbers, self._arrow)
+        return pa.array(values, self._arrow)
 
 
-def _array(values: Values, kind: str, make: Column) -> pa.Array:
-    """Make a column; a constant column has a fast path."""
-    first = values[0]
-    # Equal floats may differ (0.0 and -0.0), and so may maps with floats.
-    exact = first is None or first == {} or kind not in UNEQUAL
-    if exact and values[-1] is first and values.count(first) == len(values):
-        return pa.repeat(make((first,))[0], len(values))
-    return make(values)
-
-
-@cache
-def _columns(kind: str) -> tuple[tuple[int, str, Column], ...]:
-    """Return each column's position in a row, its kind, and its constructor."""
+def _columns(kind: str) -> list[_Column]:
     schema, own = arrow_schema(kind), TYPES[kind].__struct_fields__
-    return tuple(
-        (own.index(field.name), field.kind, _column(field.kind, schema.field(field.name).type))
+    return [
+        _Column(own.index(field.name), field.kind, schema.field(field.name).type)
         for field in fields(kind)
-    )
-
-
-def _column(kind: str, arrow: pa.DataType) -> Column:
-    """Return the constructor of a column."""
-    if kind == "json":
-        return lambda values: pa.array([_json(value) for value in values], arrow)
-    if kind == "double":
-        # Integers are allowed; Arrow would refuse those beyond 53 bits.
-        return lambda values: pa.array(
-            [None if value is None else float(value) for value in values], arrow
-        )
-    return lambda values: pa.array(values, arrow)
+    ]
 
 
 def _json(value: Any) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.replay.progress import PROGRESS
-from towpath.replay.processes import ProcessDiedError, run_all
+from towpath.replay.processes import ProcessDiedError, Processes
 
 
 def square(number: int) -> int:
@@ -48,23 +48,26 @@ def hold(path: str, number: int) -> None:
 def test_results_have_the_order_of_the_items(processes: int) -> None:
     """Results are in the order of the items, and counts are over all processes."""
     heard: dict[str, int] = {}
-    found = run_all(square, range(10), processes, heard.__setitem__)
+    with Processes(processes, heard.__setitem__) as pool:
+        assert pool.run(square, range(10)) == [n * n for n in range(10)]
+        assert heard == {"users": 45}
+        assert pool.run(square, []) == []
+        assert pool.run(square, [4]) == [16]
 
-    assert found == [n * n for n in range(10)]
-    assert heard == {"users": 45}
+    assert heard == {"users": 49}
 
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_an_exception_is_raised_here(processes: int) -> None:
     """An exception of the work is raised, and the other processes end."""
-    with pytest.raises(OSError, match="No space left"):
-        run_all(partial(fail_at, 3), range(20), processes, print)
+    with Processes(processes, print) as pool, pytest.raises(OSError, match="No space left"):
+        pool.run(partial(fail_at, 3), range(20))
 
 
 def test_a_process_that_is_killed_is_reported() -> None:
     """A killed process ends the run; nothing waits for its result."""
-    with pytest.raises(ProcessDiedError, match="exit code -9"):
-        run_all(partial(die_at, 3), range(20), 2, print)
+    with Processes(2, print) as pool, pytest.raises(ProcessDiedError, match="exit code -9"):
+        pool.run(partial(die_at, 3), range(20))
 
 
 def test_no_process_outlives_the_one_that_started_it(tmp_path: Path) -> None:
@@ -72,8 +75,8 @@ def test_no_process_outlives_the_one_that_started_it(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     code = (
         "import sys; from functools import partial; from tests.replay.test_processes import hold; "
-        "from towpath.replay.processes import run_all; "
-        "run_all(partial(hold, sys.argv[1]), [1, 2], 2, print)"
+        "from towpath.replay.processes import Processes; "
+        "Processes(2, print).run(partial(hold, sys.argv[1]), [1, 2])"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True

@@ -10,7 +10,14 @@ from pathlib import Path
 
 from towpath.cli import common
 from towpath.cli.results import damaged, finished_account
-from towpath.reports.comparison import Comparison, Difference, Replays, Unreadable, compare
+from towpath.reports.comparison import (
+    KINDS,
+    Comparison,
+    Difference,
+    Replays,
+    Unreadable,
+    compare,
+)
 from towpath.reports.comparison_picture import comparison
 from towpath.reports.comparison_text import to_text
 
@@ -34,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the comparison, or the users."""
     outs = Path(args.before), Path(args.after)
-    accounts = finished_account(outs[0]), finished_account(outs[1])
+    accounts = finished_account(outs[0], KINDS), finished_account(outs[1], KINDS)
     try:
         with Replays(*outs) as replays:
             found = compare(replays, accounts, (args.before, args.after))

@@ -14,7 +14,7 @@ import msgspec
 from pipelines.replay.results import Account
 from towpath.cli import common
 from towpath.cli.results import damaged, finished_account
-from towpath.reports.history import History, history_of
+from towpath.reports.history import KINDS, History, history_of
 from towpath.reports.history_text import to_text
 
 EXAMPLE = "towpath explain 00042 --out build/run"
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the timeline; exit with 1 if the results have nothing about that user."""
     out = Path(args.out)
-    history = _history(finished_account(out), out, args.user)
+    history = _history(finished_account(out, KINDS), out, args.user)
     if args.json:
         common.print_json(history)
     elif history.entries:

@@ -52,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
     """Print the rows of the query, or the list of views."""
     out = Path(args.out)
     account = finished_account(out)
+    if account.kinds is not None:
+        common.say(f"this replay wrote only {', '.join(account.kinds)}; other tables are empty")
     if args.refresh:
         write_database(out)
         common.say(f"wrote {out / DATABASE}")

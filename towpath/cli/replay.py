@@ -16,7 +16,8 @@ from pathlib import Path
 
 from pipelines.replay.job import Job, catalog
 from pipelines.replay.progress import PROGRESS
-from pipelines.replay.results import Account
+from pipelines.replay.results import Account, lacking
+from schemas import METRICS, OUTPUTS
 from towpath.cli import common
 from towpath.cli.progress import ReplayProgress
 from towpath.replay.doubts import doubts_of
@@ -26,13 +27,14 @@ from towpath.replay.request import job_of
 from towpath.replay.shards import replay_in_shards
 from towpath.replay.size import Size, size_of
 from towpath.reports.bad_records import Groups
-from towpath.reports.funnel import Report, report_of
+from towpath.reports.funnel import KINDS, Report, report_of
 from towpath.reports.funnel_picture import funnel
 from towpath.reports.funnel_text import to_text
+from towpath.reports.history import KINDS as EXPLAINED
 from towpath.reports.tables import Tables
 from towpath.reports.views import write_database
 from towpath.reports.weekly_picture import weekly
-from transforms.flows.diagnostics import printable, shortened
+from transforms.flows.diagnostics import printable, shortened, suggest
 
 EXAMPLE = (
     "towpath replay flow_defs/win_back.yaml --events towpath/sample_data/cdnow_purchases.csv.gz "
@@ -41,6 +43,7 @@ EXAMPLE = (
 TAKES_REST = True
 """Arguments after ``--`` are passed to Beam."""
 
+PICTURES = ("funnel.svg", "weekly.svg")
 SHOWN = 5
 FEWEST = 16
 """The number of shards of a replay that fits into memory."""
@@ -102,6 +105,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="number of processes (default: one a core, fewer for few events)",
     )
     add(
+        "--kinds",
+        type=_kinds,
+        metavar="KINDS",
+        help="write only these tables, for example message,transition; the report needs "
+        f"{', '.join(sorted(KINDS))} (default: all)",
+    )
+    add(
         "--strict",
         action="store_true",
         help="exit with 1 if no flow used any event, nothing lies before --until, or times are in 1970",
@@ -121,6 +131,11 @@ def run(args: argparse.Namespace) -> int:
         raise common.UserError(
             f"the options after -- are for Beam, which is not installed; {INSTALL}"
         )
+    lacks = lacking(args.kinds, KINDS)
+    if lacks and args.json:
+        raise common.UserError(
+            f"--json prints the report, which needs {', '.join(lacks)} in --kinds"
+        )
     job = job_of(args)
     size = size_of(job.events)
     with held_folder(Path(job.out)):
@@ -128,15 +143,17 @@ def run(args: argparse.Namespace) -> int:
             account = _on_beam(job, words, size)
         else:
             account = _on_this_machine(job, size, args.processes, args.shards)
-        report = report_of(account, Path(job.out))
+        report = None if lacks else report_of(account, Path(job.out))
         _draw(report, Path(job.out))
         write_database(Path(job.out))
-    if args.json:
+    if report is None:
+        common.say(f"no report, pictures and metrics: they need {', '.join(lacks)} in --kinds")
+    elif args.json:
         common.print_json(report)
     else:
         text = to_text(report, partial(common.paint, stream=sys.stdout))
         common.show_text(text.removesuffix("\n"))
-    _summarize(job, account, report)
+    _summarize(job, account)
     doubts = doubts_of(account, catalog(job).events_read_since, job.mapping is not None)
     for doubt in doubts:
         first, *rest = doubt.split("\n")
@@ -219,22 +236,30 @@ def _reason(error: Exception) -> str:
     return str(raised[-1] if raised else text)
 
 
-def _summarize(job: Job, account: Account, report: Report) -> None:
+def _summarize(job: Job, account: Account) -> None:
     """Report rejected records, the results folder and the next command."""
     out = Path(job.out)
     if account.bad:
         _report_rejected(account.bad, out)
-    files = "one folder of Parquet files per kind, results.duckdb, funnel.svg, weekly.svg"
-    common.say(f"\nResults in {out}: {files}")
+    files = ["one folder of Parquet files per kind", "results.duckdb"]
+    files += [name for name in PICTURES if (out / name).exists()]
+    common.say(f"\nResults in {out}: {', '.join(files)}")
     common.say(f"Query them with SQL: towpath query {shlex.quote(str(out))}")
-    user = _example_user(out)
+    user = None if account.lacks(EXPLAINED) else _example_user(out)
     if user is not None:
         common.next_command(f"towpath explain {shlex.quote(user)} --out {shlex.quote(str(out))}")
 
 
-def _draw(report: Report, out: Path) -> None:
-    (out / "funnel.svg").write_text(funnel(report), encoding="utf-8")
-    (out / "weekly.svg").write_text(weekly(report.weeks, report.run), encoding="utf-8")
+def _draw(report: Report | None, out: Path) -> None:
+    """Draw the pictures of the report; without one, remove those of an earlier replay."""
+    if report is None:
+        for name in PICTURES:
+            (out / name).unlink(missing_ok=True)
+        return
+    for name, text in zip(
+        PICTURES, (funnel(report), weekly(report.weeks, report.run)), strict=True
+    ):
+        (out / name).write_text(text, encoding="utf-8")
 
 
 def _report_rejected(count: int, out: Path) -> None:
@@ -265,6 +290,19 @@ def _example_user(out: Path) -> str | None:
     with Tables(out, ["message"]) as tables:
         rows = tables.rows("""select min("user") from message""")
     return rows[0][0] if rows else None
+
+
+def _kinds(text: str) -> tuple[str, ...]:
+    """Read the names of tables; that of rejected records is always among them."""
+    found = [name.strip() for name in text.split(",") if name.strip()]
+    for name in found:
+        if name in METRICS:
+            raise argparse.ArgumentTypeError(f"{name} is counted from {', '.join(sorted(KINDS))}")
+        if name not in OUTPUTS:
+            raise argparse.ArgumentTypeError(f'no kind "{name}"; {suggest(name, OUTPUTS)}')
+    if not found:
+        raise argparse.ArgumentTypeError("name at least one kind")
+    return tuple(sorted({*found, "dead_letter"}))
 
 
 def _shards(text: str) -> int:

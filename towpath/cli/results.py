@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -10,8 +11,18 @@ from pipelines.replay.results import ACCOUNT, Account, Unfinished, account
 from towpath.cli import common
 
 
-def finished_account(out: Path) -> Account:
-    """Read the summary of a finished replay; raise ``UserError`` if the folder has none."""
+def finished_account(out: Path, kinds: Iterable[str] = ()) -> Account:
+    """Read the summary of a finished replay; raise ``UserError`` if there is none, or kinds lack."""
+    found = _account(out)
+    if lacks := found.lacks(kinds):
+        raise common.UserError(
+            f"{out} has no {', '.join(lacks)}: this replay wrote only some kinds; "
+            "run it again without --kinds"
+        )
+    return found
+
+
+def _account(out: Path) -> Account:
     try:
         return account(out)
     except FileNotFoundError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -28,73 +28,80 @@ class ProcessDiedError(Exception):
     """A process ended before its work was done; the system may have ended it for want of memory."""
 
 
-def run_all(work: Work, items: Sequence[Any], processes: int, listener: Listener) -> list[Any]:
-    """Run the work on each item, and return the results in the order of the items.
+class Processes:
+    """Processes that stay for all phases of a replay; one does the work in this process.
 
-    ``listener`` gets a phase and how much of it is done over all processes. An exception of the
-    work is raised here; a process that dies raises ``ProcessDiedError``.
+    ``listener`` gets a phase and how much of it is done over all processes.
     """
-    if min(processes, len(items)) <= 1:
-        PROGRESS.start(listener)
-        try:
-            return [work(item) for item in items]
-        finally:
-            PROGRESS.start(None)
-    return _Pool(work, items, min(processes, len(items)), listener).run()
 
-
-class _Pool:
-    """The processes of one phase; each takes the next item until none is left."""
-
-    def __init__(self, work: Work, items: Sequence[Any], count: int, listener: Listener) -> None:
-        context = get_context("spawn")
+    def __init__(self, count: int, listener: Listener) -> None:
         self._listener = listener
-        self._counts: Any = context.Array("Q", len(PHASES))
-        self._results: dict[int, Any] = {}
-        self._size = len(items)
         self._running: dict[Connection, SpawnProcess] = {}
-        # Kept: a process that starts opens its lock by name.
-        self._following = context.Value("Q", 0)
+        if count <= 1:
+            return
+        context = get_context("spawn")
+        self._counts: Any = context.Array("Q", len(PHASES))
         for _ in range(count):
-            here, there = context.Pipe(duplex=False)
-            process = context.Process(
-                target=_take_items,
-                args=(work, items, self._following, self._counts, there),
-                daemon=True,
-            )
+            here, there = context.Pipe()
+            process = context.Process(target=_take_items, args=(there, self._counts), daemon=True)
             process.start()
             there.close()  # so that the end of the process is the end of the pipe
             self._running[here] = process
 
-    def run(self) -> list[Any]:
-        try:
-            while self._running:
-                for ready in wait(list(self._running), INTERVAL):
-                    assert isinstance(ready, Connection)
-                    self._receive(ready)
-                self._report()
-            return [self._results[number] for number in range(self._size)]
-        finally:
-            for process in self._running.values():
-                process.terminate()
-            for process in self._running.values():
-                process.join()
+    def __enter__(self) -> Processes:
+        if not self._running:
+            PROGRESS.start(self._listener)
+        return self
 
-    def _receive(self, connection: Connection) -> None:
-        """Take a result; None is the end of a process whose work is done."""
+    def __exit__(self, *_: object) -> None:
+        PROGRESS.start(None)
+        for process in self._running.values():
+            process.terminate()
+        for process in self._running.values():
+            process.join()
+
+    def run(self, work: Work, items: Iterable[Any]) -> list[Any]:
+        """Run the work on each item, and return the results in the order of the items.
+
+        An exception of the work is raised here; a process that dies raises ``ProcessDiedError``.
+        """
+        if not self._running:
+            return [work(item) for item in items]
+        left = enumerate(items)
+        results: dict[int, Any] = {}
+        expected = sum(self._give(connection, work, left) for connection in self._running)
+        while len(results) < expected:
+            for ready in wait(list(self._running), INTERVAL):
+                assert isinstance(ready, Connection)
+                number, results[number] = self._receive(ready)
+                expected += self._give(ready, work, left)
+            self._report()
+        return [results[number] for number in range(expected)]
+
+    def _give(self, connection: Connection, work: Work, left: Iterator[tuple[int, Any]]) -> bool:
+        """Give a process the next item; False if there is none left."""
+        for number, item in left:
+            try:
+                connection.send((number, work, item))
+            except OSError:
+                raise self._died(connection) from None
+            return True
+        return False
+
+    def _receive(self, connection: Connection) -> tuple[int, Any]:
         try:
             found = connection.recv()
-        except EOFError:
-            process = self._running[connection]
-            process.join()
-            raise ProcessDiedError(f"exit code {process.exitcode}") from None
-        if found is None:
-            self._running.pop(connection).join()
-        elif isinstance(found, BaseException):
+        except (EOFError, OSError):
+            raise self._died(connection) from None
+        if isinstance(found, BaseException):
             raise found
-        else:
-            number, result = found
-            self._results[number] = result
+        number, result = found
+        return number, result
+
+    def _died(self, connection: Connection) -> ProcessDiedError:
+        process = self._running[connection]
+        process.join()
+        return ProcessDiedError(f"exit code {process.exitcode}")
 
     def _report(self) -> None:
         for phase, done in zip(PHASES, self._counts, strict=True):
@@ -102,25 +109,19 @@ class _Pool:
                 self._listener(phase, done)
 
 
-def _take_items(
-    work: Work, items: Sequence[Any], following: Any, counts: Any, results: Connection
-) -> None:
-    """Work on the next item until none is left; the parent gets each result, or the exception."""
+def _take_items(parent: Connection, counts: Any) -> None:
+    """Work on each item that the parent gives; it gets the result, or the exception."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
     threading.Thread(target=_end_with_parent, daemon=True).start()
     PROGRESS.start(_counter(counts))
-    try:
-        while True:
-            with following.get_lock():
-                number = following.value
-                following.value += 1
-            if number >= len(items):
-                break
-            results.send((number, work(items[number])))
-    except BaseException as error:
-        _send_error(results, error)
-        return
-    results.send(None)
+    while True:
+        try:
+            number, work, item = parent.recv()
+            result = work(item)
+        except BaseException as error:
+            _send_error(parent, error)
+            return
+        parent.send((number, result))
 
 
 def _send_error(results: Connection, error: BaseException) -> None:

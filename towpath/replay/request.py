@@ -59,6 +59,7 @@ def job_of(args: argparse.Namespace) -> Job:
         rates=assumed.rates,
         moves={} if args.audit else find_moves(args.events, mapping),
         effects=assumed.effects,
+        kinds=args.kinds,
     )
 
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 import struct
 import tempfile
 from collections.abc import Iterator
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from pipelines.replay import job as jobs
 from pipelines.replay.batches import BUCKETS
-from pipelines.replay.bucket import run_bucket
+from pipelines.replay.bucket import few_collections, run_bucket
 from pipelines.replay.job import Job, Slice
 from pipelines.replay.read import read_slice, slices
 from pipelines.replay.results import Account, Result, begin_run, finish_run, shape_of
-from towpath.replay.processes import Listener, run_all
+from towpath.replay.processes import Listener, Processes
+from transforms.flows.catalog.epochs import Catalog
 
 LENGTH = struct.Struct("<I")
 MOST = 4096
@@ -33,30 +34,40 @@ def replay_in_shards(job: Job, shards: int, processes: int, listener: Listener) 
     pieces = -(-min(shards, MOST) // BUCKETS)
     sent = jobs.encode(job)
     begin_run(job)
-    with tempfile.TemporaryDirectory(prefix=SHARDS, dir=job.out) as folder:
-        parts = list(enumerate(slices(job, processes)))
-        run_all(partial(_split, sent, folder, pieces), parts, processes, listener)
-        replay = partial(_replay, sent, folder, pieces)
-        results = run_all(replay, range(BUCKETS), processes, listener)
+    with (
+        tempfile.TemporaryDirectory(prefix=SHARDS, dir=job.out) as folder,
+        Processes(min(processes, BUCKETS), listener) as pool,
+    ):
+        parts = enumerate(slices(job, processes))
+        pool.run(partial(_split, sent, folder, pieces), parts)
+        results = pool.run(partial(_replay, sent, folder, pieces), range(BUCKETS))
     return finish_run(job, results, shape_of(jobs.catalog(job)))
 
 
 def _split(sent: bytes, folder: str, pieces: int, item: tuple[int, Slice]) -> None:
     """Split one slice of the input into the files of the shards."""
     number, part = item
-    job = jobs.decode(sent)
-    for shard, blob in read_slice(job, jobs.catalog(job), part, BUCKETS * pieces):
-        with _file(folder, shard, number).open("ab") as file:
-            file.write(LENGTH.pack(len(blob)))
-            file.write(blob)
+    job, catalog = _prepared(sent)
+    with few_collections():
+        for shard, blob in read_slice(job, catalog, part, BUCKETS * pieces):
+            with _file(folder, shard, number).open("ab") as file:
+                file.write(LENGTH.pack(len(blob)))
+                file.write(blob)
 
 
 def _replay(sent: bytes, folder: str, pieces: int, bucket: int) -> Result:
     """Replay the shards of one bucket, in the order of their hashes."""
-    job = jobs.decode(sent)
+    job, catalog = _prepared(sent)
     numbers = range(bucket * pieces, (bucket + 1) * pieces)
     blobs = (_blobs(Path(folder), number) for number in numbers)
-    return run_bucket(job, jobs.catalog(job), bucket, blobs)
+    return run_bucket(job, catalog, bucket, blobs)
+
+
+@lru_cache(maxsize=1)
+def _prepared(sent: bytes) -> tuple[Job, Catalog]:
+    """Decode the job and build its catalog, once in a process."""
+    job: Job = jobs.decode(sent)
+    return job, jobs.catalog(job)
 
 
 def _file(folder: str, shard: int, number: int) -> Path:

@@ -33,10 +33,18 @@ FALSE: Final = {"false", "no", "0", "f", "n"}
 MAX_NAME: Final = 256
 MAX_NUMBER: Final = 64
 
+_HASH: Final = blake2b(digest_size=16)  # copying takes half the time of creating
+
 
 def row_hash(row: Row) -> str:
     """Hash the names and values of a row, independent of the column order."""
-    return blake2b(canonical({key: plain(row[key]) for key in row}), digest_size=16).hexdigest()
+    hashing = _HASH.copy()
+    hashing.update(canonical({key: _plain(row[key]) for key in row}))
+    return hashing.hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    return value if type(value) is str else plain(value)
 
 
 def numbered(row: str, k: int) -> str:
