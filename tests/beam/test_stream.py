@@ -217,7 +217,7 @@ def test_rows_in_tables(ran: Ran) -> None:
 
 def test_numbers_of_windows(ran: Ran) -> None:
     """The numbers of minutes, hours and days equal a recount from the rows (R25)."""
-    counts = Counts({}, {})
+    counts: Counts = {}
     for found in by_the_core().values():
         for output in found:
             add(counts, output)
