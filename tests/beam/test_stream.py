@@ -88,7 +88,7 @@ class Ran:
             asked = Subscription(subscription=world.subscription, timestamp_attribute="receipt")
             found = drain_topic.drain(asked, len(events()) + 2)
             self.early = server.calls("Acknowledge")
-            sinks = Sinks(topics=topics, redis=redis, tables=str(out), pace=None)
+            sinks = Sinks(topics=topics, redis=redis, tables=str(out), file_wait=None, pace=None)
             self._run(found, sinks)
             self.waiting = server.unacked(world.subscription)
             found.finalize()

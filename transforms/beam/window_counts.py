@@ -138,18 +138,18 @@ class CountWindows(beam.PTransform):
     def _into(self, size: int) -> beam.PTransform:
         return beam.WindowInto(
             FixedWindows(size),
-            trigger=paced(self._pace, early=True),
+            trigger=paced(self._pace),
             accumulation_mode=trigger.AccumulationMode.ACCUMULATING,
             allowed_lateness=Duration(self._lateness),
         )
 
 
-def paced(pace: int | None, *, early: bool) -> Any:
-    """Make a trigger: at the end of a window, then every ``pace`` seconds for late rows.
+def paced(pace: int | None) -> Any:
+    """Make a trigger: every ``pace`` seconds while rows arrive, and at the end of a window.
 
     Without a pace late rows fire at once, and nothing fires early.
     """
     if pace is None:
         return trigger.AfterWatermark(late=trigger.AfterCount(1))
     again = trigger.AfterProcessingTime(pace)
-    return trigger.AfterWatermark(early=again if early else None, late=again)
+    return trigger.AfterWatermark(early=again, late=again)
