@@ -54,6 +54,6 @@ def job(space: str, log: tuple[bytes, ...], events: list[Event], start: int) -> 
         TemporaryDirectory() as out,
         beam.Pipeline("BundleBasedDirectRunner", options=options) as p,
     ):
-        sinks = Sinks(tables=out, pace=None)
+        sinks = Sinks(tables=out, file_wait=None, pace=None)
         build(p | stream | typed, FixedLogs({space: log}), sinks, space=space, settings=settings)
     return (time.process_time() - began) / len(events) * 1e6

@@ -101,7 +101,7 @@ class WriteOutputs(beam.PTransform):
             letters.append(decided | "Write states" >> beam.ParDo(WriteStates(sinks.redis)))
         if sinks.tables:
             kept = (decided, *letters) | "With letters of sinks" >> beam.Flatten()
-            table = WriteTables(sinks.tables, sinks.window, sinks.pace)
+            table = WriteTables(sinks.tables, sinks.file_rows, sinks.file_wait)
             letters.append(kept | "Tables" >> table)
             rows = beam.FlatMap(counted_rows).with_output_types(tuple[Key, bytes])
             count = CountWindows(sinks.tables, self._lateness, sinks.pace)

@@ -37,16 +37,17 @@ ALIKE = 0.8
 class Sinks(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The destinations of outputs; None, or a kind without a topic, means not written.
 
-    ``tables`` is a folder that every worker can reach. ``window`` is the length of a file's window
-    in seconds, ``pace`` the seconds between updates of metrics and of files for late rows; None: at
-    once.
+    ``tables`` is a folder that every worker can reach. A file has at most ``file_rows`` rows, and a
+    row waits at most ``file_wait`` seconds for its file; None: until there are enough rows, or the
+    input ends. ``pace`` is the seconds between updates of metrics; None: at once.
     """
 
     topics: dict[str, str] = {}
     encoding: Encoding = "json"
     redis: str | None = None
     tables: str | None = None
-    window: int = 600
+    file_rows: int = 50_000
+    file_wait: int | None = 600
     pace: int | None = PACE
 
 
@@ -86,8 +87,10 @@ class StreamOptions(PipelineOptions):
             "address from that environment variable of the workers (for passwords)")  # fmt: skip
         add("--tables", type=tables_address, metavar="DIR|URL",
             help="write Parquet tables to a folder that every worker can reach, or gs://, s3://, abfs://")  # fmt: skip
-        add("--window", type=at_least(1), default=600, metavar="SECONDS",
-            help="length of a Parquet file's window")  # fmt: skip
+        add("--file_rows", type=at_least(1), default=50_000, metavar="N",
+            help="rows in a Parquet file at most; a worker holds them in memory")  # fmt: skip
+        add("--file_wait", type=at_least(1), default=600, metavar="SECONDS",
+            help="how long a row waits at most for its Parquet file")  # fmt: skip
         add("--lateness", type=at_least(0), default=7 * 86_400, metavar="SECONDS",
             help="allowed lateness of metrics")  # fmt: skip
 
@@ -245,7 +248,8 @@ def sinks_of(options: Any) -> Sinks:
         encoding=options.encoding,
         redis=options.states,
         tables=options.tables,
-        window=options.window,
+        file_rows=options.file_rows,
+        file_wait=options.file_wait,
     )
 
 

@@ -1,13 +1,14 @@
 """Metrics of steps and flows, counted from output rows only (R25).
 
-Counting is associative and commutative: rows may come in any order, partial counts can be merged,
-and a recount from the raw rows gives the same numbers. Counts are per minute; hours and days are
-their sums. Money is counted in whole ten-thousandths, so sums are exact.
+Every metric is a sum, so rows may come in any order, partial counts can be merged, and a recount
+from the raw rows gives the same numbers. Counts are per minute; hours and days are their sums. Money
+is counted in whole ten-thousandths, so sums are exact. Distinct users of a period are no sum: a
+query counts them in the rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import ROUND_HALF_EVEN, Decimal
 from math import isfinite
 from typing import Literal
@@ -56,8 +57,7 @@ class StepMetric(msgspec.Struct, frozen=True, gc=False, tag_field="is", tag="ste
 class FlowMetric(msgspec.Struct, frozen=True, gc=False, tag_field="is", tag="flow_metric"):
     """One metric of a flow in one window; the fields of ``flow_metric.avsc``.
 
-    ``entries``, ``exits`` and ``refusals`` by reason, ``recipients`` (distinct users
-    with a message), ``messages``, ``parts``, ``cost``, ``reported_cost``, ``goals``, ``first_goals`` (of users)
+    ``entries``, ``exits`` and ``refusals`` by reason, ``messages``, ``parts``, ``cost``, ``reported_cost``, ``goals``, ``first_goals`` (of users)
     and ``revenue`` by goal.
     """
 
@@ -73,7 +73,7 @@ class FlowMetric(msgspec.Struct, frozen=True, gc=False, tag_field="is", tag="flo
 Metric = StepMetric | FlowMetric
 
 
-class Key(msgspec.Struct, frozen=True, gc=False):
+class Key(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The key of a metric; ``step`` None means the flow as a whole."""
 
     start: int
@@ -84,11 +84,34 @@ class Key(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
-class Counts(msgspec.Struct, gc=False):
-    """Counts per minute: sums, and sets of distinct users."""
+Counts = dict[Key, int]
+"""Sums by minute."""
 
-    sums: dict[Key, int] = {}
-    users: dict[Key, set[str]] = {}
+VERSION = 1
+
+
+class _Stored(msgspec.Struct, array_like=True):
+    """Counts as a runner keeps them between two bundles; a released field never changes."""
+
+    version: int
+    sums: list[tuple[Key, int]]
+
+
+_decode = msgspec.msgpack.Decoder(_Stored).decode
+
+
+def encode(counts: Counts) -> bytes:
+    """Encode counts, in order, for the state of a runner."""
+    ordered = sorted(counts.items(), key=lambda item: _order(item[0]))
+    return msgspec.msgpack.encode(_Stored(VERSION, ordered))
+
+
+def decode(data: bytes) -> Counts:
+    """Decode counts; raise ``ValueError`` for those of a newer release."""
+    stored = _decode(data)
+    if stored.version > VERSION:
+        raise ValueError(f"counts of version {stored.version}; this release reads {VERSION}")
+    return dict(stored.sums)
 
 
 def add(counts: Counts, row: AnyOutput) -> Counts:
@@ -106,7 +129,7 @@ def add(counts: Counts, row: AnyOutput) -> Counts:
             _conversion(counts, row)
         case Rejection():
             key = Key(_minute(row.at), row.flow or "", None, None, "refusals", row.reason)
-            counts.sums[key] = counts.sums.get(key, 0) + 1
+            counts[key] = counts.get(key, 0) + 1
         case _:
             pass
     return counts
@@ -156,8 +179,6 @@ def _both(counts: Counts, row: Communication, metric: str, amount: int) -> None:
 def _message(counts: Counts, row: Message) -> None:
     for step in (row.step, None):
         _count(counts, row, step, "messages")
-    key = Key(_minute(row.at), row.flow, row.version, None, "recipients", "")
-    counts.users.setdefault(key, set()).add(row.user)
 
 
 def _call(counts: Counts, row: Call) -> None:
@@ -191,7 +212,7 @@ def _count(
     amount: int = 1,
 ) -> None:
     key = Key(_minute(row.at), row.flow, row.version, step, metric, reason)
-    counts.sums[key] = counts.sums.get(key, 0) + amount
+    counts[key] = counts.get(key, 0) + amount
 
 
 def _minute(at: int) -> int:
@@ -206,15 +227,13 @@ def money(value: float) -> int:
     return int(exact.to_integral_value(ROUND_HALF_EVEN))
 
 
-def merge(a: Counts, b: Counts) -> Counts:
-    """Merge two counts into a new one."""
-    sums = dict(a.sums)
-    for key, amount in b.sums.items():
-        sums[key] = sums.get(key, 0) + amount
-    users = {key: set(known) for key, known in a.users.items()}
-    for key, known in b.users.items():
-        users.setdefault(key, set()).update(known)
-    return Counts(sums, users)
+def merge(parts: Iterable[Counts]) -> Counts:
+    """Add up counts into new ones."""
+    merged: Counts = {}
+    for part in parts:
+        for key, amount in part.items():
+            merged[key] = merged.get(key, 0) + amount
+    return merged
 
 
 def rows(counts: Counts) -> list[Metric]:
@@ -223,14 +242,10 @@ def rows(counts: Counts) -> list[Metric]:
 
 
 def _window(counts: Counts, window: Window, size: int) -> Iterator[Metric]:
-    rolled = Counts()
-    for key, amount in counts.sums.items():
+    totals: Counts = {}
+    for key, amount in counts.items():
         wide = msgspec.structs.replace(key, start=key.start - key.start % size)
-        rolled.sums[wide] = rolled.sums.get(wide, 0) + amount
-    for key, known in counts.users.items():
-        wide = msgspec.structs.replace(key, start=key.start - key.start % size)
-        rolled.users.setdefault(wide, set()).update(known)
-    totals = rolled.sums | {key: len(known) for key, known in rolled.users.items()}
+        totals[wide] = totals.get(wide, 0) + amount
     for key in sorted(totals, key=_order):
         if totals[key]:
             yield _row(window, key, totals[key])

@@ -75,7 +75,6 @@ FLOW_METRICS = (
     ("exits", "the reason", "sessions ended"),
     ("refusals", "the reason", "entries and other signals refused"),
     ("messages", "", "messages"),
-    ("recipients", "", "users with at least one message in the window"),
     ("parts", "", "parts of messages, where parts are counted"),
     ("cost", "", "cost of messages, by the prices of the space"),
     ("reported_cost", "", "cost in delivery reports"),

@@ -92,10 +92,6 @@ MOVES = """
            count(*) filter (first_arrival) as firsts,
            sum(epoch_ms("at") - epoch_ms(since)) as spent
     from read_parquet({files}, hive_partitioning = false) group by all"""
-RECIPIENTS = """
-    select {window} as win, instant // {size} * {size} as start, flow, version, null as step,
-           'recipients' as metric, '' as reason, count(distinct user) as total
-    from message group by all"""
 MINUTES = """
     create temp table minutes as
     select instant // 60000 * 60000 as minute, flow, version, step, metric, reason,
@@ -123,8 +119,6 @@ def recount(out: Path) -> dict[str, Part]:
         database.execute(MINUTES.format(moments=" union all ".join(parts)))
         named = [(f"'{window}'", size) for window, size in metrics.WINDOWS.items()]
         windows = [SUMS.format(window=window, size=size) for window, size in named]
-        if listed("message", out):
-            windows += [RECIPIENTS.format(window=window, size=size) for window, size in named]
         database.execute(f"create temp table totals as {' union all '.join(windows)}")
         return {kind: _write(database, kind, out) for kind in ("step_metric", "flow_metric")}
 

@@ -79,8 +79,8 @@ def command_line(**changed: str | None) -> list[str]:
         (command_line(tables="gs:/bucket/x"), '--tables: "gs:/bucket/x" has only one slash'),
         (command_line(tables=""), "--tables: the address is empty"),
         (command_line(readers="0"), '--readers: "0" is not an integer of at least 1'),
-        (command_line(window="0"), '--window: "0" is not an integer of at least 1'),
-        (command_line(window="ten"), '--window: "ten" is not an integer of at least 1'),
+        (command_line(file_rows="0"), '--file_rows: "0" is not an integer of at least 1'),
+        (command_line(file_rows="ten"), '--file_rows: "ten" is not an integer of at least 1'),
         (command_line(lateness="-5"), '--lateness: "-5" is not an integer of at least 0'),
         (command_line(idle="soon"), '--idle: "soon" is neither a number of seconds nor "never"'),
         (command_line(encoding="xml"), '--encoding: "xml" is not one of json, avro'),
@@ -90,7 +90,7 @@ def command_line(**changed: str | None) -> list[str]:
             "--topic-prefix is not an option; did you mean --topic_pre",
         ),
         (command_line(space="shoe"), "--space: shoe has no control log; there are logs for shop"),
-        ([*command_line(), "--window"], "argument --window: expected one argument"),
+        ([*command_line(), "--file_rows"], "argument --file_rows: expected one argument"),
     ],
 )
 def test_invalid_options_are_reported(
@@ -107,9 +107,9 @@ def test_invalid_options_are_reported(
 
 def test_all_errors_are_reported_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     """All errors are reported together, one per line."""
-    assert run(command_line(readers="0", window="x", idel="1", control="http://h/x")) == 2
+    assert run(command_line(readers="0", file_wait="x", idel="1", control="http://h/x")) == 2
     starts = [line.partition(" ")[0] for line in capsys.readouterr().err.splitlines()]
-    assert starts == ["--idel", "--readers:", "--control:", "--window:"]
+    assert starts == ["--idel", "--readers:", "--control:", "--file_wait:"]
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_windows_close_while_users_wait(tmp_path: Path) -> None:
         TEN + 2 * DAY, [message(b"", TEN + 2 * DAY, "probe day", kind="heartbeat")],
     ]  # fmt: skip
 
-    sinks = Sinks(tables=str(tmp_path), pace=None)
+    sinks = Sinks(tables=str(tmp_path), file_wait=None, pace=None)
     run(steps, Received, partial(numbers, out=tmp_path, sinks=sinks))
 
     assert SEEN["probe before"] == []
@@ -97,7 +97,7 @@ def test_rows_of_old_records_are_kept(tmp_path: Path) -> None:
     tables.
     """
     steps = [TEN + 100 * DAY, entered(0, TEN), TEN + 101 * DAY]
-    sinks = Sinks(tables=str(tmp_path), pace=None)
+    sinks = Sinks(tables=str(tmp_path), file_wait=None, pace=None)
     run(steps, Received, partial(numbers, out=tmp_path, sinks=sinks))
 
     found = duckdb.sql(

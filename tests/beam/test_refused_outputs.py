@@ -46,7 +46,7 @@ def test_a_message_that_no_topic_accepts_is_a_dead_letter(
     arrived = [message(data, TEN, f"m{n}", space=SPACE) for n, data in enumerate(carts)]
     with ordered_world(monkeypatch) as world:
         topics = dict.fromkeys(("message", "dead_letter"), world.topic)
-        sinks = Sinks(topics=topics, tables=str(tmp_path), pace=None)
+        sinks = Sinks(topics=topics, tables=str(tmp_path), file_wait=None, pace=None)
         settings = Settings(until=TEN + 2 * HOUR, clock=At())
 
         run([TEN - 1, arrived, TEN + 2 * HOUR], Received,
@@ -85,7 +85,7 @@ def test_a_row_that_does_not_fit_its_schema_is_a_dead_letter(tmp_path: Path) -> 
     decided: Decided = (SPACE, "kim"), [outputs.encode(COSTLY), outputs.encode(fine)]
 
     def wire(given: Any) -> Any:
-        table = WriteTables(str(tmp_path), window=600, pace=None)
+        table = WriteTables(str(tmp_path), rows=1_000, wait=None)
         _ = given | "Tables" >> table | "Left out" >> beam.Map(keep)
         return given
 

@@ -88,7 +88,7 @@ class Ran:
             asked = Subscription(subscription=world.subscription, timestamp_attribute="receipt")
             found = drain_topic.drain(asked, len(events()) + 2)
             self.early = server.calls("Acknowledge")
-            sinks = Sinks(topics=topics, redis=redis, tables=str(out), pace=None)
+            sinks = Sinks(topics=topics, redis=redis, tables=str(out), file_wait=None, pace=None)
             self._run(found, sinks)
             self.waiting = server.unacked(world.subscription)
             found.finalize()
@@ -217,7 +217,7 @@ def test_rows_in_tables(ran: Ran) -> None:
 
 def test_numbers_of_windows(ran: Ran) -> None:
     """The numbers of minutes, hours and days equal a recount from the rows (R25)."""
-    counts = Counts({}, {})
+    counts: Counts = {}
     for found in by_the_core().values():
         for output in found:
             add(counts, output)

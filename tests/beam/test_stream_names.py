@@ -16,6 +16,8 @@ GOLDEN = Path(__file__).parent / "stream_names.txt"
 OF_BEAM = (
     "Combine",
     "GroupByKey",
+    "Map(<lambda at util.py:1275>)",
+    "ParDo(_GroupIntoBatchesDoFn)",
     "ParDo(CombineValuesDoFn)",
     "ParDo(Receive)",
     "ParDo(WriteRows)",

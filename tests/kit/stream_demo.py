@@ -245,7 +245,7 @@ def demo(out: Path, users: int, until: int = UNTIL) -> DemoResults:
         began = time.monotonic()
         # No pace: this runner loses timers of processing time.
         sinks = Sinks(
-            topics=topics_of("demo"), redis=redis.url, tables=str(out), window=DAY, pace=None
+            topics=topics_of("demo"), redis=redis.url, tables=str(out), file_wait=None, pace=None
         )
         run(found, control_log(out), sinks, until)
         print_progress(f"the job took {time.monotonic() - began:.1f} s")

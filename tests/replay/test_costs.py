@@ -87,7 +87,7 @@ def test_reported_costs_are_summed_separately(tmp_path: Path) -> None:
     out, flow = _report(tmp_path, "call", lines)
 
     assert (flow["cost"], flow["reported_cost"]) == (0.36, 2.55)
-    counted = metrics.Counts()
+    counted: metrics.Counts = {}
     for row in kit.rows(out, "communication"):
         metrics.add(counted, from_row("communication", row))  # type: ignore[arg-type]
     flows = [row for row in metrics.rows(counted) if isinstance(row, metrics.FlowMetric)]
@@ -111,7 +111,7 @@ def test_revenue_is_exact(tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert kit.replay(out, kit.write_lines(tmp_path / "events.jsonl", lines)).code == 0
 
-    counted = metrics.Counts()
+    counted: metrics.Counts = {}
     for row in kit.rows(out, "conversion"):
         metrics.add(counted, from_row("conversion", row))  # type: ignore[arg-type]
     wanted = {

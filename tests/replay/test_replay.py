@@ -67,7 +67,7 @@ def test_the_text_report_shows_the_funnel(full_replay: Whole) -> None:
 def test_windows_equal_a_recount_of_the_rows(full_replay: Whole) -> None:
     """The numbers by SQL equal a count row by row from the raw rows (R25)."""
     _, out = full_replay
-    counts = metrics.Counts()
+    counts: metrics.Counts = {}
     for kind in ("transition", "communication", "message", "conversion", "rejection"):
         for path in listed(kind, out):
             for row in pq.ParquetFile(path).read().to_pylist():

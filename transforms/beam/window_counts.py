@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import apache_beam as beam
+from apache_beam import coders
 from apache_beam.transforms import trigger
 from apache_beam.transforms.window import FixedWindows, TimestampedValue
 from apache_beam.utils.timestamp import Duration, Timestamp
@@ -51,23 +52,42 @@ def at_event_time(element: tuple[Key, bytes]) -> TimestampedValue:
     return TimestampedValue((space, encoded), Timestamp(micros=at * 1000))
 
 
+class CountsCoder(coders.Coder):
+    """Stores counts in the versioned form of ``transforms.metrics``, readable after an update."""
+
+    def encode(self, value: Counts) -> bytes:
+        return metrics.encode(value)
+
+    def decode(self, encoded: bytes) -> Counts:
+        return metrics.decode(encoded)
+
+    def is_deterministic(self) -> bool:
+        return True
+
+
+@beam.typehints.with_input_types(bytes)
+@beam.typehints.with_output_types(bytes)
 class Count(beam.CombineFn):
-    """Counts rows exactly, in any order and partition."""
+    """Counts rows exactly, in any order and partition.
+
+    Runners count where the rows are, and merge the partial counts: these grow with flows and steps,
+    not with rows or users.
+    """
 
     def create_accumulator(self) -> Counts:
-        return Counts({}, {})
+        return {}
 
     def add_input(self, counts: Counts, row: bytes) -> Counts:
         return metrics.add(counts, outputs.decode(row))
 
     def merge_accumulators(self, parts: Iterable[Counts]) -> Counts:
-        merged = Counts({}, {})
-        for part in parts:
-            merged = metrics.merge(merged, part)
-        return merged
+        return metrics.merge(parts)
 
-    def extract_output(self, counts: Counts) -> Counts:
-        return counts
+    def extract_output(self, counts: Counts) -> bytes:
+        return metrics.encode(counts)
+
+    def get_accumulator_coder(self) -> coders.Coder:
+        return CountsCoder()
 
 
 class WriteMetrics(beam.DoFn):
@@ -77,12 +97,12 @@ class WriteMetrics(beam.DoFn):
         self._out = out
         self._window = window
 
-    def process(self, element: tuple[str, Counts], window: Any = beam.DoFn.WindowParam) -> None:
+    def process(self, element: tuple[str, bytes], window: Any = beam.DoFn.WindowParam) -> None:
         space, counts = element
         shard = f"{self._window}-{window.start.micros // 1000}"
         folder = folder_of(self._out, space)
         found: dict[str, list[Metric]] = {}
-        for row in metrics.rows(counts):
+        for row in metrics.rows(metrics.decode(counts)):
             if row.window in FILES[self._window]:
                 found.setdefault(name_of(row), []).append(row)
         for kind, rows in found.items():
@@ -118,18 +138,18 @@ class CountWindows(beam.PTransform):
     def _into(self, size: int) -> beam.PTransform:
         return beam.WindowInto(
             FixedWindows(size),
-            trigger=paced(self._pace, early=True),
+            trigger=paced(self._pace),
             accumulation_mode=trigger.AccumulationMode.ACCUMULATING,
             allowed_lateness=Duration(self._lateness),
         )
 
 
-def paced(pace: int | None, *, early: bool) -> Any:
-    """Make a trigger: at the end of a window, then every ``pace`` seconds for late rows.
+def paced(pace: int | None) -> Any:
+    """Make a trigger: every ``pace`` seconds while rows arrive, and at the end of a window.
 
     Without a pace late rows fire at once, and nothing fires early.
     """
     if pace is None:
         return trigger.AfterWatermark(late=trigger.AfterCount(1))
     again = trigger.AfterProcessingTime(pace)
-    return trigger.AfterWatermark(early=again if early else None, late=again)
+    return trigger.AfterWatermark(early=again, late=again)

@@ -1,8 +1,10 @@
-"""Parquet tables of a stream: one file per window, then its entry in the table's manifest.
+"""Parquet tables of a stream: files of a target size, then their entries in the table's manifest.
 
-Rows are sorted and the file is named by its window and contents, so writing a window again gives the
-same file. A file enters the manifest after the runner has committed it, as a separate addition:
-readers ignore files of a crash, and workers need no lock. The address is a folder or a store.
+Rows of a table are spread over shards, which need no common worker; a shard writes a file once it
+has enough rows, or once the first of them has waited long enough. There are no windows, so no row is
+too late for its table. A file is named by its contents. It enters the manifest after the runner has
+committed it, as a separate addition: readers ignore files of a crash, and workers need no lock. The
+address is a folder or a store.
 """
 
 from __future__ import annotations
@@ -15,16 +17,16 @@ import msgspec
 from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms import trigger
-from apache_beam.transforms.window import FixedWindows, GlobalWindows
+from apache_beam.transforms.window import GlobalWindows
+from apache_beam.utils.sharded_key import ShardedKey
 from apache_beam.utils.timestamp import Duration
 
 import schemas
 from transforms.beam.elements import BAD, Decided
-from transforms.beam.window_counts import paced
 from transforms.beam.write_outputs import of_rejected
 from transforms.flows.protocol import outputs
 from transforms.sinks import parquet
-from transforms.sinks.folders import Table, folder_of, shard_of
+from transforms.sinks.folders import Table, folder_of
 from transforms.sinks.part_files import Part, add_parts
 from transforms.wire.messages import kind_of
 from transforms.wire.rows import to_row
@@ -33,44 +35,46 @@ WHOLE = ("flow_state", "handover", "forwarded", "state_export")
 """Kinds without a table: a flow state changes in place, the others hold whole states."""
 TO_TABLES = tuple(kind for kind in schemas.OUTPUTS if kind not in WHOLE)
 
-LONGEST_LATENESS = 100 * 366 * 86_400
-"""Seconds. A receipt is data and may be years old; no row of the raw tables is left out."""
+AT_THE_END = 86_400
+"""Seconds. The last rows of an input leave at its end, when the in-process runner finds them late."""
 
 _part = msgspec.msgpack.Decoder(Part).decode
 
 
 class WriteTables(beam.PTransform):
-    """Write rows to Parquet files by window, then add the files to the manifests of their tables.
+    """Write rows to Parquet files, then add the files to the manifests of their tables.
 
-    The output is dead letters for rows that do not fit their schema.
+    A file has at most ``rows`` rows, and no row waits longer than ``wait`` seconds for its file;
+    None: until there are enough. The output is dead letters for rows that do not fit their schema.
     """
 
-    def __init__(self, out: str, window: int, pace: int | None) -> None:
+    def __init__(self, out: str, rows: int, wait: int | None) -> None:
         super().__init__()
-        self._out, self._window, self._pace = out, window, pace
+        self._out, self._rows, self._wait = out, rows, wait
 
     def expand(self, decided: Any) -> Any:
         rows = beam.FlatMap(rows_of_tables).with_output_types(tuple[Table, bytes])
-        windows = beam.WindowInto(
-            FixedWindows(self._window),
-            trigger=paced(self._pace, early=False),
-            accumulation_mode=trigger.AccumulationMode.DISCARDING,
-            allowed_lateness=Duration(LONGEST_LATENESS),
-        )
         write = beam.ParDo(WriteRows(self._out))
         written = (
             decided
             | "By table" >> rows
-            | "Windows of a file" >> windows
-            | "Rows of a file" >> beam.GroupByKey()
+            | "Rows of a file" >> beam.GroupIntoBatches.WithShardedKey(self._rows, self._wait)
             | "Write rows" >> write.with_outputs(BAD, main="parts")
+        )
+        # Without the grouping, a bundle that fails after it wrote could leave a listed file.
+        at_once = beam.WindowInto(
+            GlobalWindows(),
+            trigger=trigger.Repeatedly(trigger.AfterCount(1)),
+            accumulation_mode=trigger.AccumulationMode.DISCARDING,
+            allowed_lateness=Duration(AT_THE_END),
         )
         _ = (
             written.parts
-            | "Files of a table" >> beam.GroupByKey()
+            | "At once" >> at_once
+            | "Committed files" >> beam.GroupByKey()
             | "List files" >> beam.ParDo(WriteManifest(self._out))
         )
-        return written[BAD] | "In no window" >> beam.WindowInto(GlobalWindows())
+        return written[BAD]
 
 
 def rows_of_tables(decided: Decided) -> Iterator[tuple[Table, bytes]]:
@@ -82,27 +86,24 @@ def rows_of_tables(decided: Decided) -> Iterator[tuple[Table, bytes]]:
             yield (space, kind), row
 
 
-@beam.typehints.with_input_types(tuple[Table, Iterable[bytes]])
 @beam.typehints.with_output_types(tuple[Table, bytes])
 class WriteRows(beam.DoFn):
-    """Write the rows of one kind and window; yield the parts for the manifest."""
+    """Write rows of one kind; yield the parts for the manifest."""
 
     def __init__(self, out: str) -> None:
         self._out = out
         self._bad = Metrics.counter("rows", "bad")
 
     def process(
-        self, element: tuple[Table, Iterable[bytes]], window: Any = beam.DoFn.WindowParam
+        self, element: tuple[ShardedKey, Iterable[bytes]]
     ) -> Iterator[tuple[Table, bytes] | TaggedOutput]:
-        (space, kind), encoded = element
-        found = list(encoded)
-        shard = shard_of(window.start.micros // 1000, found)
-        decoded = [outputs.decode(row) for row in found]
-        folder = folder_of(self._out, space)
-        written = parquet.write(kind, map(to_row, decoded), folder, shard=shard)
+        sharded, encoded = element
+        space, kind = sharded.key
+        found = [outputs.decode(row) for row in encoded]
+        written = parquet.write(kind, map(to_row, found), folder_of(self._out, space))
         if written.bad_rows:
             self._bad.inc(written.bad_rows)
-            for letter in of_rejected("tables", [(space, one) for one in decoded], written.bad):
+            for letter in of_rejected("tables", [(space, one) for one in found], written.bad):
                 yield TaggedOutput(BAD, letter)
         for part in written.parts:
             yield (space, kind), msgspec.msgpack.encode(part)
@@ -110,7 +111,7 @@ class WriteRows(beam.DoFn):
 
 @beam.typehints.with_input_types(tuple[Table, Iterable[bytes]])
 class WriteManifest(beam.DoFn):
-    """Add parts to the manifest of their table; a part with an existing name replaces the old one."""
+    """Add a part to the manifest of its table; a part with an existing name replaces the old one."""
 
     def __init__(self, out: str) -> None:
         self._out = out
