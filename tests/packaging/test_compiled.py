@@ -9,14 +9,13 @@ import runpy
 import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 import setuptools
 
 from tests.packaging.repository import ROOT
-from tests.packaging.wheels import compiled_wheel, few_purchases, installed_folder, towpath
+from tests.packaging.wheels import copied, few_purchases, install, installed_folder, towpath
 
 pytestmark = pytest.mark.xdist_group("compiled_wheel")
 TESTS = (
@@ -60,29 +59,20 @@ def test_the_engine_is_compiled() -> None:
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Build and install the wheel in the environment of ``make setup``, without asking to compile."""
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run ``pip install .`` in a copy of the project; return the Python of the environment."""
     if "CI" not in os.environ and shutil.which("cc") is None:
         pytest.skip("there is no C compiler")
-    return compiled_wheel(tmp_path_factory.mktemp("compiled"))
+    folder = tmp_path_factory.mktemp("compiled")
+    return install(copied(folder / "copy"), folder / "env")
 
 
-@pytest.fixture(scope="module")
-def wheel(installed: tuple[Path, Path]) -> Path:
-    """Return the wheel with the compiled core."""
-    return installed[0]
+def test_an_installation_compiles_every_hot_module(python: Path) -> None:
+    """Where there is a C compiler, each module named in setup.py is an extension."""
+    site = installed_folder(python).parent
+    plain = [name for name in hot() if not list(site.glob(f"{name.removesuffix('.py')}.cpython*"))]
 
-
-def test_a_build_compiles_every_hot_module(wheel: Path) -> None:
-    """Where there is a C compiler, the wheel has an extension for each module named in setup.py."""
-    names = zipfile.ZipFile(wheel).namelist()
-    missing = [
-        name
-        for name in hot()
-        if not any(n.startswith(f"{name.removesuffix('.py')}.cpython") for n in names)
-    ]
-
-    assert missing == []
+    assert plain == []
 
 
 @pytest.mark.parametrize(
@@ -109,11 +99,8 @@ def test_other_builds_stay_plain(
     assert said["ext_modules"] == []
 
 
-def test_the_compiled_core_gives_the_same_bytes(
-    installed: tuple[Path, Path], tmp_path: Path
-) -> None:
-    """An installed compiled wheel says that it is compiled; its replay equals that of plain Python."""
-    _, python = installed
+def test_the_compiled_core_gives_the_same_bytes(python: Path, tmp_path: Path) -> None:
+    """The installed command says that it is compiled; its replay equals that of plain Python."""
     flows = installed_folder(python) / "flow_defs"
     assert "(compiled core)" in towpath(python, "--version").stdout
     assert towpath(python, "test", flows).returncode == 0
@@ -140,18 +127,17 @@ def contents(folder: Path) -> dict[str, bytes]:
     return found
 
 
-def test_the_tests_of_the_core_pass_with_the_compiled_core(wheel: Path, tmp_path: Path) -> None:
+def test_the_tests_of_the_core_pass_with_the_compiled_core(python: Path) -> None:
     """Scenarios, the simulator, the properties and the golden states, on the compiled modules."""
-    zipfile.ZipFile(wheel).extractall(tmp_path)
-    command = [sys.executable, "-P", "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"]
-    done = subprocess.run(
-        [*command, "-o", "pythonpath=", *TESTS],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
-        capture_output=True,
-        text=True,
-    )
+    site = installed_folder(python).parent
+    env = os.environ | {"PYTHONPATH": f"{site}{os.pathsep}{ROOT}"}
 
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-P", "-m", *words]
+        return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+
+    assert "(compiled core)" in run("towpath.cli.main", "--version").stdout
+    done = run("pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-o", "pythonpath=", *TESTS)
     assert done.returncode == 0, done.stdout
     passed = re.search(r"(\d+) passed", done.stdout)
     assert passed

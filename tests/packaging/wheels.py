@@ -16,7 +16,6 @@ import pytest
 
 from tests.packaging.repository import ROOT, files
 
-LOCK = ROOT / "requirements-base.lock"
 OFFLINE = re.compile(r"NewConnectionError|name resolution|Network is unreachable|ProxyError")
 
 
@@ -42,40 +41,21 @@ def build(folder: Path, **env: str) -> Path:
     return next((folder / "dist").glob("*.whl"))
 
 
-def empty_environment(home: Path) -> Path:
-    """Create an environment with nothing in it; return its Python."""
+def install(source: Path, home: Path) -> Path:
+    """Install a wheel or a folder into an empty environment as users do; return its Python."""
     made = call([sys.executable, "-m", "venv", "--without-pip", home], cwd=home.parent)
     assert made.returncode == 0, made.stderr
-    return home / "bin" / "python"
-
-
-def pip(python: Path, *words: str | Path, cwd: Path) -> None:
-    """Run pip for an environment that has none; skip the test if there is no network."""
-    done = call([sys.executable, "-m", "pip", "--python", python, *words, "--quiet"], cwd)
+    python = home / "bin" / "python"
+    # With the hashes of the lock file, pip would also want one of the wheel.
+    locked = (ROOT / "requirements-base.lock").read_text()
+    pins = home / "pins.txt"
+    pins.write_text("\n".join(re.findall(r"^[\w.-]+==[^\s;]+", locked, re.MULTILINE)))
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
+    done = call([*pip, source], cwd=home, PIP_CONSTRAINT=str(pins))
     if OFFLINE.search(done.stderr):
         pytest.skip("the package index cannot be reached, so the base dependencies are missing")
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def install(wheel: Path, home: Path) -> Path:
-    """Install the wheel into an empty environment; return its Python."""
-    python = empty_environment(home)
-    # With the hashes of the lock file, pip would also want one of the wheel.
-    pins = re.findall(r"^[\w.-]+==[^\s;]+", LOCK.read_text(), re.MULTILINE)
-    (home / "pins.txt").write_text("\n".join(pins))
-    pip(python, "install", "-c", home / "pins.txt", wheel, cwd=home)
     return python
-
-
-def compiled_wheel(folder: Path) -> tuple[Path, Path]:
-    """Build the wheel as `make install` does, and install it; return it and the environment's Python."""
-    python = empty_environment(folder / "env")
-    pip(python, "install", "-r", LOCK, cwd=folder)
-    source = copied(folder / "copy")
-    pip(python, "wheel", "--no-deps", "--no-build-isolation", "-w", folder, source, cwd=folder)
-    (wheel,) = folder.glob("*.whl")
-    pip(python, "install", "--no-deps", wheel, cwd=folder)
-    return wheel, python
 
 
 def towpath(python: Path, *args: str | Path) -> subprocess.CompletedProcess[str]:
