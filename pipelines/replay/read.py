@@ -23,7 +23,7 @@ from transforms.wire.decode import decode, has_no_id
 from transforms.wire.raw import Bad, Raw
 
 HELD: Final = 32_000
-LARGE: Final = 16 * 1024 * 1024
+LARGE: Final = 4 * 1024 * 1024
 TICK: Final = 5_000
 FILE_BITS: Final = 40
 
@@ -32,27 +32,27 @@ def read_slice(
     job: Job, catalog: Catalog, part: Slice, parts: int = BUCKETS
 ) -> Iterator[tuple[int, bytes]]:
     """Yield batches, each with the number of its part of the users."""
-    path = job.events[part.file]
+    mapping, until, moves = job.mapping, job.until, None if job.audit else job.moves
+    nth, of, first = part.nth, part.of, part.file << FILE_BITS
     spread, counted = _Spread(parts), 0
     tally = spread.tally
-    for row, raw in enumerate(read(Path(path), job.mapping)):
-        if row % part.of != part.nth:
+    for row, raw in enumerate(read(Path(job.events[part.file]), mapping)):
+        if row % of != nth:
             continue
         counted += 1
         if counted % TICK == 0:
             PROGRESS.add("read", TICK)
-        found = raw if isinstance(raw, Bad) else decode(raw, job.mapping)
+        found = raw if isinstance(raw, Bad) else decode(raw, mapping)
         full = None
         if isinstance(found, Bad):
             full = spread.bad(found)
-        elif not _counted(tally, catalog, found, job.until):
+        elif not _counted(tally, catalog, found, until):
             pass
-        elif (signal := found if job.audit else resolved(job.moves, found)) is None:
+        elif (signal := found if moves is None else resolved(moves, found)) is None:
             tally.unread += 1
         else:
             assert isinstance(raw, Raw)
-            place = part.file << FILE_BITS | row
-            full = spread.add(signal, place << 1 | has_no_id(raw, job.mapping))
+            full = spread.add(signal, (first | row) << 1 | has_no_id(raw, mapping))
         if full is not None:
             yield full
     tally.read += counted
