@@ -15,7 +15,8 @@ from apache_beam.runners import create_runner
 
 from pipelines.replay import job as jobs
 from pipelines.replay import results
-from pipelines.replay.bucket import few_collections, run_bucket
+from pipelines.replay.bucket import run_bucket
+from pipelines.replay.garbage import few_collections
 from pipelines.replay.job import Job, Slice
 from pipelines.replay.read import read_slice, slices
 from pipelines.replay.results import Account, Result, begin_run, finish_run, shape_of

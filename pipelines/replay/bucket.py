@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,21 +10,11 @@ import pyarrow as pa
 
 from pipelines.replay.batches import Tally, joined
 from pipelines.replay.fold import dead_letters, fold_bucket
+from pipelines.replay.garbage import few_collections
 from pipelines.replay.job import Job
 from pipelines.replay.results import Result
 from pipelines.replay.tables import Tables
 from transforms.flows.catalog.epochs import Catalog
-
-
-@contextmanager
-def few_collections() -> Iterator[None]:
-    """Run the garbage collector less often: a replay makes many objects and few cycles."""
-    before = gc.get_threshold()
-    gc.set_threshold(100_000, 20, 50)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from transforms.flows.catalog.control_log import catalog_of
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.protocol.control_records import ControlRecord
 from transforms.wire.mapping import Mapping
+from transforms.wire.raw import WHOLE, Range
 
 Rates = dict[str, dict[str, int]]
 
@@ -34,11 +35,12 @@ class Job(msgspec.Struct, frozen=True, gc=False):
 
 
 class Slice(msgspec.Struct, frozen=True, gc=False):
-    """Every ``of``-th record of a file, starting at the ``nth``; file and ``nth`` count from 0."""
+    """A range of a file, or every ``of``-th record, starting at the ``nth``; both count from 0."""
 
     file: int
     nth: int = 0
     of: int = 1
+    within: Range = WHOLE
 
 
 encode = msgspec.msgpack.Encoder().encode

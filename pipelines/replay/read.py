@@ -1,7 +1,7 @@
 """Read files into batches: read, decode, drop unused events, distribute by user.
 
-Several readers share a large file; each decodes every n-th record. So any format and compression can
-be split, and the place of a record does not depend on the split.
+Several readers share a large file: each reads a range of its lines, or, where lines cannot be told
+from rows without reading them all, every n-th record. The place of a record does not depend on it.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from pipelines.replay.progress import PROGRESS
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.engine.step import is_unused
 from transforms.flows.protocol.signals import Event, Signal, Time
-from transforms.sources.files import read
+from transforms.sources.files import ranges, read
 from transforms.wire.decode import decode, has_no_id
 from transforms.wire.raw import Bad, Raw
 
 HELD: Final = 32_000
-LARGE: Final = 16 * 1024 * 1024
+LARGE: Final = 4 * 1024 * 1024
 TICK: Final = 5_000
 FILE_BITS: Final = 40
 
@@ -32,27 +32,27 @@ def read_slice(
     job: Job, catalog: Catalog, part: Slice, parts: int = BUCKETS
 ) -> Iterator[tuple[int, bytes]]:
     """Yield batches, each with the number of its part of the users."""
-    path = job.events[part.file]
+    mapping, until, moves = job.mapping, job.until, None if job.audit else job.moves
+    nth, of, first = part.nth, part.of, part.file << FILE_BITS
     spread, counted = _Spread(parts), 0
     tally = spread.tally
-    for row, raw in enumerate(read(Path(path), job.mapping)):
-        if row % part.of != part.nth:
+    for row, raw in enumerate(read(Path(job.events[part.file]), mapping, within=part.within)):
+        if row % of != nth:
             continue
         counted += 1
         if counted % TICK == 0:
             PROGRESS.add("read", TICK)
-        found = raw if isinstance(raw, Bad) else decode(raw, job.mapping)
+        found = raw if isinstance(raw, Bad) else decode(raw, mapping)
         full = None
         if isinstance(found, Bad):
             full = spread.bad(found)
-        elif not _counted(tally, catalog, found, job.until):
+        elif not _counted(tally, catalog, found, until):
             pass
-        elif (signal := found if job.audit else resolved(job.moves, found)) is None:
+        elif (signal := found if moves is None else resolved(moves, found)) is None:
             tally.unread += 1
         else:
             assert isinstance(raw, Raw)
-            place = part.file << FILE_BITS | row
-            full = spread.add(signal, place << 1 | has_no_id(raw, job.mapping))
+            full = spread.add(signal, (first | raw.line) << 1 | has_no_id(raw, mapping))
         if full is not None:
             yield full
     tally.read += counted
@@ -124,8 +124,12 @@ class _Spread:
 def slices(job: Job, readers: int) -> list[Slice]:
     """Split the input by file, and large files further if there are several readers."""
     found = []
-    for number, path in enumerate(job.events):
-        size = Path(path).stat().st_size if Path(path).is_file() else 0
+    for number, name in enumerate(job.events):
+        path = Path(name)
+        size = path.stat().st_size if path.is_file() else 0
         of = min(readers, 1 + size // LARGE)
-        found += [Slice(number, nth, of) for nth in range(of)]
+        if of > 1 and (parts := ranges(path, of)):
+            found += [Slice(number, within=part) for part in parts]
+        else:
+            found += [Slice(number, nth, of) for nth in range(of)]
     return found

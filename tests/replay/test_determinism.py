@@ -168,17 +168,22 @@ def test_a_back_test_sorts_late_records(tmp_path: Path) -> None:
 
 
 def test_large_files_are_read_in_slices(tmp_path: Path) -> None:
-    """A large file is divided among readers, a small one is not; every record is read once."""
+    """A large file is divided among readers, by lines or, with quotes, by records; no small one is."""
     small = kit.write_csv(tmp_path / "small.csv", ROWS)
-    large = tmp_path / "large.csv"
-    with large.open("wb") as file:
-        file.truncate(100 * 1024 * 1024)
-    job = _job(tmp_path / "out", small, large)
+    row = f"u1,{START},Purchase,7\n".encode()
+    large, quoted = tmp_path / "large.csv", tmp_path / "quoted.csv"
+    large.write_bytes(b"who,at,what,amount\n" + row * 500_000)
+    quoted.write_bytes(b'who,at,"what",amount\n' + row * 500_000)
+    job = _job(tmp_path / "out", small, large, quoted)
+    found = slices(job, 3)
+    lines = [part.within for part in found[1:4]]
 
-    assert [(s.file, s.nth, s.of) for s in slices(job, 4)] == [
-        (0, 0, 1), (1, 0, 4), (1, 1, 4), (1, 2, 4), (1, 3, 4),
+    assert [(s.file, s.nth, s.of) for s in found] == [
+        (0, 0, 1), (1, 0, 1), (1, 0, 1), (1, 0, 1), (2, 0, 3), (2, 1, 3), (2, 2, 3),
     ]  # fmt: skip
-    assert len(slices(job, 1)) == 2
+    assert [part.before for part in lines] == [0, *(part.last for part in lines[:-1])]
+    assert max(part.start for part in lines) < large.stat().st_size * 3 // 4
+    assert len(slices(job, 1)) == 3
 
 
 def test_a_replay_replaces_the_earlier_one(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
+from pipelines.replay.garbage import few_collections
 from pipelines.replay.progress import PROGRESS
 
 PHASES = ("read", "users")
@@ -114,14 +115,15 @@ def _take_items(parent: Connection, counts: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
     threading.Thread(target=_end_with_parent, daemon=True).start()
     PROGRESS.start(_counter(counts))
-    while True:
-        try:
-            number, work, item = parent.recv()
-            result = work(item)
-        except BaseException as error:
-            _send_error(parent, error)
-            return
-        parent.send((number, result))
+    with few_collections():
+        while True:
+            try:
+                number, work, item = parent.recv()
+                result = work(item)
+            except BaseException as error:
+                _send_error(parent, error)
+                return
+            parent.send((number, result))
 
 
 def _send_error(results: Connection, error: BaseException) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from pipelines.replay import job as jobs
 from pipelines.replay.batches import BUCKETS
-from pipelines.replay.bucket import few_collections, run_bucket
+from pipelines.replay.bucket import run_bucket
+from pipelines.replay.garbage import few_collections
 from pipelines.replay.job import Job, Slice
 from pipelines.replay.read import read_slice, slices
 from pipelines.replay.results import Account, Result, begin_run, finish_run, shape_of
@@ -35,6 +36,7 @@ def replay_in_shards(job: Job, shards: int, processes: int, listener: Listener) 
     sent = jobs.encode(job)
     begin_run(job)
     with (
+        few_collections(),
         tempfile.TemporaryDirectory(prefix=SHARDS, dir=job.out) as folder,
         Processes(min(processes, BUCKETS), listener) as pool,
     ):
@@ -48,11 +50,10 @@ def _split(sent: bytes, folder: str, pieces: int, item: tuple[int, Slice]) -> No
     """Split one slice of the input into the files of the shards."""
     number, part = item
     job, catalog = _prepared(sent)
-    with few_collections():
-        for shard, blob in read_slice(job, catalog, part, BUCKETS * pieces):
-            with _file(folder, shard, number).open("ab") as file:
-                file.write(LENGTH.pack(len(blob)))
-                file.write(blob)
+    for shard, blob in read_slice(job, catalog, part, BUCKETS * pieces):
+        with _file(folder, shard, number).open("ab") as file:
+            file.write(LENGTH.pack(len(blob)))
+            file.write(blob)
 
 
 def _replay(sent: bytes, folder: str, pieces: int, bucket: int) -> Result:

@@ -5,6 +5,7 @@ An unusable record is a value, never an exception, and shows none of the record'
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import msgspec
@@ -26,6 +27,17 @@ class Limits(msgspec.Struct, frozen=True, gc=False):
 
 
 DEFAULT = Limits()
+
+
+class Range(msgspec.Struct, frozen=True, gc=False):
+    """Whole lines of a text file: those after ``before`` lines, from a byte on, to the ``last``."""
+
+    start: int = 0
+    before: int = 0
+    last: int = sys.maxsize
+
+
+WHOLE = Range()
 
 
 class Raw(msgspec.Struct, frozen=True, gc=False):

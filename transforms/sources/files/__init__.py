@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 from transforms.flows.diagnostics import printable, quoted, shortened, suggest
-from transforms.sources.files import avro, csv_rows, json_lines, parquet
+from transforms.sources.files import avro, csv_rows, json_lines, lines, parquet
 from transforms.wire.decode import is_envelope_line
 from transforms.wire.mapping import Mapping, column_names
-from transforms.wire.raw import DEFAULT, Bad, Limits, Raw
+from transforms.wire.raw import DEFAULT, WHOLE, Bad, Limits, Range, Raw
 
 FIRST = 1000
 SHOWN = 50
@@ -106,8 +106,25 @@ def _missing(name: str, names: tuple[str, ...]) -> str:
     return printable(f'there is no column "{name}"; {guess}The columns are {known}')
 
 
-def read(path: Path, mapping: Mapping | None, limits: Limits = DEFAULT) -> Iterator[Raw | Bad]:
+def ranges(path: Path, count: int) -> list[Range]:
+    """Divide a file into ranges that can be read separately; none if that is impossible.
+
+    In a CSV file with quotes, a line may continue the row of the one before.
+    """
+    source = source_of(path)
+    if path.suffix == ".gz" or source not in (csv_rows, json_lines):
+        return []
+    return lines.ranges(path, count, b'"' if source is csv_rows else b"")
+
+
+def read(
+    path: Path, mapping: Mapping | None, limits: Limits = DEFAULT, within: Range = WHOLE
+) -> Iterator[Raw | Bad]:
     """Read the records of a file; unreadable ones are ``Bad`` values, never exceptions."""
     problems = file_problems(path, mapping, limits)
     source = source_of(path)
-    return iter(problems) if problems or source is None else source.read(path, limits)
+    if problems or source is None:
+        return iter(() if within.start else problems)
+    if within == WHOLE:
+        return source.read(path, limits)
+    return (csv_rows if source is csv_rows else json_lines).read(path, limits, within)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from transforms.sources.files.lines import lines
-from transforms.wire.raw import Bad, Limits, Raw
+from transforms.wire.raw import WHOLE, Bad, Limits, Range, Raw
 
 LINES: Final = 100
 LETTERS: Final = 1 << 20
@@ -56,12 +56,14 @@ def _not_text(path: Path, limits: Limits) -> Bad | None:
     return Bad(str(path), 1, "not_utf8", detail)
 
 
-def read(path: Path, limits: Limits) -> Iterator[Raw | Bad]:
+def read(path: Path, limits: Limits, within: Range = WHOLE) -> Iterator[Raw | Bad]:
     """Read each row that is not blank; ``line`` is the row's first line."""
-    table, name = _Table(path, limits), str(path)
+    table, name = _Table(path, limits, WHOLE if within.start else within), str(path)
     header = table.row()
     if not isinstance(header, list):
         return
+    if within.start:
+        table = _Table(path, limits, within)
     while (row := table.row()) is not None or table.bad:
         yield from table.bad
         table.bad.clear()
@@ -77,11 +79,11 @@ def read(path: Path, limits: Limits) -> Iterator[Raw | Bad]:
 class _Table:
     """The rows of a file; ``line`` is the first line of the last row, ``bad`` the skipped lines."""
 
-    def __init__(self, path: Path, limits: Limits) -> None:
+    def __init__(self, path: Path, limits: Limits, within: Range = WHOLE) -> None:
         self.path = path
         self.bad: list[Bad] = []
         self.line = 0
-        self._lines = self._texts(limits)
+        self._lines = self._texts(limits, within)
         self._row: list[tuple[int, str]] = []
         self._letters = 0
         self._again: deque[tuple[int, str]] = deque()
@@ -116,8 +118,8 @@ class _Table:
         last = self._row[-1][0] if self._row else self.line
         return f", lines {self.line} to {last}" if last != self.line else ""
 
-    def _texts(self, limits: Limits) -> Iterator[tuple[int, str]]:
-        for item in lines(self.path, limits):
+    def _texts(self, limits: Limits, within: Range) -> Iterator[tuple[int, str]]:
+        for item in lines(self.path, limits, within):
             if isinstance(item, Bad):
                 self.bad.append(item)
                 continue

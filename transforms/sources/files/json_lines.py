@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from transforms.sources.files.lines import lines
-from transforms.wire.raw import Bad, Limits, Raw
+from transforms.wire.raw import WHOLE, Bad, Limits, Range, Raw
 
 
 def columns(path: Path, limits: Limits) -> Bad | None:
@@ -15,9 +15,9 @@ def columns(path: Path, limits: Limits) -> Bad | None:
     return first if isinstance(first, Bad) and first.reason == "unreadable" else None
 
 
-def read(path: Path, limits: Limits) -> Iterator[Raw | Bad]:
+def read(path: Path, limits: Limits, within: Range = WHOLE) -> Iterator[Raw | Bad]:
     """Read each line that is not blank."""
-    for item in lines(path, limits):
+    for item in lines(path, limits, within):
         if isinstance(item, Bad):
             yield item
         elif item[1].strip():
