@@ -85,8 +85,8 @@ docs: $(READY) ## the reference pages, from the code
 	@$(BIN)/python -m docs.generate
 
 FLOORS := build/floors
-# Partial and quick runs are written nowhere.
-WRITE = $(if $(filter-out --full,$(BENCH_ARGS)),,--write docs/figures.json)
+# A quick run is written nowhere.
+WRITE = $(if $(filter --quick,$(BENCH_ARGS)),,--write docs/figures.json)
 
 bench: compiled $(FLOORS)/.ready ## every cost of the compiled core as a ratio to a floor; writes the figures of the docs
 	@PYTHONPATH=build/compiled:.:$(FLOORS) $(BIN)/python -P -m benchmarks $(WRITE) $(BENCH_ARGS)

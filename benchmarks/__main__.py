@@ -25,15 +25,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="tiny sizes, without bounds")
     parser.add_argument("--full", action="store_true", help="also a hundred times the sample")
-    parser.add_argument("--only", choices=SECTIONS, action="append", help="some sections")
+    parser.add_argument(
+        "--only", choices=SECTIONS, action="append", help="one section; may be repeated"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="how often each pair is measured")
-    parser.add_argument("--write", type=Path, help="where to write the figures, if all are kept")
+    parser.add_argument(
+        "--write", type=Path, help="file to write the measured sections to, if all are kept"
+    )
     args = parser.parse_args()
     logging.disable(logging.ERROR)
     found: dict[str, list[Figure]] = {}
     lines: Growth = {}
     code = show(_measured(args, found, lines))
     if args.write and code == 0:
+        if args.write.exists():
+            before = msgspec.json.decode(args.write.read_bytes(), type=Measured)
+            found, lines = before.sections | found, before.growth | lines
         measured = Measured(machine=_machine(), sections=found, growth=lines)
         args.write.write_bytes(msgspec.json.format(msgspec.json.encode(measured)) + b"\n")
     return code

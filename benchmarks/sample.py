@@ -15,6 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -43,6 +44,7 @@ BEAM_USERS = 1_000
 COMPILED = not str(step_module.__file__).endswith(".py")
 RATIOS: tuple[tuple[str, str, float | None, float | None], ...] = (
     ("core", "dictionary machine", None, 5.5),
+    ("core", "dictionary machine, 500 users at a time", None, 11.0),
     ("core", "dictionary machine in bytewax", None, 2.4),
     ("core, event by event, states as bytes", "core", None, 2.0),
     ("core, not compiled", "core", 1.8, None),
@@ -117,10 +119,13 @@ def steps(users: Users) -> Callable[[], Iterator[Any]]:
     return run
 
 
-def dictionary(users: Users) -> Callable[[], Iterator[Any]]:
-    """Decide by hand."""
-    ordered = _by_time(users)
-    return lambda: win_back.decide(ordered, UNTIL)
+def dictionary(users: Users, group: int | None = None) -> Callable[[], Iterator[Any]]:
+    """Decide by hand, all users at once as a stream does, or some at a time as a replay does."""
+    names = list(users)
+    size = group or len(names)
+    groups = [names[n : n + size] for n in range(0, len(names), size)]
+    ordered = [_by_time({name: users[name] for name in names}) for names in groups]
+    return lambda: chain.from_iterable(win_back.decide(events, UNTIL) for events in ordered)
 
 
 def in_bytewax(users: Users, *, empty: bool = False) -> Callable[[], Iterator[Any]]:
@@ -140,20 +145,21 @@ def empty_beam(users: Users) -> Callable[[], Iterator[Any]]:
 
 
 def _by_time(users: Users) -> list[Event]:
-    return sorted((event for events in users.values() for event in events), key=_order)
+    return sorted(chain(*users.values()), key=_order)
 
 
 CONTESTANTS: dict[str, Callable[[Users], Callable[[], Iterator[Any]]]] = {
     "core": core,
     "core, event by event, states as bytes": steps,
     "dictionary machine": dictionary,
+    "dictionary machine, 500 users at a time": partial(dictionary, group=500),
     "dictionary machine in bytewax": in_bytewax,
     "empty stateful job of bytewax": lambda users: in_bytewax(users, empty=True),
     "empty stateful job of Beam, in process": empty_beam,
 }
 
 
-HAND_WRITTEN = ("dictionary machine", "dictionary machine in bytewax")
+HAND_WRITTEN = [name for name in CONTESTANTS if name.startswith("dictionary")]
 KINDS: dict[type[Any], str] = {Message: "message", Rejection: "refused", Conversion: "converted"}
 
 

@@ -18,6 +18,7 @@ from docs.generating import (
     records,
     scenarios,
     space,
+    speed,
     templates,
     times,
     working_copy,
@@ -39,6 +40,9 @@ PAGES: dict[str, Callable[[], str]] = {
     "scenarios.md": scenarios.page,
     "commands.md": commands.page,
     "../features.md": features.page,
+    "../explanation/speed.md": speed.page,
+    "../pictures/growth.svg": speed.chart,
+    "../../README.md": speed.readme,
     "../../transforms/flows/engine/working.py": working_copy.page,
 }
 """Every generated page by its file, from the folder of the reference."""
