@@ -24,6 +24,8 @@ from __future__ import annotations
 
 from typing import Any, final
 
+from msgspec.structs import astuple
+
 from transforms.flows.catalog.compiled import CompiledStep, Plan
 from transforms.flows.state.codec import pack, unpack
 from transforms.flows.state.stored import (
@@ -49,6 +51,21 @@ MOVES = '''
         self.step, self.node = step, self.plan.steps[step]
 '''
 
+OPEN = '''
+
+def open_session(stored: StoredSession) -> Session:
+    """Make the working copy of a stored session."""
+    return Session(*astuple(stored))
+
+
+def open_state(stored: StoredState) -> State:
+    """Make the working copy of a stored state."""
+    state = State(*astuple(stored))
+    state.sessions = [open_session(one) for one in stored.sessions]
+    state.ended = [open_session(one) for one in stored.ended]
+    return state
+'''
+
 TAIL = '''
 
 def decode(blob: bytes) -> State:
@@ -65,6 +82,9 @@ def stored(state: State) -> StoredState:
     """Return a copy of a state as it is stored."""
     return unpack(encode(state))
 '''
+
+MUTABLE = ("[]", "{}")
+"""Defaults of which each record has its own."""
 
 Field = tuple[str, str, str | None]
 """A field's name, type and default, as they are written."""
@@ -85,8 +105,7 @@ def page() -> str:
             session,
         ),
         *_class("State", "All that is remembered of one user.", state),
-        *_open("session", "Session", session),
-        *_open("state", "State", state),
+        OPEN,
         *_row("session", "Session", session),
         *_row("state", "State", state),
         TAIL,
@@ -117,33 +136,28 @@ def _class(name: str, about: str, fields: list[Field]) -> Iterator[str]:
     yield "    )\n"
     if name == "Session":
         yield PLAN
-    required = [f for f in fields if f[2] is None]
-    given = "".join(f"        {field}: {kind},\n" for field, kind, _ in required)
-    yield f"\n    def __init__(\n        self,\n{given}    ) -> None:\n"
+    yield "\n    def __init__(\n        self,\n"
+    yield from (f"        {_parameter(*field)},\n" for field in fields)
+    yield "    ) -> None:\n"
     for field, kind, default in fields:
-        typed = "" if default is None else ": " + kind.replace("StoredSession", "Session")
-        yield f"        self.{field}{typed} = {field if default is None else default}\n"
+        if default in MUTABLE:
+            typed = f"{field}: {_working(kind)}"
+            yield f"        self.{typed} = {default} if {field} is None else {field}\n"
+        else:
+            yield f"        self.{field} = {field}\n"
     if name == "Session":
         yield MOVES
 
 
-def _open(name: str, working: str, fields: list[Field]) -> Iterator[str]:
-    given = "".join(f"        stored.{f[0]},\n" for f in fields if f[2] is None)
-    call = f"{working}(\n{given}    )" if len(given) > 100 else f"{working}({_inline(given)})"
-    yield f"\n\ndef open_{name}(stored: Stored{working}) -> {working}:\n"
-    yield f'    """Make the working copy of a stored {name}."""\n'
-    yield f"    {name} = {call}\n"
-    for field, kind, default in fields:
-        if default is not None:
-            value = f"stored.{field}"
-            if "StoredSession" in kind:
-                value = f"[open_session(one) for one in {value}]"
-            yield f"    {name}.{field} = {value}\n"
-    yield f"    return {name}\n"
+def _parameter(field: str, kind: str, default: str | None) -> str:
+    typed = f"{field}: {_working(kind)}"
+    if default is None:
+        return typed
+    return f"{typed} | None = None" if default in MUTABLE else f"{typed} = {default}"
 
 
-def _inline(given: str) -> str:
-    return " ".join(given.split()).rstrip(",")
+def _working(kind: str) -> str:
+    return kind.replace("StoredSession", "Session")
 
 
 def _row(name: str, working: str, fields: list[Field]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from transforms.flows.clock.zones import find_zone, utc
 from transforms.flows.engine.working import Session, State
 from transforms.flows.expressions.view import FlowFacts, View
 from transforms.flows.protocol.outputs import AnyOutput, Call, DeadLetter, Rejection, Transition
-from transforms.flows.protocol.signals import CallResult, InternalSignal, Signal
+from transforms.flows.protocol.signals import CallResult, Signal
 from transforms.flows.state.dedupe import remember
 from transforms.flows.state.ids import draw, hashed, short
 
@@ -70,12 +70,44 @@ class Handling:
         self.acting_session = ""
         self.steps_walked: dict[str, int] = {}
         self.steps_run = 0
-        self.status_facts: Data = {}
+        self.status_facts = NOTHING
         self.inbound_owner = ""
         self.inbound_case = -1
-        self.inbound_message: Data = {}
+        self.inbound_message = NOTHING
 
 
+@final
+class InternalSignal:
+    """A signal that the core raises while it handles another one; it never leaves the core.
+
+    ``causes`` are the sessions that caused it, ``source`` the last of them. ``changed`` maps
+    traits to their previous values. ``applied`` means that the state contains it already. ``flow``
+    is the flow that enrolls the user in another, or leaves it. ``inbound_owner`` is the session or
+    entry that claimed the message that a status ``replied`` reports, empty if none did (R13).
+    """
+
+    def __init__(
+        self,
+        signal: Signal,
+        depth: int,
+        causes: frozenset[str] = NOBODY,
+        changed: Data = NOTHING,
+        applied: bool = True,
+        source: str = "",
+        flow: str = "",
+        inbound_owner: str = "",
+    ) -> None:
+        self.signal = signal
+        self.depth = depth
+        self.causes = causes
+        self.changed = changed
+        self.applied = applied
+        self.source = source
+        self.flow = flow
+        self.inbound_owner = inbound_owner
+
+
+@final
 class Context:
     """One user's decoded state, the current instant, and the outputs so far.
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from transforms.flows.engine.context import NOBODY, Context, Data
+from transforms.flows.engine.context import NOBODY, Context, Data, InternalSignal
 from transforms.flows.engine.entry.dates import (
     rearm_for_audience,
     rearm_for_traits,
@@ -42,7 +42,6 @@ from transforms.flows.protocol.signals import (
     Enter,
     Event,
     Inbound,
-    InternalSignal,
     Signal,
     Time,
 )
@@ -233,13 +232,9 @@ def _load(ctx: Context, signal: Signal, changed: Data) -> None:
 
 def mark_as_backfill(ctx: Context, kept: int = 0) -> None:
     """Mark the raised signals as loaded history, except the first ``kept`` (R10)."""
-    for place, raised in enumerate(list(ctx.queue)):
-        if place < kept:
-            ctx.queue.append(raised)
-        elif not isinstance(raised.signal, Time):
-            loaded = msgspec.structs.replace(raised.signal, bypass=True)
-            ctx.queue.append(msgspec.structs.replace(raised, signal=loaded))
-        ctx.queue.popleft()
+    for place, raised in enumerate(ctx.queue):
+        if place >= kept and not isinstance(raised.signal, Time):
+            raised.signal = msgspec.structs.replace(raised.signal, bypass=True)
 
 
 def _sees(ctx: Context, session: Session, raised: InternalSignal) -> bool:

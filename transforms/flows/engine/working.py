@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, final
 
+from msgspec.structs import astuple
+
 from transforms.flows.catalog.compiled import CompiledStep, Plan
 from transforms.flows.state.codec import pack, unpack
 from transforms.flows.state.stored import (
@@ -77,6 +79,27 @@ class Session:
         started: int,
         step: int,
         since: int,
+        due: int | None = None,
+        recheck_at: int | None = None,
+        count: int = 0,
+        silent: bool = False,
+        entry: Data | None = None,
+        variables: Data | None = None,
+        visits: dict[int, int] | None = None,
+        variants: dict[int, int] | None = None,
+        sent: dict[int, str] | None = None,
+        matched_cases: list[int] | None = None,
+        exit_true: list[int] | None = None,
+        goals: list[str] | None = None,
+        promotions: list[Promotion] | None = None,
+        ended: int | None = None,
+        halt: Halt | None = None,
+        message: Data | None = None,
+        visit_deadline: int | None = None,
+        awaiting_call: int = 0,
+        baseline: list[int] | None = None,
+        wait_data: Any = None,
+        goals_true: list[str] | None = None,
     ) -> None:
         self.id = id
         self.flow = flow
@@ -85,27 +108,27 @@ class Session:
         self.started = started
         self.step = step
         self.since = since
-        self.due: int | None = None
-        self.recheck_at: int | None = None
-        self.count: int = 0
-        self.silent: bool = False
-        self.entry: Data = {}
-        self.variables: Data = {}
-        self.visits: dict[int, int] = {}
-        self.variants: dict[int, int] = {}
-        self.sent: dict[int, str] = {}
-        self.matched_cases: list[int] = []
-        self.exit_true: list[int] = []
-        self.goals: list[str] = []
-        self.promotions: list[Promotion] = []
-        self.ended: int | None = None
-        self.halt: Halt | None = None
-        self.message: Data | None = None
-        self.visit_deadline: int | None = None
-        self.awaiting_call: int = 0
-        self.baseline: list[int] | None = None
-        self.wait_data: Any = None
-        self.goals_true: list[str] = []
+        self.due = due
+        self.recheck_at = recheck_at
+        self.count = count
+        self.silent = silent
+        self.entry: Data = {} if entry is None else entry
+        self.variables: Data = {} if variables is None else variables
+        self.visits: dict[int, int] = {} if visits is None else visits
+        self.variants: dict[int, int] = {} if variants is None else variants
+        self.sent: dict[int, str] = {} if sent is None else sent
+        self.matched_cases: list[int] = [] if matched_cases is None else matched_cases
+        self.exit_true: list[int] = [] if exit_true is None else exit_true
+        self.goals: list[str] = [] if goals is None else goals
+        self.promotions: list[Promotion] = [] if promotions is None else promotions
+        self.ended = ended
+        self.halt = halt
+        self.message = message
+        self.visit_deadline = visit_deadline
+        self.awaiting_call = awaiting_call
+        self.baseline = baseline
+        self.wait_data = wait_data
+        self.goals_true: list[str] = [] if goals_true is None else goals_true
 
     def pin_to(self, plan: Plan) -> None:
         """Set the flow version that the session runs in; its step stays, if the version has it."""
@@ -155,95 +178,67 @@ class State:
         self,
         clock: int,
         control_applied: int,
+        sequence: int = 0,
+        seen_floor: int = 0,
+        seen_ids: bytes = b"",
+        traits: Data | None = None,
+        trait_ages: bytes = b"",
+        histories: dict[int, History] | None = None,
+        sessions: list[Session] | None = None,
+        tags: list[str] | None = None,
+        consent: dict[str, bool] | None = None,
+        audiences: dict[str, int] | None = None,
+        series: dict[str, Series] | None = None,
+        cap_sends: list[Sent] | None = None,
+        communications: list[Communication] | None = None,
+        ended: list[Session] | None = None,
+        audience_checks: dict[str, int] | None = None,
+        pending: list[Pending] | None = None,
+        sent_archive: list[Past] | None = None,
+        suppressed: list[int] | None = None,
+        presence: Presence | None = None,
+        participants: dict[str, Participant] | None = None,
+        identity: Identity | None = None,
+        transitions: int = 0,
+        converted: dict[int, list[str]] | None = None,
     ) -> None:
         self.clock = clock
         self.control_applied = control_applied
-        self.sequence: int = 0
-        self.seen_floor: int = 0
-        self.seen_ids: bytes = b""
-        self.traits: Data = {}
-        self.trait_ages: bytes = b""
-        self.histories: dict[int, History] = {}
-        self.sessions: list[Session] = []
-        self.tags: list[str] = []
-        self.consent: dict[str, bool] = {}
-        self.audiences: dict[str, int] = {}
-        self.series: dict[str, Series] = {}
-        self.cap_sends: list[Sent] = []
-        self.communications: list[Communication] = []
-        self.ended: list[Session] = []
-        self.audience_checks: dict[str, int] = {}
-        self.pending: list[Pending] = []
-        self.sent_archive: list[Past] = []
-        self.suppressed: list[int] = []
-        self.presence: Presence | None = None
-        self.participants: dict[str, Participant] = {}
-        self.identity: Identity | None = None
-        self.transitions: int = 0
-        self.converted: dict[int, list[str]] = {}
+        self.sequence = sequence
+        self.seen_floor = seen_floor
+        self.seen_ids = seen_ids
+        self.traits: Data = {} if traits is None else traits
+        self.trait_ages = trait_ages
+        self.histories: dict[int, History] = {} if histories is None else histories
+        self.sessions: list[Session] = [] if sessions is None else sessions
+        self.tags: list[str] = [] if tags is None else tags
+        self.consent: dict[str, bool] = {} if consent is None else consent
+        self.audiences: dict[str, int] = {} if audiences is None else audiences
+        self.series: dict[str, Series] = {} if series is None else series
+        self.cap_sends: list[Sent] = [] if cap_sends is None else cap_sends
+        self.communications: list[Communication] = [] if communications is None else communications
+        self.ended: list[Session] = [] if ended is None else ended
+        self.audience_checks: dict[str, int] = {} if audience_checks is None else audience_checks
+        self.pending: list[Pending] = [] if pending is None else pending
+        self.sent_archive: list[Past] = [] if sent_archive is None else sent_archive
+        self.suppressed: list[int] = [] if suppressed is None else suppressed
+        self.presence = presence
+        self.participants: dict[str, Participant] = {} if participants is None else participants
+        self.identity = identity
+        self.transitions = transitions
+        self.converted: dict[int, list[str]] = {} if converted is None else converted
 
 
 def open_session(stored: StoredSession) -> Session:
     """Make the working copy of a stored session."""
-    session = Session(
-        stored.id,
-        stored.flow,
-        stored.version,
-        stored.key,
-        stored.started,
-        stored.step,
-        stored.since,
-    )
-    session.due = stored.due
-    session.recheck_at = stored.recheck_at
-    session.count = stored.count
-    session.silent = stored.silent
-    session.entry = stored.entry
-    session.variables = stored.variables
-    session.visits = stored.visits
-    session.variants = stored.variants
-    session.sent = stored.sent
-    session.matched_cases = stored.matched_cases
-    session.exit_true = stored.exit_true
-    session.goals = stored.goals
-    session.promotions = stored.promotions
-    session.ended = stored.ended
-    session.halt = stored.halt
-    session.message = stored.message
-    session.visit_deadline = stored.visit_deadline
-    session.awaiting_call = stored.awaiting_call
-    session.baseline = stored.baseline
-    session.wait_data = stored.wait_data
-    session.goals_true = stored.goals_true
-    return session
+    return Session(*astuple(stored))
 
 
 def open_state(stored: StoredState) -> State:
     """Make the working copy of a stored state."""
-    state = State(stored.clock, stored.control_applied)
-    state.sequence = stored.sequence
-    state.seen_floor = stored.seen_floor
-    state.seen_ids = stored.seen_ids
-    state.traits = stored.traits
-    state.trait_ages = stored.trait_ages
-    state.histories = stored.histories
+    state = State(*astuple(stored))
     state.sessions = [open_session(one) for one in stored.sessions]
-    state.tags = stored.tags
-    state.consent = stored.consent
-    state.audiences = stored.audiences
-    state.series = stored.series
-    state.cap_sends = stored.cap_sends
-    state.communications = stored.communications
     state.ended = [open_session(one) for one in stored.ended]
-    state.audience_checks = stored.audience_checks
-    state.pending = stored.pending
-    state.sent_archive = stored.sent_archive
-    state.suppressed = stored.suppressed
-    state.presence = stored.presence
-    state.participants = stored.participants
-    state.identity = stored.identity
-    state.transitions = stored.transitions
-    state.converted = stored.converted
     return state
 
 

@@ -79,11 +79,22 @@ class View:
 class Condition:
     """A compiled condition.
 
-    ``test(view)`` is its result. ``timed`` is True if time alone can change it; then
-    ``next_change(view)`` is the next instant after ``view.now`` at which it can change while the
-    data stays the same. It may be too early, never too late (R18).
+    ``test(view)`` is its result. ``timed`` is True if time alone can change it; ``change`` computes
+    when.
     """
 
     test: Callable[[View], bool]
     timed: bool
-    next_change: Callable[[View], int | None]
+    change: Callable[[View], int | None] | None = None
+
+    def next_change(self, view: View) -> int | None:
+        """Return the next instant after ``view.now`` at which time alone can change the result.
+
+        It may be too early, never too late (R18).
+        """
+        if self.change is None:
+            return None
+        counted = view.mismatches
+        t = self.change(view)
+        view.mismatches = counted  # only ``test`` counts mismatches
+        return t

@@ -195,25 +195,5 @@ Signal = (
 )
 
 
-@final
-class InternalSignal(msgspec.Struct, frozen=True, gc=False):
-    """A signal that the core raises while it handles another one; it never leaves the core.
-
-    ``causes`` are the sessions that caused it, ``source`` the last of them. ``changed`` maps
-    traits to their previous values. ``applied`` means that the state contains it already. ``flow``
-    is the flow that enrolls the user in another, or leaves it. ``inbound_owner`` is the session or
-    entry that claimed the message that a status ``replied`` reports, empty if none did (R13).
-    """
-
-    signal: Signal
-    depth: int
-    causes: frozenset[str] = frozenset()
-    changed: Data = {}
-    applied: bool = True
-    source: str = ""
-    flow: str = ""
-    inbound_owner: str = ""
-
-
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Signal).decode

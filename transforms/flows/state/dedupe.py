@@ -26,8 +26,8 @@ def seen(memory: bytes, short: bytes) -> bool:
 
 
 def _seconds(memory: bytes, index: int) -> int:
-    start = index * ENTRY + SHORT
-    return int.from_bytes(memory[start : start + 4], "big")
+    at = index * ENTRY + SHORT
+    return memory[at] << 24 | memory[at + 1] << 16 | memory[at + 2] << 8 | memory[at + 3]
 
 
 def remember(memory: bytes, short: bytes, own: int, clock: int, dropped: int) -> tuple[bytes, int]:

@@ -16,6 +16,7 @@ _SAFE: Final = bytes.maketrans(b"+/", b"_~")
 
 # Copying an unused hash object takes half the time of creating one.
 _HASH_96: Final = blake2b(digest_size=12)
+_HASH_64: Final = blake2b(digest_size=8)
 _HASH_48: Final = blake2b(digest_size=SHORT)
 
 
@@ -30,8 +31,11 @@ def session_id(*parts: str) -> str:
 
 
 def _digest(kind: str, parts: tuple[str, ...]) -> bytes:
+    text = f"{len(kind)}:{kind}"
+    for part in parts:
+        text += f"{len(part)}:{part}"
     hashing = _HASH_96.copy()
-    hashing.update("".join([f"{len(part)}:{part}" for part in (kind, *parts)]).encode())
+    hashing.update(text.encode())
     return hashing.digest()
 
 
@@ -47,7 +51,8 @@ def short(text: str) -> bytes:
 
 def draw(*parts: str) -> int:
     """Hash the parts to a number in 0..9999, for random assignment."""
-    hashing = blake2b(SEPARATOR.join(parts).encode(), digest_size=8)
+    hashing = _HASH_64.copy()
+    hashing.update(SEPARATOR.join(parts).encode())
     return int.from_bytes(hashing.digest(), "big") % 10_000
 
 

@@ -91,9 +91,9 @@ def claim_message(
     entry = _claim(ctx, signal, live)
     owner = AN_ENTRY if entry is not None else ctx.handling.inbound_owner
     if owner and signal.communication is not None:
-        for place, raised in enumerate(ctx.queue):
+        for raised in ctx.queue:
             if _is_reply(raised.signal, signal.communication):
-                ctx.queue[place] = msgspec.structs.replace(raised, inbound_owner=owner)
+                raised.inbound_owner = owner
     return entry
 
 

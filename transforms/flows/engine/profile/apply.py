@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from transforms.flows.engine.context import Context, Data
+from transforms.flows.engine.context import Context, Data, InternalSignal
 from transforms.flows.engine.limits import MOST_AUDIENCES
 from transforms.flows.engine.messages.inbound import mark_replied
 from transforms.flows.engine.messages.statuses import apply_status
@@ -22,7 +22,6 @@ from transforms.flows.protocol.signals import (
     Forwarded,
     Handover,
     Inbound,
-    InternalSignal,
     ProfileChange,
     Signal,
     Time,

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 from transforms.flows.clock.delays import Delay, after
 from transforms.flows.definitions.steps.waits import WaitVisit
-from transforms.flows.engine.context import Context
+from transforms.flows.engine.context import Context, InternalSignal
 from transforms.flows.engine.working import Session
-from transforms.flows.protocol.signals import Event, InternalSignal
+from transforms.flows.protocol.signals import Event
 from transforms.flows.state.stored import Presence
 
 GAP: Final = 30 * 60_000

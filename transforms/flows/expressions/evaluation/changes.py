@@ -54,7 +54,7 @@ def _interval_change(of: ast.Value, intervals: dates.Intervals) -> Change:
 
     def change(view: View) -> int | None:
         t = date(view)
-        return None if t is None else dates.next_edge(intervals, t, view.now, view.zone)
+        return None if t is None else intervals.next_edge(t, view.now, view.zone)
 
     return change
 

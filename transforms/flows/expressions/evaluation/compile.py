@@ -23,26 +23,13 @@ def compile_condition(expr: ast.Expr) -> Condition:
     """Compile an expression as a condition; a single value must be ``true``."""
     test = _test(expr.root)
     change = change_of(expr.root) if isinstance(expr.root, ast.Decision) else None
-    if change is None:
-        return Condition(test, False, _never)
-
-    def next_change(view: View) -> int | None:
-        counted = view.mismatches
-        t = change(view)
-        view.mismatches = counted  # only test() counts mismatches
-        return t
-
-    return Condition(test, True, next_change)
+    return Condition(test, change is not None, change)
 
 
 def compile_value(expr: ast.Expr) -> Callable[[View], Any]:
     """Compile an expression as a value: None if it is missing, True or False for a condition."""
     root = expr.root
     return value_of(root) if isinstance(root, ast.Value) else _test(root)
-
-
-def _never(view: View) -> int | None:
-    return None
 
 
 def _test(node: ast.Node) -> Check:
@@ -269,7 +256,7 @@ def _on(node: ast.Compare) -> Check:
 
     def test(view: View) -> bool:
         a, b = left(view), right(view)
-        return a is not None and b is not None and dates.holds(today, a, b, view.zone)
+        return a is not None and b is not None and today.holds(a, b, view.zone)
 
     return test
 
@@ -314,6 +301,6 @@ def _in_intervals(of: ast.Value, intervals: dates.Intervals) -> Check:
 
     def test(view: View) -> bool:
         t = date(view)
-        return t is not None and dates.holds(intervals, t, view.now, view.zone)
+        return t is not None and intervals.holds(t, view.now, view.zone)
 
     return test

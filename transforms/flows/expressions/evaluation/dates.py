@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
-from typing import Final
+from typing import Final, final
 from zoneinfo import ZoneInfo
 
 from transforms.flows.clock.delays import Delay, add_months, after, before
@@ -22,17 +22,64 @@ from transforms.flows.clock.zones import (
 )
 
 Interval = tuple[int, int]
-Intervals = Callable[[int, int, ZoneInfo], tuple[Interval, ...]]
+Near = Callable[[int, int, ZoneInfo], tuple[Interval, ...]]
 """From (date, now, zone) to the intervals near now in which the operator is true."""
 
 HOUR: Final = 3_600_000
 _ONE_DAY: Final = timedelta(days=1)
 _FIRST: Final = EARLIEST - 1000 * 366 * DAY
 _LAST: Final = LATEST + 1000 * 366 * DAY
+_FOREVER: Final = 1 << 60
+
+
+@final
+class Intervals:
+    """The intervals of time in which an operator on a date is true.
+
+    There is one from ``start`` to ``end`` ms after the date, unless ``near`` gives them.
+    """
+
+    def __init__(self, near: Near | None, start: int = 0, end: int = 0) -> None:
+        self.near = near
+        self.start = start
+        self.end = end
+
+    def holds(self, t: int, now: int, zone: ZoneInfo) -> bool:
+        """Return True if the operator is true of the date ``t`` now."""
+        near = self.near
+        if near is None:
+            return t + self.start <= now < t + self.end
+        return any(start <= now < end for start, end in near(t, now, zone))
+
+    def next_edge(self, t: int, now: int, zone: ZoneInfo) -> int | None:
+        """Return the next instant at which the operator changes."""
+        near, first = self.near, _LAST
+        if near is None:
+            first = t + (self.start if now < t + self.start else self.end)
+            return first if now < first < _LAST else None
+        for interval in near(t, now, zone):
+            for edge in interval:
+                if now < edge < first:
+                    first = edge
+        return first if first < _LAST else None
 
 
 def intervals(op: str, delay: Delay | None) -> Intervals:
     """Return the intervals in which an operator, with or without a duration, is true."""
+    if delay is not None and delay.ms:
+        match op:
+            case "within last _":
+                return Intervals(None, 0, delay.ms)
+            case "within next _":
+                return Intervals(None, -delay.ms, 0)
+            case "more than _ ago":
+                return Intervals(None, delay.ms, _FOREVER)
+            case "more than _ ahead":
+                return Intervals(None, -_FOREVER, -delay.ms)
+    return Intervals(_near(op, delay))
+
+
+def _near(op: str, delay: Delay | None) -> Near:
     match op:
         case "is today" | "on":
             return _today
@@ -60,21 +107,6 @@ def intervals(op: str, delay: Delay | None) -> Intervals:
     raise ValueError(f"{op} is not an operator on dates")
 
 
-def holds(intervals_of: Intervals, t: int, now: int, zone: ZoneInfo) -> bool:
-    """Return True if an operator is true now."""
-    return any(start <= now < end for start, end in intervals_of(t, now, zone))
-
-
-def next_edge(intervals_of: Intervals, t: int, now: int, zone: ZoneInfo) -> int | None:
-    """Return the next instant at which the operator changes."""
-    first = _LAST
-    for interval in intervals_of(t, now, zone):
-        for edge in interval:
-            if now < edge < first:
-                first = edge
-    return first if first < _LAST else None
-
-
 def day_of(day: date, zone: ZoneInfo) -> Interval:
     """Return a local day as an interval."""
     return local_midnight(day, zone), local_midnight(day + _ONE_DAY, zone)
@@ -84,7 +116,7 @@ def _today(t: int, now: int, zone: ZoneInfo) -> tuple[Interval, ...]:
     return (day_of(local_day(t, zone), zone),)
 
 
-def _exactly(delay: Delay, sign: int) -> Intervals:
+def _exactly(delay: Delay, sign: int) -> Near:
     days = timedelta(days=sign * (delay.ms // DAY))
 
     def intervals_at(t: int, now: int, zone: ZoneInfo) -> tuple[Interval, ...]:
@@ -93,7 +125,7 @@ def _exactly(delay: Delay, sign: int) -> Intervals:
     return intervals_at
 
 
-def _anniversaries(ahead: int, back: int) -> Intervals:
+def _anniversaries(ahead: int, back: int) -> Near:
     early, late = timedelta(days=ahead), timedelta(days=back)
 
     def intervals_at(t: int, now: int, zone: ZoneInfo) -> tuple[Interval, ...]:

@@ -283,14 +283,13 @@ def _calculated(node: ast.Calculated) -> Getter:
     missing = 0 if node.function in ("count", "sum") else None
     width = since.ms if isinstance(since, Delay) else 0
 
-    def start(view: View) -> int | None:
-        if width:
-            return view.now - width
-        return None if since is None else view.session_started
-
     def calculated(view: View) -> float | None:
         series = view.series.get(key)
-        return missing if series is None else read(series, start(view))
+        if series is None:
+            return missing
+        if width:
+            return read(series, view.now - width)
+        return read(series, None if since is None else view.session_started)
 
     return calculated
 
