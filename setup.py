@@ -81,6 +81,7 @@ HOT = {
     "statuses template_data",
     "transforms/flows/engine/profile": "aggregates apply audiences participants visits",
     "transforms/flows/engine/steps": "branches calls effects flows logic moves registry sends updates wait_for waits",
+    "transforms/hosting": "order",
     "transforms/sources/files": "csv_rows json_lines lines",
     "transforms/wire": "decode mapped values",
     "pipelines/replay": "fold hashes identities order read tables",

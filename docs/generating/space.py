@@ -11,6 +11,10 @@ SPACE: dict[str, str] = {
     "space": "The name of the space. Ids and random assignments depend on it: renaming changes all of them.",
     "zone": "The time zone of users without a trait `timezone`, if the flow has no `zone`.",
     "slack": "The allowed lateness: how far records may arrive out of order. 0 for files, some seconds for a broker.",
+    "order": "The order in which a streaming job handles the signals of a user: `event_time` (the "
+    "default) waits until all that is out of order by at most `slack` has arrived; `arrival` waits "
+    "for nothing. A map sets it for events by name: `{Page Viewed: arrival}`. See "
+    "[what it costs](../explanation/streaming.md#order-within-the-allowed-lateness).",
     "channels": "Ways to reach users.",
     "agents": "Configured senders on these channels.",
     "topics": "Subjects of messages to which users can consent.",

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from heapq import heappop, heappush
 
 from pipelines.replay.job import Rates
-from pipelines.replay.order import event_time
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.engine.step import Behind, Done, step
 from transforms.flows.protocol.outputs import AnyOutput, Message
 from transforms.flows.protocol.signals import CommunicationUpdate, Signal, Time
 from transforms.flows.state.ids import draw, hashed
+from transforms.hosting.order import event_time
 from transforms.hosting.sandbox import answer
 
 DELAYS = {"delivered": 5_000, "opened": 2 * 3_600_000, "clicked": 2 * 3_600_000 + 60_000}

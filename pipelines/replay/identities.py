@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from pipelines.replay.order import event_time
 from transforms.flows.protocol.signals import Event, Forwarded, Handover, ProfileChange, Signal
+from transforms.hosting.order import event_time
 from transforms.sources.files import read
 from transforms.wire.decode import decode
 from transforms.wire.mapping import Mapping

@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.kit.reminders import HOUR, LINES, LOGS, SLACK, SPACE, TEN, track
+from tests.kit.reminders import AT_ONCE, AT_ONCE_LINES, HOUR, LOGS, SLACK, SPACE, TEN, track
 from transforms.flows.catalog.epochs import NEVER
 from transforms.flows.protocol import outputs
-from transforms.hosting.catalogs import Known, read_once
+from transforms.hosting.catalogs import Catalogs, Known, read_once
 from transforms.hosting.receive import Accepted, Key, Rejected, receive
 from transforms.hosting.run import BehindError, Failed, Settings, Stepper, Taken
 from transforms.wire import decode as decoding
@@ -46,8 +46,8 @@ print(*host.kinds())
 class Host:
     """A host in memory: the loop in the docstring of ``transforms.hosting.run``."""
 
-    def __init__(self) -> None:
-        self.stepper = Stepper(LOGS, Settings(clock=lambda: NEVER))
+    def __init__(self, logs: Catalogs = LOGS) -> None:
+        self.stepper = Stepper(logs, Settings(clock=lambda: NEVER))
         self.states: dict[Key, bytes | None] = {}
         self.timers: dict[Key, int] = {}
         self.rows: list[outputs.AnyOutput] = []
@@ -79,7 +79,9 @@ class Host:
     def run(self) -> None:
         self.on_message(track("c1", "ann", "Cart", TEN), {}, TEN)
         self.on_message(b"{", {"id": "broken"}, TEN)
-        for key, at in list(self.timers.items()):
+        while self.timers:
+            key, at = min(self.timers.items(), key=lambda timer: timer[1])
+            del self.timers[key]
             self.on_timer(key, at)
 
     def kinds(self) -> list[str]:
@@ -135,7 +137,7 @@ class Behind:
 
     def __init__(self, looks: int | None) -> None:
         self.looks = looks
-        whole = read_once(LINES)
+        whole = read_once(AT_ONCE_LINES)
         cut = dataclasses.replace(whole.catalog, complete_until=TEN - HOUR)
         self.whole = whole
         self.cut = Known(cut, whole.slack, "the disk is full")
@@ -161,7 +163,7 @@ def test_a_host_waits_while_the_log_is_behind() -> None:
     cart = _cart()
     done = Stepper(Behind(3)).take(cart.key, None, cart.signal)
 
-    assert done == Stepper(LOGS).take(cart.key, None, cart.signal)
+    assert done == Stepper(AT_ONCE).take(cart.key, None, cart.signal)
 
 
 def test_a_log_that_stays_behind_is_an_error() -> None:
@@ -180,7 +182,7 @@ def test_a_log_that_stays_behind_is_an_error() -> None:
 def test_a_failure_changes_nothing() -> None:
     """A state that cannot be read gives a dead letter, and no new state or timer (R31)."""
     cart = _cart()
-    done = Stepper(LOGS).take(cart.key, b"\xff", cart.signal)
+    done = Stepper(AT_ONCE).take(cart.key, b"\x7f", cart.signal)
 
     assert isinstance(done, Failed)
     assert done.letter.reason == "unreadable_state"
@@ -188,9 +190,9 @@ def test_a_failure_changes_nothing() -> None:
 
 def test_a_draining_runner_fires_no_timer_early() -> None:
     """A timer that fires before its time by the clock is refused; at its time it is handled."""
-    host, key = Host(), (SPACE, "ann")
+    host, key = Host(AT_ONCE), (SPACE, "ann")
     host.on_message(track("c1", "ann", "Cart", TEN), {}, TEN)
-    early = Stepper(LOGS, Settings(clock=lambda: TEN))
+    early = Stepper(AT_ONCE, Settings(clock=lambda: TEN))
     at = host.timers[key]
 
     assert at == TEN + HOUR + SLACK

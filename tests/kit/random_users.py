@@ -15,6 +15,7 @@ import msgspec
 
 from tests.kit.histories import History, history
 from tests.kit.simulate import PER_WORLD
+from tests.kit.turns import turns
 from tests.kit.worlds import DAY, MINUTE, STARTS, world
 from transforms.flows.catalog.epochs import NEVER
 from transforms.flows.engine.messages.cost import accounted
@@ -61,7 +62,10 @@ class UserSet(Protocol):
 def fold_all(
     people: UserSet, users: Iterable[Key], arrived: Iterable[tuple[Key, Signal]]
 ) -> dict[Key, list[bytes]]:
-    """Fold each user's signals in this order, without duplicates, then advance the time."""
+    """Fold each user's signals, without duplicates, then advance the time.
+
+    They are in the order of a host's turns; in a space without allowed lateness in order of arrival.
+    """
     given: dict[Key, dict[str, Signal]] = {key: {} for key in users}
     for key, signal in arrived:
         assert not isinstance(signal, Time)
@@ -71,9 +75,8 @@ def fold_all(
 
 def _fold(people: UserSet, key: Key, found: list[Signal]) -> list[bytes]:
     known = people.logs.of(key[0])
-    done = fold(
-        known.catalog, None, [*found, Time(user=key[1], at=people.end - known.slack)], answer
-    )
+    last = Time(user=key[1], at=people.end - known.slack)
+    done = fold(known.catalog, None, [*turns(found, known.slack), last], answer)
     assert isinstance(done, Done)
     return [outputs.encode(output) for output in accounted(known.catalog, done.outputs)]
 

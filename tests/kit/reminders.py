@@ -40,9 +40,9 @@ steps:
 }
 
 
-def log_lines() -> tuple[bytes, ...]:
-    """Publish and start the flow; return the lines of the control log."""
-    project = load_project(FILES)
+def log_lines(settings: str = "") -> tuple[bytes, ...]:
+    """Publish and start the flow, with more settings of the space; return the lines of the log."""
+    project = load_project(FILES | {"space.yaml": FILES["space.yaml"] + settings})
     assert not [p for p in project.problems if p.severity == "error"], project.problems
     records = records_of(
         {"remind": project.flow_text("remind")},
@@ -54,6 +54,9 @@ def log_lines() -> tuple[bytes, ...]:
 
 LINES = log_lines()
 LOGS = FixedLogs({SPACE: LINES})
+AT_ONCE_LINES = log_lines("order: arrival\n")
+AT_ONCE = FixedLogs({SPACE: AT_ONCE_LINES})
+"""The same flow in a space that handles signals in order of arrival."""
 
 
 def track(ident: str, user: str, name: str, at: int, **more: Any) -> bytes:

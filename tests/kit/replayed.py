@@ -8,12 +8,13 @@ import msgspec
 
 from pipelines.replay.fold import fold_user
 from pipelines.replay.job import Job
-from pipelines.replay.order import event_time, in_order
+from pipelines.replay.order import in_order
 from tests.kit.histories import History
 from transforms.flows.engine.messages.cost import accounted
 from transforms.flows.engine.step import Done, step
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import Signal, Time
+from transforms.hosting.order import event_time
 from transforms.hosting.sandbox import answer
 
 

@@ -28,7 +28,7 @@ SECTIONS = (
     "connections",
     "destinations",
 )
-SETTINGS = ("space", "zone", "slack", "caps", "quiet_hours")
+SETTINGS = ("space", "zone", "slack", "order", "caps", "quiet_hours")
 
 
 def needed(space: str, texts: Iterable[str], audiences: bool = False) -> str:
@@ -112,7 +112,7 @@ def conflicts(here: str, wanted: str) -> list[str]:
 
 
 def other_settings(here: str, wanted: str) -> list[str]:
-    """List the settings that differ: name, zone, slack, caps and quiet hours."""
+    """List the settings that differ: name, zone, slack, order, caps and quiet hours."""
     mine, theirs = root_of(here), root_of(wanted)
     pairs = [(key, mine.get(key), theirs.get(key)) for key in SETTINGS]
     return [key for key, one, other in pairs if _maybe(one) != _maybe(other)]

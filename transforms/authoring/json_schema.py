@@ -56,8 +56,11 @@ SPACE_PARTS: tuple[tuple[str, tuple[Shape, ...]], ...] = (
 )
 """Shapes that the schemas refer to by a name."""
 
+ORDER: Schema = {"enum": ["event_time", "arrival"]}
+
 SPACE_VALUES: dict[str, Schema] = {
     "slack": ref("duration"),
+    "order": {"anyOf": [ORDER, map_of(ORDER)]},
     "events": map_of(map_of(ref("type"))),
     "traits": map_of(ref("type")),
     "audiences": map_of(ref("audience")),

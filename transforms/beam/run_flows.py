@@ -36,6 +36,7 @@ class RunFlows(beam.DoFn):
         self._early = Metrics.counter("flows", "alarms_refused")
         self._behind = Metrics.counter("flows", "went_on_behind")
         self._failed = Metrics.counter("flows", "failed")
+        self._before_turn = Metrics.counter("flows", "handled_before_turn")
         self._stepper = Stepper(catalogs, settings, self._behind.inc)
 
     def setup(self) -> None:
@@ -75,6 +76,10 @@ class RunFlows(beam.DoFn):
         if isinstance(done, Failed):
             self._failed.inc()
             return ((key, [outputs.encode(done.letter)]),)
+        if done.failed:
+            self._failed.inc(done.failed)
+        if done.early:
+            self._before_turn.inc(done.early)
         if done.state is not None:
             state.write(done.state)
         elif blob is not None:

@@ -11,6 +11,7 @@ from transforms.flows.engine.working import decode
 from transforms.flows.protocol.outputs import AnyOutput, DeadLetter
 from transforms.flows.protocol.signals import Signal, Time
 from transforms.flows.state.ids import hashed
+from transforms.hosting.buffer import unpack
 from transforms.wire.messages import LONGEST_NAME, to_envelope
 from transforms.wire.raw import Bad
 
@@ -99,7 +100,9 @@ def state_problem(state: bytes | None) -> str | None:
     if state is None:
         return None
     try:
-        decode(state)
+        core, _ = unpack(state)
+        if core is not None:
+            decode(core)
     except Exception:
         version = state[0] if state else "none"
         return f"a blob of {len(state)} bytes, version {version}"

@@ -36,23 +36,28 @@ repeated step gives the same outputs with the same ids (R31).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from transforms.flows.catalog.epochs import NEVER, Catalog
 from transforms.flows.engine.messages.cost import accounted
-from transforms.flows.engine.step import Behind, step
+from transforms.flows.engine.step import Behind, fold
+from transforms.flows.engine.timers import earliest_due
+from transforms.flows.engine.working import decode
 from transforms.flows.protocol import outputs
 from transforms.flows.protocol.outputs import DeadLetter
-from transforms.flows.protocol.signals import Signal, Time
-from transforms.hosting import dead_letters
+from transforms.flows.protocol.signals import Event, Signal, Time
+from transforms.hosting import buffer, dead_letters, order
+from transforms.hosting.buffer import UnreadableBuffer, is_buffer
 from transforms.hosting.catalogs import Catalogs, Known
 from transforms.hosting.receive import Key
 from transforms.hosting.sandbox import answer
 
 FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 1.0
+APART = 10
+"""The alarms of a user with waiting signals are a tenth of the allowed lateness apart."""
 
 
 def system_clock() -> int:
@@ -83,16 +88,20 @@ class Settings(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 class Taken(msgspec.Struct, frozen=True, gc=False):
     """What a step decided: the new state, the encoded outputs and the next alarm.
 
-    A state of None is deleted, an alarm of None cleared.
+    A state of None is deleted, an alarm of None cleared. ``failed`` counts the signals that became
+    dead letters among the outputs, ``early`` those that were handled before their turn, because
+    the buffer was full.
     """
 
     state: bytes | None
     outputs: list[bytes]
     alarm: int | None
+    failed: int = 0
+    early: int = 0
 
 
 class Failed(msgspec.Struct, frozen=True, gc=False):
-    """A signal that the core could not handle: the user's state and alarm stay as they are.
+    """A signal or an alarm that could not be handled: the user's state and alarm stay as they are.
 
     An alarm that fails is over, so nothing is retried forever. The next signal that can be
     handled sets it again. A repaired signal may be sent again, since its id was not remembered.
@@ -104,8 +113,9 @@ class Failed(msgspec.Struct, frozen=True, gc=False):
 class Stepper:
     """Hands signals and alarms to the core, one user's state at a time; it keeps no state itself.
 
-    ``on_behind`` is called when ``Settings.loose`` lets a signal be handled by a log that is not
-    complete.
+    Signals wait in the user's state until their turn has come (``order.in_turn``), unless the space
+    has no allowed lateness or they act on arrival. ``on_behind`` is called when ``Settings.loose``
+    lets a signal be handled by a log that is not complete.
     """
 
     def __init__(
@@ -119,8 +129,13 @@ class Stepper:
         self._on_behind = on_behind
 
     def take(self, key: Key, state: bytes | None, signal: Signal) -> Taken | Failed:
-        """Handle one signal. Raises BehindError if the control log stays behind."""
-        return self._advance(key, self._catalogs.of(key[0]), state, signal)
+        """Handle one signal, or let it wait. Raises BehindError if the control log stays behind."""
+        known = self._catalogs.of(key[0])
+        if not acts_on_arrival(known, signal):
+            return self._add(key, known, state, signal)
+        if is_buffer(state):
+            return self._handle_waiting(key, known, state, signal)
+        return self._advance(key, known, state, signal)
 
     def wake(self, key: Key, state: bytes | None, at: int) -> Taken | Failed | None:
         """Handle an alarm that was set for ``at``; None if it is too early, and nothing changes.
@@ -131,29 +146,117 @@ class Stepper:
         if at > self._settings.clock() + self._settings.ahead:
             return None
         known = self._catalogs.of(key[0])
+        if is_buffer(state):
+            return self._handle_waiting(key, known, state, Time(user=key[1], at=at))
         return self._advance(key, known, state, Time(user=key[1], at=at - known.slack))
+
+    def _add(self, key: Key, known: Known, state: bytes | None, signal: Signal) -> Taken | Failed:
+        """Let a signal wait for its turn; a full buffer handles the first half of what waits."""
+        try:
+            blob = buffer.add(state, signal)
+            if buffer.is_full(blob):
+                core, waiting = buffer.unpack(blob)
+                waiting = order.with_earliest_receipts(order.in_event_order(waiting))
+                half = (len(waiting) + 1) // 2
+                taken = self._handle(key, known, core, waiting[:half], waiting[half:])
+                return msgspec.structs.replace(taken, early=half)
+            alarm = turn_of(buffer.earliest_of(blob), known.slack)
+        except UnreadableBuffer as error:
+            return Failed(dead_letters.of_failure(key[0], state, signal, error))
+        return Taken(blob, [], alarm)
+
+    def _handle_waiting(
+        self, key: Key, known: Known, state: bytes | None, signal: Signal
+    ) -> Taken | Failed:
+        """Handle the waiting signals that come before this one, which acts at once, or is an alarm."""
+        try:
+            core, waiting = buffer.unpack(state)
+        except UnreadableBuffer as error:
+            return Failed(dead_letters.of_failure(key[0], state, signal, error))
+        if not isinstance(signal, Time):
+            before = order.in_event_order([*waiting, signal])
+            place = before.index(signal) + 1
+            turn, rest = order.with_earliest_receipts(before[:place]), before[place:]
+        else:
+            turn, rest = order.in_turn(waiting, known.slack, signal.at)
+            if not turn:
+                earliest = min(map(order.ingestion_time, rest))
+                turn = [Time(user=key[1], at=min(signal.at, earliest) - known.slack)]
+        return self._handle(key, known, core, turn, rest)
+
+    def _handle(
+        self,
+        key: Key,
+        known: Known,
+        core: bytes | None,
+        turn: Sequence[Signal],
+        rest: Sequence[Signal],
+    ) -> Taken:
+        """Handle signals in this order, together or, if one fails, one by one; the rest waits."""
+        done = self._run(key[0], known, core, turn)
+        if isinstance(done, Exception):
+            done = self._one_by_one(key[0], known, core, turn)
+        if not rest:
+            return done
+        alarm, earliest = done.alarm, min(map(order.ingestion_time, rest))
+        if alarm is None or alarm > earliest:
+            alarm = turn_of(earliest, known.slack)
+        return msgspec.structs.replace(done, state=buffer.pack(done.state, rest), alarm=alarm)
+
+    def _one_by_one(
+        self, space: str, known: Known, core: bytes | None, turn: Sequence[Signal]
+    ) -> Taken:
+        """Handle signals one after the other; each that fails becomes a dead letter.
+
+        If all fail, the alarm of what is due stays, unless it is so early that it has failed before.
+        """
+        found, failed, alarm = list[bytes](), 0, self._alarm_of(known, core)
+        latest = max(0 if isinstance(one, Time) else order.ingestion_time(one) for one in turn)
+        alarm = alarm if alarm is not None and alarm > latest else None
+        for signal in turn:
+            done = self._run(space, known, core, (signal,))
+            if isinstance(done, Exception):
+                letter = dead_letters.of_failure(space, core, signal, done)
+                found.append(outputs.encode(letter))
+                failed += 1
+                alarm = None if isinstance(signal, Time) else alarm
+            else:
+                core, alarm = done.state, done.alarm
+                found += done.outputs
+        return Taken(core, found, alarm, failed)
+
+    def _alarm_of(self, known: Known, core: bytes | None) -> int | None:
+        """Return the alarm of a state that nothing changes; None if it cannot be read."""
+        try:
+            return None if core is None else self._alarm(known, earliest_due(decode(core)))
+        except Exception:
+            return None
 
     def _advance(
         self, key: Key, known: Known, state: bytes | None, signal: Signal
     ) -> Taken | Failed:
-        done = self._step(known, known.catalog, state, signal)
-        if isinstance(done, Behind):
-            done = self._wait(key[0], state, signal)
+        done = self._run(key[0], known, state, (signal,))
         if isinstance(done, Exception):
             return Failed(dead_letters.of_failure(key[0], state, signal, done))
         return done
 
-    def _wait(self, space: str, state: bytes | None, signal: Signal) -> Taken | Exception:
-        """Read the log again, with growing pauses, until it reaches what the signal needs."""
+    def _run(
+        self, space: str, known: Known, state: bytes | None, given: Sequence[Signal]
+    ) -> Taken | Exception:
+        done = self._fold(known, known.catalog, state, given)
+        return self._wait(space, state, given) if isinstance(done, Behind) else done
+
+    def _wait(self, space: str, state: bytes | None, given: Sequence[Signal]) -> Taken | Exception:
+        """Read the log again, with growing pauses, until it reaches what the signals need."""
         end, pause = time.monotonic() + self._settings.patience, FIRST_PAUSE
         while True:
             known = self._catalogs.refreshed(space)
-            done = self._step(known, known.catalog, state, signal)
+            done = self._fold(known, known.catalog, state, given)
             if not isinstance(done, Behind):
                 return done
             if self._settings.loose:
                 self._on_behind()
-                done = self._step(known, known.catalog.complete(NEVER), state, signal)
+                done = self._fold(known, known.catalog.complete(NEVER), state, given)
                 assert not isinstance(done, Behind)
                 return done
             if time.monotonic() >= end:
@@ -162,22 +265,48 @@ class Stepper:
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    def _step(
-        self, known: Known, catalog: Catalog, state: bytes | None, signal: Signal
+    def _fold(
+        self, known: Known, catalog: Catalog, state: bytes | None, given: Sequence[Signal]
     ) -> Taken | Behind | Exception:
-        """Run a step; return what it raises, except MemoryError, which may pass."""
+        """Run the core; return what it raises, except MemoryError, which may pass."""
         try:
-            done = step(catalog, state, signal, answer)
+            done = fold(catalog, state, given, answer)
             if isinstance(done, Behind):
                 return done
-            # The host's watermark is about receipts: at the due time plus the slack it has
-            # passed every signal that belongs before that time (R1).
-            alarm = None if done.wake_at is None else done.wake_at + known.slack
-            if alarm is not None and alarm > self._settings.until:
-                alarm = None
             rows = accounted(catalog, done.outputs)
+            alarm = self._alarm(known, done.wake_at)
             return Taken(done.state, [outputs.encode(row) for row in rows], alarm)
         except MemoryError:
             raise
         except Exception as error:
             return error
+
+    def _alarm(self, known: Known, due: int | None) -> int | None:
+        """Return when to wake a user for what is due at an instant.
+
+        The host's watermark is about receipts: at the due time plus the slack it has passed every
+        signal that belongs before that time (R1).
+        """
+        if due is None or due + known.slack > self._settings.until:
+            return None
+        return due + known.slack
+
+
+def acts_on_arrival(known: Known, signal: Signal) -> bool:
+    """Return True if a signal is handled when it arrives, False if it waits for its turn."""
+    if not known.slack or isinstance(signal, Time) or signal.received is None:
+        return True
+    arrival = known.catalog.at(signal.received).space.arrival
+    if isinstance(arrival, bool):
+        return arrival
+    return isinstance(signal, Event) and signal.name in arrival
+
+
+def turn_of(received: int, slack: int) -> int:
+    """Return when to handle a waiting signal by its ingestion time: after ``slack`` ms.
+
+    The alarms of a user are some time apart, so that signals that arrive together are handled together.
+    """
+    turn = received + slack + 1
+    apart = max(1, slack // APART)
+    return -(-turn // apart) * apart

@@ -152,7 +152,8 @@ class Space(Value, frozen=True, gc=False, tag="space"):
     """One workspace: what its flows share.
 
     ``events`` and ``traits`` declare types by name (``text number boolean time list``);
-    what is not declared is not checked.
+    what is not declared is not checked. ``arrival``: the names of the events that a host handles
+    when they arrive, without waiting for earlier ones (R3); True for all signals.
     """
 
     name: str = "default"
@@ -171,6 +172,7 @@ class Space(Value, frozen=True, gc=False, tag="space"):
     campaigns: tuple[Campaign, ...] = ()
     connections: tuple[Connection, ...] = ()
     destinations: tuple[Destination, ...] = ()
+    arrival: bool | tuple[str, ...] = False
 
 
 # --- forms that only spaces have ---------------------------------------------------------------
@@ -198,7 +200,7 @@ class SpaceValue(forms.Form, frozen=True):
     """A value that only spaces have; ``kind`` names its entry in the tables of tools."""
 
     kind: Literal[
-        "slack", "events", "traits", "audiences", "fields", "prices", "link", "tracks", "menu",
+        "slack", "order", "events", "traits", "audiences", "fields", "prices", "link", "tracks", "menu",
         "texts", "secret", "file", "store", "topic", "table",
     ]  # fmt: skip
 
@@ -338,6 +340,7 @@ SPACE = Shape(
         Field("space", forms.Name("a space"), name="name"),
         Field("zone", forms.Zone()),
         Field("slack", SpaceValue("slack")),
+        Field("order", SpaceValue("order"), name="arrival"),
         Field("channels", Declared((CHANNEL,), "a channel")),
         Field("topics", Declared((TOPIC,), "a topic")),
         Field("caps", Records(CAP, "a cap", least=0)),

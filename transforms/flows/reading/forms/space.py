@@ -17,6 +17,8 @@ from transforms.flows.reading.values import Reading
 from transforms.flows.templates.sms_segments import ELSE
 
 LONGEST_LINK = 200
+ARRIVAL = "arrival"
+ORDERS = ("event_time", ARRIVAL)
 TYPES = ("text", "number", "boolean", "time", "list")
 
 Pairs = tuple[tuple[str, str], ...]
@@ -46,6 +48,15 @@ def _slack(keys: Keys, node: Node) -> int | None:
         message = f"{delay.text} is not exact"
         keys.reading.problem(node, "invalid-duration", message, "write for example 10s")
     return None if delay is None else delay.ms
+
+
+def _order(keys: Keys, node: Node) -> bool | tuple[str, ...] | None:
+    """Read the order of all signals, or that of events by name; return what acts on arrival."""
+    if isinstance(node, Mapping):
+        orders = keys.reading.by_name(node, lambda inner: keys.reading.one_of(inner, ORDERS))
+        return tuple(name for name, order in orders if order == ARRIVAL)
+    order = keys.reading.one_of(node, ORDERS)
+    return None if order is None else order == ARRIVAL
 
 
 # --- channels and agents -----------------------------------------------------------------------
@@ -159,6 +170,7 @@ def space_value(keys: Keys, node: Node, form: SpaceValue) -> object:
 
 READERS: dict[str, Callable[[Keys, Node], object]] = {
     "slack": _slack,
+    "order": _order,
     "events": _event_types,
     "traits": lambda keys, node: _types(keys.reading, node, "traits"),
     "audiences": _audiences,

@@ -1,0 +1,446 @@
+"""Signals within the allowed lateness are handled in one order, whatever the order of arrival."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from pipelines.replay.order import in_order
+from tests.kit.reminders import AT_ONCE, HOUR, LINES, LOGS, MINUTE, SLACK, SPACE, TEN, log_lines
+from tests.kit.simulate import PER_WORLD, make
+from tests.kit.turns import MemoryHost, turns
+from transforms.flows.engine.messages.cost import accounted
+from transforms.flows.engine.step import Done, fold
+from transforms.flows.engine.working import decode
+from transforms.flows.protocol import control_records, outputs
+from transforms.flows.protocol.signals import (
+    Command,
+    CommunicationUpdate,
+    Event,
+    Forwarded,
+    ProfileChange,
+    Signal,
+    Time,
+    encode,
+)
+from transforms.hosting import buffer
+from transforms.hosting.catalogs import FixedLogs, read_once
+from transforms.hosting.order import in_event_order, in_turn, ingestion_time
+from transforms.hosting.run import Failed, Settings, Stepper, Taken, turn_of
+from transforms.hosting.sandbox import answer
+
+GOLDEN = Path(__file__).parent / "golden_buffers"
+KEY = (SPACE, "kim")
+SECOND = 1_000
+DAY = 24 * HOUR
+
+
+def event(name: str, at: int, received: int | None = None, ident: str = "") -> Event:
+    """Return an event of kim; it is received when it happens, unless another time is given."""
+    received = at if received is None else received
+    return Event(id=ident or f"{name}-{at}", user="kim", name=name, time=at, received=received)
+
+
+def by_the_core(given: list[Signal], end: int, log: tuple[bytes, ...] = LINES) -> list[bytes]:
+    """Fold signals in this order, then advance the time."""
+    done = fold(read_once(log).catalog, None, [*given, Time(user="kim", at=end - SLACK)])
+    assert isinstance(done, Done)
+    return [outputs.encode(output) for output in done.outputs]
+
+
+def host_of(arrived: list[Signal], end: int, logs: FixedLogs = LOGS) -> MemoryHost:
+    """Deliver signals in this order; the watermark is the earliest ingestion time still to come."""
+    host = MemoryHost(logs, until=end)
+    for place, signal in enumerate(arrived):
+        host.advance(min(map(ingestion_time, arrived[place:])))
+        host.deliver(KEY, signal)
+    host.advance(end + 2 * SLACK)
+    return host
+
+
+def messages(host: MemoryHost) -> list[outputs.Message]:
+    found = [outputs.decode(encoded) for _, encoded in host.outputs]
+    return [output for output in found if isinstance(output, outputs.Message)]
+
+
+# --- the promise -------------------------------------------------------------------------------
+
+
+def test_an_order_that_arrives_before_its_cart_ends_the_wait() -> None:
+    """Cart and order that are swapped by 3 s send no reminder to a buyer (R1)."""
+    cart, order = event("Cart", TEN, TEN + 3 * SECOND), event("Order", TEN + SECOND, TEN + SECOND)
+    end = TEN + 2 * HOUR
+
+    swapped = host_of([order, cart], end)
+
+    assert messages(swapped) == []
+    assert swapped.of(KEY) == by_the_core([event("Cart", TEN, ident=cart.id), order], end)
+    assert swapped.of(KEY) == host_of([cart, order], end).of(KEY)
+
+
+def test_an_order_that_arrives_after_the_timeout_within_the_lateness_is_in_time() -> None:
+    """An order from before the end of the wait, received up to 10 s after it, ends the wait."""
+    order = event("Order", TEN + HOUR - 1, TEN + HOUR - 1 + SLACK)
+    page = event("Cart", TEN + HOUR + 1, TEN + HOUR + 1, "again")
+
+    host = host_of([event("Cart", TEN), page, order], TEN + HOUR + MINUTE)
+
+    assert messages(host) == []
+
+
+def test_signals_with_equal_times_are_in_order_of_sequence_and_id() -> None:
+    """Equal event times are in order of the sequence, then of the id, as in a replay (R3)."""
+    base = event("Cart", TEN)
+    given = [
+        msgspec.structs.replace(base, id=ident, sequence=sequence)
+        for ident, sequence in (("b", 1), ("a", 2), ("d", 1), ("c", 0))
+    ]
+
+    turn, rest = in_turn(list(given), SLACK, TEN + SLACK + 1)
+
+    assert [signal.id for signal in turn] == ["c", "b", "d", "a"]  # type: ignore[union-attr]
+    assert rest == []
+    assert turn == in_order([(place << 1, signal) for place, signal in enumerate(given)], False)
+
+
+def shuffled(given: list[Signal], lag: int, rng: random.Random) -> list[Signal]:
+    """Return a random order of arrival; a record is at most ``lag`` behind others."""
+    return sorted(given, key=lambda signal: ingestion_time(signal) + rng.randrange(lag + 1))
+
+
+def delayed(given: list[Signal], most: int, rng: random.Random) -> list[Signal]:
+    """Delay each ingestion time at random by up to ``most``."""
+    return [
+        msgspec.structs.replace(s, received=ingestion_time(s) + rng.randrange(most + 1))
+        for s in given
+    ]  # fmt: skip
+
+
+def stories(rng: random.Random) -> Iterator[list[Signal]]:
+    """Yield random signals of one user, with bursts, equal times and times that lie far apart."""
+    for _ in range(300):
+        at, found = TEN, list[Signal]()
+        for n in range(rng.randrange(1, 12)):
+            at += rng.choice((0, 0, 1, 700, 4_000, 9_999, 10_001, 60_000))
+            found.append(Event(id=f"e{rng.random()}", user="kim", name="Cart", time=at, received=at + rng.choice((0, 5, 60_000)), sequence=rng.choice((0, n))))  # fmt: skip
+        yield found
+
+
+def released(arrived: list[Signal], rng: random.Random) -> list[Signal]:
+    """Give signals their turns while the watermark advances in random steps."""
+    waiting, found, to_come = list[Signal](), list[Signal](), list(arrived)
+    while to_come or waiting:
+        some = rng.randrange(len(to_come) + 1)
+        waiting += to_come[:some]
+        to_come = to_come[some:]
+        if to_come:
+            watermark = min(map(ingestion_time, to_come)) - rng.choice((0, 0, 5_000))
+        else:
+            watermark = max(map(ingestion_time, waiting), default=0) + SLACK + 1
+        turn, waiting = in_turn(waiting, SLACK, watermark)
+        found += turn
+    return found
+
+
+def test_turns_do_not_depend_on_the_watermark() -> None:
+    """Any order of delivery and any steps of the watermark give the same order of handling."""
+    rng = random.Random(5)
+    for given in stories(rng):
+        arrived = delayed(given, 3 * SLACK, rng)
+        wanted = list(turns(arrived, SLACK))
+
+        for _ in range(4):
+            assert released(shuffled(arrived, MINUTE, rng), rng) == wanted
+
+
+def test_out_of_order_within_the_lateness_is_the_order_of_a_replay() -> None:
+    """Records that are out of order by at most the allowed lateness are handled like a replay's."""
+    rng = random.Random(6)
+    for given in stories(rng):
+        in_time = [msgspec.structs.replace(s, received=s.time) for s in given]  # type: ignore[union-attr]
+        arrived = delayed(in_time, SLACK, rng)
+        placed = [(place << 1, signal) for place, signal in enumerate(arrived)]
+
+        assert released(shuffled(arrived, MINUTE, rng), rng) == in_order(placed, audit=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", [0, 400])
+def test_shuffled_histories_are_those_in_order(first: int) -> None:
+    """Random histories, shuffled within the allowed lateness and with duplicates, give the bytes of
+    input in order: outputs and state (R1, R3, R5).
+    """
+    checked = 0
+    for seed in range(first, first + 400):
+        found = make(seed)
+        slack = max(epoch.space.slack for epoch in found.world.catalog().epochs)
+        if not slack or any(given.broke for given in found.handled):
+            continue
+        rng = random.Random(f"shuffled {seed}")
+        key = (f"w{seed // PER_WORLD}", found.user)
+        logs = FixedLogs({key[0]: tuple(map(control_records.encode_line, found.world.records))})
+        given = [_timely(handled.signal) for handled in found.handled]
+        ordered = in_event_order(given)
+        end = max(found.until, ingestion_time(ordered[-1])) + DAY
+        done = fold(found.world.catalog(), None, [*ordered, Time(user=key[1], at=end)], answer)
+        assert isinstance(done, Done)
+
+        arrived = delayed(ordered, slack, rng)
+        arrived += [signal for signal in arrived if rng.random() < 0.2]
+        arrived = shuffled(arrived, MINUTE, rng)
+        host = MemoryHost(logs)
+        for place, signal in enumerate(arrived):
+            host.advance(min(map(ingestion_time, arrived[place:])) - rng.choice((0, 0, MINUTE)))
+            host.deliver(key, signal)
+        host.advance(end + slack)
+        state = fold(found.world.catalog(), host.states[key], [Time(user=key[1], at=end)], answer)
+        assert isinstance(state, Done)
+        rows = host.of(key) + [outputs.encode(row) for row in state.outputs]
+        wanted = accounted(found.world.catalog(), done.outputs)
+        assert rows == [outputs.encode(row) for row in wanted], seed
+        assert state.state == done.state, seed
+        checked += 1
+    assert checked > 80
+
+
+def _timely(signal: Signal) -> Signal:
+    """Return a signal that was received when it happened."""
+    return msgspec.structs.replace(signal, received=signal.time)  # type: ignore[union-attr]
+
+
+def test_a_forwarded_signal_has_the_place_of_the_signal_in_it() -> None:
+    """What another key forwards is in the order of the signals inside (R8)."""
+    forwarded = [
+        Forwarded(id=ident, user="kim", time=TEN, received=TEN, source="anon:1", signal=encode(event(name, TEN)))
+        for ident, name in (("a", "Z"), ("b", "A"))
+    ]  # fmt: skip
+
+    assert [signal.id for signal in in_event_order([*forwarded])] == ["b", "a"]  # type: ignore[union-attr]
+
+
+# --- what acts on arrival ----------------------------------------------------------------------
+
+
+def test_order_of_arrival_acts_at_once() -> None:
+    """In a space with ``order: arrival`` a signal is handled when it arrives."""
+    done = Stepper(AT_ONCE).take(KEY, None, event("Cart", TEN))
+
+    assert isinstance(done, Taken)
+    assert done.outputs
+    assert decode(done.state or b"").sessions
+    assert done.alarm == TEN + HOUR + SLACK
+
+
+def test_an_event_of_arrival_brings_earlier_ones_with_it() -> None:
+    """An event that acts on arrival is handled after the waiting ones with earlier times."""
+    logs = FixedLogs({SPACE: log_lines("order: {Order: arrival}\n")})
+    host = MemoryHost(logs)
+    host.deliver(KEY, event("Cart", TEN))
+    host.deliver(KEY, event("Cart", TEN + 5 * SECOND))
+    assert host.outputs == []
+
+    host.deliver(KEY, event("Order", TEN + 3 * SECOND))
+
+    rows = [outputs.decode(encoded) for _, encoded in host.outputs]
+    moves = [row.what for row in rows if isinstance(row, outputs.Transition)]
+    assert moves[:4] == ["entered", "reached", "waiting", "left"]
+    assert [signal.time for signal in buffer.unpack(host.states[KEY])[1]] == [TEN + 5 * SECOND]  # type: ignore[union-attr]
+
+
+def test_signals_of_every_kind_wait() -> None:
+    """Commands, profile changes and delivery reports wait for their turn like events."""
+    base = {"user": "kim", "time": TEN, "received": TEN}
+    given: list[Signal] = [
+        Command(id="w", what="wake", **base),
+        Command(id="x", what="erase", **base),
+        ProfileChange(id="p", set={"a": 1}, **base),
+        CommunicationUpdate(id="c", communication="m", status="opened", **base),
+    ]
+    for signal in given:
+        done = Stepper(LOGS).take(KEY, None, signal)
+
+        assert isinstance(done, Taken)
+        assert done.outputs == []
+        assert buffer.unpack(done.state) == (None, [signal])
+
+
+# --- one wake, alarms, bounds ------------------------------------------------------------------
+
+
+def test_signals_that_arrive_together_are_handled_in_one_wake() -> None:
+    """Several waiting signals are handled when the timer of the user fires once."""
+    given: list[Signal] = [event("Cart", TEN + 100 * n) for n in range(8)]
+
+    host = host_of(given, TEN + MINUTE)
+
+    assert host.wakes == 1
+    assert host.of(KEY) == by_the_core(given, TEN + MINUTE)
+
+
+def test_a_wait_ends_at_its_time_while_signals_wait() -> None:
+    """A wait that is due before the waiting signals ends before them, and is not delayed by them."""
+    cart, other = event("Cart", TEN), event("Cart", TEN + HOUR + SLACK + SECOND)
+    host = MemoryHost(LOGS)
+    host.deliver(KEY, cart)
+    host.advance(TEN + MINUTE)
+    host.deliver(KEY, other)
+
+    host.advance(turn_of(other.received or 0, SLACK))
+
+    assert [message.at for message in messages(host)] == [TEN + HOUR]
+
+
+def test_a_timer_while_signals_wait_fires_only_what_is_before_them() -> None:
+    """The due time of a wait is passed only when no signal before it waits any more."""
+    host = MemoryHost(LOGS)
+    host.deliver(KEY, event("Cart", TEN))
+    host.advance(TEN + MINUTE)
+    host.deliver(KEY, event("Order", TEN + HOUR - SECOND, TEN + HOUR))
+
+    done = host.stepper.wake(KEY, host.states[KEY], TEN + HOUR + SLACK)
+
+    assert isinstance(done, Taken)
+    assert done.outputs == []
+    assert buffer.unpack(done.state)[1] == buffer.unpack(host.states[KEY])[1]
+
+
+def test_a_full_buffer_is_handled_early_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over the limit the first half of the waiting signals is handled early; none is lost."""
+    monkeypatch.setattr(buffer, "MOST_SIGNALS", 9)
+    given: list[Signal] = [event("Cart", TEN + n) for n in range(25)]
+
+    host = host_of(shuffled(given, 0, random.Random(1)), TEN + MINUTE)
+
+    assert host.early == 20
+    assert host.of(KEY) == by_the_core(given, TEN + MINUTE)
+
+
+def test_large_signals_do_not_wait_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit in bytes holds for one signal, too."""
+    monkeypatch.setattr(buffer, "MOST_BYTES", 50)
+
+    done = Stepper(LOGS).take(KEY, None, event("Cart", TEN))
+
+    assert isinstance(done, Taken)
+    assert done.early == 1
+    assert done.outputs
+    assert not buffer.is_buffer(done.state)
+
+
+def test_a_draining_runner_hands_no_signals_over_early() -> None:
+    """The timer of waiting signals is refused before its time by the clock; nothing changes."""
+    waits = Stepper(LOGS).take(KEY, None, event("Cart", TEN))
+    assert isinstance(waits, Taken)
+    assert waits.alarm == turn_of(TEN, SLACK)
+    early = Stepper(LOGS, Settings(clock=lambda: TEN - MINUTE))
+    in_time = Stepper(LOGS, Settings(clock=lambda: waits.alarm or 0))
+
+    assert early.wake(KEY, waits.state, waits.alarm) is None
+    assert isinstance(in_time.wake(KEY, waits.state, waits.alarm), Taken)
+
+
+# --- failures and bytes ------------------------------------------------------------------------
+
+
+def test_a_signal_that_fails_does_not_affect_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of signals that are handled together, one that fails becomes a dead letter alone."""
+    from transforms.hosting import run
+
+    def breaking(catalog, state, given, answer=None):  # type: ignore[no-untyped-def]
+        given = list(given)
+        if any(getattr(signal, "id", "") == "bad" for signal in given):
+            raise ValueError
+        return fold(catalog, state, given, answer)
+
+    monkeypatch.setattr(run, "fold", breaking)
+    given = [event("Cart", TEN), event("Cart", TEN + 1, ident="bad"), event("Order", TEN + 2)]
+
+    host = host_of([*given], TEN + MINUTE)
+
+    rows = [outputs.decode(encoded) for encoded in host.of(KEY)]
+    letters = [row for row in rows if isinstance(row, outputs.DeadLetter)]
+    assert [letter.cause for letter in letters] == ["bad"]
+    assert host.failed == 1
+    others = [outputs.encode(row) for row in rows if not isinstance(row, outputs.DeadLetter)]
+    assert others == by_the_core([given[0], given[2]], TEN + MINUTE)
+
+
+def test_a_state_that_cannot_be_read_does_not_end_the_waiting() -> None:
+    """Waiting signals of an unreadable state become dead letters; the state stays as it is."""
+    blob = buffer.add(b"\x7fnewer", event("Cart", TEN))
+
+    done = Stepper(LOGS).wake(KEY, blob, turn_of(TEN, SLACK))
+
+    assert isinstance(done, Taken)
+    (letter,) = map(outputs.decode, done.outputs)
+    assert isinstance(letter, outputs.DeadLetter)
+    assert (letter.reason, letter.cause) == ("unreadable_state", f"Cart-{TEN}")
+    assert (done.state, done.alarm, done.failed) == (b"\x7fnewer", None, 1)
+
+
+@pytest.mark.parametrize("cut", [1, 10, -1])
+def test_a_damaged_buffer_takes_no_signal(cut: int) -> None:
+    """A buffer that is cut off, or of a newer version, gives a dead letter for each signal."""
+    blob = buffer.add(None, event("Cart", TEN))
+    for broken in (blob[:cut], bytes([buffer.VERSION + 1]) + blob[1:]):
+        for given in (event("Order", TEN), None):
+            done = (
+                Stepper(LOGS).wake(KEY, broken, TEN + MINUTE)
+                if given is None
+                else Stepper(LOGS).take(KEY, broken, given)
+            )
+
+            assert isinstance(done, Failed)
+            assert done.letter.reason == "unreadable_state"
+
+
+EXAMPLES: dict[str, tuple[bytes | None, list[Signal]]] = {
+    "new_user": (None, [event("Cart", TEN)]),
+    "known_user": (
+        b"\x01\x93state",
+        [
+            event("Order", TEN + 5, TEN + 7),
+            Command(id="w", user="kim", time=TEN, received=TEN + 1, what="wake"),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_golden_buffers(name: str) -> None:
+    """The bytes of a buffer do not change, and those of every released version stay readable."""
+    state, waiting = EXAMPLES[name]
+    blob = state
+    for signal in waiting:
+        blob = buffer.add(blob, signal)
+    golden = (GOLDEN / f"v1-{name}.bin").read_bytes()
+
+    assert blob == golden == buffer.pack(state, waiting)
+    assert buffer.unpack(golden) == (state, waiting)
+    assert buffer.earliest_of(golden) == min(map(ingestion_time, waiting))
+
+
+def test_states_of_released_versions_are_no_buffers() -> None:
+    """A state that a released version wrote has no envelope, and is read as it is."""
+    folder = GOLDEN.parents[1] / "flows" / "golden_states" / "released"
+    for path in sorted(folder.glob("*.msgpack")):
+        blob = path.read_bytes()
+
+        assert not buffer.is_buffer(blob)
+        assert buffer.unpack(blob) == (blob, [])
+        assert buffer.unpack(buffer.add(blob, event("Cart", TEN)))[0] == blob
+
+
+def test_a_user_without_waiting_signals_has_the_state_of_the_core() -> None:
+    """Once nothing waits, the blob is that of the core alone."""
+    given = event("Cart", TEN)
+
+    host = host_of([given], TEN + MINUTE)
+
+    done = fold(read_once(LINES).catalog, None, [given])
+    assert isinstance(done, Done)
+    assert host.states[KEY] == done.state
