@@ -30,6 +30,16 @@ STORES = ("gs", "gcs", "s3", "abfs", "abfss", "hdfs", "viewfs")
 HANDOVER, HANDOVERS = "handover", "handovers"
 """The kind of the records that the job sends to itself, and the topic of their own."""
 
+UNSAFE = "--unsafe_runner"
+IN_MEMORY = (
+    "DirectRunner",
+    "SwitchingDirectRunner",
+    "BundleBasedDirectRunner",
+    "FnApiRunner",
+    "PrismRunner",
+)
+"""Runners that keep states in memory, and have messages acknowledged before the states have changed."""
+
 ALIKE = 0.8
 """The similarity from which an unknown option counts as misspelled; Beam's options are less similar."""
 
@@ -87,6 +97,8 @@ class StreamOptions(PipelineOptions):
             "address from that environment variable of the workers (for passwords)")  # fmt: skip
         add("--tables", type=tables_address, metavar="DIR|URL",
             help="write Parquet tables to a folder that every worker can reach, or gs://, s3://, abfs://")  # fmt: skip
+        add(UNSAFE, action="store_true",
+            help="accept a runner that loses states and messages when it fails, to try the job")  # fmt: skip
         add("--file_rows", type=at_least(1), default=50_000, metavar="N",
             help="rows in a Parquet file at most; a worker holds them in memory")  # fmt: skip
         add("--file_wait", type=at_least(1), default=600, metavar="SECONDS",
@@ -325,7 +337,13 @@ def _missing(given: Any, runner: str | None) -> Iterator[str]:
     if not given.control:
         yield "--control is required: the address of the control log"
     if runner is None:
-        yield "--runner is required: DataflowRunner, or PrismRunner on one machine"
+        yield f"--runner is required: DataflowRunner, or PrismRunner with {UNSAFE} on one machine"
+    elif runner.rpartition(".")[2] in IN_MEMORY and not given.unsafe_runner:
+        yield (
+            f"--runner: {runner} keeps users' states in memory, and messages are acknowledged before "
+            f"the states have changed, so a failure loses both; use DataflowRunner, or add {UNSAFE} "
+            "to try the job"
+        )
     if not (given.topics or given.states or given.tables):
         yield "one of --topics, --states and --tables is required"
 

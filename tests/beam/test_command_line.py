@@ -21,7 +21,7 @@ from transforms.sources.control_log.redis import open_log
 from transforms.wire.secrets import address_of
 
 GOOD = {
-    "--runner": "PrismRunner",
+    "--runner": "DataflowRunner",
     "--subscription": "projects/p/subscriptions/s",
     "--control": "shop=/logs/control.jsonl",
     "--states": "redis://h:6379/0",
@@ -40,6 +40,10 @@ def command_line(**changed: str | None) -> list[str]:
         ([], "--subscription is required"),
         ([], "--control is required"),
         ([], "--runner is required"),
+        (
+            command_line(runner="PrismRunner"),
+            "--runner: PrismRunner keeps users' states in memory, and messages are acknowledged",
+        ),
         (command_line(states=None), "one of --topics, --states and --tables is required"),
         (command_line(subscription="s"), '--subscription: "s" is not projects/P/subscriptions/S'),
         (

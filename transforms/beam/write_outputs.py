@@ -104,6 +104,7 @@ class WriteStates(beam.DoFn):
         self._batch: list[tuple[str, AnyOutput]] = []
         self._at: Timestamp | None = None
         self._bad = Metrics.counter("states", "bad")
+        self._stale = Metrics.counter("states", "stale")
 
     def start_bundle(self) -> None:
         self._batch = []
@@ -124,6 +125,7 @@ class WriteStates(beam.DoFn):
     def _flush(self) -> list[Decided]:
         batch, self._batch = self._batch, []
         wrote = _states(self._url, self._ttl).write(batch)
+        self._stale.inc(wrote.stale)
         if not wrote.bad_rows:
             return []
         self._bad.inc(wrote.bad_rows)
