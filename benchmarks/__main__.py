@@ -76,7 +76,7 @@ def _sections(args: argparse.Namespace, lines: Growth) -> dict[str, Callable[[],
         "core": lambda: core.figures(rounds, 20 if quick else 2_000),
         "growth": growing,
         "replay": lambda: replays.figures(sizes, rounds, replays.SMALL if quick else None, lines),
-        "stream": lambda: stream.figures(*((20, 100) if quick else (10_000, 100_000))),
+        "stream": lambda: stream.figures(*((20, 100) if quick else (10_000, 50_000))),
     }
 
 
