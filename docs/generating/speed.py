@@ -101,10 +101,10 @@ def page() -> str:
     parts = [TITLE, f"Measured with {found.machine}."]
     texts = {"sample": SAMPLE, "core": CORE, "growth": GROWTH, "replay": REPLAY, "stream": STREAM}
     for section, text in texts.items():
-        if section not in found.sections:
-            continue
         parts.append(text)
-        if section == "growth":
+        if section not in found.sections:
+            parts.append("Not measured yet.")
+        elif section == "growth":
             parts.append(_growth(found))
         else:
             parts.append(_table(found.sections[section], bounds=True))
