@@ -56,7 +56,7 @@ def _measured(
         found[name] = []
         for figure in figures():
             free = args.quick or not sample.COMPILED  # the bounds are those of the compiled core
-            shown = msgspec.structs.replace(figure, least=None, most=None) if free else figure
+            shown = figure.unbounded() if free else figure
             found[name].append(shown)
             yield shown
 
