@@ -60,6 +60,7 @@ REPLAY = """
 
 The three flows of `make run` over the sample, and over the sample with ten times as many users, as a user starts them: reading CSV, deciding, writing Parquet, metrics and report.
 "Per event without the start" subtracts the time of a replay of one purchase; a ratio of 1 is linear growth.
+The ratio by the clock has a bound only if nothing else used the cores when the measurement began.
 The memory is that of all processes together, with shared memory counted once.
 """
 
