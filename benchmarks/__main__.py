@@ -56,7 +56,7 @@ def _measured(
         found[name] = []
         for figure in figures():
             free = args.quick or not sample.COMPILED  # the bounds are those of the compiled core
-            shown = msgspec.structs.replace(figure, least=None, most=None) if free else figure
+            shown = figure.unbounded() if free else figure
             found[name].append(shown)
             yield shown
 
@@ -76,7 +76,7 @@ def _sections(args: argparse.Namespace, lines: Growth) -> dict[str, Callable[[],
         "core": lambda: core.figures(rounds, 20 if quick else 2_000),
         "growth": growing,
         "replay": lambda: replays.figures(sizes, rounds, replays.SMALL if quick else None, lines),
-        "stream": lambda: stream.figures(*((20, 100) if quick else (10_000, 100_000))),
+        "stream": lambda: stream.figures(*((20, 100) if quick else (10_000, 50_000))),
     }
 
 

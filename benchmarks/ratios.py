@@ -39,6 +39,10 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         above = self.least is None or self.value >= self.least
         return above and (self.most is None or self.value <= self.most)
 
+    def unbounded(self) -> Figure:
+        """Return the same without bounds."""
+        return msgspec.structs.replace(self, least=None, most=None)
+
     @property
     def shown(self) -> str:
         """The value with its unit."""

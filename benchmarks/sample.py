@@ -46,7 +46,7 @@ RATIOS: tuple[tuple[str, str, float | None, float | None], ...] = (
     ("core", "dictionary machine", None, 5.5),
     ("core", "dictionary machine, 500 users at a time", None, 11.0),
     ("core", "dictionary machine in bytewax", None, 2.4),
-    ("core, event by event, states as bytes", "core", None, 2.0),
+    ("core, event by event, states as bytes", "core", None, 2.2),
     ("core, not compiled", "core", 1.8, None),
     ("empty stateful job of bytewax", "core", None, None),
     ("empty stateful job of Beam, in process", "core", None, None),

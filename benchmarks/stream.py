@@ -23,6 +23,7 @@ from apache_beam.transforms.window import TimestampedValue
 
 from benchmarks.core import HOUR, MOVES, START, catalog
 from benchmarks.ratios import Figure, Spent, in_turns, ratio, show, timed
+from benchmarks.sample import COMPILED
 from benchmarks.stream_job import job
 from benchmarks.stream_steps import ALARMS, EVENTS, Element, Empty, Flows, Timed, live_state
 from transforms.flows.engine.step import Done, step
@@ -163,7 +164,8 @@ def main() -> int:
             took = job(SPACE, log(), given, FIRST - 1)
             gc.enable()
             print(f"the whole job, one in {matching} matches: {took:,.0f} us an event, {DONE}")
-    return show(found)
+    free = asked.quick or not COMPILED  # the bounds are those of the compiled core
+    return show(figure.unbounded() if free else figure for figure in found)
 
 
 if __name__ == "__main__":
