@@ -133,6 +133,7 @@ class Publisher:
 
     def _publish(self, topic: str, key: str, outputs: list[Outgoing]) -> str:
         """Publish the outputs of one key in order, and remove them; return the error, or nothing."""
+        assert self._client is not None
         while outputs:
             batch = outputs[: _fitting(outputs)]
             request = types.PublishRequest.pb(types.PublishRequest(topic=topic))
