@@ -22,6 +22,11 @@ def square(number: int) -> int:
     return number * number
 
 
+def read(number: int) -> None:
+    """Count records."""
+    PROGRESS.add("read", number)
+
+
 def fail_at(last: int, number: int) -> int:
     """Fail for one number."""
     if number == last:
@@ -55,6 +60,18 @@ def test_results_have_the_order_of_the_items(processes: int) -> None:
         assert pool.run(square, [4]) == [16]
 
     assert heard == {"users": 49}
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_phase_that_is_over_is_not_reported_again(processes: int) -> None:
+    """The listener hears only of the phase that goes on."""
+    heard: list[str] = []
+    with Processes(processes, lambda phase, _: heard.append(phase)) as pool:
+        pool.run(read, [1, 2])
+        heard.clear()
+        pool.run(square, [1, 2])
+
+    assert set(heard) == {"users"}
 
 
 @pytest.mark.parametrize("processes", [1, 2])

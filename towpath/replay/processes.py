@@ -38,6 +38,7 @@ class Processes:
     def __init__(self, count: int, listener: Listener) -> None:
         self._listener = listener
         self._running: dict[Connection, SpawnProcess] = {}
+        self._reported: dict[str, int] = {}
         if count <= 1:
             return
         context = get_context("spawn")
@@ -106,7 +107,8 @@ class Processes:
 
     def _report(self) -> None:
         for phase, done in zip(PHASES, self._counts, strict=True):
-            if done:
+            if done > self._reported.get(phase, 0):
+                self._reported[phase] = done
                 self._listener(phase, done)
 
 
