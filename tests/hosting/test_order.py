@@ -294,6 +294,20 @@ def test_a_wait_ends_at_its_time_while_signals_wait() -> None:
     assert [message.at for message in messages(host)] == [TEN + HOUR]
 
 
+def test_a_signal_far_ahead_of_the_watermark_delays_no_wait() -> None:
+    """A wait ends when the watermark reaches it, although a signal of the next day waits already."""
+    host = MemoryHost(LOGS)
+    host.deliver(KEY, event("Cart", TEN))
+    host.advance(TEN + MINUTE)
+    host.deliver(KEY, event("Cart", TEN + DAY))
+    host.deliver(KEY, event("Cart", TEN + 2 * DAY))
+
+    host.advance(TEN + HOUR + SLACK)
+
+    assert [message.at for message in messages(host)] == [TEN + HOUR]
+    assert len(buffer.unpack(host.states[KEY])[1]) == 2
+
+
 def test_a_timer_while_signals_wait_fires_only_what_is_before_them() -> None:
     """The due time of a wait is passed only when no signal before it waits any more."""
     host = MemoryHost(LOGS)
@@ -371,7 +385,7 @@ def test_a_signal_that_fails_does_not_affect_the_others(monkeypatch: pytest.Monk
 
 def test_a_state_that_cannot_be_read_does_not_end_the_waiting() -> None:
     """Waiting signals of an unreadable state become dead letters; the state stays as it is."""
-    blob = buffer.add(b"\x7fnewer", event("Cart", TEN))
+    blob = buffer.add(b"\x7fnewer", event("Cart", TEN), None)
 
     done = Stepper(LOGS).wake(KEY, blob, turn_of(TEN, SLACK))
 
@@ -385,7 +399,7 @@ def test_a_state_that_cannot_be_read_does_not_end_the_waiting() -> None:
 @pytest.mark.parametrize("cut", [1, 10, -1])
 def test_a_damaged_buffer_takes_no_signal(cut: int) -> None:
     """A buffer that is cut off, or of a newer version, gives a dead letter for each signal."""
-    blob = buffer.add(None, event("Cart", TEN))
+    blob = buffer.add(None, event("Cart", TEN), None)
     for broken in (blob[:cut], bytes([buffer.VERSION + 1]) + blob[1:]):
         for given in (event("Order", TEN), None):
             done = (
@@ -416,12 +430,15 @@ def test_golden_buffers(name: str) -> None:
     state, waiting = EXAMPLES[name]
     blob = state
     for signal in waiting:
-        blob = buffer.add(blob, signal)
+        blob = buffer.add(blob, signal, TEN + HOUR if state else None)
     golden = (GOLDEN / f"v1-{name}.bin").read_bytes()
 
-    assert blob == golden == buffer.pack(state, waiting)
+    due = TEN + HOUR if state else None
+
+    assert blob == golden == buffer.pack(state, waiting, due)
     assert buffer.unpack(golden) == (state, waiting)
-    assert buffer.earliest_of(golden) == min(map(ingestion_time, waiting))
+    head = buffer.head_of(golden)
+    assert (head.earliest, head.due) == (min(map(ingestion_time, waiting)), due)
 
 
 def test_states_of_released_versions_are_no_buffers() -> None:
@@ -432,7 +449,7 @@ def test_states_of_released_versions_are_no_buffers() -> None:
 
         assert not buffer.is_buffer(blob)
         assert buffer.unpack(blob) == (blob, [])
-        assert buffer.unpack(buffer.add(blob, event("Cart", TEN)))[0] == blob
+        assert buffer.unpack(buffer.add(blob, event("Cart", TEN), None))[0] == blob
 
 
 def test_a_user_without_waiting_signals_has_the_state_of_the_core() -> None:
