@@ -207,6 +207,47 @@ def test_shuffled_histories_are_those_in_order(first: int) -> None:
     assert checked > 80
 
 
+@pytest.mark.slow
+def test_purchases_of_the_same_day_are_in_the_order_of_a_replay() -> None:
+    """Stream and replay agree for users of the sample with several purchases at the same time."""
+    differ, checked = differing_users(every=4)
+
+    assert checked > 100
+    assert differ == []
+
+
+def differing_users(every: int) -> tuple[list[str], int]:
+    """Compare the stream, in any order and with duplicates, with a replay, for users of the sample.
+
+    One in ``every`` users with equal times is taken, or, for 0, all users.
+    """
+    from tests.kit.stream_demo import UNTIL, control_lines, purchases
+
+    log, rng = control_lines(), random.Random(9)
+    catalog = read_once(log).catalog
+    users: dict[str, list[Signal]] = {}
+    for purchase in purchases(10**9):
+        users.setdefault(purchase.user, []).append(purchase)
+    equal = [user for user, mine in users.items() if len({s.time for s in mine}) < len(mine)]  # type: ignore[union-attr]
+    chosen = equal[::every] if every else [*users]
+    differ = []
+    for user in chosen:
+        placed = [(place << 1, signal) for place, signal in enumerate(users[user])]
+        last = Time(user=user, at=UNTIL)
+        done = fold(catalog, None, [*in_order(placed, audit=False), last])
+        assert isinstance(done, Done)
+        arrived = [_timely(signal) for signal in users[user]]
+        arrived = shuffled(arrived + rng.sample(arrived, len(arrived) // 3), SLACK, rng)
+        host, key = MemoryHost(FixedLogs({SPACE: log}), until=UNTIL + SLACK), (SPACE, user)
+        for place, signal in enumerate(arrived):
+            host.advance(min(map(ingestion_time, arrived[place:])))
+            host.deliver(key, signal)
+        host.advance(UNTIL + 2 * SLACK)
+        wanted = [outputs.encode(row) for row in accounted(catalog, done.outputs)]
+        differ += [user] if host.of(key) != wanted else []
+    return differ, len(chosen)
+
+
 def _timely(signal: Signal) -> Signal:
     """Return a signal that was received when it happened."""
     return msgspec.structs.replace(signal, received=signal.time)  # type: ignore[union-attr]
