@@ -375,7 +375,7 @@ def test_a_full_buffer_is_handled_early_in_order(monkeypatch: pytest.MonkeyPatch
 
 
 def test_large_signals_do_not_wait_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limit in bytes holds for one signal, too."""
+    """Over the limit in bytes all waiting signals are handled early."""
     monkeypatch.setattr(buffer, "MOST_BYTES", 50)
 
     done = Stepper(LOGS).take(KEY, None, event("Cart", TEN))

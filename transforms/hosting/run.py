@@ -151,7 +151,10 @@ class Stepper:
         return self._advance(key, known, state, Time(user=key[1], at=at - known.slack))
 
     def _add(self, key: Key, known: Known, state: bytes | None, signal: Signal) -> Taken | Failed:
-        """Let a signal wait for its turn; a full buffer handles the first half of what waits."""
+        """Let a signal wait for its turn.
+
+        With too many signals the first half of them is handled early, with too many bytes all.
+        """
         try:
             blob = buffer.add(state, signal, None if is_buffer(state) else due_of(state))
             head = buffer.head_of(blob)
@@ -161,9 +164,9 @@ class Stepper:
         except UnreadableBuffer as error:
             return Failed(dead_letters.of_failure(key[0], state, signal, error))
         waiting = order.with_earliest_receipts(order.in_event_order(waiting))
-        half, now = (len(waiting) + 1) // 2, order.ingestion_time(signal)
-        taken = self._handle(key, known, core, waiting[:half], waiting[half:], now)
-        return msgspec.structs.replace(taken, early=half)
+        early = len(waiting) if head.length > buffer.MOST_BYTES else (len(waiting) + 1) // 2
+        taken = self._handle(key, known, core, waiting[:early], waiting[early:])
+        return msgspec.structs.replace(taken, early=early)
 
     def _handle_waiting(
         self, key: Key, known: Known, state: bytes | None, signal: Signal
@@ -177,14 +180,12 @@ class Stepper:
             before = order.in_event_order([*waiting, signal])
             place = before.index(signal) + 1
             turn, rest = order.with_earliest_receipts(before[:place]), before[place:]
-            now = order.ingestion_time(signal)
-        else:
-            now = signal.at
-            turn, rest = order.in_turn(waiting, known.slack, signal.at)
-            if not turn:
-                earliest = min(map(order.ingestion_time, rest))
-                turn = [Time(user=key[1], at=min(signal.at, earliest) - known.slack)]
-        return self._handle(key, known, core, turn, rest, now)
+            return self._handle(key, known, core, turn, rest)
+        turn, rest = order.in_turn(waiting, known.slack, signal.at)
+        if not turn:
+            earliest = min(map(order.ingestion_time, rest))
+            turn = [Time(user=key[1], at=min(signal.at, earliest) - known.slack)]
+        return self._handle(key, known, core, turn, rest, signal.at)
 
     def _handle(
         self,
@@ -193,12 +194,12 @@ class Stepper:
         core: bytes | None,
         turn: Sequence[Signal],
         rest: Sequence[Signal],
-        now: int,
+        now: int = 0,
     ) -> Taken:
         """Handle signals in this order, together or, if one fails, one by one; the rest waits.
 
-        No alarm is set before ``now``, the time of the element or alarm that is handled: what a
-        runner fires before its watermark is late input for the steps behind.
+        No alarm is set before ``now``, the time of the alarm that is handled: what a runner fires
+        behind its watermark is late input for the next steps of a pipeline.
         """
         done = self._run(key[0], known, core, turn)
         if isinstance(done, Exception):
