@@ -120,8 +120,9 @@ stream-histories: $(READY) ## 1,000 random histories through the job's DoFn, and
 stream-sample: $(READY) ## all purchases through Pub/Sub with every fault, against the core: SAMPLE_ARGS=--users=1000
 	@$(BIN)/python -m tests.kit.stream_sample --jobs $(JOBS) $(SAMPLE_ARGS)
 
-stream-bench: compiled ## the streaming job's step beside an empty one, and where its time goes
+stream-bench: compiled ## the streaming job's step beside an empty one, where its time goes, and what order costs
 	@PYTHONPATH=build/compiled:. $(BIN)/python -P -m benchmarks.stream $(BENCH_ARGS)
+	@PYTHONPATH=build/compiled:. $(BIN)/python -P -m benchmarks.orders
 
 emulator-test: $(READY) ## the Pub/Sub tests on Google's emulator too: EMULATOR_JAR=FILE
 	@test -f "$(EMULATOR_JAR)" || { \

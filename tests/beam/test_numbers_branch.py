@@ -12,9 +12,10 @@ import duckdb
 
 from pipelines.stream import build
 from pipelines.stream_options import Sinks
-from tests.kit.reminders import DAY, HOUR, LOGS, MINUTE, SPACE, TEN, track
+from tests.kit.reminders import AT_ONCE, DAY, HOUR, LOGS, MINUTE, SPACE, TEN, track
 from tests.kit.streams import At, Elapse, Step, message, run
 from transforms.beam.window_counts import PACE
+from transforms.hosting.catalogs import FixedLogs
 from transforms.hosting.run import Settings
 from transforms.sources.pubsub.beam_source import Received
 
@@ -34,11 +35,11 @@ def probe(element: Received, out: str) -> Received:
     return element
 
 
-def numbers(given: Any, out: Path, sinks: Sinks) -> Any:
+def numbers(given: Any, out: Path, sinks: Sinks, logs: FixedLogs = LOGS) -> Any:
     """Put probes before the job."""
     probed = given | "Probe" >> beam.Map(probe, str(out)).with_output_types(Received)
     settings = Settings(until=TEN + 3 * DAY, clock=At())
-    return build(probed, LOGS, sinks, space=SPACE, settings=settings)
+    return build(probed, logs, sinks, space=SPACE, settings=settings)
 
 
 def entered(n: int, at: int) -> list:
@@ -83,7 +84,8 @@ def test_numbers_are_written_a_minute_after_a_row(tmp_path: Path) -> None:
 
     # After a paced late pane this runner reports that it is stalled, although everything is done.
     with suppress(TypeError):
-        run(steps, Received, partial(numbers, out=tmp_path, sinks=Sinks(tables=str(tmp_path))))
+        sinks = Sinks(tables=str(tmp_path))
+        run(steps, Received, partial(numbers, out=tmp_path, sinks=sinks, logs=AT_ONCE))
 
     one, two = ([(window, n) for window in ("day", "hour", "minute")] for n in (1.0, 2.0))
     assert SEEN["probe at once"] == []

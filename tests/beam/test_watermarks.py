@@ -91,6 +91,17 @@ def test_a_backlog_of_hours_is_handled_before_later_waits() -> None:
     assert reminded_users(topic.outputs(now + MINUTE)) == {"lee": TEN + HOUR}
 
 
+def test_an_order_that_arrives_before_its_cart_ends_the_wait() -> None:
+    """A cart and an order that are swapped by 3 s send no reminder to a buyer (R1)."""
+    topic, end = Topic(), TEN + 2 * HOUR
+    topic.publish(TEN + 2 * SECOND, (order("kim", TEN + SECOND), TEN + 2 * SECOND))
+    topic.publish(TEN + 5 * SECOND, (cart("kim", TEN), TEN + 5 * SECOND))
+    topic.publish(TEN + 5 * SECOND, (cart("lee", TEN), TEN + 5 * SECOND))
+    topic.idle(TEN + 10 * SECOND, end)
+
+    assert reminded_users(topic.outputs(end)) == {"lee": TEN + HOUR}
+
+
 def test_a_stalled_publisher_holds_waits_back() -> None:
     """While a gateway stalls no wait ends; its heartbeat comes after the records that it held back."""
     topic, late = Topic(idle_ms=NEVER_IDLE), TEN + 3 * HOUR

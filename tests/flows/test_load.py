@@ -48,6 +48,20 @@ def verb(text: str, rest: str = "") -> Verb:
     return flow(f"  a: {text}\n{rest}  b: {{end: over}}\n").steps[0].verb
 
 
+def test_the_order_of_signals() -> None:
+    """A space handles signals in order of event time, of arrival, or of arrival for some events."""
+
+    def arrival(order: str) -> object:
+        loaded = load_space("space.yaml", f"space: s\nslack: 10s\n{order}")
+        return loaded.value.arrival if loaded.value else [p.message for p in loaded.problems]
+
+    assert arrival("") is arrival("order: event_time") is False
+    assert arrival("order: arrival") is True
+    assert arrival("order: {Page Viewed: arrival, Order: event_time}") == ("Page Viewed",)
+    assert arrival("order: arival") == ['"arival" is not possible here']
+    assert arrival("order: {Page Viewed: later}") == ['"later" is not possible here']
+
+
 def test_the_space() -> None:
     """A space file becomes a space, with names and settings in the order written."""
     assert (SPACE.name, SPACE.zone, SPACE.slack) == ("shop", "Europe/Berlin", 10_000)

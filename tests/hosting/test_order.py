@@ -207,6 +207,47 @@ def test_shuffled_histories_are_those_in_order(first: int) -> None:
     assert checked > 80
 
 
+@pytest.mark.slow
+def test_purchases_of_the_same_day_are_in_the_order_of_a_replay() -> None:
+    """Stream and replay agree for users of the sample with several purchases at the same time."""
+    differ, checked = differing_users(every=4)
+
+    assert checked > 100
+    assert differ == []
+
+
+def differing_users(every: int) -> tuple[list[str], int]:
+    """Compare the stream, in any order and with duplicates, with a replay, for users of the sample.
+
+    One in ``every`` users with equal times is taken, or, for 0, all users.
+    """
+    from tests.kit.stream_demo import UNTIL, control_lines, purchases
+
+    log, rng = control_lines(), random.Random(9)
+    catalog = read_once(log).catalog
+    users: dict[str, list[Signal]] = {}
+    for purchase in purchases(10**9):
+        users.setdefault(purchase.user, []).append(purchase)
+    equal = [user for user, mine in users.items() if len({s.time for s in mine}) < len(mine)]  # type: ignore[union-attr]
+    chosen = equal[::every] if every else [*users]
+    differ = []
+    for user in chosen:
+        placed = [(place << 1, signal) for place, signal in enumerate(users[user])]
+        last = Time(user=user, at=UNTIL)
+        done = fold(catalog, None, [*in_order(placed, audit=False), last])
+        assert isinstance(done, Done)
+        arrived = [_timely(signal) for signal in users[user]]
+        arrived = shuffled(arrived + rng.sample(arrived, len(arrived) // 3), SLACK, rng)
+        host, key = MemoryHost(FixedLogs({SPACE: log}), until=UNTIL + SLACK), (SPACE, user)
+        for place, signal in enumerate(arrived):
+            host.advance(min(map(ingestion_time, arrived[place:])))
+            host.deliver(key, signal)
+        host.advance(UNTIL + 2 * SLACK)
+        wanted = [outputs.encode(row) for row in accounted(catalog, done.outputs)]
+        differ += [user] if host.of(key) != wanted else []
+    return differ, len(chosen)
+
+
 def _timely(signal: Signal) -> Signal:
     """Return a signal that was received when it happened."""
     return msgspec.structs.replace(signal, received=signal.time)  # type: ignore[union-attr]
@@ -294,6 +335,20 @@ def test_a_wait_ends_at_its_time_while_signals_wait() -> None:
     assert [message.at for message in messages(host)] == [TEN + HOUR]
 
 
+def test_a_signal_far_ahead_of_the_watermark_delays_no_wait() -> None:
+    """A wait ends when the watermark reaches it, although a signal of the next day waits already."""
+    host = MemoryHost(LOGS)
+    host.deliver(KEY, event("Cart", TEN))
+    host.advance(TEN + MINUTE)
+    host.deliver(KEY, event("Cart", TEN + DAY))
+    host.deliver(KEY, event("Cart", TEN + 2 * DAY))
+
+    host.advance(TEN + HOUR + SLACK)
+
+    assert [message.at for message in messages(host)] == [TEN + HOUR]
+    assert len(buffer.unpack(host.states[KEY])[1]) == 2
+
+
 def test_a_timer_while_signals_wait_fires_only_what_is_before_them() -> None:
     """The due time of a wait is passed only when no signal before it waits any more."""
     host = MemoryHost(LOGS)
@@ -320,7 +375,7 @@ def test_a_full_buffer_is_handled_early_in_order(monkeypatch: pytest.MonkeyPatch
 
 
 def test_large_signals_do_not_wait_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limit in bytes holds for one signal, too."""
+    """Over the limit in bytes all waiting signals are handled early."""
     monkeypatch.setattr(buffer, "MOST_BYTES", 50)
 
     done = Stepper(LOGS).take(KEY, None, event("Cart", TEN))
@@ -371,7 +426,7 @@ def test_a_signal_that_fails_does_not_affect_the_others(monkeypatch: pytest.Monk
 
 def test_a_state_that_cannot_be_read_does_not_end_the_waiting() -> None:
     """Waiting signals of an unreadable state become dead letters; the state stays as it is."""
-    blob = buffer.add(b"\x7fnewer", event("Cart", TEN))
+    blob = buffer.add(b"\x7fnewer", event("Cart", TEN), None)
 
     done = Stepper(LOGS).wake(KEY, blob, turn_of(TEN, SLACK))
 
@@ -385,7 +440,7 @@ def test_a_state_that_cannot_be_read_does_not_end_the_waiting() -> None:
 @pytest.mark.parametrize("cut", [1, 10, -1])
 def test_a_damaged_buffer_takes_no_signal(cut: int) -> None:
     """A buffer that is cut off, or of a newer version, gives a dead letter for each signal."""
-    blob = buffer.add(None, event("Cart", TEN))
+    blob = buffer.add(None, event("Cart", TEN), None)
     for broken in (blob[:cut], bytes([buffer.VERSION + 1]) + blob[1:]):
         for given in (event("Order", TEN), None):
             done = (
@@ -416,12 +471,15 @@ def test_golden_buffers(name: str) -> None:
     state, waiting = EXAMPLES[name]
     blob = state
     for signal in waiting:
-        blob = buffer.add(blob, signal)
+        blob = buffer.add(blob, signal, TEN + HOUR if state else None)
     golden = (GOLDEN / f"v1-{name}.bin").read_bytes()
 
-    assert blob == golden == buffer.pack(state, waiting)
+    due = TEN + HOUR if state else None
+
+    assert blob == golden == buffer.pack(state, waiting, due)
     assert buffer.unpack(golden) == (state, waiting)
-    assert buffer.earliest_of(golden) == min(map(ingestion_time, waiting))
+    head = buffer.head_of(golden)
+    assert (head.earliest, head.due) == (min(map(ingestion_time, waiting)), due)
 
 
 def test_states_of_released_versions_are_no_buffers() -> None:
@@ -432,7 +490,7 @@ def test_states_of_released_versions_are_no_buffers() -> None:
 
         assert not buffer.is_buffer(blob)
         assert buffer.unpack(blob) == (blob, [])
-        assert buffer.unpack(buffer.add(blob, event("Cart", TEN)))[0] == blob
+        assert buffer.unpack(buffer.add(blob, event("Cart", TEN), None))[0] == blob
 
 
 def test_a_user_without_waiting_signals_has_the_state_of_the_core() -> None:

@@ -19,7 +19,7 @@ from tests.kit.turns import turns
 from tests.kit.worlds import DAY, MINUTE, STARTS, world
 from transforms.flows.catalog.epochs import NEVER
 from transforms.flows.engine.messages.cost import accounted
-from transforms.flows.engine.step import Done, fold
+from transforms.flows.engine.step import Done, fold, is_unused
 from transforms.flows.protocol import control_records, outputs
 from transforms.flows.protocol.signals import Command, Event, Signal, Time
 from transforms.hosting.catalogs import FixedLogs
@@ -62,7 +62,7 @@ class UserSet(Protocol):
 def fold_all(
     people: UserSet, users: Iterable[Key], arrived: Iterable[tuple[Key, Signal]]
 ) -> dict[Key, list[bytes]]:
-    """Fold each user's signals, without duplicates, then advance the time.
+    """Fold each user's signals, without duplicates and unused events, then advance the time.
 
     They are in the order of a host's turns; in a space without allowed lateness in order of arrival.
     """
@@ -75,6 +75,7 @@ def fold_all(
 
 def _fold(people: UserSet, key: Key, found: list[Signal]) -> list[bytes]:
     known = people.logs.of(key[0])
+    found = [signal for signal in found if not is_unused(known.catalog, signal)]
     last = Time(user=key[1], at=people.end - known.slack)
     done = fold(known.catalog, None, [*turns(found, known.slack), last], answer)
     assert isinstance(done, Done)

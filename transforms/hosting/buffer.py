@@ -2,7 +2,7 @@
 
 While no signal waits, the blob is the core's alone, as in released versions. Otherwise it is an
 envelope: a head, the core's state, and the waiting signals in order of arrival. A signal is added
-without reading what is there.
+without reading what is there. The head also has the next due time of the core's state.
 
 The first byte of an envelope is its version, from 128 up; those of the core's states are below.
 Every released version stays readable: its golden blobs are in the tests.
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -26,10 +26,20 @@ MOST_BYTES: Final = 256 * 1024
 LOWEST: Final = 128
 VERSION: Final = 129
 
-_HEAD: Final = struct.Struct(">BiIIq")
-"""Version, length of the core's state (-1: none), number of signals, their length, and the earliest
-ingestion time."""
+_HEAD: Final = struct.Struct(">BiIIqq")
+"""Version, length of the core's state (-1: none), number of signals, their length, the earliest
+ingestion time, and the due time of the core's state (-1: none)."""
 _LENGTH: Final = struct.Struct(">I")
+
+
+class Head(NamedTuple):
+    """What is known of a buffer without reading its signals."""
+
+    state: int
+    number: int
+    length: int
+    earliest: int
+    due: int | None
 
 
 class UnreadableBuffer(ValueError):
@@ -41,26 +51,30 @@ def is_buffer(blob: bytes | None) -> bool:
     return blob is not None and len(blob) > 0 and blob[0] >= LOWEST
 
 
-def add(blob: bytes | None, signal: Signal) -> bytes:
-    """Add a signal to the buffer of a user. Raises UnreadableBuffer."""
+def add(blob: bytes | None, signal: Signal, due: int | None) -> bytes:
+    """Add a signal to the buffer of a user; ``due`` is the next due time of a state without a buffer.
+
+    Raises UnreadableBuffer.
+    """
     encoded, received = signals.encode(signal), ingestion_time(signal)
     record = _LENGTH.pack(len(encoded)) + encoded
     if blob is None or not is_buffer(blob):
-        return _write(blob, 1, record, received)
-    core, count, _, earliest = _head(blob)
-    length = len(blob) - _HEAD.size - max(core, 0) + len(record)
-    head = _HEAD.pack(VERSION, core, count + 1, length, min(earliest, received))
-    return b"".join((head, memoryview(blob)[_HEAD.size :], record))
+        return _write(blob, 1, record, received, due)
+    old = head_of(blob)
+    new = Head(
+        old.state, old.number + 1, old.length + len(record), min(old.earliest, received), old.due
+    )
+    return b"".join((_packed(new), memoryview(blob)[_HEAD.size :], record))
 
 
-def pack(state: bytes | None, waiting: Iterable[Signal]) -> bytes | None:
-    """Return the blob of a state of the core and waiting signals."""
+def pack(state: bytes | None, waiting: Iterable[Signal], due: int | None) -> bytes | None:
+    """Return the blob of a state of the core, with its next due time, and of waiting signals."""
     found = list(waiting)
     if not found:
         return state
     encoded = [signals.encode(signal) for signal in found]
     records = b"".join(_LENGTH.pack(len(one)) + one for one in encoded)
-    return _write(state, len(found), records, min(map(ingestion_time, found)))
+    return _write(state, len(found), records, min(map(ingestion_time, found)), due)
 
 
 def unpack(blob: bytes | None) -> tuple[bytes | None, list[Signal]]:
@@ -70,11 +84,11 @@ def unpack(blob: bytes | None) -> tuple[bytes | None, list[Signal]]:
     """
     if blob is None or not is_buffer(blob):
         return blob, []
-    core, count, _, _ = _head(blob)
-    end = _HEAD.size + max(core, 0)
+    head = head_of(blob)
+    end = _HEAD.size + max(head.state, 0)
     at, found = end, list[Signal]()
     try:
-        for _ in range(count):
+        for _ in range(head.number):
             (length,) = _LENGTH.unpack_from(blob, at)
             at += _LENGTH.size
             found.append(signals.decode(memoryview(blob)[at : at + length]))
@@ -83,33 +97,31 @@ def unpack(blob: bytes | None) -> tuple[bytes | None, list[Signal]]:
         raise UnreadableBuffer(f"a waiting signal cannot be read: {error}") from error
     if at != len(blob) or any(type(signal) is Time for signal in found):
         raise UnreadableBuffer("the waiting signals cannot be read")
-    return None if core < 0 else blob[_HEAD.size : end], found
+    return None if head.state < 0 else blob[_HEAD.size : end], found
 
 
-def earliest_of(blob: bytes) -> int:
-    """Return the earliest ingestion time of the waiting signals. Raises UnreadableBuffer."""
-    return _head(blob)[3]
+def is_full(head: Head) -> bool:
+    """Return True if more signals wait than the limits allow."""
+    return head.number > MOST_SIGNALS or head.length > MOST_BYTES
 
 
-def is_full(blob: bytes) -> bool:
-    """Return True if more signals wait than the limits allow. Raises UnreadableBuffer."""
-    _, count, length, _ = _head(blob)
-    return count > MOST_SIGNALS or length > MOST_BYTES
-
-
-def _write(core: bytes | None, count: int, records: bytes, earliest: int) -> bytes:
-    length = -1 if core is None else len(core)
-    return b"".join(
-        (_HEAD.pack(VERSION, length, count, len(records), earliest), core or b"", records)
-    )
-
-
-def _head(blob: bytes) -> tuple[int, int, int, int]:
+def head_of(blob: bytes) -> Head:
+    """Read the head of an envelope. Raises UnreadableBuffer."""
     if blob[0] != VERSION:
         raise UnreadableBuffer(f"buffer version {blob[0]} is not known")
     if len(blob) < _HEAD.size:
         raise UnreadableBuffer("the buffer is cut off")
-    _, core, count, length, earliest = _HEAD.unpack_from(blob)
-    if _HEAD.size + max(core, 0) + length != len(blob):
+    _, state, count, length, earliest, due = _HEAD.unpack_from(blob)
+    if _HEAD.size + max(state, 0) + length != len(blob):
         raise UnreadableBuffer("the buffer is cut off")
-    return core, count, length, earliest
+    return Head(state, count, length, earliest, None if due < 0 else due)
+
+
+def _write(core: bytes | None, count: int, records: bytes, earliest: int, due: int | None) -> bytes:
+    head = Head(-1 if core is None else len(core), count, len(records), earliest, due)
+    return b"".join((_packed(head), core or b"", records))
+
+
+def _packed(head: Head) -> bytes:
+    due = -1 if head.due is None else head.due
+    return _HEAD.pack(VERSION, head.state, head.number, head.length, head.earliest, due)

@@ -151,19 +151,22 @@ class Stepper:
         return self._advance(key, known, state, Time(user=key[1], at=at - known.slack))
 
     def _add(self, key: Key, known: Known, state: bytes | None, signal: Signal) -> Taken | Failed:
-        """Let a signal wait for its turn; a full buffer handles the first half of what waits."""
+        """Let a signal wait for its turn.
+
+        With too many signals the first half of them is handled early, with too many bytes all.
+        """
         try:
-            blob = buffer.add(state, signal)
-            if buffer.is_full(blob):
-                core, waiting = buffer.unpack(blob)
-                waiting = order.with_earliest_receipts(order.in_event_order(waiting))
-                half = (len(waiting) + 1) // 2
-                taken = self._handle(key, known, core, waiting[:half], waiting[half:])
-                return msgspec.structs.replace(taken, early=half)
-            alarm = turn_of(buffer.earliest_of(blob), known.slack)
+            blob = buffer.add(state, signal, None if is_buffer(state) else due_of(state))
+            head = buffer.head_of(blob)
+            if not buffer.is_full(head):
+                return Taken(blob, [], self._next(known, head.due, head.earliest))
+            core, waiting = buffer.unpack(blob)
         except UnreadableBuffer as error:
             return Failed(dead_letters.of_failure(key[0], state, signal, error))
-        return Taken(blob, [], alarm)
+        waiting = order.with_earliest_receipts(order.in_event_order(waiting))
+        early = len(waiting) if head.length > buffer.MOST_BYTES else (len(waiting) + 1) // 2
+        taken = self._handle(key, known, core, waiting[:early], waiting[early:])
+        return msgspec.structs.replace(taken, early=early)
 
     def _handle_waiting(
         self, key: Key, known: Known, state: bytes | None, signal: Signal
@@ -177,12 +180,12 @@ class Stepper:
             before = order.in_event_order([*waiting, signal])
             place = before.index(signal) + 1
             turn, rest = order.with_earliest_receipts(before[:place]), before[place:]
-        else:
-            turn, rest = order.in_turn(waiting, known.slack, signal.at)
-            if not turn:
-                earliest = min(map(order.ingestion_time, rest))
-                turn = [Time(user=key[1], at=min(signal.at, earliest) - known.slack)]
-        return self._handle(key, known, core, turn, rest)
+            return self._handle(key, known, core, turn, rest)
+        turn, rest = order.in_turn(waiting, known.slack, signal.at)
+        if not turn:
+            earliest = min(map(order.ingestion_time, rest))
+            turn = [Time(user=key[1], at=min(signal.at, earliest) - known.slack)]
+        return self._handle(key, known, core, turn, rest, signal.at)
 
     def _handle(
         self,
@@ -191,17 +194,30 @@ class Stepper:
         core: bytes | None,
         turn: Sequence[Signal],
         rest: Sequence[Signal],
+        now: int = 0,
     ) -> Taken:
-        """Handle signals in this order, together or, if one fails, one by one; the rest waits."""
+        """Handle signals in this order, together or, if one fails, one by one; the rest waits.
+
+        No alarm is set before ``now``, the time of the alarm that is handled: what a runner fires
+        behind its watermark is late input for the next steps of a pipeline.
+        """
         done = self._run(key[0], known, core, turn)
         if isinstance(done, Exception):
             done = self._one_by_one(key[0], known, core, turn)
-        if not rest:
-            return done
-        alarm, earliest = done.alarm, min(map(order.ingestion_time, rest))
-        if alarm is None or alarm > earliest:
-            alarm = turn_of(earliest, known.slack)
-        return msgspec.structs.replace(done, state=buffer.pack(done.state, rest), alarm=alarm)
+        due = None if done.alarm is None else max(done.alarm, now) - known.slack
+        earliest = min(map(order.ingestion_time, rest)) if rest else NEVER
+        alarm, blob = self._next(known, due, earliest), buffer.pack(done.state, rest, due)
+        return msgspec.structs.replace(done, state=blob, alarm=alarm)
+
+    def _next(self, known: Known, due: int | None, earliest: int) -> int | None:
+        """Return the next alarm of a user by what is due and the first signal that waits.
+
+        What is due fires before the signals that the watermark reaches later, else after them.
+        """
+        alarm = self._alarm(known, due)
+        if earliest == NEVER or (alarm is not None and alarm <= earliest):
+            return alarm
+        return turn_of(earliest, known.slack)
 
     def _one_by_one(
         self, space: str, known: Known, core: bytes | None, turn: Sequence[Signal]
@@ -210,7 +226,7 @@ class Stepper:
 
         If all fail, the alarm of what is due stays, unless it is so early that it has failed before.
         """
-        found, failed, alarm = list[bytes](), 0, self._alarm_of(known, core)
+        found, failed, alarm = list[bytes](), 0, self._alarm(known, due_of(core))
         latest = max(0 if isinstance(one, Time) else order.ingestion_time(one) for one in turn)
         alarm = alarm if alarm is not None and alarm > latest else None
         for signal in turn:
@@ -224,13 +240,6 @@ class Stepper:
                 core, alarm = done.state, done.alarm
                 found += done.outputs
         return Taken(core, found, alarm, failed)
-
-    def _alarm_of(self, known: Known, core: bytes | None) -> int | None:
-        """Return the alarm of a state that nothing changes; None if it cannot be read."""
-        try:
-            return None if core is None else self._alarm(known, earliest_due(decode(core)))
-        except Exception:
-            return None
 
     def _advance(
         self, key: Key, known: Known, state: bytes | None, signal: Signal
@@ -300,6 +309,14 @@ def acts_on_arrival(known: Known, signal: Signal) -> bool:
     if isinstance(arrival, bool):
         return arrival
     return isinstance(signal, Event) and signal.name in arrival
+
+
+def due_of(state: bytes | None) -> int | None:
+    """Return the next due time of a state; None if there is none, or if it cannot be read."""
+    try:
+        return None if state is None else earliest_due(decode(state))
+    except Exception:
+        return None
 
 
 def turn_of(received: int, slack: int) -> int:
