@@ -442,13 +442,9 @@ def test_a_damaged_buffer_takes_no_signal(cut: int) -> None:
     """A buffer that is cut off, or of a newer version, gives a dead letter for each signal."""
     blob = buffer.add(None, event("Cart", TEN), None)
     for broken in (blob[:cut], bytes([buffer.VERSION + 1]) + blob[1:]):
-        for given in (event("Order", TEN), None):
-            done = (
-                Stepper(LOGS).wake(KEY, broken, TEN + MINUTE)
-                if given is None
-                else Stepper(LOGS).take(KEY, broken, given)
-            )
-
+        stepper = Stepper(LOGS)
+        taken = stepper.take(KEY, broken, event("Order", TEN))
+        for done in (taken, stepper.wake(KEY, broken, TEN + MINUTE)):
             assert isinstance(done, Failed)
             assert done.letter.reason == "unreadable_state"
 
@@ -469,12 +465,10 @@ EXAMPLES: dict[str, tuple[bytes | None, list[Signal]]] = {
 def test_golden_buffers(name: str) -> None:
     """The bytes of a buffer do not change, and those of every released version stay readable."""
     state, waiting = EXAMPLES[name]
-    blob = state
+    blob, due = state, TEN + HOUR if state else None
     for signal in waiting:
-        blob = buffer.add(blob, signal, TEN + HOUR if state else None)
+        blob = buffer.add(blob, signal, due)
     golden = (GOLDEN / f"v1-{name}.bin").read_bytes()
-
-    due = TEN + HOUR if state else None
 
     assert blob == golden == buffer.pack(state, waiting, due)
     assert buffer.unpack(golden) == (state, waiting)

@@ -80,10 +80,9 @@ class Handling:
 class InternalSignal:
     """A signal that the core raises while it handles another one; it never leaves the core.
 
-    ``causes`` are the sessions that caused it, ``source`` the last of them. ``changed`` maps
-    traits to their previous values. ``applied`` means that the state contains it already. ``flow``
-    is the flow that enrolls the user in another, or leaves it. ``inbound_owner`` is the session or
-    entry that claimed the message that a status ``replied`` reports, empty if none did (R13).
+    ``causes`` are the sessions that caused it, ``source`` the last of them. ``changed`` maps traits
+    to earlier values. ``applied``: the state contains it already. ``flow`` is the flow that enrolls
+    or leaves. ``inbound_owner`` claimed the message that a status ``replied`` reports (R13).
     """
 
     def __init__(
