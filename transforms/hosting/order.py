@@ -33,11 +33,12 @@ def order_key(signal: Signal) -> tuple[int, int, str]:
     if type(signal) is Forwarded:
         inner = signals.decode(signal.signal)
         assert not isinstance(inner, Time)
-        received = signal.received
-        at = inner.time if received is None or received > inner.time else received
-        return at, inner.sequence, inner.id
+        came = signal.received
+        return inner.time if came is None else min(inner.time, came), inner.sequence, inner.id
     assert not isinstance(signal, Time)
-    return event_time(signal), signal.sequence, signal.id
+    received = signal.received
+    at = signal.time if received is None or received > signal.time else received
+    return at, signal.sequence, signal.id
 
 
 def in_event_order(found: list[Signal]) -> list[Signal]:
