@@ -20,7 +20,7 @@ from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Timestamp
 
 from benchmarks.core import FLOWS, MOVES
-from benchmarks.stream import BUNDLE, RUNNER, SPACE, event
+from benchmarks.stream import RUNNER, SPACE, event
 from benchmarks.stream_steps import ALARMS, EVENTS, Element, Empty, Flows, Timed
 from towpath.cli.projects import load_projects
 from transforms.flows.catalog.control_log import records_of
