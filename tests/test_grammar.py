@@ -21,6 +21,7 @@ HISTORIES = 2_000
 PERSONS = 40
 
 UNSAID = {
+    "Space.arrival",  # only streaming hosts read it: tests/hosting/test_order.py
     "When.yearly",  # only set by triggers
     "Command.what=wake",  # not in a clean run: the faulty ones have wake commands
     *(

@@ -14,14 +14,14 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from apache_beam.transforms.window import FixedWindows, TimestampedValue
+from apache_beam.utils.sharded_key import ShardedKey
 
 from transforms.beam.window_counts import CountWindows
 from transforms.beam.write_tables import WriteManifest, WriteRows
 from transforms.flows.protocol import outputs
 from transforms.flows.protocol.outputs import ProfileUpdate, Rejection
 from transforms.sinks import open_sink, parquet
-from transforms.sinks.folders import Folder, Table, folder_of
+from transforms.sinks.folders import Folder, folder_of
 from transforms.sinks.part_files import (
     ADDED,
     Part,
@@ -38,7 +38,7 @@ from transforms.wire.rows import to_row
 STORE = "TOWPATH_STORE"
 """Names one more store to run these tests on, ``gs://bucket/folder`` for instance."""
 KIND = "profile_update"
-MINUTE = 60_000
+MINUTE, HOUR = 60_000, 3_600_000
 
 
 def addresses() -> list[str]:
@@ -75,34 +75,28 @@ def rows(folder: Place) -> list[str]:
 
 
 def run(address: str, given: Iterable[ProfileUpdate]) -> None:
-    """Write outputs as the job does, in windows of ten minutes."""
+    """Write outputs as the job does, in one batch of rows."""
     with beam.Pipeline(runner="BundleBasedDirectRunner") as pipeline:
         _ = (
             pipeline
             | "Outputs" >> beam.Create([(("shop", KIND), outputs.encode(one)) for one in given])
-            | "At" >> beam.Map(_stamped).with_output_types(tuple[Table, bytes])
-            | "Windows" >> beam.WindowInto(FixedWindows(600))
             | "Rows" >> beam.GroupByKey()
+            | "Shard" >> beam.MapTuple(lambda table, rows: (ShardedKey(table, b""), rows))
             | "Write" >> beam.ParDo(WriteRows(address))
             | "Files" >> beam.GroupByKey()
             | "List" >> beam.ParDo(WriteManifest(address))
         )
 
 
-def _stamped(element: tuple[Table, bytes]) -> TimestampedValue:
-    return TimestampedValue(element, outputs.decode(element[1]).at / 1000)
-
-
 def test_the_job_writes_to_any_address(address: str) -> None:
-    """Rows are in files by window and the manifest lists them, in any store (R31)."""
-    run(address, [output(n, at=n * 4 * MINUTE) for n in range(6)])
+    """Rows are in files by day and the manifest lists them, in any store (R31)."""
+    run(address, [output(n, at=n * 8 * HOUR) for n in range(6)])
     folder = folder_of(address, "shop")
 
     assert rows(folder) == [f"p{n}" for n in range(6)]
-    assert sorted(path.name.split("-")[1] for path in listed(KIND, folder)) == [
-        "0", "1200000", "600000",
-    ]  # fmt: skip
-    assert [part.rows for part in parts_of(KIND, folder)] == [3, 1, 2]
+    days = [part.path.partition("/")[0] for part in parts_of(KIND, folder)]
+    assert days == ["day=1970-01-01", "day=1970-01-02"]
+    assert [part.rows for part in parts_of(KIND, folder)] == [3, 3]
 
 
 def test_numbers_are_written_to_the_same_address(address: str) -> None:
@@ -130,8 +124,8 @@ def test_a_repeated_bundle_changes_nothing(address: str) -> None:
     assert parts_of(KIND, folder_of(address, "shop")) == before
 
 
-def test_a_late_pane_is_another_file(address: str) -> None:
-    """Late rows of a window are added as a file; the existing files stay, and no row is doubled."""
+def test_later_rows_are_another_file(address: str) -> None:
+    """Later rows of a day are added as a file; the existing files stay, and no row is doubled."""
     run(address, [output(1, at=0)])
     before = set(map(str, listed(KIND, folder_of(address, "shop"))))
     run(address, [output(2, at=MINUTE)])
