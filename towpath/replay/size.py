@@ -15,6 +15,8 @@ BASE = 300 << 20
 MEMORY_PER_EVENT = 600
 SHARD_PER_EVENT = 1_200
 MOST_OF_FREE = 0.7
+MOST_A_PROCESS = 256 << 20
+"""Bytes for a shard's events, even if more is free: more shards cost next to nothing."""
 EVENTS_A_PROCESS = 10_000
 """From how many events on one more process pays for its start."""
 
@@ -35,8 +37,8 @@ class Size(msgspec.Struct, frozen=True, gc=False):
 
     def shards(self, processes: int) -> int:
         """Return how many shards fit, one at a time in each process: a multiple of 16."""
-        room = max(self.free * MOST_OF_FREE - processes * BASE, 64 << 20)
-        needed = processes * self.events * SHARD_PER_EVENT / room
+        room = min(self.free * MOST_OF_FREE - processes * BASE, processes * MOST_A_PROCESS)
+        needed = processes * self.events * SHARD_PER_EVENT / max(room, 64 << 20)
         return 16 * max(1, -(-int(needed) // 16))
 
 
