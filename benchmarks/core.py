@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -13,6 +13,7 @@ from towpath.cli.projects import load_projects
 from transforms.flows.catalog.control_log import catalog_of, records_of
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.engine.step import Done, fold, step
+from transforms.flows.protocol.control_records import ControlRecord
 from transforms.flows.protocol.signals import Event, ProfileChange, Signal
 from transforms.wire.decode import decode_json, decode_used
 
@@ -22,18 +23,21 @@ HOUR = 3_600_000
 MOVES = ("first", "second", "third")
 
 
+def records(paths: Iterable[Path], flows: Iterable[str], settings: str = "") -> list[ControlRecord]:
+    """Return the records that publish and start flows; ``settings`` are more lines of the space."""
+    (found,) = load_projects(list(map(str, paths)))
+    project, names = found.project, tuple(flows)
+    return records_of(
+        {name: project.flow_text(name) for name in names},
+        f"{project.space_text or ''}{settings}",
+        {name: project.template_texts(name) for name in names},
+    )
+
+
 @cache
 def catalog(flows: tuple[str, ...]) -> Catalog:
     """Publish and start some flows of the benchmark."""
-    (found,) = load_projects([str(FLOWS)])
-    project = found.project
-    return catalog_of(
-        records_of(
-            {name: project.flow_text(name) for name in flows},
-            project.space_text,
-            {name: project.template_texts(name) for name in flows},
-        )
-    )
+    return catalog_of(records([FLOWS], flows))
 
 
 def line(number: int, total: int, name: str = "Order") -> bytes:

@@ -10,20 +10,15 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
-from contextlib import suppress
 
-import apache_beam as beam
 import msgspec
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.testing.test_stream import TestStream
 from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Timestamp
 
-from benchmarks.core import FLOWS, MOVES
-from benchmarks.stream import RUNNER, SPACE, event
-from benchmarks.stream_steps import ALARMS, EVENTS, Element, Empty, Flows, Timed
-from towpath.cli.projects import load_projects
-from transforms.flows.catalog.control_log import records_of
+from benchmarks.core import FLOWS, MOVES, records
+from benchmarks.stream import SPACE, event, run
+from benchmarks.stream_steps import Empty, Flows, Timed
 from transforms.flows.protocol import control_records, signals
 from transforms.flows.protocol.signals import Event
 from transforms.hosting.catalogs import FixedLogs, read_once
@@ -36,14 +31,8 @@ STEP = 1_000
 
 def log(settings: str) -> tuple[bytes, ...]:
     """Write the control log of the flows with more settings of the space."""
-    (found,) = load_projects([str(FLOWS)])
-    project = found.project
-    records = records_of(
-        {name: project.flow_text(name) for name in MOVES},
-        f"{project.space_text}\n{settings}",
-        {name: project.template_texts(name) for name in MOVES},
-    )
-    return tuple(control_records.encode_line(record) for record in records)
+    made = records([FLOWS], MOVES, f"\n{settings}")
+    return tuple(control_records.encode_line(record) for record in made)
 
 
 def events(users: int, count: int, burst: int) -> list[Event]:
@@ -57,10 +46,6 @@ def events(users: int, count: int, burst: int) -> list[Event]:
 
 def microseconds_of(dofn: Timed, given: list[Event]) -> float:
     """Run a step over events with a watermark; return its processor time for an event."""
-    EVENTS.clear()
-    ALARMS.clear()
-    options = PipelineOptions([])
-    options.view_as(StandardOptions).streaming = True
     stream = TestStream()
     for start in range(0, len(given), STEP):
         some = given[start : start + STEP]
@@ -69,10 +54,7 @@ def microseconds_of(dofn: Timed, given: list[Event]) -> float:
         times = [Timestamp(micros=e.time * 1000) for e in some]
         stream.add_elements([TimestampedValue(*both) for both in zip(elements, times, strict=True)])
     stream.advance_watermark_to(Timestamp(micros=(given[-1].time + 3 * SLACK * 1000) * 1000))
-    with suppress(TypeError), beam.Pipeline(RUNNER, options=options) as pipeline:
-        typed = beam.Map(lambda element: element).with_output_types(Element)
-        _ = pipeline | stream | typed | beam.ParDo(dofn)
-    return (sum(EVENTS) + sum(ALARMS)) / len(given) * 1e6
+    return sum(run(dofn, stream)) / len(given) * 1e6
 
 
 def main() -> int:
@@ -82,12 +64,11 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
     logging.disable(logging.ERROR)
-    logs = {
-        "arrival": FixedLogs({SPACE: log(f"slack: {SLACK}s\norder: arrival\n")}),
-        "event time": FixedLogs({SPACE: log(f"slack: {SLACK}s\n")}),
-    }
-    for name in logs:
-        read_once(log(f"slack: {SLACK}s\n" + ("order: arrival\n" if name == "arrival" else "")))
+    logs = {}
+    for name, order in (("arrival", "order: arrival\n"), ("event time", "")):
+        written = log(f"slack: {SLACK}s\n{order}")
+        logs[name] = FixedLogs({SPACE: written})
+        read_once(written)  # a worker does so once, not for each run
     for burst in (1, BURST):
         given = events(USERS // asked.part, COUNT // asked.part, burst)
         gc.collect()

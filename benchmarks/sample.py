@@ -22,10 +22,10 @@ from typing import Any
 
 import msgspec
 
+from benchmarks.core import records
 from benchmarks.floors import win_back
 from benchmarks.ratios import Figure, in_turns, ratio
-from towpath.cli.projects import load_projects
-from transforms.flows.catalog.control_log import catalog_of, records_of
+from transforms.flows.catalog.control_log import catalog_of
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.engine import step as step_module
 from transforms.flows.engine.step import Done, fold_outputs, step
@@ -79,15 +79,7 @@ def _order(event: Event) -> tuple[int, str]:
 
 def catalog(*flows: str) -> Catalog:
     """Publish and start some of the sample's flows."""
-    (found,) = load_projects([str(ROOT / "flow_defs" / f"{name}.yaml") for name in flows])
-    project = found.project
-    return catalog_of(
-        records_of(
-            {name: project.flow_text(name) for name in flows},
-            project.space_text,
-            {name: project.template_texts(name) for name in flows},
-        )
-    )
+    return catalog_of(records([ROOT / "flow_defs" / f"{name}.yaml" for name in flows], flows))
 
 
 def core(users: Users) -> Callable[[], Iterator[Any]]:

@@ -54,14 +54,19 @@ def event(number: int, users: int, matching: int) -> Event:
 
 def seconds(dofn: Timed, elements: list[Element]) -> tuple[float, float]:
     """Run a DoFn over elements in bundles; the time of the events, and of the alarms at the end."""
-    EVENTS.clear()
-    ALARMS.clear()
-    options = PipelineOptions([])
-    options.view_as(StandardOptions).streaming = True
     stream = TestStream()
     for start in range(0, len(elements), BUNDLE):
         some = elements[start : start + BUNDLE]
         stream.add_elements([TimestampedValue(e, FIRST / 1000) for e in some])
+    return run(dofn, stream)
+
+
+def run(dofn: Timed, stream: TestStream) -> tuple[float, float]:
+    """Run a DoFn over a stream; return the time of the events and of the alarms."""
+    EVENTS.clear()
+    ALARMS.clear()
+    options = PipelineOptions([])
+    options.view_as(StandardOptions).streaming = True
     # The stream has no end, which the runner calls a stall once every alarm has fired.
     with suppress(TypeError), beam.Pipeline(RUNNER, options=options) as pipeline:
         typed = beam.Map(lambda element: element).with_output_types(Element)

@@ -29,7 +29,7 @@ So the ratios hold on a slower machine, and roughly on one that is busy, where s
 SAMPLE = """
 ## The core and simpler programs
 
-The flow [win_back](../../flow_defs/win_back.yaml) over the 69,659 purchases of the sample, without reading them. Each program runs in a process of its own.
+The flow [win_back](../../flow_defs/win_back.yaml) over the 69,659 purchases of the sample. The time to read them does not count. Each program runs in its own process.
 
 - The **dictionary machine** is the same flow [written by hand](../../benchmarks/floors/win_back.py) in a hundred lines of Python: a dictionary per user, and a heap of timers.
   It decides the same entries, messages, ends, goals and refusals, which the benchmark checks: a quarter of the core's rows.

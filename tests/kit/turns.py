@@ -1,7 +1,7 @@
 """The order of a streaming host, written as simply as possible, and a host in memory that uses it.
 
-The order is that of ``transforms.hosting.order.in_turn`` over a user's whole history: whoever
-compares the job with the core gives the core its signals in this order.
+The order is that of ``transforms.hosting.order.in_turn`` over a user's whole history. To
+compare the job with the core, give the core its signals in this order.
 """
 
 from __future__ import annotations

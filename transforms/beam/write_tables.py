@@ -111,7 +111,7 @@ class WriteRows(beam.DoFn):
 
 @beam.typehints.with_input_types(tuple[Table, Iterable[bytes]])
 class WriteManifest(beam.DoFn):
-    """Add a part to the manifest of its table; a part with an existing name replaces the old one."""
+    """Add parts to the manifest of their table; a part with an existing name replaces the old one."""
 
     def __init__(self, out: str) -> None:
         self._out = out

@@ -42,7 +42,7 @@ def next_check(ctx: Context, session: Session) -> int | None:
     view, found = ctx.view_of(session), list[int]()
     for compiled in _open(ctx, session):
         condition = compiled.condition
-        at = condition.next_change(view) if condition is not None and condition.timed else None
+        at = condition.next_change(view) if condition is not None else None
         if at is not None and at < after(compiled.goal.within, session.started, view.zone):
             found.append(at)
     return min(found, default=None)

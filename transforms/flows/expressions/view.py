@@ -79,13 +79,16 @@ class View:
 class Condition:
     """A compiled condition.
 
-    ``test(view)`` is its result. ``timed`` is True if time alone can change it; ``change`` computes
-    when.
+    ``test(view)`` is its result. ``change`` computes when time alone changes it; None: never.
     """
 
     test: Callable[[View], bool]
-    timed: bool
     change: Callable[[View], int | None] | None = None
+
+    @property
+    def timed(self) -> bool:
+        """True if time alone can change the result."""
+        return self.change is not None
 
     def next_change(self, view: View) -> int | None:
         """Return the next instant after ``view.now`` at which time alone can change the result.

@@ -85,7 +85,7 @@ class PromoteLogic(StepLogic):
         if condition is not None and not condition.test(view):
             return node.then
         until = after(verb.lasts, ctx.now, view.zone) if verb.lasts else None
-        recheck_at = condition.next_change(view) if condition and condition.timed else None
+        recheck_at = condition.next_change(view) if condition else None
         shown = Promotion(node.number, verb.slot, verb.promotion, until, recheck_at)
         others = [p for p in session.promotions if p.slot != verb.slot]
         session.promotions = [*others, shown]

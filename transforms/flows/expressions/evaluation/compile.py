@@ -23,7 +23,7 @@ def compile_condition(expr: ast.Expr) -> Condition:
     """Compile an expression as a condition; a single value must be ``true``."""
     test = _test(expr.root)
     change = change_of(expr.root) if isinstance(expr.root, ast.Decision) else None
-    return Condition(test, change is not None, change)
+    return Condition(test, change)
 
 
 def compile_value(expr: ast.Expr) -> Callable[[View], Any]:
