@@ -17,7 +17,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 from benchmarks.ratios import Figure, Growth
-from benchmarks.sample import MAP, ROOT, SAMPLE
+from benchmarks.sample import COMPILED, MAP, ROOT, SAMPLE
 
 FLOWS = [ROOT / "flow_defs" / f"{name}.yaml" for name in ("win_back", "second_purchase", "vip")]
 ON_BEAM = ("--", "--runner=DirectRunner")
@@ -47,9 +47,10 @@ def multiplied(times: int, path: Path, most: int | None = None) -> int:
     return len(rows) * times
 
 
-def replay(events: Path, *more: str) -> Spent:
+def replay(events: Path, *more: str, compiled: bool = True) -> Spent:
     """Replay one file."""
-    safe = ["-P"] if sys.flags.safe_path else []  # else this folder comes before what is compiled
+    # Without -P, this folder comes before what is compiled.
+    safe = ["-P"] if compiled and sys.flags.safe_path else []
     with tempfile.TemporaryDirectory() as folder:
         begun = perf_counter()
         process = subprocess.Popen(
@@ -97,6 +98,8 @@ def figures(
         start = Path(folder) / "start.csv"
         multiplied(1, start, 1)
         runs = {"start": partial(replay, start), "Beam": partial(replay, files[10], *ON_BEAM)}
+        if COMPILED:
+            runs["plain"] = partial(replay, files[10], *ON_BEAM, compiled=False)
         runs |= {str(times): partial(replay, path) for times, path in files.items() if times <= 10}
         spent: dict[str, list[Spent]] = {name: [] for name in runs}
         for _ in range(rounds):
@@ -111,6 +114,15 @@ def figures(
     yield Figure(
         name=name.format("by the clock"), floor=floor, value=clock, least=least, headline=True
     )
+    if COMPILED:
+        both = zip(spent["plain"], spent["10"], strict=True)
+        yield Figure(
+            name=name.format("by the clock") + ", core not compiled",
+            floor=f"{floor}, compiled",
+            value=median(plain.clock / here.clock for plain, here in both),
+            least=3 if quiet else None,
+            headline=True,
+        )
     cpu = median(beam.cpu / here.cpu for beam, here in pairs)
     yield Figure(name=name.format("in processor time"), floor=floor, value=cpu, least=0.7)
     for how, took in (("by the clock", 1), ("per second of processor time", 0)):

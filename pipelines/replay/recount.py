@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from pipelines.replay.database import in_memory
 from pipelines.replay.tables import GROUP, part_of, writer
 from transforms import metrics
 from transforms.sinks.part_files import Part, listed
@@ -110,8 +111,8 @@ ROWS = """
 
 def recount(out: Path) -> dict[str, Part]:
     """Write ``step_metric`` and ``flow_metric`` from the tables below ``out``; return the files."""
-    with duckdb.connect() as database:
-        database.execute("set TimeZone = 'UTC'; set preserve_insertion_order = false")
+    with in_memory() as database:
+        database.execute("set preserve_insertion_order = false")
         _define_money(database, out)
         parts = list(_parts(database, out))
         if not parts:

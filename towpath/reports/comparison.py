@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import msgspec
 
+from pipelines.replay.database import in_memory
 from pipelines.replay.results import Account
 from towpath.reports.views import views_of
 from transforms.metrics import UNIT
@@ -190,8 +191,7 @@ class Replays:
     """The tables of two replays, joined by SQL; raises ``Unreadable`` if they cannot be read."""
 
     def __init__(self, before: Path, after: Path) -> None:
-        self.database = duckdb.connect()
-        self.database.execute("set TimeZone = 'UTC'")
+        self.database = in_memory()
         for side, out in zip(SIDES, (before, after), strict=True):
             try:
                 self._open(side, out)

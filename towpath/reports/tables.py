@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
+from pipelines.replay.database import in_memory
 from transforms.sinks.part_files import listed
 from transforms.wire.arrow import arrow_schema
 
@@ -19,8 +18,7 @@ class Tables:
 
     def __init__(self, out: Path, kinds: Iterable[str], part: str = "") -> None:
         """Open the tables; ``part`` selects one folder of each (default: all)."""
-        self.database = duckdb.connect()
-        self.database.execute("set TimeZone = 'UTC'")
+        self.database = in_memory()
         for kind in kinds:
             self._open(out, kind, part)
 

@@ -13,6 +13,7 @@ import duckdb
 import msgspec
 
 import schemas
+from pipelines.replay.database import in_memory
 from transforms import metrics
 from transforms.sinks.part_files import UNFINISHED, listed
 from transforms.wire.rows import Field, fields
@@ -118,8 +119,7 @@ def create_views(database: duckdb.DuckDBPyConnection, out: Path) -> None:
 
 def open_views(out: Path) -> duckdb.DuckDBPyConnection:
     """Open a database in memory with all views over the results in a folder."""
-    database = duckdb.connect()
-    database.execute("set TimeZone = 'UTC'")
+    database = in_memory()
     create_views(database, out)
     return database
 
