@@ -188,7 +188,7 @@ def differing_users(every: int) -> tuple[list[str], int]:
 
     One in ``every`` users with equal times is taken, or, for 0, all users.
     """
-    from tests.kit.stream_demo import UNTIL, control_lines, purchases
+    from tests.kit.stream_purchases import UNTIL, control_lines, purchases
 
     log, rng = control_lines(), random.Random(9)
     catalog = read_once(log).catalog

@@ -30,7 +30,7 @@ from tests.kit import drain_topic, streams
 from tests.kit.faulty_job import GRAIN, start_rig
 from tests.kit.pubsub_faults import Faults
 from tests.kit.random_users import SLACK, Key, Published, RandomUsers, UserSet, fold_all, record_of
-from tests.kit.stream_demo import SPACE, UNTIL, control_lines, purchases
+from tests.kit.stream_purchases import SPACE, UNTIL, control_lines, purchases
 from transforms.flows.protocol.signals import Event
 from transforms.hosting.catalogs import FixedLogs
 from transforms.hosting.run import Settings

@@ -1,4 +1,4 @@
-"""What ``make stream-demo`` shows, on a few users."""
+"""What ``make stream-purchases`` shows, on a few users."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.stream_demo import SPACE, UNTIL, clear, control_log, demo, main, purchases
+from tests.kit.stream_purchases import SPACE, UNTIL, clear, control_log, demo, main, purchases
 from transforms.beam.write_tables import TO_TABLES
 from transforms.flows.engine.step import Done, fold
 from transforms.flows.protocol import outputs
@@ -57,7 +57,7 @@ def test_a_folder_that_no_demo_wrote_is_refused(
         folder = tmp_path / name
         folder.mkdir()
         (folder / name).write_text("mine")
-        monkeypatch.setattr(sys, "argv", ["stream_demo", "--out", str(folder)])
+        monkeypatch.setattr(sys, "argv", ["stream_purchases", "--out", str(folder)])
         code, said = main(), capsys.readouterr()
 
         assert (code, said.out) == (2, "")
@@ -75,7 +75,7 @@ def test_only_what_a_demo_wrote_is_deleted(tmp_path: Path) -> None:
     (out / "notes.txt").write_text("mine")
     clear(out)
 
-    assert sorted(path.name for path in out.iterdir()) == [".stream_demo", "notes.txt"]
+    assert sorted(path.name for path in out.iterdir()) == [".stream_purchases", "notes.txt"]
 
 
 def _received(event):

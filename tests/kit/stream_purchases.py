@@ -1,6 +1,6 @@
 """The streaming job on this machine: purchases through Pub/Sub, messages, states, numbers.
 
-python -m tests.kit.stream_demo --out build/stream
+python -m tests.kit.stream_purchases --out build/stream
 
 Starts its own Pub/Sub server and Redis, publishes the sample's purchases, drains the
 subscription through the source's reader into the job on Beam's bundle-based runner, and shows
@@ -60,7 +60,7 @@ PROJECT = "projects/demo"
 SPACE = "cdnow"
 SUBSCRIPTION = f"{PROJECT}/subscriptions/flows"
 RECEIPT = "receipt"
-MARK, CONTROL = ".stream_demo", "control.jsonl"
+MARK, CONTROL = ".stream_purchases", "control.jsonl"
 """The file that marks a folder of the demo, and its control log."""
 
 
@@ -263,7 +263,7 @@ def demo(out: Path, users: int, until: int = UNTIL) -> DemoResults:
 
 def main() -> int:
     """Run the demonstration and print its results."""
-    parser = argparse.ArgumentParser(prog="python -m tests.kit.stream_demo")
+    parser = argparse.ArgumentParser(prog="python -m tests.kit.stream_purchases")
     parser.add_argument("--out", type=Path, default=Path("build/stream"))
     parser.add_argument("--users", type=int, default=100, help="0 takes all 23,570")
     asked = parser.parse_args()
