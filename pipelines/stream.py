@@ -95,7 +95,7 @@ class WriteOutputs(beam.PTransform):
         sinks = self._sinks
         letters = []
         if sinks.topics:
-            publish = beam.ParDo(Publish(sinks.topics, sinks.encoding))
+            publish = beam.ParDo(Publish(sinks.topics, sinks.encoding, sinks.timestamp_attribute))
             letters.append(decided | "Publish" >> publish)
         if sinks.redis:
             letters.append(decided | "Write states" >> beam.ParDo(WriteStates(sinks.redis)))

@@ -50,6 +50,7 @@ class Sinks(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     ``tables`` is a folder that every worker can reach. A file has at most ``file_rows`` rows, and a
     row waits at most ``file_wait`` seconds for its file; None: until there are enough rows, or the
     input ends. ``pace`` is the seconds between updates of metrics; None: at once.
+    ``timestamp_attribute`` is given to what the job sends to itself.
     """
 
     topics: dict[str, str] = {}
@@ -59,6 +60,7 @@ class Sinks(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     file_rows: int = 50_000
     file_wait: int | None = 600
     pace: int | None = PACE
+    timestamp_attribute: str | None = None
 
 
 def topics_of(project: str, prefix: str = "") -> dict[str, str]:
@@ -262,6 +264,7 @@ def sinks_of(options: Any) -> Sinks:
         tables=options.tables,
         file_rows=options.file_rows,
         file_wait=options.file_wait,
+        timestamp_attribute=options.timestamp_attribute,
     )
 
 

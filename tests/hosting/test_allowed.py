@@ -7,13 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.kit.reminders import LOGS, SPACE, TEN
+from tests.kit.reminders import LINES, LOGS, SPACE, TEN
 from tests.packaging.repository import ROOT
 from transforms.flows.protocol import signals
 from transforms.flows.protocol.outputs import DeadLetter
 from transforms.flows.protocol.signals import Command, Signal
 from transforms.hosting.allowed import EVERYTHING, Source
 from transforms.hosting.allowed import KINDS as KINDS_TO_ALLOW
+from transforms.hosting.catalogs import FixedLogs
 from transforms.hosting.receive import Accepted, Ignored, Rejected, receive
 from transforms.wire.decode import decode_json
 from transforms.wire.envelope import KINDS
@@ -139,3 +140,21 @@ def test_every_kind_of_record_is_decided() -> None:
 
     assert {record["type"] for record in said} == set(KINDS)
     assert {kind for kind, _ in RESTRICTED} == EVERYTHING
+
+
+@pytest.mark.parametrize("record", [{"type": "no such type"}, {"type": "command", "what": "erase"}])
+def test_a_dead_letter_is_one_of_a_publication(record: dict[str, Any]) -> None:
+    """A redelivery has the same dead letter; what is published again and fails again has another,
+    and so has the same id in another space.
+    """
+
+    def letter(space: str, receipt: int) -> DeadLetter:
+        logs = FixedLogs({SPACE: LINES, "other": LINES})
+        body, known = encoded(record), {"id": "m", "space": space}
+        found = receive(logs, body, known, receipt, source=Source(EVENTS))
+        assert isinstance(found, Rejected)
+        return found.letter
+
+    first = letter(SPACE, TEN)
+    assert letter(SPACE, TEN) == first
+    assert len({first.id, letter(SPACE, TEN + 1).id, letter("other", TEN).id}) == 3

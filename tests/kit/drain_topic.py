@@ -57,7 +57,7 @@ def drain(settings: Settings, expected: int, bundle: int = 1000) -> Drained:
         if came:
             delivery = reader.get_current()
             found.deliveries.append(delivery)
-            seen.add(delivery.attributes.get(settings.id_attribute, delivery.message_id))
+            seen.add(delivery.attributes.get("id", delivery.message_id))
             if len(found.deliveries) % bundle == 0:
                 found.marks.append(reader.get_checkpoint_mark())
         came = reader.advance(QUIET_MS)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import apache_beam as beam
 import pytest
+from google.pubsub_v1.types import ReceivedMessage
 
 import pipelines.stream_options
 from tests.kit.pubsub_faults import Faults
@@ -15,6 +16,7 @@ from transforms.flows.protocol.outputs import Emitted, Message
 from transforms.flows.protocol.signals import Event
 from transforms.sinks.checked import BadRow
 from transforms.sinks.pubsub import (
+    LOOPED,
     MAX_DATA,
     MAX_MESSAGES,
     NotPublished,
@@ -23,6 +25,7 @@ from transforms.sinks.pubsub import (
     Topics,
     topics_of,
 )
+from transforms.sources.pubsub.client import delivery
 from transforms.wire.messages import from_message, to_signal
 
 
@@ -223,3 +226,26 @@ def _message(ident: str, user: str, text: str = "") -> Message:
         channel="email", address="a@example.com", template="t", template_version="1",
         data={"text": text},
     )  # fmt: skip
+
+
+def test_what_the_job_sends_to_itself_has_the_timestamp_attribute(publisher):
+    """A source that reads the receipt from an attribute finds it on the job's own events.
+
+    It is the time of publication, so the watermark is not behind it. Other topics do not get it.
+    """
+    world = World(ordered=True)
+    kinds = dict.fromkeys([*LOOPED, "message"], world.topic)
+    sink = Topics(kinds, "json", publisher, "receipt")
+    emitted = Emitted(
+        id="e", user="kim", at=5 * 10**11, name="Won", properties={}, flow="f", step="s"
+    )
+    sink.write([("shop", emitted), ("shop", _message("m", "kim"))])
+    sink.flush()
+    received = world.pull_all(2)
+    by_id = {each.message.attributes["id"]: each for each in received}
+
+    found = delivery(ReceivedMessage.pb(by_id["e"]), "receipt")
+    assert found.timestamp == int(found.attributes["receipt"])
+    assert 0 <= found.published - found.timestamp < 60_000
+    assert "receipt" not in by_id["m"].message.attributes
+    world.close()

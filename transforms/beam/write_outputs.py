@@ -47,16 +47,24 @@ def of_rejected(
 class Publish(beam.DoFn):
     """Publish outputs to the topics of their kinds, in order per user."""
 
-    def __init__(self, topics: Mapping[str, str], encoding: Encoding = "json") -> None:
+    def __init__(
+        self,
+        topics: Mapping[str, str],
+        encoding: Encoding = "json",
+        timestamp_attribute: str | None = None,
+    ) -> None:
         self._topics = dict(topics)
         self._encoding = encoding
+        self._timestamp_attribute = timestamp_attribute
         self._publisher: Publisher | None = None
         self._sink: Topics | None = None
         self._bad = Metrics.counter("topics", "bad")
 
     def start_bundle(self) -> None:
         self._publisher = _take()
-        self._sink = Topics(self._topics, self._encoding, self._publisher)
+        self._sink = Topics(
+            self._topics, self._encoding, self._publisher, self._timestamp_attribute
+        )
 
     def process(self, element: Decided) -> Iterator[Decided]:
         (space, _), encoded = element

@@ -1,6 +1,7 @@
 """Dead letters of a host: what failed, where and why, without a traceback.
 
-A dead letter shows no value of a user except in ``record``, the signal that was not handled.
+A dead letter shows no value of a user except in ``record``, the signal that was not handled. Its id
+contains the receipt: a record that is published again and fails again has another dead letter.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from transforms.wire.raw import Bad
 def of_message(space: str, bad: Bad, cause: str, receipt: int) -> DeadLetter:
     """Make the dead letter of a message that is not a signal; its user is unknown."""
     return DeadLetter(
-        id=hashed("dead_message", space, cause),
+        id=hashed("dead_message", space, cause, str(receipt)),
         user="",
         at=receipt,
         reason=bad.reason,
@@ -64,11 +65,12 @@ def of_failure(space: str, state: bytes | None, signal: Signal, error: Exception
     """Make the dead letter of a signal or an alarm that the core could not handle."""
     alarm = isinstance(signal, Time)
     cause = f"alarm@{signal.at}" if isinstance(signal, Time) else signal.id
+    at = signal.at if isinstance(signal, Time) else signal.received or signal.time
     wrong = state_problem(state)
     return DeadLetter(
-        id=hashed("dead_signal", space, signal.user, cause),
+        id=hashed("dead_signal", space, signal.user, cause, str(at)),
         user=_publishable(signal.user),
-        at=signal.at if isinstance(signal, Time) else signal.received or signal.time,
+        at=at,
         reason="failed" if wrong is None else "unreadable_state",
         cause=cause,
         detail=f"{type(error).__name__} in {place_of(error)}" if wrong is None else wrong,

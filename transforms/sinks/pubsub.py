@@ -6,6 +6,7 @@ it by the attribute ``id`` (R31).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -58,7 +59,10 @@ RETRY = Retry(
 
 
 class Outgoing(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """An encoded output and where it goes: ``topic`` is ``projects/<project>/topics/<name>``."""
+    """An encoded output and where it goes: ``topic`` is ``projects/<project>/topics/<name>``.
+
+    ``stamped`` is the attribute that gets the time of publication, ms UTC; empty for none.
+    """
 
     topic: str
     id: str
@@ -69,6 +73,7 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     flow: str
     user: str
     data: bytes
+    stamped: str = ""
 
 
 class NotPublished(Exception):
@@ -138,9 +143,10 @@ class Publisher:
             batch = outputs[: _fitting(outputs)]
             request = types.PublishRequest.pb(types.PublishRequest(topic=topic))
             for output in batch:
-                request.messages.add(
-                    data=output.data, attributes=attributes(output), ordering_key=key
-                )
+                named = attributes(output)
+                if output.stamped:
+                    named[output.stamped] = str(time.time_ns() // 1_000_000)
+                request.messages.add(data=output.data, attributes=named, ordering_key=key)
             try:
                 # The plain call, not the batching one: this class waits and keeps the order.
                 PublisherClient.publish(
@@ -156,12 +162,23 @@ class Publisher:
 
 
 class Topics:
-    """A sink that publishes each output to the topic of its kind."""
+    """A sink that publishes each output to the topic of its kind.
 
-    def __init__(self, topics: Mapping[str, str], encoding: Encoding, publisher: Publisher) -> None:
+    ``timestamp_attribute`` is what readers of the events topic take the receipt from, if not from
+    the publish time: what the job sends to itself must have it, too.
+    """
+
+    def __init__(
+        self,
+        topics: Mapping[str, str],
+        encoding: Encoding,
+        publisher: Publisher,
+        timestamp_attribute: str | None = None,
+    ) -> None:
         self._topics = topics
         self._encoding = encoding
         self._publisher = publisher
+        self._timestamp_attribute = timestamp_attribute or ""
 
     def write(self, outputs: Iterable[tuple[str, Record]]) -> Wrote:
         """Add outputs, in order; a kind without a topic is rejected."""
@@ -191,6 +208,8 @@ class Topics:
         if topic is None or isinstance(output, Metric):
             return f"there is no topic for {name_of(output)}"
         found = _encode(space, output, topic, self._encoding)
+        if found.kind in LOOPED and self._timestamp_attribute:
+            found = msgspec.structs.replace(found, stamped=self._timestamp_attribute)
         if len(found.data) > MAX_DATA:
             return f"its body has more than {MAX_DATA} bytes"
         if any(

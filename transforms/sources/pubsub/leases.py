@@ -19,8 +19,6 @@ class Settings(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """How a subscription is read."""
 
     subscription: str
-    id_attribute: str = "id"
-    """The attribute with a record's permanent id; Dataflow's reader drops duplicates by it."""
     timestamp_attribute: str | None = None
     """The attribute with the receipt (ms or ISO 8601); without it the publish time counts."""
     slack_ms: int = 10_000
