@@ -7,6 +7,7 @@ import os
 import threading
 import uuid
 from collections.abc import Iterable
+from itertools import permutations
 from pathlib import Path
 
 import apache_beam as beam
@@ -28,9 +29,12 @@ from transforms.sinks.part_files import (
     Place,
     Written,
     add_parts,
+    add_version,
     finish,
     listed,
     parts_of,
+    version_name,
+    write_whole,
 )
 from transforms.sinks.remote import Remote, place_of
 from transforms.wire.rows import to_row
@@ -168,6 +172,41 @@ def test_a_rewritten_part_replaces_the_old_one(address: str) -> None:
     add_parts(KIND, folder, [Part(name, 3, 30, "c")])
 
     assert parts_of(KIND, folder) == (Part(name, 3, 30, "c"),)
+
+
+def version(number: int) -> Part:
+    """Return a version of one part."""
+    return Part(f"day=1970-01-01/part-{version_name('hour-0', number)}.parquet", 1, 1, str(number))
+
+
+@pytest.mark.parametrize("order", list(permutations((1, 2, 10))), ids=str)
+def test_the_newest_version_counts_in_any_order(address: str, order: tuple[int, ...]) -> None:
+    """An older version that is written after a newer one, however late, is not read."""
+    folder = folder_of(address, "shop")
+    for number in order:
+        write_whole(folder / KIND / version(number).path, b"x")
+        assert add_version(KIND, folder, version(number)) is (
+            number >= max(order[: order.index(number) + 1])
+        )
+
+    assert parts_of(KIND, folder) == (version(10),)
+
+
+def test_a_version_that_was_written_in_secret_is_not_read(address: str) -> None:
+    """Two writers that do not see each other leave both versions listed; readers take the newest."""
+    folder = folder_of(address, "shop")
+    add_parts(KIND, folder, [version(2)])
+    add_parts(KIND, folder, [version(1)])
+    assert parts_of(KIND, folder) == (version(2),)
+
+    for number in (1, 2, 3):
+        write_whole(folder / KIND / version(number).path, b"x")
+    add_version(KIND, folder, version(3))
+
+    place = folder / KIND / "day=1970-01-01"
+    found = place.files() if isinstance(place, Remote) else place.iterdir()
+    assert parts_of(KIND, folder) == (version(3),)
+    assert sorted(path.name for path in found) == [Path(version(n).path).name for n in (2, 3)]
 
 
 def test_a_complete_manifest_replaces_additions(address: str) -> None:

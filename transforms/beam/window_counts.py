@@ -1,7 +1,8 @@
 """Windowed metrics of steps and flows: a separate branch, by the event time of the rows (R25).
 
 The numbers of a window are absolute. They are emitted while it fills, when the watermark passes its
-end, and again for late rows; each time the file of the window is replaced.
+end, and again for late rows; each time as a new file, whose name has the number of rows counted.
+More rows are newer, so a bundle that is retried late never replaces newer numbers.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from transforms.hosting.receive import Key
 from transforms.metrics import Counts, Metric, Window
 from transforms.sinks import parquet
 from transforms.sinks.folders import folder_of
-from transforms.sinks.part_files import add_parts
+from transforms.sinks.part_files import add_version, version_name
 from transforms.wire.messages import kind_of
 from transforms.wire.rows import name_of, to_row
 
@@ -35,6 +36,8 @@ PACE = 60
 FILES: dict[Window, tuple[Window, ...]] = {"hour": ("minute", "hour"), "day": ("day",)}
 """The metrics that a window's file holds: one file per minute would be too many."""
 FIRST = 0
+ROWS = metrics.Key(0, "", None, None, "rows", "")
+"""The entry of counts that is the number of rows; it is no metric."""
 
 
 def counted_rows(decided: Decided) -> Iterator[tuple[Key, bytes]]:
@@ -78,6 +81,7 @@ class Count(beam.CombineFn):
         return {}
 
     def add_input(self, counts: Counts, row: bytes) -> Counts:
+        counts[ROWS] = counts.get(ROWS, 0) + 1
         return metrics.add(counts, outputs.decode(row))
 
     def merge_accumulators(self, parts: Iterable[Counts]) -> Counts:
@@ -91,23 +95,26 @@ class Count(beam.CombineFn):
 
 
 class WriteMetrics(beam.DoFn):
-    """Write the metrics of one window, replacing those of an earlier pane."""
+    """Write the metrics of one window, replacing those that counted fewer rows."""
 
     def __init__(self, out: str, window: Window) -> None:
         self._out = out
         self._window = window
 
     def process(self, element: tuple[str, bytes], window: Any = beam.DoFn.WindowParam) -> None:
-        space, counts = element
-        shard = f"{self._window}-{window.start.micros // 1000}"
+        space, encoded = element
+        counts = metrics.decode(encoded)
+        counted = counts.pop(ROWS, 0)  # none in the counts of an earlier release
+        shard = version_name(f"{self._window}-{window.start.micros // 1000}", counted)
         folder = folder_of(self._out, space)
         found: dict[str, list[Metric]] = {}
-        for row in metrics.rows(metrics.decode(counts)):
+        for row in metrics.rows(counts):
             if row.window in FILES[self._window]:
                 found.setdefault(name_of(row), []).append(row)
         for kind, rows in found.items():
             written = parquet.write(kind, map(to_row, rows), folder, shard=shard)
-            add_parts(kind, folder, written.parts)
+            for part in written.parts:
+                add_version(kind, folder, part)
 
 
 class CountWindows(beam.PTransform):

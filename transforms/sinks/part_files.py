@@ -4,11 +4,13 @@ The same rows give the same files with the same names and bytes, in any order: r
 duplicates written once, and a part is named by its shard or its contents. A part is written
 atomically. The manifest, written last, names the parts of the table (R31): one file with all of
 them (``finish``), one for each addition (``add_parts``), or both. Additions are separate files, so
-concurrent writers need no lock.
+concurrent writers need no lock. A part whose rows grow is written again as a new version, and
+readers take the newest (``add_version``).
 """
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
@@ -37,6 +39,9 @@ UNFINISHED = ".part-"
 
 ADDED = "_manifest"
 """A folder with the additions to the manifest."""
+
+
+_VERSION = re.compile(r"-v(\d{12})(?=\.)")
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):
@@ -150,10 +155,44 @@ def add_parts(kind: str, folder: Place, parts: Iterable[Part]) -> None:
     concurrently, on any store.
     """
     found = list(parts)
-    digest = blake2b("\n".join(sorted(part.path for part in found)).encode(), digest_size=8)
-    first = min(part.path for part in found).partition("/")[0]
-    name = f"{first.rpartition('=')[2]}-{digest.hexdigest()}.json"
+    name = _entry([part.path for part in found])
     write_whole(folder / kind / ADDED / name, _manifest(kind, found))
+
+
+def _entry(paths: list[str]) -> str:
+    """Name the addition of some parts by their first day and a hash of their paths."""
+    digest = blake2b("\n".join(sorted(paths)).encode(), digest_size=8)
+    first = min(paths).partition("/")[0]
+    return f"{first.rpartition('=')[2]}-{digest.hexdigest()}.json"
+
+
+def version_name(shard: str, version: int) -> str:
+    """Return the name of one version of a shard; a higher version replaces a lower one."""
+    return f"{shard}-v{version:012}"
+
+
+def add_version(kind: str, folder: Place, part: Part) -> bool:
+    """Add a version of a part to a table's manifest, unless a newer one is listed.
+
+    Concurrent or repeated writers can leave an older version in the manifest, where readers ignore
+    it. Older versions are removed; only the file of the last one stays, for who is reading it.
+    """
+    table = folder / kind
+    place = part.path.rpartition("/")[0]
+    base = _VERSION.sub("", part.path)
+    paths = (f"{place}/{path.name}" for path in _files(table / place))
+    others = [path for path in paths if _VERSION.sub("", path) == base and path != part.path]
+    for path in others:
+        if _version(path) > _version(part.path) and (table / ADDED / _entry([path])).exists():
+            (table / part.path).unlink(missing_ok=True)
+            return False
+    add_parts(kind, folder, [part])
+    older = sorted((path for path in others if _version(path) < _version(part.path)), key=_version)
+    for path in older:
+        (table / ADDED / _entry([path])).unlink(missing_ok=True)
+    for path in older[:-1]:
+        (table / path).unlink(missing_ok=True)
+    return True
 
 
 def _manifest(kind: str, parts: Iterable[Part]) -> bytes:
@@ -164,11 +203,30 @@ def _manifest(kind: str, parts: Iterable[Part]) -> bytes:
 
 def parts_of(kind: str, folder: Place) -> tuple[Part, ...]:
     """Read the manifest of a table; empty if there is none."""
-    table = folder / kind
-    files = [path for path in (table / MANIFEST, *_added(table)) if path.exists()]
-    found = [_read_manifest(path.read_bytes()).parts for path in files]
-    named = {part.path: part for parts in found for part in parts}
-    return tuple(named[path] for path in sorted(named))
+    named = {part.path: part for part in _listed_parts(folder / kind)}
+    newest: dict[str, str] = {}
+    for path in sorted(named, key=_version):
+        newest[_VERSION.sub("", path)] = path
+    return tuple(named[path] for path in sorted(newest.values()))
+
+
+def _listed_parts(table: Place) -> list[Part]:
+    """Read all entries of a manifest; again if one of them has been replaced meanwhile."""
+    for last in (False, False, False, True):
+        files = [path for path in (table / MANIFEST, *_added(table)) if path.exists()]
+        try:
+            found = [_read_manifest(path.read_bytes()).parts for path in files]
+        except FileNotFoundError:
+            if last:
+                raise
+        else:
+            return [part for parts in found for part in parts]
+    raise AssertionError
+
+
+def _version(path: str) -> int:
+    found = _VERSION.search(path)
+    return -1 if found is None else int(found[1])
 
 
 class _Manifest(msgspec.Struct):
@@ -179,11 +237,12 @@ _read_manifest = msgspec.json.Decoder(_Manifest).decode
 
 
 def _added(table: Place) -> list[Place]:
-    place = table / ADDED
-    found: Iterable[Place] = (
-        place.files() if isinstance(place, Remote) else place.glob("[!.]*.json")
-    )
-    return sorted(found, key=str)
+    return sorted((path for path in _files(table / ADDED) if path.name.endswith(".json")), key=str)
+
+
+def _files(place: Place) -> Iterable[Place]:
+    """List the files of a folder, without hidden ones."""
+    return place.files() if isinstance(place, Remote) else place.glob("[!.]*")
 
 
 def listed(kind: str, folder: P) -> tuple[P, ...]:
