@@ -15,7 +15,7 @@ from typing import Any
 
 from pipelines.stream_packages import missing
 
-if __name__ == "__main__" and (found := missing()):
+if __name__ == "__main__" and (found := missing(sys.argv[1:])):
     sys.exit(found)
 
 import apache_beam as beam

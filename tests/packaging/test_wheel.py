@@ -154,8 +154,8 @@ def test_the_streaming_job_names_what_to_install(python: Path) -> None:
 
     assert done.returncode == 1
     assert done.stderr == (
-        "the streaming job needs apache_beam and google.cloud.pubsub_v1 and redis; "
-        "run pip install 'towpath[beam,redis]'\n"
+        "the streaming job needs apache_beam and google.cloud.pubsub_v1; "
+        "run pip install 'towpath[beam]'\n"
     )
 
 

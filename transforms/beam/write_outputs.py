@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
@@ -25,10 +25,14 @@ from transforms.flows.protocol.outputs import AnyOutput, DeadLetter
 from transforms.hosting import dead_letters
 from transforms.sinks.checked import BadRow
 from transforms.sinks.pubsub import Publisher, Topics
-from transforms.sinks.redis import BATCH, FlowStates, open_states
 from transforms.wire.messages import kind_of
 
+if TYPE_CHECKING:
+    from transforms.sinks.redis import FlowStates
+
 STATES = ("flow_state", "erased")
+STATES_BATCH = 500
+"""Flow states that are written together."""
 
 
 def of_rejected(
@@ -123,7 +127,7 @@ class WriteStates(beam.DoFn):
         (space, _), encoded = element
         self._batch += [(space, outputs.decode(one)) for one in encoded if kind_of(one) in STATES]
         self._at = at
-        if len(self._batch) >= BATCH:
+        if len(self._batch) >= STATES_BATCH:
             yield from self._flush()
 
     def finish_bundle(self) -> Iterator[Any]:
@@ -142,5 +146,10 @@ class WriteStates(beam.DoFn):
 
 @cache
 def _states(url: str, ttl: int | None) -> FlowStates:
-    """Connect once in a process; threads may share the client."""
+    """Connect once in a process; threads may share the client.
+
+    Only this needs the package ``redis``: a job without Redis runs on workers without it.
+    """
+    from transforms.sinks.redis import open_states
+
     return open_states(url, ttl)
