@@ -104,7 +104,8 @@ class WriteOutputs(beam.PTransform):
             publish = beam.ParDo(Publish(sinks.topics, sinks.encoding, sinks.timestamp_attribute))
             letters.append(stored | "Publish" >> publish)
         if sinks.redis:
-            letters.append(stored | "Write states" >> beam.ParDo(WriteStates(sinks.redis)))
+            write = beam.ParDo(WriteStates(sinks.redis, epoch=sinks.epoch))
+            letters.append(stored | "Write states" >> write)
         if sinks.tables:
             kept = (decided, *letters) | "With letters of sinks" >> beam.Flatten()
             table = WriteTables(sinks.tables, sinks.file_rows, sinks.file_wait)

@@ -52,7 +52,8 @@ class Sinks(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     row waits at most ``file_wait`` seconds for its file; None: until there are enough rows, or the
     input ends. ``pace`` is the seconds between updates of metrics; None: at once.
     ``timestamp_attribute`` is given to what the job sends to itself. With ``stable`` the runner
-    stores outputs before topics and Redis get them.
+    stores outputs before topics and Redis get them. ``epoch`` numbers the states of the job, for
+    Redis.
     """
 
     topics: dict[str, str] = {}
@@ -64,6 +65,7 @@ class Sinks(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     pace: int | None = PACE
     timestamp_attribute: str | None = None
     stable: bool = False
+    epoch: int = 0
 
 
 def topics_of(project: str, prefix: str = "") -> dict[str, str]:
@@ -100,6 +102,9 @@ class StreamOptions(PipelineOptions):
         add("--states", type=redis_address, metavar="URL",
             help="Redis for flow states: redis://, rediss://, unix://, or env:NAME to read the "
             "address from that environment variable of the workers (for passwords)")  # fmt: skip
+        add("--epoch", type=at_least(0), default=0, metavar="N",
+            help="number of the job's states in Redis: give a job that starts without the states of "
+            "the one before it the next number, so that its flow states replace the old ones (default: 0)")  # fmt: skip
         add("--tables", type=tables_address, metavar="DIR|URL",
             help="write Parquet tables to a folder that every worker can reach, or gs://, s3://, abfs://")  # fmt: skip
         add("--stable_input", choices=("auto", "on", "off"), default="auto",
@@ -272,6 +277,7 @@ def sinks_of(options: Any) -> Sinks:
         file_wait=options.file_wait,
         timestamp_attribute=options.timestamp_attribute,
         stable=_stable(options),
+        epoch=options.epoch,
     )
 
 
