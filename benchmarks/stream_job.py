@@ -14,6 +14,7 @@ from apache_beam.utils.timestamp import Timestamp
 
 from pipelines.stream import build
 from pipelines.stream_options import Sinks
+from transforms.beam.stable_input import StableInput
 from transforms.flows.protocol.signals import Event
 from transforms.hosting.catalogs import FixedLogs
 from transforms.hosting.run import Settings
@@ -38,8 +39,13 @@ def messages(events: list[Event], start: int) -> list[TimestampedValue]:
     ]
 
 
-def job(space: str, log: tuple[bytes, ...], events: list[Event], start: int) -> float:
-    """Run the job; microseconds of processor time an event."""
+def job(
+    space: str, log: tuple[bytes, ...], events: list[Event], start: int, *, stable: bool = False
+) -> float:
+    """Run the job; microseconds of processor time an event.
+
+    A sink without work stands for topics and Redis; with ``stable`` the runner stores its input.
+    """
     given = messages(events, start)
     stream = TestStream(coder=PickleCoder())
     for n in range(0, len(given), BUNDLE):
@@ -55,5 +61,8 @@ def job(space: str, log: tuple[bytes, ...], events: list[Event], start: int) -> 
         beam.Pipeline("BundleBasedDirectRunner", options=options) as p,
     ):
         sinks = Sinks(tables=out, file_wait=None, pace=None)
-        build(p | stream | typed, FixedLogs({space: log}), sinks, space=space, settings=settings)
+        logs = FixedLogs({space: log})
+        decided = build(p | stream | typed, logs, sinks, space=space, settings=settings)
+        stored = decided | "Stable input" >> StableInput() if stable else decided
+        _ = stored | "Sink" >> beam.Map(lambda step: None)
     return (time.process_time() - began) / len(events) * 1e6

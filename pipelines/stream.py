@@ -33,6 +33,7 @@ from pipelines.stream_options import (
 from transforms.beam.elements import BAD
 from transforms.beam.receive import Receive
 from transforms.beam.run_flows import RunFlows
+from transforms.beam.stable_input import StableInput
 from transforms.beam.window_counts import LATENESS, CountWindows, counted_rows
 from transforms.beam.write_outputs import Publish, WriteStates
 from transforms.beam.write_tables import WriteTables
@@ -85,6 +86,8 @@ class WriteOutputs(beam.PTransform):
 
     Outputs that a sink rejects become dead letters on their topic; those of topics and Redis are
     in the dead-letter table, too. Dead letters never return to the sink that rejected them.
+    Topics and Redis may get outputs only once they are stored; the files of tables and numbers are
+    made of groups, which are stored anyway.
     """
 
     def __init__(self, sinks: Sinks, lateness: int = LATENESS) -> None:
@@ -94,11 +97,15 @@ class WriteOutputs(beam.PTransform):
     def expand(self, decided: Any) -> None:
         sinks = self._sinks
         letters = []
+        stored = decided
+        if sinks.stable and (sinks.topics or sinks.redis):
+            stored = decided | "Stable input" >> StableInput()
         if sinks.topics:
             publish = beam.ParDo(Publish(sinks.topics, sinks.encoding, sinks.timestamp_attribute))
-            letters.append(decided | "Publish" >> publish)
+            letters.append(stored | "Publish" >> publish)
         if sinks.redis:
-            letters.append(decided | "Write states" >> beam.ParDo(WriteStates(sinks.redis)))
+            write = beam.ParDo(WriteStates(sinks.redis, epoch=sinks.epoch))
+            letters.append(stored | "Write states" >> write)
         if sinks.tables:
             kept = (decided, *letters) | "With letters of sinks" >> beam.Flatten()
             table = WriteTables(sinks.tables, sinks.file_rows, sinks.file_wait)

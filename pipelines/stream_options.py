@@ -20,6 +20,7 @@ from transforms.hosting.allowed import EVERYTHING, KINDS, Source
 from transforms.sinks import pubsub
 from transforms.sinks.remote import Remote, place_of
 from transforms.sources.control_log.log import LOGS
+from transforms.sources.pubsub.beam_source import is_dataflow
 from transforms.sources.pubsub.leases import Settings as Subscription
 from transforms.wire.secrets import PREFIX
 
@@ -50,7 +51,9 @@ class Sinks(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     ``tables`` is a folder that every worker can reach. A file has at most ``file_rows`` rows, and a
     row waits at most ``file_wait`` seconds for its file; None: until there are enough rows, or the
     input ends. ``pace`` is the seconds between updates of metrics; None: at once.
-    ``timestamp_attribute`` is given to what the job sends to itself.
+    ``timestamp_attribute`` is given to what the job sends to itself. With ``stable`` the runner
+    stores outputs before topics and Redis get them. ``epoch`` numbers the states of the job, for
+    Redis.
     """
 
     topics: dict[str, str] = {}
@@ -61,6 +64,8 @@ class Sinks(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     file_wait: int | None = 600
     pace: int | None = PACE
     timestamp_attribute: str | None = None
+    stable: bool = False
+    epoch: int = 0
 
 
 def topics_of(project: str, prefix: str = "") -> dict[str, str]:
@@ -97,8 +102,14 @@ class StreamOptions(PipelineOptions):
         add("--states", type=redis_address, metavar="URL",
             help="Redis for flow states: redis://, rediss://, unix://, or env:NAME to read the "
             "address from that environment variable of the workers (for passwords)")  # fmt: skip
+        add("--epoch", type=at_least(0), default=0, metavar="N",
+            help="number of the job's states in Redis: give a job that starts without the states of "
+            "the one before it the next number, so that its flow states replace the old ones (default: 0)")  # fmt: skip
         add("--tables", type=tables_address, metavar="DIR|URL",
             help="write Parquet tables to a folder that every worker can reach, or gs://, s3://, abfs://")  # fmt: skip
+        add("--stable_input", choices=("auto", "on", "off"), default="auto",
+            help="publish outputs, and write them to Redis, only after the runner has stored them and "
+            "the state; auto: on Dataflow, where it has an effect")  # fmt: skip
         add(UNSAFE, action="store_true",
             help="accept a runner that loses states and messages when it fails, to try the job")  # fmt: skip
         add("--file_rows", type=at_least(1), default=50_000, metavar="N",
@@ -265,7 +276,15 @@ def sinks_of(options: Any) -> Sinks:
         file_rows=options.file_rows,
         file_wait=options.file_wait,
         timestamp_attribute=options.timestamp_attribute,
+        stable=_stable(options),
+        epoch=options.epoch,
     )
+
+
+def _stable(options: Any) -> bool:
+    if options.stable_input == "auto":
+        return is_dataflow(options)
+    return bool(options.stable_input == "on")
 
 
 def _has_own_topic(given: Sequence[str]) -> bool:

@@ -31,7 +31,7 @@ def labels(sources: int = 1) -> list[str]:
     messages = tuple(
         made | f"Source{n}" >> beam.Create([]).with_output_types(Received) for n in range(sources)
     )
-    sinks = Sinks(topics=topics_of("p"), redis="redis://localhost", tables="out")
+    sinks = Sinks(topics=topics_of("p"), redis="redis://localhost", tables="out", stable=True)
     build(messages, LOGS, sinks, space=SPACE, sources=[TRUSTED] * sources)
     return sorted(name for name in made.applied_labels if not name.startswith("Source"))
 

@@ -121,8 +121,9 @@ class Rig:
         """Run the job over deliveries until its watermark reaches an instant."""
         bundle_runner.quicken()
         sinks = Sinks(
-            topics=self._topics, redis=self._store, tables=str(self._out), file_wait=None, pace=None
-        )
+            topics=self._topics, redis=self._store, tables=str(self._out), file_wait=None,
+            pace=None, stable=True,
+        )  # fmt: skip
         steps = drain_topic.script(deliveries, SLACK, end, GRAIN)
         with beam.Pipeline(bundle_runner.NAME, options=streams.options()) as pipeline:
             typed = beam.Map(streams.same).with_output_types(Received)

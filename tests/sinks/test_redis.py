@@ -80,7 +80,7 @@ def test_the_layout_is_as_documented(states: FlowStates, client: redis.Redis) ->
         b'{"top":{"shows":"banner 7","until":700}}'
     )
     assert set(client.hkeys("towpath:shop:state:kim")) == {
-        b"sequence", b"at", b"id", b"flows", b"promotions",
+        b"epoch", b"sequence", b"at", b"id", b"flows", b"promotions",
     }  # fmt: skip
 
 
@@ -119,6 +119,34 @@ def test_an_older_state_never_overwrites(states: FlowStates) -> None:
     assert sequence(states) == 10
 
 
+def test_a_later_epoch_replaces_a_higher_sequence(states: FlowStates, server: RedisServer) -> None:
+    """A job without the old job's states counts anew: its states replace those of the old one,
+    whose writes and erasures are then stale (R31).
+    """
+    rebuilt = open_states(server.url, epoch=1)
+    write(states, state(900), state(900, "lee"))
+
+    assert write(rebuilt, state(5)) == Wrote(written=1)
+    assert write(states, state(901)) == Wrote(stale=1)
+    assert not states.erase(SPACE, "kim", 902)
+    assert sequence(states) == 5
+    assert write(rebuilt, state(6)) == Wrote(written=1)
+    assert write(states, state(901, "lee")) == Wrote(written=1)
+    assert rebuilt.erase(SPACE, "lee", 1)
+    assert write(states, state(902, "lee")) == Wrote(stale=1)
+    assert states.get_state(SPACE, "lee") is None
+
+
+def test_a_state_without_an_epoch_is_of_the_first(states: FlowStates, client: redis.Redis) -> None:
+    """What a version without epochs wrote is compared by its sequence."""
+    write(states, state(7))
+    client.hdel(state_key(SPACE, "kim"), "epoch")
+
+    assert write(states, state(6)) == Wrote(stale=1)
+    assert write(states, state(8)) == Wrote(written=1)
+    assert states.get_state(SPACE, "kim").epoch == 0
+
+
 def test_sequences_are_compared_as_numbers(states: FlowStates) -> None:
     """10 is newer than 9, and sequences up to the largest exact double are distinguished."""
     for number in (9, 10, 2**53 - 1, 2**53):
@@ -148,20 +176,24 @@ def test_all_states_of_large_batches_are_written(states: FlowStates, client: red
 @settings(max_examples=40)
 @given(data=st.data())
 def test_shuffled_batches_converge_to_the_newest(server: RedisServer, data: st.DataObject) -> None:
-    """However states are repeated, shuffled and divided, by two writers, each user's newest stays."""
-    numbers = st.integers(1, 12)
-    pairs = data.draw(st.lists(st.tuples(st.sampled_from("abc"), numbers), min_size=1, max_size=40))
-    order = data.draw(st.permutations(pairs + pairs[: len(pairs) // 2]))
-    cut = data.draw(st.integers(0, len(order)))
+    """However states are repeated, shuffled and divided, by writers of two epochs, each user's
+    newest stays.
+    """
+    row = st.tuples(st.sampled_from("abc"), st.integers(1, 12))
+    parts = st.lists(st.tuples(st.integers(0, 1), st.lists(row)), min_size=1, max_size=8)
+    given = data.draw(parts)
+    order = data.draw(st.permutations(given + given[: len(given) // 2]))
     with redis.Redis.from_url(server.url) as connected:
         connected.flushall()
-    for part in (order[:cut], order[cut:]):
-        open_states(server.url).write((SPACE, state(n, user)) for user, n in part)
+    for epoch, rows in order:
+        open_states(server.url, epoch=epoch).write((SPACE, state(n, user)) for user, n in rows)
 
     reader = open_states(server.url)
-    for user in {user for user, _ in pairs}:
-        newest = max(n for who, n in pairs if who == user)
-        assert reader.get_state(SPACE, user).flows[0]["step"] == f"s{newest}"
+    for user in {user for _, rows in given for user, _ in rows}:
+        newest = max((epoch, n) for epoch, rows in given for who, n in rows if who == user)
+        held = reader.get_state(SPACE, user)
+        assert (held.epoch, held.sequence) == newest
+        assert held.flows[0]["step"] == f"s{newest[1]}"
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 12))))
@@ -178,7 +210,7 @@ def test_an_erased_user_leaves_only_the_sequence(states: FlowStates, client: red
 
     assert states.erase(SPACE, "kim", 6)
     assert states.get_state(SPACE, "kim") is None
-    assert client.hgetall(state_key(SPACE, "kim")) == {b"sequence": b"6"}
+    assert client.hgetall(state_key(SPACE, "kim")) == {b"epoch": b"0", b"sequence": b"6"}
     assert 29 < client.ttl(state_key(SPACE, "kim")) / 86_400 <= 30
 
 

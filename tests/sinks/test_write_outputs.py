@@ -40,7 +40,7 @@ def run(step: beam.DoFn, given: list[AnyOutput]) -> dict[str, int]:
     _ = made | "Write" >> beam.ParDo(step) | "Keep" >> beam.Map(keep)
     result = pipeline.run()
     result.wait_until_finish()
-    return {name: count for name, count in counters(result).items() if name.endswith(".bad")}
+    return {name: n for name, n in counters(result).items() if name.endswith((".bad", ".stale"))}
 
 
 def dead_letter_facts() -> list[tuple[str, str, str, str]]:
@@ -87,6 +87,17 @@ def test_a_bundle_writes_the_newest_states() -> None:
         reader = open_states(server.url)
 
         assert [reader.get_state("shop", f"u{n}").sequence for n in range(3)] == [9, 10, 11]
-        assert counted == {"states.bad": 1}
+        assert counted == {"states.bad": 1, "states.stale": 9}
         why = "flow_state for redis: sequence is not of type long"
         assert dead_letter_facts() == [("kim", "unfit_output", "s12", why)]
+
+
+def test_writes_of_an_earlier_epoch_are_stale() -> None:
+    """What an old job writes about a user of a later epoch is counted, and changes nothing."""
+    with RedisServer("valkey") as server:
+        assert run(WriteStates(server.url, epoch=2), [state(3, "kim")]) == {"states.stale": 0}
+        old = WriteStates(server.url, epoch=1)
+
+        assert run(old, [state(9, "kim"), state(9, "lee")]) == {"states.stale": 1}
+        reader = open_states(server.url)
+        assert [reader.get_state("shop", user).sequence for user in ("kim", "lee")] == [3, 9]

@@ -110,9 +110,8 @@ def _take() -> Publisher:
 class WriteStates(beam.DoFn):
     """Write flow states to Redis in batches; a write is absolute and guarded by its sequence."""
 
-    def __init__(self, url: str, ttl: int | None = None) -> None:
-        self._url = url
-        self._ttl = ttl
+    def __init__(self, url: str, ttl: int | None = None, epoch: int = 0) -> None:
+        self._opened = (url, ttl, epoch)
         self._batch: list[tuple[str, AnyOutput]] = []
         self._at: Timestamp | None = None
         self._bad = Metrics.counter("states", "bad")
@@ -136,7 +135,7 @@ class WriteStates(beam.DoFn):
 
     def _flush(self) -> list[Decided]:
         batch, self._batch = self._batch, []
-        wrote = _states(self._url, self._ttl).write(batch)
+        wrote = _states(*self._opened).write(batch)
         self._stale.inc(wrote.stale)
         if not wrote.bad_rows:
             return []
@@ -145,11 +144,11 @@ class WriteStates(beam.DoFn):
 
 
 @cache
-def _states(url: str, ttl: int | None) -> FlowStates:
+def _states(url: str, ttl: int | None, epoch: int) -> FlowStates:
     """Connect once in a process; threads may share the client.
 
     Only this needs the package ``redis``: a job without Redis runs on workers without it.
     """
     from transforms.sinks.redis import open_states
 
-    return open_states(url, ttl)
+    return open_states(url, ttl, epoch)

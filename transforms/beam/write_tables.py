@@ -16,13 +16,11 @@ import apache_beam as beam
 import msgspec
 from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
-from apache_beam.transforms import trigger
-from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.sharded_key import ShardedKey
-from apache_beam.utils.timestamp import Duration
 
 import schemas
 from transforms.beam.elements import BAD, Decided
+from transforms.beam.stable_input import at_once
 from transforms.beam.write_outputs import of_rejected
 from transforms.flows.protocol import outputs
 from transforms.sinks import parquet
@@ -34,9 +32,6 @@ from transforms.wire.rows import to_row
 WHOLE = ("flow_state", "handover", "forwarded", "state_export")
 """Kinds without a table: a flow state changes in place, the others hold whole states."""
 TO_TABLES = tuple(kind for kind in schemas.OUTPUTS if kind not in WHOLE)
-
-AT_THE_END = 86_400
-"""Seconds. The last rows of an input leave at its end, when the in-process runner finds them late."""
 
 _part = msgspec.msgpack.Decoder(Part).decode
 
@@ -62,15 +57,9 @@ class WriteTables(beam.PTransform):
             | "Write rows" >> write.with_outputs(BAD, main="parts")
         )
         # Without the grouping, a bundle that fails after it wrote could leave a listed file.
-        at_once = beam.WindowInto(
-            GlobalWindows(),
-            trigger=trigger.Repeatedly(trigger.AfterCount(1)),
-            accumulation_mode=trigger.AccumulationMode.DISCARDING,
-            allowed_lateness=Duration(AT_THE_END),
-        )
         _ = (
             written.parts
-            | "At once" >> at_once
+            | "At once" >> at_once()
             | "Committed files" >> beam.GroupByKey()
             | "List files" >> beam.ParDo(WriteManifest(self._out))
         )

@@ -52,7 +52,10 @@ def _pubsub(address: str, **options: Any) -> Sink:
 
 
 def _redis(address: str, **options: Any) -> Sink:
-    """Open ``redis://…``, for flow states; those without sessions expire after ``ttl`` ms."""
+    """Open ``redis://…``, for flow states; those without sessions expire after ``ttl`` ms.
+
+    ``epoch`` is the number of the writer's states.
+    """
     with needs("redis"):
         from transforms.sinks import redis
 

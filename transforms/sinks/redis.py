@@ -1,7 +1,9 @@
 """Flow states in Redis or Valkey: one hash per user, for fast reads by web pages.
 
-A write is absolute and applies only if its sequence is newer than the stored one, so writes may be
-repeated, reordered and batched in any way: the newest state of each user stays (R31).
+A write is absolute and applies only if its (epoch, sequence) is newer than the stored one, so writes
+may be repeated, reordered and batched in any way: the newest state of each user stays (R31). The
+epoch numbers the job's states: a job that starts without the states of the one before it has the
+next epoch, and then replaces states with higher sequences, while the old job no longer does.
 """
 
 from __future__ import annotations
@@ -22,21 +24,24 @@ DAY = 86_400_000
 TOMBSTONE = 30 * DAY
 """How long the tombstone of an erased user keeps the sequence, in ms (R32)."""
 
-WRITE = """
-local held = redis.call('HGET', KEYS[1], 'sequence')
-if held and tonumber(held) >= tonumber(ARGV[1]) then return 0 end
-redis.call('HSET', KEYS[1], 'sequence', ARGV[1], 'at', ARGV[2], 'id', ARGV[3],
-           'flows', ARGV[4], 'promotions', ARGV[5])
-if ARGV[6] == '0' then redis.call('PERSIST', KEYS[1])
-else redis.call('PEXPIRE', KEYS[1], ARGV[6]) end
+HELD = """
+local held = redis.call('HMGET', KEYS[1], 'epoch', 'sequence')
+local epoch, sequence = tonumber(ARGV[1]), tonumber(ARGV[2])
+local held_epoch, held_sequence = tonumber(held[1] or 0), tonumber(held[2] or -1)
+"""
+WRITE = f"""{HELD}
+if held_epoch > epoch or (held_epoch == epoch and held_sequence >= sequence) then return 0 end
+redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'sequence', ARGV[2], 'at', ARGV[3], 'id', ARGV[4],
+           'flows', ARGV[5], 'promotions', ARGV[6])
+if ARGV[7] == '0' then redis.call('PERSIST', KEYS[1])
+else redis.call('PEXPIRE', KEYS[1], ARGV[7]) end
 return 1
 """
-ERASE = """
-local held = redis.call('HGET', KEYS[1], 'sequence')
-if held and tonumber(held) > tonumber(ARGV[1]) then return 0 end
+ERASE = f"""{HELD}
+if held_epoch > epoch or (held_epoch == epoch and held_sequence > sequence) then return 0 end
 redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'sequence', ARGV[1])
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
+redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'sequence', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1
 """
 
@@ -45,12 +50,13 @@ Row = FlowState | Erased
 
 
 class State(msgspec.Struct, frozen=True, gc=False):
-    """A user's flow state as stored; ``sequence`` grows with each change."""
+    """A user's flow state as stored; ``sequence`` grows with each change in an ``epoch``."""
 
     sequence: int
     at: int
     flows: tuple[Data, ...]
     promotions: dict[str, Data]
+    epoch: int = 0
 
     def showing(self, t: int) -> dict[str, Data]:
         """Return what each slot shows at an instant: a promotion may have ended since the write."""
@@ -66,11 +72,13 @@ class FlowStates:
 
     ``ttl``: ms until a state without sessions and promotions expires, None for never. It must be
     longer than the time in which the transport may redeliver, since the state holds the sequence.
+    ``epoch``: the number of the writer's states; see the module.
     """
 
-    def __init__(self, client: redis.Redis, ttl: int | None = None) -> None:
+    def __init__(self, client: redis.Redis, ttl: int | None = None, epoch: int = 0) -> None:
         self._client = client
         self._ttl = ttl
+        self._epoch = epoch
         self._write = Script(client, WRITE)
         self._erase = Script(client, ERASE)
 
@@ -93,7 +101,7 @@ class FlowStates:
         erasures: list[Call] = []
         for space, row in batch:
             if isinstance(row, Erased):
-                erasures.append((state_key(space, row.user), (row.sequence, TOMBSTONE)))
+                erasures.append(self._erasure(space, row.user, row.sequence))
             else:
                 writes.append(self._call(space, row))
         written = sum(self._write.run(writes)) if writes else 0
@@ -110,14 +118,17 @@ class FlowStates:
 
         Return False if there is a newer state: the user came back after the erasure.
         """
-        (erased,) = self._erase.run([(state_key(space, user), (sequence, TOMBSTONE))])
+        (erased,) = self._erase.run([self._erasure(space, user, sequence)])
         return bool(erased)
+
+    def _erasure(self, space: str, user: str, sequence: int) -> Call:
+        return state_key(space, user), (self._epoch, sequence, TOMBSTONE)
 
     def get_state(self, space: str, user: str) -> State | None:
         """Read a user's state; None if the user is unknown or erased."""
-        fields = ["sequence", "at", "flows", "promotions"]
+        fields = ["sequence", "at", "flows", "promotions", "epoch"]
         held = with_retries(lambda: self._client.hmget(state_key(space, user), fields))
-        sequence, at, flows, promotions = held
+        sequence, at, flows, promotions, epoch = held
         if sequence is None or at is None or flows is None or promotions is None:
             return None
         return State(
@@ -125,6 +136,7 @@ class FlowStates:
             at=int(at),
             flows=msgspec.json.decode(flows, type=tuple[Data, ...]),
             promotions=msgspec.json.decode(promotions, type=dict[str, Data]),
+            epoch=int(epoch or 0),
         )
 
     def _call(self, space: str, state: FlowState) -> Call:
@@ -132,13 +144,13 @@ class FlowStates:
         flows, promotions = canonical(state.flows), canonical(state.promotions)
         return (
             state_key(space, state.user),
-            (state.sequence, state.at, state.id, flows, promotions, ends),
+            (self._epoch, state.sequence, state.at, state.id, flows, promotions, ends),
         )
 
 
-def open_states(url: str, ttl: int | None = None) -> FlowStates:
+def open_states(url: str, ttl: int | None = None, epoch: int = 0) -> FlowStates:
     """Open the flow states at a Redis address; it connects lazily."""
-    return FlowStates(connect(url), ttl)
+    return FlowStates(connect(url), ttl, epoch)
 
 
 def state_key(space: str, user: str) -> str:

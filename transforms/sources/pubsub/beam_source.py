@@ -33,10 +33,14 @@ _READERS: WeakValueDictionary[str, PubSubUnboundedReader] = WeakValueDictionary(
 
 def read_pubsub(settings: Settings, options: PipelineOptions) -> beam.PTransform:
     """Read a subscription: with the runner's own source on Dataflow, else with ours."""
-    runner = options.view_as(StandardOptions).runner or ""
-    if "dataflow" in runner.lower():
+    if is_dataflow(options):
         return _ReadNative(settings)
     return ReadFromUnboundedSource(PubSubSource(settings), poll_interval=1.0)
+
+
+def is_dataflow(options: PipelineOptions) -> bool:
+    """Return True if the runner is Dataflow's."""
+    return "dataflow" in (options.view_as(StandardOptions).runner or "").lower()
 
 
 class _ReadNative(beam.PTransform):
