@@ -4,7 +4,8 @@
 
 Each subscription is decoded on its own, because each may bring other kinds of records (R9).
 
-Step names must not change: on ``--update`` a runner finds the users' states by them.
+Step names must not change: on ``--update`` a runner finds the users' states by them
+(``tests/beam/test_dataflow_graph.py``).
 """
 
 from __future__ import annotations
