@@ -230,7 +230,9 @@ CONTROL = [
         migrate=True,
     ),
     control_records.Pause(sequence=2, effective_at=3, flow="f", resume="shift"),
-    control_records.Kill(sequence=3, effective_at=4, channel="sms"),
+    control_records.Kill(
+        sequence=3, effective_at=4, channel="sms", by="kim", made_at=3, note="the price is wrong"
+    ),
     control_records.SetSpace(sequence=4, effective_at=5, text="zone: UTC\n"),
 ]
 

@@ -175,19 +175,20 @@ def kind_of(encoded: bytes) -> str:
     return _read_kind(encoded).kind
 
 
+_CONTROL_COLUMNS = ("sequence", "effective_at", "is", "flow", "by", "made_at", "note")
+
+
 def control_row(record: ControlRecord) -> Row:
     """Convert a record of the control log to a row of its schema."""
     said: dict[str, Any] = msgspec.to_builtins(record)
-    common = {"sequence": said.pop("sequence"), "effective_at": said.pop("effective_at")}
-    kind, flow = said.pop("is"), said.pop("flow", None)
-    return {**common, "is": kind, "flow": flow, "data": canonical(said).decode()}
+    common = {name: said.pop(name, None) for name in _CONTROL_COLUMNS}
+    return {**common, "data": canonical(said).decode()}
 
 
 def control_of(row: Row) -> ControlRecord:
     """Convert a row back to the record. Raises msgspec.ValidationError."""
-    said = {**msgspec.json.decode(row["data"]), **row}
-    del said["data"]
-    if said["flow"] is None:
-        del said["flow"]
+    columns = {name: value for name, value in row.items() if value is not None}
+    del columns["data"]
+    said = {**msgspec.json.decode(row["data"]), **columns}
     found: ControlRecord = msgspec.convert(said, control_records.ControlRecord)
     return found

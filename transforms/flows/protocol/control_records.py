@@ -15,10 +15,16 @@ Data = dict[str, Any]
 class Record(
     msgspec.Struct, frozen=True, gc=False, tag_field="is", omit_defaults=True, kw_only=True
 ):
-    """Base of every record: ``sequence`` orders the log, ``effective_at`` is ms UTC."""
+    """Base of every record: ``sequence`` orders the log, ``effective_at`` is ms UTC.
+
+    ``by`` says who made it, ``made_at`` when (ms UTC) and ``note`` why; nothing depends on them.
+    """
 
     sequence: int
     effective_at: int
+    by: str | None = None
+    made_at: int | None = None
+    note: str | None = None
 
 
 class Publish(Record, frozen=True, gc=False, tag="publish", kw_only=True):

@@ -52,7 +52,7 @@ class TextLog:
         self._load = load
 
     def read_since(self, sequence: int | None) -> Read:
-        until = self._until()
+        until = self.complete_until()
         text = self._load(self._path)
         if text is None:
             raise LogError(f"{self._path}: there is no control log")
@@ -60,7 +60,8 @@ class TextLog:
         new = (r for r in found if sequence is None or r.sequence > sequence)
         return Read(tuple(sorted(new, key=lambda r: r.sequence)), until)
 
-    def _until(self) -> int:
+    def complete_until(self) -> int:
+        """Return the instant until which the log is complete. Raises LogError."""
         said = self._load(self._path + ENDING)
         if said is None:
             return NEVER

@@ -1,0 +1,231 @@
+"""The control log as its writers see it: the same promises of every store."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from towpath.control.store import Conflict, ControlStore, Held, Late, store_of
+from transforms.flows.catalog.epochs import NEVER
+from transforms.flows.protocol.control_records import ControlRecord, Drain, Publish, Start
+from transforms.hosting.control_follower import ControlFollower
+from transforms.sources.control_log.log import NOTHING, LogError, Read, log_of
+
+FLOW = "flow: welcome\nenter: [{event: Signed Up}]\nsteps: {a: {wait: 1h}}\n"
+RECORDS: list[ControlRecord] = [
+    Publish(sequence=0, effective_at=10, flow="welcome", version=1, text=FLOW),
+    Start(sequence=1, effective_at=20, flow="welcome", by="kim", made_at=5, note="now"),
+    Drain(sequence=2, effective_at=2_000, flow="welcome"),
+]
+
+
+@pytest.fixture(params=["file"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Name a log that does not exist yet, in each kind of store."""
+    yield str(tmp_path / "control.jsonl")
+
+
+@pytest.fixture
+def store(address: str) -> ControlStore:
+    """Open the log for writing."""
+    return store_of(address)
+
+
+def test_a_new_log_is_empty_and_not_complete(store: ControlStore) -> None:
+    """A log that does not exist is read as empty and complete at no instant."""
+    assert store.read() == Held((), NOTHING, store.read().token)
+    assert store.read().next_sequence == 0
+
+
+def test_readers_see_what_was_appended(store: ControlStore, address: str) -> None:
+    """What a writer appended and declared complete is what a worker reads, new records only."""
+    held = store.append(store.read(), RECORDS[:2])
+    assert held == store.read()
+    reader = log_of(address)
+    assert reader.read_since(None) == Read(tuple(RECORDS[:2]), NOTHING)
+    held = store.complete(held, 1_000)
+    assert held.complete_until == 1_000
+    assert held.next_sequence == 2
+    assert store.append(held, RECORDS[2:]) == store.read()
+    assert reader.read_since(1) == Read((RECORDS[2],), 1_000)
+    assert log_of(address).read_since(None) == Read(tuple(RECORDS), 1_000)
+
+
+def test_a_writer_that_was_slower_is_refused(store: ControlStore, address: str) -> None:
+    """Of two writers that read the same log, the second is refused and writes nothing."""
+    mine, theirs = store.read(), store_of(address).read()
+    store.append(mine, RECORDS[:2])
+
+    other = Start(sequence=0, effective_at=50, flow="welcome")
+    with pytest.raises(Conflict):
+        store_of(address).append(theirs, [other])
+    assert store.read().records == tuple(RECORDS[:2])
+
+
+def test_completing_does_not_refuse_a_record(store: ControlStore, address: str) -> None:
+    """The controller completes the log every second: a command is refused only if it is late."""
+    held = store.append(store.read(), RECORDS[:2])
+    store_of(address).complete(held, 1_000)
+
+    assert store.append(held, RECORDS[2:]).complete_until == 1_000
+    assert store_of(address).complete(store.read(), 1_500).records == tuple(RECORDS)
+
+
+def test_appending_does_not_refuse_an_instant(store: ControlStore, address: str) -> None:
+    """A command that appends does not get in the way of the controller."""
+    held = store.complete(store.read(), 5)
+    store_of(address).append(held, RECORDS)
+
+    assert store.complete(held, 1_000) == store.read()
+    assert store.read().records == tuple(RECORDS)
+
+
+def test_two_controllers_are_refused(store: ControlStore, address: str) -> None:
+    """A second writer that declares the log complete is refused."""
+    held = store.append(store.read(), RECORDS)
+    store_of(address).complete(held, 1_000)
+
+    with pytest.raises(Conflict):
+        store.complete(held, 1_500)
+    assert store.read().complete_until == 1_000
+
+
+def test_the_instant_never_goes_back(store: ControlStore) -> None:
+    """An earlier instant than before changes nothing."""
+    held = store.complete(store.append(store.read(), RECORDS), 1_000)
+
+    assert store.complete(held, 900) == held
+
+
+@pytest.mark.parametrize("at", [900, 1_000])
+def test_a_late_record_is_refused(store: ControlStore, at: int) -> None:
+    """A record that is effective until the instant of completeness is refused with all others."""
+    held = store.append(store.read(), RECORDS[:2])
+    store.complete(held, 1_000)
+
+    late = Start(sequence=3, effective_at=at, flow="welcome")
+    with pytest.raises(Late, match=f"record 3 is effective at {at}.*complete until 1000"):
+        store.append(held, [RECORDS[2], late])
+    assert store.read().records == tuple(RECORDS[:2])
+
+
+def test_sequences_grow(store: ControlStore) -> None:
+    """A sequence that does not follow the last is an error of the caller."""
+    held = store.append(store.read(), RECORDS)
+
+    with pytest.raises(ValueError, match="sequence 2 does not follow 2"):
+        store.append(held, [RECORDS[2]])
+
+
+def test_many_writers_at_once_lose_nothing(store: ControlStore, address: str) -> None:
+    """Writers and a controller at once: all records are there once, in order, and none is late."""
+    until, done = 0, threading.Event()
+    wrong: list[BaseException] = []
+
+    def guarded(work: Callable[[], None]) -> threading.Thread:
+        def run() -> None:
+            try:
+                work()
+            except BaseException as error:
+                wrong.append(error)
+
+        return threading.Thread(target=run)
+
+    def write(name: str) -> None:
+        mine, count = store_of(address), 0
+        while count < 5:
+            held = mine.read()
+            at = max(held.complete_until, 20) + 50
+            record = Start(sequence=held.next_sequence, effective_at=at, flow="welcome", by=name)
+            try:
+                mine.append(held, [record])
+                count += 1
+            except (Conflict, Late):
+                pass
+
+    def complete() -> None:
+        nonlocal until
+        mine = store_of(address)
+        while not done.is_set():
+            until += 3
+            mine.complete(mine.read(), until)
+
+    store.append(store.read(), RECORDS[:1])
+    writers = [guarded(lambda name=name: write(name)) for name in ("a", "b", "c")]
+    controller = guarded(complete)
+    for thread in (*writers, controller):
+        thread.start()
+    for thread in writers:
+        thread.join()
+    done.set()
+    controller.join()
+
+    held = store.read()
+    assert wrong == []
+    assert [r.sequence for r in held.records] == list(range(16))
+    assert sorted(r.by or "" for r in held.records[1:]) == sorted("abc" * 5)
+    follower = ControlFollower(log_of(address))
+    assert follower.refresh().complete_until == held.complete_until
+    assert follower.trouble is None
+
+
+def test_an_unknown_scheme_cannot_be_written() -> None:
+    """An address that no store writes is refused with those that can be written."""
+    with pytest.raises(ValueError, match='"s3://"; supported: file://'):
+        store_of("s3://bucket/control")
+
+
+def test_a_file_without_an_instant_is_closed(tmp_path: Path) -> None:
+    """Readers take a file without an instant as complete forever, so nothing can be added."""
+    path = tmp_path / "control.jsonl"
+    path.write_bytes(b"")
+    store = store_of(f"file://{path}")
+
+    assert store.read().complete_until == NEVER
+    with pytest.raises(Late, match="nothing can be added"):
+        store.append(store.read(), RECORDS)
+    path.with_name("control.jsonl.complete").write_text("-1")
+    assert store.append(store.read(), RECORDS).records == tuple(RECORDS)
+
+
+def test_a_new_file_is_never_complete_forever(tmp_path: Path) -> None:
+    """The instant is written before the file, and is kept if the file was lost."""
+    path = tmp_path / "control.jsonl"
+    path.with_name("control.jsonl.complete").write_text("15")
+    store = store_of(str(path))
+
+    with pytest.raises(Late, match="complete until 15"):
+        store.append(store.read(), RECORDS)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("rest", ['{"is": "start", "sequ', '{"is": "drain"'])
+def test_half_a_line_is_overwritten(tmp_path: Path, rest: str) -> None:
+    """Half a line that an interrupted writer left is overwritten; readers ignore it meanwhile."""
+    path = tmp_path / "control.jsonl"
+    store = store_of(str(path))
+    held = store.append(store.read(), RECORDS[:2])
+    with path.open("a") as file:
+        file.write(rest)
+
+    assert store.read() == held
+    assert store.append(held, RECORDS[2:]).records == tuple(RECORDS)
+
+
+def test_a_last_line_without_an_end_is_kept(tmp_path: Path) -> None:
+    """A record that an editor left without the end of its line is kept."""
+    path = tmp_path / "control.jsonl"
+    store = store_of(str(path))
+    store.append(store.read(), RECORDS[:2])
+    path.write_bytes(path.read_bytes().rstrip(b"\n"))
+
+    assert store.append(store.read(), RECORDS[2:]).records == tuple(RECORDS)
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """A folder that does not exist is an error of the log, with its name."""
+    with pytest.raises(LogError, match="nowhere.*no such file"):
+        store_of(str(tmp_path / "nowhere" / "control.jsonl")).read()
