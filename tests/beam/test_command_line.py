@@ -13,11 +13,11 @@ from pipelines.stream import run
 from pipelines.stream_options import StreamOptions, control_of, problems_of, stream_options
 from tests.kit.redis_server import RedisServer
 from tests.kit.reminders import LINES, SPACE
+from towpath.control.store import store_of
 from transforms.beam.write_outputs import WriteStates
 from transforms.flows.protocol import control_records
 from transforms.hosting.catalogs import FollowedLogs
 from transforms.sinks.redis import open_states
-from transforms.sources.control_log.redis import open_log
 from transforms.wire.secrets import address_of
 
 GOOD = {
@@ -169,7 +169,8 @@ def test_submitted_jobs_contain_names_of_variables_only(monkeypatch: pytest.Monk
     with RedisServer("valkey") as server:
         monkeypatch.setenv("TOWPATH_TRY", f"{server.url}?space={SPACE}")
         monkeypatch.setenv("TOWPATH_STATES", server.url)
-        open_log("env:TOWPATH_TRY").append(log)
+        store = store_of("env:TOWPATH_TRY")
+        store.append(store.read(), log)
         logs = FollowedLogs(control_of(["env:TOWPATH_TRY"], SPACE))
         sent = pickle.dumps((logs, WriteStates("env:TOWPATH_STATES")))
 

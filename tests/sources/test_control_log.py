@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.gcs_server import GcsServer
 from tests.kit.redis_server import SERVERS, RedisServer
 from tests.kit.timeouts import PATIENCE
+from towpath.control.store import store_of
 from transforms.flows.catalog.epochs import NEVER
 from transforms.flows.engine.step import Behind, step
 from transforms.flows.protocol.control_records import (
@@ -33,7 +35,7 @@ from transforms.sources.control_log.log import (
     log_of,
     object_log,
 )
-from transforms.sources.control_log.redis import RedisLog, SecondWriterError, open_log
+from transforms.sources.control_log.redis import RedisLog
 
 FLOW = "flow: welcome\nenter: [{event: Signed Up}]\nsteps: {a: {wait: 1h}}\n"
 RECORDS: list[ControlRecord] = [
@@ -67,6 +69,15 @@ def in_file(path: Path, make: Callable[[str], ControlLog]) -> Kept:
     return Kept(make(str(path)), append, complete)
 
 
+def in_store(address: str) -> Kept:
+    store = store_of(address)
+    return Kept(
+        log_of(address),
+        lambda records: store.append(store.read(), records) and None,
+        lambda until: store.complete(store.read(), until) and None,
+    )
+
+
 @pytest.fixture(scope="module", params=SERVERS)
 def server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
     """Start a server of each kind that this machine has."""
@@ -75,24 +86,29 @@ def server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def stream(server: RedisServer) -> RedisLog:
+def stream(server: RedisServer) -> Kept:
     """Open the log of a space in the emptied server."""
     connect(server.url).flushall()
-    return open_log(f"{server.url}?space=shop")
+    return in_store(f"{server.url}?space=shop")
 
 
-@pytest.fixture(params=["file", "object", *SERVERS])
-def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
-    """Create an empty log in a file, an object (Beam's file systems) or a Redis."""
+@pytest.fixture(params=["file", "object", "gs", *SERVERS])
+def kept(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Kept]:
+    """Create an empty log in a file, an object (Beam's file systems), a bucket or a Redis."""
     match request.param:
         case "file":
             yield in_file(tmp_path / "control.jsonl", file_log)
         case "object":
             yield in_file(tmp_path / "control.jsonl", object_log)
+        case "gs":
+            with GcsServer() as bucket:
+                monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket.address)
+                yield in_store("gs://logs/shop/control")
         case kind:
             with RedisServer(kind) as running:
-                log = open_log(f"{running.url}?space=shop")
-                yield Kept(log, log.append, log.complete)
+                yield in_store(f"{running.url}?space=shop")
 
 
 def test_only_new_records_are_read(kept: Kept) -> None:
@@ -173,57 +189,23 @@ def test_an_unknown_scheme_is_refused() -> None:
         log_of("ftp://host/control")
 
 
-def test_an_empty_redis_is_not_a_complete_log(stream: RedisLog) -> None:
+def test_an_empty_redis_is_not_a_complete_log(stream: Kept) -> None:
     """A Redis that lost the log lets no signal pass: it does not count as an empty log."""
-    assert stream.read_since(None) == Read((), NOTHING)
+    assert stream.log.read_since(None) == Read((), NOTHING)
 
 
-def test_appending_again_changes_nothing(stream: RedisLog) -> None:
-    """A writer that does not know whether its record arrived may append it again."""
-    stream.append(RECORDS)
-    stream.append(RECORDS[1:])
-
-    assert stream.read_since(None).records == tuple(RECORDS)
-
-
-@pytest.mark.parametrize(
-    "record",
-    [
-        Start(sequence=1, effective_at=11, flow="welcome"),
-        Start(sequence=3, effective_at=11, flow="welcome"),
-    ],
-)
-def test_a_second_writer_is_refused(stream: RedisLog, record: ControlRecord) -> None:
-    """A record in the place of another, or before the last, is an error and changes nothing."""
-    last = Drain(sequence=4, effective_at=2_000, flow="welcome")
-    stream.append([*RECORDS, last])
-
-    with pytest.raises(SecondWriterError, match=f"record {record.sequence} contradicts"):
-        stream.append([record])
-    assert stream.read_since(None).records == (*RECORDS, last)
-
-
-def test_sequences_count_from_zero(stream: RedisLog) -> None:
-    """A sequence below 0 is refused: nothing of the call is appended."""
-    with pytest.raises(ValueError, match="sequence -1 is less than 0"):
-        stream.append([RECORDS[0], Start(sequence=-1, effective_at=0, flow="welcome")])
-    assert stream.read_since(None).records == ()
-
-
-def test_the_instant_never_goes_back(stream: RedisLog) -> None:
-    """A repeated or late instant does not make the log less complete."""
-    stream.complete(5_000)
-    stream.complete(4_000)
-
-    assert stream.read_since(None).complete_until == 5_000
-
-
-def test_spaces_have_separate_logs(server: RedisServer, stream: RedisLog) -> None:
+def test_spaces_have_separate_logs(server: RedisServer, stream: Kept) -> None:
     """Each space has its own log in the same Redis."""
     stream.append(RECORDS)
 
     assert log_of(f"{server.url}?space=other").read_since(None).records == ()
     assert log_of(f"{server.url}?space=shop").read_since(None).records == tuple(RECORDS)
+
+
+def append_unchecked(log: ControlLog, record: ControlRecord) -> None:
+    """Append to a log in Redis as a program that obeys nothing."""
+    assert isinstance(log, RedisLog)
+    log._client.xadd(log.name, {"record": encode_line(record)}, f"{record.sequence}-1")
 
 
 @pytest.mark.parametrize(
@@ -234,14 +216,14 @@ def test_spaces_have_separate_logs(server: RedisServer, stream: RedisLog) -> Non
     ],
 )
 def test_an_invalid_record_stops_the_catalog(
-    stream: RedisLog, record: ControlRecord, says: str
+    stream: Kept, record: ControlRecord, says: str
 ) -> None:
     """After an invalid record the catalog gets no more complete, and says why."""
     stream.append(RECORDS)
     stream.complete(1_000)
-    follower = ControlFollower(stream)
+    follower = ControlFollower(stream.log)
     before = follower.refresh()
-    stream.append([record])
+    append_unchecked(stream.log, record)
     stream.complete(9_000)
 
     assert follower.refresh() is before
@@ -252,17 +234,17 @@ def test_an_unreachable_server_is_temporary(monkeypatch: pytest.MonkeyPatch) -> 
     """While Redis is unreachable the last catalog is used; afterwards the log is read again."""
     monkeypatch.setattr("transforms.redis_client.ATTEMPTS", 1)
     with RedisServer("valkey") as server:
-        log = open_log(server.url)
-        log.append(RECORDS)
-        log.complete(1_000)
-        follower = ControlFollower(log)
+        held = in_store(server.url)
+        held.append(RECORDS)
+        held.complete(1_000)
+        follower = ControlFollower(held.log)
         before = follower.refresh()
         server.kill()
         assert follower.refresh() is before
         assert "towpath:default:control" in (follower.trouble or "")
         server.start()
-        log.append(RECORDS)
-        log.complete(1_500)
+        held.append(RECORDS)
+        held.complete(1_500)
 
         assert follower.refresh().complete_until == 1_500
         assert follower.trouble is None
@@ -299,7 +281,11 @@ def test_a_thread_keeps_reading() -> None:
 
 @pytest.mark.parametrize(
     ("module", "address", "extra"),
-    [("redis", "redis://x?space=s", "redis"), ("apache_beam", "gs://b/log", "beam")],
+    [
+        ("redis", "redis://x?space=s", "redis"),
+        ("apache_beam", "s3://b/log", "beam"),
+        ("google.cloud.storage", "gs://b/log", "beam"),
+    ],
 )
 def test_a_missing_package_is_named_with_its_extra(module: str, address: str, extra: str) -> None:
     """A log whose client is missing says what to install."""

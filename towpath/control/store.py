@@ -15,6 +15,8 @@ import msgspec
 from transforms.flows.catalog.epochs import NEVER
 from transforms.flows.protocol.control_records import ControlRecord
 from transforms.sources.control_log.log import NOTHING
+from transforms.wire.extras import needs
+from transforms.wire.secrets import address_of
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -89,12 +91,34 @@ def _file(address: str) -> ControlStore:
     return FileStore(address.removeprefix("file://"))
 
 
-STORES: dict[str, Callable[[str], ControlStore]] = {"": _file, "file": _file}
+def _gcs(address: str) -> ControlStore:
+    with needs("beam"):
+        from towpath.control.gcs_store import GcsStore
+
+    return GcsStore(address)
+
+
+def _redis(address: str) -> ControlStore:
+    with needs("redis"):
+        from towpath.control.redis_store import RedisStore
+
+    return RedisStore(address)
+
+
+STORES: dict[str, Callable[[str], ControlStore]] = {
+    "": _file,
+    "file": _file,
+    "gs": _gcs,
+    "redis": _redis,
+    "rediss": _redis,
+    "unix": _redis,
+}
 """How to open the log at an address for writing, by its scheme."""
 
 
 def store_of(address: str) -> ControlStore:
-    """Open the log at an address. Raises ValueError for an unknown scheme."""
+    """Open the log at an address, or ``env:NAME``. Raises ValueError for an unknown scheme."""
+    address = address_of(address)
     scheme = urlsplit(address).scheme
     if scheme not in STORES:
         known = ", ".join(f"{name}://" for name in STORES if name)

@@ -85,7 +85,7 @@ class TextLog:
         return found
 
 
-def file_log(address: str) -> ControlLog:
+def file_log(address: str) -> TextLog:
     """Open a log in a file: a path, with or without ``file://``."""
     return TextLog(address.removeprefix("file://"), _load_file)
 
@@ -100,7 +100,7 @@ def _load_file(path: str) -> bytes | None:
 
 
 def object_log(address: str) -> ControlLog:
-    """Open a log in an object store, through Beam: ``gs://bucket/name``, ``s3://…``."""
+    """Open a log in one object of a store, through Beam: ``s3://bucket/name``."""
     return TextLog(address, _load_object)
 
 
@@ -118,6 +118,14 @@ def _load_object(address: str) -> bytes | None:
         raise LogError(f"{address}: {error}") from None
 
 
+def gcs_log(address: str) -> ControlLog:
+    """Open a log in Google Cloud Storage: ``gs://bucket/name``."""
+    with needs("beam"):
+        from transforms.sources.control_log.gcs import GcsLog
+
+    return GcsLog(address)
+
+
 def redis_log(address: str) -> ControlLog:
     """Open a log in a Redis stream: ``redis://host:port/db?space=NAME``."""
     with needs("redis"):
@@ -129,7 +137,7 @@ def redis_log(address: str) -> ControlLog:
 LOGS: dict[str, Callable[[str], ControlLog]] = {
     "": file_log,
     "file": file_log,
-    "gs": object_log,
+    "gs": gcs_log,
     "s3": object_log,
     "redis": redis_log,
     "rediss": redis_log,

@@ -8,11 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.gcs_server import GcsServer
+from tests.kit.redis_server import SERVERS, RedisServer
 from towpath.control.store import Conflict, ControlStore, Held, Late, store_of
 from transforms.flows.catalog.epochs import NEVER
-from transforms.flows.protocol.control_records import ControlRecord, Drain, Publish, Start
+from transforms.flows.protocol.control_records import (
+    ControlRecord,
+    Drain,
+    Publish,
+    Start,
+    encode_line,
+)
 from transforms.hosting.control_follower import ControlFollower
+from transforms.sources.control_log.gcs import GcsLog
 from transforms.sources.control_log.log import NOTHING, LogError, Read, log_of
+from transforms.sources.control_log.redis import open_log
 
 FLOW = "flow: welcome\nenter: [{event: Signed Up}]\nsteps: {a: {wait: 1h}}\n"
 RECORDS: list[ControlRecord] = [
@@ -22,10 +32,21 @@ RECORDS: list[ControlRecord] = [
 ]
 
 
-@pytest.fixture(params=["file"])
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(params=["file", "gs", *SERVERS])
+def address(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
     """Name a log that does not exist yet, in each kind of store."""
-    yield str(tmp_path / "control.jsonl")
+    match request.param:
+        case "file":
+            yield str(tmp_path / "control.jsonl")
+        case "gs":
+            with GcsServer() as bucket:
+                monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket.address)
+                yield "gs://logs/shop/control"
+        case kind:
+            with RedisServer(kind) as server:
+                yield f"{server.url}?space=shop"
 
 
 @pytest.fixture
@@ -227,5 +248,99 @@ def test_a_last_line_without_an_end_is_kept(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """A folder that does not exist is an error of the log, with its name."""
-    with pytest.raises(LogError, match="nowhere.*no such file"):
+    with pytest.raises(LogError, match=r"nowhere.*no such file"):
         store_of(str(tmp_path / "nowhere" / "control.jsonl")).read()
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[GcsServer]:
+    """Start a server with an empty bucket."""
+    with GcsServer() as server:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.address)
+        yield server
+
+
+BUCKET = "gs://logs/shop/control"
+
+
+def test_a_lost_answer_changes_nothing_twice(bucket: GcsServer) -> None:
+    """A writer whose change arrived, but not its answer, repeats it and is not refused."""
+    store = store_of(BUCKET)
+    bucket.lost_answers = 2  # of the segment and of the head
+    held = store.append(store.read(), RECORDS)
+    bucket.lost_answers = 1
+
+    assert store.complete(held, 1_000) == Held(tuple(RECORDS), 1_000, held.token)
+    assert store.read() == Held(tuple(RECORDS), 1_000, held.token)
+
+
+def test_readers_of_a_bucket_read_what_is_new(bucket: GcsServer) -> None:
+    """Each poll reads the head, and only the segments that have come since."""
+    store, held = store_of(BUCKET), Held()
+    for record in RECORDS:
+        held = store.append(held, [record])
+    reader = log_of(BUCKET)
+    before = bucket.downloads
+
+    assert reader.read_since(2) == Read((), NOTHING)
+    assert bucket.downloads - before == 1
+    assert reader.read_since(1) == Read((RECORDS[2],), NOTHING)
+    assert bucket.downloads - before == 3
+
+
+def test_a_segment_counts_once_the_head_names_it(bucket: GcsServer) -> None:
+    """What a writer left that died before it replaced the head is not in the log."""
+    store = store_of(BUCKET)
+    held = store.append(store.read(), RECORDS[:1])
+    GcsLog(BUCKET).write([Start(sequence=1, effective_at=20, flow="welcome", by="the dead")])
+
+    assert store.read() == held
+    assert store.append(held, RECORDS[1:]).records == tuple(RECORDS)
+    assert log_of(BUCKET).read_since(None).records == tuple(RECORDS)
+
+
+def test_many_segments_become_one(bucket: GcsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The head stays small: many segments are merged, and readers go on where they were."""
+    monkeypatch.setattr("towpath.control.gcs_store.MOST_SEGMENTS", 3)
+    store, held = store_of(BUCKET), Held()
+    for sequence in range(8):
+        record = Start(sequence=sequence, effective_at=sequence + 10, flow="welcome")
+        held = store.append(held, [record])
+        assert held == store.read()
+        assert log_of(BUCKET).read_since(sequence - 1).records == (record,)
+
+    assert [r.sequence for r in log_of(BUCKET).read_since(None).records] == list(range(8))
+    assert len(GcsLog(BUCKET).head()[0].segments) <= 3
+
+
+def test_a_log_in_one_object_is_only_read(bucket: GcsServer) -> None:
+    """A log that another program wrote as one object is read, but not appended to."""
+    lines = b"".join(encode_line(record) + b"\n" for record in RECORDS)
+    bucket.objects["logs/shop/control"] = lines, 1
+    bucket.objects["logs/shop/control.complete"] = b"1000", 2
+
+    assert log_of(BUCKET).read_since(1) == Read((RECORDS[2],), 1_000)
+    with pytest.raises(LogError, match="is one object: nothing can be appended"):
+        store_of(BUCKET).read()
+
+
+def test_a_missing_log_in_a_bucket_is_reported(bucket: GcsServer) -> None:
+    """A worker whose log does not exist yet says so; a bucket that does not answer, too."""
+    with pytest.raises(LogError, match="there is no control log"):
+        log_of(BUCKET).read_since(None)
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_a_repeated_call_of_redis_changes_nothing(kind: str) -> None:
+    """A writer that does not know whether its call arrived may repeat it."""
+    with RedisServer(kind) as server:
+        log = open_log(f"{server.url}?space=shop")
+        for _ in range(2):
+            assert log.append(None, RECORDS[:2]) == "written"
+        for _ in range(2):
+            assert log.append(1, RECORDS[2:]) == "written"
+            assert log.complete(NOTHING, 1_000) == "written"
+
+        assert log.read_since(None) == Read(tuple(RECORDS), 1_000)
+        assert log.append(1, [Start(sequence=2, effective_at=9_000, flow="x")]) == "conflict"
+        assert log.append(0, RECORDS[1:2]) == "conflict"
