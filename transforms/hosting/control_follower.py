@@ -12,6 +12,7 @@ import threading
 from transforms.flows.catalog.applied_log import no_records
 from transforms.flows.catalog.control_log import InvalidLog
 from transforms.flows.catalog.epochs import Catalog
+from transforms.hosting import trouble
 from transforms.sources.control_log.log import NOTHING, ControlLog, LogError
 
 EVERY = 1.0
@@ -25,8 +26,9 @@ class ControlFollower:
     ``refresh`` reads at once.
     """
 
-    def __init__(self, log: ControlLog, every: float = EVERY) -> None:
+    def __init__(self, log: ControlLog, every: float = EVERY, space: str = "") -> None:
         self._log = log
+        self._space = space
         self._every = every
         self._applied = no_records(NOTHING)
         self._reading = threading.Lock()
@@ -50,6 +52,8 @@ class ControlFollower:
                 self.trouble = str(error)
             except Exception as error:  # otherwise the thread would die unnoticed
                 self.trouble = f"{type(error).__name__}: {error}"
+            if self.trouble is not None:
+                trouble.report("control_log", space=self._space, detail=self.trouble)
             return self.catalog
 
     def start(self) -> None:

@@ -53,14 +53,14 @@ HANDLING_LAG = JobMetric(
     "handling_lag",
     "distribution",
     "ms",
-    "From the ingestion time of a signal until it is handled. It includes the allowed lateness.",
+    "From the ingestion time of a signal until it is handled, of signals that are handled together "
+    "the earliest one's. It includes the allowed lateness.",
 )
 HANDLED_LATE = JobMetric(
     "handled_late",
     "counter",
-    "signals",
-    "Signals that were handled more than five minutes after their ingestion time and the allowed "
-    "lateness.",
+    "steps",
+    "Steps that handled a signal more than five minutes after its ingestion time.",
 )
 ALARM_LATENESS = JobMetric(
     "alarm_lateness",
@@ -105,21 +105,23 @@ CONTROL_LAG = JobMetric(
     "control_lag",
     "distribution",
     "ms",
-    "How far `complete until` of the control log is behind the clock.",
+    "How far the control log is complete behind the clock.",
     "space",
 )
 CONTROL_LATE = JobMetric(
     "control_late",
     "counter",
-    "reads",
-    "Reads after which the control log was not complete until 30 seconds before now.",
+    "checks",
+    "Checks, at most one a second in each worker process, by which the control log was not complete "
+    "until 30 seconds before now.",
     "space",
 )
 CONTROL_TROUBLE = JobMetric(
     "control_trouble",
     "counter",
-    "reads",
-    "Reads of the control log that failed, or found a record that cannot be followed.",
+    "checks",
+    "Checks, at most one a second in each worker process, by which the control log cannot be read, "
+    "or has a record that cannot be followed.",
     "space",
 )
 SIGNALS_HELD = JobMetric(
