@@ -57,6 +57,11 @@ class Counts:
                 letters += [output] if isinstance(output, DeadLetter) else []
         return letters
 
+    def add_letters(self, encoded: Iterable[bytes]) -> None:
+        """Count the dead letters of a sink, which are no outputs of a step."""
+        for one in encoded:
+            self.add_reason(outputs.decode(one))
+
     def add_reason(self, output: outputs.AnyOutput) -> None:
         """Count a refusal or a dead letter by its reason."""
         if isinstance(output, Rejection):

@@ -139,7 +139,9 @@ WENT_ON_BEHIND = JobMetric(
     "Steps that went on with a control log that was not complete (`--loose`).",
     "space",
 )
-PUBLISHED = JobMetric("published", "counter", "messages", "Messages sent to topics.", "kind")
+PUBLISHED = JobMetric(
+    "published", "counter", "outputs", "Outputs for topics, with those that were rejected.", "kind"
+)
 PUBLISH_RETRIES = JobMetric(
     "publish_retries", "counter", "calls", "Calls to the broker that were repeated after an error."
 )
@@ -147,7 +149,7 @@ STATES_WRITTEN = JobMetric(
     "states_written", "counter", "states", "Flow states written to Redis, with stale ones."
 )
 STALE_WRITES = JobMetric(
-    "stale_writes", "counter", "states", "Writes to Redis that came after a newer one."
+    "stale_writes", "counter", "states", "Flow states that came to Redis after a newer one."
 )
 ROWS_WRITTEN = JobMetric("rows_written", "counter", "rows", "Rows written to tables.", "kind")
 
