@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import core, growth, replays, sample, stream
+from benchmarks import appends, core, growth, replays, sample, stream
 from benchmarks.ratios import Figure, Growth, Measured, show
 
 SECTIONS = ("sample", "core", "growth", "replay", "stream")
@@ -69,7 +69,8 @@ def _sections(args: argparse.Namespace, lines: Growth) -> dict[str, Callable[[],
         lines.update(
             growth.growth((1, 3) if quick else growth.SIZES, rounds, 10 if quick else 2_000)
         )
-        return growth.figures(lines)
+        yield from growth.figures(lines)
+        yield from appends.figures(3 if quick else appends.MOST, rounds, 3 if quick else 20)
 
     return {
         "sample": lambda: sample.figures(30 if quick else None, rounds),

@@ -13,6 +13,7 @@ from benchmarks.ratios import Figure, Growth, in_turns, ratio, timed
 from transforms.flows.catalog.control_log import catalog_of, records_of
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.engine.step import Done, fold, step
+from transforms.flows.protocol.control_records import ControlRecord
 from transforms.flows.protocol.signals import Event
 
 USER = "user-0001"
@@ -35,10 +36,15 @@ steps:
 """
 
 
-def _catalog(flows: dict[str, str], more_events: str = "") -> Catalog:
+def log_of(flows: dict[str, str], more_events: str = "") -> list[ControlRecord]:
+    """Publish and start flows; the space has more events."""
     space = (FLOWS / "space.yaml").read_text() + more_events
     note = {"note": (FLOWS / "messages" / "note.liquid").read_text()}
-    return catalog_of(records_of(flows, space, dict.fromkeys(flows, note)))
+    return records_of(flows, space, dict.fromkeys(flows, note))
+
+
+def _catalog(flows: dict[str, str], more_events: str = "") -> Catalog:
+    return catalog_of(log_of(flows, more_events))
 
 
 def _step(known: Catalog, signups: int = 1) -> Callable[[], object]:
@@ -63,15 +69,19 @@ def _step(known: Catalog, signups: int = 1) -> Callable[[], object]:
     return lambda: step(known, state, order)
 
 
-def _one_reads(flows: int) -> Callable[[], object]:
-    """Make flows that each wait for events of their own."""
+def flows_with_own_events(flows: int) -> tuple[dict[str, str], str]:
+    """Write flows that each wait for events of their own, and these events."""
     text = (FLOWS / "first.yaml").read_text()
     made, events = {"first": text}, ""
     for n in range(1, flows):
         own = text.replace("flow: first", f"flow: f{n}")
         made[f"f{n}"] = own.replace("Signup", f"Signup{n}").replace("Order,", f"Order{n},")
         events += f"  Signup{n}: {{}}\n  Order{n}: {{total: number}}\n"
-    return _step(_catalog(made, events))
+    return made, events
+
+
+def _one_reads(flows: int) -> Callable[[], object]:
+    return _step(_catalog(*flows_with_own_events(flows)))
 
 
 def _each_looks(flows: int) -> Callable[[], object]:

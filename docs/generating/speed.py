@@ -55,6 +55,10 @@ The cost of an event that moves one session, when there are more flows, or when 
 ![The cost of an event as flows, sessions and users grow](../pictures/growth.svg)
 """
 
+APPENDS = """
+When a record is appended to the control log, a worker applies what is new and shares the rest. This is how many times cheaper that is than building the catalog of the whole log:
+"""
+
 REPLAY = """
 ## The replay
 
@@ -107,6 +111,8 @@ def page() -> str:
             parts.append("Not measured yet.")
         elif section == "growth":
             parts.append(_growth(found))
+            appended = [one for one in found.sections[section] if one.floor.startswith("appending")]
+            parts += [APPENDS, _table(appended, bounds=True)] if appended else []
         else:
             parts.append(_table(found.sections[section], bounds=True))
     return "\n\n".join(part.strip("\n") for part in [*parts, COMMANDS]) + "\n"

@@ -102,10 +102,10 @@ def test_an_erasure_needs_a_source_that_may_bring_it() -> None:
 
 
 def test_refused_records_are_counted() -> None:
-    """The counter ``receive.not_allowed`` counts refused records, apart from unreadable ones (R7)."""
+    """The counter of dead letters counts refused records, apart from unreadable ones (R7)."""
     erase = {"type": "command", "userId": "kim", "what": "erase"}
     given = [record(0, f"f{n}", TEN + n, **erase) for n in range(3)]
     found = counted([*given, message(b"{", TEN, number="0")], Received, job)
 
-    assert found["receive.not_allowed"] == 3
-    assert found["receive.bad"] == 1
+    assert found["towpath.dead_letters.not_allowed"] == 3
+    assert found["towpath.dead_letters.not_json"] == 1

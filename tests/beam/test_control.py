@@ -5,12 +5,14 @@ from __future__ import annotations
 import pickle
 import threading
 from pathlib import Path
+from typing import Any
 
+import apache_beam as beam
 import pytest
 
 from pipelines.stream import RunStream
 from tests.kit.reminders import HOUR, LINES, SPACE, TEN, track
-from tests.kit.streams import At, message, run
+from tests.kit.streams import At, Step, message, run
 from tests.kit.timeouts import PATIENCE
 from transforms.flows.protocol import control_records, outputs
 from transforms.hosting.catalogs import FollowedLogs
@@ -58,7 +60,9 @@ def test_a_worker_waits_for_the_log(log: Path) -> None:
     controller = threading.Timer(0.5, append_to_log, (log, TEN + 9 * HOUR, stop))
     controller.start()
 
-    outs = process_carts(log, Settings(until=TEN + 8 * HOUR, clock=At(), patience=PATIENCE))
+    outs = process_carts(
+        log, Settings(until=TEN + 8 * HOUR, clock=At(), patience=PATIENCE, holds=False)
+    )
 
     controller.join()
     entered = [o.user for o in outs if isinstance(o, outputs.Transition) and o.what == "entered"]
@@ -75,17 +79,63 @@ def test_with_loose_control_a_worker_does_not_wait(log: Path) -> None:
     assert sorted(entered) == ["kim", "lee"]
 
 
-def test_a_bundle_fails_if_the_log_stays_behind(log: Path) -> None:
-    """If the log stays behind, the bundle fails, so that the runner retries it."""
+def test_a_bundle_can_fail_if_the_log_stays_behind(log: Path) -> None:
+    """Without ``holds``, the bundle fails if the log stays behind, so that the runner retries it."""
     with pytest.raises(BehindError, match="shop is not complete until"):
-        process_carts(log, Settings(patience=0))
+        process_carts(log, Settings(patience=0, holds=False))
+
+
+def test_a_space_whose_log_is_behind_stops_no_other(log: Path, tmp_path: Path) -> None:
+    """In one bundle with it, another space goes on; the signals and timers of the first are held,
+    until its log is complete.
+    """
+    other = tmp_path / "other.jsonl"
+    other.write_bytes(log.read_bytes())
+    logs = FollowedLogs({SPACE: str(other), "late": str(log)}, every=3600)
+    late = control_records.Stop(sequence=99, effective_at=TEN + 1, flow="remind")
+    both = [
+        message(
+            track(f"c-{space}", "kim", "Cart", TEN + HOUR), TEN + HOUR, f"c-{space}", space=space
+        )
+        for space in ("late", SPACE)
+    ]
+    steps: list[Step] = [TEN, both, TEN + 4 * HOUR]
+    later = message(track("n", "kim", "Cart", TEN + 5 * HOUR), TEN + 5 * HOUR, "n", space="late")
+
+    def wire(given: Any) -> Any:
+        return given | RunStream(logs, SPACE, Settings(until=TEN + 9 * HOUR, clock=At()))
+
+    behind = run(steps, Received, wire).by_key()
+    found = [outputs.decode(encoded) for encoded in behind[SPACE, "kim"]]
+    assert [o.flow for o in found if isinstance(o, outputs.Message)] == ["remind"]
+    assert ("late", "kim") not in behind
+
+    def append_and_wire(given: Any) -> Any:
+        return wire(given | beam.Map(append_before, "n", log, TEN + 9 * HOUR, late, logs))
+
+    known = run([*steps, [later]], Received, append_and_wire).by_key()
+    refused = [outputs.decode(encoded) for encoded in known["late", "kim"]]
+    assert [(o.reason, o.at) for o in refused if isinstance(o, outputs.Rejection)] == [
+        ("flow_not_running", TEN + HOUR),
+        ("flow_not_running", TEN + 5 * HOUR),
+    ]
+
+
+def append_before(
+    given: Received, ident: str, log: Path, until: int, record: Any, logs: Any
+) -> Any:
+    """Append a record when a message arrives, and have the worker read it."""
+    if given[3] == ident:
+        append_to_log(log, until, record)
+        logs.refreshed("late")
+    return given
 
 
 def test_an_unused_event_waits_for_the_log(log: Path) -> None:
     """An unused event is dropped only when the log is complete: a later record could use it (R5)."""
     steps = [[message(track("a", "kim", "Later", TEN + HOUR), TEN + HOUR, "a")]]
     logs = FollowedLogs({SPACE: str(log)})
-    settings = Settings(patience=0)
+    settings = Settings(patience=0, holds=False)
 
     with pytest.raises(BehindError):
         run(steps, Received, lambda given: given | RunStream(logs, SPACE, settings))

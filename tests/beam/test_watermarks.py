@@ -189,7 +189,8 @@ def test_refused_timers_are_counted() -> None:
 
     def refused(now: int) -> int:
         asked = RunStream(LOGS, SPACE, Settings(until=TEN + DAY, clock=At(now), ahead=0))
-        return counted(carts, Received, lambda given: given | asked).get("flows.alarms_refused", 0)
+        found = counted(carts, Received, lambda given: given | asked)
+        return found.get("towpath.alarms_refused", 0)
 
     assert refused(TEN + MINUTE) == 2
     assert refused(TEN + HOUR + SLACK) == 0

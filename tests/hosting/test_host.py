@@ -158,25 +158,27 @@ def _cart() -> Any:
     return found
 
 
-def test_a_host_waits_while_the_log_is_behind() -> None:
+def test_a_host_waits_while_the_log_is_a_little_behind() -> None:
     """A signal is handled once the log is complete; nothing is decided before (R3)."""
     cart = _cart()
-    done = Stepper(Behind(3)).take(cart.key, None, cart.signal)
+    done = Stepper(Behind(3), Settings(patience=HOUR)).take(cart.key, None, cart.signal)
 
     assert done == Stepper(AT_ONCE).take(cart.key, None, cart.signal)
 
 
 def test_a_log_that_stays_behind_is_an_error() -> None:
-    """A log that stays behind is an error with the reason; with ``loose`` it is only reported."""
-    cart, loose = _cart(), list[int]()
+    """Without ``holds``, a log that stays behind is an error with the reason; with ``loose`` it is only
+    reported.
+    """
+    cart, loose = _cart(), list[str]()
     with pytest.raises(BehindError, match="the disk is full"):
-        Stepper(Behind(None), Settings(patience=0)).take(cart.key, None, cart.signal)
-    done = Stepper(Behind(None), Settings(loose=True), lambda: loose.append(1)).take(
+        Stepper(Behind(None), Settings(patience=0, holds=False)).take(cart.key, None, cart.signal)
+    done = Stepper(Behind(None), Settings(loose=True), loose.append).take(
         cart.key, None, cart.signal
     )
 
     assert isinstance(done, Taken)
-    assert loose == [1]
+    assert loose == [SPACE]
 
 
 def test_a_failure_changes_nothing() -> None:

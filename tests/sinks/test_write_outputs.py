@@ -40,7 +40,7 @@ def run(step: beam.DoFn, given: list[AnyOutput]) -> dict[str, int]:
     _ = made | "Write" >> beam.ParDo(step) | "Keep" >> beam.Map(keep)
     result = pipeline.run()
     result.wait_until_finish()
-    return {name: n for name, n in counters(result).items() if name.endswith((".bad", ".stale"))}
+    return {name: n for name, n in counters(result).items() if name.startswith("towpath.")}
 
 
 def dead_letter_facts() -> list[tuple[str, str, str, str]]:
@@ -73,7 +73,12 @@ def test_a_bundle_publishes_all_its_outputs(world: World) -> None:
 
     assert sorted(found, key=lambda one: int(one.id[1:])) == given
     assert {one.attributes["space"] for one in received} == {"shop"}
-    assert counted == {"topics.bad": 2}
+    assert counted == {
+        "towpath.published.profile_update": 13,
+        "towpath.published.dead_letter": 1,
+        "towpath.unfit_outputs.topics": 2,
+        "towpath.dead_letters.unfit_output": 1,
+    }
     why = "profile_update for topics: its id, user, space or flow has more than 1024 bytes"
     assert dead_letter_facts() == [("", "unfit_output", "p12", why)]
 
@@ -87,7 +92,12 @@ def test_a_bundle_writes_the_newest_states() -> None:
         reader = open_states(server.url)
 
         assert [reader.get_state("shop", f"u{n}").sequence for n in range(3)] == [9, 10, 11]
-        assert counted == {"states.bad": 1, "states.stale": 9}
+        assert counted == {
+            "towpath.states_written": 12,
+            "towpath.stale_writes": 9,
+            "towpath.unfit_outputs.redis": 1,
+            "towpath.dead_letters.unfit_output": 1,
+        }
         why = "flow_state for redis: sequence is not of type long"
         assert dead_letter_facts() == [("kim", "unfit_output", "s12", why)]
 
@@ -95,9 +105,14 @@ def test_a_bundle_writes_the_newest_states() -> None:
 def test_writes_of_an_earlier_epoch_are_stale() -> None:
     """What an old job writes about a user of a later epoch is counted, and changes nothing."""
     with RedisServer("valkey") as server:
-        assert run(WriteStates(server.url, epoch=2), [state(3, "kim")]) == {"states.stale": 0}
+        assert run(WriteStates(server.url, epoch=2), [state(3, "kim")]) == {
+            "towpath.states_written": 1
+        }
         old = WriteStates(server.url, epoch=1)
 
-        assert run(old, [state(9, "kim"), state(9, "lee")]) == {"states.stale": 1}
+        assert run(old, [state(9, "kim"), state(9, "lee")]) == {
+            "towpath.states_written": 2,
+            "towpath.stale_writes": 1,
+        }
         reader = open_states(server.url)
         assert [reader.get_state("shop", user).sequence for user in ("kim", "lee")] == [3, 9]

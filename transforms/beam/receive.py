@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import apache_beam as beam
-from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 from apache_beam.utils.timestamp import Timestamp
 
+from transforms.beam.count_metrics import Counts, update
 from transforms.beam.elements import BAD
 from transforms.flows.protocol import outputs, signals
+from transforms.hosting import job_metrics, trouble, watch_logs
 from transforms.hosting.allowed import Source
 from transforms.hosting.catalogs import Catalogs
 from transforms.hosting.receive import ANY_SOURCE, Accepted, Key, Rejected, receive
+from transforms.hosting.run import system_clock
 from transforms.sources.pubsub.beam_source import Received
 
 
@@ -32,10 +34,22 @@ class Receive(beam.DoFn):
         self._space = space
         self._joins = joins
         self._source = source
-        self._count = {
-            what: Metrics.counter("receive", what)
-            for what in ("heartbeats", "unread", "bad", "not_allowed", "signals")
-        }
+        self._counts = Counts()
+
+    def finish_bundle(self) -> None:
+        """Count what was received, and how the control logs are: heartbeats come here, too."""
+        if watch_logs.WATCH.due():
+            for log in watch_logs.health(self._catalogs, system_clock()):
+                self._count_log(log)
+        self._counts.flush()
+
+    def _count_log(self, log: watch_logs.LogHealth) -> None:
+        self._counts.add(job_metrics.CONTROL_TROUBLE, log.trouble, log.space)
+        self._counts.add(job_metrics.CONTROL_LATE, log.late, log.space)
+        if log.lag is not None:
+            update(job_metrics.CONTROL_LAG, log.lag, log.space)
+        if log.sequence is not None:
+            update(job_metrics.CONTROL_SEQUENCE, log.sequence, log.space)
 
     def process(
         self, element: Received, at: Timestamp = beam.DoFn.TimestampParam
@@ -54,12 +68,13 @@ class Receive(beam.DoFn):
             source=self._source,
         ):
             case Accepted() as accepted:
-                self._count["signals"].inc()
+                self._counts.add(job_metrics.SIGNALS)
                 yield accepted.key, signals.encode(accepted.signal)
             case Rejected(space, letter):
-                self._count["not_allowed" if letter.reason == "not_allowed" else "bad"].inc()
+                self._counts.add_reason(letter)
+                trouble.report(letter.reason, space=space)
                 yield TaggedOutput(BAD, ((space, letter.user), [outputs.encode(letter)]))
             case "heartbeat":  # it has moved the watermark by arriving
-                self._count["heartbeats"].inc()
+                self._counts.add(job_metrics.HEARTBEATS)
             case "unread":
-                self._count["unread"].inc()
+                self._counts.add(job_metrics.UNREAD)

@@ -10,14 +10,15 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.coders import BytesCoder
-from apache_beam.metrics import Metrics
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.utils.timestamp import Timestamp
 
 from transforms.beam import state_cache
+from transforms.beam.count_metrics import Counts, update
 from transforms.beam.elements import Decided
 from transforms.flows.protocol import outputs, signals
+from transforms.hosting import job_metrics, trouble
 from transforms.hosting.catalogs import Catalogs
 from transforms.hosting.receive import Key
 from transforms.hosting.run import Failed, Settings, Stepper, Taken
@@ -33,14 +34,18 @@ class RunFlows(beam.DoFn):
     ALARM = beam.DoFn.TimerParam(WAKE)
 
     def __init__(self, catalogs: Catalogs, settings: Settings | None = None) -> None:
-        self._early = Metrics.counter("flows", "alarms_refused")
-        self._behind = Metrics.counter("flows", "went_on_behind")
-        self._failed = Metrics.counter("flows", "failed")
-        self._before_turn = Metrics.counter("flows", "handled_before_turn")
-        self._stepper = Stepper(catalogs, settings, self._behind.inc)
+        self._settings = settings or Settings()
+        self._counts = Counts()
+        self._stepper = Stepper(catalogs, self._settings, self._went_on)
+
+    def _went_on(self, space: str) -> None:
+        self._counts.add(job_metrics.WENT_ON_BEHIND, 1, space)
 
     def setup(self) -> None:
         state_cache.patch()
+
+    def finish_bundle(self) -> None:
+        self._counts.flush()
 
     def process(
         self,
@@ -63,23 +68,26 @@ class RunFlows(beam.DoFn):
         wake: Any = ALARM,
     ) -> Iterable[Decided]:
         """Handle an alarm, unless the runner is draining."""
-        blob = state.read()
-        done = self._stepper.wake(key, blob, at.micros // 1000)
+        blob, due = state.read(), at.micros // 1000
+        done = self._stepper.wake(key, blob, due)
         if done is None:
-            self._early.inc()
+            self._counts.add(job_metrics.ALARMS_REFUSED)
             return ()
+        late = max(0, self._settings.clock() - due)
+        update(job_metrics.ALARM_LATENESS, late)
+        self._counts.add(job_metrics.ALARMS_LATE, late > job_metrics.LATE_HANDLING)
         return self._keep(key, blob, done, state, wake)
 
     def _keep(
         self, key: Key, blob: bytes | None, done: Taken | Failed, state: Any, wake: Any
     ) -> Iterable[Decided]:
         if isinstance(done, Failed):
-            self._failed.inc()
-            return ((key, [outputs.encode(done.letter)]),)
-        if done.failed:
-            self._failed.inc(done.failed)
-        if done.early:
-            self._before_turn.inc(done.early)
+            letter = done.letter
+            self._counts.add_reason(letter)
+            self._counts.add(job_metrics.OUTPUTS, 1, "dead_letter")
+            trouble.report(letter.reason, space=key[0], detail=letter.detail)
+            return ((key, [outputs.encode(letter)]),)
+        self._count(key[0], done)
         if done.state is not None:
             state.write(done.state)
         elif blob is not None:
@@ -89,3 +97,21 @@ class RunFlows(beam.DoFn):
         else:
             wake.set(Timestamp(micros=done.alarm * 1000))
         return ((key, done.outputs),) if done.outputs else ()
+
+    def _count(self, space: str, done: Taken) -> None:
+        counts = self._counts
+        if done.received is not None:
+            lag = max(0, self._settings.clock() - done.received)
+            update(job_metrics.HANDLING_LAG, lag)
+            counts.add(job_metrics.HANDLED_LATE, lag > job_metrics.LATE_HANDLING)
+        if done.state is not None:
+            size = len(done.state)
+            update(job_metrics.STATE_SIZE, size)
+            counts.add(job_metrics.STATES_LARGE, size > job_metrics.LARGE_STATE)
+        if done.early:
+            counts.add(job_metrics.HANDLED_BEFORE_TURN, done.early)
+        if done.held:
+            counts.add(job_metrics.SIGNALS_HELD, done.held, space)
+            trouble.report("control_behind", space=space)
+        for letter in counts.add_outputs(done.outputs):
+            trouble.report(letter.reason, space=space, detail=letter.detail)

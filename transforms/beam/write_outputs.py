@@ -13,16 +13,16 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
-from apache_beam.metrics import Metrics
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
 from schemas.wire import Encoding
+from transforms.beam.count_metrics import Counts
 from transforms.beam.elements import Decided
 from transforms.flows.protocol import outputs
 from transforms.flows.protocol.outputs import AnyOutput, DeadLetter
-from transforms.hosting import dead_letters
+from transforms.hosting import dead_letters, job_metrics, trouble
 from transforms.sinks.checked import BadRow
 from transforms.sinks.pubsub import Publisher, Topics
 from transforms.wire.messages import kind_of
@@ -46,6 +46,19 @@ def of_rejected(
             yield (space, letter.user), [outputs.encode(letter)]
 
 
+def counted(letters: Iterable[Decided], counts: Counts) -> Iterator[Decided]:
+    """Count dead letters of a sink by reason."""
+    for key, encoded in letters:
+        counts.add_letters(encoded)
+        yield key, encoded
+
+
+def count_rejected(sink: str, space: str, number: int, counts: Counts) -> None:
+    """Count and log outputs that a sink rejected; not all of them become dead letters."""
+    counts.add(job_metrics.UNFIT_OUTPUTS, number, sink)
+    trouble.report("unfit_output", space=space, detail=sink)
+
+
 @beam.typehints.with_input_types(Decided)
 @beam.typehints.with_output_types(Decided)
 class Publish(beam.DoFn):
@@ -62,7 +75,7 @@ class Publish(beam.DoFn):
         self._timestamp_attribute = timestamp_attribute
         self._publisher: Publisher | None = None
         self._sink: Topics | None = None
-        self._bad = Metrics.counter("topics", "bad")
+        self._counts = Counts()
 
     def start_bundle(self) -> None:
         self._publisher = _take()
@@ -75,14 +88,19 @@ class Publish(beam.DoFn):
         assert self._sink is not None
         found = [(space, outputs.decode(one)) for one in encoded if kind_of(one) in self._topics]
         wrote = self._sink.write(found)
+        for one in encoded:
+            if (kind := kind_of(one)) in self._topics:
+                self._counts.add(job_metrics.PUBLISHED, 1, kind)
         if wrote.bad_rows:
-            self._bad.inc(wrote.bad_rows)
-            yield from of_rejected("topics", found, wrote.bad)
+            yield from counted(of_rejected("topics", found, wrote.bad), self._counts)
+            count_rejected("topics", space, wrote.bad_rows, self._counts)
 
     def finish_bundle(self) -> None:
         assert self._sink is not None
         assert self._publisher is not None
         self._sink.flush()
+        self._counts.add(job_metrics.PUBLISH_RETRIES, self._publisher.take_retries())
+        self._counts.flush()
         # Not after an error: the rest of a failed bundle must not leave with another bundle.
         _idle().append(self._publisher)
         self._publisher = self._sink = None
@@ -114,8 +132,7 @@ class WriteStates(beam.DoFn):
         self._opened = (url, ttl, epoch)
         self._batch: list[tuple[str, AnyOutput]] = []
         self._at: Timestamp | None = None
-        self._bad = Metrics.counter("states", "bad")
-        self._stale = Metrics.counter("states", "stale")
+        self._counts = Counts()
 
     def start_bundle(self) -> None:
         self._batch = []
@@ -132,15 +149,17 @@ class WriteStates(beam.DoFn):
     def finish_bundle(self) -> Iterator[Any]:
         for letter in self._flush():
             yield WindowedValue(letter, self._at, (GlobalWindow(),))
+        self._counts.flush()
 
     def _flush(self) -> list[Decided]:
         batch, self._batch = self._batch, []
         wrote = _states(*self._opened).write(batch)
-        self._stale.inc(wrote.stale)
+        self._counts.add(job_metrics.STATES_WRITTEN, len(batch) - wrote.bad_rows)
+        self._counts.add(job_metrics.STALE_WRITES, wrote.stale)
         if not wrote.bad_rows:
             return []
-        self._bad.inc(wrote.bad_rows)
-        return list(of_rejected("redis", batch, wrote.bad))
+        count_rejected("redis", batch[0][0], wrote.bad_rows, self._counts)
+        return list(counted(of_rejected("redis", batch, wrote.bad), self._counts))
 
 
 @cache

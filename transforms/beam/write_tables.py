@@ -14,15 +14,16 @@ from typing import Any
 
 import apache_beam as beam
 import msgspec
-from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 from apache_beam.utils.sharded_key import ShardedKey
 
 import schemas
+from transforms.beam.count_metrics import Counts
 from transforms.beam.elements import BAD, Decided
 from transforms.beam.stable_input import at_once
-from transforms.beam.write_outputs import of_rejected
+from transforms.beam.write_outputs import count_rejected, counted, of_rejected
 from transforms.flows.protocol import outputs
+from transforms.hosting import job_metrics
 from transforms.sinks import parquet
 from transforms.sinks.folders import Table, folder_of
 from transforms.sinks.part_files import Part, add_parts
@@ -81,7 +82,10 @@ class WriteRows(beam.DoFn):
 
     def __init__(self, out: str) -> None:
         self._out = out
-        self._bad = Metrics.counter("rows", "bad")
+        self._counts = Counts()
+
+    def finish_bundle(self) -> None:
+        self._counts.flush()
 
     def process(
         self, element: tuple[ShardedKey, Iterable[bytes]]
@@ -91,9 +95,11 @@ class WriteRows(beam.DoFn):
         found = [outputs.decode(row) for row in encoded]
         written = parquet.write(kind, map(to_row, found), folder_of(self._out, space))
         if written.bad_rows:
-            self._bad.inc(written.bad_rows)
-            for letter in of_rejected("tables", [(space, one) for one in found], written.bad):
+            count_rejected("tables", space, written.bad_rows, self._counts)
+            letters = of_rejected("tables", [(space, one) for one in found], written.bad)
+            for letter in counted(letters, self._counts):
                 yield TaggedOutput(BAD, letter)
+        self._counts.add(job_metrics.ROWS_WRITTEN, len(found) - written.bad_rows, kind)
         for part in written.parts:
             yield (space, kind), msgspec.msgpack.encode(part)
 

@@ -24,12 +24,15 @@ from transforms.wire.secrets import address_of
 class Known(msgspec.Struct, frozen=True, gc=False):
     """A catalog, and the longest slack of its epochs: alarms wait that long, so none is early.
 
-    ``trouble`` is the error of the last read of the log, None if it succeeded.
+    ``trouble`` is the error of the last read of the log, None if it succeeded. ``on_arrival``: at no
+    time signals wait for their turn. ``sequence`` is that of the newest record, None before the first.
     """
 
     catalog: Catalog
     slack: int
     trouble: str | None = None
+    on_arrival: bool = False
+    sequence: int | None = None
 
 
 class Catalogs(Protocol):
@@ -46,10 +49,12 @@ class Catalogs(Protocol):
         """Read the log, if it can grow, and return the catalog."""
 
 
-def known(catalog: Catalog, trouble: str | None = None) -> Known:
+def known(catalog: Catalog, trouble: str | None = None, sequence: int | None = None) -> Known:
     """Compute the longest slack of a catalog. Raises MissingSandbox for code that cannot run here."""
     require(catalog)
-    return Known(catalog, max(epoch.space.slack for epoch in catalog.epochs), trouble)
+    slack = max(epoch.space.slack for epoch in catalog.epochs)
+    waiting = (e for e in catalog.epochs if e.space.slack and e.space.arrival is not True)
+    return Known(catalog, slack, trouble, next(waiting, None) is None, sequence)
 
 
 class FixedLogs:
@@ -97,10 +102,10 @@ class FollowedLogs:
         return frozenset(self._addresses)
 
     def of(self, space: str) -> Known:
-        return _FOLLOWED.of(self._addresses[space], self._every)
+        return _FOLLOWED.of(space, self._addresses[space], self._every)
 
     def refreshed(self, space: str) -> Known:
-        return _FOLLOWED.refreshed(self._addresses[space], self._every)
+        return _FOLLOWED.refreshed(space, self._addresses[space], self._every)
 
 
 class _Followed:
@@ -111,25 +116,25 @@ class _Followed:
         self._followers: dict[str, ControlFollower] = {}
         self._known: dict[str, Known] = {}
 
-    def of(self, address: str, every: float) -> Known:
-        follower = self._follower(address, every)
-        catalog, trouble = follower.catalog, follower.trouble
+    def of(self, space: str, address: str, every: float) -> Known:
+        follower = self._follower(space, address, every)
+        catalog, trouble, sequence = follower.catalog, follower.trouble, follower.sequence
         found = self._known.get(address)
         if found is None or found.catalog is not catalog or found.trouble != trouble:
-            found = self._known[address] = known(catalog, trouble)
+            found = self._known[address] = known(catalog, trouble, sequence)
         return found
 
-    def refreshed(self, address: str, every: float) -> Known:
-        self._follower(address, every).refresh()
-        return self.of(address, every)
+    def refreshed(self, space: str, address: str, every: float) -> Known:
+        self._follower(space, address, every).refresh()
+        return self.of(space, address, every)
 
-    def _follower(self, address: str, every: float) -> ControlFollower:
+    def _follower(self, space: str, address: str, every: float) -> ControlFollower:
         found = self._followers.get(address)
         if found is not None:
             return found
         with self._lock:
             if address not in self._followers:
-                follower = ControlFollower(log_of(address_of(address)), every)
+                follower = ControlFollower(log_of(address_of(address)), every, space)
                 follower.start()
                 self._followers[address] = follower
             return self._followers[address]

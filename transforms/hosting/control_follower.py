@@ -1,4 +1,4 @@
-"""Follows a control log: a thread rebuilds the catalog when the log has grown.
+"""Follows a control log: a thread adds new records to the catalog.
 
 After an error the last catalog stays: the log cannot be read, is invalid, or has a late record (one
 that is effective before ``complete_until``). Its ``complete_until`` then stops growing, so ``step``
@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import threading
 
-from transforms.flows.catalog.control_log import InvalidLog, catalog_of
+from transforms.flows.catalog.applied_log import no_records
+from transforms.flows.catalog.control_log import InvalidLog
 from transforms.flows.catalog.epochs import Catalog
-from transforms.flows.protocol.control_records import ControlRecord
+from transforms.hosting import trouble
 from transforms.sources.control_log.log import NOTHING, ControlLog, LogError
 
 EVERY = 1.0
@@ -20,19 +21,26 @@ EVERY = 1.0
 class ControlFollower:
     """Holds the newest catalog of a log; any thread may read ``catalog``, which is a value.
 
-    ``trouble`` is the error of the last read, None if it succeeded. Use it as a context manager,
-    or call ``start`` and ``stop``; ``refresh`` reads at once.
+    ``trouble`` is the error of the last read, None if it succeeded; ``sequence`` that of the newest
+    record, None before the first. Use it as a context manager, or call ``start`` and ``stop``;
+    ``refresh`` reads at once.
     """
 
-    def __init__(self, log: ControlLog, every: float = EVERY) -> None:
+    def __init__(self, log: ControlLog, every: float = EVERY, space: str = "") -> None:
         self._log = log
+        self._space = space
         self._every = every
-        self._records: tuple[ControlRecord, ...] = ()
+        self._applied = no_records(NOTHING)
         self._reading = threading.Lock()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
-        self.catalog: Catalog = catalog_of((), NOTHING)
+        self.sequence: int | None = None
         self.trouble: str | None = None
+
+    @property
+    def catalog(self) -> Catalog:
+        """Return the newest catalog."""
+        return self._applied.catalog
 
     def refresh(self) -> Catalog:
         """Read the log now and return the catalog; after an error, the old one."""
@@ -44,6 +52,8 @@ class ControlFollower:
                 self.trouble = str(error)
             except Exception as error:  # otherwise the thread would die unnoticed
                 self.trouble = f"{type(error).__name__}: {error}"
+            if self.trouble is not None:
+                trouble.report("control_log", space=self._space, detail=self.trouble)
             return self.catalog
 
     def start(self) -> None:
@@ -72,18 +82,10 @@ class ControlFollower:
             self.refresh()
 
     def _read(self) -> None:
-        last = max((record.sequence for record in self._records), default=None)
-        read = self._log.read_since(last)
-        until = max(read.complete_until, self.catalog.complete_until)
-        for record in read.records:
-            if record.effective_at <= self.catalog.complete_until:
-                raise LogError(
-                    f"record {record.sequence} is effective at {record.effective_at}, but the log "
-                    f"was declared complete until {self.catalog.complete_until}"
-                )
+        read, log = self._log.read_since(self.sequence), self._applied
+        until = max(read.complete_until, log.catalog.complete_until)
         if read.records:
-            records = (*self._records, *read.records)
-            self.catalog = catalog_of(records, until)
-            self._records = records
-        elif until > self.catalog.complete_until:
-            self.catalog = self.catalog.complete(until)
+            self._applied = log.extended(read.records, until)
+            self.sequence = max(record.sequence for record in read.records)
+        elif until > log.catalog.complete_until:
+            self._applied = log.completed(until)

@@ -78,6 +78,21 @@ def of_failure(space: str, state: bytes | None, signal: Signal, error: Exception
     )
 
 
+def of_held(space: str, signal: Signal) -> DeadLetter:
+    """Make the dead letter of a signal for which too many others wait for the control log."""
+    assert not isinstance(signal, Time)
+    at = signal.received or signal.time
+    return DeadLetter(
+        id=hashed("dead_held", space, signal.user, signal.id, str(at)),
+        user=_publishable(signal.user),
+        at=at,
+        reason="control_behind",
+        cause=signal.id,
+        detail="the control log is not complete, and too many signals of the user wait for it",
+        record=to_envelope(signal).decode(),
+    )
+
+
 def of_output(space: str, output: AnyOutput, sink: str, why: str) -> DeadLetter:
     """Make the dead letter of an output that a sink rejected."""
     return DeadLetter(

@@ -53,14 +53,14 @@ HANDLING_LAG = JobMetric(
     "handling_lag",
     "distribution",
     "ms",
-    "From the ingestion time of a signal until it is handled. It includes the allowed lateness.",
+    "From the ingestion time of a signal until it is handled, of signals that are handled together "
+    "the earliest one's. It includes the allowed lateness.",
 )
 HANDLED_LATE = JobMetric(
     "handled_late",
     "counter",
-    "signals",
-    "Signals that were handled more than five minutes after their ingestion time and the allowed "
-    "lateness.",
+    "steps",
+    "Steps that handled a signal more than five minutes after its ingestion time.",
 )
 ALARM_LATENESS = JobMetric(
     "alarm_lateness",
@@ -105,21 +105,23 @@ CONTROL_LAG = JobMetric(
     "control_lag",
     "distribution",
     "ms",
-    "How far `complete until` of the control log is behind the clock.",
+    "How far the control log is complete behind the clock.",
     "space",
 )
 CONTROL_LATE = JobMetric(
     "control_late",
     "counter",
-    "reads",
-    "Reads after which the control log was not complete until 30 seconds before now.",
+    "checks",
+    "Checks, at most one a second in each worker process, by which the control log was not complete "
+    "until 30 seconds before now.",
     "space",
 )
 CONTROL_TROUBLE = JobMetric(
     "control_trouble",
     "counter",
-    "reads",
-    "Reads of the control log that failed, or found a record that cannot be followed.",
+    "checks",
+    "Checks, at most one a second in each worker process, by which the control log cannot be read, "
+    "or has a record that cannot be followed.",
     "space",
 )
 SIGNALS_HELD = JobMetric(
@@ -137,7 +139,9 @@ WENT_ON_BEHIND = JobMetric(
     "Steps that went on with a control log that was not complete (`--loose`).",
     "space",
 )
-PUBLISHED = JobMetric("published", "counter", "messages", "Messages sent to topics.", "kind")
+PUBLISHED = JobMetric(
+    "published", "counter", "outputs", "Outputs for topics, with those that were rejected.", "kind"
+)
 PUBLISH_RETRIES = JobMetric(
     "publish_retries", "counter", "calls", "Calls to the broker that were repeated after an error."
 )
@@ -145,7 +149,7 @@ STATES_WRITTEN = JobMetric(
     "states_written", "counter", "states", "Flow states written to Redis, with stale ones."
 )
 STALE_WRITES = JobMetric(
-    "stale_writes", "counter", "states", "Writes to Redis that came after a newer one."
+    "stale_writes", "counter", "states", "Flow states that came to Redis after a newer one."
 )
 ROWS_WRITTEN = JobMetric("rows_written", "counter", "rows", "Rows written to tables.", "kind")
 

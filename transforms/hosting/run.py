@@ -1,4 +1,4 @@
-"""Run the core on one user's state: wait while the control log is behind, turn failures into dead letters.
+"""Run the core on one user's state: hold signals while the control log is behind, turn failures into dead letters.
 
 The loop of a host, with a store of states, a timer for each key and a sink::
 
@@ -37,6 +37,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import msgspec
 
@@ -58,6 +59,8 @@ FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 1.0
 APART = 10
 """The alarms of a user with waiting signals are a tenth of the allowed lateness apart."""
+LONGEST_HOLD: Final = 60_000
+"""A user whose signals wait for the control log is tried again at the latest after this many ms."""
 
 
 def system_clock() -> int:
@@ -74,13 +77,15 @@ class Settings(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     ``until``: no alarm is set later, and what is due after it stays pending (R3). ``ahead``: an
     alarm that fires more than this many ms before its time by ``clock`` is refused: the runner is
-    draining. ``patience``: seconds to wait for a control log that is behind, then BehindError;
-    ``loose`` goes on with the log as it is instead.
+    draining. ``patience``: seconds to wait for a control log that is a little behind. Then, or at
+    once if it is far behind, signals are held in the state of their user, so that other spaces go
+    on; without ``holds``, that is BehindError. ``loose`` goes on with the log as it is instead.
     """
 
     until: int = NEVER
     ahead: int = 10_000
-    patience: float = 60.0
+    patience: float = 2.0
+    holds: bool = True
     loose: bool = False
     clock: Callable[[], int] = system_clock
 
@@ -90,7 +95,8 @@ class Taken(msgspec.Struct, frozen=True, gc=False):
 
     A state of None is deleted, an alarm of None cleared. ``failed`` counts the signals that became
     dead letters among the outputs, ``early`` those that were handled before their turn, because
-    the buffer was full.
+    the buffer was full, and ``held`` those that wait for the control log, an alarm included.
+    ``received`` is the earliest ingestion time of the signals that were handled.
     """
 
     state: bytes | None
@@ -98,6 +104,8 @@ class Taken(msgspec.Struct, frozen=True, gc=False):
     alarm: int | None
     failed: int = 0
     early: int = 0
+    held: int = 0
+    received: int | None = None
 
 
 class Failed(msgspec.Struct, frozen=True, gc=False):
@@ -114,22 +122,34 @@ class Stepper:
     """Hands signals and alarms to the core, one user's state at a time; it keeps no state itself.
 
     Signals wait in the user's state until their turn has come (``order.in_turn``), unless the space
-    has no allowed lateness or they act on arrival. ``on_behind`` is called when ``Settings.loose``
-    lets a signal be handled by a log that is not complete.
+    has no allowed lateness or they act on arrival. ``on_behind`` is called with the space when
+    ``Settings.loose`` lets a signal be handled by a log that is not complete.
     """
 
     def __init__(
         self,
         catalogs: Catalogs,
         settings: Settings | None = None,
-        on_behind: Callable[[], None] = lambda: None,
+        on_behind: Callable[[str], None] = lambda space: None,
     ) -> None:
         self._catalogs = catalogs
         self._settings = settings or Settings()
         self._on_behind = on_behind
+        self._in_vain: dict[str, int] = {}
 
     def take(self, key: Key, state: bytes | None, signal: Signal) -> Taken | Failed:
-        """Handle one signal, or let it wait. Raises BehindError if the control log stays behind."""
+        """Handle one signal, or let it wait. Without ``holds``, it may raise BehindError.
+
+        While the control log is behind, a user's signals wait up to the limits of the buffer.
+        """
+        done = self._take(key, state, signal)
+        if isinstance(done, Taken) and done.held and not done.outputs and is_buffer(done.state):
+            assert done.state is not None
+            if buffer.is_full(buffer.head_of(done.state)):
+                return Failed(dead_letters.of_held(key[0], signal))
+        return done
+
+    def _take(self, key: Key, state: bytes | None, signal: Signal) -> Taken | Failed:
         known = self._catalogs.of(key[0])
         if not acts_on_arrival(known, signal):
             return self._add(key, known, state, signal)
@@ -176,6 +196,10 @@ class Stepper:
             core, waiting = buffer.unpack(state)
         except UnreadableBuffer as error:
             return Failed(dead_letters.of_failure(key[0], state, signal, error))
+        if known.on_arrival:  # they were held
+            turn = waiting if isinstance(signal, Time) else [*waiting, signal]
+            now = signal.at if isinstance(signal, Time) else 0
+            return self._handle(key, known, core, turn, [], now)
         if not isinstance(signal, Time):
             before = order.in_event_order([*waiting, signal])
             place = before.index(signal) + 1
@@ -201,13 +225,16 @@ class Stepper:
         No alarm is set before ``now``, the time of the alarm that is handled: what a runner fires
         behind its watermark is late input for the next steps of a pipeline.
         """
-        done = self._run(key[0], known, core, turn)
-        if isinstance(done, Exception):
-            done = self._one_by_one(key[0], known, core, turn)
+        done, held = self._run(key[0], known, core, turn), list[Signal]()
+        if not isinstance(done, Taken):
+            done, held = self._one_by_one(key[0], known, core, turn)
+        rest = [*(signal for signal in held if not isinstance(signal, Time)), *rest]
         due = None if done.alarm is None else max(done.alarm, now) - known.slack
         earliest = min(map(order.ingestion_time, rest)) if rest else NEVER
         alarm, blob = self._next(known, due, earliest), buffer.pack(done.state, rest, due)
-        return msgspec.structs.replace(done, state=blob, alarm=alarm)
+        if held:
+            alarm = self._try_again(key[0], max(now, *map(ingestion, held)))
+        return msgspec.structs.replace(done, state=blob, alarm=alarm, held=len(held))
 
     def _next(self, known: Known, due: int | None, earliest: int) -> int | None:
         """Return the next alarm of a user by what is due and the first signal that waits.
@@ -221,25 +248,30 @@ class Stepper:
 
     def _one_by_one(
         self, space: str, known: Known, core: bytes | None, turn: Sequence[Signal]
-    ) -> Taken:
+    ) -> tuple[Taken, list[Signal]]:
         """Handle signals one after the other; each that fails becomes a dead letter.
 
-        If all fail, the alarm of what is due stays, unless it is so early that it has failed before.
+        Return also those that are left, because the control log is behind. If all fail, the alarm of
+        what is due stays, unless it is so early that it has failed before.
         """
-        found, failed, alarm = list[bytes](), 0, self._alarm(known, due_of(core))
+        found, failed, due = list[bytes](), 0, self._alarm(known, due_of(core))
         latest = max(0 if isinstance(one, Time) else order.ingestion_time(one) for one in turn)
-        alarm = alarm if alarm is not None and alarm > latest else None
-        for signal in turn:
+        alarm = due if due is not None and due > latest else None
+        received: int | None = None
+        for place, signal in enumerate(turn):
             done = self._run(space, known, core, (signal,))
+            if isinstance(done, Behind):
+                alarm = alarm if place else due
+                return Taken(core, found, alarm, failed, received=received), list(turn[place:])
             if isinstance(done, Exception):
                 letter = dead_letters.of_failure(space, core, signal, done)
                 found.append(outputs.encode(letter))
                 failed += 1
                 alarm = None if isinstance(signal, Time) else alarm
             else:
-                core, alarm = done.state, done.alarm
+                core, alarm, received = done.state, done.alarm, received or done.received
                 found += done.outputs
-        return Taken(core, found, alarm, failed)
+        return Taken(core, found, alarm, failed, received=received), []
 
     def _advance(
         self, key: Key, known: Known, state: bytes | None, signal: Signal
@@ -247,32 +279,64 @@ class Stepper:
         done = self._run(key[0], known, state, (signal,))
         if isinstance(done, Exception):
             return Failed(dead_letters.of_failure(key[0], state, signal, done))
-        return done
+        if not isinstance(done, Behind):
+            return done
+        if isinstance(signal, Time):
+            return Taken(state, [], self._try_again(key[0], signal.at + known.slack), held=1)
+        alarm = self._try_again(key[0], ingestion(signal))
+        return Taken(buffer.add(state, signal, due_of(state)), [], alarm, held=1)
+
+    def _try_again(self, space: str, now: int) -> int | None:
+        """Return the next alarm of a user whose signals are held.
+
+        The further the log is behind, the later. If the watermark is far behind the clock, that may
+        be more than ``LONGEST_HOLD``, since a backlog is handled faster than it came.
+        """
+        behind = now - self._catalogs.of(space).catalog.complete_until
+        most = max(LONGEST_HOLD, (self._settings.clock() - now) // 16)
+        at = now + max(1_000, min(behind // 16, most))
+        return at if at <= self._settings.until else None
 
     def _run(
         self, space: str, known: Known, state: bytes | None, given: Sequence[Signal]
-    ) -> Taken | Exception:
+    ) -> Taken | Behind | Exception:
         done = self._fold(known, known.catalog, state, given)
-        return self._wait(space, state, given) if isinstance(done, Behind) else done
+        return self._wait(space, state, given, done) if isinstance(done, Behind) else done
 
-    def _wait(self, space: str, state: bytes | None, given: Sequence[Signal]) -> Taken | Exception:
+    def _wait(
+        self, space: str, state: bytes | None, given: Sequence[Signal], done: Behind
+    ) -> Taken | Behind | Exception:
         """Read the log again, with growing pauses, until it reaches what the signals need."""
-        end, pause = time.monotonic() + self._settings.patience, FIRST_PAUSE
-        while True:
-            known = self._catalogs.refreshed(space)
-            done = self._fold(known, known.catalog, state, given)
-            if not isinstance(done, Behind):
-                return done
-            if self._settings.loose:
-                self._on_behind()
-                done = self._fold(known, known.catalog.complete(NEVER), state, given)
-                assert not isinstance(done, Behind)
-                return done
-            if time.monotonic() >= end:
-                why = f": {known.trouble}" if known.trouble else ""
-                raise BehindError(f"the log of {space} is not complete until {done.until}{why}")
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+        settings, known = self._settings, self._catalogs.of(space)
+        if self._may_help(space, known, done):
+            end, pause = time.monotonic() + settings.patience, FIRST_PAUSE
+            while True:
+                known = self._catalogs.refreshed(space)
+                again = self._fold(known, known.catalog, state, given)
+                if not isinstance(again, Behind):
+                    return again
+                if settings.loose or time.monotonic() >= end:
+                    break
+                time.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            self._in_vain[space] = known.catalog.complete_until
+        if settings.loose:
+            self._on_behind(space)
+            anyway = self._fold(known, known.catalog.complete(NEVER), state, given)
+            assert not isinstance(anyway, Behind)
+            return anyway
+        if settings.holds:
+            return done
+        why = f": {known.trouble}" if known.trouble else ""
+        raise BehindError(f"the log of {space} is not complete until {done.until}{why}")
+
+    def _may_help(self, space: str, known: Known, done: Behind) -> bool:
+        """Return True if it may help to wait: the log is a little behind, or has grown since the last time."""
+        if not (self._settings.holds or self._settings.loose):
+            return True
+        complete = known.catalog.complete_until
+        near = done.until - complete <= 1_000 * self._settings.patience
+        return near and self._in_vain.get(space) != complete
 
     def _fold(
         self, known: Known, catalog: Catalog, state: bytes | None, given: Sequence[Signal]
@@ -284,7 +348,8 @@ class Stepper:
                 return done
             rows = accounted(catalog, done.outputs)
             alarm = self._alarm(known, done.wake_at)
-            return Taken(done.state, [outputs.encode(row) for row in rows], alarm)
+            encoded = [outputs.encode(row) for row in rows]
+            return Taken(done.state, encoded, alarm, received=earliest_of(given))
         except MemoryError:
             raise
         except Exception as error:
@@ -309,6 +374,16 @@ def acts_on_arrival(known: Known, signal: Signal) -> bool:
     if isinstance(arrival, bool):
         return arrival
     return isinstance(signal, Event) and signal.name in arrival
+
+
+def ingestion(signal: Signal) -> int:
+    """Return the ingestion time of a signal, or the time of an alarm."""
+    return signal.at if isinstance(signal, Time) else order.ingestion_time(signal)
+
+
+def earliest_of(given: Sequence[Signal]) -> int | None:
+    """Return the earliest ingestion time of signals; None for an alarm."""
+    return None if isinstance(given[0], Time) else min(map(order.ingestion_time, given))
 
 
 def due_of(state: bytes | None) -> int | None:

@@ -84,8 +84,8 @@ def has_code(flow: Flow) -> bool:
 
 def require(catalog: Catalog) -> None:
     """Raise MissingSandbox if a version of a flow has code that this process cannot run."""
-    for plan in catalog.plans.values():
-        if has_code(plan.flow) and not installed():
+    for plan in () if installed() else catalog.plans.values():
+        if has_code(plan.flow):
             raise MissingSandbox(f"flow {plan.id} runs code, which needs a sandbox; {INSTALL}")
 
 

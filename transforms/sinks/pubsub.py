@@ -95,6 +95,8 @@ class Publisher:
         self._lines: dict[tuple[str, str], list[Outgoing]] = {}
         self._count = 0
         self._bytes = 0
+        self._retries = 0
+        self._retry = RETRY.with_predicate(self._transient)
 
     def setup(self) -> None:
         """Connect."""
@@ -129,6 +131,16 @@ class Publisher:
         if errors:
             raise NotPublished(self._count, errors[0])
 
+    def take_retries(self) -> int:
+        """Return the number of calls that were repeated since the last time."""
+        retries, self._retries = self._retries, 0
+        return retries
+
+    def _transient(self, error: Exception) -> bool:
+        found = bool(if_transient_error(error))
+        self._retries += found
+        return found
+
     def teardown(self) -> None:
         """Disconnect."""
         if self._pool is not None and self._client is not None:
@@ -152,7 +164,7 @@ class Publisher:
                 PublisherClient.publish(
                     self._client,
                     request=types.PublishRequest.wrap(request),
-                    retry=RETRY,
+                    retry=self._retry,
                     timeout=CALL_SECONDS,
                 )
             except (GoogleAPICallError, RetryError) as error:

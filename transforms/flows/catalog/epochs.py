@@ -136,6 +136,10 @@ class Epoch:
     groups: dict[str, FlowGroup] = field(default_factory=dict)
     untracked: bool = True
 
+    def with_changes(self, since: int, changes: dict[str, Any]) -> Epoch:
+        """Return the epoch that begins at an instant, with other fields."""
+        return replace(self, since=since, **changes)
+
     def goals_of(self, plan: Plan) -> GoalSet:
         """Return the goals of a flow: those that a record set, else those of the version (R24)."""
         goal_sets = self.goal_sets

@@ -5,8 +5,9 @@ A pause is independent of the status, which the schedule may change meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -153,8 +154,21 @@ def migration(
     return [Effect(at, "migrate", plan.number, version=version, successors=successors)]
 
 
+class Made(msgspec.Struct, frozen=True):
+    """What was made of the text of a record and of what else was given."""
+
+    record: control_records.Record
+    given: tuple[Any, ...]
+    result: Any
+
+
 class LogState:
-    """What the control log says so far, while it is read record by record."""
+    """What the control log says so far, while it is read record by record.
+
+    ``changed`` and ``counted`` say what is different from the last epoch: flows by name, and new
+    aggregates. ``made`` has what was made of the texts of records that
+    are read again; ``making`` is filled with what is made now.
+    """
 
     def __init__(self) -> None:
         self.space = Space()
@@ -168,14 +182,47 @@ class LogState:
         self.every_event_since = NEVER
         self.goals: set[str] = set()
         self.state_goals = False
+        self.has_state_readers = False
         self.winners: dict[tuple[int, int], str] = {}
         self.kills: dict[tuple[int | None, str | None], None] = {}
         self.inbound_since = NEVER
+        self.changed: set[str] = set()
+        self.counted: list[Aggregate] = []
+        self.made: Mapping[tuple[str, int], Made] = {}
+        self.making: dict[tuple[str, int], Made] = {}
+        self.own: set[str] = set()
+
+    def copy(self) -> LogState:
+        """Return a state that can change while this one does not."""
+        other = copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, dict | set | list):
+                setattr(other, name, value.copy())
+        other.own = set()
+        return other
+
+    def flow(self, name: str) -> Known:
+        """Return what is known of a flow, to be changed."""
+        self.changed.add(name)
+        if name not in self.own:
+            self.own.add(name)
+            known = copy(self.flows[name])
+            known.versions = [*known.versions]
+            self.flows[name] = known
+        return self.flows[name]
+
+    def new_version(self, plan: Plan) -> Known:
+        """Return what is known of a flow whose newest version this is from now on."""
+        if plan.id not in self.flows:
+            self.flows[plan.id] = Known(plan)
+        known = self.flow(plan.id)
+        known.plan = plan
+        return known
 
     def number(self, record: control_records.Publish, flow: Flow) -> None:
         """Assign numbers to the flow and its steps."""
         self.numbers.setdefault(flow.id, len(self.numbers))
-        steps = self.steps.setdefault(flow.id, {})
+        steps = self.steps[flow.id] = dict(self.steps.get(flow.id, {}))
         names = [step.name for step in flow.steps]
         for name in [*names, *(ON_EXIT + step.name for step in flow.on_exit)]:
             steps.setdefault(name, len(steps))
@@ -186,6 +233,29 @@ class LogState:
             self.every_event_since = min(at, self.every_event_since)
         for event in events:
             self.events_read_since[event] = min(at, self.events_read_since.get(event, NEVER))
+
+    def count(self, aggregates: Iterable[Aggregate]) -> None:
+        """Note aggregates that are kept from now on."""
+        for aggregate in aggregates:
+            if aggregate not in self.aggregates:
+                self.aggregates[aggregate] = None
+                self.counted.append(aggregate)
+
+    def once(
+        self,
+        what: str,
+        record: control_records.Record,
+        given: tuple[Any, ...],
+        make: Callable[[], T],
+    ) -> T:
+        """Make something of the text of a record, unless it was made before of the same."""
+        key = what, record.sequence
+        before = self.made.get(key)
+        if before is None or before.record is not record or before.given != given:
+            before = Made(record, given, make())
+        self.making[key] = before
+        result: T = before.result
+        return result
 
     def load(self, record: control_records.Publish) -> tuple[Flow, dict[str, Template]]:
         """Read the texts of a version."""

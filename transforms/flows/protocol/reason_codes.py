@@ -103,6 +103,7 @@ FAILED = {
     "not_allowed": "the subscription is not allowed to deliver records of this kind",
     "unreadable_state": "the stored state cannot be read: it is damaged, or from a newer version",
     "failed": "a defect: the signal or timer could not be handled",
+    "control_behind": "the control log was not complete, and too many signals of the user waited",
     "unfit_output": "an output does not fit its schema, or its topic refuses it",
 }
 """Reasons of dead letters of a running job; the state of the user is unchanged."""

@@ -1,0 +1,76 @@
+"""Counts the metrics of ``transforms.hosting.job_metrics`` in DoFns.
+
+Counts of a bundle are added up first, because a runner's counter costs more than a dictionary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+from apache_beam.metrics import Metrics
+
+from transforms.flows.protocol import outputs
+from transforms.flows.protocol.outputs import DeadLetter, Rejection
+from transforms.hosting import job_metrics
+from transforms.hosting.job_metrics import NAMESPACE, JobMetric
+from transforms.wire.messages import kind_of
+
+
+@cache
+def _counter(name: str) -> Any:
+    return Metrics.counter(NAMESPACE, name)
+
+
+@cache
+def _distribution(name: str) -> Any:
+    return Metrics.distribution(NAMESPACE, name)
+
+
+def update(metric: JobMetric, number: int, value: str = "") -> None:
+    """Add a number to a distribution."""
+    _distribution(metric.of(value)).update(number)
+
+
+class Counts:
+    """The counts of one bundle."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+
+    def add(self, metric: JobMetric, number: int = 1, value: str = "") -> None:
+        """Count; ``value`` is that of the metric's label."""
+        if number:
+            name = metric.of(value)
+            self._counts[name] = self._counts.get(name, 0) + number
+
+    def add_outputs(self, encoded: Iterable[bytes]) -> list[DeadLetter]:
+        """Count outputs by kind, refusals and dead letters by reason; return the dead letters."""
+        letters: list[DeadLetter] = []
+        for one in encoded:
+            kind = kind_of(one)
+            self.add(job_metrics.OUTPUTS, 1, kind)
+            if kind in ("rejection", "dead_letter"):
+                output = outputs.decode(one)
+                self.add_reason(output)
+                letters += [output] if isinstance(output, DeadLetter) else []
+        return letters
+
+    def add_letters(self, encoded: Iterable[bytes]) -> None:
+        """Count the dead letters of a sink, which are no outputs of a step."""
+        for one in encoded:
+            self.add_reason(outputs.decode(one))
+
+    def add_reason(self, output: outputs.AnyOutput) -> None:
+        """Count a refusal or a dead letter by its reason."""
+        if isinstance(output, Rejection):
+            self.add(job_metrics.REFUSALS, 1, output.reason)
+        elif isinstance(output, DeadLetter):
+            self.add(job_metrics.DEAD_LETTERS, 1, output.reason)
+
+    def flush(self) -> None:
+        """Add the counts to those of the runner, at the end of the bundle."""
+        counts, self._counts = self._counts, {}
+        for name, number in counts.items():
+            _counter(name).inc(number)
