@@ -225,7 +225,7 @@ def assert_same(left: Results, random_users: RandomUsers, arrived: Arrived) -> N
             rows[output.__struct_config__.tag].append((space, encoded))
             if isinstance(output, FlowState):
                 states.append(output)
-            elif isinstance(output, Emitted):
+            if isinstance(output, Emitted):
                 bodies.add((to_event(space, output).data, user))
             elif output.__struct_config__.tag in KINDS:
                 bodies.add((to_message(space, output).data, user))
