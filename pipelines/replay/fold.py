@@ -14,8 +14,11 @@ from pipelines.replay.job import Job
 from pipelines.replay.order import by_user, in_order
 from pipelines.replay.progress import PROGRESS
 from transforms.flows.catalog.epochs import Catalog
+from transforms.flows.engine.context import Context
+from transforms.flows.engine.identity.state_transfer import export_state
 from transforms.flows.engine.messages.cost import accounted
-from transforms.flows.engine.step import Behind, fold_outputs
+from transforms.flows.engine.step import Behind, fold, fold_outputs
+from transforms.flows.engine.working import decode
 from transforms.flows.protocol.outputs import AnyOutput, Erased
 from transforms.flows.protocol.signals import Event, Signal, Time
 from transforms.hosting.dead_letters import of_file_record
@@ -41,6 +44,8 @@ def fold_user(job: Job, catalog: Catalog, user: str, found: list[Signal]) -> tup
     """Run one user's signals through the core, and then ``Time(until)`` (R3)."""
     if job.rates is not None:
         outputs = fold_assuming(catalog, job.rates, user, found, job.until)
+    elif job.export:
+        outputs = with_export(job, catalog, user, found)
     else:
         ended = fold_outputs(catalog, (*found, Time(user=user, at=job.until)), answer)
         assert not isinstance(ended, Behind), "the log of a replay is complete"
@@ -48,6 +53,25 @@ def fold_user(job: Job, catalog: Catalog, user: str, found: list[Signal]) -> tup
     if not all(isinstance(signal, Event) for signal in found):  # events erase no user
         outputs = without_erased(outputs)
     return accounted(catalog, outputs)
+
+
+def with_export(
+    job: Job, catalog: Catalog, user: str, found: list[Signal]
+) -> tuple[AnyOutput, ...]:
+    """Return the outputs and, at the end, the export of the state."""
+    ended = fold(catalog, None, (*found, Time(user=user, at=job.until)), answer)
+    assert not isinstance(ended, Behind), "the log of a replay is complete"
+    if ended.state is None:
+        return ended.outputs
+    return (*ended.outputs, export_of(catalog, user, ended.state, job.until))
+
+
+def export_of(catalog: Catalog, user: str, state: bytes, at: int) -> AnyOutput:
+    """Export a stored state at an instant; unlike a command, also that of a key that forwards."""
+    ctx = Context(catalog, user, decode(state))
+    ctx.begin("export", at, "export", "export", str(at))
+    export_state(ctx)
+    return ctx.outputs[-1]
 
 
 def without_erased(outputs: tuple[AnyOutput, ...]) -> tuple[AnyOutput, ...]:

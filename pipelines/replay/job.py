@@ -19,7 +19,8 @@ class Job(msgspec.Struct, frozen=True, gc=False):
     ``effects`` are the assumed effects by flow and goal, for the report.
     ``moves`` says when keys were joined (R8); an audit uses the handovers of its log instead.
     Every worker must be able to reach the paths ``out`` and ``events``.
-    ``kinds`` are the tables to write, None for all.
+    ``kinds`` are the tables to write, None for all. With ``export`` each user's state at the end
+    is exported.
     """
 
     records: tuple[ControlRecord, ...]
@@ -32,6 +33,7 @@ class Job(msgspec.Struct, frozen=True, gc=False):
     moves: dict[str, list[tuple[int, str]]] = {}
     effects: Rates = {}
     kinds: tuple[str, ...] | None = None
+    export: bool = False
 
 
 class Slice(msgspec.Struct, frozen=True, gc=False):

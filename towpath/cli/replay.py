@@ -26,6 +26,7 @@ from towpath.replay.processes import ProcessDiedError
 from towpath.replay.request import job_of
 from towpath.replay.shards import replay_in_shards
 from towpath.replay.size import Size, size_of
+from towpath.replay.state_imports import write_imports
 from towpath.reports.bad_records import Groups
 from towpath.reports.funnel import KINDS, Report, report_of
 from towpath.reports.funnel_picture import funnel
@@ -112,6 +113,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"{', '.join(sorted(KINDS))} (default: all)",
     )
     add(
+        "--export-states",
+        metavar="FILE",
+        help="also write the state of each user at the end, as commands that import it into a job",
+    )
+    add(
         "--strict",
         action="store_true",
         help="exit with 1 if no flow used any event, nothing lies before --until, or times are in 1970",
@@ -143,6 +149,9 @@ def run(args: argparse.Namespace) -> int:
             account = _on_beam(job, words, size)
         else:
             account = _on_this_machine(job, size, args.processes, args.shards)
+        if args.export_states is not None:
+            count = write_imports(Path(job.out), Path(args.export_states), job.until)
+            common.say(f"{count:,} states in {args.export_states}")
         report = None if lacks else report_of(account, Path(job.out))
         _draw(report, Path(job.out))
         write_database(Path(job.out))

@@ -49,6 +49,11 @@ def job_of(args: argparse.Namespace) -> Job:
         raise common.UserError(
             f"{args.assume}: in an audit replay messages may have been sent; remove effect"
         )
+    if args.export_states is not None and args.assume is not None:
+        raise common.UserError("--export-states writes what happened; remove --assume")
+    kinds = args.kinds
+    if kinds is not None and args.export_states is not None:
+        kinds = tuple(sorted({*kinds, "state_export"}))
     return Job(
         records=tuple(records),
         events=tuple(args.events),
@@ -59,7 +64,8 @@ def job_of(args: argparse.Namespace) -> Job:
         rates=assumed.rates,
         moves={} if args.audit else find_moves(args.events, mapping),
         effects=assumed.effects,
-        kinds=args.kinds,
+        kinds=kinds,
+        export=args.export_states is not None,
     )
 
 

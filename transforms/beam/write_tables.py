@@ -30,8 +30,8 @@ from transforms.sinks.part_files import Part, add_parts
 from transforms.wire.messages import kind_of
 from transforms.wire.rows import to_row
 
-WHOLE = ("flow_state", "handover", "forwarded", "state_export")
-"""Kinds without a table: a flow state changes in place, the others hold whole states."""
+WHOLE = ("handover", "forwarded", "state_export")
+"""Kinds without a table: they hold whole states."""
 TO_TABLES = tuple(kind for kind in schemas.OUTPUTS if kind not in WHOLE)
 
 _part = msgspec.msgpack.Decoder(Part).decode

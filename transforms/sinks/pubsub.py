@@ -35,6 +35,7 @@ KINDS = (
     "dead_letter",
     "erased",
     "state_export",
+    "flow_state",
 )
 """Kinds with their own topic."""
 
