@@ -29,7 +29,7 @@ RUNS := $(if $(wildcard $(INSTALLED)),$(INSTALLED),$(BASE))
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev install run quick test check format docs bench bench-plain fuzz mutants stream-demo stream-purchases stream-histories stream-sample stream-bench emulator-test compiled test-compiled lock sbom wheel wheels clean
+.PHONY: help setup setup-dev install run quick test check format docs charts bench bench-plain fuzz mutants stream-demo stream-purchases stream-histories stream-sample stream-bench emulator-test compiled test-compiled lock sbom wheel wheels clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,13 @@ format: $(READY) ## sorts imports, applies safe fixes, formats
 
 docs: $(READY) ## the reference pages, from the code
 	@$(BIN)/python -m docs.generate
+
+LIBRARY := towpath/reports/html/library
+
+charts: $(READY) ## the charting library of `towpath report`, anew from npm by its lock file; needs npm
+	@mkdir -p build/charts && cp $(LIBRARY)/package.json $(LIBRARY)/package-lock.json build/charts
+	@cd build/charts && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@$(BIN)/python -m tests.kit.charting_library build/charts/node_modules
 
 FLOORS := build/floors
 PRISM := build/bin/prism

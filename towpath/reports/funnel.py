@@ -153,9 +153,9 @@ class Report(msgspec.Struct, frozen=True, gc=False):
     run: str = ""
 
 
-def report_of(account: Account, out: Path) -> Report:
-    """Compute the report from the tables in the folder ``out``."""
-    with Tables(out, KINDS) as tables:
+def report_of(account: Account, out: Path, distinct: bool = False) -> Report:
+    """Compute the report from the tables in the folder ``out``; ``distinct`` as in ``Tables``."""
+    with Tables(out, KINDS, distinct=distinct) as tables:
         counter = _Counter(tables, account)
         flows, refused = counter.flows(), counter.others()
         weeks = tuple(Week(*row) for row in tables.rows(WEEKS))

@@ -16,9 +16,15 @@ Row = tuple[Any, ...]
 class Tables:
     """An in-memory database with a view for each table of a replay; missing tables are empty."""
 
-    def __init__(self, out: Path, kinds: Iterable[str], part: str = "") -> None:
-        """Open the tables; ``part`` selects one folder of each (default: all)."""
+    def __init__(
+        self, out: Path, kinds: Iterable[str], part: str = "", distinct: bool = False
+    ) -> None:
+        """Open the tables; ``part`` selects one folder of each (default: all).
+
+        ``distinct`` drops duplicate rows, which a streaming job that lost its state may write.
+        """
         self.database = in_memory()
+        self.select = "select distinct" if distinct else "select"
         for kind in kinds:
             self._open(out, kind, part)
 
@@ -26,7 +32,7 @@ class Tables:
         paths = [p for p in listed(kind, out) if not part or p.parent.name == part]
         if paths:
             files = ", ".join(_quoted(str(path)) for path in paths)
-            source = f"select * from read_parquet([{files}], hive_partitioning = false)"
+            source = f"{self.select} * from read_parquet([{files}], hive_partitioning = false)"
             self.database.execute(f"create view {kind} as {source}")
         else:
             empty = arrow_schema(kind).empty_table()

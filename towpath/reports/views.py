@@ -99,9 +99,12 @@ class View(msgspec.Struct, frozen=True, gc=False):
     query: str
 
 
-def views_of(out: Path) -> list[View]:
-    """Return the views over the results in a folder, in the order in which they can be created."""
-    found = [_table(kind, out) for kind in schemas.OUTPUTS]
+def views_of(out: Path, distinct: bool = False) -> list[View]:
+    """Return the views over the results in a folder, in the order in which they can be created.
+
+    ``distinct`` drops duplicate rows, which a streaming job that lost its state may write.
+    """
+    found = [_table(kind, out, distinct) for kind in schemas.OUTPUTS]
     columns = ("user_id", "flow", "version", "session", "key", "in_holdout", "entered_at",
                "ended_at", "end_reason", "step", "since")  # fmt: skip
     found.append(View("sessions", ABOUT_SESSIONS, columns, SESSIONS))
@@ -110,17 +113,17 @@ def views_of(out: Path) -> list[View]:
     return found
 
 
-def create_views(database: duckdb.DuckDBPyConnection, out: Path) -> None:
+def create_views(database: duckdb.DuckDBPyConnection, out: Path, distinct: bool = False) -> None:
     """Create all views in a database, with a comment each."""
-    for view in views_of(out):
+    for view in views_of(out, distinct):
         database.execute(f"create view {view.view} as {view.query}")
         database.execute(f"comment on view {view.view} is {quoted(view.about)}")
 
 
-def open_views(out: Path) -> duckdb.DuckDBPyConnection:
+def open_views(out: Path, distinct: bool = False) -> duckdb.DuckDBPyConnection:
     """Open a database in memory with all views over the results in a folder."""
     database = in_memory()
-    create_views(database, out)
+    create_views(database, out, distinct)
     return database
 
 
@@ -133,10 +136,13 @@ def write_database(out: Path) -> None:
     partly.replace(out / DATABASE)
 
 
-def _table(kind: str, out: Path) -> View:
+def _table(kind: str, out: Path, distinct: bool) -> View:
     names = [field.name for field in fields(kind)]
     columns = tuple(RENAMED.get(name, name) for name in names)
-    return View(kind, schemas.load(kind)["doc"], columns, _query(kind, fields(kind), out))
+    query = _query(kind, fields(kind), out)
+    if distinct:
+        query = query.replace("select", "select distinct", 1)
+    return View(kind, schemas.load(kind)["doc"], columns, query)
 
 
 def _windows(kind: str, out: Path) -> Iterator[View]:
