@@ -29,7 +29,7 @@ RUNS := $(if $(wildcard $(INSTALLED)),$(INSTALLED),$(BASE))
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev install run quick test check format docs charts bench bench-plain fuzz mutants stream-demo stream-purchases stream-histories stream-sample stream-bench emulator-test compiled test-compiled lock sbom wheel wheels clean
+.PHONY: help setup setup-dev install run quick test check format docs charts bench bench-plain fuzz mutants warehouse stream-demo stream-purchases stream-histories stream-sample stream-bench emulator-test compiled test-compiled lock sbom wheel wheels clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,8 @@ charts: $(READY) ## the charting library of `towpath report`, anew from npm by i
 	@$(BIN)/python -m tests.kit.charting_library build/charts/node_modules
 
 FLOORS := build/floors
+DBT := build/dbt
+DBT_ARGS ?= build
 PRISM := build/bin/prism
 # A quick run is written nowhere.
 WRITE = $(if $(filter --quick,$(BENCH_ARGS)),,--write docs/figures.json)
@@ -108,6 +110,19 @@ $(FLOORS)/.ready: benchmarks/floors/requirements.lock $(READY)
 	@mkdir -p $(FLOORS)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --require-hashes \
 	  --only-binary :all: --target $(FLOORS) -r $< && touch $@ || echo "bytewax could not be installed" >&2
+
+warehouse: $(DBT)/.ready ## builds and tests the dbt models over the results of `make run`
+	@mkdir -p build/warehouse
+	@TOWPATH_RESULTS=$(RUN_OUT) TOWPATH_WAREHOUSE=build/warehouse/warehouse.duckdb DBT_SEND_ANONYMOUS_USAGE_STATS=false \
+	  PYTHONPATH=$(DBT) $(BIN)/python -c 'from dbt.cli.main import cli; cli()' --quiet $(DBT_ARGS) \
+	  --project-dir infra/warehouse --profiles-dir infra/warehouse \
+	  --target-path $(CURDIR)/build/warehouse/target --log-path build/warehouse/logs
+	@echo "The tables are in build/warehouse/warehouse.duckdb; see docs/how-to/warehouse.md" >&2
+
+# dbt has packages of its own, apart from those of the project.
+$(DBT)/.ready: infra/warehouse/requirements.lock $(BASE)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --require-hashes \
+	  --only-binary :all: --target $(DBT) -r $< && touch $@
 
 fuzz: $(READY) ## random flows and histories: make fuzz HISTORIES=100000
 	@$(BIN)/python -m tests.kit.simulate --histories $(HISTORIES) --jobs 0
@@ -175,6 +190,7 @@ lock: $(READY) ## resolves the lock files anew; LOCK_ARGS=--upgrade takes the ne
 	$(COMPILE) $(LOCK_ARGS) -c requirements.lock \
 	  -o benchmarks/floors/requirements.lock benchmarks/floors/requirements.in
 	$(COMPILE) $(LOCK_ARGS) -o tests/kit/go.lock tests/kit/go.in
+	$(COMPILE) $(LOCK_ARGS) -o infra/warehouse/requirements.lock infra/warehouse/requirements.in
 
 sbom: $(READY) ## the packages of each lock file with their hashes, in CycloneDX, into build/sbom
 	@mkdir -p build/sbom

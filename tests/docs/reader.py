@@ -22,6 +22,7 @@ LINKED = (
     "requirements.lock",
     "setup.py",
     ".ci",
+    "infra",
     "towpath/sample_data",
 )
 BINARIES = ".venv/bin"
@@ -29,7 +30,7 @@ BINARIES = ".venv/bin"
 SHIMS = {
     "towpath": 'exec {python} -P -m towpath.cli.main "$@"',
     "python": 'exec {python} -P "$@"',
-    "make": 'exec {make} -s -o .venv/.base -o .venv/.ready "$@"',
+    "make": 'exec {make} -s -o .venv/.base -o .venv/.ready -o build/dbt/.ready "$@"',
 }
 """Replacements for commands of the environment: the interpreter that runs the tests."""
 

@@ -1,0 +1,17 @@
+select
+    session,
+    flow,
+    max_by(user_id, sequence) as user_id,
+    max_by(version, sequence) as version,
+    max_by(key, sequence) as key,
+    max_by(in_holdout, sequence) as in_holdout,
+    min(happened_at) as entered_at,
+    max(case when what = 'ended' then happened_at end) as ended_at,
+    max_by(
+        case when what = 'ended' then coalesce(reason, 'completed') end,
+        case when what = 'ended' then sequence end
+    ) as end_reason,
+    max_by(step, sequence) as step,
+    max(case when what = 'reached' then happened_at end) as step_reached_at
+from {{ ref('fct_transition') }}
+group by session, flow
