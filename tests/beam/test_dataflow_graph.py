@@ -48,7 +48,7 @@ def steps(graph: protos.Pipeline) -> dict[str, Step]:
 def test_the_graph_does_not_change(steps: dict[str, Step], rewrite: bool) -> None:
     """Names, state ids, timers and coders of all steps are the golden ones."""
     if rewrite:
-        GOLDEN.write_text(json.dumps(steps, indent=1) + "\n")
+        GOLDEN.write_text(json.dumps(steps, indent=1, sort_keys=True) + "\n")
 
     assert steps == json.loads(GOLDEN.read_text())
 
