@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 
 from docs.generating import markdown
+from towpath.cli import flows
 from towpath.cli.main import COMMANDS, overview, parser_of
 
 WIDTH = "96"
@@ -50,8 +52,13 @@ def page() -> str:
 
 def _command(name: str) -> list[str]:
     _, about = COMMANDS[name]
-    return [
+    parts = [
         f"## towpath {name}",
         f"{about[0].upper()}{about[1:]}.",
         markdown.block(parser_of(name).format_help(), "text"),
     ]
+    if name == "flows":
+        parser = argparse.ArgumentParser(prog=f"towpath {name}")
+        for command, inner in flows.add_subcommands(parser).items():
+            parts += [f"### towpath {name} {command}", markdown.block(inner.format_help(), "text")]
+    return parts

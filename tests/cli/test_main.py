@@ -168,7 +168,10 @@ def test_a_command_imports_only_what_it_needs():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
 
-    assert done.stderr.strip() == "['towpath.cli.common', 'towpath.cli.main', 'towpath.cli.schema']"
+    assert (
+        done.stderr.strip()
+        == "['towpath.cli.command', 'towpath.cli.common', 'towpath.cli.main', 'towpath.cli.schema']"
+    )
 
 
 @pytest.mark.parametrize(("variable", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])

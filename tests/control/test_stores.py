@@ -246,10 +246,16 @@ def test_a_last_line_without_an_end_is_kept(tmp_path: Path) -> None:
     assert store.append(store.read(), RECORDS[2:]).records == tuple(RECORDS)
 
 
+def test_reading_leaves_no_file_behind(tmp_path: Path) -> None:
+    """A log that is only looked at, also one that does not exist, leaves no lock behind."""
+    assert store_of(str(tmp_path / "control.jsonl")).read() == Held()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """A folder that does not exist is an error of the log, with its name."""
     with pytest.raises(LogError, match=r"nowhere.*no such file"):
-        store_of(str(tmp_path / "nowhere" / "control.jsonl")).read()
+        store_of(str(tmp_path / "nowhere" / "control.jsonl")).append(Held(), RECORDS)
 
 
 @pytest.fixture

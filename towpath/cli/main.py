@@ -18,9 +18,10 @@ import traceback
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from importlib.util import find_spec
-from typing import NoReturn, Protocol, cast
+from typing import NoReturn, cast
 
 from towpath.cli import common
+from towpath.cli.command import Command
 
 COMMANDS = {
     "new": ("towpath.cli.new", "create a flow from a template, or list the templates"),
@@ -71,6 +72,10 @@ COMMANDS = {
         "towpath.cli.launch",
         "write the records that enter the users of a list into a flow",
     ),
+    "flows": (
+        "towpath.cli.flows",
+        "operate running flows: publish, start, pause, stop, and see who changed what",
+    ),
     "generate": (
         "towpath.cli.generate",
         "write a synthetic event stream; the same seed gives the same stream",
@@ -92,18 +97,6 @@ The texts stand here so that the overview imports no command.
 INTERRUPTED = 130
 READER_GONE = 141
 _FILE_ERRORS = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
-
-
-class Command(Protocol):
-    """What the module of a command provides."""
-
-    EXAMPLE: str
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the options."""
-
-    def run(self, args: argparse.Namespace) -> int:
-        """Run the command and return its exit code."""
 
 
 class _Parser(argparse.ArgumentParser):

@@ -12,8 +12,9 @@ from hashlib import blake2b
 from pathlib import Path
 
 from towpath.control.store import Conflict, Held, refuse
+from transforms.flows.catalog.epochs import NEVER
 from transforms.flows.protocol.control_records import ControlRecord, decode_line, encode_line
-from transforms.sources.control_log.log import ENDING, NOTHING, LogError, file_log
+from transforms.sources.control_log.log import ENDING, NOTHING, LogError, TextLog, file_log
 
 LOCK = ".lock"
 
@@ -27,7 +28,7 @@ class FileStore:
         self._log = file_log(path)
 
     def read(self) -> Held:
-        with _explained(), self._locked():
+        with _explained():
             return self._read()
 
     def append(self, held: Held, records: Sequence[ControlRecord]) -> Held:
@@ -62,12 +63,14 @@ class FileStore:
             yield
 
     def _read(self) -> Held:
+        # The instant first, as readers do: what is appended meanwhile is later than it.
+        until = self._log.complete_until() if self._until.exists() else None
         if not self._path.exists():
-            return Held((), self._log.complete_until() if self._until.exists() else NOTHING)
-        read = self._log.read_since(None)
+            return Held((), NOTHING if until is None else until)
         text = _whole_lines(self._path.read_bytes())
+        read = TextLog(str(self._path), {str(self._path): text}.get).read_since(None)
         token = blake2b(text, digest_size=16).hexdigest() if text else ""
-        return Held(read.records, read.complete_until, token)
+        return Held(read.records, NEVER if until is None else until, token)
 
     def _write(self, lines: bytes) -> None:
         """Write lines at the end, in place of the half line of a writer that was interrupted."""

@@ -1,0 +1,22 @@
+"""``towpath flows stop``: end all sessions of flows."""
+
+from __future__ import annotations
+
+import argparse
+
+from towpath.cli.flows.change import add_change, change
+
+EXAMPLE = "towpath flows stop win_back --note 'wrong offer' --yes"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("flows", metavar="FLOW", nargs="+", help="the ids of the flows")
+    add_change(parser, ends=True)
+
+
+def run(args: argparse.Namespace) -> int:
+    """End all sessions of flows."""
+    from towpath.control.proposals import change_status
+
+    return change(args, lambda situation: change_status(situation, "stop", args.flows))
