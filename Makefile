@@ -9,6 +9,7 @@ BENCH_ARGS ?=
 DEMO_ARGS ?=
 SAMPLE_ARGS ?=
 EMULATOR_JAR ?=
+IMAGE ?= towpath:local
 
 # What `make run` replays.
 RUN_FLOWS ?= flow_defs/win_back.yaml flow_defs/second_purchase.yaml flow_defs/vip.yaml
@@ -29,7 +30,7 @@ RUNS := $(if $(wildcard $(INSTALLED)),$(INSTALLED),$(BASE))
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev install run quick test check format docs charts bench bench-plain fuzz mutants warehouse stream-demo stream-purchases stream-histories stream-sample stream-bench emulator-test compiled test-compiled lock sbom wheel wheels clean
+.PHONY: help setup setup-dev install run quick test check format docs charts bench bench-plain fuzz mutants warehouse stream-demo stream-purchases stream-histories stream-sample stream-bench emulator-test compiled test-compiled lock sbom wheel wheels image image-check terraform-check terraform-schema clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -177,6 +178,22 @@ wheel: $(READY) ## the wheel with the compiled core, into dist; needs a C compil
 
 wheels: $(READY) ## the wheels of a release for this machine, into dist; on Linux this needs Docker
 	@$(BIN)/cibuildwheel --output-dir dist
+
+image: ## the image of the Dataflow job, with Docker: make image IMAGE=REGISTRY/towpath:0.1.0
+	@docker build --file infra/gcp/Dockerfile --tag $(IMAGE) .
+
+image-check: $(READY) ## what the image is built by, without Docker, into build/image; needs a C compiler
+	@.ci/try-image $(BIN)/python
+
+terraform-check: $(READY) ## fmt of the Terraform files, and validate where the provider can be had
+	@tool=$$(command -v terraform || command -v tofu) || { echo "Install terraform or tofu" >&2; exit 2; }; \
+	$$tool fmt -check infra/gcp && export TF_DATA_DIR=$(abspath build/terraform) && \
+	$$tool -chdir=infra/gcp init -backend=false -input=false && $$tool -chdir=infra/gcp validate
+
+terraform-schema: $(READY) ## the arguments of Google's resources for the tests, from packages of 100 MB
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes \
+	  --dest build/provider -r tests/infra/provider.lock
+	@$(BIN)/python -m tests.kit.provider_schema build/provider
 
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-header \
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --generate-hashes -c constraints.txt

@@ -23,6 +23,7 @@ from docs.generating import (
     times,
     working_copy,
 )
+from pipelines import template
 
 FOLDER = Path(__file__).parent / "reference"
 
@@ -43,6 +44,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "../explanation/speed.md": speed.page,
     "../pictures/growth.svg": speed.chart,
     "../../README.md": speed.readme,
+    "../../infra/gcp/metadata.json": template.metadata,
     "../../transforms/flows/engine/working.py": working_copy.page,
 }
 """Every generated page by its file, from the folder of the reference."""

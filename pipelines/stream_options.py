@@ -98,7 +98,9 @@ class StreamOptions(PipelineOptions):
         add("--loose", action="store_true", help="continue when the control log is behind")
         add("--topics", metavar="PROJECT", help="publish outputs to the topics of this project")
         add("--topic_prefix", default="", help="prefix of the topic names")
-        add("--encoding", choices=("json", "avro"), default="json")
+        add("--encoding", choices=("json", "avro"), default="json",
+            help="encoding of outputs on topics: json or avro; subscriptions that write them to "
+            "BigQuery need avro")  # fmt: skip
         add("--states", type=redis_address, metavar="URL",
             help="Redis for flow states: redis://, rediss://, unix://, or env:NAME to read the "
             "address from that environment variable of the workers (for passwords)")  # fmt: skip

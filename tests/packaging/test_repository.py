@@ -13,7 +13,10 @@ from tests.packaging.repository import ROOT, files, texts
 
 LONGEST = 500
 
-MACHINE_PATH = re.compile(r"(?<![\w.$}\"'-])/(?:work|farm|root|home|tmp|Users|mnt|opt)/[\w.]")
+MACHINE_PATH = re.compile(
+    r"(?<![\w.$}\"'-])/(?:work|farm|root|home|tmp|Users|mnt|opt)/(?!apache/beam|google/dataflow)[\w.]"
+)
+"""Folders of a machine, but not those that Beam and Dataflow have in their images."""
 REGISTRY = re.compile(
     "|".join(
         re.escape(".".join(parts))

@@ -1,0 +1,64 @@
+# Staged files and the template: nothing that is needed later.
+resource "google_storage_bucket" "staging" {
+  name                        = "${var.project}-${var.prefix}towpath-staging"
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+
+  soft_delete_policy {
+    retention_duration_seconds = 0
+  }
+
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      age            = 30
+      matches_prefix = ["temp/", "staging/"]
+    }
+  }
+}
+
+# Control logs. Each change is a version, so an earlier log can be read again.
+resource "google_storage_bucket" "control" {
+  name                        = "${var.project}-${var.prefix}towpath-control"
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+
+  versioning {
+    enabled = true
+  }
+
+  # The instant until which a log is complete is written every few seconds.
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      num_newer_versions = 10
+      matches_suffix     = [".complete"]
+    }
+  }
+
+  lifecycle {
+    prevent_destroy = true
+  }
+}
+
+resource "google_storage_bucket" "tables" {
+  for_each = toset(var.parquet ? ["tables"] : [])
+
+  name                        = "${var.project}-${var.prefix}towpath-${each.key}"
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+}
+
+resource "google_artifact_registry_repository" "images" {
+  repository_id = "${var.prefix}towpath"
+  location      = var.region
+  format        = "DOCKER"
+  description   = "Images of the Towpath job."
+}

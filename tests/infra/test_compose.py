@@ -1,0 +1,89 @@
+"""The local stack: a valid Compose file, whose command lines the programs accept."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+from typing import Any
+
+import pytest
+import yaml
+from compose_spec import PyCompose
+
+from pipelines.stream_options import problems_of, topics_of
+from tests.infra.test_image import HADOLINT
+from tests.packaging.repository import ROOT
+
+FILE = ROOT / "infra/docker-compose.yaml"
+TEXT = FILE.read_text()
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
+
+
+def test_the_file_is_valid() -> None:
+    """The file is valid by the Compose specification, and names only volumes that it declares."""
+    compose = PyCompose.from_json(json.dumps(yaml.safe_load(TEXT)))
+    compose.validate()
+
+    assert sorted(compose.service_names()) == sorted(SERVICES)
+
+
+def test_a_wrong_file_is_found() -> None:
+    """An unknown key of a service is refused."""
+    with pytest.raises(ValueError, match="imagine"):
+        PyCompose.from_yaml(TEXT.replace("image: redis", "imagine: redis"))
+
+
+def test_the_command_line_of_the_job_is_valid() -> None:
+    """The job accepts its options."""
+    python, module, name, *words = SERVICES["job"]["command"]
+
+    assert (python, module, name) == ("python", "-m", "pipelines.stream")
+    assert problems_of(words) == []
+
+
+def test_every_subscription_is_prepared() -> None:
+    """The subscriptions of job and controller are made from topics that exist."""
+    words = [*SERVICES["job"]["command"], *SERVICES["controller"]["command"]]
+    used = {
+        word.partition("/subscriptions/")[2].partition("=")[0]
+        for word in words
+        if "/subscriptions/" in word
+    }
+    kinds = {topic.rpartition("/")[2] for topic in topics_of("local").values()}
+    made = {"events", "handovers", "commands"} | {f"controller-{kind}" for kind in kinds}
+
+    assert used <= made
+
+
+def test_ports_are_on_this_machine_only() -> None:
+    """No port is open to the network."""
+    ports = [port for service in SERVICES.values() for port in service.get("ports", ())]
+
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_only_the_preparation_is_root() -> None:
+    """The job and the commands run as nobody; only what gives them their folders is root."""
+    dockerfile = (ROOT / "infra/local/Dockerfile").read_text()
+
+    assert "USER 65534:65534" in dockerfile
+    assert [name for name, service in SERVICES.items() if "user" in service] == ["prepare"]
+
+
+def test_the_dockerfile_has_no_findings() -> None:
+    """Hadolint finds nothing in the Dockerfile with Prism, which is of the version of Beam."""
+    path = ROOT / "infra/local/Dockerfile"
+    done = subprocess.run([HADOLINT, path], capture_output=True, text=True)
+
+    assert done.stdout + done.stderr == ""
+
+
+def test_the_preparation_imports_what_exists() -> None:
+    """The script of the preparation uses names that the job has."""
+    tree = ast.parse((ROOT / "infra/local/prepare.py").read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            module = __import__(node.module, fromlist=["*"])
+            assert [one.name for one in node.names if not hasattr(module, one.name)] == []
