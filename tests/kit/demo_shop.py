@@ -123,9 +123,7 @@ class Shown:
         )
         got = self._subscriber.transport.pull(request, timeout=PATIENCE).received_messages
         if got:
-            self._subscriber.acknowledge(
-                subscription=path, ack_ids=[each.ack_id for each in got]
-            )
+            self._subscriber.acknowledge(subscription=path, ack_ids=[each.ack_id for each in got])
         self.messages += len(got)
         return self.messages
 

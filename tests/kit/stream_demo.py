@@ -2,8 +2,8 @@
 
 python -m tests.kit.stream_demo --prism build/bin/prism
 
-Starts a Pub/Sub server, Redis, the job and the controller, each by its own command line. Visitors
-of a shop fill carts; while they wait, a command pauses the flow and another one resumes it. Prism
+Starts a Pub/Sub server and Redis, and the job and its controller by their command lines. Visitors of
+a shop fill carts; while they wait, one command pauses the flow and another one resumes it. Prism
 keeps states in memory only and may lose some: this is no test.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -29,11 +30,14 @@ from tests.kit.demo_shop import FLOW, PROJECT, SPACE, Shown, Visitors, control_l
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.redis_server import RedisServer
 from transforms.sinks.part_files import listed, parts_of
+from transforms.sources.control_log.log import ENDING
 
-MARK = ".stream_demo"
+MARK, LOG = ".stream_demo", "control.jsonl"
 EVERY = 5.0
-PHASES = (("open", 40), ("paused", 25), ("resumed", 40))
-"""What is shown, and for how many seconds."""
+PHASE = 40.0
+"""Seconds before the pause, until the resume, and until the end."""
+COMMANDS = "commands"
+"""The topic on which the controller wakes users."""
 METRICS = """
 select step, sum(value) filter (metric = 'arrivals')::bigint as arrivals,
        sum(value) filter (metric = 'messages')::bigint as messages,
@@ -54,7 +58,8 @@ def broker() -> Iterator[None]:
     with PubSubServer() as server:
         os.environ["PUBSUB_EMULATOR_HOST"] = server.address
         publisher, subscriber = pubsub_v1.PublisherClient(), pubsub_v1.SubscriberClient()
-        topics = {*topics_of("demo").values(), f"{PROJECT}/topics/{HANDOVERS}"}
+        own = {f"{PROJECT}/topics/{name}" for name in (HANDOVERS, COMMANDS)}
+        topics = {*topics_of("demo").values(), *own}
         for topic in sorted(topics):
             publisher.create_topic(name=topic)
             path = topic.replace("/topics/", "/subscriptions/")
@@ -84,16 +89,28 @@ def job(prism: Path, out: Path, redis_url: str) -> list[str]:
     return [
         "pipelines.stream", "--runner=PrismRunner", UNSAFE, f"--prism_location={prism.absolute()}",
         "--environment_type=LOOPBACK", f"--subscription={subscriptions}/events",
-        f"--subscription={subscriptions}/{HANDOVERS}=handover", "--idle=1", f"--space={SPACE}",
-        f"--control={out / 'control.jsonl'}", "--topics=demo", f"--states={redis_url}",
+        f"--subscription={subscriptions}/{HANDOVERS}=handover",
+        f"--subscription={subscriptions}/{COMMANDS}=command", "--idle=1", f"--space={SPACE}",
+        f"--control={out / LOG}", "--topics=demo", f"--states={redis_url}",
         f"--tables={out}", "--file_wait=30",
     ]  # fmt: skip
 
 
+def controller(out: Path) -> list[str]:
+    """Return the command line of the controller."""
+    return [
+        "towpath.cli.main", "flows", "serve", "--control", str(out / LOG),
+        "--outputs", f"{PROJECT}/subscriptions/transition", "--index", str(out / "index.db"),
+        "--publish", f"{PROJECT}/topics/{COMMANDS}", "--every=1",
+    ]  # fmt: skip
+
+
 def command(*words: str) -> None:
-    """Show and run one command of ``towpath``."""
-    say(f"\n$ towpath {' '.join(words)}")
-    subprocess.run([sys.executable, "-m", "towpath.cli.main", *words], check=True)
+    """Show and run one command of ``towpath flows``."""
+    typed = ["flows", *words]
+    say(f"\n$ towpath {shlex.join(typed)}")
+    subprocess.run([sys.executable, "-m", "towpath.cli.main", *typed], check=True)
+    say("")
 
 
 def watch(seconds: float, visitors: Visitors, shown: Shown, run: subprocess.Popen[bytes]) -> None:
@@ -125,17 +142,24 @@ def results(out: Path) -> None:
 
 def demo(out: Path, prism: Path) -> None:
     """Run everything."""
-    (out / "control.jsonl").write_bytes(control_lines())
+    (out / LOG).write_bytes(control_lines())
+    (out / f"{LOG}{ENDING}").write_text("0")  # the controller says how far it is complete
+    log = ("--control", str(out / LOG), "--index", str(out / "index.db"))
     with ExitStack() as running:
         running.enter_context(broker())
         server = RedisServer("valkey")
         running.callback(server.kill)
+        running.enter_context(program(controller(out), out / "controller.log"))
+        run = running.enter_context(program(job(prism, out, server.url), out / "job.log"))
         visitors = running.enter_context(Visitors())
         shown = Shown(server.url)
-        run = running.enter_context(program(job(prism, out, server.url), out / "job.log"))
-        for name, seconds in PHASES:
-            say(f"\n{name}")
-            watch(seconds, visitors, shown, run)
+        say("the job and its controller start; visitors fill carts and are reminded after 15 s")
+        watch(PHASE, visitors, shown, run)
+        command("pause", FLOW, *log, "--note", "wrong picture in the reminder")
+        watch(PHASE, visitors, shown, run)
+        command("resume", FLOW, *log, "--note", "the picture is right now")
+        watch(PHASE, visitors, shown, run)
+        command("history", *log[:2])
         shown.close()
     results(out)
 
