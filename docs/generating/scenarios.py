@@ -90,6 +90,7 @@ CONTROL: dict[str, str] = {
     "pause": "`control pause cart resume=shift`: no entries and no steps (default mode: `fire`)",
     "resume": "resumes a paused flow",
     "drain": "accepts no more entries",
+    "finish": "no entries from now on; live sessions continue. The controller writes it when the last session has ended",
     "archive": "like `stop`",
     "priority": "`control priority cart 5`",
     "schedule": '`control schedule cart {end: "2026-04-01"}`',

@@ -143,6 +143,7 @@ CONTROLS: dict[str, Callable[[Line, str, int], control_records.ControlRecord]] =
     "pause": _pause,
     "resume": lambda _, flow, at: control_records.Resume(sequence=0, effective_at=at, flow=flow),
     "drain": lambda _, flow, at: control_records.Drain(sequence=0, effective_at=at, flow=flow),
+    "finish": lambda _, flow, at: control_records.Finish(sequence=0, effective_at=at, flow=flow),
     "archive": lambda _, flow, at: control_records.Archive(sequence=0, effective_at=at, flow=flow),
     "priority": _priority,
     "schedule": _schedule,

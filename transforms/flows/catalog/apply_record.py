@@ -97,6 +97,10 @@ def apply(log: LogState, record: control_records.ControlRecord) -> list[Effect]:
             known = _named(log, record)
             known.status, known.refusal = "draining", NOT_RUNNING
             return [Effect(at, "drain", known.plan.number)]
+        case control_records.Finish():
+            known = _named(log, record)
+            known.status, known.refusal, known.paused = "finished", NOT_RUNNING, False
+            return [Effect(at, "drain", known.plan.number)]
         case control_records.Stop() | control_records.Archive():
             known = _named(log, record)
             known.status, known.refusal, known.paused = "finished", NOT_RUNNING, False

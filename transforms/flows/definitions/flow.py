@@ -264,9 +264,8 @@ SCHEDULE = Shape(
         Field("at_end", forms.Choice(get_args(AtEnd)),
             "`drain` lets sessions go on to their end, `stop` ends them."),
         Field("indefinitely", forms.Flag(),
-            "The flow is to be stopped once no step was reached for 90 days, not 90 days after "
-            "its launch. Nothing stops flows by itself yet, only a record of the control log. Not "
-            "for a flow that is entered at one moment only."),
+            "The controller stops the flow once no step was reached for 90 days, not 90 days after "
+            "its launch. Not for a flow that is entered at one moment only."),
     ),
     about="When a flow takes entries, in its zone.",
 )

@@ -74,6 +74,12 @@ class Stop(Record, frozen=True, gc=False, tag="stop", kw_only=True):
     reason: Literal["stopped", "launch_over", "idle"] = "stopped"
 
 
+class Finish(Record, frozen=True, gc=False, tag="finish", kw_only=True):
+    """The last session of a draining or one-time flow has ended; no session is touched (R26)."""
+
+    flow: str
+
+
 class Archive(Record, frozen=True, gc=False, tag="archive", kw_only=True):
     """The flow is finished; its flags and launch ids are kept for 30 more days."""
 
@@ -135,6 +141,7 @@ ControlRecord = (
     | Resume
     | Drain
     | Stop
+    | Finish
     | Archive
     | SetSchedule
     | SetGoals

@@ -207,10 +207,10 @@ KINDS = (
             Field("redraw", forms.Flag(), "Assign anew at every visit.",
                 shown="assigned anew at each entry"),
             Field("winner", Record(WINNER, "winner"),
-                "What is to decide the best branch: `metric` is a goal of the flow, `opened`, "
+                "What decides the best branch: `metric` is a goal of the flow, `opened`, "
                 "`clicked` or `replied`; `minimum` users a branch (100), and a `confidence` "
-                "(95%). Nothing chooses the winner yet: a `winner` record of the control log declares "
-                "it, and later arrivals then go there.",
+                "(95%). The controller declares the winner with a `winner` record of the control "
+                "log, and later arrivals then go there.",
                 shown="the best by {} wins"),
             Field("then", forms.Routes(), "The step of each branch, by its name.", "branches"),
         ),

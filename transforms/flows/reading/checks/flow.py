@@ -104,7 +104,7 @@ def _winners(checked: Checked) -> Iterator[Flaw]:
 def _once(checked: Checked) -> Iterator[Flaw]:
     """Warn of re-entry if all users enter at one moment; refuse to run such a flow indefinitely (R28)."""
     flow = checked.flow
-    if not flow.enter or not all(map(_at_one_moment, flow.enter)):
+    if not flow.enter or not all(map(at_one_moment, flow.enter)):
         return
     if flow.schedule.indefinitely:
         message = "the flow is entered at one moment only, so it cannot run indefinitely"
@@ -172,7 +172,7 @@ def _audience_of(trigger: Trigger) -> str | None:
             return None
 
 
-def _at_one_moment(trigger: Trigger) -> bool:
+def at_one_moment(trigger: Trigger) -> bool:
     """Return whether all users of a trigger enter at one moment (I21)."""
     match trigger:
         case OnSchedule(moment=moment):
