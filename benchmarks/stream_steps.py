@@ -51,6 +51,10 @@ class Timed(beam.DoFn):  # type: ignore[misc]  # Beam has no types
 class Flows(Timed, RunFlows):
     """The step of the job."""
 
+    def finish_bundle(self) -> None:
+        RunFlows.finish_bundle(self)
+        Timed.finish_bundle(self)
+
     def process(
         self, element: Element, cell: Any = RunFlows.STATE, wake: Any = RunFlows.ALARM
     ) -> Any:
