@@ -30,7 +30,7 @@ RUNS := $(if $(wildcard $(INSTALLED)),$(INSTALLED),$(BASE))
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev install run quick test check format docs charts bench bench-plain fuzz mutants warehouse stream-demo stream-purchases stream-histories stream-sample stream-bench emulator-test compiled test-compiled lock sbom wheel wheels image image-check terraform-check terraform-schema clean
+.PHONY: help setup setup-dev install run quick test check format docs charts bench bench-plain fuzz mutants warehouse stream-demo stream-purchases stream-histories stream-sample stream-bench bench-tables bench-capacity emulator-test compiled test-compiled lock sbom wheel wheels image image-check terraform-check terraform-schema clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -155,6 +155,12 @@ stream-sample: $(READY) ## all purchases through Pub/Sub with every fault, again
 stream-bench: compiled ## the streaming job's step beside an empty one, where its time goes, and what order costs
 	@PYTHONPATH=build/compiled:. $(BIN)/python -P -m benchmarks.stream $(BENCH_ARGS)
 	@PYTHONPATH=build/compiled:. $(BIN)/python -P -m benchmarks.orders
+
+bench-tables: compiled ## the tables of one worker beside plain pyarrow, and that their memory does not grow with rows
+	@PYTHONPATH=build/compiled:. $(BIN)/python -P -m benchmarks.tables $(BENCH_ARGS)
+
+bench-capacity: compiled ## what a user, a wait and a row need
+	@PYTHONPATH=build/compiled:. $(BIN)/python -P -m benchmarks.capacity $(BENCH_ARGS)
 
 emulator-test: $(READY) ## the Pub/Sub tests on Google's emulator too: EMULATOR_JAR=FILE
 	@test -f "$(EMULATOR_JAR)" || { \

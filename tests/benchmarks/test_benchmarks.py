@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from benchmarks import capacity, tables
 from benchmarks.ratios import Figure, Measured, in_turns, ratio, show
 from benchmarks.sample import check
 from tests.packaging.repository import ROOT
+from transforms.flows.protocol import outputs
+from transforms.sinks import parquet
+from transforms.wire.rows import to_row
 
 SECTIONS = ["sample", "core", "growth", "replay", "stream"]
 
@@ -78,3 +83,35 @@ def test_every_benchmark_runs_once(tmp_path: Path) -> None:
     assert all(len(points) > 1 for points in found.growth.values())
     for figures in found.sections.values():
         assert any(figure.floor and str(figure) in run.stdout for figure in figures)
+
+
+def test_the_table_of_a_worker_and_the_floor_have_the_same_rows(tmp_path: Path) -> None:
+    """What is compared with pyarrow has the same rows, in another order."""
+    rows = [tables.row(number) for number in range(500)]
+    tables.plain([to_row(one) for one in rows], str(tmp_path))
+    tables.table([outputs.encode(one) for one in rows], str(tmp_path))
+    floor, *written = (
+        parquet.read(path)
+        for path in sorted(tmp_path.rglob("*.parquet"), key=lambda p: p.name != "plain.parquet")
+    )
+
+    assert sorted(chain(*written), key=str) == sorted(floor, key=str)
+
+
+@pytest.mark.parametrize("contestant", tables.NAMES)
+def test_a_run_of_a_table_has_a_time_and_a_memory(contestant: str) -> None:
+    """Memory is that beyond the imports, and only writing counts as time."""
+    found = tables.one(contestant, 300, 100)
+
+    assert found.seconds > 0
+    assert found.mb >= 0
+
+
+def test_the_sizes_of_a_user_and_a_row() -> None:
+    """Sizes for the arithmetic of a cluster; a state grows with what it remembers."""
+    found = {figure.name: figure.value for figure in capacity.sizes()}
+    states = [size for name, size in found.items() if name.startswith("state of a user")]
+
+    assert states == sorted(states)
+    assert found["outputs of an event that moves 3 sessions"] == 19
+    assert all(value > 0 for value in found.values())
