@@ -36,12 +36,17 @@ class Situation:
         at: int,
         sessions: Sessions | None = None,
         said: Mapping[str, Any] | None = None,
+        zone: str = "UTC",
     ) -> None:
-        """``said`` are the fields that say who made the records, when and why."""
+        """``said`` are the fields that say who made the records, when and why.
+
+        ``zone`` is the zone of the space that an empty log is about to have.
+        """
         self.records = tuple(records)
         self.at = at
         self._sessions = sessions
         self._said = dict(said or {})
+        self._zone = zone
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -57,11 +62,11 @@ class Situation:
 
     @property
     def zone(self) -> ZoneInfo:
-        return find_zone(self.epoch.space.zone)
+        return find_zone(self.epoch.space.zone if self.records else self._zone)
 
     def moved_to(self, at: int) -> Situation:
         """Return the same situation at another instant."""
-        found = Situation(self.records, at, self._sessions, self._said)
+        found = Situation(self.records, at, self._sessions, self._said, self._zone)
         found.__dict__["catalog"] = self.catalog
         return found
 

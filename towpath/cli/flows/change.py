@@ -43,14 +43,16 @@ def add_change(parser: argparse.ArgumentParser, *, ends: bool = False) -> None:
         parser.add_argument("--yes", action="store_true", help="end sessions without a question")
 
 
-def change(args: argparse.Namespace, propose: Callable[[Situation], Proposal]) -> int:
-    """Carry out a command; 1 if the log or the check refuses it."""
+def change(
+    args: argparse.Namespace, propose: Callable[[Situation], Proposal], zone: str = "UTC"
+) -> int:
+    """Carry out a command; ``zone`` is that of the space that an empty log is about to have."""
     from towpath.control.situation import Refused
 
     store = log.open_store(log.address_of(args))
     try:
         with log.readable(), log.sessions(args) as sessions:
-            return _change(args, store, sessions, propose)
+            return _change(args, store, sessions, propose, zone)
     except Refused as error:
         for problem in error.problems:
             common.say(f"{problem.path}:{problem.line}:{problem.column}: {problem.message}")
@@ -62,13 +64,14 @@ def _change(
     store: ControlStore,
     sessions: Sessions | None,
     propose: Callable[[Situation], Proposal],
+    zone: str,
 ) -> int:
     from towpath.control.store import Conflict, Late
 
     asked = False
     for _ in range(TRIES):
         held = store.read()
-        situation = _situation(args, held, sessions)
+        situation = _situation(args, held, sessions, zone)
         proposal = propose(situation)
         if not asked and not args.json:
             _show(proposal)
@@ -93,13 +96,15 @@ def _change(
     raise common.UserError("the log is always complete until later than now", code=1)
 
 
-def _situation(args: argparse.Namespace, held: Held, sessions: Sessions | None) -> Situation:
+def _situation(
+    args: argparse.Namespace, held: Held, sessions: Sessions | None, zone: str
+) -> Situation:
     from towpath.control.situation import Situation
 
     made = log.now()
     at = max(made, held.complete_until) + LEAD
     said = {"by": _who(args), "made_at": made, "note": args.note}
-    situation = Situation(held.records, at, sessions, said)
+    situation = Situation(held.records, at, sessions, said, zone)
     return situation if args.at is None else situation.moved_to(_instant(args.at, situation))
 
 

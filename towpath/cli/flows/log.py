@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from towpath.cli import common
 
@@ -85,10 +84,11 @@ def sessions(args: argparse.Namespace) -> Iterator[Sessions | None]:
     if not path:
         yield None
         return
-    module: Any = importlib.import_module("towpath.control.index")
+    from towpath.control.index import Index, InvalidIndex
+
     try:
-        index = module.Index(Path(path), read_only=True)
-    except module.InvalidIndex as error:
+        index = Index(Path(path), read_only=True)
+    except InvalidIndex as error:
         raise common.UserError(str(error), code=1) from None
     with index:
         yield index

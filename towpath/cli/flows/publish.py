@@ -54,7 +54,11 @@ def run(args: argparse.Namespace) -> int:
     if pairs and len(selected[0].paths) > 1:
         raise common.UserError("--successor names steps of one flow: publish it alone")
     successors = {old: new for old, _, new in pairs}
-    return change(args, lambda situation: _propose(situation, args, selected[0], successors))
+    return change(
+        args,
+        lambda situation: _propose(situation, args, selected[0], successors),
+        selected[0].project.space.zone,
+    )
 
 
 def _propose(
