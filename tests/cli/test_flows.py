@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.control.outputs_of import event, outputs_of
 from towpath.cli.flows import change, log
 from towpath.cli.main import main
+from towpath.control.index import Index
 from towpath.control.store import store_of
+from transforms.flows.catalog.control_log import catalog_of
 from transforms.flows.protocol.control_records import (
     ControlRecord,
     Pause,
@@ -428,6 +431,19 @@ def test_the_list_shows_what_holds_and_what_comes(
     row = json.loads(quiet.readouterr().out)
     assert (row["flow"], row["status"], row["version"]) == ("remind", "running", 1)
     assert row["sessions"] == [{"version": 1, "step": "ordering", "sessions": 7}]
+
+
+def test_numbers_come_from_the_index_of_the_controller(quiet: Out) -> None:
+    """The index that the controller keeps says how many sessions a change concerns."""
+    signals = [event(user, "Cart", 1_768_000_000_000) for user in ("ann", "bob")]
+    with Index(Path("index.db")) as index:
+        found = outputs_of(catalog_of(records()), signals, 1_768_000_001_000)
+        index.apply(found, 1_768_000_001_000)
+
+    assert flows("stop", "remind", "--dry-run", "--index", "index.db") == 0
+    assert "2 sessions concerned: 2 of version 1" in quiet.readouterr().out
+    assert flows("list", "--index", "nowhere.db") == 1
+    assert "nowhere.db: there is no index" in quiet.readouterr().err
 
 
 def test_an_empty_log_says_what_to_do(capsys: Out) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from towpath.control.sessions import Sessions
-from transforms.flows.catalog.control_log import InvalidLog, catalog_of, refuse_shared_keywords
+from transforms.flows.catalog.applied_log import EVER, AppliedLog, no_records
+from transforms.flows.catalog.control_log import InvalidLog, refuse_shared_keywords
 from transforms.flows.catalog.epochs import Catalog, Epoch, FlowView
 from transforms.flows.clock.zones import find_zone, local
 from transforms.flows.diagnostics import Problem
@@ -49,12 +50,16 @@ class Situation:
         self._zone = zone
 
     @cached_property
-    def catalog(self) -> Catalog:
-        """Read the log. Raises Refused if it is not valid."""
+    def _log(self) -> AppliedLog:
         try:
-            return catalog_of(self.records)
+            return no_records().extended(self.records, EVER)
         except InvalidLog as error:
             raise Refused(f"the control log is not valid: {error}", error.problems) from None
+
+    @property
+    def catalog(self) -> Catalog:
+        """Return the catalog of the log. Raises Refused if the log is not valid."""
+        return self._log.catalog
 
     @property
     def epoch(self) -> Epoch:
@@ -67,7 +72,7 @@ class Situation:
     def moved_to(self, at: int) -> Situation:
         """Return the same situation at another instant."""
         found = Situation(self.records, at, self._sessions, self._said, self._zone)
-        found.__dict__["catalog"] = self.catalog
+        found.__dict__["_log"] = self._log
         return found
 
     def head(self, offset: int = 0) -> dict[str, Any]:
@@ -91,7 +96,7 @@ class Situation:
     def with_records(self, new: Sequence[ControlRecord]) -> Catalog:
         """Return the catalog with new records. Raises Refused if they cannot be followed."""
         try:
-            after = catalog_of((*self.records, *new))
+            after = self._log.extended(new, EVER).catalog
             refuse_shared_keywords(after)
         except InvalidLog as error:
             raise Refused(str(error), error.problems) from None
