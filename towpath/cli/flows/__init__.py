@@ -26,6 +26,7 @@ SUBCOMMANDS = {
     "goals": ("goals", "set what counts as success of a flow"),
     "winner": ("winner", "declare the best branch of a split"),
     "kill": ("kill", "block all that a flow or a channel sends, at once; --off allows it again"),
+    "serve": ("serve", "run the controller of a space, which decides what concerns all users"),
     "history": ("history", "show who changed what, when and why"),
 }
 """Every command: its module, and what it does."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from pathlib import Path
 
 from towpath.cli import common
+from towpath.cli.flows.log import CONTROL, INDEX
+from towpath.cli.flows.log import address_of as log_address
 
 EXAMPLE = (
     "towpath flows serve --control gs://bucket/control.jsonl "
@@ -26,14 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = f"{ABOUT}\n\n{parser.epilog}"
     add = parser.add_argument
-    add("--control", required=True, metavar="ADDRESS",
-        help="the control log: a file, gs://, redis://, or env:NAME for an address in that "
-        "environment variable")  # fmt: skip
+    add("--control", metavar="ADDRESS",
+        help="the control log: a file, gs://BUCKET/NAME, redis://HOST:PORT/0?space=NAME, or "
+        f"env:VARIABLE (default: ${CONTROL})")  # fmt: skip
     add("--outputs", required=True, action="append", metavar="ADDRESS",
         help="where to read outputs: the folder of the job's tables, gs:// or s3://, or a "
         "subscription projects/P/subscriptions/S of a topic; may be given several times")  # fmt: skip
-    add("--index", required=True, metavar="FILE",
-        help="the index of users and sessions, made if it does not exist")  # fmt: skip
+    add("--index", metavar="FILE",
+        help="the index of users and sessions, made if it does not exist (default: "
+        f"${INDEX})")  # fmt: skip
     add("--publish", metavar="TOPIC|FILE",
         help="where to publish wakes: projects/P/topics/T, or a file of JSON lines; without it "
         "nobody is woken")  # fmt: skip
@@ -59,10 +63,13 @@ def run(args: argparse.Namespace) -> int:
     from transforms.wire.secrets import address_of
 
     log, clock = serve_process.Lines(), serve_process.system_clock
+    path = args.index or os.environ.get(INDEX)
+    if not path:
+        raise common.UserError(f"name the index with --index or the variable {INDEX}")
     try:
-        address = address_of(args.control)
+        address = address_of(log_address(args))
         store, of_heart = store_of(address), store_of(address)
-        index = Index(Path(args.index))
+        index = Index(Path(path))
         signals = signals_to(args.publish, args.timestamp_attribute) if args.publish else None
         beat = beat_of(address)
         heart = Heart(of_heart, claim(of_heart, clock, time.sleep, beat), clock, beat)
