@@ -2,7 +2,8 @@ locals {
   control = "gs://${google_storage_bucket.control.name}/${var.space}.jsonl"
 
   subscriptions = [
-    for name in ["events", "handovers", "commands"] : join("=", compact([
+    # The events topic is first: the options of a gateway are for it.
+    for name in concat(["events"], sort(setsubtract(keys(local.inputs), ["events"]))) : join("=", compact([
       google_pubsub_subscription.input[name].id,
       join(",", local.inputs[name]),
     ]))

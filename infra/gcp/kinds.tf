@@ -1,11 +1,13 @@
 # The topics by what they are for. A test compares them with the code.
 locals {
   # What the job reads. The value says which kinds of records a topic may bring besides the usual ones.
-  inputs = {
+  sources = {
     events    = []
     handovers = ["handover"]
     commands  = ["command", "erase", "export"]
+    states    = ["import"]
   }
+  inputs = { for name, kinds in local.sources : name => kinds if name != "states" || var.import_states }
 
   # What the job writes: topic, schema and table have the name of the kind.
   outputs = toset([

@@ -136,6 +136,18 @@ variable "parquet" {
   default     = false
 }
 
+variable "archive" {
+  description = "Keep every record that the job may read as files in a bucket, to rebuild states."
+  type        = bool
+  default     = true
+}
+
+variable "import_states" {
+  description = "A topic and subscription states, by which a job that is rebuilt imports states."
+  type        = bool
+  default     = false
+}
+
 variable "table_days" {
   description = "Days after which rows of the data set are deleted; 0: never."
   type        = number
