@@ -68,6 +68,10 @@ COMMANDS = {
         "towpath.cli.diff",
         "compare two replays: who would enter, get different messages, reach the goals",
     ),
+    "compact": (
+        "towpath.cli.compact",
+        "merge the small files of a streaming job's tables, while the job runs",
+    ),
     "launch": (
         "towpath.cli.launch",
         "write the records that enter the users of a list into a flow",

@@ -52,8 +52,8 @@ def run(args: argparse.Namespace) -> int:
     write_whole(page, data)
     common.show_text(str(page))
     common.say(f"{len(data) / 1e6:.1f} MB; open it in a browser")
-    if not results[0].streamed:
-        common.next_command(f"towpath query {shlex.quote(str(out))}")
+    command = "compact" if results[0].streamed else "query"
+    common.next_command(f"towpath {command} {shlex.quote(str(out))}")
     return 0
 
 

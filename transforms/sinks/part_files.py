@@ -53,6 +53,13 @@ class Part(msgspec.Struct, frozen=True, gc=False):
     hash: str
 
 
+class Replaced(msgspec.Struct, frozen=True, gc=False):
+    """A part whose rows are in other parts since an instant (ms): readers leave it out."""
+
+    path: str
+    at: int
+
+
 class Written(msgspec.Struct, frozen=True, gc=False):
     """The result of a write; ``bad`` holds the first hundred of ``bad_rows`` rejected rows."""
 
@@ -203,24 +210,25 @@ def _manifest(kind: str, parts: Iterable[Part]) -> bytes:
 
 def parts_of(kind: str, folder: Place) -> tuple[Part, ...]:
     """Read the manifest of a table; empty if there is none."""
-    named = {part.path: part for part in _listed_parts(folder / kind)}
+    entries = _entries(folder / kind)
+    replaced = {one.path for entry in entries for one in entry.replaced}
+    parts = (part for entry in entries for part in entry.parts)
+    named = {part.path: part for part in parts if part.path not in replaced}
     newest: dict[str, str] = {}
     for path in sorted(named, key=_version):
         newest[_VERSION.sub("", path)] = path
     return tuple(named[path] for path in sorted(newest.values()))
 
 
-def _listed_parts(table: Place) -> list[Part]:
+def _entries(table: Place) -> list[_Manifest]:
     """Read all entries of a manifest; again if one of them has been replaced meanwhile."""
     for last in (False, False, False, True):
         files = [path for path in (table / MANIFEST, *_added(table)) if path.exists()]
         try:
-            found = [_read_manifest(path.read_bytes()).parts for path in files]
+            return [read_manifest(path.read_bytes()) for path in files]
         except FileNotFoundError:
             if last:
                 raise
-        else:
-            return [part for parts in found for part in parts]
     raise AssertionError
 
 
@@ -230,10 +238,13 @@ def _version(path: str) -> int:
 
 
 class _Manifest(msgspec.Struct):
+    """A manifest, or an addition to it; a compaction also says which parts it replaced."""
+
     parts: list[Part]
+    replaced: list[Replaced] = []
 
 
-_read_manifest = msgspec.json.Decoder(_Manifest).decode
+read_manifest = msgspec.json.Decoder(_Manifest).decode
 
 
 def _added(table: Place) -> list[Place]:

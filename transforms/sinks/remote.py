@@ -75,6 +75,14 @@ class Remote(msgspec.Struct, frozen=True, gc=False):
             if info.is_file and not info.base_name.startswith("."):
                 yield self / info.base_name
 
+    def entries(self) -> Iterator[tuple[Remote, bool, int]]:
+        """List files and folders: each, whether it is a folder, and when it was written (ms)."""
+        from pyarrow import fs
+
+        store, path = self._found()
+        for info in store.get_file_info(fs.FileSelector(path, allow_not_found=True)):
+            yield self / info.base_name, not info.is_file, (info.mtime_ns or 0) // 1_000_000
+
     def unlink(self, missing_ok: bool = False) -> None:
         """Delete the file."""
         store, path = self._found()
