@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from heapq import heappop, heappush
+from pathlib import Path
 
 import msgspec
 import redis
@@ -14,9 +15,6 @@ from google.cloud import pubsub_v1
 
 from tests.kit.reminders import track
 from tests.kit.timeouts import PATIENCE
-from transforms.flows.catalog.control_log import records_of
-from transforms.flows.protocol import control_records
-from transforms.flows.reading.project import load_project
 
 PROJECT, SPACE, FLOW = "projects/demo", "shop", "remind"
 FILES = {
@@ -45,15 +43,11 @@ CARTS = 5
 """Carts per second."""
 
 
-def control_lines() -> bytes:
-    """Publish and start the flow: the text of a control log."""
-    project = load_project(FILES)
-    records = records_of(
-        {FLOW: project.flow_text(FLOW)},
-        project.space_text,
-        {FLOW: project.template_texts(FLOW)},
-    )
-    return b"".join(control_records.encode_line(record) + b"\n" for record in records)
+def write_shop(folder: Path) -> None:
+    """Write the files of the shop."""
+    for name, text in FILES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
 
 
 class Visitors:

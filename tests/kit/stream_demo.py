@@ -26,15 +26,14 @@ import duckdb
 from google.cloud import pubsub_v1
 
 from pipelines.stream_options import HANDOVERS, UNSAFE, topics_of
-from tests.kit.demo_shop import FLOW, PROJECT, SPACE, Shown, Visitors, control_lines
+from tests.kit.demo_shop import FLOW, PROJECT, SPACE, Shown, Visitors, write_shop
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.redis_server import RedisServer
 from transforms.sinks.part_files import listed, parts_of
-from transforms.sources.control_log.log import ENDING
 
 MARK, LOG = ".stream_demo", "control.jsonl"
 EVERY = 5.0
-PHASE = 40.0
+PHASE = 45.0
 """Seconds before the pause, until the resume, and until the end."""
 COMMANDS = "commands"
 """The topic on which the controller wakes users."""
@@ -92,7 +91,7 @@ def job(prism: Path, out: Path, redis_url: str) -> list[str]:
         f"--subscription={subscriptions}/{HANDOVERS}=handover",
         f"--subscription={subscriptions}/{COMMANDS}=command", "--idle=1", f"--space={SPACE}",
         f"--control={out / LOG}", "--topics=demo", f"--states={redis_url}",
-        f"--tables={out}", "--file_wait=30",
+        f"--tables={out / 'tables'}", "--file_wait=30",
     ]  # fmt: skip
 
 
@@ -130,8 +129,8 @@ def watch(seconds: float, visitors: Visitors, shown: Shown, run: subprocess.Pope
 
 def results(out: Path) -> None:
     """Print the metrics by SQL, and the number of files."""
-    folder = out / SPACE
-    say("\nmetrics by SQL:")
+    folder = out / "tables" / SPACE
+    say("\nmetrics until the last minute or so, by SQL:")
     files = [str(path) for path in listed("step_metric", folder)]
     say(str(duckdb.sql(METRICS.format(files=files))))
     tables = sorted(path.name for path in folder.iterdir())
@@ -142,9 +141,11 @@ def results(out: Path) -> None:
 
 def demo(out: Path, prism: Path) -> None:
     """Run everything."""
-    (out / LOG).write_bytes(control_lines())
-    (out / f"{LOG}{ENDING}").write_text("0")  # the controller says how far it is complete
-    log = ("--control", str(out / LOG), "--index", str(out / "index.db"))
+    write_shop(out / "flows")
+    os.environ |= {"TOWPATH_CONTROL": str(out / LOG)}
+    command("publish", str(out / "flows"))
+    command("start", FLOW)
+    os.environ |= {"TOWPATH_INDEX": str(out / "index.db")}
     with ExitStack() as running:
         running.enter_context(broker())
         server = RedisServer("valkey")
@@ -155,11 +156,11 @@ def demo(out: Path, prism: Path) -> None:
         shown = Shown(server.url)
         say("the job and its controller start; visitors fill carts and are reminded after 15 s")
         watch(PHASE, visitors, shown, run)
-        command("pause", FLOW, *log, "--note", "wrong picture in the reminder")
+        command("pause", FLOW, "--note", "wrong picture in the reminder")
         watch(PHASE, visitors, shown, run)
-        command("resume", FLOW, *log, "--note", "the picture is right now")
+        command("resume", FLOW, "--note", "the picture is right now")
         watch(PHASE, visitors, shown, run)
-        command("history", *log[:2])
+        command("history")
         shown.close()
     results(out)
 
