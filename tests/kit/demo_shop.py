@@ -46,12 +46,16 @@ CARTS = 5
 
 
 def control_lines() -> bytes:
-    """Publish and start the flow: the text of a control log."""
+    """Publish and start the flow now: the text of a control log.
+
+    The controller would stop a flow that was started long ago.
+    """
     project = load_project(FILES)
     records = records_of(
         {FLOW: project.flow_text(FLOW)},
         project.space_text,
         {FLOW: project.template_texts(FLOW)},
+        time.time_ns() // 1_000_000,
     )
     return b"".join(control_records.encode_line(record) + b"\n" for record in records)
 
