@@ -16,7 +16,8 @@ from tests.kit.pubsub_servers import World, ordered_world
 from towpath.control.decide import SETTLED
 from towpath.control.file_store import FileStore
 from towpath.control.index import Index
-from towpath.control.index_inputs import Input, Topic, Unreadable
+from towpath.control.index_inputs import RECENT, Input, Topic, Unreadable
+from towpath.control.serve_process import system_clock
 from towpath.control.serve_signals import SignalTopic, signals_to
 from transforms.flows.catalog.control_log import catalog_of
 from transforms.flows.protocol import outputs
@@ -150,6 +151,8 @@ def test_a_resume_wakes_a_waiting_user_who_then_leaves_and_the_flow_is_finished(
     rig.tick(soon + MINUTE)
     assert rig.index.sessions_of("waits") == {}
     assert rig.records() == []
+    rig.tick(resume + MINUTE + SETTLED - 1)
+    assert rig.records() == []
     rig.tick(resume + MINUTE + SETTLED)
     (record,) = rig.records()
     assert isinstance(record, Finish)
@@ -216,6 +219,21 @@ def test_messages_are_acknowledged_once_the_index_has_them(
 
     job.close()
     again.close()
+
+
+def test_a_backlog_is_not_all_there_is(tmp_path: Path, world: World, subscription: str) -> None:
+    """Old messages say that more may follow; recent ones, or none twice, that all was read."""
+    topic = f"{world.project}/topics/transition"
+    one = Topic(subscription, "shop")
+    with Index(tmp_path / "index.db") as index:
+        found = []
+        for age in (RECENT + MINUTE, 0):
+            world.publisher.publish(topic, b"{}", space="bank").result(30)
+            found.append(one.take(index, system_clock() + age).all)
+        found += [one.take(index, START).all for _ in range(2)]
+
+    assert found == [False, True, False, True]
+    one.close()
 
 
 def test_messages_of_other_spaces_and_unreadable_ones_are_passed_over(

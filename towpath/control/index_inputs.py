@@ -23,7 +23,11 @@ from transforms.wire.messages import from_message
 from transforms.wire.rows import Row, from_row
 
 AT_ONCE = 1000
-MOST = 50_000
+FEW = 100
+"""If a pull brings fewer messages, what is left can wait for the next round."""
+RECENT = 60_000
+"""How old messages may be, in ms, if the backlog of a subscription has been worked off."""
+MOST = 20_000
 """How many rows or messages one reading takes at most, so that a controller with a backlog still
 says until when the log is complete."""
 EMPTY = 2
@@ -77,7 +81,7 @@ class Topic:
     def take(self, index: Index, now: int) -> Took:
         from transforms.sources.pubsub.client import Unanswered
 
-        outputs, bad = 0, 0
+        outputs, bad, recent = 0, 0, False
         try:
             while outputs + bad < MOST:
                 received = self._subscriber.pull(AT_ONCE, wait=False)
@@ -94,9 +98,12 @@ class Topic:
                         bad += 1
                 outputs += index.apply(found, now)
                 self._subscriber.acknowledge([message.ack_id for message in received])
+                recent = min(message.published for message in received) >= now - RECENT
+                if len(received) < FEW:
+                    break
         except Unanswered as error:
             raise Unreadable(f"{self._name}: {error}") from None
-        return Took(outputs, bad, all=False)
+        return Took(outputs, bad, recent)
 
     def close(self) -> None:
         self._subscriber.close()
