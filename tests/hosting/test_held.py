@@ -40,17 +40,21 @@ class Logs:
         self.records: list[ControlRecord] = list(map(control_records.decode_line, lines))
         self.until = dict.fromkeys(spaces, until)
         self.reads = 0
-        self._built: dict[int, Known] = {}
+        self._built: dict[tuple[int, int], Known] = {}
 
     @property
     def spaces(self) -> frozenset[str]:
         return frozenset(self.until)
 
     def of(self, space: str) -> Known:
-        if len(self.records) not in self._built:
-            self._built[len(self.records)] = known(catalog_of(self.records))
-        whole = self._built[len(self.records)]
-        return msgspec.structs.replace(whole, catalog=whole.catalog.complete(self.until[space]))
+        number, until = len(self.records), self.until[space]
+        if (number, NEVER) not in self._built:
+            self._built[number, NEVER] = known(catalog_of(self.records))
+        if (number, until) not in self._built:
+            whole = self._built[number, NEVER]
+            cut = msgspec.structs.replace(whole, catalog=whole.catalog.complete(until))
+            self._built[number, until] = cut
+        return self._built[number, until]
 
     def refreshed(self, space: str) -> Known:
         self.reads += 1

@@ -59,6 +59,8 @@ FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 1.0
 APART = 10
 """The alarms of a user with waiting signals are a tenth of the allowed lateness apart."""
+_IN_VAIN: dict[str, Catalog] = {}
+"""The catalogs of this process for which a worker waited in vain: no other need wait for them."""
 LONGEST_HOLD: Final = 60_000
 """A user whose signals wait for the control log is tried again at the latest after this many ms."""
 
@@ -135,7 +137,6 @@ class Stepper:
         self._catalogs = catalogs
         self._settings = settings or Settings()
         self._on_behind = on_behind
-        self._in_vain: dict[str, int] = {}
 
     def take(self, key: Key, state: bytes | None, signal: Signal) -> Taken | Failed:
         """Handle one signal, or let it wait. Without ``holds``, it may raise BehindError.
@@ -319,7 +320,7 @@ class Stepper:
                     break
                 time.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
-            self._in_vain[space] = known.catalog.complete_until
+            _IN_VAIN[space] = known.catalog
         if settings.loose:
             self._on_behind(space)
             anyway = self._fold(known, known.catalog.complete(NEVER), state, given)
@@ -336,7 +337,7 @@ class Stepper:
             return True
         complete = known.catalog.complete_until
         near = done.until - complete <= 1_000 * self._settings.patience
-        return near and self._in_vain.get(space) != complete
+        return near and _IN_VAIN.get(space) is not known.catalog
 
     def _fold(
         self, known: Known, catalog: Catalog, state: bytes | None, given: Sequence[Signal]
