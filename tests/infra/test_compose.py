@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import json
+import re
 import subprocess
 from typing import Any
 
@@ -14,9 +16,12 @@ from compose_spec import PyCompose
 from pipelines.stream_options import problems_of, topics_of
 from tests.infra.test_image import HADOLINT
 from tests.packaging.repository import ROOT
+from towpath.cli.flows import serve
+from towpath.control.index import KINDS
 
 FILE = ROOT / "infra/docker-compose.yaml"
-TEXT = FILE.read_text()
+TEXT = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", FILE.read_text())
+"""With the defaults of its variables."""
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
 
 
@@ -40,6 +45,18 @@ def test_the_command_line_of_the_job_is_valid() -> None:
 
     assert (python, module, name) == ("python", "-m", "pipelines.stream")
     assert problems_of(words) == []
+
+
+def test_the_command_line_of_the_controller_is_valid() -> None:
+    """The controller accepts its options, and reads the outputs that its index knows."""
+    program, *names, control, index, publish = SERVICES["controller"]["command"][:6]
+    outputs = SERVICES["controller"]["command"][6:]
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    serve.add_arguments(parser)
+    given = parser.parse_args([control, index, publish, *outputs])
+
+    assert (program, *names) == ("towpath", "flows", "serve")
+    assert sorted(one.rpartition("/controller-")[2] for one in given.outputs) == sorted(KINDS)
 
 
 def test_every_subscription_is_prepared() -> None:
