@@ -39,7 +39,7 @@ variable "job" {
 }
 
 variable "space" {
-  description = "Space of messages without a space attribute."
+  description = "Space of messages without a space attribute, as its space.yaml names it."
   type        = string
   default     = "default"
 }

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 
 from google.api_core.exceptions import AlreadyExists
 from google.cloud import pubsub_v1
@@ -23,16 +24,14 @@ def main(folders: list[str]) -> None:
         {topic.rpartition("/")[2] for topic in topics_of(PROJECT).values()} | {*READ}
     ):
         topic = f"projects/{PROJECT}/topics/{name}"
-        ends = [name] if name in READ else [f"look-{name}", f"controller-{name}"]
-        try:
+        with suppress(AlreadyExists):
             publisher.create_topic(name=topic)
-        except AlreadyExists:
-            continue
-        for end in ends:
+        for end in [name] if name in READ else [f"look-{name}", f"controller-{name}"]:
             path = f"projects/{PROJECT}/subscriptions/{end}"
-            subscriber.create_subscription(
-                request={"name": path, "topic": topic, "enable_message_ordering": name in READ}
-            )
+            with suppress(AlreadyExists):
+                subscriber.create_subscription(
+                    request={"name": path, "topic": topic, "enable_message_ordering": name in READ}
+                )
 
 
 if __name__ == "__main__":

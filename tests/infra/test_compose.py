@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-import ast
+import argparse
 import json
+import os
+import re
+import runpy
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from compose_spec import PyCompose
+from google.cloud import pubsub_v1
 
-from pipelines.stream_options import problems_of, topics_of
+from pipelines.stream_options import problems_of
 from tests.infra.test_image import HADOLINT
+from tests.kit.pubsub_server import PubSubServer
 from tests.packaging.repository import ROOT
+from towpath.cli.flows import serve
+from towpath.control.index import KINDS
 
 FILE = ROOT / "infra/docker-compose.yaml"
-TEXT = FILE.read_text()
+TEXT = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", FILE.read_text())
+"""With the defaults of its variables."""
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
+
+READ = {
+    found
+    for name in ("job", "controller")
+    for word in SERVICES[name]["command"]
+    for found in re.findall(r"projects/local/subscriptions/[\w-]+", word)
+}
+"""The subscriptions that the services read."""
 
 
 def test_the_file_is_valid() -> None:
@@ -42,18 +59,16 @@ def test_the_command_line_of_the_job_is_valid() -> None:
     assert problems_of(words) == []
 
 
-def test_every_subscription_is_prepared() -> None:
-    """The subscriptions of job and controller are made from topics that exist."""
-    words = [*SERVICES["job"]["command"], *SERVICES["controller"]["command"]]
-    used = {
-        word.partition("/subscriptions/")[2].partition("=")[0]
-        for word in words
-        if "/subscriptions/" in word
-    }
-    kinds = {topic.rpartition("/")[2] for topic in topics_of("local").values()}
-    made = {"events", "handovers", "commands"} | {f"controller-{kind}" for kind in kinds}
+def test_the_command_line_of_the_controller_is_valid() -> None:
+    """The controller accepts its options, and reads the outputs that its index knows."""
+    program, *names, control, index, publish = SERVICES["controller"]["command"][:6]
+    outputs = SERVICES["controller"]["command"][6:]
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    serve.add_arguments(parser)
+    given = parser.parse_args([control, index, publish, *outputs])
 
-    assert used <= made
+    assert (program, *names) == ("towpath", "flows", "serve")
+    assert sorted(one.rpartition("/controller-")[2] for one in given.outputs) == sorted(KINDS)
 
 
 def test_ports_are_on_this_machine_only() -> None:
@@ -80,10 +95,17 @@ def test_the_dockerfile_has_no_findings() -> None:
     assert done.stdout + done.stderr == ""
 
 
-def test_the_preparation_imports_what_exists() -> None:
-    """The script of the preparation uses names that the job has."""
-    tree = ast.parse((ROOT / "infra/local/prepare.py").read_text())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            module = __import__(node.module, fromlist=["*"])
-            assert [one.name for one in node.names if not hasattr(module, one.name)] == []
+def test_the_preparation_makes_what_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The preparation makes each subscription that the job and the controller read; twice is no error."""
+    prepare = runpy.run_path(str(ROOT / "infra/local/prepare.py"))
+    monkeypatch.setattr(os, "chown", lambda *_: None)
+    with PubSubServer() as server:
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", server.address)
+        prepare["main"]([str(tmp_path)])
+        prepare["main"]([str(tmp_path)])
+        client = pubsub_v1.SubscriberClient()
+        for path in READ:
+            client.get_subscription(request={"subscription": path})
+        client.close()

@@ -6,6 +6,7 @@ A provider cannot be had everywhere, so the arguments of its resources are in ``
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import shutil
@@ -29,6 +30,8 @@ from tests.kit.terraform import (
     references,
 )
 from tests.packaging.repository import ROOT
+from towpath.cli.flows import serve
+from towpath.control.index import KINDS as READ
 from transforms.hosting.allowed import KINDS
 from transforms.sinks.pubsub import EVENTS
 
@@ -286,3 +289,17 @@ def test_the_controller_starts_with_its_machine() -> None:
     assert named == set(re.findall(r"^\s+(\w+) += ", given, re.MULTILINE))
     assert text.startswith("#cloud-config\n")
     assert config.keys() == {"write_files", "bootcmd", "runcmd"}
+
+
+def test_the_controller_gets_its_options() -> None:
+    """The controller accepts the options that its machine gives it, and reads what it needs."""
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    serve.add_arguments(parser)
+    flows, command, *options = words(LOCALS["serve"])
+    given = parser.parse_args([one for one in options if one.startswith("--")])
+
+    assert (flows, command) == ("flows", "serve")
+    assert given.control
+    assert given.outputs
+    read = resource("google_pubsub_subscription.controller")["for_each"]
+    assert sorted(words(read)) == sorted(READ)
