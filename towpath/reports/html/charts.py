@@ -83,7 +83,8 @@ def weekly_bars(values: Values, series: str, title: str) -> Spec:
         "color": hues(values, series),
         "tooltip": _TIP,
     }
-    return _spec(values, encoding, mark={"type": "bar", "binSpacing": 1}, height=200)
+    mark = {"type": "bar", "binSpacing": 1}
+    return _spec(values, encoding, mark=mark, height=200, transform=[_ENDS])
 
 
 def histogram(values: Values, series: str, axis: str, title: str) -> Spec:
@@ -117,7 +118,7 @@ def grid(values: Values, name: str, share: str) -> Spec:
         "tooltip": _TIP,
     }  # fmt: skip
     mark = {"type": "rect", "stroke": "var(--page)", "strokeWidth": 0.5}
-    return _spec(values, encoding, mark=mark, step=30)
+    return _spec(values, encoding, mark=mark, step=30, transform=[_ENDS])
 
 
 def intervals(values: Values, name: str, series: str) -> Spec:
@@ -159,6 +160,7 @@ def hues(values: Values, series: str, first: int = 0) -> Spec:
 
 
 _TIP = {"field": "tip"}
+_ENDS = {"calculate": "datum.week + 604800000", "as": "end"}
 
 
 def _names(values: Values, field: str) -> Spec:

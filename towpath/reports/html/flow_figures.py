@@ -22,7 +22,7 @@ from towpath.reports.html.figure import (
     without,
     written,
 )
-from towpath.reports.html.numbers import WEEK, Cohort, FlowNumbers, Share, Times
+from towpath.reports.html.numbers import Cohort, FlowNumbers, Share, Times
 from towpath.reports.lift import Arm, lift
 from transforms.flows.protocol.reason_codes import ENDING, ENTRY, REFUSED, SENDING
 
@@ -101,10 +101,9 @@ def weeks(flow: FlowNumbers) -> Figure:
     return figure(title, note, heads, rows, tuple(found), wide=True)
 
 
-def _at(week: int, series: str, count: int, span: int = WEEK) -> dict[str, Any]:
+def _at(week: int, series: str, count: int) -> dict[str, Any]:
     return {
         "week": week,
-        "end": week + span,
         "series": series,
         "count": count,
         "tip": tip(f"Week of {day(week)}", [(series, count, "count")]),
@@ -176,9 +175,13 @@ def cohorts(flow: FlowNumbers) -> Figure:
 
 def _cell(cohort: Cohort, weeks: int) -> dict[str, Any]:
     part = cohort.within[weeks] / cohort.entries
-    pairs = [("Sessions", cohort.entries, "count"), (_within(weeks), part, "share")]
-    return {"week": cohort.start, "end": cohort.start + WEEK, "within": _within(weeks), "share": part,
-            "tip": tip(f"Entered in the week of {day(cohort.start)}", pairs)}  # type: ignore[arg-type]  # fmt: skip
+    head = f"Week of {day(cohort.start)}: {counted(cohort.entries, 'session')}"
+    return {
+        "week": cohort.start,
+        "within": _within(weeks),
+        "share": round(part, 4),
+        "tip": tip(head, [(_within(weeks), part, "share")]),
+    }
 
 
 def _within(weeks: int) -> str:
