@@ -17,7 +17,7 @@ from towpath.control.index import WAKES_OPEN, Index, Tally
 from towpath.control.index_inputs import Input, Tables, take_all
 from towpath.control.serve_signals import Signals, Unpublished
 from towpath.control.store import Conflict, ControlStore, Held, Late
-from transforms.flows.catalog.control_log import catalog_of
+from transforms.flows.catalog.applied_log import no_records
 from transforms.flows.catalog.epochs import Catalog
 from transforms.flows.catalog.log_state import InvalidLog
 from transforms.flows.protocol.control_records import ControlRecord
@@ -62,7 +62,7 @@ class Controller:
         self._signals = signals
         self._log = log
         self._wakes_per_second = wakes_per_second
-        self._catalog: tuple[str, Catalog] | None = None
+        self._applied = no_records()
         self._space = ""
         self._read_at = -1
         self._looked_at = self._cleaned_at = 0
@@ -108,14 +108,21 @@ class Controller:
             return None
 
     def _known(self, held: Held) -> Catalog | None:
-        """Return the catalog of a log; None for an invalid log."""
-        if self._catalog is None or self._catalog[0] != held.token:
-            try:
-                self._catalog = (held.token, catalog_of(held.records, held.complete_until))
-            except InvalidLog as error:
-                self._log("log_invalid", level="error", detail=str(error))
-                return None
-        return self._catalog[1]
+        """Return the catalog of a log, built from what is new in it; None for an invalid log."""
+        known = self._applied
+        if len(known.catalog.records) > len(held.records):  # another log is at the address now
+            known = no_records()
+        new = held.records[len(known.catalog.records) :]
+        try:
+            self._applied = (
+                known.extended(new, held.complete_until)
+                if new
+                else known.completed(max(held.complete_until, known.catalog.complete_until))
+            )
+        except InvalidLog as error:
+            self._log("log_invalid", level="error", detail=str(error))
+            return None
+        return self._applied.catalog
 
     def _append(self, held: Held, catalog: Catalog, now: int) -> None:
         """Decide and append; another writer that was quicker makes the next round decide anew."""
@@ -123,7 +130,7 @@ class Controller:
         if not records:
             return
         try:
-            catalog_of((*held.records, *records))
+            self._applied.extended(records, held.complete_until)
             self._store.append(held, records)
         except (Conflict, Late) as error:
             self._log("not_appended", level="warning", detail=str(error))
