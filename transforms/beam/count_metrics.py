@@ -38,6 +38,7 @@ class Counts:
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
+        self._kinds: dict[str, int] = {}
 
     def add(self, metric: JobMetric, number: int = 1, value: str = "") -> None:
         """Count; ``value`` is that of the metric's label."""
@@ -47,10 +48,10 @@ class Counts:
 
     def add_outputs(self, encoded: Iterable[bytes]) -> list[DeadLetter]:
         """Count outputs by kind, refusals and dead letters by reason; return the dead letters."""
-        letters: list[DeadLetter] = []
+        letters, kinds = list[DeadLetter](), self._kinds
         for one in encoded:
             kind = kind_of(one)
-            self.add(job_metrics.OUTPUTS, 1, kind)
+            kinds[kind] = kinds.get(kind, 0) + 1
             if kind in ("rejection", "dead_letter"):
                 output = outputs.decode(one)
                 self.add_reason(output)
@@ -71,6 +72,8 @@ class Counts:
 
     def flush(self) -> None:
         """Add the counts to those of the runner, at the end of the bundle."""
-        counts, self._counts = self._counts, {}
+        for kind, number in self._kinds.items():
+            self.add(job_metrics.OUTPUTS, number, kind)
+        counts, self._counts, self._kinds = self._counts, {}, {}
         for name, number in counts.items():
             _counter(name).inc(number)
