@@ -31,7 +31,12 @@ resource "google_storage_bucket" "control" {
     enabled = true
   }
 
-  # The instant until which a log is complete is written every few seconds.
+  # The versions are enough.
+  soft_delete_policy {
+    retention_duration_seconds = 0
+  }
+
+  # The instant until which a log is complete is written every two seconds.
   lifecycle_rule {
     action {
       type = "Delete"

@@ -62,6 +62,7 @@ locals {
   serve = concat(
     ["flows", "serve", "--control=${local.control}", "--index=/index/${var.space}.db"],
     ["--publish=${google_pubsub_topic.input["commands"].id}"],
+    [for name, value in var.options : "--timestamp-attribute=${value}" if name == "timestamp_attribute"],
     [for subscription in google_pubsub_subscription.controller : "--outputs=${subscription.id}"],
   )
 }

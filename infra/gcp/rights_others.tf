@@ -19,6 +19,14 @@ resource "google_pubsub_subscription_iam_member" "moves_inputs" {
   member       = "serviceAccount:${local.pubsub_agent}"
 }
 
+resource "google_pubsub_subscription_iam_member" "moves_outputs" {
+  for_each = google_pubsub_subscription.controller
+
+  subscription = each.value.name
+  role         = "roles/pubsub.subscriber"
+  member       = "serviceAccount:${local.pubsub_agent}"
+}
+
 resource "google_pubsub_subscription_iam_member" "moves_rows" {
   for_each = google_pubsub_subscription.table
 

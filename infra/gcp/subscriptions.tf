@@ -27,10 +27,18 @@ resource "google_pubsub_subscription" "controller" {
 
   name                       = "${var.prefix}controller-${each.key}"
   topic                      = google_pubsub_topic.output[each.key].id
+  enable_message_ordering    = true
   ack_deadline_seconds       = 60
   message_retention_duration = "604800s"
 
   expiration_policy {
     ttl = ""
   }
+
+  dead_letter_policy {
+    dead_letter_topic     = google_pubsub_topic.undelivered.id
+    max_delivery_attempts = 20
+  }
+
+  depends_on = [google_pubsub_topic_iam_member.undelivered]
 }

@@ -219,12 +219,12 @@ def test_nothing_drains_the_job() -> None:
 
 
 def test_what_cannot_be_delivered_is_kept() -> None:
-    """Each subscription that the job or BigQuery reads has a dead-letter policy, and none expires."""
+    """What the job, the controller and BigQuery read has a dead-letter policy, and nothing expires."""
     for block in RESOURCES:
         if block.labels[0] != "google_pubsub_subscription":
             continue
         assert block.body["expiration_policy"] == [{"ttl": ""}], block.address
-        if block.labels[1] in ("input", "table"):
+        if block.labels[1] in ("controller", "input", "table"):
             assert "dead_letter_policy" in block.body, block.address
 
 
