@@ -73,14 +73,19 @@ class Page(HTMLParser):
         return {row[0]: row[1:] for row in self.tables[section, title][1:]}
 
 
-def stream_tables(out: Path, tables: Path, space: str, times: int = 1) -> None:
+def stream_tables(
+    out: Path, tables: Path, space: str, times: int = 1, other_keys: bool = False
+) -> None:
     """Write the rows of a replay as the tables of a streaming job, each row ``times`` times.
 
     Every file is small, and has an addition to the manifest of its own.
+    With ``other_keys`` conversions are under other keys than entries, as after a merge of users.
     """
     for kind in KINDS:
         for path in listed(kind, out):
             rows = [to_row(from_row(kind, row)) for row in pq.read_table(path).to_pylist()]
+            if other_keys and kind == "conversion":
+                rows = [row | {"user": f"{row['user']}-{n}"} for n, row in enumerate(rows)]
             for few in _parts(rows * times):
                 written = parquet.write(kind, few, tables / space)
                 add_parts(kind, tables / space, written.parts)

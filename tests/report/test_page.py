@@ -190,3 +190,20 @@ def test_every_package_of_the_library_has_its_licence() -> None:
 
     assert all(found["integrity"].startswith("sha512-") for found in packages.values())
     assert {name.split()[0] for name in scripts - named} == {"vega-typings"}
+
+
+def test_a_merged_user_converts_once(tmp_path: Path) -> None:
+    """Two conversions of one user, under two keys after a merge, are one converted user."""
+    lives = [
+        r for n in range(9) for k in (0, 1) for r in kit.life(f"u{n}", 99 * n + 9 * k, 14 * k, 1)
+    ]
+    kit.replay(tmp_path / "out", kit.write_lines(tmp_path / "e.jsonl", lives), more=["--shards", 1])
+    found = []
+    for other_keys in (False, True):
+        tables = tmp_path / str(other_keys)
+        stream_tables(tmp_path / "out", tables, "shop", other_keys=other_keys)
+        (flow,) = json.loads(report(tables, "--json").out)["flows"]
+        found.append(flow["report"]["goals"][0])
+
+    assert found[0] == found[1]
+    assert found[0]["converted"] == 2 * found[0]["users"] > 0

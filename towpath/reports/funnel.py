@@ -234,8 +234,9 @@ EXITS = """
     where what = 'ended' group by all"""
 REFUSED = "select coalesce(flow, ''), reason, count(*) from rejection group by all"
 GOALS = """
-    with arms as (select session, flow, silent from transition where what = 'entered')
-    select flow, goal, arms.silent, count(*), count(distinct user),
+    with arms as (
+        select session, flow, silent, user as entered from transition where what = 'entered')
+    select flow, goal, arms.silent, count(*), count(distinct arms.entered),
            coalesce(sum(round(value * 10000)::hugeint), 0)
     from conversion join arms using (flow, session) group by all"""
 UNCONVERTED = """
