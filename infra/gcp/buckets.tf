@@ -43,7 +43,7 @@ resource "google_storage_bucket" "control" {
     }
     condition {
       num_newer_versions = 10
-      matches_suffix     = [".complete"]
+      matches_suffix     = [".head"]
     }
   }
 

@@ -16,13 +16,11 @@ class RedisStore:
         self._log = open_log(address)
 
     def read(self) -> Held:
-        read = self._log.read_since(None)
-        token = str(read.records[-1].sequence) if read.records else ""
-        return Held(read.records, read.complete_until, token)
+        return self._grown(Held())
 
     def append(self, held: Held, records: Sequence[ControlRecord]) -> Held:
         refuse(held, records, held.complete_until)
-        after = held.next_sequence - 1 if held.records else None
+        after = held.records[-1].sequence if held.records else None
         match self._log.append(after, records):
             case "conflict":
                 raise Conflict(f"{self._log.name} has other records by now")
@@ -31,11 +29,17 @@ class RedisStore:
                 refuse(held, records, until)
                 raise Late(f"{self._log.name} is complete until {until}")
             case _:
-                return self.read()
+                return self._grown(held)
 
     def complete(self, held: Held, until: int) -> Held:
         if until <= held.complete_until:
             return held
         if self._log.complete(held.complete_until, until) == "conflict":
             raise Conflict(f"{self._log.name} has another instant of completeness by now")
-        return self.read()
+        return self._grown(held)
+
+    def _grown(self, held: Held) -> Held:
+        """Return the log with what has come since it was read."""
+        read = self._log.read_since(held.records[-1].sequence if held.records else None)
+        records = (*held.records, *read.records)
+        return Held(records, read.complete_until, str(records[-1].sequence) if records else "")

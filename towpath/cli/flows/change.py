@@ -154,7 +154,7 @@ def _sessions(counts: Any) -> str:
 
 def _confirm(args: argparse.Namespace, proposal: Proposal) -> None:
     """Ask before sessions end. Raises UserError without a yes."""
-    if args.__dict__.get("yes", True) or not any(one.ends for one in proposal.changes):
+    if getattr(args, "yes", True) or not any(one.ends for one in proposal.changes):
         return
     if not sys.stdin.isatty():
         raise common.UserError("this ends sessions: add --yes, or --dry-run to see what changes")
