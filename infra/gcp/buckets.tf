@@ -20,7 +20,7 @@ resource "google_storage_bucket" "staging" {
   }
 }
 
-# Control logs. Each change is a version, so an earlier log can be read again.
+# Control logs. A log that was damaged or deleted by hand can be read again from its versions.
 resource "google_storage_bucket" "control" {
   name                        = "${var.project}-${var.prefix}towpath-control"
   location                    = var.region
@@ -36,14 +36,14 @@ resource "google_storage_bucket" "control" {
     retention_duration_seconds = 0
   }
 
-  # The instant until which a log is complete is written every two seconds.
+  # The head of a log is replaced every two seconds; its segments never change.
   lifecycle_rule {
     action {
       type = "Delete"
     }
     condition {
-      num_newer_versions = 10
-      matches_suffix     = [".complete"]
+      days_since_noncurrent_time = 7
+      matches_suffix             = [".head"]
     }
   }
 
