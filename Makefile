@@ -94,7 +94,8 @@ charts: $(READY) ## the charting library of `towpath report`, anew from npm by i
 
 FLOORS := build/floors
 DBT := build/dbt
-DBT_ARGS ?= build
+# A replay is a whole; of a job's tables, only the newest days are read again.
+DBT_ARGS ?= build $(if $(wildcard $(RUN_OUT)/replay.json),--full-refresh)
 PRISM := build/bin/prism
 # A quick run is written nowhere.
 WRITE = $(if $(filter --quick,$(BENCH_ARGS)),,--write docs/figures.json)
@@ -112,8 +113,10 @@ $(FLOORS)/.ready: benchmarks/floors/requirements.lock $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --require-hashes \
 	  --only-binary :all: --target $(FLOORS) -r $< && touch $@ || echo "bytewax could not be installed" >&2
 
-warehouse: $(DBT)/.ready ## builds and tests the dbt models over the results of `make run`
+warehouse: $(DBT)/.ready ## builds and tests the dbt models over a replay or the tables of a job: make warehouse RUN_OUT=DIR
 	@mkdir -p build/warehouse
+	@test -f $(RUN_OUT)/replay.json || $(BIN)/python -c 'import pathlib, sys; from towpath.reports.views \
+	  import write_database; write_database(pathlib.Path(sys.argv[1]))' $(RUN_OUT)
 	@TOWPATH_RESULTS=$(RUN_OUT) TOWPATH_WAREHOUSE=build/warehouse/warehouse.duckdb DBT_SEND_ANONYMOUS_USAGE_STATS=false \
 	  PYTHONPATH=$(DBT) $(BIN)/python -c 'from dbt.cli.main import cli; cli()' --quiet $(DBT_ARGS) \
 	  --project-dir infra/warehouse --profiles-dir infra/warehouse \

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +12,16 @@ from tests.docs.reader import clone, run_command, sample_run
 from tests.packaging.repository import ROOT
 
 PACKAGES = ROOT / "build" / "dbt"
+DATABASE = Path("build") / "warehouse" / "warehouse.duckdb"
+PARSE = """
+import sys, sqlglot
+for path in sys.argv[1:]:
+    text = open(path).read().replace('"warehouse"."main".', "").replace('"towpath"."main".', "")
+    try:
+        (statement,) = sqlglot.parse(text, read="bigquery")
+    except (sqlglot.ParseError, ValueError) as error:
+        print(path, error)
+"""
 
 
 def install() -> None:
@@ -32,3 +44,15 @@ def built(base: Path) -> Path:
     output, code = run_command("make warehouse", folder)
     assert code == 0, output
     return folder
+
+
+def parse_errors(paths: list[Path]) -> str:
+    """Parse files as BigQuery's SQL; return the errors."""
+    done = subprocess.run(
+        [sys.executable, "-c", PARSE, *map(str, paths)],
+        env=os.environ | {"PYTHONPATH": str(PACKAGES)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
 
-from tests.docs.reader import run_command
-from tests.warehouse.dbt import PACKAGES, built
+from tests.docs.blocks import Command, blocks, rewritten, tidy
+from tests.docs.reader import differs, run_command
+from tests.packaging.repository import ROOT
+from tests.warehouse.dbt import DATABASE, built, parse_errors
 from towpath.reports.lift import Arm, lift
+from transforms.sinks.redaction import identifying
 
 pytestmark = pytest.mark.xdist_group("sample")  # shares the replay of the sample
 
-DATABASE = Path("build") / "warehouse" / "warehouse.duckdb"
-PARSE = """
-import sys, sqlglot
-for path in sys.argv[1:]:
-    text = open(path).read().replace('"warehouse"."main".', "").replace('"towpath"."main".', "")
-    try:
-        (statement,) = sqlglot.parse(text, read="bigquery")
-    except (sqlglot.ParseError, ValueError) as error:
-        print(path, error)
-"""
+PAGE = ROOT / "docs" / "how-to" / "warehouse.md"
+MODELS = ROOT / "infra" / "warehouse" / "models"
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +47,30 @@ def test_all_models_are_built_and_all_tests_pass(folder: Path) -> None:
     assert len(found["test"]) > 150
 
 
+def test_commands_of_the_page_print_what_it_shows(
+    folder: Path, tmp_path: Path, rewrite: bool
+) -> None:
+    """The commands of the page about the warehouse give the outputs that it shows."""
+    copy = copied(folder, tmp_path)
+    seen: list[tuple[Command, str]] = []
+    for block in blocks(PAGE):
+        if isinstance(block, Command) and block.text not in ("make run", "make warehouse"):
+            output, code = run_command(block.text, copy)
+            seen.append((block, tidy(output)))
+            wrong = differs(block, tidy(output), code)
+            assert rewrite or not wrong, (
+                f"{PAGE.name}:{block.line}: something else is seen:\n{wrong}"
+            )
+
+    assert len(seen) == 3
+    if rewrite:
+        PAGE.write_text(rewritten(PAGE.read_text("utf-8"), seen), encoding="utf-8")
+
+
 def test_a_second_build_changes_nothing(folder: Path, tmp_path: Path) -> None:
     """A later run reads the newest days again, and no row is there twice."""
     again = copied(folder, tmp_path)
-    output, code = run_command("make warehouse", again)
+    output, code = run_command("make warehouse DBT_ARGS=build", again)
     assert code == 0, output
 
     for name in ("fct_transition", "fct_message", "funnel", "holdout_lift"):
@@ -69,25 +82,27 @@ def test_a_second_build_changes_nothing(folder: Path, tmp_path: Path) -> None:
             assert before.sql(query).fetchall() == after.sql(query).fetchall()
 
 
-@pytest.mark.parametrize(
-    ("damage", "test"),
-    [
-        ("delete from fct_message where id = (select min(id) from fct_message)", "step_metric_equals"),
-        ("update fct_conversion set value = value + 1", "flow_metric_equals"),
-        ("insert into fct_transition (select * from fct_transition limit 1)", "unique_fct_transition_id"),
-        ("update funnel set arrivals = arrivals + 1", "funnel_equals_facts"),
-    ],
-)  # fmt: skip
-def test_wrong_rows_fail_a_test(folder: Path, tmp_path: Path, damage: str, test: str) -> None:
+DAMAGES = {
+    "step_metric_equals": "delete from fct_message where id = (select min(id) from fct_message)",
+    "flow_metric_equals": "update fct_conversion set value = value + 1",
+    "unique_fct_transition_id": "insert into fct_transition (select * from fct_transition limit 1)",
+    "funnel_equals_facts": "update funnel set arrivals = arrivals + 1",
+    "facts_have_dimensions": "delete from dim_date where day = (select max(day) from dim_date)",
+}
+"""Tests of the project, and changes of the tables that they must notice."""
+
+
+def test_wrong_rows_fail_a_test(folder: Path, tmp_path: Path) -> None:
     """A missing, changed or doubled row fails the dbt test that is there for it."""
     damaged = copied(folder, tmp_path)
     with duckdb.connect(str(damaged / DATABASE)) as database:
-        database.execute(damage)
+        for damage in DAMAGES.values():
+            database.execute(damage)
 
-    _, code = run_command(f"make warehouse DBT_ARGS='test --select {test}'", damaged)
+    _, code = run_command(f"make warehouse DBT_ARGS='test --select {' '.join(DAMAGES)}'", damaged)
 
     assert code != 0
-    assert results_of(damaged)["test"] == ["fail"]
+    assert results_of(damaged)["test"] == ["fail"] * len(DAMAGES)
 
 
 def test_the_lift_is_that_of_the_report(folder: Path) -> None:
@@ -105,6 +120,50 @@ def test_the_lift_is_that_of_the_report(folder: Path) -> None:
         assert shown == pytest.approx([wanted.difference, wanted.low, wanted.high])
 
 
+def test_the_difference_of_branches_is_as_the_lift(folder: Path) -> None:
+    """The interval between two branches has the same definition."""
+    with duckdb.connect(str(folder / DATABASE), read_only=True) as database:
+        rows = database.sql(
+            "select one.users, one.converted, other.users, other.converted, "
+            "difference, difference_low, difference_high "
+            "from split_differences as d "
+            "join split_tests as one on (one.flow, one.goal, one.variant) = (d.flow, d.goal, d.variant) "
+            "join split_tests as other "
+            "on (other.flow, other.goal, other.variant) = (d.flow, d.goal, d.compared_with)"
+        ).fetchall()
+
+    assert rows
+    for users, converted, others, other_converted, *shown in rows:
+        wanted = lift(Arm(users, converted), Arm(others, other_converted))
+        assert wanted is not None
+        assert shown == pytest.approx([wanted.difference, wanted.low, wanted.high])
+
+
+@pytest.mark.parametrize("layer", ["core", "marts"])
+def test_every_column_is_described(folder: Path, layer: str) -> None:
+    """Each model and column has a description, and none is described that does not exist."""
+    models = yaml.safe_load((MODELS / layer / f"{layer}.yml").read_text("utf-8"))["models"]
+    described = {model["name"]: {c["name"] for c in model["columns"]} for model in models}
+    texts = [part["description"] for model in models for part in (model, *model["columns"])]
+    with duckdb.connect(str(folder / DATABASE), read_only=True) as database:
+        columns = {
+            name: {row[0] for row in database.sql(f"describe {name}").fetchall()}
+            for name in described
+        }
+
+    assert described == columns
+    assert all(texts)
+    assert described.keys() == {path.stem for path in (MODELS / layer).glob("*.sql")}
+
+
+def test_users_are_known_by_their_key_only(folder: Path) -> None:
+    """Of the columns that may identify a user, facts have the key of the user and of the session."""
+    with duckdb.connect(str(folder / DATABASE), read_only=True) as database:
+        for kind in ("transition", "communication", "message", "conversion", "rejection", "call"):
+            columns = {row[0] for row in database.sql(f"describe fct_{kind}").fetchall()}
+            assert columns.isdisjoint(set(identifying(kind)) - {"user", "key"})
+
+
 def test_models_are_valid_for_bigquery(folder: Path, tmp_path: Path) -> None:
     """Compiled for BigQuery, every model is SQL that a parser of its dialect accepts."""
     copy = copied(folder, tmp_path)
@@ -119,18 +178,6 @@ def test_models_are_valid_for_bigquery(folder: Path, tmp_path: Path) -> None:
     assert parse_errors(paths) == ""
     (tmp_path / "wrong.sql").write_text("select median(x from t")
     assert "wrong.sql" in parse_errors([tmp_path / "wrong.sql"])
-
-
-def parse_errors(paths: list[Path]) -> str:
-    """Parse files as BigQuery's SQL; return the errors."""
-    done = subprocess.run(
-        [sys.executable, "-c", PARSE, *map(str, paths)],
-        env=os.environ | {"PYTHONPATH": str(PACKAGES)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout
 
 
 def copied(folder: Path, into: Path) -> Path:

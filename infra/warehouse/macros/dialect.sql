@@ -53,6 +53,15 @@ unnest({{ array }}) as elements_of({{ name }})
 {%- endif -%}
 {% endmacro %}
 
+{# The list of all days from one to another. #}
+{% macro day_list(first, last) %}
+{%- if dialect() == 'bigquery' -%}
+generate_date_array({{ first }}, {{ last }})
+{%- else -%}
+generate_series({{ first }}, {{ last }}, interval 1 day)
+{%- endif -%}
+{% endmacro %}
+
 {% macro text_type() %}{{ 'string' if dialect() == 'bigquery' else 'varchar' }}{% endmacro %}
 
 {% macro whole_type() %}{{ 'int64' if dialect() == 'bigquery' else 'bigint' }}{% endmacro %}

@@ -1,19 +1,20 @@
-{# The rows of a table of outputs, each id once. DuckDB's views have these names already. #}
-{% macro rows_of(kind, holdout=true) %}
+{# The rows of a table of outputs, each id once, without columns of personal data: users are known by
+   their key only. DuckDB's views have these names already. #}
+{% macro rows_of(kind, holdout=true, without=[]) %}
 {%- if dialect() == 'bigquery' -%}
-select * except (`at`, `user`{{ ', silent' if holdout }}),
+select * except (`at`, `user`{{ ', silent' if holdout }}{% for name in without %}, {{ name }}{% endfor %}),
        `at` as happened_at, `user` as user_id{{ ', silent as in_holdout' if holdout }}
 from {{ source('towpath', kind) }}
 {%- else -%}
-select * from {{ source('towpath', kind) }}
+select *{% if without %} exclude ({{ without | join(', ') }}){% endif %} from {{ source('towpath', kind) }}
 {%- endif %}
-where true
+where {{ "space = '" ~ var('space') ~ "'" if dialect() == 'bigquery' and var('space') else 'true' }}
 qualify row_number() over (partition by id order by id) = 1
 {% endmacro %}
 
 {# A fact: rows of a staging model, of which a later run reads the newest days only. #}
 {% macro fact_of(model) %}
-select * from {{ ref(model) }}
+select *, {{ period('day', 'happened_at') }} as day from {{ ref(model) }}
 {%- if is_incremental() %}
 where happened_at >= (select {{ days_before(var('late_days'), 'max(happened_at)') }} from {{ this }})
 {%- endif %}
@@ -40,3 +41,10 @@ coalesce(cast(sum(cast({{ column }} as numeric)) as float64), 0)
 coalesce(cast(sum(cast({{ column }} as decimal(38, 4))) as double), 0)
 {%- endif -%}
 {% endmacro %}
+
+{# How BigQuery stores a fact; DuckDB has no such thing. #}
+{% macro by_day() %}
+{{- return({'field': 'day', 'data_type': 'date'} if target.type == 'bigquery' else none) -}}
+{% endmacro %}
+
+{% macro by_user() %}{{ return(['flow', 'user_id'] if target.type == 'bigquery' else none) }}{% endmacro %}

@@ -28,7 +28,11 @@ facts as (
     from goals where value <> 0 group by all
     union all
     select {{ period('day', 'happened_at') }}, flow, version, 'messages', '', count(*)
-    from {{ ref('fct_message') }} group by all
+    from (
+        select happened_at, flow, version from {{ ref('fct_message') }}
+        union all
+        select happened_at, flow, version from {{ ref('fct_call') }} where kind = 'api'
+    ) group by all
     union all
     select {{ period('day', 'happened_at') }}, flow, null, 'refusals', reason, count(*)
     from {{ ref('fct_rejection') }} where flow is not null group by all

@@ -14,7 +14,11 @@ facts as (
     from prefixed where what = 'reached' and first_arrival group by all
     union all
     select {{ period('day', 'happened_at') }}, flow, version, step, 'messages', '', count(*)
-    from {{ ref('fct_message') }} group by all
+    from (
+        select happened_at, flow, version, step from {{ ref('fct_message') }}
+        union all
+        select happened_at, flow, version, step from {{ ref('fct_call') }} where kind = 'api'
+    ) group by all
     union all
     select {{ period('day', 'happened_at') }}, flow, version, step, 'suppressed', reason, count(*)
     from {{ ref('fct_communication') }}

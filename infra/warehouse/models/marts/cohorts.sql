@@ -27,20 +27,32 @@ converted as (
     from users
     inner join firsts using (flow, user_id)
     group by 1, 2, 3, 4
+),
+-- A row for every week until the last one in which anybody converted, if that week has begun.
+newest as (
+    select max({{ period('week', 'happened_at') }}) as last_week from {{ ref('fct_transition') }}
+),
+grid as (
+    select sizes.flow, sizes.entry_week, weeks.goal, weeks.week
+    from sizes
+    inner join (select distinct flow, goal, week from converted) as weeks using (flow)
+    cross join newest
+    where weeks.week <= {{ weeks_between('sizes.entry_week', 'newest.last_week') }}
 )
 select
-    sizes.flow,
-    sizes.entry_week,
-    converted.goal,
-    converted.week,
+    grid.flow,
+    grid.entry_week,
+    grid.goal,
+    grid.week,
     sizes.users,
-    converted.new_users,
-    cast(sum(converted.new_users) over weeks as {{ whole_type() }}) as converted,
-    {{ share('sum(converted.new_users) over weeks', 'sizes.users') }} as conversion_rate
-from sizes
-inner join converted using (flow, entry_week)
+    coalesce(converted.new_users, 0) as new_users,
+    cast(sum(coalesce(converted.new_users, 0)) over weeks as {{ whole_type() }}) as converted,
+    {{ share('sum(coalesce(converted.new_users, 0)) over weeks', 'sizes.users') }} as conversion_rate
+from grid
+inner join sizes using (flow, entry_week)
+left join converted using (flow, entry_week, goal, week)
 window weeks as (
-    partition by sizes.flow, sizes.entry_week, converted.goal
-    order by converted.week
+    partition by grid.flow, grid.entry_week, grid.goal
+    order by grid.week
     rows between unbounded preceding and current row
 )

@@ -3,7 +3,8 @@ with moves as (
         flow, version, step, in_holdout,
         {{ count_if("what = 'reached'") }} as arrivals,
         {{ count_if("what = 'reached' and first_arrival") }} as users,
-        {{ count_if("what = 'left'") }} as departures
+        {{ count_if("what = 'left'") }} as departures,
+        avg(case when what = 'left' then {{ days_between('since', 'happened_at') }} end) as days_in_step
     from {{ ref('fct_transition') }}
     where what in ('reached', 'left')
     group by flow, version, step, in_holdout
@@ -44,6 +45,7 @@ select
     moves.users,
     {{ share('moves.arrivals', 'entered.entries') }} as share_of_entries,
     moves.departures,
+    moves.days_in_step,
     coalesce(here.waiting, 0) as waiting,
     case when moves.in_holdout then 0 else coalesce(sent.messages, 0) end as messages,
     coalesce(converted.conversions, 0) as conversions,

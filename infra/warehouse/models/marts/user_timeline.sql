@@ -1,20 +1,20 @@
 -- What happened to each user, in order: `where user_id = '…' order by happened_at, sequence`.
 select
     user_id, happened_at, sequence, flow, version, session, step,
-    what, coalesce(variant, reason) as detail, cast(null as {{ 'float64' if dialect() == 'bigquery' else 'double' }}) as value
+    in_holdout, what, coalesce(variant, reason) as detail, cast(null as {{ 'float64' if dialect() == 'bigquery' else 'double' }}) as value
 from {{ ref('fct_transition') }}
 union all
 select
     user_id, happened_at, cast(null as {{ whole_type() }}), flow, version, session, step,
-    concat('message ', status), coalesce(reason, template), cost
+    in_holdout, concat('message ', status), coalesce(reason, template), cost
 from {{ ref('fct_communication') }}
 union all
 select
     user_id, happened_at, cast(null as {{ whole_type() }}), flow, version, session, step,
-    'converted', goal, value
+    in_holdout, 'converted', goal, value
 from {{ ref('fct_conversion') }}
 union all
 select
     user_id, happened_at, cast(null as {{ whole_type() }}), flow, null, null, step,
-    'refused', reason, null
+    null, 'refused', reason, null
 from {{ ref('fct_rejection') }}

@@ -1,1 +1,1 @@
-{{ rows_of('call') }}
+{{ rows_of('call', without=['inputs', 'headers']) }}

@@ -1,1 +1,1 @@
-{{ rows_of('communication') }}
+{{ rows_of('communication', without=['data']) }}

@@ -1,1 +1,1 @@
-{{ rows_of('message') }}
+{{ rows_of('message', without=['address', 'data', 'tracking']) }}

@@ -1,1 +1,1 @@
-{{ rows_of('rejection', holdout=false) }}
+{{ rows_of('rejection', holdout=false, without=['detail']) }}
