@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -197,6 +199,20 @@ def test_an_unknown_scheme_cannot_be_written() -> None:
     """An address that no store writes is refused with those that can be written."""
     with pytest.raises(ValueError, match='"s3://"; supported: file://'):
         store_of("s3://bucket/control")
+
+
+@pytest.mark.parametrize(
+    ("module", "address", "extra"),
+    [("redis", "redis://x?space=s", "redis"), ("google.cloud.storage", "gs://b/log", "pubsub")],
+)
+def test_a_missing_package_is_named_with_its_extra(module: str, address: str, extra: str) -> None:
+    """A command whose client is missing says what to install."""
+    code = f"import sys; sys.modules[{module!r}] = None; from towpath.cli.main import main; "
+    code += f"sys.exit(main(['flows', 'list', '--control', {address!r}]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"pip install 'towpath[{extra}]'\n")
 
 
 def test_a_file_without_an_instant_is_closed(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def _file(address: str) -> ControlStore:
 
 
 def _gcs(address: str) -> ControlStore:
-    with needs("beam"):
+    with needs("pubsub"):  # the smallest extra with the client
         from towpath.control.gcs_store import GcsStore
 
     return GcsStore(address)
