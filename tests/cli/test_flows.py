@@ -322,6 +322,16 @@ def test_another_space_is_published_only_if_asked_for(quiet: Out) -> None:
     assert [type(record) for record in records()[3:]] == [SetSpace, Publish]
 
 
+def test_a_flow_without_its_space_is_published_in_that_of_the_log(quiet: Out) -> None:
+    """A folder without space.yaml is enough for a new version of a flow."""
+    Path("space.yaml").unlink()
+    Path("remind.yaml").write_text(REMIND.replace("after: 1h", "after: 2h"))
+
+    assert flows("publish", "remind.yaml", *AT) == 0
+    assert "differs" not in quiet.readouterr().err
+    assert [type(record) for record in records()[3:]] == [Publish]
+
+
 def test_flows_that_own_the_same_keyword_are_refused(quiet: Out) -> None:
     """Two flows that would both run with a keyword of a number cannot both be started."""
     numbers = "numbers:\n  '4001': {messages: log}\n"
@@ -497,4 +507,6 @@ def test_a_log_that_says_nothing_cannot_be_changed(quiet: Out) -> None:
     Path(f"{CONTROL}.complete").unlink()
 
     assert flows("pause", "remind") == 1
-    assert "nothing can be added" in quiet.readouterr().err
+    err = quiet.readouterr().err
+    assert "nothing can be added. If no job reads it yet, write -1" in err
+    assert "--at" not in err

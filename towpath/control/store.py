@@ -77,7 +77,11 @@ def refuse(held: Held, records: Sequence[ControlRecord], complete_until: int) ->
             raise ValueError(f"sequence {record.sequence} does not follow {last}")
         last = record.sequence
         if complete_until >= NEVER:
-            raise Late("the log does not say until when it is complete: nothing can be added")
+            raise Late(
+                "the log does not say until when it is complete, so readers take it as complete "
+                "forever: nothing can be added. If no job reads it yet, write -1 to the file with "
+                "its name and .complete"
+            )
         if record.effective_at <= complete_until:
             raise Late(
                 f"record {record.sequence} is effective at {record.effective_at}, but the log "

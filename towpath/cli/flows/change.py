@@ -67,6 +67,7 @@ def _change(
     zone: str,
 ) -> int:
     from towpath.control.store import Conflict, Late
+    from transforms.flows.catalog.epochs import NEVER
 
     asked = False
     for _ in range(TRIES):
@@ -88,7 +89,9 @@ def _change(
                 f"{error}: nothing was written. See `towpath flows history`, and run it again", 1
             ) from None
         except Late as error:
-            if args.at is not None or not held.complete_until < log.now() + LEAD:
+            if held.complete_until >= NEVER:
+                raise common.UserError(str(error), code=1) from None
+            if args.at is not None:
                 raise common.UserError(f"{error}: choose a later --at", code=1) from None
             continue  # the question took long
         _finish(args, situation, proposal, held, written=True)

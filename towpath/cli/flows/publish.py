@@ -102,9 +102,10 @@ def _with_space_of(situation: Situation, selected: Selected) -> Selected:
     path = next((p for p in project.files if p.replace("\\", "/").split("/")[-1] == SPACE), SPACE)
     if project.files.get(path) == text or text is None:
         return selected
-    common.say(
-        common.paint("note: ", "yellow", sys.stderr)
-        + f"{path} differs from the space in the log; add --space to publish it, too"
-    )
+    if path in project.files:
+        note = common.paint("note: ", "yellow", sys.stderr)
+        common.say(
+            f"{note}{path} differs from the space in the log; add --space to publish it, too"
+        )
     files = {**project.files, path: text}
     return Selected(load_project(files, sandbox.check_source), selected.paths)
