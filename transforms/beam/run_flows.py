@@ -34,6 +34,7 @@ class RunFlows(beam.DoFn):
     ALARM = beam.DoFn.TimerParam(WAKE)
 
     def __init__(self, catalogs: Catalogs, settings: Settings | None = None) -> None:
+        self._catalogs = catalogs
         self._settings = settings or Settings()
         self._counts = Counts()
         self._stepper = Stepper(catalogs, self._settings, self._went_on)
@@ -98,6 +99,11 @@ class RunFlows(beam.DoFn):
             wake.set(Timestamp(micros=done.alarm * 1000))
         return ((key, done.outputs),) if done.outputs else ()
 
+    def _is_late(self, space: str) -> bool:
+        """Return True if the control log is behind by more than its writer and readers take."""
+        complete = self._catalogs.of(space).catalog.complete_until
+        return self._settings.clock() - complete > job_metrics.LATE_LOG
+
     def _count(self, space: str, done: Taken) -> None:
         counts = self._counts
         if done.received is not None:
@@ -110,7 +116,7 @@ class RunFlows(beam.DoFn):
             counts.add(job_metrics.STATES_LARGE, size > job_metrics.LARGE_STATE)
         if done.early:
             counts.add(job_metrics.HANDLED_BEFORE_TURN, done.early)
-        if done.held:
+        if done.held and self._is_late(space):
             counts.add(job_metrics.SIGNALS_HELD, done.held, space)
             trouble.report("control_behind", space=space)
         for letter in counts.add_outputs(done.outputs):

@@ -128,7 +128,7 @@ SIGNALS_HELD = JobMetric(
     "signals_held",
     "counter",
     "signals",
-    "Signals and timers that wait, because the control log is not complete until their time. "
+    "Signals and timers that wait for a control log that is more than 30 seconds behind the clock. "
     "Each attempt counts.",
     "space",
 )

@@ -79,14 +79,14 @@ class Settings(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     ``until``: no alarm is set later, and what is due after it stays pending (R3). ``ahead``: an
     alarm that fires more than this many ms before its time by ``clock`` is refused: the runner is
-    draining. ``patience``: seconds to wait for a control log that is a little behind. Then, or at
-    once if it is far behind, signals are held in the state of their user, so that other spaces go
-    on; without ``holds``, that is BehindError. ``loose`` goes on with the log as it is instead.
+    draining. While the control log is behind, signals are held in the state of their user, so that
+    other spaces go on; without ``holds``, that is BehindError. ``patience``: seconds to wait before
+    that, if the log is no further behind. ``loose`` goes on with the log as it is instead.
     """
 
     until: int = NEVER
     ahead: int = 10_000
-    patience: float = 2.0
+    patience: float = 0.0
     holds: bool = True
     loose: bool = False
     clock: Callable[[], int] = system_clock
@@ -290,12 +290,13 @@ class Stepper:
     def _try_again(self, space: str, now: int) -> int | None:
         """Return the next alarm of a user whose signals are held.
 
-        The further the log is behind, the later. If the watermark is far behind the clock, that may
-        be more than ``LONGEST_HOLD``, since a backlog is handled faster than it came.
+        A log that is a few seconds behind needs so long to get there; the further it is behind, the
+        later. If the watermark is far behind the clock, that may be more than ``LONGEST_HOLD``, since
+        a backlog is handled faster than it came.
         """
         behind = now - self._catalogs.of(space).catalog.complete_until
         most = max(LONGEST_HOLD, (self._settings.clock() - now) // 16)
-        at = now + max(1_000, min(behind // 16, most))
+        at = now + max(1_000, min(behind, 5_000 + behind // 16, most))
         return at if at <= self._settings.until else None
 
     def _run(
