@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,14 +14,16 @@ from tests.packaging.repository import ROOT
 
 PACKAGES = ROOT / "build" / "dbt"
 DATABASE = Path("build") / "warehouse" / "warehouse.duckdb"
-PARSE = """
-import sys, sqlglot
+TRANSLATE = """
+import json, sys, sqlglot
+found = {}
 for path in sys.argv[1:]:
-    text = open(path).read().replace('"warehouse"."main".', "").replace('"towpath"."main".', "")
     try:
-        (statement,) = sqlglot.parse(text, read="bigquery")
+        (sql,) = sqlglot.transpile(open(path).read(), read="bigquery", write="duckdb")
+        found[path] = {"sql": sql}
     except (sqlglot.ParseError, ValueError) as error:
-        print(path, error)
+        found[path] = {"error": str(error)}
+print(json.dumps(found))
 """
 
 
@@ -46,13 +49,17 @@ def built(base: Path) -> Path:
     return folder
 
 
-def parse_errors(paths: list[Path]) -> str:
-    """Parse files as BigQuery's SQL; return the errors."""
+def translated(paths: list[Path]) -> dict[str, str]:
+    """Read files as SQL of BigQuery; return it as SQL of DuckDB, by the name of the file."""
     done = subprocess.run(
-        [sys.executable, "-c", PARSE, *map(str, paths)],
+        [sys.executable, "-c", TRANSLATE, *map(str, paths)],
         env=os.environ | {"PYTHONPATH": str(PACKAGES)},
         capture_output=True,
         text=True,
         check=True,
     )
-    return done.stdout
+    found = json.loads(done.stdout)
+    errors = {path: one["error"] for path, one in found.items() if "error" in one}
+    if errors:
+        raise ValueError(f"not SQL of BigQuery: {errors}")
+    return {Path(path).stem: one["sql"] for path, one in found.items()}

@@ -8,7 +8,7 @@ select
     count(*) as refused,
     count(distinct user_id) as users
 from {{ ref('fct_rejection') }}
-group by 1, 2, 3, 4, 5
+group by 2, 3, 4, 5
 union all
 select
     'message',
@@ -20,4 +20,4 @@ select
     count(distinct user_id)
 from {{ ref('fct_communication') }}
 where status in ('skipped', 'expired', 'canceled') and reason is not null
-group by 1, 2, 3, 4, 5
+group by 2, 3, 4, 5
