@@ -209,7 +209,11 @@ def _paused(history: History) -> Iterator[str]:
                         since = record.effective_at
                     case control_records.Resume():
                         since = None
-                    case control_records.Stop() | control_records.Archive():
+                    case (
+                        control_records.Stop()
+                        | control_records.Finish()
+                        | control_records.Archive()
+                    ):
                         since, over = None, True
                     case control_records.Start():
                         over = False
