@@ -84,7 +84,8 @@ class StreamOptions(PipelineOptions):
             help="subscription of the events topic: projects/P/subscriptions/S, then those of other "
             f"topics; with the kinds that each may bring besides the usual ones: {', '.join(KINDS)}")  # fmt: skip
         add("--timestamp_attribute",
-            help="attribute with the receipt, in the first subscription (default: the publish time)")  # fmt: skip
+            help="attribute with the ingestion time, in the first subscription "
+            "(default: the publish time)")  # fmt: skip
         add("--readers", type=at_least(1), default=1, metavar="NUMBER",
             help="number of readers of the first subscription (not on Dataflow)")  # fmt: skip
         add("--idle", type=idle, default=10_000, metavar="SECONDS|never",

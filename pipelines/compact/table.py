@@ -3,7 +3,7 @@
 A folder of a table (a day) whose files were merged has one entry of the compaction. It lists the files of the folder
 and names those that they replaced. Writing it, atomically, is the only change that readers see:
 before it they read the small files, after it the merged ones. Replaced files and entries stay for a
-while, for who has begun to read them, and are removed by a later run. So a run may end anywhere.
+while, for readers that have started, and are removed by a later run. So a run may end anywhere.
 
 The names of replaced files are kept for a month, in case a bundle that was retried lists one again.
 """

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--size", metavar="MB", type=int, default=128,
         help="size of the merged files; larger files than half of it stay (default: 128)")  # fmt: skip
     add("--keep", metavar="TIME", default="1h",
-        help="how long replaced files stay, for who is reading them; a later run removes them "
+        help="how long replaced files stay, for readers that have started; a later run removes them "
         "(default: 1h)")  # fmt: skip
     add("--json", action="store_true", help="print one JSON object per table")
 

@@ -182,7 +182,7 @@ def add_version(kind: str, folder: Place, part: Part) -> bool:
     """Add a version of a part to a table's manifest, unless a newer one is listed.
 
     Concurrent or repeated writers can leave an older version in the manifest, where readers ignore
-    it. Older versions are removed; only the file of the last one stays, for who is reading it.
+    it. Older versions are removed; only the file of the last one stays, for readers that have started.
     """
     table = folder / kind
     place = part.path.rpartition("/")[0]
