@@ -13,8 +13,8 @@ from towpath.control.file_store import FileStore
 from towpath.control.index import KINDS, Index
 from towpath.control.index_inputs import Input, Tables
 from towpath.control.serve import Controller
-from towpath.control.serve_heart import MARGIN
 from towpath.control.serve_signals import Unpublished
+from towpath.control.store import AHEAD
 from transforms.flows.protocol.control_records import ControlRecord
 from transforms.flows.protocol.outputs import AnyOutput
 from transforms.flows.protocol.signals import Command
@@ -83,7 +83,7 @@ class Rig:
     def tick(self, now: int) -> None:
         """Let the controller run one round at an instant, after a beat of its heart."""
         self.now = now
-        self.store.complete(self.store.read(), now - MARGIN)
+        self.store.complete(self.store.read(), now + AHEAD)
         self.controller.tick(lambda: self.now)
 
     def woken(self) -> list[str]:

@@ -101,6 +101,15 @@ def test_a_second_launch_counts_from_its_own_start() -> None:
     assert [type(r) for r in decide(catalog(WAITS, *paused), facts(now), now)] == [Stop]
 
 
+def test_a_start_that_is_about_to_take_effect_is_a_launch() -> None:
+    """R28: between a command and its effect, the launch before it stops nothing."""
+    again = START + 2 * LONGEST
+    known = catalog(WAITS, drain(START + DAY), Start(sequence=0, effective_at=again, flow="waits"))
+
+    for now in range(again - LEAD, again + LEAD, 1_000):
+        assert decide(known, facts(now), now) == ()
+
+
 def test_a_flow_that_runs_indefinitely_is_stopped_after_90_days_without_a_step() -> None:
     """R28: the last step reached, the launch or the begin of the index counts, the latest of them."""
     known, now = catalog(FOREVER), START + 400 * DAY

@@ -10,8 +10,8 @@ import pytest
 from tests.control.outputs_of import START, WAITS, log_of
 from tests.kit.gcs_server import GcsServer
 from tests.kit.redis_server import SERVERS, RedisServer
-from towpath.control.serve_heart import BEAT, MARGIN, SILENT, STALLED, Heart, Refused, claim
-from towpath.control.store import ControlStore, Held, store_of
+from towpath.control.serve_heart import BEAT, SILENT, STALLED, Heart, Refused, claim
+from towpath.control.store import AHEAD, ControlStore, Held, store_of
 from transforms.flows.protocol.control_records import ControlRecord, Drain
 from transforms.sources.control_log.log import LogError
 
@@ -60,8 +60,8 @@ def heart_of(store: ControlStore, clock: Clock) -> Heart:
     return Heart(store, claim(store, clock, clock.pause), clock)
 
 
-def test_the_log_is_complete_until_a_moment_ago(store: ControlStore) -> None:
-    """Each beat declares the time less a margin; records of other writers do not disturb it."""
+def test_the_log_is_complete_until_a_moment_ahead(store: ControlStore) -> None:
+    """Each beat declares the time and a margin; records of other writers do not disturb it."""
     clock = Clock()
     heart = heart_of(store, clock)
     heart.beat()
@@ -69,7 +69,7 @@ def test_the_log_is_complete_until_a_moment_ago(store: ControlStore) -> None:
     clock.now += 1000
     heart.beat()
 
-    assert store.read().complete_until == START + 1000 - MARGIN == heart.complete_until
+    assert store.read().complete_until == START + 1000 + AHEAD == heart.complete_until
     assert (heart.lost, heart.trouble) == (None, None)
 
 
@@ -125,7 +125,7 @@ def test_a_log_that_is_complete_forever_is_refused(tmp_path: Path) -> None:
     filled = _filled(str(tmp_path / "control.jsonl"))
     (tmp_path / "control.jsonl.complete").unlink()
 
-    with pytest.raises(Refused, match=r"write 0 into the file of the same name with \.complete"):
+    with pytest.raises(Refused, match=r"write 0 to the file with its name and \.complete"):
         claim(filled, Clock(), Clock().pause)
 
 
@@ -168,4 +168,4 @@ def test_an_answer_that_was_lost_is_no_other_controller(
     heart.beat()
 
     assert (heart.lost, heart.trouble) == (None, None)
-    assert store.read().complete_until == START + 1000 - MARGIN
+    assert store.read().complete_until == START + 1000 + AHEAD

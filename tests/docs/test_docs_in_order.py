@@ -10,6 +10,7 @@ import pytest
 from tests.docs.blocks import Command, blocks
 from tests.docs.reader import clone, differs, follow, sample_run
 from tests.packaging.repository import ROOT
+from tests.warehouse.dbt import link_dbt
 
 HOW_TO = re.compile(r"\]\((how-to/[\w-]+\.md)\)")
 
@@ -36,6 +37,7 @@ def test_all_pages_work_in_one_clone(tmp_path: Path) -> None:
     ran = sample_run(tmp_path)
     (tmp_path / "reader").mkdir()
     folder = clone(tmp_path / "reader")
+    link_dbt(folder)
     wrong = []
     for page in pages():
         for block in blocks(page):

@@ -27,23 +27,23 @@ print(json.dumps(found))
 """
 
 
-def install() -> None:
-    """Install dbt, once for all runs."""
+def link_dbt(folder: Path) -> None:
+    """Install dbt, once for all runs, and link it into a clone."""
     words = ["make", "--silent", "build/dbt/.ready"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    (folder / "build").mkdir(exist_ok=True)
+    (folder / "build" / "dbt").symlink_to(PACKAGES)
 
 
 @cache
 def built(base: Path) -> Path:
     """Build the warehouse of the sample; return the folder in which that was done."""
-    install()
     _, results = sample_run(base)
     (base / "warehouse").mkdir()
     folder = clone(base / "warehouse")
-    (folder / "build").mkdir()
+    link_dbt(folder)
     (folder / "build" / "run").symlink_to(results)
-    (folder / "build" / "dbt").symlink_to(PACKAGES)
     output, code = run_command("make warehouse", folder)
     assert code == 0, output
     return folder

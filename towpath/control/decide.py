@@ -14,6 +14,7 @@ import msgspec
 
 from towpath.control.decide_winner import best_branch
 from towpath.control.index import Activity, Tally
+from towpath.control.store import LEAD
 from transforms.flows.catalog.compiled import Plan
 from transforms.flows.catalog.epochs import Catalog, Effect, Epoch, FlowView
 from transforms.flows.clock.schedules import next_occurrence
@@ -23,9 +24,6 @@ from transforms.flows.definitions.steps.branches import Split, Winning
 from transforms.flows.definitions.triggers.profile import OnSchedule
 from transforms.flows.protocol.control_records import ControlRecord, Finish, Stop, Winner
 from transforms.flows.reading.checks.flow import at_one_moment
-
-LEAD = 10_000
-"""How far ahead a record takes effect, in ms: workers have read it by then."""
 
 DAY = 86_400_000
 LONGEST = 90 * DAY
@@ -150,8 +148,8 @@ def _all_entered(flow: Flow, epoch: Epoch, now: int) -> bool:
 
 
 def _last(catalog: Catalog, flow: int, what: str, now: int) -> int | None:
-    """Return when an effect last happened to a flow."""
+    """Return when an effect last happened to a flow, or is about to: statuses are those of then."""
     found: list[Effect] = [
-        e for e in catalog.effects if e.flow == flow and e.what == what and e.at <= now
+        e for e in catalog.effects if e.flow == flow and e.what == what and e.at <= now + LEAD
     ]
     return found[-1].at if found else None

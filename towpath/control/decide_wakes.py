@@ -1,4 +1,4 @@
-"""Whom a control record makes act at once, instead of when they are handled next (R29, R22).
+"""Which users a control record wakes: values in, values out.""" 
 
 A wake fires what is due up to the instant of the record, and changes nothing else; it never creates
 a user. A user's state knows whether a record concerns them, so a wake too many costs a message.

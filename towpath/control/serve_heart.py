@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from towpath.control.store import Conflict, ControlStore, Held
+from towpath.control.store import AHEAD, NOT_SERVED, Conflict, ControlStore, Held
 from transforms.flows.catalog.epochs import NEVER
 from transforms.sources.control_log.log import LogError
 
@@ -21,9 +21,6 @@ BEAT = 1.0
 
 SLOW_BEAT = 2.0
 """The same for a log in Cloud Storage, where an object may be replaced once a second."""
-
-MARGIN = 1_000
-"""How far the declared instant is behind the clock, in ms."""
 
 SILENT = 3
 """For how many beats another controller must have been silent."""
@@ -46,16 +43,13 @@ def claim(
 ) -> Held:
     """Wait until no other controller is alive, and return the log; raise Refused if one is.
 
-    One that was killed has declared something a moment ago, but declares nothing more.
+    One that was killed has just declared something, but declares nothing more.
     """
     held = store.read()
     if held.complete_until >= NEVER:
-        raise Refused(
-            "the log does not say until when it is complete, so nothing can be added to it; "
-            "for a log in a file, write 0 into the file of the same name with .complete"
-        )
+        raise Refused(NOT_SERVED)
     silent, waited = round(SILENT * beat * 1000), 0
-    while clock() - held.complete_until < silent + MARGIN and waited < silent:
+    while clock() + AHEAD - held.complete_until < silent and waited < silent:
         pause(beat)
         waited += round(beat * 1000)
         now = store.read()
@@ -91,19 +85,19 @@ class Heart:
         self._seen = self._clock()
 
     def beat(self) -> None:
-        """Declare the log complete until a moment ago."""
+        """Declare the log complete until a moment ahead."""
         now = self._clock()
         if now - self._seen > STALLED:
             self.trouble = "the controller has decided nothing for ten minutes"
             return
         try:
-            self._held = self._store.complete(self._held, now - MARGIN)
+            self._held = self._store.complete(self._held, now + AHEAD)
             self.trouble = None
         except Conflict:
             self.lost = "another controller serves this log"
         except LogError as error:
             self.trouble = str(error)
-            self._reread(now - MARGIN)
+            self._reread(now + AHEAD)
 
     def _reread(self, tried: int) -> None:
         """After an error: the instant may have been written, or not."""

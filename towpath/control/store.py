@@ -18,6 +18,21 @@ from transforms.sources.control_log.log import NOTHING
 from transforms.wire.extras import needs
 from transforms.wire.secrets import address_of
 
+LEAD = 10_000
+"""How far ahead of its making a record takes effect, in ms: workers have read it by then."""
+
+AHEAD = 5_000
+"""How far ahead of the clock the log is declared complete, in ms: less than ``LEAD``.
+
+So the signals of now are not ahead of the log, and a writer's clock may be slow by the difference.
+"""
+
+
+NOT_SERVED = (
+    "the log does not say until when it is complete, so readers take it as complete forever: "
+    "nothing can be added. If no job reads it yet, write 0 to the file with its name and .complete"
+)
+
 
 class Held(msgspec.Struct, frozen=True):
     """A log as it was read: its records in order of their sequences.
@@ -77,11 +92,7 @@ def refuse(held: Held, records: Sequence[ControlRecord], complete_until: int) ->
             raise ValueError(f"sequence {record.sequence} does not follow {last}")
         last = record.sequence
         if complete_until >= NEVER:
-            raise Late(
-                "the log does not say until when it is complete, so readers take it as complete "
-                "forever: nothing can be added. If no job reads it yet, write -1 to the file with "
-                "its name and .complete"
-            )
+            raise Late(NOT_SERVED)
         if record.effective_at <= complete_until:
             raise Late(
                 f"record {record.sequence} is effective at {record.effective_at}, but the log "

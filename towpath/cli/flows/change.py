@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from towpath.control.situation import Situation
     from towpath.control.store import ControlStore, Held
 
-LEAD = 10_000
-"""How far ahead, in ms, a record takes effect: all workers have read it by then."""
 TRIES = 5
 
 
@@ -66,12 +64,14 @@ def _change(
     propose: Callable[[Situation], Proposal],
     zone: str,
 ) -> int:
-    from towpath.control.store import Conflict, Late
+    from towpath.control.store import NOT_SERVED, Conflict, Late
     from transforms.flows.catalog.epochs import NEVER
 
     asked = False
     for _ in range(TRIES):
         held = store.read()
+        if held.complete_until >= NEVER:
+            raise common.UserError(NOT_SERVED, code=1)
         situation = _situation(args, held, sessions, zone)
         proposal = propose(situation)
         if not asked and not args.json:
@@ -89,8 +89,6 @@ def _change(
                 f"{error}: nothing was written. See `towpath flows history`, and run it again", 1
             ) from None
         except Late as error:
-            if held.complete_until >= NEVER:
-                raise common.UserError(str(error), code=1) from None
             if args.at is not None:
                 raise common.UserError(f"{error}: choose a later --at", code=1) from None
             continue  # the question took long
@@ -103,9 +101,10 @@ def _situation(
     args: argparse.Namespace, held: Held, sessions: Sessions | None, zone: str
 ) -> Situation:
     from towpath.control.situation import Situation
+    from towpath.control.store import AHEAD, LEAD
 
     made = log.now()
-    at = max(made, held.complete_until) + LEAD
+    at = max(made + LEAD, held.complete_until + AHEAD)
     said = {"by": _who(args), "made_at": made, "note": args.note}
     situation = Situation(held.records, at, sessions, said, zone)
     return situation if args.at is None else situation.moved_to(_instant(args.at, situation))
