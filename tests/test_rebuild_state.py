@@ -23,7 +23,7 @@ from towpath.replay.state_imports import import_of, write_imports
 from transforms.flows.engine.step import Done, fold
 from transforms.flows.engine.working import decode, encode
 from transforms.flows.protocol import outputs as out
-from transforms.flows.protocol.signals import Time
+from transforms.flows.protocol.signals import ProfileChange, Time
 from transforms.hosting.run import Settings
 from transforms.hosting.sandbox import answer
 from transforms.sources.pubsub.beam_source import Received
@@ -163,6 +163,27 @@ def since(found: list[bytes], at: int) -> list[out.AnyOutput]:
             output = msgspec.structs.replace(output, sequence=0)
         kept.append(output)
     return kept
+
+
+def test_a_state_is_refused_after_an_event_of_its_user() -> None:
+    """An event that arrives before the import makes a new user: the import is refused, visibly."""
+    user = keyed_user(world(0), 0)
+    catalog = user.keys.catalog
+    key = max(user.keys.states)
+    given = [s for s in user.keys.given if s.user == key and not isinstance(s, Time)]
+    at = max((s.received or s.time for s in given), default=0) + 1
+    job = Job(records=(), events=(), until=at, out="", audit=True, export=True)
+    told = fold_user(job, catalog, key, given)
+    (exported,) = (o for o in told if isinstance(o, out.StateExport) and o.at == at)
+    signal = decode_json(import_of(exported))
+    assert not isinstance(signal, Bad | Time)
+    early = ProfileChange(id="early", user=key, time=at, received=at, set={"seen": True})
+
+    done = fold(catalog, None, [early, signal], answer)
+    assert isinstance(done, Done)
+    refused = [o for o in done.outputs if isinstance(o, out.Rejection)]
+    assert [(o.reason, o.cause) for o in refused] == [("user_exists", signal.id)]
+    assert done.state != imported(catalog, exported)
 
 
 def test_the_states_are_published_as_the_page_says(

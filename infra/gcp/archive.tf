@@ -1,5 +1,5 @@
-# The log of the job: every record that it may read, as files of JSON lines, from which states can be
-# rebuilt. A record needs its ingestion time in receivedAt: files do not have Pub/Sub's times.
+# The log of the job: every message that it may read, from which states can be rebuilt. Files of Avro
+# keep its body, whatever its encoding is, its attributes and its publish time; text would not.
 resource "google_storage_bucket" "archive" {
   for_each = toset(var.archive ? ["archive"] : [])
 
@@ -33,9 +33,13 @@ resource "google_pubsub_subscription" "archive" {
   cloud_storage_config {
     bucket          = google_storage_bucket.archive["archive"].name
     filename_prefix = "${each.key}/"
-    filename_suffix = ".jsonl"
+    filename_suffix = ".avro"
     max_duration    = "300s"
     max_bytes       = 268435456
+
+    avro_config {
+      write_metadata = true
+    }
   }
 
   expiration_policy {

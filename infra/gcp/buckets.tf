@@ -42,8 +42,8 @@ resource "google_storage_bucket" "control" {
       type = "Delete"
     }
     condition {
-      num_newer_versions = 10
-      matches_suffix     = [".head"]
+      days_since_noncurrent_time = 7
+      matches_suffix             = [".head"]
     }
   }
 

@@ -1,5 +1,6 @@
 locals {
-  control = "gs://${google_storage_bucket.control.name}/${var.space}.jsonl"
+  log     = var.control_log == "" ? "${var.space}.jsonl" : var.control_log
+  control = "gs://${google_storage_bucket.control.name}/${local.log}"
 
   subscriptions = [
     # The events topic is first: the options of a gateway are for it.

@@ -44,6 +44,12 @@ variable "space" {
   default     = "default"
 }
 
+variable "control_log" {
+  description = "Name of the control log in its bucket. Empty: the name of the space with .jsonl."
+  type        = string
+  default     = ""
+}
+
 variable "options" {
   description = "More options of the job by name, such as {file_rows = \"100000\"}; infra/gcp/metadata.json lists them."
   type        = map(string)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from apache_beam.pvalue import TaggedOutput
+from apache_beam.utils.timestamp import Timestamp
 
 from pipelines.stream_options import StreamOptions, sinks_of, stream_options
-from tests.kit.reminders import MINUTE, SPACE, TEN
+from tests.kit.reminders import LOGS, MINUTE, SPACE, TEN
 from tests.kit.streams import Step, run
 from transforms.beam.elements import Decided
+from transforms.beam.receive import Receive
 from transforms.beam.stable_input import StableInput
 
 USERS, STEPS = 7, 40
@@ -30,6 +33,19 @@ def test_outputs_keep_their_order() -> None:
 
     told = [output for n in range(STEPS) for output in step_of("u", n)[0][1]]
     assert found.by_key() == {(SPACE, user): told for user in users}
+
+
+def test_letters_without_a_user_are_not_one_line() -> None:
+    """Messages that are not signals have keys of their own, which a repeated delivery has again."""
+    receive = Receive(LOGS, SPACE)
+    at = Timestamp(micros=TEN * 1000)
+
+    def keys(ident: str) -> list[object]:
+        found = receive.process((b"{", {"id": ident}, TEN, "m"), at)
+        return [one.value[0] for one in found if isinstance(one, TaggedOutput)]
+
+    assert len({*keys("a"), *keys("b"), *keys("c")}) == 3
+    assert keys("a") == keys("a")
 
 
 @pytest.mark.parametrize(

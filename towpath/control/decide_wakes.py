@@ -1,4 +1,4 @@
-"""Which users a control record wakes: values in, values out.""" 
+"""Which users a control record wakes, who else would be handled with their next signal (R29, R22).
 
 A wake fires what is due up to the instant of the record, and changes nothing else; it never creates
 a user. A user's state knows whether a record concerns them, so a wake too many costs a message.

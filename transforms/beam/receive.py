@@ -73,7 +73,9 @@ class Receive(beam.DoFn):
             case Rejected(space, letter):
                 self._counts.add_reason(letter)
                 trouble.report(letter.reason, space=space)
-                yield TaggedOutput(BAD, ((space, letter.user), [outputs.encode(letter)]))
+                # Without a user, by its id: one key would be a single line of all such letters.
+                key = space, letter.user or letter.id
+                yield TaggedOutput(BAD, (key, [outputs.encode(letter)]))
             case "heartbeat":  # it has moved the watermark by arriving
                 self._counts.add(job_metrics.HEARTBEATS)
             case "unread":

@@ -36,7 +36,8 @@ def at_once() -> beam.PTransform:
 class StableInput(beam.PTransform):
     """Group the outputs of steps by user, and emit each step's again, in the order of their arrival.
 
-    The key is the user, so that a user's steps stay in one line.
+    The key is the user, so that a user's steps stay in one line; of a dead letter without a user it
+    is the id.
     """
 
     def expand(self, decided: Any) -> Any:

@@ -1,6 +1,6 @@
--- Entries that were refused and messages that were not sent, with the reason, by day.
+-- Entries and other signals that were refused, and messages that were not sent, with the reason, by day.
 select
-    'entry' as what,
+    'signal' as what,
     {{ period('day', 'happened_at') }} as day,
     coalesce(flow, '') as flow,
     coalesce(step, '') as step,
