@@ -71,7 +71,7 @@ The memory is that of all processes together, with shared memory counted once.
 STREAM = """
 ## The streaming job
 
-The [streaming job](streaming.md)'s step on Beam's bundle-based runner, as a multiple of an empty step that decodes the same events, reads and writes a state of the same size and sets the same timer.
+The [streaming job](streaming.md)'s step on Beam's bundle-based runner, as a multiple of an empty step that decodes the same events, reads and writes a state of the same size and sets the same timer. Signals are handled in order of arrival; [order of event time](streaming.md#performance) costs more.
 """
 
 COMMANDS = """
