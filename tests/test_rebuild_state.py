@@ -202,5 +202,5 @@ def test_the_states_are_published_as_the_page_says(
 
     assert got.data == import_of(export)
     assert dict(got.attributes) == {
-        "id": "import-e", "space": "orders", "receipt": str(export.at),
+        "id": "import-e", "space": "signups", "receipt": str(export.at),
     }  # fmt: skip

@@ -47,8 +47,14 @@ class Broken(RunFlows):
 
 
 @pytest.fixture(autouse=True)
-def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Begin without troubles that were logged before, and check the logs at once."""
+def fresh(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """Begin without troubles that were logged before, and check the logs at once.
+
+    Programs that other tests ran in this process may have switched off logging.
+    """
+    monkeypatch.setattr(trouble.LOG, "disabled", False)
+    monkeypatch.setattr(trouble.LOG, "propagate", True)
+    caplog.set_level(logging.INFO, logger=trouble.LOG.name)
     monkeypatch.setattr(trouble, "_SEEN", {})
     monkeypatch.setattr(watch_logs.WATCH, "_next", 0.0)
     monkeypatch.setattr(watch_logs, "PACE", 3600.0)
