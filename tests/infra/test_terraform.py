@@ -269,6 +269,9 @@ def test_every_alert_becomes_a_policy() -> None:
     for alert in alerts:
         assert {"name", "metric", "condition", "for", "severity", "summary", "page"} <= alert.keys()
         assert {"kind", "above", "window"} == alert["condition"].keys()
+    policies = resource("google_monitoring_alert_policy.this")
+    assert "local.policies" in policies["for_each"]
+    assert "local.job_alerts" in str(LOCALS["policies"])
 
 
 def test_every_alert_of_a_service_has_a_section() -> None:
