@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 import msgspec
 from google.api_core.exceptions import PreconditionFailed
 
 from towpath.control.store import Conflict, Held, refuse
 from transforms.flows.protocol.control_records import ControlRecord
-from transforms.sources.control_log.gcs import MOST_SEGMENTS, GcsLog, Head
+from transforms.sources.control_log.gcs import MOST_SEGMENTS, GcsLog, Head, Segment
 from transforms.sources.control_log.log import LogError
 
 TRIES = 20
@@ -21,10 +22,17 @@ class GcsStore:
 
     def __init__(self, address: str) -> None:
         self._log = GcsLog(address)
+        self._segments: dict[Segment, tuple[ControlRecord, ...]] = {}
+        """The records of the head's segments; a segment never changes, so each is read once."""
 
     def read(self) -> Held:
-        head = self._head()[0]
-        return Held(tuple(self._log.records(head.segments)), head.complete_until, head.token)
+        head, known = self._head()[0], self._segments
+        self._segments = {
+            one: known[one] if one in known else tuple(self._log.records([one]))
+            for one in head.segments
+        }
+        records = tuple(chain.from_iterable(self._segments.values()))
+        return Held(records, head.complete_until, head.token)
 
     def append(self, held: Held, records: Sequence[ControlRecord]) -> Held:
         refuse(held, records, held.complete_until)
