@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import schemas
-from pipelines.replay.database import in_memory
+from pipelines.replay.database import in_memory, parquet
 from transforms.wire.arrow import arrow_schema
 
 BATCH = 100_000
@@ -47,8 +47,7 @@ def merge(kind: str, paths: list[Path], size: int, scratch: Path) -> Iterator[tu
 
 def _sorted(kind: str, paths: list[Path]) -> Iterator[pa.Table]:
     schema = arrow_schema(kind)
-    files = ", ".join(_quoted(str(path)) for path in paths)
-    source = f"read_parquet([{files}], hive_partitioning = false, union_by_name = true)"
+    source = parquet(paths, ", union_by_name = true")
     order = ", ".join(f'"{name}" nulls first' for name in schemas.load(kind)["order"])
     there = _columns(kind, paths)
     with in_memory() as database:
@@ -87,8 +86,3 @@ def _once(batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
         last = ids[-1].as_py()
         if kept.num_rows:
             yield kept
-
-
-def _quoted(text: str) -> str:
-    doubled = text.replace("'", "''")
-    return f"'{doubled}'"

@@ -6,14 +6,14 @@ because a hundred million rows must not pass through Python.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
-from pipelines.replay.database import in_memory
+from pipelines.replay.database import in_memory, parquet
 from pipelines.replay.tables import GROUP, part_of, writer
 from transforms import metrics
 from transforms.sinks.part_files import Part, listed
@@ -92,7 +92,7 @@ MOVES = """
            {apart}, count(*) as n,
            count(*) filter (first_arrival) as firsts,
            sum(epoch_ms("at") - epoch_ms(since)) as spent
-    from read_parquet({files}, hive_partitioning = false) group by all"""
+    from {source} group by all"""
 MINUTES = """
     create temp table minutes as
     select instant // 60000 * 60000 as minute, flow, version, step, metric, reason,
@@ -131,7 +131,7 @@ def _define_money(database: duckdb.DuckDBPyConnection, out: Path) -> None:
     table: in the macro, they would hide columns of the query.
     """
     selects = [
-        f"select {column} from read_parquet({_files(paths)}, hive_partitioning = false)"
+        f"select {column} from {parquet(paths)}"
         for kind, names in AMOUNTS.items()
         if (paths := listed(kind, out))
         for column in names
@@ -147,27 +147,21 @@ def _define_money(database: duckdb.DuckDBPyConnection, out: Path) -> None:
     database.execute("create temp macro money(x) as (select exact from amounts where known = x)")
 
 
-def _files(paths: Iterable[Path]) -> str:
-    """Write a list of files in SQL."""
-    quoted = (f"'{str(path).replace(chr(39), chr(39) * 2)}'" for path in paths)
-    return f"[{', '.join(quoted)}]"
-
-
 def _parts(database: duckdb.DuckDBPyConnection, out: Path) -> Iterator[str]:
     """Open the existing tables; yield the queries over each."""
     for kind, selects in PARTS.items():
         paths = listed(kind, out)
         if not paths:
             continue
-        files = _files(paths)
+        source = parquet(paths)
         if kind == "transition":
-            moves = MOVES.format(files=files, apart=APART)
+            moves = MOVES.format(source=source, apart=APART)
             database.execute(f"create temp table transition as {moves}")
         else:
             made, more = ("table", WORTH) if kind == "conversion" else ("view", "")
             database.execute(
                 f'create temp {made} {kind} as select *, epoch_ms("at") as instant{more} '
-                f"from read_parquet({files}, hive_partitioning = false)"
+                f"from {source}"
             )
         for select in selects:
             columns = "(instant, flow, version, step, metric, reason, amount)"

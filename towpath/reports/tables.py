@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pipelines.replay.database import in_memory
+from pipelines.replay.database import in_memory, parquet
 from transforms.sinks.part_files import listed
 from transforms.wire.arrow import arrow_schema
 
@@ -31,8 +31,7 @@ class Tables:
     def _open(self, out: Path, kind: str, part: str) -> None:
         paths = [p for p in listed(kind, out) if not part or p.parent.name == part]
         if paths:
-            files = ", ".join(_quoted(str(path)) for path in paths)
-            source = f"{self.select} * from read_parquet([{files}], hive_partitioning = false)"
+            source = f"{self.select} * from {parquet(paths)}"
             self.database.execute(f"create view {kind} as {source}")
         else:
             empty = arrow_schema(kind).empty_table()
@@ -53,8 +52,3 @@ class Tables:
 
     def __exit__(self, *_: object) -> None:
         self.database.close()
-
-
-def _quoted(text: str) -> str:
-    doubled = text.replace("'", "''")
-    return f"'{doubled}'"

@@ -13,7 +13,7 @@ import duckdb
 import msgspec
 
 import schemas
-from pipelines.replay.database import in_memory
+from pipelines.replay.database import in_memory, parquet, quoted
 from transforms import metrics
 from transforms.sinks.part_files import UNFINISHED, listed
 from transforms.wire.rows import Field, fields
@@ -139,9 +139,7 @@ def write_database(out: Path) -> None:
 def _table(kind: str, out: Path, distinct: bool) -> View:
     names = [field.name for field in fields(kind)]
     columns = tuple(RENAMED.get(name, name) for name in names)
-    query = _query(kind, fields(kind), out)
-    if distinct:
-        query = query.replace("select", "select distinct", 1)
+    query = _query(kind, fields(kind), out, distinct=distinct)
     return View(kind, schemas.load(kind)["doc"], columns, query)
 
 
@@ -155,15 +153,16 @@ def _windows(kind: str, out: Path) -> Iterator[View]:
         yield View(f"{kind}_{window}", about, tuple(field.name for field in kept), query)
 
 
-def _query(kind: str, kept: tuple[Field, ...], out: Path, where: str = "") -> str:
+def _query(
+    kind: str, kept: tuple[Field, ...], out: Path, where: str = "", distinct: bool = False
+) -> str:
     paths = listed(kind, out)
     if not paths:
         empty = ", ".join(f'null::{TYPES[f.kind]} as "{_named(f)}"' for f in kept)
         return f"select {empty} where false"
     columns = ", ".join(f'{_value(f)} as "{_named(f)}"' for f in kept)
-    files = ", ".join(quoted(str(path)) for path in paths)
-    source = f"read_parquet([{files}], hive_partitioning = false)"
-    return f"select {columns} from {source}" + (f" where {where}" if where else "")
+    select = "select distinct" if distinct else "select"
+    return f"{select} {columns} from {parquet(paths)}" + (f" where {where}" if where else "")
 
 
 def _named(field: Field) -> str:
@@ -172,9 +171,3 @@ def _named(field: Field) -> str:
 
 def _value(field: Field) -> str:
     return f"\"{field.name}\" at time zone 'UTC'" if field.kind == "time" else f'"{field.name}"'
-
-
-def quoted(text: str) -> str:
-    """Quote a text for SQL."""
-    doubled = text.replace("'", "''")
-    return f"'{doubled}'"
