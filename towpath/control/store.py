@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import msgspec
 
 from transforms.flows.catalog.epochs import NEVER
 from transforms.flows.protocol.control_records import ControlRecord
-from transforms.sources.control_log.log import NOTHING
+from transforms.sources.control_log.log import NOTHING, by_scheme
 from transforms.wire.extras import needs
 from transforms.wire.secrets import address_of
 
@@ -133,9 +132,4 @@ STORES: dict[str, Callable[[str], ControlStore]] = {
 
 def store_of(address: str) -> ControlStore:
     """Open the log at an address, or ``env:NAME``. Raises ValueError for an unknown scheme."""
-    address = address_of(address)
-    scheme = urlsplit(address).scheme
-    if scheme not in STORES:
-        known = ", ".join(f"{name}://" for name in STORES if name)
-        raise ValueError(f'cannot write a control log to "{scheme}://"; supported: {known}')
-    return STORES[scheme](address)
+    return by_scheme(address_of(address), STORES, "write a control log to")

@@ -6,9 +6,9 @@ earlier, so it is among the records read afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -16,6 +16,8 @@ import msgspec
 from transforms.flows.catalog.epochs import NEVER
 from transforms.flows.protocol.control_records import ControlRecord, decode_line
 from transforms.wire.extras import needs
+
+T = TypeVar("T")
 
 ENDING = ".complete"
 NOTHING = -1
@@ -148,8 +150,13 @@ LOGS: dict[str, Callable[[str], ControlLog]] = {
 
 def log_of(address: str) -> ControlLog:
     """Open the log at an address. Raises ValueError for an unknown scheme."""
+    return by_scheme(address, LOGS, "read a control log from")
+
+
+def by_scheme(address: str, openers: Mapping[str, Callable[[str], T]], what: str) -> T:
+    """Open an address by its scheme. Raises ValueError for an unknown one."""
     scheme = urlsplit(address).scheme
-    if scheme not in LOGS:
-        known = ", ".join(f"{name}://" for name in LOGS if name)
-        raise ValueError(f'cannot read a control log from "{scheme}://"; supported: {known}')
-    return LOGS[scheme](address)
+    if scheme not in openers:
+        known = ", ".join(f"{name}://" for name in openers if name)
+        raise ValueError(f'cannot {what} "{scheme}://"; supported: {known}')
+    return openers[scheme](address)
