@@ -11,26 +11,16 @@ resource "google_pubsub_topic_iam_member" "undelivered" {
   member = "serviceAccount:${local.pubsub_agent}"
 }
 
-resource "google_pubsub_subscription_iam_member" "moves_inputs" {
-  for_each = google_pubsub_subscription.input
+resource "google_pubsub_subscription_iam_member" "moves" {
+  for_each = toset([
+    for one in concat(
+      values(google_pubsub_subscription.input),
+      values(google_pubsub_subscription.controller),
+      values(google_pubsub_subscription.table),
+    ) : one.name
+  ])
 
-  subscription = each.value.name
-  role         = "roles/pubsub.subscriber"
-  member       = "serviceAccount:${local.pubsub_agent}"
-}
-
-resource "google_pubsub_subscription_iam_member" "moves_outputs" {
-  for_each = google_pubsub_subscription.controller
-
-  subscription = each.value.name
-  role         = "roles/pubsub.subscriber"
-  member       = "serviceAccount:${local.pubsub_agent}"
-}
-
-resource "google_pubsub_subscription_iam_member" "moves_rows" {
-  for_each = google_pubsub_subscription.table
-
-  subscription = each.value.name
+  subscription = each.key
   role         = "roles/pubsub.subscriber"
   member       = "serviceAccount:${local.pubsub_agent}"
 }
