@@ -78,7 +78,7 @@ def stream_tables(
 ) -> None:
     """Write the rows of a replay as the tables of a streaming job, each row ``times`` times.
 
-    Every file is small, and has an addition to the manifest of its own.
+    Every file is small, and is listed by its own addition to the manifest.
     With ``other_keys`` conversions are under other keys than entries, as after a merge of users.
     """
     for kind in KINDS:

@@ -26,7 +26,7 @@ USERS = 40
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Replay 40 users, every second of whom buys."""
+    """Replay 40 users; every second one buys."""
     folder = tmp_path_factory.mktemp("report")
     lives = [kit.life(f"key-{n}", 10 * n, n % 20, 2 if n % 2 else None) for n in range(USERS)]
     events = kit.write_lines(folder / "events.jsonl", [r for life in lives for r in life])
