@@ -71,16 +71,13 @@ def _has_tables(folder: Place) -> bool:
 
 
 def _tables(space: str, folder: Place) -> Iterator[Found | Bad]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    from transforms.sinks import parquet
 
     for kind in KINDS:
         for part in parts_of(kind, folder):
             path = folder / kind / part.path
-            with pq.ParquetFile(pa.BufferReader(path.read_bytes())) as file:
-                for batch in file.iter_batches(1_000):
-                    for row in batch.to_pylist():
-                        yield _of_row(space, kind, row, str(path), 0)
+            for row in parquet.rows_of(path):
+                yield _of_row(space, kind, row, str(path), 0)
 
 
 def _file(path: Path, space: str) -> Iterator[Found | Bad]:

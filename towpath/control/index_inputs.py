@@ -6,7 +6,6 @@ come again, and change nothing.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -20,7 +19,7 @@ from transforms.sinks.part_files import Part, parts_of
 from transforms.sinks.remote import Remote, place_of
 from transforms.wire.extras import needs
 from transforms.wire.messages import from_message
-from transforms.wire.rows import Row, from_row
+from transforms.wire.rows import from_row
 
 AT_ONCE = 1000
 FEW = 100
@@ -156,15 +155,13 @@ class Tables:
 
 def _rows(place: Path | Remote, kind: str) -> Iterator[AnyOutput | None]:
     """Read the outputs of a file; None for a row that does not fit its kind."""
-    import pyarrow.parquet as pq
+    from transforms.sinks import parquet
 
-    with pq.ParquetFile(io.BytesIO(place.read_bytes())) as table:
-        for batch in table.iter_batches(AT_ONCE):
-            for row in cast("list[Row]", batch.to_pylist()):
-                try:
-                    yield cast(AnyOutput, from_row(kind, row))
-                except msgspec.ValidationError:
-                    yield None
+    for row in parquet.rows_of(place):
+        try:
+            yield cast(AnyOutput, from_row(kind, row))
+        except msgspec.ValidationError:
+            yield None
 
 
 def take_all(

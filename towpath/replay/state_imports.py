@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from transforms.flows.protocol.outputs import StateExport
 from transforms.flows.protocol.signals import Command
+from transforms.sinks import parquet
 from transforms.sinks.part_files import listed
 from transforms.wire.messages import to_envelope
 from transforms.wire.rows import from_row
@@ -22,14 +21,12 @@ def write_imports(out: Path, file: Path, at: int) -> int:
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("wb") as lines:
         for path in listed(KIND, out):
-            with pq.ParquetFile(path) as table:
-                for batch in table.iter_batches(BATCH):
-                    for row in batch.to_pylist():
-                        found = from_row(KIND, row)
-                        assert isinstance(found, StateExport)
-                        if found.at == at:
-                            lines.write(import_of(found) + b"\n")
-                            count += 1
+            for row in parquet.rows_of(path, BATCH):
+                found = from_row(KIND, row)
+                assert isinstance(found, StateExport)
+                if found.at == at:
+                    lines.write(import_of(found) + b"\n")
+                    count += 1
     return count
 
 

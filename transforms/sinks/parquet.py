@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,9 +21,16 @@ def write(
 
 
 def read(path: Path) -> list[Row]:
-    """Read the rows of a file; times are datetimes."""
-    rows: list[Row] = pq.ParquetFile(path).read().to_pylist()
-    return rows
+    """Read all rows of a file."""
+    return list(rows_of(path))
+
+
+def rows_of(path: Place, at_once: int = 1_000) -> Iterator[Row]:
+    """Read the rows of a file, so many at once; times are datetimes."""
+    source = path if isinstance(path, Path) else pa.BufferReader(path.read_bytes())
+    with pq.ParquetFile(source) as table:
+        for batch in table.iter_batches(at_once):
+            yield from batch.to_pylist()
 
 
 def _encode(kind: str, rows: list[Row]) -> bytes:
