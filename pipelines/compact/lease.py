@@ -9,7 +9,7 @@ import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from time import sleep, time
+from time import sleep, time_ns
 from uuid import uuid4
 
 import msgspec
@@ -59,14 +59,14 @@ def _locked(folder: Path) -> Iterator[Renew]:
 def _leased(folder: Remote) -> Iterator[Renew]:
     place, name = folder / LEASE, uuid4().hex
     held = _read(place)
-    if held is not None and held.at > _now() - VALID:
+    if held is not None and held.at > now() - VALID:
         raise Busy(
             f"{folder}: another compaction is running, or was killed less than an hour ago "
             f"(delete {place} if it was)"
         )
 
     def renew() -> None:
-        write_whole(place, msgspec.json.encode(Lease(name, _now())))
+        write_whole(place, msgspec.json.encode(Lease(name, now())))
 
     renew()
     sleep(SETTLE)
@@ -83,5 +83,6 @@ def _read(place: Remote) -> Lease | None:
     return msgspec.json.decode(place.read_bytes(), type=Lease) if place.exists() else None
 
 
-def _now() -> int:
-    return int(time() * 1000)
+def now() -> int:
+    """Read the machine's clock, ms since 1970."""
+    return time_ns() // 1_000_000

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from time import time
 from urllib.parse import unquote
 
 import msgspec
 
 import schemas
-from pipelines.compact.lease import alone
+from pipelines.compact.lease import alone, now
 from pipelines.compact.places import files, folders
 from pipelines.compact.table import Done, Rules, compact_table
 from transforms.sinks.part_files import ADDED, Place
@@ -43,5 +42,5 @@ def compact(out: Place, rules: Rules) -> Iterator[Compacted]:
     with alone(out) as renew:
         for space, kind in tables_in(out):
             renew()
-            done: Done = compact_table(kind, space, rules, int(time() * 1000))
+            done: Done = compact_table(kind, space, rules, now())
             yield Compacted(unquote(space.name), kind, done.merged, done.into, done.removed)

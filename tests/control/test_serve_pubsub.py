@@ -17,7 +17,6 @@ from towpath.control.decide import SETTLED
 from towpath.control.file_store import FileStore
 from towpath.control.index import Index
 from towpath.control.index_inputs import RECENT, Input, Topic, Unreadable
-from towpath.control.serve_process import system_clock
 from towpath.control.serve_signals import SignalTopic, signals_to
 from transforms.flows.catalog.control_log import catalog_of
 from transforms.flows.protocol import outputs
@@ -27,7 +26,7 @@ from transforms.flows.protocol.signals import ProfileChange
 from transforms.hosting.allowed import Source
 from transforms.hosting.catalogs import Known, known
 from transforms.hosting.receive import Accepted, Key, receive
-from transforms.hosting.run import Settings, Stepper, Taken
+from transforms.hosting.run import Settings, Stepper, Taken, system_clock
 from transforms.sinks.pubsub import open_sink
 from transforms.wire.messages import to_envelope
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -14,14 +13,10 @@ import msgspec
 
 from towpath.control.serve import Controller
 from towpath.control.serve_heart import Heart
+from transforms.hosting.run import system_clock
 
 STATUS = 60_000
 """How often a line about the state of the controller is written, in ms."""
-
-
-def system_clock() -> int:
-    """Read the machine's clock, ms since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 class Lines:

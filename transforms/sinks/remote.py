@@ -67,13 +67,10 @@ class Remote(msgspec.Struct, frozen=True, gc=False):
         store.move(partly, path)
 
     def files(self) -> Iterator[Remote]:
-        """List the files of the folder; empty if it does not exist."""
-        from pyarrow import fs
-
-        store, path = self._found()
-        for info in store.get_file_info(fs.FileSelector(path, allow_not_found=True)):
-            if info.is_file and not info.base_name.startswith("."):
-                yield self / info.base_name
+        """List the files of the folder, without hidden ones; empty if it does not exist."""
+        for found, is_folder, _ in self.entries():
+            if not is_folder and not found.name.startswith("."):
+                yield found
 
     def entries(self) -> Iterator[tuple[Remote, bool, int]]:
         """List files and folders: each, whether it is a folder, and when it was written (ms)."""

@@ -59,10 +59,11 @@ def run(args: argparse.Namespace) -> int:
     from towpath.control.serve_heart import Heart, Refused, beat_of, claim
     from towpath.control.serve_signals import signals_to
     from towpath.control.store import store_of
+    from transforms.hosting.run import system_clock
     from transforms.sources.control_log.log import LogError
     from transforms.wire.secrets import address_of
 
-    log, clock = serve_process.Lines(), serve_process.system_clock
+    log, clock = serve_process.Lines(), system_clock
     path = args.index or os.environ.get(INDEX)
     if not path:
         raise common.UserError(f"name the index with --index or the variable {INDEX}")
