@@ -94,17 +94,24 @@ class FlinkCluster:
             "execution.checkpointing.interval": "2s",
             "execution.checkpointing.dir": (self.folder / "checkpoints").as_uri(),
             "execution.checkpointing.savepoint-dir": (self.folder / "savepoints").as_uri(),
+            # A process that has ended is noticed by its connection; a slow machine is no failure.
             "heartbeat.interval": 2000,
-            "heartbeat.timeout": 10000,
+            "heartbeat.timeout": 600_000,
+            "pekko.ask.timeout": "10 min",
+            "pekko.startup-timeout": "10 min",
             "restart-strategy.type": "exponential-delay",
             **(settings or {}),
         }
         lines = [f"{name}: {json.dumps(value)}\n" for name, value in made.items()]
         (conf / "config.yaml").write_text("".join(lines))
-        self._start("jobmanager")
-        for number in range(managers):
-            self._start(f"taskmanager-{number}")
-        self._wait(lambda: self.get("/overview")["taskmanagers"] >= managers)
+        try:
+            self._start("jobmanager")
+            for number in range(managers):
+                self._start(f"taskmanager-{number}")
+            self._wait(lambda: len(self._managers()) == managers)
+        except BaseException:
+            self.__exit__()
+            raise
 
     def submit(self, *words: str | Path) -> str:
         """Submit a job, detached, by the words that follow ``flink run``; return its id."""
@@ -120,12 +127,17 @@ class FlinkCluster:
         with urlopen(f"{self.rest}{path}", timeout=60) as answer:
             return json.load(answer)
 
-    def state(self, job: str) -> str:
-        """Return the state of a job; AssertionError with its error if it has failed."""
-        found = str(self.get(f"/jobs/{job}")["state"])
-        if found in ("FAILED", "RESTARTING", "FAILING"):
-            raise AssertionError(f"{found}: {self.error(job)}")
-        return found
+    def check(self, job: str, faults: bool = False) -> None:
+        """Raise AssertionError with the error of a job that has failed, or restarts without ``faults``."""
+        state = self.get(f"/jobs/{job}")["state"]
+        if state == "FAILED" or (state in ("RESTARTING", "FAILING") and not faults):
+            raise AssertionError(f"{state}: {self.error(job)}")
+
+    def places(self, job: str) -> set[str]:
+        """Return the names of the TaskManagers on which a job runs."""
+        vertices = self.get(f"/jobs/{job}")["vertices"]
+        found = [self.get(f"/jobs/{job}/vertices/{one['id']}/taskmanagers") for one in vertices]
+        return {one["taskmanager-id"] for each in found for one in each["taskmanagers"]}
 
     def error(self, job: str) -> str:
         """Return the newest error of a job."""
@@ -134,10 +146,17 @@ class FlinkCluster:
 
     def cancel(self, job: str) -> None:
         """Cancel a job and wait for its end."""
-        request = Request(f"{self.rest}/jobs/{job}?mode=cancel", method="PATCH")
-        with urlopen(request, timeout=60):
-            pass
+        self._ask(f"/jobs/{job}?mode=cancel", "PATCH")
         self._wait(lambda: self.get(f"/jobs/{job}")["state"] == "CANCELED")
+
+    def stop(self, job: str) -> str:
+        """Stop a job with a savepoint, without draining it; return where the savepoint is."""
+        asked = self._ask(f"/jobs/{job}/stop", "POST", {"drain": False})["request-id"]
+        path = f"/jobs/{job}/savepoints/{asked}"
+        self._wait(lambda: self.get(path)["status"]["id"] == "COMPLETED")
+        done = self.get(path)["operation"]
+        assert "location" in done, done
+        return str(done["location"])
 
     def kill(self, name: str) -> None:
         """End a process at once: ``jobmanager``, or ``taskmanager-`` and its number."""
@@ -153,11 +172,27 @@ class FlinkCluster:
             self.kill(name)
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def add(self, number: int) -> None:
+        """Start one more TaskManager."""
+        self._start(f"taskmanager-{number}")
+        self._wait(lambda: f"taskmanager-{number}" in self._managers())
+
+    def _managers(self) -> set[str]:
+        return {one["id"] for one in self.get("/taskmanagers")["taskmanagers"]}
+
+    def _ask(self, path: str, method: str, body: object = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        request = Request(f"{self.rest}{path}", data, headers, method=method)
+        with urlopen(request, timeout=60) as answer:
+            return json.loads(answer.read() or b"{}")
+
     def _start(self, name: str) -> None:
-        script = self._home / "bin" / f"{name.partition('-')[0]}.sh"
+        kind = name.partition("-")[0]
+        words = ["-D", f"taskmanager.resource-id={name}"] if kind == "taskmanager" else []
         with (self.folder / f"{name}.log").open("wb") as log:
             self._processes[name] = subprocess.Popen(
-                [script, "start-foreground"],
+                [self._home / "bin" / f"{kind}.sh", "start-foreground", *words],
                 env=self._env(), stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
 

@@ -46,13 +46,15 @@ def create_topics(broker: KafkaBroker, partitions: int = 2) -> None:
     broker.create({EVENTS: partitions} | dict.fromkeys(topics().values(), 1))
 
 
-def produce(broker: KafkaBroker, people: UserSet, partitions: int = 2, grain: int = DAY) -> None:
-    """Publish all records in order of their receipts, with a heartbeat to each partition before
-    those of each ``grain``; at the end heartbeats let everything be handled.
+def produce(
+    broker: KafkaBroker, records: Iterable[Published], partitions: int = 2, grain: int = DAY
+) -> None:
+    """Publish records in order of their receipts, with a heartbeat to each partition before those of
+    each ``grain``.
     """
     producer = Producer(_client(broker) | {"linger.ms": 5})
     reached = 0
-    for record in (one for piece in people.pieces() for one in piece):
+    for record in records:
         if record.receipt // grain > reached:
             reached = record.receipt // grain
             beat(producer, partitions, reached * grain)
@@ -61,7 +63,13 @@ def produce(broker: KafkaBroker, people: UserSet, partitions: int = 2, grain: in
             headers={SPACE: record.key[0]},
         )  # fmt: skip
         producer.poll(0)
-    for at in (people.end, people.end + DAY):
+    assert producer.flush(PATIENCE) == 0
+
+
+def finish(broker: KafkaBroker, end: int, partitions: int = 2) -> None:
+    """Let everything be handled that is due until an instant, and what waits for its turn."""
+    producer = Producer(_client(broker))
+    for at in (end, end + DAY):
         beat(producer, partitions, at)
     assert producer.flush(PATIENCE) == 0
 
@@ -88,21 +96,26 @@ def submit(
     )  # fmt: skip
 
 
-def wait(cluster: FlinkCluster, broker: KafkaBroker, job: str, partitions: int = 2) -> None:
-    """Wait until the job has read everything and its outputs are committed."""
+def wait(
+    cluster: FlinkCluster, broker: KafkaBroker, job: str, partitions: int = 2, faults: bool = False
+) -> None:
+    """Wait until the job has read everything and its outputs are committed.
+
+    Without ``faults`` a restart of the job is an error.
+    """
     places = [TopicPartition(EVENTS, partition) for partition in range(partitions)]
     consumer = Consumer(_client(broker) | {"group.id": NAME})
     ends = [consumer.get_watermark_offsets(place, PATIENCE)[1] for place in places]
     until = time.monotonic() + PATIENCE
     while _committed(consumer, places) != ends:
         assert time.monotonic() < until
-        cluster.state(job)
+        cluster.check(job, faults)
         time.sleep(0.5)
     consumer.close()
     done = completed(cluster, job)
     while completed(cluster, job) < done + 2:  # outputs are committed after a checkpoint
         assert time.monotonic() < until
-        cluster.state(job)
+        cluster.check(job, faults)
         time.sleep(0.5)
 
 
