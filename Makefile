@@ -30,7 +30,7 @@ RUNS := $(if $(wildcard $(INSTALLED)),$(INSTALLED),$(BASE))
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev install run quick test check format docs charts bench bench-plain fuzz mutants warehouse stream-demo stream-purchases stream-histories stream-sample stream-bench bench-tables bench-capacity emulator-test compiled test-compiled lock sbom wheel wheels image image-check terraform-check terraform-schema clean
+.PHONY: help setup setup-dev install run quick test check format docs charts bench bench-plain fuzz mutants warehouse stream-demo stream-purchases stream-histories stream-sample stream-bench bench-tables bench-capacity emulator-test flink-env kafka-broker compiled test-compiled lock sbom wheel wheels image image-check terraform-check terraform-schema clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -171,6 +171,40 @@ emulator-test: $(READY) ## the Pub/Sub tests on Google's emulator too: EMULATOR_
 	@TOWPATH_PUBSUB_EMULATOR_JAR="$(EMULATOR_JAR)" $(BIN)/python -m pytest \
 	  tests/kit_tests tests/sources/test_pubsub.py tests/sinks/test_pubsub.py
 
+FLINK := build/flink
+KAFKA := build/kafka
+
+flink-env: $(FLINK)/.installed $(FLINK)/lib/.ready ## the environment of Flink, with the project and the jars of a cluster, into build/flink
+
+# PyFlink has packages of its own, apart from those of the project.
+$(FLINK)/.env: infra/flink/requirements.lock | $(READY)
+	@echo "Setting up $(FLINK)/env, which takes some minutes" >&2
+	@rm -rf $(FLINK)/env && $(BIN)/python -m venv --without-pip $(FLINK)/env
+	@$(BIN)/python -m pip --python $(FLINK)/env/bin/python install --quiet --disable-pip-version-check \
+	  --no-deps --require-hashes -r $<
+	@touch $@
+
+# With FLINK_COMPILE=1 the core is compiled; this needs a C compiler.
+FLINK_COMPILE ?= 0
+
+$(FLINK)/.installed: $(FLINK)/.env $(SOURCES)
+	@rm -rf $(FLINK)/wheel build/lib build/lib.* build/bdist.*
+	@TOWPATH_COMPILE=$(FLINK_COMPILE) $(BIN)/python -m pip wheel --quiet --disable-pip-version-check \
+	  --no-deps --no-build-isolation --wheel-dir $(FLINK)/wheel .
+	@$(BIN)/python -m pip --python $(FLINK)/env/bin/python install --quiet --disable-pip-version-check \
+	  --no-deps --force-reinstall $(FLINK)/wheel/*.whl
+	@touch $@
+
+$(FLINK)/lib/.ready: infra/flink/pom.xml infra/flink/jars.sha256 infra/flink/fetch-jars infra/flink/assemble-lib $(FLINK)/.env
+	@infra/flink/assemble-lib $(FLINK)/env/bin/python $(FLINK)/lib
+	@touch $@
+
+kafka-broker: $(KAFKA)/.ready ## a Kafka broker for the tests, into build/kafka; needs Maven
+
+$(KAFKA)/.ready: tests/kit/kafka/pom.xml tests/kit/kafka/jars.sha256 infra/flink/fetch-jars
+	@infra/flink/fetch-jars tests/kit/kafka $(KAFKA)
+	@touch $@
+
 compiled: $(READY) ## the core compiled by mypyc, into build/compiled; needs a C compiler
 	@rm -rf build/compiled
 	@TOWPATH_COMPILE=1 $(BIN)/python setup.py --quiet build --build-base build/mypyc \
@@ -208,7 +242,7 @@ COMPILE := $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-header 
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --generate-hashes -c constraints.txt
 
 lock: $(READY) ## resolves the lock files anew; LOCK_ARGS=--upgrade takes the newest
-	$(COMPILE) $(LOCK_ARGS) --extra local --extra redis --extra pubsub --extra code --extra dev \
+	$(COMPILE) $(LOCK_ARGS) --extra local --extra redis --extra pubsub --extra kafka --extra code --extra dev \
 	  -o requirements.lock setup.py
 	$(COMPILE) $(LOCK_ARGS) --build-deps-for wheel -c requirements.lock -o requirements-base.lock setup.py
 	$(COMPILE) $(LOCK_ARGS) --extra beam --extra redis --extra code -c requirements.lock \
@@ -217,12 +251,18 @@ lock: $(READY) ## resolves the lock files anew; LOCK_ARGS=--upgrade takes the ne
 	  -o benchmarks/floors/requirements.lock benchmarks/floors/requirements.in
 	$(COMPILE) $(LOCK_ARGS) -o tests/kit/go.lock tests/kit/go.in
 	$(COMPILE) $(LOCK_ARGS) -o infra/warehouse/requirements.lock infra/warehouse/requirements.in
+	@mkdir -p $(FLINK)
+	@grep -oE '^[a-z0-9.-]+==[^ ]+' requirements.lock | grep -v '^pyarrow==' >$(FLINK)/constraints.txt
+	$(BIN)/uv pip compile --quiet --no-header --generate-hashes --python-version 3.11 $(LOCK_ARGS) \
+	  --overrides infra/flink/overrides.txt -c constraints.txt -c $(FLINK)/constraints.txt \
+	  --extra flink --extra redis --extra code -o infra/flink/requirements.lock setup.py infra/flink/requirements.in
 
 sbom: $(READY) ## the packages of each lock file with their hashes, in CycloneDX, into build/sbom
 	@mkdir -p build/sbom
 	@$(BIN)/cyclonedx-py requirements --output-reproducible -o build/sbom/base.cdx.json requirements-base.lock
 	@$(BIN)/cyclonedx-py requirements --output-reproducible -o build/sbom/local.cdx.json requirements.lock
 	@$(BIN)/cyclonedx-py requirements --output-reproducible -o build/sbom/gcp.cdx.json requirements-gcp.lock
+	@$(BIN)/cyclonedx-py requirements --output-reproducible -o build/sbom/flink.cdx.json infra/flink/requirements.lock
 
 clean: ## removes what was built, and the environment
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

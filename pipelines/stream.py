@@ -21,11 +21,10 @@ if __name__ == "__main__" and (found := missing(sys.argv[1:])):
 
 import apache_beam as beam
 
+from pipelines.option_words import HANDOVER, control_of
 from pipelines.stream_options import (
-    HANDOVER,
     Sinks,
     StreamOptions,
-    control_of,
     problems_of,
     sinks_of,
     stream_options,

@@ -5,31 +5,35 @@ from __future__ import annotations
 import argparse
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
+from pipelines.option_words import (
+    HANDOVER,
+    HANDOVERS,
+    REDIS,
+    at_least,
+    check_kinds,
+    check_scheme,
+    control_of,
+    control_word,
+    sources_of,
+)
 from schemas.wire import Encoding
 from transforms.beam.window_counts import PACE
 from transforms.flows.catalog.epochs import NEVER
-from transforms.hosting.allowed import EVERYTHING, KINDS, Source
-from transforms.sinks import pubsub
+from transforms.hosting.allowed import KINDS, Source
+from transforms.sinks import outgoing
 from transforms.sinks.remote import Remote, place_of
-from transforms.sources.control_log.log import LOGS
 from transforms.sources.pubsub.beam_source import is_dataflow
 from transforms.sources.pubsub.leases import Settings as Subscription
-from transforms.wire.secrets import PREFIX
 
-REDIS = ("redis", "rediss", "unix")
 STORES = ("gs", "gcs", "s3", "abfs", "abfss", "hdfs", "viewfs")
 """Schemes of the stores that Arrow can write to."""
-
-HANDOVER, HANDOVERS = "handover", "handovers"
-"""The kind of the records that the job sends to itself, and the topic of their own."""
 
 UNSAFE = "--unsafe_runner"
 IN_MEMORY = (
@@ -70,7 +74,7 @@ class Sinks(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 def topics_of(project: str, prefix: str = "") -> dict[str, str]:
     """Return the topic of each kind: ``projects/<project>/topics/<prefix><kind>``."""
-    return pubsub.topics_of(f"projects/{project}/topics/{prefix}")
+    return outgoing.topics_of(f"projects/{project}/topics/{prefix}")
 
 
 class StreamOptions(PipelineOptions):
@@ -144,42 +148,19 @@ def idle(word: str) -> int:
     return round(seconds * 1000)
 
 
-def at_least(least: int) -> Callable[[str], int]:
-    """Make a parser of integers with a minimum; it raises ArgumentTypeError."""
-
-    def read(word: str) -> int:
-        if not re.fullmatch(r"-?[0-9]{1,9}", word) or int(word) < least:
-            raise argparse.ArgumentTypeError(f'"{word}" is not an integer of at least {least}')
-        return int(word)
-
-    return read
-
-
 def subscription_word(word: str) -> str:
     """Parse one ``--subscription``. Raises ArgumentTypeError for a wrong name or an unknown kind."""
     name, equals, said = word.partition("=")
     if not re.fullmatch("projects/[^/]+/subscriptions/[^/]+", name):
         raise argparse.ArgumentTypeError(f'"{name}" is not projects/P/subscriptions/S')
-    for kind in said.split(",") if equals else ():
-        if kind not in KINDS:
-            close = get_close_matches(kind, KINDS, 1)
-            hint = f'did you mean "{close[0]}"?' if close else f"it is one of {', '.join(KINDS)}"
-            raise argparse.ArgumentTypeError(f'"{kind}" is not a kind that needs "=": {hint}')
-    return word
-
-
-def control_word(word: str) -> str:
-    """Parse one ``--control``. Raises ArgumentTypeError if its scheme is not supported."""
-    name, address = _named(word)
-    if not address or name == "":
-        raise argparse.ArgumentTypeError(f'"{word}" is not [SPACE=]ADDRESS')
-    _check_scheme(address, LOGS, "read a control log from")
+    if equals:
+        check_kinds(said)
     return word
 
 
 def redis_address(word: str) -> str:
     """Parse the address of a Redis. Raises ArgumentTypeError, which never shows a password."""
-    _check_scheme(word, REDIS, "connect to Redis at")
+    check_scheme(word, REDIS, "connect to Redis at")
     return word
 
 
@@ -192,7 +173,7 @@ def tables_address(word: str) -> str:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     if remote or word.partition(":/")[0] in STORES:
-        _check_scheme(word, STORES, "write tables to")
+        check_scheme(word, STORES, "write tables to")
         if "://" not in word:
             raise argparse.ArgumentTypeError(
                 f'"{word}" has only one slash: it would be a local folder'
@@ -200,35 +181,11 @@ def tables_address(word: str) -> str:
     return word
 
 
-def _check_scheme(address: str, schemes: Iterable[str], what: str) -> None:
-    if address.startswith(PREFIX):
-        if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", address.removeprefix(PREFIX)):
-            raise argparse.ArgumentTypeError("env: must be followed by the name of a variable")
-        return
-    try:
-        parts = urlsplit(address)
-        _ = parts.port if parts.scheme in REDIS else None
-    except ValueError:  # its text may contain a part of a password
-        raise argparse.ArgumentTypeError(
-            "the address is not a valid URL: check host and port"
-        ) from None
-    if parts.scheme not in schemes:
-        known = ", ".join(f"{name}://" for name in schemes if name)
-        said = f'cannot {what} "{parts.scheme}://"; supported: {known}'
-        raise argparse.ArgumentTypeError(said)
-
-
 class Topic(msgspec.Struct, frozen=True, gc=False):
     """A subscription that the job reads, and what it may bring."""
 
     settings: Subscription
     source: Source
-
-
-def sources_of(given: Sequence[str]) -> list[Source]:
-    """Parse the words of ``--subscription``."""
-    parts = [word.partition("=") for word in given]
-    return [Source(name, frozenset(said.split(",")) & EVERYTHING) for name, _, said in parts]
 
 
 def topics_read(options: Any) -> list[Topic]:
@@ -244,25 +201,6 @@ def topics_read(options: Any) -> list[Topic]:
     )
     more = [Topic(Subscription(subscription=source.name), source) for source in others]
     return [Topic(settings, first), *more]
-
-
-def control_of(given: Sequence[str], space: str) -> dict[str, str]:
-    """Parse ``[SPACE=]ADDRESS`` words. Raises ArgumentTypeError for two logs of one space."""
-    found: dict[str, str] = {}
-    for word in given:
-        named, address = _named(word)
-        name = space if named is None else named
-        if name in found:
-            raise argparse.ArgumentTypeError(f"space {name} has two control logs")
-        found[name] = address
-    return found
-
-
-def _named(word: str) -> tuple[str | None, str]:
-    name, equals, address = word.partition("=")
-    if not equals or "/" in name or "?" in name:  # the = belongs to the address
-        return None, word
-    return name, address
 
 
 def sinks_of(options: Any) -> Sinks:

@@ -8,7 +8,7 @@ from google.api_core.exceptions import AlreadyExists
 from google.cloud import pubsub_v1
 
 from pipelines.stream_options import HANDOVERS, topics_of
-from transforms.sinks.pubsub import EVENTS
+from transforms.sinks.outgoing import EVENTS
 
 PROJECT = "local"
 READ = (EVENTS, HANDOVERS, "commands")

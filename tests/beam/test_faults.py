@@ -23,7 +23,7 @@ from transforms.flows.protocol import outputs
 from transforms.flows.protocol.outputs import Emitted, FlowState
 from transforms.flows.protocol.signals import Signal
 from transforms.sinks.checked import Wrote
-from transforms.sinks.pubsub import KINDS
+from transforms.sinks.outgoing import KINDS
 from transforms.sinks.redis import FlowStates
 from transforms.sources.pubsub.leases import Delivery
 from transforms.wire.messages import to_event, to_message

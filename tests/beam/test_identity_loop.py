@@ -33,7 +33,7 @@ from transforms.flows.protocol.signals import (
 from transforms.hosting.catalogs import read_once
 from transforms.hosting.receive import Key
 from transforms.hosting.run import Settings
-from transforms.sinks.pubsub import LOOPED
+from transforms.sinks.outgoing import LOOPED
 from transforms.wire.messages import to_signal
 
 CATALOG = read_once(LINES).catalog

@@ -33,7 +33,7 @@ from tests.packaging.repository import ROOT
 from towpath.cli.flows import serve
 from towpath.control.index import KINDS as READ
 from transforms.hosting.allowed import KINDS
-from transforms.sinks.pubsub import EVENTS
+from transforms.sinks.outgoing import EVENTS
 
 FOLDER = ROOT / "infra/gcp"
 FILES = sorted(FOLDER.glob("*.tf"))

@@ -34,8 +34,8 @@ from transforms.flows.protocol import outputs
 from transforms.hosting.run import Settings
 from transforms.sinks import parquet
 from transforms.sinks.folders import folder_of
+from transforms.sinks.outgoing import LOOPED
 from transforms.sinks.part_files import listed
-from transforms.sinks.pubsub import LOOPED
 from transforms.sources.pubsub.beam_source import Received
 from transforms.sources.pubsub.leases import Delivery
 from transforms.sources.pubsub.leases import Settings as Subscription

@@ -15,16 +15,8 @@ from tests.kit.pubsub_servers import SERVERS, World, running, texts
 from transforms.flows.protocol.outputs import Emitted, Message
 from transforms.flows.protocol.signals import Event
 from transforms.sinks.checked import BadRow
-from transforms.sinks.pubsub import (
-    LOOPED,
-    MAX_DATA,
-    MAX_MESSAGES,
-    NotPublished,
-    Outgoing,
-    Publisher,
-    Topics,
-    topics_of,
-)
+from transforms.sinks.outgoing import LOOPED, Outgoing, topics_of
+from transforms.sinks.pubsub import MAX_DATA, MAX_MESSAGES, NotPublished, Publisher, Topics
 from transforms.sources.pubsub.client import delivery
 from transforms.wire.messages import from_message, to_signal
 

@@ -50,7 +50,8 @@ class SignalTopic:
         self._publisher.setup()
 
     def publish(self, space: str, signals: Sequence[Command]) -> None:
-        from transforms.sinks.pubsub import NotPublished, Outgoing
+        from transforms.sinks.outgoing import Outgoing
+        from transforms.sinks.pubsub import NotPublished
 
         for signal in signals:
             outgoing = Outgoing(

@@ -1,21 +1,14 @@
-"""Counts the metrics of ``transforms.hosting.job_metrics`` in DoFns.
-
-Counts of a bundle are added up first, because a runner's counter costs more than a dictionary.
-"""
+"""Counts the metrics of ``transforms.hosting.job_metrics`` in DoFns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
 from apache_beam.metrics import Metrics
 
-from transforms.flows.protocol import outputs
-from transforms.flows.protocol.outputs import DeadLetter, Rejection
-from transforms.hosting import job_metrics
+from transforms.hosting import counts
 from transforms.hosting.job_metrics import NAMESPACE, JobMetric
-from transforms.wire.messages import kind_of
 
 
 @cache
@@ -33,47 +26,13 @@ def update(metric: JobMetric, number: int, value: str = "") -> None:
     _distribution(metric.of(value)).update(number)
 
 
-class Counts:
+def count(name: str, number: int) -> None:
+    """Add to a counter."""
+    _counter(name).inc(number)
+
+
+class Counts(counts.Counts):
     """The counts of one bundle."""
 
     def __init__(self) -> None:
-        self._counts: dict[str, int] = {}
-        self._kinds: dict[str, int] = {}
-
-    def add(self, metric: JobMetric, number: int = 1, value: str = "") -> None:
-        """Count; ``value`` is that of the metric's label."""
-        if number:
-            name = metric.of(value)
-            self._counts[name] = self._counts.get(name, 0) + number
-
-    def add_outputs(self, encoded: Iterable[bytes]) -> list[DeadLetter]:
-        """Count outputs by kind, refusals and dead letters by reason; return the dead letters."""
-        letters, kinds = list[DeadLetter](), self._kinds
-        for one in encoded:
-            kind = kind_of(one)
-            kinds[kind] = kinds.get(kind, 0) + 1
-            if kind in ("rejection", "dead_letter"):
-                output = outputs.decode(one)
-                self.add_reason(output)
-                letters += [output] if isinstance(output, DeadLetter) else []
-        return letters
-
-    def add_letters(self, encoded: Iterable[bytes]) -> None:
-        """Count the dead letters of a sink, which are no outputs of a step."""
-        for one in encoded:
-            self.add_reason(outputs.decode(one))
-
-    def add_reason(self, output: outputs.AnyOutput) -> None:
-        """Count a refusal or a dead letter by its reason."""
-        if isinstance(output, Rejection):
-            self.add(job_metrics.REFUSALS, 1, output.reason)
-        elif isinstance(output, DeadLetter):
-            self.add(job_metrics.DEAD_LETTERS, 1, output.reason)
-
-    def flush(self) -> None:
-        """Add the counts to those of the runner, at the end of the bundle."""
-        for kind, number in self._kinds.items():
-            self.add(job_metrics.OUTPUTS, number, kind)
-        counts, self._counts, self._kinds = self._counts, {}, {}
-        for name, number in counts.items():
-            _counter(name).inc(number)
+        super().__init__(count)

@@ -18,36 +18,9 @@ from google.pubsub_v1 import types
 from google.pubsub_v1.services.publisher import PublisherClient
 
 from schemas.wire import Encoding
-from transforms.flows.protocol.outputs import AnyOutput, Emitted, ForwardedOut, HandoverOut
-from transforms.metrics import Metric
 from transforms.sinks.checked import Refused, Wrote, fitting
-from transforms.wire.messages import LONGEST_NAME, TopicMessage, to_event, to_message
-from transforms.wire.rows import Record, name_of
-
-KINDS = (
-    "message",
-    "cancel",
-    "webhook",
-    "export",
-    "profile_update",
-    "audience_update",
-    "call",
-    "transition",
-    "communication",
-    "conversion",
-    "rejection",
-    "participant_update",
-    "dead_letter",
-    "erased",
-    "state_export",
-    "flow_state",
-)
-"""Kinds with their own topic."""
-
-LOOPED = frozenset(("emitted", "handover", "forwarded"))
-"""Kinds that go to the events topic as records of the envelope."""
-
-EVENTS = "events"
+from transforms.sinks.outgoing import LOOPED, Outgoing, attributes, outgoing_of, topics_of
+from transforms.wire.rows import Record
 
 MAX_DATA = 9_900_000
 """Pub/Sub's limit for a message's body, in bytes."""
@@ -62,24 +35,6 @@ CONCURRENT = 16
 RETRY = Retry(
     predicate=if_transient_error, initial=0.05, multiplier=2.0, maximum=5.0, timeout=CALL_SECONDS
 )
-
-
-class Outgoing(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """An encoded output and where it goes: ``topic`` is ``projects/<project>/topics/<name>``.
-
-    ``stamped`` is the attribute that gets the time of publication, ms UTC; empty for none.
-    """
-
-    topic: str
-    id: str
-    space: str
-    kind: str
-    schema: str
-    encoding: str
-    flow: str
-    user: str
-    data: bytes
-    stamped: str = ""
 
 
 class NotPublished(Exception):
@@ -221,19 +176,9 @@ class Topics:
             self._publisher.teardown()
 
     def _outgoing(self, space: str, output: Record) -> Outgoing | str:
-        """Encode an output for its topic, or return why the broker would reject it."""
-        topic = self._topics.get(name_of(output))
-        if topic is None or isinstance(output, Metric):
-            return f"there is no topic for {name_of(output)}"
-        found = _encode(space, output, topic, self._encoding)
-        if found.kind in LOOPED and self._timestamp_attribute:
-            found = msgspec.structs.replace(found, stamped=self._timestamp_attribute)
-        if len(found.data) > MAX_DATA:
-            return f"its body has more than {MAX_DATA} bytes"
-        if any(
-            len(name.encode()) > LONGEST_NAME for name in (found.id, found.user, space, found.flow)
-        ):
-            return f"its id, user, space or flow has more than {LONGEST_NAME} bytes"
+        found = outgoing_of(space, output, self._topics, self._encoding, MAX_DATA)
+        if isinstance(found, Outgoing) and found.kind in LOOPED and self._timestamp_attribute:
+            return msgspec.structs.replace(found, stamped=self._timestamp_attribute)
         return found
 
 
@@ -242,43 +187,6 @@ def open_sink(place: str, *, encoding: Encoding = "json", ordered: bool = True) 
     publisher = Publisher(ordered=ordered)
     publisher.setup()
     return Topics(topics_of(place), encoding, publisher)
-
-
-def topics_of(place: str) -> dict[str, str]:
-    """Return the topic of each kind below ``projects/P/topics/PREFIX``."""
-    named = {kind: kind for kind in KINDS} | dict.fromkeys(sorted(LOOPED), EVENTS)
-    return {kind: place + name for kind, name in named.items()}
-
-
-def _encode(space: str, output: AnyOutput, topic: str, encoding: Encoding) -> Outgoing:
-    message: TopicMessage
-    if isinstance(output, Emitted | HandoverOut | ForwardedOut):
-        message = to_event(space, output, encoding)
-    else:
-        message = to_message(space, output, encoding)
-    return Outgoing(
-        topic=topic,
-        id=output.id,
-        space=space,
-        kind=name_of(output),
-        schema=message.attributes["schema"],
-        encoding=encoding,
-        flow=getattr(output, "flow", None) or "",
-        user=message.ordering_key,
-        data=message.data,
-    )
-
-
-def attributes(output: Outgoing) -> dict[str, str]:
-    """Return the attributes that a consumer reads before decoding, and may filter by."""
-    return {
-        "id": output.id,
-        "space": output.space,
-        "kind": output.kind,
-        "schema": output.schema,
-        "encoding": output.encoding,
-        "flow": output.flow,
-    }
 
 
 def _fitting(outputs: Sequence[Outgoing]) -> int:

@@ -1,0 +1,91 @@
+"""Parses the words that the command lines of the streaming jobs, on every runner, have in common."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
+from urllib.parse import urlsplit
+
+from transforms.hosting.allowed import EVERYTHING, KINDS, Source
+from transforms.sources.control_log.log import LOGS
+from transforms.wire.secrets import PREFIX
+
+REDIS = ("redis", "rediss", "unix")
+
+HANDOVER, HANDOVERS = "handover", "handovers"
+"""The kind of the records that the job sends to itself, and the topic of their own."""
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """Make a parser of integers with a minimum; it raises ArgumentTypeError."""
+
+    def read(word: str) -> int:
+        if not re.fullmatch(r"-?[0-9]{1,9}", word) or int(word) < least:
+            raise argparse.ArgumentTypeError(f'"{word}" is not an integer of at least {least}')
+        return int(word)
+
+    return read
+
+
+def check_kinds(said: str) -> None:
+    """Raise ArgumentTypeError unless a source must be allowed each of the kinds between commas."""
+    for kind in said.split(","):
+        if kind not in KINDS:
+            close = get_close_matches(kind, KINDS, 1)
+            hint = f'did you mean "{close[0]}"?' if close else f"it is one of {', '.join(KINDS)}"
+            raise argparse.ArgumentTypeError(f'"{kind}" is not a kind that needs "=": {hint}')
+
+
+def sources_of(given: Sequence[str]) -> list[Source]:
+    """Parse names of sources, each with the kinds that it may bring: ``NAME[=KIND,KIND]``."""
+    parts = [word.partition("=") for word in given]
+    return [Source(name, frozenset(said.split(",")) & EVERYTHING) for name, _, said in parts]
+
+
+def control_word(word: str) -> str:
+    """Parse one ``--control``. Raises ArgumentTypeError if its scheme is not supported."""
+    name, address = _named(word)
+    if not address or name == "":
+        raise argparse.ArgumentTypeError(f'"{word}" is not [SPACE=]ADDRESS')
+    check_scheme(address, LOGS, "read a control log from")
+    return word
+
+
+def control_of(given: Sequence[str], space: str) -> dict[str, str]:
+    """Parse ``[SPACE=]ADDRESS`` words. Raises ArgumentTypeError for two logs of one space."""
+    found: dict[str, str] = {}
+    for word in given:
+        named, address = _named(word)
+        name = space if named is None else named
+        if name in found:
+            raise argparse.ArgumentTypeError(f"space {name} has two control logs")
+        found[name] = address
+    return found
+
+
+def _named(word: str) -> tuple[str | None, str]:
+    name, equals, address = word.partition("=")
+    if not equals or "/" in name or "?" in name:  # the = belongs to the address
+        return None, word
+    return name, address
+
+
+def check_scheme(address: str, schemes: Iterable[str], what: str) -> None:
+    """Raise ArgumentTypeError, which never shows a password, unless an address has one of the schemes."""
+    if address.startswith(PREFIX):
+        if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", address.removeprefix(PREFIX)):
+            raise argparse.ArgumentTypeError("env: must be followed by the name of a variable")
+        return
+    try:
+        parts = urlsplit(address)
+        _ = parts.port if parts.scheme in REDIS else None
+    except ValueError:  # its text may contain a part of a password
+        raise argparse.ArgumentTypeError(
+            "the address is not a valid URL: check host and port"
+        ) from None
+    if parts.scheme not in schemes:
+        known = ", ".join(f"{name}://" for name in schemes if name)
+        said = f'cannot {what} "{parts.scheme}://"; supported: {known}'
+        raise argparse.ArgumentTypeError(said)

@@ -1,0 +1,94 @@
+"""The job on a real Flink cluster, between topics of a real Kafka broker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kit import flink_cluster, flink_run
+from tests.kit.flink_cluster import FlinkCluster
+from tests.kit.kafka_broker import KafkaBroker
+from tests.kit.random_users import Published, RandomUsers
+from tests.kit.stream_sample import Sample, chosen_users
+from transforms.hosting.catalogs import FixedLogs
+
+HOUR = 3_600_000
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flink")]
+
+
+class Everyone:
+    """Users of the sample, and users with random flows and histories, on one topic."""
+
+    def __init__(self, sample: int, random: int) -> None:
+        shop = Sample([event for group in chosen_users(sample) for event in group])
+        others = RandomUsers(random)
+        self.users = [*shop.users, *others.histories]
+        self.records = [*shop.records, *others.records]
+        self.end = others.end
+        self.logs = FixedLogs(shop.logs._logs | others.logs._logs)
+
+    def pieces(self) -> Iterator[list[Published]]:
+        """Return the records in one batch."""
+        yield self.records
+
+
+@pytest.fixture(scope="module")
+def java() -> Path:
+    """Install what a cluster and a broker need."""
+    flink_cluster.make_environment()
+    return flink_cluster.java()
+
+
+def differing(people: Everyone, broker: KafkaBroker) -> set[tuple[str, str, str]]:
+    """Return the topics and users whose outputs are not those of the core."""
+    wanted = flink_run.by_the_core(people, people.records, people.users)
+    found = flink_run.written(broker)
+    return {
+        place for place in wanted.keys() | found.keys() if wanted.get(place) != found.get(place)
+    }
+
+
+def test_all_users_on_a_cluster(java: Path, tmp_path: Path) -> None:
+    """The records of users that go through Kafka and a Flink cluster give the core's outputs: each
+    topic has them in the core's order for each user, byte for byte, and none twice (R1, R3, R31).
+    """
+    people = Everyone(sample=300, random=48)
+    with KafkaBroker(java) as broker, FlinkCluster() as cluster:
+        flink_run.create_topics(broker)
+        flink_run.produce(broker, people.records, grain=HOUR)
+        flink_run.finish(broker, people.end)
+        job = flink_run.submit(cluster, broker, people, tmp_path)
+        flink_run.wait(cluster, broker, job)
+        cluster.cancel(job)
+
+        assert differing(people, broker) == set()
+
+
+def test_a_crash_and_a_savepoint_change_nothing(java: Path, tmp_path: Path) -> None:
+    """A TaskManager that is killed, and a restart from a savepoint with two instances of each function
+    instead of one, change no output: none is lost, none is there twice (R31).
+    """
+    people = Everyone(sample=100, random=16)
+    third = len(people.records) // 3
+    with KafkaBroker(java) as broker, FlinkCluster(managers=2) as cluster:
+        flink_run.create_topics(broker)
+        job = flink_run.submit(cluster, broker, people, tmp_path)
+        flink_run.produce(broker, people.records[:third], grain=HOUR)
+        flink_run.wait(cluster, broker, job)
+        flink_run.produce(broker, people.records[third : 2 * third], grain=HOUR)
+        (place,) = cluster.places(job)
+        cluster.kill(place)
+        flink_run.wait(cluster, broker, job, faults=True)
+        saved = cluster.stop(job)
+        cluster.add(2)
+        flink_run.produce(broker, people.records[2 * third :], grain=HOUR)
+        flink_run.finish(broker, people.end)
+        job = flink_run.submit(cluster, broker, people, tmp_path, "-p", "2", "-s", saved)
+        flink_run.wait(cluster, broker, job)
+        assert len(cluster.places(job)) == 2
+        cluster.cancel(job)
+
+        assert differing(people, broker) == set()

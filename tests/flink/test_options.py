@@ -1,0 +1,55 @@
+"""The command line of the job on Flink."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.flink_options import parse
+from transforms.hosting.allowed import Source
+from transforms.sinks.outgoing import KINDS
+
+WORDS = ["--brokers", "one:9092", "--events", "events", "--events", "handovers=handover"]
+LOG = ["--control", "control.jsonl"]
+
+
+def test_options_are_parsed() -> None:
+    """Each topic has the kinds that it may bring, and the properties go to Kafka's clients."""
+    given = parse([*WORDS, *LOG, "--name", "job", "--property", "sasl.jaas.config=a=b"])
+
+    assert given.sources == [Source("events"), Source("handovers", frozenset({"handover"}))]
+    assert given.control == {"default": "control.jsonl"}
+    assert (given.kafka.brokers, given.kafka.name) == ("one:9092", "job")
+    assert given.kafka.properties == {"sasl.jaas.config": "a=b"}
+
+
+def test_outputs_have_topics() -> None:
+    """Every kind has a topic; what the job sends to itself goes to the topics that it reads."""
+    topics = parse([*WORDS, *LOG, "--topic_prefix", "shop."]).topics
+
+    assert {kind: topics[kind] for kind in KINDS} == {kind: f"shop.{kind}" for kind in KINDS}
+    assert topics["emitted"] == "shop.events"
+    assert topics["handover"] == topics["forwarded"] == "shop.handovers"
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ([*WORDS[:4], *LOG], "no topic may bring handover"),
+        ([*WORDS, "--events", "events", *LOG], "events is given 2 times"),
+        ([*WORDS, *LOG, "--control", "other.jsonl"], "default has two control logs"),
+        ([*WORDS, "--control", "other=control.jsonl"], "default has no control log"),
+        ([*WORDS, *LOG, "--events", "more=comand"], 'did you mean "command"?'),
+        ([*WORDS, *LOG, "--events", "a b"], "is not a name of a topic"),
+        ([*WORDS, "--control", "ftp://host/log"], 'cannot read a control log from "ftp://"'),
+        ([*WORDS, *LOG, "--property", "secret"], "a property is NAME=VALUE"),
+    ],
+)
+def test_problems_are_named(
+    words: list[str], problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A wrong command line ends with status 2 and says what is wrong."""
+    with pytest.raises(SystemExit) as ended:
+        parse(words)
+
+    assert ended.value.code == 2
+    assert problem in capsys.readouterr().err

@@ -1,0 +1,184 @@
+"""Sends users' records through Kafka, the job on a Flink cluster and Kafka, and reads the outputs."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
+
+from pipelines.flink_options import topics_of
+from tests.kit.flink_cluster import FlinkCluster
+from tests.kit.kafka_broker import KafkaBroker
+from tests.kit.random_users import Key, Published, UserSet, fold_all
+from tests.kit.timeouts import PATIENCE
+from transforms.flows.protocol import outputs
+from transforms.hosting.allowed import EVERYTHING
+from transforms.hosting.receive import HEARTBEAT, KIND, SPACE
+from transforms.sinks.outgoing import LOOPED, Outgoing, outgoing_of
+
+JOB = Path("tests/kit/flink_job.py")
+EVENTS, LOOPED_TOPIC, NAME = "events", "looped", "towpath"
+DAY = 86_400_000
+MOST = 900_000
+
+Written = dict[tuple[str, str, str], list[bytes]]
+"""The bodies of a topic, a space and a user, in order."""
+
+
+def topics() -> dict[str, str]:
+    """Return the topic of each kind."""
+    return topics_of("", []) | dict.fromkeys(LOOPED, LOOPED_TOPIC)
+
+
+def create_topics(broker: KafkaBroker, partitions: int = 2) -> None:
+    """Create the topics of the job."""
+    broker.create({EVENTS: partitions} | dict.fromkeys(topics().values(), 1))
+
+
+def produce(
+    broker: KafkaBroker, records: Iterable[Published], partitions: int = 2, grain: int = DAY
+) -> None:
+    """Publish records in order of their receipts, with a heartbeat to each partition before those of
+    each ``grain``.
+    """
+    producer = Producer(_client(broker) | {"linger.ms": 5})
+    reached = 0
+    for record in records:
+        if record.receipt // grain > reached:
+            reached = record.receipt // grain
+            beat(producer, partitions, reached * grain)
+        producer.produce(
+            EVENTS, record.data, record.key[1], timestamp=record.receipt,
+            headers={SPACE: record.key[0]},
+        )  # fmt: skip
+        producer.poll(0)
+    assert producer.flush(PATIENCE) == 0
+
+
+def finish(broker: KafkaBroker, end: int, partitions: int = 2) -> None:
+    """Let everything be handled that is due until an instant, and what waits for its turn."""
+    producer = Producer(_client(broker))
+    for at in (end, end + DAY):
+        beat(producer, partitions, at)
+    assert producer.flush(PATIENCE) == 0
+
+
+def beat(producer: Producer, partitions: int, at: int) -> None:
+    """Send a heartbeat to each partition: what was received before ``at`` has been sent."""
+    for partition in range(partitions):
+        producer.produce(EVENTS, b"", partition=partition, timestamp=at, headers={KIND: HEARTBEAT})
+
+
+def submit(
+    cluster: FlinkCluster, broker: KafkaBroker, people: UserSet, logs: Path, *words: str
+) -> str:
+    """Submit the job for some users; ``logs`` is a folder for the control logs of their spaces."""
+    control = []
+    for space in sorted(people.logs.spaces):
+        path = logs / f"{space}.jsonl"
+        path.write_bytes(b"".join(line + b"\n" for line in people.logs._logs[space]))
+        control += ["--control", f"{space}={path}"]
+    allowed = ",".join(sorted(EVERYTHING))
+    return cluster.submit(
+        *words, "-py", JOB.absolute(), str(people.end), "--brokers", broker.address, "--name", NAME,
+        "--events", f"{EVENTS}={allowed}", "--space", min(people.logs.spaces), *control,
+    )  # fmt: skip
+
+
+def wait(
+    cluster: FlinkCluster, broker: KafkaBroker, job: str, partitions: int = 2, faults: bool = False
+) -> None:
+    """Wait until the job has read everything and its outputs are committed.
+
+    Without ``faults`` a restart of the job is an error.
+    """
+    places = [TopicPartition(EVENTS, partition) for partition in range(partitions)]
+    consumer = Consumer(_client(broker) | {"group.id": NAME})
+    ends = [consumer.get_watermark_offsets(place, PATIENCE)[1] for place in places]
+    until = time.monotonic() + PATIENCE
+    while _committed(consumer, places) != ends:
+        assert time.monotonic() < until
+        cluster.check(job, faults)
+        time.sleep(0.5)
+    consumer.close()
+    done = completed(cluster, job)
+    while completed(cluster, job) < done + 2:  # outputs are committed after a checkpoint
+        assert time.monotonic() < until
+        cluster.check(job, faults)
+        time.sleep(0.5)
+
+
+def _committed(consumer: Consumer, places: list[TopicPartition]) -> list[int]:
+    try:
+        return [place.offset for place in consumer.committed(places, PATIENCE)]
+    except KafkaException:  # the broker has no coordinator of the group yet
+        return []
+
+
+def _client(broker: KafkaBroker) -> dict[str, Any]:
+    # Clients that are not collected yet would log that the broker has ended.
+    return {"bootstrap.servers": broker.address, "log_level": 0}
+
+
+def completed(cluster: FlinkCluster, job: str) -> int:
+    """Return how many checkpoints of a job are complete."""
+    return int(cluster.get(f"/jobs/{job}/checkpoints")["counts"]["completed"])
+
+
+def written(broker: KafkaBroker) -> Written:
+    """Read all committed outputs."""
+    found: Written = defaultdict(list)
+    for topic in sorted(set(topics().values())):
+        for headers, name, body in committed(broker, topic):
+            found[topic, headers["space"], name].append(body)
+    return dict(found)
+
+
+def committed(broker: KafkaBroker, topic: str) -> Iterator[tuple[dict[str, str], str, bytes]]:
+    """Read a topic from beginning to end: headers, key and body of each record."""
+    consumer = Consumer(
+        _client(broker)
+        | {
+            "group.id": "reader",
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "enable.auto.commit": False,
+        }
+    )
+    partitions = consumer.list_topics(topic, PATIENCE).topics[topic].partitions
+    consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
+    left = len(partitions)
+    while left:
+        message = consumer.poll(PATIENCE)
+        error = message.error()
+        if error is None:
+            headers = {name: value.decode() for name, value in message.headers() or ()}
+            yield headers, (message.key() or b"").decode(), message.value()
+        elif error.code() == KafkaError._PARTITION_EOF:
+            left -= 1
+        else:
+            raise AssertionError(error)
+    consumer.close()
+
+
+def by_the_core(people: UserSet, records: Iterable[Published], users: Iterable[Key]) -> Written:
+    """Return what the core writes for these users, by topic."""
+    found: Written = defaultdict(list)
+    folded = fold_all(people, users, [(record.key, record.signal) for record in records])
+    for (space, _), encoded in folded.items():
+        for one in encoded:
+            made = outgoing_of(space, outputs.decode(one), topics(), "json", MOST)
+            assert isinstance(made, Outgoing), made
+            found[made.topic, space, made.user].append(made.data)
+    return dict(found)

@@ -1,0 +1,122 @@
+"""The core on Flink: one keyed function, with one state and one event-time timer for each user.
+
+It is the loop in the docstring of ``transforms.hosting.run``, and has no flow logic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pyflink.common import Types
+from pyflink.datastream import KeyedProcessFunction
+from pyflink.datastream.state import ValueStateDescriptor
+
+from transforms.flink.count_metrics import FlinkCounts
+from transforms.flink.elements import LETTER, Named, pack_outputs
+from transforms.flink.user_state import pack, to_key, unpack
+from transforms.flows.protocol import outputs, signals
+from transforms.hosting import job_metrics, trouble
+from transforms.hosting.catalogs import Catalogs
+from transforms.hosting.run import Failed, Settings, Stepper, Taken
+
+STATE = "user"
+"""The name of the state: savepoints find it by this."""
+
+
+class RunFlows(KeyedProcessFunction):
+    """Hand each user's signals and alarms to the core; see ``transforms.hosting.run``.
+
+    The state has no time to live: that would go by the clock, and forget users who wait.
+    """
+
+    def __init__(self, catalogs: Catalogs, settings: Settings | None = None) -> None:
+        self._catalogs = catalogs
+        self._settings = settings or Settings()
+
+    def open(self, runtime_context: Any) -> None:
+        # A primitive array of bytes would fail on an empty value.
+        described = ValueStateDescriptor(STATE, Types.PICKLED_BYTE_ARRAY())
+        self._state = runtime_context.get_state(described)
+        self._counts = FlinkCounts(runtime_context)
+        self._stepper = Stepper(self._catalogs, self._settings, self._went_on)
+
+    def close(self) -> None:
+        self._counts.flush()
+
+    def process_element(self, value: Named, ctx: Any) -> Iterable[Named]:
+        """Handle one signal, encoded as msgpack, or pass a dead letter on."""
+        name, encoded = value
+        if name.startswith(LETTER):
+            return ((name.removeprefix(LETTER), encoded),)
+        alarm, blob = unpack(self._state.value())
+        done = self._stepper.take(to_key(name), blob, signals.decode(encoded))
+        self._counts.tick()
+        if isinstance(done, Failed):
+            return self._failed(name, done)
+        return self._keep(name, alarm, blob, done, ctx.timer_service())
+
+    def on_timer(self, timestamp: int, ctx: Any) -> Iterable[Named]:
+        """Handle an alarm, unless the runner is draining. Its timer is over in any case."""
+        name = ctx.get_current_key()
+        _, blob = unpack(self._state.value())
+        done = self._stepper.wake(to_key(name), blob, timestamp)
+        self._counts.tick()
+        if not isinstance(done, Taken):
+            self._write(None, blob)
+            if done is not None:
+                return self._failed(name, done)
+            self._counts.add(job_metrics.ALARMS_REFUSED)
+            return ()
+        late = max(0, self._settings.clock() - timestamp)
+        self._counts.update(job_metrics.ALARM_LATENESS, late)
+        self._counts.add(job_metrics.ALARMS_LATE, late > job_metrics.LATE_HANDLING)
+        return self._keep(name, None, blob, done, ctx.timer_service())
+
+    def _keep(
+        self, name: str, alarm: int | None, blob: bytes | None, done: Taken, timers: Any
+    ) -> Iterable[Named]:
+        """Keep the state and the alarm of a step; ``alarm`` is the time of the timer that is set."""
+        self._count(to_key(name)[0], done)
+        if done.alarm != alarm:
+            if alarm is not None:
+                timers.delete_event_time_timer(alarm)
+            if done.alarm is not None:
+                timers.register_event_time_timer(done.alarm)
+        self._write(done.alarm, done.state)
+        return ((name, pack_outputs(done.outputs)),) if done.outputs else ()
+
+    def _write(self, alarm: int | None, blob: bytes | None) -> None:
+        kept = pack(alarm, blob)
+        if kept is None:
+            self._state.clear()
+        else:
+            self._state.update(kept)
+
+    def _failed(self, name: str, done: Failed) -> Iterable[Named]:
+        letter = done.letter
+        self._counts.add_reason(letter)
+        self._counts.add(job_metrics.OUTPUTS, 1, "dead_letter")
+        trouble.report(letter.reason, space=to_key(name)[0], detail=letter.detail)
+        return ((name, pack_outputs([outputs.encode(letter)])),)
+
+    def _went_on(self, space: str) -> None:
+        self._counts.add(job_metrics.WENT_ON_BEHIND, 1, space)
+
+    def _count(self, space: str, done: Taken) -> None:
+        counts = self._counts
+        if done.received is not None:
+            lag = max(0, self._settings.clock() - done.received)
+            counts.update(job_metrics.HANDLING_LAG, lag)
+            counts.add(job_metrics.HANDLED_LATE, lag > job_metrics.LATE_HANDLING)
+        if done.state is not None:
+            size = len(done.state)
+            counts.update(job_metrics.STATE_SIZE, size)
+            counts.add(job_metrics.STATES_LARGE, size > job_metrics.LARGE_STATE)
+        if done.early:
+            counts.add(job_metrics.HANDLED_BEFORE_TURN, done.early)
+        if done.held:
+            counts.add(job_metrics.SIGNALS_HELD, done.held, space)
+            trouble.report("control_behind", space=space)
+        for letter in counts.add_outputs(done.outputs):
+            trouble.report(letter.reason, space=space, detail=letter.detail)
