@@ -21,6 +21,7 @@ from pipelines.compact.merge import merge
 from pipelines.compact.places import files
 from transforms.sinks.part_files import (
     ADDED,
+    MERGED,
     Part,
     Place,
     Replaced,
@@ -30,7 +31,6 @@ from transforms.sinks.part_files import (
 from transforms.sinks.remote import Remote
 
 ENTRY = "compacted-"
-MERGED = "part-merged-"
 FORGET = 30 * 86_400_000
 """How long the names of replaced files are kept, in ms."""
 

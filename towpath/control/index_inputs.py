@@ -15,7 +15,7 @@ import msgspec
 from schemas.wire import WireError
 from towpath.control.index import KINDS, Index
 from transforms.flows.protocol.outputs import AnyOutput
-from transforms.sinks.part_files import Part, parts_of
+from transforms.sinks.part_files import MERGED, Part, listing
 from transforms.sinks.remote import Remote, place_of
 from transforms.wire.extras import needs
 from transforms.wire.messages import from_message
@@ -109,7 +109,10 @@ class Topic:
 
 
 class Tables:
-    """The folder of the job's Parquet tables; each file that a manifest lists is read once."""
+    """The folder of the job's Parquet tables; each file that a manifest lists is read once.
+
+    A file that a compaction made of files that were read is not read.
+    """
 
     def __init__(self, address: str) -> None:
         self._folder = place_of(address)
@@ -125,10 +128,16 @@ class Tables:
 
     def _take(self, index: Index, now: int) -> Took:
         known = index.files()
-        listed = {f"{kind}/{p.path}": (kind, p) for kind in KINDS for p in self._parts(kind)}
+        listed, replaced = self._listed()
+        # A compaction moved rows; those of files that were read before are not read again.
+        unread = replaced - known.keys()
+        behind = {_folder_of(path) for path in unread}
         outputs, bad, every = 0, 0, True
         for path, (kind, part) in listed.items():
             if known.get(path) == part.hash:
+                continue
+            if f"/{MERGED}" in path and _folder_of(path) not in behind:
+                index.apply((), now, {path: part.hash})
                 continue
             if outputs + bad >= MOST:
                 every = False
@@ -142,15 +151,27 @@ class Tables:
             good = [row for row in found if row is not None]
             outputs += index.apply(good, now, {path: part.hash})
             bad += len(found) - len(good)
-        index.keep_files(listed)
+        if every and unread:
+            index.apply((), now, dict.fromkeys(unread, ""))
+        index.keep_files([*listed, *replaced])
         self._next = now + PAUSE if every else now
         return Took(outputs, bad, every)
 
-    def _parts(self, kind: str) -> tuple[Part, ...]:
-        return parts_of(kind, self._folder)
+    def _listed(self) -> tuple[dict[str, tuple[str, Part]], set[str]]:
+        """Return the listed files with their kinds, and the names of replaced ones."""
+        listed, replaced = dict[str, tuple[str, Part]](), set[str]()
+        for kind in KINDS:
+            found = listing(kind, self._folder)
+            listed |= {f"{kind}/{part.path}": (kind, part) for part in found.parts}
+            replaced |= {f"{kind}/{path}" for path in found.replaced}
+        return listed, replaced
 
     def close(self) -> None:
         pass
+
+
+def _folder_of(path: str) -> str:
+    return path.rpartition("/")[0]
 
 
 def _rows(place: Path | Remote, kind: str) -> Iterator[AnyOutput | None]:

@@ -37,6 +37,9 @@ MANIFEST = "_manifest.json"
 UNFINISHED = ".part-"
 """How the names of files begin that are not yet finished."""
 
+MERGED = "part-merged-"
+"""How the names of files begin that a compaction made of others of their folder."""
+
 ADDED = "_manifest"
 """A folder with the additions to the manifest."""
 
@@ -58,6 +61,13 @@ class Replaced(msgspec.Struct, frozen=True, gc=False):
 
     path: str
     at: int
+
+
+class Listing(msgspec.Struct, frozen=True, gc=False):
+    """The parts of a table, and the paths of parts whose rows are in other parts now."""
+
+    parts: tuple[Part, ...]
+    replaced: frozenset[str]
 
 
 class Written(msgspec.Struct, frozen=True, gc=False):
@@ -210,14 +220,19 @@ def _manifest(kind: str, parts: Iterable[Part]) -> bytes:
 
 def parts_of(kind: str, folder: Place) -> tuple[Part, ...]:
     """Read the manifest of a table; empty if there is none."""
+    return listing(kind, folder).parts
+
+
+def listing(kind: str, folder: Place) -> Listing:
+    """Read the manifest of a table, with the paths of files that a compaction has replaced."""
     entries = _entries(folder / kind)
-    replaced = {one.path for entry in entries for one in entry.replaced}
+    replaced = frozenset(one.path for entry in entries for one in entry.replaced)
     parts = (part for entry in entries for part in entry.parts)
     named = {part.path: part for part in parts if part.path not in replaced}
     newest: dict[str, str] = {}
     for path in sorted(named, key=_version):
         newest[_VERSION.sub("", path)] = path
-    return tuple(named[path] for path in sorted(newest.values()))
+    return Listing(tuple(named[path] for path in sorted(newest.values())), replaced)
 
 
 def _entries(table: Place) -> list[_Manifest]:
