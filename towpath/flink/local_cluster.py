@@ -1,0 +1,179 @@
+"""A Flink cluster on this machine: a JobManager, TaskManagers with one slot each, and perhaps a ZooKeeper.
+
+Its processes outlive the one that started them. A folder has their ids, logs, checkpoints and savepoints;
+only processes of this folder are ever ended, by their ids.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from towpath.flink import settings as config
+from towpath.flink.environment import Environment
+from towpath.flink.errors import FlinkError
+from towpath.flink.rest import Rest
+
+JOB_MANAGER, ZOOKEEPER = "jobmanager", "zookeeper"
+RECORD = "cluster.json"
+PAUSE = 0.1
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """What a folder remembers about its cluster; ``processes`` has a process id for each name."""
+
+    rest: str
+    processes: dict[str, int] = {}
+
+
+class LocalCluster:
+    """The cluster of a folder, which may be started, running or ended."""
+
+    def __init__(self, folder: Path, environment: Environment) -> None:
+        self.folder = folder.absolute()
+        self.environment = environment
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def rest(self) -> Rest:
+        """The REST interface of its JobManager."""
+        return Rest(self._record().rest)
+
+    @property
+    def exists(self) -> bool:
+        """True if the folder has a cluster, running or not."""
+        return (self.folder / RECORD).exists()
+
+    def configure(
+        self, port: int = 0, given: Mapping[str, Any] | None = None, *, available: bool = False
+    ) -> None:
+        """Write the configuration; ``available`` lets a new JobManager take over the jobs of the last."""
+        conf, made = self._conf, config.Settings()
+        conf.mkdir(parents=True, exist_ok=True)
+        for file in (self.environment.home / "conf").glob("log4j*.properties"):
+            shutil.copy(file, conf)
+        rest = port or free_port()
+        made |= config.local(self.folder, self.environment, rest=rest, rpc=free_port())
+        if available:
+            keeper = free_port()
+            (conf / "zoo.cfg").write_text(config.zookeeper(self.folder, keeper))
+            made |= config.with_zookeeper(self.folder, keeper)
+        else:
+            (conf / "zoo.cfg").unlink(missing_ok=True)
+        lines = [
+            f"{name}: {msgspec.json.encode(value).decode()}\n"
+            for name, value in (made | dict(given or {})).items()
+        ]
+        (conf / "config.yaml").write_text("".join(lines))
+        self._write(Record(f"http://127.0.0.1:{rest}"))
+
+    def start(self, name: str) -> None:
+        """Start a process: ``zookeeper``, ``jobmanager``, or ``taskmanager-`` and a number."""
+        with self.log(name).open("wb") as log:
+            child = subprocess.Popen(
+                self._command(name), env=self.variables(), stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        self._children[name] = child
+        record = self._record()
+        self._write(Record(record.rest, record.processes | {name: child.pid}))
+
+    def end(self, name: str, how: signal.Signals = signal.SIGTERM) -> None:
+        """End a process and wait until it has ended; with SIGKILL it is like a crash."""
+        record = self._record()
+        left = {k: pid for k, pid in record.processes.items() if k != name}
+        if self.alive(name):
+            os.killpg(record.processes[name], how)
+            while self.alive(name):
+                time.sleep(PAUSE)
+        self._children.pop(name, None)
+        self._write(Record(record.rest, left))
+
+    def end_all(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End all processes: TaskManagers first, the ZooKeeper last."""
+        for name in sorted(self._record().processes, key=_last_to_end):
+            self.end(name, how)
+
+    def names(self) -> list[str]:
+        """Return the names of the processes that were started and not ended, alive or not."""
+        return sorted(self._record().processes)
+
+    def alive(self, name: str) -> bool:
+        """Return True if a process runs."""
+        pid = self._record().processes.get(name)
+        if pid is None:
+            return False
+        child = self._children.get(name)
+        if child is not None:
+            return child.poll() is None
+        return str(self.folder) in _command_line(pid)
+
+    def log(self, name: str) -> Path:
+        """Return the file with the log of a process."""
+        return self.folder / f"{name}.log"
+
+    def variables(self) -> Mapping[str, str]:
+        """Return the environment variables of its processes and clients."""
+        return self.environment.variables(self._conf, self.folder)
+
+    @property
+    def _conf(self) -> Path:
+        return self.folder / "conf"
+
+    def _command(self, name: str) -> list[str | Path]:
+        kind = name.partition("-")[0]
+        if kind == ZOOKEEPER:
+            program = self.environment.program("flink-console.sh")
+            return [program, kind, "--zkConfigFile", self._conf / "zoo.cfg", "--peerId", "1"]
+        command: list[str | Path] = [self.environment.program(f"{kind}.sh"), "start-foreground"]
+        named = ["-D", f"taskmanager.resource-id={name}"] if kind == "taskmanager" else []
+        return [*command, *named]
+
+    def _record(self) -> Record:
+        try:
+            return msgspec.json.decode((self.folder / RECORD).read_bytes(), type=Record)
+        except (FileNotFoundError, msgspec.DecodeError):
+            raise FlinkError(
+                f"{self.folder} has no cluster: start one with `towpath flink start`"
+            ) from None
+
+    def _write(self, record: Record) -> None:
+        new = self.folder / f"{RECORD}.new"
+        new.write_bytes(msgspec.json.encode(record))
+        new.replace(self.folder / RECORD)
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _last_to_end(name: str) -> int:
+    return (JOB_MANAGER, ZOOKEEPER).index(name) + 1 if name in (JOB_MANAGER, ZOOKEEPER) else 0
+
+
+def _command_line(pid: int) -> str:
+    """Return the command line of a process; empty if it has ended.
+
+    It has the folder of the cluster, so a later process with the same id is not taken for it.
+    """
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace")
+    except FileNotFoundError:
+        if Path("/proc/self").exists():
+            return ""
+    done = subprocess.run(
+        ["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return done.stdout
