@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from pathlib import Path
 
 import apache_beam as beam
 import pytest
@@ -14,21 +13,18 @@ from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Timestamp
 
 from tests.kit import bundle_runner
-from towpath.scenario_files import ENDING, folder
+from tests.kit.stories import SCENARIOS, played
 from transforms.beam.elements import Decided
 from transforms.beam.run_flows import RunFlows
 from transforms.flows.catalog.epochs import NEVER
 from transforms.flows.engine.messages.cost import accounted
 from transforms.flows.engine.step import Done, step
-from transforms.flows.protocol import control_records, outputs, signals
+from transforms.flows.protocol import outputs, signals
 from transforms.hosting.catalogs import FixedLogs, read_once
 from transforms.hosting.receive import Key
 from transforms.hosting.run import Settings
 from transforms.hosting.sandbox import answer
-from transforms.scenarios.grammar import read_stories
-from transforms.scenarios.player import control_log_of, play
 
-SCENARIOS = Path(__file__).parent.parent / "scenarios"
 CODER = TupleCoder((TupleCoder((StrUtf8Coder(), StrUtf8Coder())), BytesCoder()))
 RESULTS: dict[Key, list[bytes]] = defaultdict(list)
 
@@ -81,19 +77,11 @@ class Played:
 def stories() -> list[Played]:
     """Play every story of every file, each in a space of its own."""
     found = []
-    for path in sorted(SCENARIOS.rglob(f"*{ENDING}")):
-        beside = folder(path.parent)
-        read = read_stories(path.as_posix(), path.read_text()).value
-        assert read is not None
-        for story in read.stories:
-            log = control_log_of(read, story, beside.project, beside.texts)
-            turns = play(read, story, log, answer)
-            name = f"{path.relative_to(SCENARIOS)}:{story.line + 1}"
-            lines = tuple(control_records.encode_line(record) for record in log)
-            given = [signal for turn in turns for signal in turn.signals]
-            for user in dict.fromkeys(signal.user for signal in given):
-                mine = [signal for signal in given if signal.user == user]
-                found.append(Played(name, user, lines, mine))
+    for story in played(SCENARIOS):
+        given = [signal for turn in story.turns for signal in turn.signals]
+        for user in dict.fromkeys(signal.user for signal in given):
+            mine = [signal for signal in given if signal.user == user]
+            found.append(Played(story.place, user, story.log, mine))
     return found
 
 

@@ -42,15 +42,6 @@ def java() -> Path:
     return flink_cluster.java()
 
 
-def differing(people: Everyone, broker: KafkaBroker) -> set[tuple[str, str, str]]:
-    """Return the topics and users whose outputs are not those of the core."""
-    wanted = flink_run.by_the_core(people, people.records, people.users)
-    found = flink_run.written(broker)
-    return {
-        place for place in wanted.keys() | found.keys() if wanted.get(place) != found.get(place)
-    }
-
-
 def test_all_users_on_a_cluster(java: Path, tmp_path: Path) -> None:
     """The records of users that go through Kafka and a Flink cluster give the core's outputs: each
     topic has them in the core's order for each user, byte for byte, and none twice (R1, R3, R31).
@@ -64,7 +55,8 @@ def test_all_users_on_a_cluster(java: Path, tmp_path: Path) -> None:
         flink_run.wait(cluster, broker, job)
         cluster.cancel(job)
 
-        assert differing(people, broker) == set()
+        wanted = flink_run.by_the_core(people, people.records, people.users)
+        assert flink_run.differing(wanted, flink_run.written(broker)) == set()
 
 
 def test_a_crash_and_a_savepoint_change_nothing(java: Path, tmp_path: Path) -> None:
@@ -91,4 +83,5 @@ def test_a_crash_and_a_savepoint_change_nothing(java: Path, tmp_path: Path) -> N
         assert len(cluster.places(job)) == 2
         cluster.cancel(job)
 
-        assert differing(people, broker) == set()
+        wanted = flink_run.by_the_core(people, people.records, people.users)
+        assert flink_run.differing(wanted, flink_run.written(broker)) == set()

@@ -1,31 +1,61 @@
 """The job on Flink over recorded data, with complete control logs: no alarm is early, and what it sends to
 itself is only inspected.
 
-flink run -py tests/kit/flink_job.py UNTIL OPTIONS…
+flink run -py tests/kit/flink_job.py UNTIL [released] OPTIONS…
+
+With ``released``, it writes the states of every other user in the layout of the first release.
 """
 
 from __future__ import annotations
 
 import sys
+import zlib
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+import cloudpickle
+import released_layout  # beside this file
 from pyflink.datastream import StreamExecutionEnvironment
 
-from pipelines.flink import build
+import pipelines.flink
 from pipelines.flink_options import parse
+from transforms.flink.elements import Named
+from transforms.flink.run_flows import RunFlows
 from transforms.flows.catalog.epochs import NEVER
 from transforms.hosting.catalogs import FixedLogs
 from transforms.hosting.run import Settings
 from transforms.sinks.outgoing import LOOPED
 
-if __name__ == "__main__":
-    until, *words = sys.argv[1:]
-    given = parse(words)
+
+class RunReleased(RunFlows):
+    """The job's function as a release had it that wrote an earlier layout, for half of the users."""
+
+    def process_element(self, value: Named, ctx: Any) -> Iterable[Named]:
+        self._name = value[0]
+        return RunFlows.process_element(self, value, ctx)
+
+    def on_timer(self, timestamp: int, ctx: Any) -> Iterable[Named]:
+        self._name = ctx.get_current_key()
+        return RunFlows.on_timer(self, timestamp, ctx)
+
+    def _write(self, alarm: int | None, blob: bytes | None) -> None:
+        old = zlib.crc32(self._name.encode()) % 2
+        RunFlows._write(self, alarm, released_layout.released(blob) if old else blob)
+
+
+def main(until: str, *words: str) -> None:
+    """Submit the job."""
+    if words[0] == "released":
+        # The workers have no folder of tests.
+        cloudpickle.register_pickle_by_value(released_layout)
+        pipelines.flink.RunFlows = RunReleased
+    given = parse(words[1:] if words[0] == "released" else words)
     logs = {
         space: tuple(Path(path).read_bytes().splitlines()) for space, path in given.control.items()
     }
     env = StreamExecutionEnvironment.get_execution_environment()
-    build(
+    pipelines.flink.build(
         env,
         given.kafka,
         given.sources,
@@ -36,3 +66,7 @@ if __name__ == "__main__":
         encoding=given.encoding,
     )
     env.execute(given.kafka.name)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

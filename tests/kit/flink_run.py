@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
@@ -32,8 +33,9 @@ EVENTS, LOOPED_TOPIC, NAME = "events", "looped", "towpath"
 DAY = 86_400_000
 MOST = 900_000
 
-Written = dict[tuple[str, str, str], list[bytes]]
-"""The bodies of a topic, a space and a user, in order."""
+Place = tuple[str, str, str]
+Written = dict[Place, list[bytes]]
+"""The bodies of a topic, a space and a user, in order; of what keys send each other, by both keys."""
 
 
 def topics() -> dict[str, str]:
@@ -66,10 +68,10 @@ def produce(
     assert producer.flush(PATIENCE) == 0
 
 
-def finish(broker: KafkaBroker, end: int, partitions: int = 2) -> None:
-    """Let everything be handled that is due until an instant, and what waits for its turn."""
+def finish(broker: KafkaBroker, end: int, partitions: int = 2, drain: bool = True) -> None:
+    """Let everything be handled that is due until an instant and, to ``drain``, what waits for its turn."""
     producer = Producer(_client(broker))
-    for at in (end, end + DAY):
+    for at in (end, end + DAY) if drain else (end,):
         beat(producer, partitions, at)
     assert producer.flush(PATIENCE) == 0
 
@@ -81,9 +83,17 @@ def beat(producer: Producer, partitions: int, at: int) -> None:
 
 
 def submit(
-    cluster: FlinkCluster, broker: KafkaBroker, people: UserSet, logs: Path, *words: str
+    cluster: FlinkCluster,
+    broker: KafkaBroker,
+    people: UserSet,
+    logs: Path,
+    *words: str,
+    released: bool = False,
 ) -> str:
-    """Submit the job for some users; ``logs`` is a folder for the control logs of their spaces."""
+    """Submit the job for some users; ``logs`` is a folder for the control logs of their spaces.
+
+    With ``released``, the job writes the states of half of them in the layout of the first release.
+    """
     control = []
     for space in sorted(people.logs.spaces):
         path = logs / f"{space}.jsonl"
@@ -91,7 +101,7 @@ def submit(
         control += ["--control", f"{space}={path}"]
     allowed = ",".join(sorted(EVERYTHING))
     return cluster.submit(
-        *words, "-py", JOB.absolute(), str(people.end), "--brokers", broker.address, "--name", NAME,
+        *words, "-py", JOB.absolute(), str(people.end), *["released"] * released, "--brokers", broker.address, "--name", NAME,
         "--events", f"{EVENTS}={allowed}", "--space", min(people.logs.spaces), *control,
     )  # fmt: skip
 
@@ -126,6 +136,13 @@ def _committed(consumer: Consumer, places: list[TopicPartition]) -> list[int]:
         return []
 
 
+def differing(wanted: Written, found: Written) -> set[Place]:
+    """Return the places whose records are not the same."""
+    return {
+        place for place in wanted.keys() | found.keys() if wanted.get(place) != found.get(place)
+    }
+
+
 def _client(broker: KafkaBroker) -> dict[str, Any]:
     # Clients that are not collected yet would log that the broker has ended.
     return {"bootstrap.servers": broker.address, "log_level": 0}
@@ -141,8 +158,15 @@ def written(broker: KafkaBroker) -> Written:
     found: Written = defaultdict(list)
     for topic in sorted(set(topics().values())):
         for headers, name, body in committed(broker, topic):
-            found[topic, headers["space"], name].append(body)
+            found[place_of(topic, headers["space"], name, body)].append(body)
     return dict(found)
+
+
+def place_of(topic: str, space: str, name: str, body: bytes) -> Place:
+    """Return what a record is in order with; two keys that send to a third one have no order."""
+    if topic != LOOPED_TOPIC:
+        return topic, space, name
+    return topic, space, f"{msgspec.json.decode(body).get('source', '')} to {name}"
 
 
 def committed(broker: KafkaBroker, topic: str) -> Iterator[tuple[dict[str, str], str, bytes]]:
@@ -180,5 +204,5 @@ def by_the_core(people: UserSet, records: Iterable[Published], users: Iterable[K
         for one in encoded:
             made = outgoing_of(space, outputs.decode(one), topics(), "json", MOST)
             assert isinstance(made, Outgoing), made
-            found[made.topic, space, made.user].append(made.data)
+            found[place_of(made.topic, space, made.user, made.data)].append(made.data)
     return dict(found)

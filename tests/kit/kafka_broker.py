@@ -59,7 +59,7 @@ class KafkaBroker:
         done = subprocess.run([*self._jvm(), *words, "--cluster-id", cluster], capture_output=True)
         assert done.returncode == 0, done.stdout + done.stderr
         self.start()
-        self.admin = AdminClient({"bootstrap.servers": self.address})
+        self.admin = AdminClient({"bootstrap.servers": self.address, "log_level": 0})
 
     def start(self) -> None:
         """Start, or start again with the same data."""
