@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.kit import flink_cluster, flink_run
 from tests.kit.flink_cluster import FlinkCluster
+from tests.kit.flink_users import Everyone
 from tests.kit.kafka_broker import KafkaBroker
-from tests.kit.random_users import Published, RandomUsers
-from tests.kit.stream_sample import Sample, chosen_users
-from transforms.hosting.catalogs import FixedLogs
 
 HOUR = 3_600_000
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flink")]
-
-
-class Everyone:
-    """Users of the sample, and users with random flows and histories, on one topic."""
-
-    def __init__(self, sample: int, random: int) -> None:
-        shop = Sample([event for group in chosen_users(sample) for event in group])
-        others = RandomUsers(random)
-        self.users = [*shop.users, *others.histories]
-        self.records = [*shop.records, *others.records]
-        self.end = others.end
-        self.logs = FixedLogs(shop.logs._logs | others.logs._logs)
-
-    def pieces(self) -> Iterator[list[Published]]:
-        """Return the records in one batch."""
-        yield self.records
 
 
 @pytest.fixture(scope="module")

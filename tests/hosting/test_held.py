@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
 
 import msgspec
 import pytest
 
+from tests.kit.growing_logs import GrowingLogs
 from tests.kit.one_user import KEY, event, messages
 from tests.kit.reminders import AT_ONCE_LINES, HOUR, LINES, MINUTE, SPACE, TEN
 from tests.kit.turns import MemoryHost
-from transforms.flows.catalog.control_log import catalog_of
 from transforms.flows.catalog.epochs import NEVER
 from transforms.flows.protocol import control_records, outputs
-from transforms.flows.protocol.control_records import ControlRecord
 from transforms.flows.protocol.signals import Event
 from transforms.hosting import buffer
-from transforms.hosting.catalogs import Known, known
 from transforms.hosting.run import LONGEST_HOLD, Failed, Settings, Stepper, Taken
 
 DAY = 24 * HOUR
@@ -31,37 +28,7 @@ NO_SLACK = tuple(
 SPACES = pytest.mark.parametrize("lines", [LINES, AT_ONCE_LINES, NO_SLACK], ids=["order", "arrival", "no slack"])  # fmt: skip
 
 
-class Logs:
-    """Control logs whose completeness a test sets: by space, until an instant."""
-
-    def __init__(
-        self, lines: tuple[bytes, ...], until: int, spaces: Iterable[str] = (SPACE,)
-    ) -> None:
-        self.records: list[ControlRecord] = list(map(control_records.decode_line, lines))
-        self.until = dict.fromkeys(spaces, until)
-        self.reads = 0
-        self._built: dict[tuple[int, int], Known] = {}
-
-    @property
-    def spaces(self) -> frozenset[str]:
-        return frozenset(self.until)
-
-    def of(self, space: str) -> Known:
-        number, until = len(self.records), self.until[space]
-        if (number, NEVER) not in self._built:
-            self._built[number, NEVER] = known(catalog_of(self.records))
-        if (number, until) not in self._built:
-            whole = self._built[number, NEVER]
-            cut = msgspec.structs.replace(whole, catalog=whole.catalog.complete(until))
-            self._built[number, until] = cut
-        return self._built[number, until]
-
-    def refreshed(self, space: str) -> Known:
-        self.reads += 1
-        return self.of(space)
-
-
-def run(logs: Logs, arrived: list[Event], back: int | None) -> MemoryHost:
+def run(logs: GrowingLogs, arrived: list[Event], back: int | None) -> MemoryHost:
     """Deliver events when they happen; ``back`` is when the log is complete again."""
     host = MemoryHost(logs, until=END)
     for signal in sorted(arrived, key=lambda one: (one.received or 0, one.id)):
@@ -85,9 +52,9 @@ def test_held_signals_are_handled_once_the_log_is_complete(lines: tuple[bytes, .
         event("Order", TEN + 10 * MINUTE),
         event("Cart", TEN + 20 * MINUTE),
     ]
-    host = run(Logs(lines, TEN - 1), given, TEN + 2 * HOUR)
+    host = run(GrowingLogs(lines, TEN - 1), given, TEN + 2 * HOUR)
 
-    assert host.of(KEY) == run(Logs(lines, NEVER), given, None).of(KEY)
+    assert host.of(KEY) == run(GrowingLogs(lines, NEVER), given, None).of(KEY)
     assert len(messages(host)) == 0
 
 
@@ -102,15 +69,15 @@ def test_an_outage_changes_no_output(lines: tuple[bytes, ...], seed: int) -> Non
         name = rng.choice(("Cart", "Cart", "Order", "Page Viewed"))
         given.append(event(name, at, at + rng.randrange(9_000), f"e{number}"))
     from_, back = TEN + rng.randrange(3 * HOUR), TEN + rng.randrange(3 * HOUR, 9 * HOUR)
-    host = run(Logs(lines, from_), given, back)
+    host = run(GrowingLogs(lines, from_), given, back)
 
-    assert host.of(KEY) == run(Logs(lines, NEVER), given, None).of(KEY)
+    assert host.of(KEY) == run(GrowingLogs(lines, NEVER), given, None).of(KEY)
 
 
 @SPACES
 def test_a_stop_in_the_part_that_comes_late_is_obeyed(lines: tuple[bytes, ...]) -> None:
     """Nothing is decided before the log is complete: a stop that comes with it prevents the entry."""
-    logs = Logs(lines, TEN - 1)
+    logs = GrowingLogs(lines, TEN - 1)
     host = MemoryHost(logs, until=END)
     host.deliver(KEY, event("Cart", TEN + HOUR))
     host.advance(TEN + 2 * HOUR)
@@ -127,7 +94,7 @@ def test_a_stop_in_the_part_that_comes_late_is_obeyed(lines: tuple[bytes, ...]) 
 
 def test_held_users_are_tried_again_a_bounded_number_of_times() -> None:
     """A day without the log, then the end of the input: a few hundred attempts for the user."""
-    host = MemoryHost(Logs(NO_SLACK, TEN - 1), until=END)
+    host = MemoryHost(GrowingLogs(NO_SLACK, TEN - 1), until=END)
     host.deliver(KEY, event("Cart", TEN))
     first = host.timers[KEY]
     host.advance(TEN + DAY)
@@ -140,7 +107,7 @@ def test_held_users_are_tried_again_a_bounded_number_of_times() -> None:
 def test_a_held_user_is_tried_again_within_a_minute_of_the_clock() -> None:
     """While the watermark follows the clock, an attempt is at most a minute after the last."""
     now = TEN + DAY
-    stepper = Stepper(Logs(NO_SLACK, TEN), Settings(clock=lambda: now))
+    stepper = Stepper(GrowingLogs(NO_SLACK, TEN), Settings(clock=lambda: now))
     done = stepper.take(KEY, None, event("Cart", now))
 
     assert isinstance(done, Taken)
@@ -149,7 +116,7 @@ def test_a_held_user_is_tried_again_within_a_minute_of_the_clock() -> None:
 
 def test_a_worker_waits_once_for_a_log_that_is_a_little_behind() -> None:
     """The second signal of a space does not wait again; a signal far ahead of the log never waits."""
-    logs = Logs(NO_SLACK, TEN)
+    logs = GrowingLogs(NO_SLACK, TEN)
     stepper = Stepper(logs, Settings(patience=0.01))
     stepper.take(KEY, None, event("Cart", TEN + HOUR))
     assert logs.reads == 0
@@ -162,7 +129,7 @@ def test_a_worker_waits_once_for_a_log_that_is_a_little_behind() -> None:
 
 def test_other_spaces_go_on() -> None:
     """A space whose log is behind holds its own signals and timers only."""
-    logs = Logs(LINES, NEVER, (SPACE, "other"))
+    logs = GrowingLogs(LINES, NEVER, (SPACE, "other"))
     logs.until["other"] = TEN + MINUTE
     host = MemoryHost(logs, until=END)
     for space in ("other", SPACE):
@@ -180,7 +147,7 @@ def test_other_spaces_go_on() -> None:
 @SPACES
 def test_a_user_with_too_many_held_signals_gets_dead_letters(lines: tuple[bytes, ...]) -> None:
     """A signal that finds the buffer full is a dead letter with its record; the state stays."""
-    stepper, state = Stepper(Logs(lines, TEN - 1), Settings(clock=lambda: NEVER)), None
+    stepper, state = Stepper(GrowingLogs(lines, TEN - 1), Settings(clock=lambda: NEVER)), None
     for number in range(buffer.MOST_SIGNALS):
         done = stepper.take(KEY, state, event("Cart", TEN + number, ident=f"c{number}"))
         assert isinstance(done, Taken)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from transforms.flows.catalog.epochs import NEVER
+from transforms.flows.protocol import outputs
 from transforms.flows.protocol.signals import Signal
 from transforms.hosting.catalogs import Catalogs
 from transforms.hosting.order import event_time, ingestion_time, order_key
@@ -42,8 +43,10 @@ def turns(arrived: Iterable[Signal], slack: int) -> Iterator[Signal]:
 class MemoryHost:
     """States and timers in memory; its watermark advances when it is told to."""
 
-    def __init__(self, logs: Catalogs, until: int = NEVER) -> None:
-        self.stepper = Stepper(logs, Settings(until=until, clock=lambda: NEVER))
+    def __init__(
+        self, logs: Catalogs, until: int = NEVER, settings: Settings | None = None
+    ) -> None:
+        self.stepper = Stepper(logs, settings or Settings(until=until, clock=lambda: NEVER))
         self.states: dict[Key, bytes | None] = {}
         self.timers: dict[Key, int] = {}
         self.outputs: list[tuple[Key, bytes]] = []
@@ -62,15 +65,22 @@ class MemoryHost:
             del self.timers[key]
             self.wakes += 1
             done = self.stepper.wake(key, self.states.get(key), at)
-            assert done is not None
-            self._keep(key, done)
+            if done is not None:
+                self._keep(key, done)
+
+    def damage(self, key: Key, state: bytes) -> None:
+        """Replace the state of a user."""
+        self.states[key] = state
 
     def of(self, key: Key) -> list[bytes]:
         """Return the outputs of a user."""
         return [encoded for mine, encoded in self.outputs if mine == key]
 
     def _keep(self, key: Key, done: Taken | Failed) -> None:
-        assert isinstance(done, Taken), done
+        if isinstance(done, Failed):
+            self.failed += 1
+            self.outputs.append((key, outputs.encode(done.letter)))
+            return
         self.states[key] = done.state
         self.timers.pop(key, None)
         if done.alarm is not None:

@@ -1,0 +1,70 @@
+"""The job stopped with a savepoint, and started again with other code, flows and parallelism."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.kit import flink_cluster, flink_run
+from tests.kit.flink_cluster import FlinkCluster
+from tests.kit.kafka_broker import KafkaBroker
+from tests.kit.random_users import RandomUsers
+from transforms.flows.protocol.control_records import Publish, decode_line
+from transforms.hosting.catalogs import FixedLogs
+
+HOUR, DAY = 3_600_000, 86_400_000
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flink")]
+
+
+class Until:
+    """Users whose control logs are known until an instant."""
+
+    def __init__(self, people: RandomUsers, at: int) -> None:
+        self.end, self.pieces = people.end, people.pieces
+        self.logs = FixedLogs(
+            {
+                space: tuple(line for line in lines if decode_line(line).effective_at <= at)
+                for space, lines in people.logs._logs.items()
+            }
+        )
+
+    def published(self) -> int:
+        """Return the number of versions in all logs."""
+        return sum(
+            isinstance(decode_line(line), Publish)
+            for lines in self.logs._logs.values()
+            for line in lines
+        )
+
+
+def test_states_of_a_savepoint_go_on(tmp_path: Path) -> None:
+    """A savepoint restores the states of the first release's layout and those of today, with two instances
+    of each function instead of one and the other way round, while users wait for minutes and for days,
+    and with flows that were published in between: the outputs are those of the core.
+    """
+    flink_cluster.make_environment()
+    people = RandomUsers(96)
+    first = people.records[0].receipt // HOUR * HOUR
+    stops = [first + DAY + 10 * HOUR, first + 3 * DAY, people.end]
+    stages = [Until(people, at) for at in stops]
+    assert len({stage.published() for stage in stages}) == len(stages)
+    with KafkaBroker(flink_cluster.java()) as broker, FlinkCluster(managers=2) as cluster:
+        flink_run.create_topics(broker)
+        words, begin = ["-p", "1"], 0
+        for number, (stage, at) in enumerate(zip(stages, stops, strict=True)):
+            logs = tmp_path / str(number)
+            logs.mkdir()
+            last = stage is stages[-1]
+            job = flink_run.submit(cluster, broker, stage, logs, *words, released=not last)
+            records = [record for record in people.records if begin < record.receipt <= at]
+            flink_run.produce(broker, records, grain=HOUR)
+            flink_run.finish(broker, at, drain=last)
+            flink_run.wait(cluster, broker, job)
+            assert len(cluster.places(job)) == int(words[1])
+            begin, words = at, ["-p", str(2 - number), "-s", cluster.stop(job)]
+        found = flink_run.written(broker)
+
+    wanted = flink_run.by_the_core(people, people.records, people.histories)
+    assert flink_run.differing(wanted, found) == set()

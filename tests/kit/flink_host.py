@@ -1,0 +1,110 @@
+"""The job's keyed function with states and timers in memory, and what it does with the contract of hosts.
+
+build/flink/env/bin/python -m tests.kit.flink_host
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from tests.kit.host_contract import traces
+from transforms.flink.elements import Named, unpack_outputs
+from transforms.flink.run_flows import RunFlows
+from transforms.flink.user_state import pack, to_key, to_name, unpack
+from transforms.flows.protocol import signals
+from transforms.flows.protocol.signals import Signal
+from transforms.hosting.catalogs import Catalogs
+from transforms.hosting.receive import Key
+from transforms.hosting.run import Settings
+
+
+class FlinkHost:
+    """What Flink gives to a keyed function: a state for the current key, timers, and metrics."""
+
+    def __init__(self, logs: Catalogs, settings: Settings) -> None:
+        self.outputs: list[tuple[Key, bytes]] = []
+        self._kept: dict[str, bytes] = {}
+        self._set: set[tuple[int, str]] = set()
+        self._name = ""
+        self._function = RunFlows(logs, settings)
+        self._function.open(self)
+
+    @property
+    def states(self) -> dict[Key, bytes | None]:
+        return {to_key(name): unpack(kept)[1] for name, kept in self._kept.items()}
+
+    @property
+    def timers(self) -> dict[Key, int]:
+        """The timers; the time of each is also kept beside the state."""
+        for at, name in self._set:
+            assert unpack(self._kept[name])[0] == at
+        assert len({name for _, name in self._set}) == len(self._set)
+        return {to_key(name): at for at, name in self._set}
+
+    def damage(self, key: Key, state: bytes) -> None:
+        """Replace the state of a user."""
+        name = to_name(key)
+        self._kept[name] = pack(unpack(self._kept[name])[0], state) or b""
+
+    def deliver(self, key: Key, signal: Signal) -> None:
+        self._name = to_name(key)
+        self._add(self._function.process_element((self._name, signals.encode(signal)), self))
+
+    def advance(self, watermark: int) -> None:
+        while self._set and min(self._set)[0] <= watermark:
+            at, self._name = min(self._set)
+            self._set.remove((at, self._name))
+            self._add(self._function.on_timer(at, self))
+
+    def _add(self, found: Iterable[Named]) -> None:
+        for name, packed in found:
+            self.outputs += [(to_key(name), one) for one in unpack_outputs(packed)]
+
+    # --- what Flink offers ---------------------------------------------------------------
+
+    def get_state(self, _described: Any) -> FlinkHost:
+        return self
+
+    def value(self) -> bytes | None:
+        return self._kept.get(self._name)
+
+    def update(self, kept: bytes) -> None:
+        self._kept[self._name] = kept
+
+    def clear(self) -> None:
+        self._kept.pop(self._name, None)
+
+    def timer_service(self) -> FlinkHost:
+        return self
+
+    def get_current_key(self) -> str:
+        return self._name
+
+    def register_event_time_timer(self, at: int) -> None:
+        self._set.add((at, self._name))
+
+    def delete_event_time_timer(self, at: int) -> None:
+        self._set.discard((at, self._name))
+
+    def get_metrics_group(self) -> Unread:
+        return Unread()
+
+
+class Unread:
+    """Metrics that nobody reads."""
+
+    def add_group(self, _name: str) -> Unread:
+        return self
+
+    counter = distribution = add_group
+
+    def inc(self, _number: int) -> None:
+        pass
+
+    update = inc
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(traces(FlinkHost))
