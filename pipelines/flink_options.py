@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -16,13 +15,13 @@ from pipelines.option_words import (
     check_kinds,
     control_of,
     control_word,
+    kafka_property,
+    kafka_topic,
     sources_of,
 )
 from schemas.wire import Encoding
 from transforms.hosting.allowed import KINDS, Source
 from transforms.sinks import outgoing
-
-TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
 class Kafka(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -110,25 +109,17 @@ def _parser() -> argparse.ArgumentParser:
         help="how long the broker keeps outputs of a job that is down; what is older is lost, so this "
         "must be longer than any outage. The broker has its own limit, transaction.max.timeout.ms "
         "(default: 900)")  # fmt: skip
-    add("--property", type=_property, action="append", default=[], metavar="NAME=VALUE",
+    add("--property", type=kafka_property, action="append", default=[], metavar="NAME=VALUE",
         help="property of the Kafka clients, such as security.protocol=SASL_SSL")  # fmt: skip
     return parser
 
 
 def _topic_word(word: str) -> str:
     name, equals, said = word.partition("=")
-    if not TOPIC.fullmatch(name):
-        raise argparse.ArgumentTypeError(f'"{name}" is not a name of a topic')
+    kafka_topic(name)
     if equals:
         check_kinds(said)
     return word
-
-
-def _property(word: str) -> tuple[str, str]:
-    name, equals, value = word.partition("=")
-    if not name or not equals:
-        raise argparse.ArgumentTypeError("a property is NAME=VALUE")  # its value may be secret
-    return name, value
 
 
 def _problems(given: argparse.Namespace) -> Iterator[str]:

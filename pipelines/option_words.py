@@ -8,11 +8,15 @@ from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from urllib.parse import urlsplit
 
+from transforms.flows.catalog.epochs import NEVER
 from transforms.hosting.allowed import EVERYTHING, KINDS, Source
 from transforms.sources.control_log.log import LOGS
 from transforms.wire.secrets import PREFIX
 
 REDIS = ("redis", "rediss", "unix")
+
+TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+"""The name of a topic of Kafka."""
 
 HANDOVER, HANDOVERS = "handover", "handovers"
 """The kind of the records that the job sends to itself, and the topic of their own."""
@@ -27,6 +31,41 @@ def at_least(least: int) -> Callable[[str], int]:
         return int(word)
 
     return read
+
+
+def idle(word: str) -> int:
+    """Parse ``--idle`` to ms. Raises ArgumentTypeError."""
+    if word == "never":
+        return NEVER
+    try:
+        seconds = float(word)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= NEVER / 1000:
+        raise argparse.ArgumentTypeError(f'"{word}" is neither a number of seconds nor "never"')
+    return round(seconds * 1000)
+
+
+def subscription(word: str) -> str:
+    """Parse the name of a subscription of Pub/Sub. Raises ArgumentTypeError."""
+    if not re.fullmatch("projects/[^/]+/subscriptions/[^/]+", word):
+        raise argparse.ArgumentTypeError(f'"{word}" is not projects/P/subscriptions/S')
+    return word
+
+
+def kafka_topic(word: str) -> str:
+    """Parse the name of a topic of Kafka. Raises ArgumentTypeError."""
+    if not TOPIC.fullmatch(word):
+        raise argparse.ArgumentTypeError(f'"{word}" is not a name of a topic')
+    return word
+
+
+def kafka_property(word: str) -> tuple[str, str]:
+    """Parse ``NAME=VALUE``. Raises ArgumentTypeError, which does not show the value: it may be secret."""
+    name, equals, value = word.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError("a property is NAME=VALUE")
+    return name, value
 
 
 def check_kinds(said: str) -> None:

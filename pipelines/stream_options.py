@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
@@ -21,11 +20,12 @@ from pipelines.option_words import (
     check_scheme,
     control_of,
     control_word,
+    idle,
     sources_of,
+    subscription,
 )
 from schemas.wire import Encoding
 from transforms.beam.window_counts import PACE
-from transforms.flows.catalog.epochs import NEVER
 from transforms.hosting.allowed import KINDS, Source
 from transforms.sinks import outgoing
 from transforms.sinks.remote import Remote, place_of
@@ -135,24 +135,10 @@ def stream_options(words: Sequence[str] | None = None) -> PipelineOptions:
     return options
 
 
-def idle(word: str) -> int:
-    """Parse ``--idle`` to ms. Raises ArgumentTypeError."""
-    if word == "never":
-        return NEVER
-    try:
-        seconds = float(word)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds <= NEVER / 1000:
-        raise argparse.ArgumentTypeError(f'"{word}" is neither a number of seconds nor "never"')
-    return round(seconds * 1000)
-
-
 def subscription_word(word: str) -> str:
     """Parse one ``--subscription``. Raises ArgumentTypeError for a wrong name or an unknown kind."""
     name, equals, said = word.partition("=")
-    if not re.fullmatch("projects/[^/]+/subscriptions/[^/]+", name):
-        raise argparse.ArgumentTypeError(f'"{name}" is not projects/P/subscriptions/S')
+    subscription(name)
     if equals:
         check_kinds(said)
     return word

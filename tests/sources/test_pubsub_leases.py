@@ -243,3 +243,24 @@ def test_an_ingestion_time_is_never_later_than_the_publish_time():
         "2199-01-01T00:00:00Z",
     ):
         assert receipt(text, NOON) == NOON
+
+
+def test_a_record_that_is_left_is_not_acknowledged():
+    """A record that is left to the broker is in no later mark, and does not hold the watermark."""
+    book = _book()
+    _receive(book, NOON, a=NOON - HOUR, b=NOON)
+    _take(book)
+    book.leave(["a"])
+
+    assert book.cut().ack_ids == ("b",)
+    assert book.watermark(NOON) == NOON - SLACK
+
+
+def test_a_reader_fetches_no_more_bytes_than_it_may():
+    """With enough bytes that are not emitted yet there is no room, until they are."""
+    book = _book(ahead_bytes=10)
+    book.receive([Delivery("a", b"x" * 10, {}, NOON, "a", NOON)], NOON)
+    assert book.room == 0
+
+    _take(book)
+    assert book.room > 0

@@ -80,6 +80,10 @@ COMMANDS = {
         "towpath.cli.flows",
         "operate running flows: publish, start, pause, stop, and see who changed what",
     ),
+    "relay": (
+        "towpath.cli.relay",
+        "carry records between Kafka and Pub/Sub, Redis or files, and send heartbeats",
+    ),
     "generate": (
         "towpath.cli.generate",
         "write a synthetic event stream; the same seed gives the same stream",

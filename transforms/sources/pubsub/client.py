@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from google.api_core.exceptions import DeadlineExceeded, GoogleAPICallError, RetryError
+from google.api_core.exceptions import DeadlineExceeded, GoogleAPICallError, NotFound, RetryError
 from google.api_core.grpc_helpers import wrap_errors
 from google.api_core.retry import Retry, if_transient_error
 from google.cloud import pubsub_v1
@@ -74,6 +74,21 @@ class Subscriber:
             subscription=self._subscription, ack_ids=ack_ids, ack_deadline_seconds=seconds
         )
         self._call(self._client.modify_ack_deadline, asked)
+
+    def ack_deadline(self) -> int | None:
+        """Return how many seconds a new lease of the subscription lasts; None if that cannot be read.
+
+        Raises LookupError if there is no such subscription.
+        """
+        try:
+            found = self._client.get_subscription(
+                subscription=self._subscription, retry=RETRY, timeout=CALL_SECONDS
+            )
+        except NotFound:
+            raise LookupError(f"there is no subscription {self._subscription}") from None
+        except (GoogleAPICallError, RetryError):
+            return None
+        return int(found.ack_deadline_seconds)
 
     def close(self) -> None:
         """Close the connection; calls in progress fail."""

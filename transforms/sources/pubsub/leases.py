@@ -29,6 +29,8 @@ class Settings(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The maximum number of leased records."""
     ahead: int = 5_000
     """The maximum number of leased records that are not yet emitted."""
+    ahead_bytes: int = 64_000_000
+    """With more bytes of records that are not yet emitted, no others are fetched."""
     ack_seconds: int = 60
     """The duration of an extended lease."""
     longest_ms: int = 10 * 60_000
@@ -73,6 +75,7 @@ class LeaseBook:
         self._settings = settings
         self._reader = reader
         self._waiting: deque[Delivery] = deque()
+        self._bytes = 0
         self._emitted: list[str] = []
         self._held: dict[str, Held] = {}
         self._oldest: list[tuple[int, str]] = []
@@ -84,6 +87,8 @@ class LeaseBook:
     @property
     def room(self) -> int:
         """Return how many more records may be fetched."""
+        if self._bytes >= self._settings.ahead_bytes:
+            return 0
         free = self._settings.window - len(self._held)
         return min(free, self._settings.ahead - len(self._waiting))
 
@@ -98,6 +103,7 @@ class LeaseBook:
         for delivery in deliveries:
             came = True
             self._waiting.append(delivery)
+            self._bytes += len(delivery.data)
             self._held[delivery.ack_id] = Held(delivery.timestamp, now, now)
             heappush(self._oldest, (delivery.timestamp, delivery.ack_id))
         since = min(self._quiet[0], now) if self._quiet else now
@@ -111,6 +117,7 @@ class LeaseBook:
         """Emit the next record."""
         while self._waiting:
             delivery = self._waiting.popleft()
+            self._bytes -= len(delivery.data)
             if delivery.ack_id in self._held:
                 self._emitted.append(delivery.ack_id)
                 return delivery
@@ -148,6 +155,12 @@ class LeaseBook:
             self._finalized.pop(ack_id, None)
             self._held.pop(ack_id, None)
 
+    def leave(self, ack_ids: Iterable[str]) -> None:
+        """Drop the leases of emitted records: no mark covers them, and nothing acknowledges them."""
+        left = frozenset(ack_ids)
+        self._emitted = [ack_id for ack_id in self._emitted if ack_id not in left]
+        self.acknowledged(left)
+
     def leases(self, now: int) -> tuple[str, ...]:
         """Return the leases to extend, and drop those that are too old.
 
@@ -168,6 +181,7 @@ class LeaseBook:
         """Drop the leases of records that were fetched and never emitted; return their ids."""
         unused = tuple(delivery.ack_id for delivery in self._waiting)
         self._waiting.clear()
+        self._bytes = 0
         self.acknowledged(unused)
         return unused
 

@@ -111,6 +111,11 @@ class PubSubReader:
             ready = self._leases.finalize(mark)
         return tuple(ack_id for chunk in chunks(ready) for ack_id in self._acknowledge(chunk))
 
+    def leave(self, ack_ids: Sequence[str]) -> None:
+        """Leave records to the broker, which delivers them again once their leases have ended."""
+        with self._changed:
+            self._leases.leave(ack_ids)
+
     def _acknowledge(self, ack_ids: Sequence[str]) -> Sequence[str]:
         try:
             self._subscriber.acknowledge(ack_ids)

@@ -1,0 +1,63 @@
+"""Reads topics of a test's broker from beginning to end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+
+from tests.kit.kafka_broker import KafkaBroker
+from tests.kit.timeouts import PATIENCE
+from transforms.hosting.receive import HEARTBEAT, KIND
+
+
+class Record(msgspec.Struct, frozen=True):
+    """A record of a topic, with its place and its time in ms."""
+
+    partition: int
+    offset: int
+    time: int
+    key: bytes | None
+    body: bytes
+    headers: dict[str, str]
+
+    @property
+    def is_heartbeat(self) -> bool:
+        return self.headers.get(KIND) == HEARTBEAT
+
+
+def read_topic(broker: KafkaBroker, topic: str) -> Iterator[Record]:
+    """Read what is committed now, partition by partition."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": broker.address,
+            "log_level": 0,
+            "group.id": "reader",
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "enable.auto.commit": False,
+        }
+    )
+    partitions = consumer.list_topics(topic, PATIENCE).topics[topic].partitions
+    for partition in sorted(partitions):
+        place = TopicPartition(topic, partition, OFFSET_BEGINNING)
+        low, end = consumer.get_watermark_offsets(place, PATIENCE)
+        consumer.assign([place])
+        while low < end:
+            message = consumer.poll(PATIENCE)
+            error = message.error()
+            if error is not None:
+                if error.code() != KafkaError._PARTITION_EOF:
+                    raise AssertionError(error)
+                break  # what comes last is no record, but the end of a transaction
+            low = message.offset() + 1
+            yield Record(
+                partition=partition,
+                offset=message.offset(),
+                time=message.timestamp()[1],
+                key=message.key(),
+                body=message.value() or b"",
+                headers={name: value.decode() for name, value in message.headers() or ()},
+            )
+    consumer.close()

@@ -1,0 +1,61 @@
+"""``towpath relay heartbeats kafka``: send heartbeats for programs that write to Kafka themselves."""
+
+from __future__ import annotations
+
+import argparse
+
+from pipelines.option_words import kafka_topic
+from towpath.cli.relay.options import (
+    add_kafka,
+    add_reports,
+    brokers_of,
+    packages,
+    seconds,
+    usable,
+)
+
+EXAMPLE = "towpath relay heartbeats kafka events handovers --brokers kafka:9092"
+
+ABOUT = """\
+The job on Flink takes its watermark from heartbeats: without them nothing that waits is handled. A
+topic that `towpath relay pubsub kafka` fills has them; any other topic that the job reads, that of
+handovers too, needs this. The time of a heartbeat is that of the clock minus --slack. With
+message.timestamp.type=LogAppendTime the broker sets the times of records and heartbeats itself."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = f"{ABOUT}\n\n{parser.epilog}"
+    add = parser.add_argument
+    add("topics", type=kafka_topic, nargs="+", metavar="TOPIC", help="topics that the job reads")
+    add("--slack", type=seconds(0), default=10.0, metavar="SECONDS",
+        help="how late a record may be written after its time (default: 10)")  # fmt: skip
+    add("--heartbeat", type=seconds(0.1, 60), default=1.0, metavar="SECONDS",
+        help="pause between heartbeats (default: 1)")  # fmt: skip
+    add_reports(parser)
+    add_kafka(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Send heartbeats until SIGTERM or SIGINT."""
+    brokers = brokers_of(args)
+    with packages():
+        from towpath.relay.heartbeats import Heartbeats, send_by_clock
+        from towpath.relay.kafka import partitions_of
+        from towpath.relay.process import Reports, ended_by_system
+        from transforms.hosting.run import system_clock
+
+    stopped = ended_by_system()
+    with usable():
+        for topic in args.topics:
+            partitions_of(brokers.admin(), topic)
+        producer = brokers.producer()
+    send_by_clock(
+        producer,
+        Heartbeats(args.topics, args.heartbeat),
+        round(args.slack * 1000),
+        system_clock,
+        stopped,
+        Reports(args.status, args.json),
+    )
+    return 0

@@ -1,0 +1,86 @@
+"""Options that the relays have in common."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pipelines.option_words import kafka_property
+from towpath.cli import common
+
+if TYPE_CHECKING:
+    from towpath.relay.kafka import Brokers
+
+SECRETS = """\
+A value of --property may be env:NAME, which is read from that environment variable, for example
+--property sasl.password=env:KAFKA_PASSWORD."""
+
+
+def add_kafka(parser: argparse.ArgumentParser) -> None:
+    """Declare how Kafka is reached."""
+    parser.epilog = f"{SECRETS}\n\n{parser.epilog}"
+    add = parser.add_argument
+    add("--brokers", required=True, metavar="HOST:PORT,…", help="brokers of Kafka")
+    add("--property", type=kafka_property, action="append", default=[], metavar="NAME=VALUE",
+        help="property of the Kafka client (librdkafka), such as security.protocol=SASL_SSL")  # fmt: skip
+
+
+def add_reports(parser: argparse.ArgumentParser) -> None:
+    """Declare how counts are written."""
+    add = parser.add_argument
+    add("--status", type=seconds(0.1), default=60.0, metavar="SECONDS",
+        help="how often the counts are written (default: 60)")  # fmt: skip
+    add("--json", action="store_true", help="write the counts to stdout, as JSON")
+
+
+def brokers_of(args: argparse.Namespace) -> Brokers:
+    """Return the brokers. Raises UserError without Kafka's client."""
+    with packages():
+        from towpath.relay.kafka import Brokers
+
+    return Brokers(args.brokers, dict(args.property))
+
+
+@contextmanager
+def packages() -> Iterator[None]:
+    """Turn a missing package into a message that says what to install."""
+    try:
+        yield
+    except ImportError as error:
+        extra = "kafka" if "confluent" in str(error) else "pubsub"
+        extra = "redis" if "redis" in str(error) else extra
+        raise common.UserError(f"{error}; run pip install 'towpath[{extra}]'") from None
+
+
+@contextmanager
+def usable() -> Iterator[None]:
+    """Turn what is wrong with an address, a topic or a subscription into a message."""
+    from confluent_kafka import KafkaException
+
+    from towpath.relay.kafka import text_of
+
+    try:
+        yield
+    except (ValueError, LookupError) as error:
+        raise common.UserError(str(error)) from None
+    except KafkaException as error:
+        raise common.UserError(f"Kafka: {text_of(error)}", code=1) from None
+
+
+class seconds:  # noqa: N801 - used like a function
+    """Parses a number of seconds with a minimum. Raises ArgumentTypeError."""
+
+    def __init__(self, least: float, most: float = 86_400.0) -> None:
+        self._least, self._most = least, most
+
+    def __call__(self, word: str) -> float:
+        try:
+            found = float(word)
+        except ValueError:
+            found = -1.0
+        if not self._least <= found <= self._most:
+            said = f"from {self._least:g} to {self._most:g}"
+            raise argparse.ArgumentTypeError(f'"{word}" is not a number of seconds {said}')
+        return found

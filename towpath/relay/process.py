@@ -1,0 +1,68 @@
+"""The process of a relay: how it is ended, and its lines of counts."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from towpath.cli import common
+
+GRACE = 20.0
+"""How long a relay that is ended waits for what it has sent, in seconds."""
+TIMES = ("watermark",)
+
+
+class Counts(msgspec.Struct, gc=False):
+    """What a relay has done since its start."""
+
+
+class Reports:
+    """Writes counts: a line every ``every`` seconds, and one at the end.
+
+    Text goes to stderr, JSON to stdout.
+    """
+
+    def __init__(
+        self, every: float, as_json: bool, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._every, self._as_json, self._now = every, as_json, now
+        self._next = now() + every
+
+    def tick(self, counts: Counts) -> None:
+        """Write a line if one is due."""
+        if self._now() >= self._next:
+            self.write(counts)
+
+    def write(self, counts: Counts) -> None:
+        """Write a line."""
+        self._next = self._now() + self._every
+        said: dict[str, Any] = msgspec.structs.asdict(counts)
+        for name in TIMES:
+            if said.get(name) is not None:
+                at = datetime.fromtimestamp(said[name] / 1000, UTC)
+                said[name] = at.isoformat(timespec="milliseconds")
+        if self._as_json:
+            common.print_json(said)
+            sys.stdout.flush()
+        else:
+            common.say(", ".join(_text(name, value) for name, value in said.items()))
+
+
+def _text(name: str, value: Any) -> str:
+    word = name.replace("_", " ")
+    return f"{value:,} {word}" if isinstance(value, int) else f"{word} {value or '-'}"
+
+
+def ended_by_system() -> threading.Event:
+    """Return an event that SIGTERM and SIGINT set."""
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    return stopped
