@@ -14,22 +14,40 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyflink.common import Types
-from pyflink.datastream import StreamExecutionEnvironment
-from pyflink.table import StreamTableEnvironment
+from pyflink.datastream import DataStream, StreamExecutionEnvironment
+from pyflink.table import ChangelogMode, Schema, StreamTableEnvironment
 
-from pipelines.flink_options import Kafka, parse
+from pipelines.flink_options import FILES, Kafka, Lines, parse
 from pipelines.option_words import HANDOVER
+from schemas import METRICS
 from schemas.wire import Encoding
-from transforms.flink.elements import MESSAGE, NAMED, name_of
+from transforms.flink.elements import LINES, MESSAGE, NAMED, name_of
+from transforms.flink.file_tables import lines_table, ticks_table
 from transforms.flink.kafka_tables import records_of, sink_table, source_table
-from transforms.flink.publish import Publish
+from transforms.flink.metric_lines import ADDED
+from transforms.flink.metric_windows import (
+    OUTAGE,
+    SETTINGS,
+    PublishNumbers,
+    number_schema,
+    numbers_of,
+    timely_steps,
+)
+from transforms.flink.publish import Publish, WriteLines
+from transforms.flink.read_files import (
+    LINE,
+    ReadFiles,
+    line_schema,
+    lines_of,
+    one_key,
+)
 from transforms.flink.receive import Receive
 from transforms.flink.run_flows import RunFlows
 from transforms.hosting.allowed import Source
 from transforms.hosting.catalogs import Catalogs, FollowedLogs
 from transforms.hosting.run import Settings
 
-OUTPUTS = "outputs"
+OUTPUTS, NUMBERS = "outputs", "metrics"
 
 
 def build(
@@ -42,26 +60,47 @@ def build(
     space: str = "default",
     settings: Settings | None = None,
     encoding: Encoding = "json",
+    lateness: int | None = None,
+    folder: Lines | None = None,
 ) -> None:
-    """Add the job to an environment of Flink; ``topics`` has the topic of each kind of output."""
+    """Add the job to an environment of Flink; ``topics`` has the topic of each kind of output.
+
+    With a ``lateness``, in seconds, metrics are counted, too. With a ``folder``, outputs go to its files
+    instead of topics.
+    """
     tables = StreamTableEnvironment.create(env)
     # Times of records are read as UTC, and the ids of the tables' operators are in savepoints, too.
     tables.get_config().set_local_timezone("UTC")
     tables.get_config().set("table.exec.uid.generation", "ALWAYS")
     # Otherwise handovers would be lost: nothing would write them, or nothing would take them back.
-    joins = HANDOVER in topics and any(HANDOVER in source.allow for source in sources)
+    joins = (
+        folder is None
+        and HANDOVER in topics
+        and any(HANDOVER in source.allow for source in sources)
+    )
     received = []
     for number, source in enumerate(sources, 1):
         receive = Receive(catalogs, space, joins, source)
-        records = _records(tables, kafka, source, number)
-        received.append(
-            _named(records.process(receive, NAMED), "Decode and key", f"receive-{source.name}")
-        )
+        if source.name.startswith(FILES):
+            records = _lines(tables, source.name.removeprefix(FILES), number)
+            keyed = records.process(receive, NAMED).set_parallelism(1)  # lines stay in order
+        else:
+            keyed = _records(tables, kafka, source, number).process(receive, NAMED)
+        received.append(_named(keyed, "Decode and key", f"receive-{source.name}"))
     signals = received[0].union(*received[1:]) if received[1:] else received[0]
     users = signals.key_by(name_of, key_type=Types.STRING())
     decided = _named(users.process(RunFlows(catalogs, settings), NAMED), "Run flows", "run-flows")
-    published = decided.process(Publish(topics, encoding), MESSAGE)
-    _write(tables, kafka, topics, _named(published, "Publish", "publish"))
+    if folder is not None:
+        _write_lines(tables, folder, decided.process(WriteLines(), LINES))
+        return
+    publish = Publish(topics, encoding, metrics=lateness is not None)
+    published = _named(decided.process(publish, MESSAGE), "Publish", "publish")
+    _write(tables, kafka, topics, published)
+    if lateness is not None:
+        # PyFlink's own get_side_output would add a function of Python.
+        stream = published._j_data_stream  # noqa: SLF001
+        added = DataStream(stream.getSideOutput(ADDED.get_java_output_tag()))
+        _count(tables, kafka, topics, added, lateness, encoding)
 
 
 def _records(tables: Any, kafka: Kafka, source: Source, number: int) -> Any:
@@ -72,16 +111,67 @@ def _records(tables: Any, kafka: Kafka, source: Source, number: int) -> Any:
     return tables.to_data_stream(tables.sql_query(records_of(table)))
 
 
-def _write(tables: Any, kafka: Kafka, topics: Mapping[str, str], rows: Any) -> None:
+def _lines(tables: Any, folder: str, number: int) -> Any:
+    """Read the files of a folder."""
+    ticks, table = f"ticks_{number}", f"source_{number}"
+    tables.execute_sql(ticks_table(ticks))
+    looked = tables.to_data_stream(tables.from_path(ticks)).key_by(one_key, key_type=Types.INT())
+    read = looked.process(ReadFiles(folder), LINE).set_parallelism(1)
+    read = _named(read, "Read files", f"read-{FILES}{folder}")
+    tables.create_temporary_view(table, read, line_schema())
+    return tables.to_data_stream(tables.sql_query(lines_of(table)))
+
+
+def _write_lines(tables: Any, folder: Lines, rows: Any) -> None:
+    """Write lines to files."""
+    tables.execute_sql(lines_table(OUTPUTS, folder.path, folder.wait))
+    table = tables.from_data_stream(_named(rows, "Make lines", "make-lines"))
+    statements = tables.create_statement_set()
+    statements.add_insert(OUTPUTS, table)
+    statements.attach_as_datastream()
+
+
+def _write(
+    tables: Any, kafka: Kafka, topics: Mapping[str, str], rows: Any, name: str = OUTPUTS
+) -> None:
     """Write records to their topics."""
+    prefix = kafka.name if name == OUTPUTS else f"{kafka.name}-{name}"
     statement = sink_table(
-        OUTPUTS, kafka.brokers, topics.values(), kafka.name, kafka.transaction_ms, kafka.properties
+        name, kafka.brokers, topics.values(), prefix, kafka.transaction_ms, kafka.properties
     )
     tables.execute_sql(statement)
     table = tables.from_data_stream(rows)
     statements = tables.create_statement_set()
-    statements.add_insert(OUTPUTS, table)
+    statements.add_insert(name, table)
     statements.attach_as_datastream()
+
+
+def _count(
+    tables: Any,
+    kafka: Kafka,
+    topics: Mapping[str, str],
+    steps: Any,
+    lateness: int,
+    encoding: Encoding,
+) -> None:
+    """Count metrics in windows.
+
+    Lateness is judged apart: sums that are handed on in batches use watermarks of their own.
+    """
+    schema = Schema.new_builder().column("at", "BIGINT").column("lines", "STRING")
+    timed = schema.column_by_expression("happened", "TO_TIMESTAMP_LTZ(`at`, 3)")
+    timed.watermark("happened", "SOURCE_WATERMARK()")
+    tables.create_temporary_view("steps", steps, timed.build())
+    timely = tables.to_data_stream(tables.sql_query(timely_steps("steps", lateness)))
+    tables.create_temporary_view("timely", timely)
+    for name, value in SETTINGS.items():
+        tables.get_config().set(name, value)
+    tables.get_config().set("table.exec.state.ttl", f"{lateness + OUTAGE} s")
+    numbers = tables.sql_query(numbers_of("timely"))
+    changes = tables.to_changelog_stream(numbers, number_schema(), ChangelogMode.upsert())
+    rows = changes.process(PublishNumbers(topics, encoding), MESSAGE)
+    kinds = {kind: topics[kind] for kind in METRICS}
+    _write(tables, kafka, kinds, _named(rows, "Publish numbers", "publish-numbers"), NUMBERS)
 
 
 def _named(stream: Any, name: str, ident: str) -> Any:
@@ -101,6 +191,8 @@ def run(words: Sequence[str]) -> int:
         space=given.space,
         settings=Settings(loose=given.loose),
         encoding=given.encoding,
+        lateness=given.lateness,
+        folder=given.folder,
     )
     env.execute(given.kafka.name)
     return 0

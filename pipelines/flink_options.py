@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -19,9 +20,14 @@ from pipelines.option_words import (
     kafka_topic,
     sources_of,
 )
+from schemas import METRICS
 from schemas.wire import Encoding
 from transforms.hosting.allowed import KINDS, Source
 from transforms.sinks import outgoing
+from transforms.wire.output_lines import FOLDER
+
+FILES = "files:"
+"""How the name of a folder of events begins, among names of topics."""
 
 
 class Kafka(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -37,8 +43,15 @@ class Kafka(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     properties: dict[str, str] = {}
 
 
+class Lines(msgspec.Struct, frozen=True, gc=False):
+    """The folder of the files of lines, and after how many seconds a file is finished."""
+
+    path: str
+    wait: int = 60
+
+
 class FlinkOptions(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """The parsed options of the job."""
+    """The parsed options of the job; ``lateness`` is that of metrics, None without them."""
 
     kafka: Kafka
     sources: list[Source]
@@ -47,14 +60,18 @@ class FlinkOptions(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     space: str = "default"
     encoding: Encoding = "json"
     loose: bool = False
+    lateness: int | None = None
+    folder: Lines | None = None
 
 
-def topics_of(prefix: str, sources: Sequence[Source]) -> dict[str, str]:
-    """Return the topic of each kind, with a prefix.
+def topics_of(prefix: str, sources: Sequence[Source], metrics: bool = False) -> dict[str, str]:
+    """Return the topic of each kind, with a prefix; those of metrics only with ``metrics``.
 
     What the job sends to itself has a topic of its own if one of the others read is such a topic.
     """
     topics = outgoing.topics_of(prefix)
+    if metrics:
+        topics |= {kind: prefix + kind for kind in METRICS}
     if any(HANDOVER in source.allow for source in sources[1:]):
         topics |= dict.fromkeys((HANDOVER, "forwarded"), prefix + HANDOVERS)
     return topics
@@ -77,10 +94,12 @@ def parse(words: Sequence[str]) -> FlinkOptions:
         ),
         sources=sources,
         control=control_of(given.control, given.space),
-        topics=topics_of(given.topic_prefix, sources),
+        topics=topics_of(given.topic_prefix, sources, given.metrics),
         space=given.space,
         encoding=given.encoding,
         loose=given.loose,
+        lateness=given.lateness if given.metrics else None,
+        folder=Lines(f"{given.tables}/{FOLDER}", given.file_wait) if given.tables else None,
     )
 
 
@@ -89,10 +108,12 @@ def _parser() -> argparse.ArgumentParser:
         "flink run -pym pipelines.flink", allow_abbrev=False, description="Runs flows on Flink."
     )
     add = parser.add_argument
-    add("--brokers", required=True, metavar="HOST:PORT,…", help="brokers of Kafka")
+    add("--brokers", default="", metavar="HOST:PORT,…",
+        help="brokers of Kafka; required unless events and outputs are files")  # fmt: skip
     add("--events", type=_topic_word, action="append", required=True,
-        metavar="TOPIC[=KIND,KIND]",
-        help="the events topic, then other topics to read; with the kinds that each may bring besides "
+        metavar="TOPIC|files:DIR[=KIND,KIND]",
+        help="the events topic, or a folder to which files of JSON lines are added, then others to "
+        "read; with the kinds that each may bring besides "
         f"the usual ones: {', '.join(KINDS)}")  # fmt: skip
     add("--control", type=control_word, action="append", required=True,
         metavar="[SPACE=]ADDRESS",
@@ -100,8 +121,17 @@ def _parser() -> argparse.ArgumentParser:
         "address from that environment variable of the workers; once per space")  # fmt: skip
     add("--space", default="default", help="space of records without a space header")
     add("--loose", action="store_true", help="continue when the control log is behind")
+    add("--tables", type=_folder, metavar="DIR",
+        help="write outputs to files in this folder instead of topics; towpath collect turns them into "
+        "tables. What the job sends to itself is not written, so it joins no users")  # fmt: skip
+    add("--file_wait", type=at_least(1), default=60, metavar="SECONDS",
+        help="the longest wait of a row for its file (default: 60)")  # fmt: skip
     add("--topic_prefix", default="", help="prefix of the topics of the outputs")
     add("--encoding", choices=("json", "avro"), default="json", help="encoding of outputs")
+    add("--metrics", action="store_true",
+        help="count metrics of flows and steps in windows, for the topics flow_metric and step_metric")  # fmt: skip
+    add("--lateness", type=at_least(0), default=7 * 86_400, metavar="SECONDS",
+        help="allowed lateness of metrics (default: 604800, a week)")  # fmt: skip
     add("--name", default="towpath",
         help="name of the job, its consumer group and its transactions; no other job may have it "
         "(default: towpath)")  # fmt: skip
@@ -114,9 +144,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _folder(word: str) -> str:
+    if not Path(word).is_absolute():  # workers run in folders of their own
+        raise argparse.ArgumentTypeError(f'"{word}" must be a complete path, such as /data/{word}')
+    return word
+
+
 def _topic_word(word: str) -> str:
     name, equals, said = word.partition("=")
-    kafka_topic(name)
+    if name.startswith(FILES):
+        _folder(name.removeprefix(FILES))
+    else:
+        kafka_topic(name)
     if equals:
         check_kinds(said)
     return word
@@ -128,7 +167,12 @@ def _problems(given: argparse.Namespace) -> Iterator[str]:
     for name, count in Counter(source.name for source in sources).items():
         if count > 1:
             yield f"--events: {name} is given {count} times"
-    if not any(HANDOVER in source.allow for source in sources):
+    topics = [source.name for source in sources if not source.name.startswith(FILES)]
+    if not given.brokers and (topics or not given.tables):
+        yield f"--brokers is required for topics: {topics[0] if topics else 'those of outputs'}"
+    if given.tables and given.metrics:
+        yield "--metrics: with --tables, towpath collect --metrics counts them"
+    if not given.tables and not any(HANDOVER in source.allow for source in sources):
         yield (
             f"--events: no topic may bring {HANDOVER}, by which the job merges users; add the topic "
             f"to which only the job publishes: --events {given.topic_prefix}{HANDOVERS}={HANDOVER}"

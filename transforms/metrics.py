@@ -248,7 +248,7 @@ def _window(counts: Counts, window: Window, size: int) -> Iterator[Metric]:
         totals[wide] = totals.get(wide, 0) + amount
     for key in sorted(totals, key=_order):
         if totals[key]:
-            yield _row(window, key, totals[key])
+            yield metric_of(window, key, totals[key])
 
 
 def _order(key: Key) -> tuple[int, str, int, str, str, str]:
@@ -256,7 +256,8 @@ def _order(key: Key) -> tuple[int, str, int, str, str, str]:
     return key.start, key.flow, version, key.step or "", key.metric, key.reason
 
 
-def _row(window: Window, key: Key, total: int) -> Metric:
+def metric_of(window: Window, key: Key, total: int) -> Metric:
+    """Return the sum of a key as the metric of a window."""
     value = total / UNIT if key.metric in MONEY else float(total)
     if key.step is None:
         return FlowMetric(window, key.start, key.flow, key.version, key.metric, key.reason, value)

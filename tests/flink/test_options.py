@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.flink_options import parse
+from pipelines.flink_options import Lines, parse
+from schemas import METRICS
 from transforms.hosting.allowed import Source
 from transforms.sinks.outgoing import KINDS
 
@@ -31,9 +32,32 @@ def test_outputs_have_topics() -> None:
     assert topics["handover"] == topics["forwarded"] == "shop.handovers"
 
 
+def test_metrics_have_topics_if_they_are_counted() -> None:
+    """With ``--metrics`` both kinds of metrics have a topic and an allowed lateness."""
+    given = parse([*WORDS, *LOG, "--metrics", "--lateness", "60", "--topic_prefix", "shop."])
+
+    assert given.lateness == 60
+    assert {kind: given.topics[kind] for kind in METRICS} == {k: f"shop.{k}" for k in METRICS}
+    assert parse([*WORDS, *LOG]).lateness is None
+    assert not parse([*WORDS, *LOG]).topics.keys() & set(METRICS)
+
+
+def test_files_need_no_broker() -> None:
+    """Events from a folder and outputs for tables need neither brokers nor a topic of handovers."""
+    given = parse(["--events", "files:/in=command", "--tables", "/out", *LOG])
+
+    assert given.sources == [Source("files:/in", frozenset({"command"}))]
+    assert given.folder == Lines("/out/.lines", 60)
+    assert parse([*WORDS, *LOG]).folder is None
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
+        ([*WORDS[2:], *LOG], "--brokers is required for topics: events"),
+        (["--events", "files:/in=handover", *LOG], "required for topics: those of outputs"),
+        (["--events", "files:in", *LOG], '"in" must be a complete path, such as /data/in'),
+        ([*WORDS, *LOG, "--tables", "/out", "--metrics"], "towpath collect --metrics counts"),
         ([*WORDS[:4], *LOG], "no topic may bring handover"),
         ([*WORDS, "--events", "events", *LOG], "events is given 2 times"),
         ([*WORDS, *LOG, "--control", "other.jsonl"], "default has two control logs"),

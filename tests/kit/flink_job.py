@@ -64,6 +64,8 @@ def main(until: str, *words: str) -> None:
         space=given.space,
         settings=Settings(until=int(until), clock=lambda: NEVER),
         encoding=given.encoding,
+        lateness=given.lateness,
+        folder=given.folder,
     )
     env.execute(given.kafka.name)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from confluent_kafka import (
 )
 
 from pipelines.flink_options import topics_of
+from schemas import METRICS, wire
 from tests.kit.flink_cluster import FlinkCluster
 from tests.kit.kafka_broker import KafkaBroker
 from tests.kit.random_users import Key, Published, UserSet, fold_all
@@ -28,9 +29,11 @@ from transforms.flows.protocol import outputs
 from transforms.hosting.allowed import EVERYTHING
 from transforms.hosting.receive import HEARTBEAT, KIND, SPACE
 from transforms.sinks.outgoing import LOOPED, Outgoing, outgoing_of
+from transforms.wire.rows import Row, canonical
 
 JOB = Path("tests/kit/flink_job.py")
 EVENTS, LOOPED_TOPIC, NAME = "events", "looped", "towpath"
+ALLOWED = ",".join(sorted(EVERYTHING))
 DAY = 86_400_000
 MOST = 900_000
 
@@ -46,7 +49,7 @@ def topics() -> dict[str, str]:
 
 def create_topics(broker: KafkaBroker, partitions: int = 2) -> None:
     """Create the topics of the job."""
-    broker.create({EVENTS: partitions} | dict.fromkeys(topics().values(), 1))
+    broker.create({EVENTS: partitions} | dict.fromkeys([*topics().values(), *METRICS], 1))
 
 
 def produce(
@@ -90,21 +93,27 @@ def submit(
     logs: Path,
     *words: str,
     released: bool = False,
+    options: Sequence[str] = (),
 ) -> str:
     """Submit the job for some users; ``logs`` is a folder for the control logs of their spaces.
 
-    With ``released``, the job writes the states of half of them in the layout of the first release.
+    ``words`` are for ``flink run``, ``options`` for the job. With ``released``, the job writes the
+    states of half of the users in the layout of the first release.
     """
-    control = []
+    return cluster.submit(
+        *words, "-py", JOB.absolute(), str(people.end), *["released"] * released, "--brokers", broker.address, "--name", NAME,
+        "--events", f"{EVENTS}={ALLOWED}", *control_words(people, logs), *options,
+    )  # fmt: skip
+
+
+def control_words(people: UserSet, logs: Path) -> list[str]:
+    """Write the control logs of some users' spaces; return the options that name them."""
+    words = ["--space", min(people.logs.spaces)]
     for space in sorted(people.logs.spaces):
         path = logs / f"{space}.jsonl"
         path.write_bytes(b"".join(line + b"\n" for line in people.logs._logs[space]))
-        control += ["--control", f"{space}={path}"]
-    allowed = ",".join(sorted(EVERYTHING))
-    return cluster.submit(
-        *words, "-py", JOB.absolute(), str(people.end), *["released"] * released, "--brokers", broker.address, "--name", NAME,
-        "--events", f"{EVENTS}={allowed}", "--space", min(people.logs.spaces), *control,
-    )  # fmt: skip
+        words += ["--control", f"{space}={path}"]
+    return words
 
 
 def wait(
@@ -199,6 +208,22 @@ def committed(broker: KafkaBroker, topic: str) -> Iterator[tuple[dict[str, str],
         else:
             raise AssertionError(error)
     consumer.close()
+
+
+def newest_numbers(broker: KafkaBroker) -> dict[tuple[str, str], list[Row]]:
+    """Read the committed metrics by space and kind: of each number the one that counts the most rows."""
+    found: dict[str, tuple[int, tuple[str, str], Row]] = {}
+    for kind in METRICS:
+        for headers, key, body in committed(broker, kind):
+            counted = int(headers["counted"])
+            if counted > found.get(key, (0,))[0]:
+                assert headers["kind"] == kind
+                found[key] = (counted, (headers["space"], kind), wire.decode(body, headers)[1])
+    numbers: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for _, place, row in found.values():
+        if row["value"]:
+            numbers[place].append(row)
+    return {place: sorted(rows, key=canonical) for place, rows in numbers.items()}
 
 
 def by_the_core(people: UserSet, records: Iterable[Published], users: Iterable[Key]) -> Written:

@@ -72,6 +72,10 @@ COMMANDS = {
         "towpath.cli.compact",
         "merge the small files of a streaming job's tables, while the job runs",
     ),
+    "collect": (
+        "towpath.cli.collect",
+        "turn the lines of a job on Flink without a broker into tables",
+    ),
     "launch": (
         "towpath.cli.launch",
         "write the records that enter the users of a list into a flow",

@@ -17,7 +17,6 @@ import msgspec
 from apache_beam.pvalue import TaggedOutput
 from apache_beam.utils.sharded_key import ShardedKey
 
-import schemas
 from transforms.beam.count_metrics import Counts
 from transforms.beam.elements import BAD, Decided
 from transforms.beam.stable_input import at_once
@@ -25,14 +24,10 @@ from transforms.beam.write_outputs import count_rejected, counted, of_rejected
 from transforms.flows.protocol import outputs
 from transforms.hosting import job_metrics
 from transforms.sinks import parquet
-from transforms.sinks.folders import Table, folder_of
+from transforms.sinks.folders import TO_TABLES, Table, folder_of
 from transforms.sinks.part_files import Part, add_parts
 from transforms.wire.messages import kind_of
 from transforms.wire.rows import to_row
-
-WHOLE = ("handover", "forwarded", "state_export")
-"""Kinds without a table: they hold whole states."""
-TO_TABLES = tuple(kind for kind in schemas.OUTPUTS if kind not in WHOLE)
 
 _part = msgspec.msgpack.Decoder(Part).decode
 

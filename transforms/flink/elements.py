@@ -29,6 +29,9 @@ MESSAGE = Types.ROW_NAMED(
 )
 """A record for Kafka: its topic, key, value and headers."""
 
+LINES = Types.ROW_NAMED(["lines"], [Types.PRIMITIVE_ARRAY(Types.BYTE())])
+"""The lines of a step, for a file."""
+
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(list[bytes]).decode
 

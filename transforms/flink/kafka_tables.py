@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from transforms.flink.statements import create_table
+
 SOURCE_COLUMNS = """
   body BYTES,
   headers MAP<STRING, BYTES> METADATA VIRTUAL,
@@ -44,7 +46,7 @@ def source_table(
         "properties.isolation.level": "read_committed",
         **{f"properties.{name}": value for name, value in properties.items()},
     }
-    return _create(table, SOURCE_COLUMNS, options)
+    return create_table(table, SOURCE_COLUMNS, options)
 
 
 def records_of(table: str) -> str:
@@ -79,13 +81,4 @@ def sink_table(
         "properties.transaction.timeout.ms": str(transaction_ms),
         **{f"properties.{name}": value for name, value in properties.items()},
     }
-    return _create(table, SINK_COLUMNS, options)
-
-
-def _create(table: str, columns: str, options: Mapping[str, str]) -> str:
-    said = ",\n  ".join(f"{_text(name)} = {_text(value)}" for name, value in options.items())
-    return f"CREATE TEMPORARY TABLE {table} ({columns}) WITH (\n  {said}\n)"
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
+    return create_table(table, SINK_COLUMNS, options)

@@ -6,18 +6,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pyflink.common import Row
-from pyflink.datastream import ProcessFunction
+from pyflink.datastream import OutputTag, ProcessFunction
 
 from schemas.wire import Encoding
 from transforms.flink.count_metrics import FlinkCounts
 from transforms.flink.elements import Named, unpack_outputs
+from transforms.flink.metric_lines import ADDED, added
 from transforms.flink.user_state import to_key
 from transforms.flows.protocol import outputs
 from transforms.flows.protocol.outputs import AnyOutput, DeadLetter
 from transforms.hosting import dead_letters, job_metrics, trouble
+from transforms.metrics import Metric
 from transforms.sinks.checked import Refused, fitting
+from transforms.sinks.folders import TO_TABLES
 from transforms.sinks.outgoing import Outgoing, attributes, outgoing_of
 from transforms.wire.messages import kind_of
+from transforms.wire.output_lines import to_line
 
 MAX_DATA = 900_000
 """The limit of a record's value, in bytes: Kafka's own, by default, is 1 MB with key and headers."""
@@ -26,9 +30,14 @@ MAX_DATA = 900_000
 class Publish(ProcessFunction):
     """Turn the outputs of a step into records; one that Kafka would refuse becomes a dead letter."""
 
-    def __init__(self, topics: Mapping[str, str], encoding: Encoding = "json") -> None:
+    sink = "topics"
+
+    def __init__(
+        self, topics: Mapping[str, str], encoding: Encoding = "json", metrics: bool = False
+    ) -> None:
         self._topics = dict(topics)
         self._encoding = encoding
+        self._metrics = metrics
 
     def open(self, runtime_context: Any) -> None:
         self._counts = FlinkCounts(runtime_context)
@@ -36,8 +45,8 @@ class Publish(ProcessFunction):
     def close(self) -> None:
         self._counts.flush()
 
-    def process_element(self, value: Named, ctx: Any) -> Iterable[Row]:
-        """Handle the outputs of one step."""
+    def process_element(self, value: Named, ctx: Any) -> Iterable[Row | tuple[OutputTag, Row]]:
+        """Handle the outputs of one step; with ``metrics``, what they add to these, too."""
         name, packed = value
         space, _ = to_key(name)
         self._counts.tick()
@@ -46,9 +55,11 @@ class Publish(ProcessFunction):
             self._counts.add(job_metrics.PUBLISHED, 1, kind_of(one))
         found = [outputs.decode(one) for one in given]
         refused = Refused()
-        rows = list(self._rows(space, found, refused))
+        rows: list[Row | tuple[OutputTag, Row]] = [*self._rows(space, found, refused)]
         if refused.count:
             rows += self._letters(space, found, refused)
+        if self._metrics and (sums := added(space, found)) is not None:
+            rows.append((ADDED, sums))
         return rows
 
     def _rows(self, space: str, found: list[AnyOutput], refused: Refused) -> Iterator[Row]:
@@ -61,11 +72,11 @@ class Publish(ProcessFunction):
 
     def _letters(self, space: str, found: list[AnyOutput], refused: Refused) -> Iterator[Row]:
         """Count what was refused, and make dead letters of it; a refused dead letter is only counted."""
-        self._counts.add(job_metrics.UNFIT_OUTPUTS, refused.count, "topics")
-        trouble.report("unfit_output", space=space, detail="topics")
+        self._counts.add(job_metrics.UNFIT_OUTPUTS, refused.count, self.sink)
+        trouble.report("unfit_output", space=space, detail=self.sink)
         why = {row.id: row.detail for row in refused.bad}
         letters = [
-            dead_letters.of_output(space, output, "topics", why[output.id])
+            dead_letters.of_output(space, output, self.sink, why[output.id])
             for output in found
             if output.id in why and not isinstance(output, DeadLetter)
         ]
@@ -73,6 +84,21 @@ class Publish(ProcessFunction):
             self._counts.add_reason(letter)
         if "dead_letter" in self._topics:
             yield from self._rows(space, [*letters], Refused())
+
+
+class WriteLines(Publish):
+    """Turn the outputs of a step that have a table into lines, for a file instead of topics."""
+
+    sink = "tables"
+
+    def __init__(self) -> None:
+        super().__init__(dict.fromkeys(TO_TABLES, ""))
+
+    def _rows(self, space: str, found: list[AnyOutput], refused: Refused) -> Iterator[Row]:
+        """Return all lines as one row: the file has a line's end after it."""
+        fit = fitting([(space, one) for one in found], refused)
+        if lines := [to_line(space, output) for _, output in fit if not isinstance(output, Metric)]:
+            yield Row(b"\n".join(lines))
 
 
 def row_of(made: Outgoing) -> Row:

@@ -29,6 +29,10 @@ LOCK = ".lock"
 Table = tuple[str, str]
 """A space and a kind of row."""
 
+WHOLE = ("handover", "forwarded", "state_export")
+"""Kinds without a table in a streaming job: they hold whole states."""
+TO_TABLES = tuple(kind for kind in schemas.OUTPUTS if kind not in WHOLE)
+
 
 class Format(Protocol):
     """A module that writes and reads files of rows of one kind.

@@ -1,0 +1,105 @@
+"""The job on a real Flink cluster without a broker: files of records in, Parquet tables out."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import msgspec
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.collect import collect
+from tests.kit import flink_cluster, flink_run
+from tests.kit.flink_cluster import FlinkCluster
+from tests.kit.random_users import Published, fold_all
+from tests.kit.stream_purchases import SPACE
+from tests.kit.stream_sample import Sample, chosen_users
+from tests.kit.timeouts import PATIENCE
+from transforms.flows.protocol import outputs
+from transforms.sinks import parquet
+from transforms.sinks.folders import TO_TABLES
+from transforms.sinks.part_files import listed, write_whole
+from transforms.wire.arrow import arrow_schema
+from transforms.wire.messages import to_envelope
+from transforms.wire.rows import Row, canonical, from_row, name_of, to_row
+
+DAY = 86_400_000
+Tables = dict[str, list[bytes]]
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flink")]
+
+
+def write_records(path: Path, records: list[Published], end: int | None = None) -> None:
+    """Write a file of records; with an end, also what says that it is reached, then a bad line."""
+    lines = [to_envelope(record.signal) for record in records]
+    if end is not None:
+        lines += [
+            msgspec.json.encode({"type": "heartbeat", "receivedAt": at}) for at in (end, end + DAY)
+        ]
+        lines.append(b"the end")
+    write_whole(path, b"".join(line + b"\n" for line in lines))
+
+
+def replayed(people: Sample) -> Tables:
+    """Return the rows that the core decides, by kind."""
+    found: Tables = defaultdict(list)
+    arrived = [(record.key, record.signal) for record in people.records]
+    for encoded in fold_all(people, people.users, arrived).values():
+        for output in map(outputs.decode, encoded):
+            if name_of(output) in TO_TABLES:
+                found[name_of(output)].append(canonical(to_row(output)))
+    return {kind: sorted(rows) for kind, rows in found.items()}
+
+
+def read_tables(folder: Path) -> Tables:
+    """Read the tables of a space, but dead letters; their types are those of a replay's."""
+    found: Tables = {}
+    for kind in TO_TABLES:
+        rows: list[Row] = []
+        for path in listed(kind, folder):
+            assert pq.read_schema(path).equals(arrow_schema(kind))
+            rows += [to_row(from_row(kind, row)) for row in parquet.read(path)]
+        if rows and kind != "dead_letter":
+            found[kind] = sorted(map(canonical, rows))
+    return found
+
+
+def wait(cluster: FlinkCluster, job: str, out: Path, kind: str, faults: bool = False) -> None:
+    """Collect until a table has rows."""
+    until = time.monotonic() + PATIENCE
+    while not listed(kind, out / SPACE):
+        assert time.monotonic() < until
+        cluster.check(job, faults)
+        collect(out)
+        time.sleep(0.5)
+
+
+def test_tables_are_those_of_a_replay(tmp_path: Path) -> None:
+    """Files that are added to a folder while the job runs become tables with the rows of a replay,
+    each once, although a TaskManager was killed while it read (R3, R31).
+    """
+    flink_cluster.make_environment()
+    people = Sample([event for group in chosen_users(600) for event in group])
+    into, out = tmp_path / "in", tmp_path / "out"
+    third = len(people.records) // 3
+    with FlinkCluster(managers=2) as cluster:
+        write_records(into / "1.jsonl", people.records[:third])
+        job = cluster.submit(
+            "-py", flink_run.JOB.absolute(), str(people.end), "--tables", str(out), "--file_wait", "1",
+            "--events", f"files:{into}={flink_run.ALLOWED}", *flink_run.control_words(people, tmp_path),
+        )  # fmt: skip
+        wait(cluster, job, out, "transition")
+        write_records(into / "2.jsonl", people.records[third : 2 * third])
+        (place,) = cluster.places(job)
+        cluster.kill(place)
+        write_records(into / "3.jsonl", people.records[2 * third :], people.end)
+        # Nothing is written after the dead letter of the last line.
+        wait(cluster, job, out, "dead_letter", faults=True)
+        cluster.cancel(job)
+
+    wanted = replayed(people)
+    found = read_tables(out / SPACE)
+    assert found.keys() == wanted.keys()
+    assert {kind for kind in wanted if found[kind] != wanted[kind]} == set()
