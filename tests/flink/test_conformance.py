@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit import flink_cluster, flink_run
+from tests.kit import flink_run
 from tests.kit.flink_cluster import FlinkCluster
 from tests.kit.flink_run import LOOPED_TOPIC
 from tests.kit.kafka_broker import KafkaBroker
@@ -15,19 +15,17 @@ from tests.kit.stories import Stories
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flink")]
 
 
-def test_stories_on_a_cluster(tmp_path: Path) -> None:
+def test_stories_on_a_cluster(cluster: FlinkCluster, broker: KafkaBroker, tmp_path: Path) -> None:
     """The scenarios of all files, each in its own space of one job, give the core's outputs byte for byte:
     alarms, control records and what keys of a user send each other included (R3, R8).
     """
-    flink_cluster.make_environment()
     told = Stories()
-    with KafkaBroker(flink_cluster.java()) as broker, FlinkCluster() as cluster:
-        flink_run.create_topics(broker)
-        flink_run.produce(broker, told.records)
-        flink_run.finish(broker, told.end)
-        job = flink_run.submit(cluster, broker, told, tmp_path)
-        flink_run.wait(cluster, broker, job)
-        found = flink_run.written(broker)
+    flink_run.create_topics(broker)
+    flink_run.produce(broker, told.records)
+    flink_run.finish(broker, told.end)
+    job = flink_run.submit(cluster, broker, told, tmp_path)
+    flink_run.wait(cluster, broker, job)
+    found = flink_run.written(broker)
 
     wanted = flink_run.by_the_core(told, told.records, told.users)
     differ = flink_run.differing(wanted, found)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit import flink_cluster, flink_run
+from tests.kit import flink_run
 from tests.kit.flink_cluster import FlinkCluster
 from tests.kit.kafka_broker import KafkaBroker
 from tests.kit.random_users import RandomUsers
@@ -39,32 +39,32 @@ class Until:
         )
 
 
-def test_states_of_a_savepoint_go_on(tmp_path: Path) -> None:
+def test_states_of_a_savepoint_go_on(
+    cluster: FlinkCluster, broker: KafkaBroker, tmp_path: Path
+) -> None:
     """A savepoint restores the states of the first release's layout and those of today, with two instances
     of each function instead of one and the other way round, while users wait for minutes and for days,
     and with flows that were published in between: the outputs are those of the core.
     """
-    flink_cluster.make_environment()
     people = RandomUsers(96)
     first = people.records[0].receipt // HOUR * HOUR
     stops = [first + DAY + 10 * HOUR, first + 3 * DAY, people.end]
     stages = [Until(people, at) for at in stops]
     assert len({stage.published() for stage in stages}) == len(stages)
-    with KafkaBroker(flink_cluster.java()) as broker, FlinkCluster(managers=2) as cluster:
-        flink_run.create_topics(broker)
-        words, begin = ["-p", "1"], 0
-        for number, (stage, at) in enumerate(zip(stages, stops, strict=True)):
-            logs = tmp_path / str(number)
-            logs.mkdir()
-            last = stage is stages[-1]
-            job = flink_run.submit(cluster, broker, stage, logs, *words, released=not last)
-            records = [record for record in people.records if begin < record.receipt <= at]
-            flink_run.produce(broker, records, grain=HOUR)
-            flink_run.finish(broker, at, drain=last)
-            flink_run.wait(cluster, broker, job)
-            assert len(cluster.places(job)) == int(words[1])
+    flink_run.create_topics(broker)
+    begin, words = 0, ["-p", "1"]
+    for number, (stage, at) in enumerate(zip(stages, stops, strict=True)):
+        logs = tmp_path / str(number)
+        logs.mkdir()
+        last = stage is stages[-1]
+        job = flink_run.submit(cluster, broker, stage, logs, *words, released=not last)
+        records = [record for record in people.records if begin < record.receipt <= at]
+        flink_run.produce(broker, records, grain=HOUR)
+        flink_run.finish(broker, at, drain=last)
+        flink_run.wait(cluster, broker, job)
+        assert len(cluster.places(job)) == int(words[1])
+        if not last:
             begin, words = at, ["-p", str(2 - number), "-s", cluster.stop(job)]
-        found = flink_run.written(broker)
 
     wanted = flink_run.by_the_core(people, people.records, people.histories)
-    assert flink_run.differing(wanted, found) == set()
+    assert flink_run.differing(wanted, flink_run.written(broker)) == set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from operator import ge
 from pathlib import Path
 from typing import Any
 
@@ -72,18 +73,20 @@ def produce(
     assert producer.flush(PATIENCE) == 0
 
 
-def finish(broker: KafkaBroker, end: int, partitions: int = 2, drain: bool = True) -> None:
+def finish(
+    broker: KafkaBroker, end: int, partitions: int = 2, drain: bool = True, topic: str = EVENTS
+) -> None:
     """Let everything be handled that is due until an instant and, to ``drain``, what waits for its turn."""
     producer = Producer(_client(broker))
     for at in (end, end + DAY) if drain else (end,):
-        beat(producer, partitions, at)
+        beat(producer, partitions, at, topic)
     assert producer.flush(PATIENCE) == 0
 
 
-def beat(producer: Producer, partitions: int, at: int) -> None:
+def beat(producer: Producer, partitions: int, at: int, topic: str = EVENTS) -> None:
     """Send a heartbeat to each partition: what was received before ``at`` has been sent."""
     for partition in range(partitions):
-        producer.produce(EVENTS, b"", partition=partition, timestamp=at, headers={KIND: HEARTBEAT})
+        producer.produce(topic, b"", partition=partition, timestamp=at, headers={KIND: HEARTBEAT})
 
 
 def submit(
@@ -93,16 +96,19 @@ def submit(
     logs: Path,
     *words: str,
     released: bool = False,
+    loops: bool = False,
     options: Sequence[str] = (),
 ) -> str:
     """Submit the job for some users; ``logs`` is a folder for the control logs of their spaces.
 
     ``words`` are for ``flink run``, ``options`` for the job. With ``released``, the job writes the
-    states of half of the users in the layout of the first release.
+    states of half of the users in the layout of the first release; with ``loops``, it reads what it
+    sends to itself.
     """
     return cluster.submit(
         *words, "-py", JOB.absolute(), str(people.end), *["released"] * released, "--brokers", broker.address, "--name", NAME,
-        "--events", f"{EVENTS}={ALLOWED}", *control_words(people, logs), *options,
+        "--events", f"{EVENTS}={ALLOWED}", *["--events", f"{LOOPED_TOPIC}=handover"] * loops,
+        *control_words(people, logs), *options,
     )  # fmt: skip
 
 
@@ -117,13 +123,19 @@ def control_words(people: UserSet, logs: Path) -> list[str]:
 
 
 def wait(
-    cluster: FlinkCluster, broker: KafkaBroker, job: str, partitions: int = 2, faults: bool = False
+    cluster: FlinkCluster,
+    broker: KafkaBroker,
+    job: str,
+    partitions: int = 2,
+    faults: bool = False,
+    loops: bool = False,
 ) -> None:
     """Wait until the job has read everything and its outputs are committed.
 
     Without ``faults`` a restart of the job is an error.
     """
     places = [TopicPartition(EVENTS, partition) for partition in range(partitions)]
+    places += [TopicPartition(LOOPED_TOPIC, 0)] * loops
     consumer = Consumer(_client(broker) | {"group.id": NAME})
     ends = [consumer.get_watermark_offsets(place, PATIENCE)[1] for place in places]
     until = time.monotonic() + PATIENCE
@@ -138,7 +150,7 @@ def wait(
             if not faults:
                 raise
             continue
-        if target < 0 and _committed(consumer, places) == ends:
+        if target < 0 and all(map(ge, _committed(consumer, places), ends)):
             target = done + 2  # outputs are committed after a checkpoint
     consumer.close()
 
@@ -147,7 +159,7 @@ def _committed(consumer: Consumer, places: list[TopicPartition]) -> list[int]:
     try:
         return [place.offset for place in consumer.committed(places, PATIENCE)]
     except KafkaException:  # the broker has no coordinator of the group yet
-        return []
+        return [-1] * len(places)
 
 
 def differing(wanted: Written, found: Written) -> set[Place]:
@@ -185,6 +197,13 @@ def place_of(topic: str, space: str, name: str, body: bytes) -> Place:
 
 def committed(broker: KafkaBroker, topic: str) -> Iterator[tuple[dict[str, str], str, bytes]]:
     """Read a topic from beginning to end: headers, key and body of each record."""
+    for message in committed_records(broker, topic):
+        headers = {name: value.decode() for name, value in message.headers() or ()}
+        yield headers, (message.key() or b"").decode(), message.value()
+
+
+def committed_records(broker: KafkaBroker, topic: str) -> Iterator[Any]:
+    """Read a topic from beginning to end, without heartbeats."""
     consumer = Consumer(
         _client(broker)
         | {
@@ -201,8 +220,8 @@ def committed(broker: KafkaBroker, topic: str) -> Iterator[tuple[dict[str, str],
         message = consumer.poll(PATIENCE)
         error = message.error()
         if error is None:
-            headers = {name: value.decode() for name, value in message.headers() or ()}
-            yield headers, (message.key() or b"").decode(), message.value()
+            if message.value():
+                yield message
         elif error.code() == KafkaError._PARTITION_EOF:
             left -= 1
         else:
