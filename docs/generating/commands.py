@@ -6,8 +6,7 @@ import argparse
 import os
 
 from docs.generating import markdown
-from towpath.cli import flows
-from towpath.cli.main import COMMANDS, overview, parser_of
+from towpath.cli.main import COMMANDS, load, overview, parser_of
 
 WIDTH = "96"
 
@@ -57,8 +56,9 @@ def _command(name: str) -> list[str]:
         f"{about[0].upper()}{about[1:]}.",
         markdown.block(parser_of(name).format_help(), "text"),
     ]
-    if name == "flows":
+    add_subcommands = getattr(load(name), "add_subcommands", None)
+    if add_subcommands is not None:
         parser = argparse.ArgumentParser(prog=f"towpath {name}")
-        for command, inner in flows.add_subcommands(parser).items():
+        for command, inner in add_subcommands(parser).items():
             parts += [f"### towpath {name} {command}", markdown.block(inner.format_help(), "text")]
     return parts

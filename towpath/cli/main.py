@@ -80,6 +80,10 @@ COMMANDS = {
         "towpath.cli.flows",
         "operate running flows: publish, start, pause, stop, and see who changed what",
     ),
+    "flink": (
+        "towpath.cli.flink",
+        "operate the job on Flink: start a cluster, submit, watch, upgrade, rescale and stop",
+    ),
     "generate": (
         "towpath.cli.generate",
         "write a synthetic event stream; the same seed gives the same stream",
