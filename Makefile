@@ -10,6 +10,7 @@ DEMO_ARGS ?=
 SAMPLE_ARGS ?=
 EMULATOR_JAR ?=
 IMAGE ?= towpath:local
+FLINK_IMAGE ?= towpath-flink:local
 
 # What `make run` replays.
 RUN_FLOWS ?= flow_defs/win_back.yaml flow_defs/second_purchase.yaml flow_defs/vip.yaml
@@ -30,7 +31,7 @@ RUNS := $(if $(wildcard $(INSTALLED)),$(INSTALLED),$(BASE))
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev install run quick test check format docs charts bench bench-plain fuzz mutants warehouse stream-demo stream-purchases stream-histories stream-sample stream-bench bench-tables bench-capacity emulator-test flink-env kafka-broker compiled test-compiled lock sbom wheel wheels image image-check terraform-check terraform-schema clean
+.PHONY: help setup setup-dev install run quick test check format docs charts bench bench-plain fuzz mutants warehouse stream-demo stream-purchases stream-histories stream-sample stream-bench bench-tables bench-capacity emulator-test flink-env kafka-broker flink-image compiled test-compiled lock sbom wheel wheels image image-check terraform-check terraform-schema clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -224,6 +225,9 @@ wheels: $(READY) ## the wheels of a release for this machine, into dist; on Linu
 
 image: ## the image of the Dataflow job, with Docker: make image IMAGE=REGISTRY/towpath:0.1.0
 	@docker build --file infra/gcp/Dockerfile --tag $(IMAGE) .
+
+flink-image: ## the image of the Flink job, with Docker: make flink-image FLINK_IMAGE=REGISTRY/towpath-flink:0.1.0
+	@docker build --file infra/flink/Dockerfile --tag $(FLINK_IMAGE) .
 
 image-check: $(READY) ## what the image is built by, without Docker, into build/image; needs a C compiler
 	@.ci/try-image $(BIN)/python

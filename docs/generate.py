@@ -44,6 +44,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "job-metrics.md": monitoring.page,
     "../../infra/monitoring/prometheus-rules.yaml": monitoring.rules,
     "../../infra/monitoring/grafana-prometheus.json": lambda: monitoring.dashboard("prometheus"),
+    "../../infra/monitoring/prometheus-flink.yaml": monitoring.flink_scrape,
+    "../../infra/monitoring/grafana-flink.json": lambda: monitoring.dashboard("flink"),
     "../../infra/monitoring/grafana-dataflow.json": lambda: monitoring.dashboard("dataflow"),
     "../features.md": features.page,
     "../explanation/speed.md": speed.page,

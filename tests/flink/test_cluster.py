@@ -11,6 +11,7 @@ from tests.kit import flink_cluster, flink_run
 from tests.kit.flink_cluster import ENVIRONMENT, FlinkCluster
 from tests.kit.kafka_broker import KafkaBroker
 from tests.kit.random_users import RandomUsers
+from towpath.cli.main import main
 from towpath.flink.local_cluster import LocalCluster, Record
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flink")]
@@ -46,7 +47,7 @@ def addresses(pid: int) -> set[str]:
 
 
 def test_a_jobmanager_that_was_killed_takes_up_its_jobs(java: Path, tmp_path: Path) -> None:
-    """With a ZooKeeper, a JobManager that is killed and started again runs the jobs of the one before.
+    """With a ZooKeeper, ``towpath flink start`` brings back a JobManager that was killed, with its jobs.
     All processes listen on the loopback interface only.
     """
     people = RandomUsers(8)
@@ -63,7 +64,7 @@ def test_a_jobmanager_that_was_killed_takes_up_its_jobs(java: Path, tmp_path: Pa
         assert addresses(pids["jobmanager"])
 
         cluster.kill("jobmanager")
-        cluster.start("jobmanager")
+        assert main(["flink", "start", "--folder", str(cluster.folder)]) == 0
         flink_run.finish(broker, people.end)
         flink_run.wait(cluster, broker, job, faults=True)
 

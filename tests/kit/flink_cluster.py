@@ -75,7 +75,7 @@ class FlinkCluster:
             self.local.start(JOB_MANAGER)
             for number in range(managers):
                 self.local.start(f"taskmanager-{number}")
-            self._wait(lambda: len(self.local.rest.managers()) == managers)
+            self._wait(self.local.complete)
         except BaseException:
             self.__exit__()
             raise
@@ -99,9 +99,7 @@ class FlinkCluster:
 
     def places(self, job: str) -> set[str]:
         """Return the names of the TaskManagers on which a job runs."""
-        vertices = self.get(f"/jobs/{job}")["vertices"]
-        found = [self.get(f"/jobs/{job}/vertices/{one['id']}/taskmanagers") for one in vertices]
-        return {one["taskmanager-id"] for each in found for one in each["taskmanagers"]}
+        return self.local.rest.places(job)
 
     def error(self, job: str) -> str:
         """Return the newest error of a job."""
@@ -121,9 +119,13 @@ class FlinkCluster:
 
     def start(self, name: str) -> None:
         """Start a process that was killed, and wait until the JobManager answers and knows it."""
+        try:
+            before = self.local.rest.managers() if name != JOB_MANAGER else {}
+        except FlinkError:
+            before = {}
+        ended = {one: place for one, place in before.items() if one == name}
         self.local.start(name)
-        others = {one for one in self.local.names() if one.startswith("taskmanager")}
-        self._wait(lambda: others <= self.local.rest.managers())
+        self._wait(lambda: self.local.complete(ended))
 
     def add(self, number: int) -> None:
         """Start one more TaskManager."""

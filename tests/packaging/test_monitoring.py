@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from docs.generating.monitoring import FOLDER, Alert, alerts, metric_of
+from docs.generating.monitoring import FLINK_SCOPE, FOLDER, Alert, alerts, metric_of
+from tests.kit.relabel import relabelled
 from tests.packaging.repository import ROOT
 from transforms.hosting import job_metrics
 from transforms.hosting.job_metrics import METRICS, JobMetric
@@ -56,7 +57,9 @@ def test_each_metric_is_counted() -> None:
     assert not [name for name in made if f"job_metrics.{name}" not in text]
 
 
-@pytest.mark.parametrize("name", ["grafana-prometheus.json", "grafana-dataflow.json"])
+@pytest.mark.parametrize(
+    "name", ["grafana-prometheus.json", "grafana-flink.json", "grafana-dataflow.json"]
+)
 def test_each_metric_is_on_the_dashboards(name: str) -> None:
     """A dashboard shows every metric of the list, and no other."""
     panels = json.loads((FOLDER / name).read_text())["panels"]
@@ -82,3 +85,13 @@ def test_each_rule_is_on_a_metric_of_the_list() -> None:
 
     assert [rule["alert"] for rule in rules] == [alert.name for alert in alerts()]
     assert {name for rule in rules for name in _metrics(rule["expr"])} <= NAMES
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+def test_names_of_flink_become_those_of_the_rules(metric: JobMetric) -> None:
+    """What Flink's reporter calls a metric gets its usual name, and its label, if it has one."""
+    labels = relabelled({"__name__": FLINK_SCOPE + metric.of("some_value").replace(".", "_")})
+
+    assert labels == {"__name__": f"towpath_{metric.name}"} | (
+        {metric.by: "some_value"} if metric.by else {}
+    )

@@ -14,9 +14,9 @@ from tests.packaging.repository import ROOT, files, texts
 LONGEST = 500
 
 MACHINE_PATH = re.compile(
-    r"(?<![\w.$}\"'-])/(?:work|farm|root|home|tmp|Users|mnt|opt)/(?!apache/beam|google/dataflow|disks/index)[\w.]"
+    r"(?<![\w.$}\"'-])/(?:work|farm|root|home|tmp|Users|mnt|opt)/(?!apache/beam|google/dataflow|flink\b|disks/index)[\w.]"
 )
-"""Folders of a machine, but not those that images and machines of Google Cloud have."""
+"""Folders of a machine, but not those that images and machines of a cloud have."""
 REGISTRY = re.compile(
     "|".join(
         re.escape(".".join(parts))

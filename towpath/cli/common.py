@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -115,3 +115,12 @@ def show_problems(problems: Iterable[Problem], files: Mapping[str, str]) -> None
     """Print problems to stderr, each with its source line."""
     for problem in problems:
         say(show(problem, files[problem.path], colours(sys.stderr)))
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Align rows of cells to the left; the first row is the head."""
+    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]

@@ -88,6 +88,10 @@ COMMANDS = {
         "towpath.cli.relay",
         "carry records between Kafka and Pub/Sub, Redis or files, and send heartbeats",
     ),
+    "flink": (
+        "towpath.cli.flink",
+        "operate the job on Flink: start a cluster, submit, watch, upgrade, rescale and stop",
+    ),
     "generate": (
         "towpath.cli.generate",
         "write a synthetic event stream; the same seed gives the same stream",

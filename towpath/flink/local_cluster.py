@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,11 @@ import msgspec
 
 from towpath.flink import settings as config
 from towpath.flink.environment import Environment
-from towpath.flink.errors import FlinkError
+from towpath.flink.errors import FlinkError, Unreachable, reason_of
 from towpath.flink.rest import Rest
 
-JOB_MANAGER, ZOOKEEPER = "jobmanager", "zookeeper"
+JOB_MANAGER, ZOOKEEPER, TASK_MANAGER = "jobmanager", "zookeeper", "taskmanager-"
+NOBODY: Mapping[str, str] = {}
 RECORD = "cluster.json"
 PAUSE = 0.1
 
@@ -49,6 +50,11 @@ class LocalCluster:
         return Rest(self._record().rest)
 
     @property
+    def available(self) -> bool:
+        """True if a new JobManager takes over the jobs of the last."""
+        return (self._conf / "zoo.cfg").exists()
+
+    @property
     def exists(self) -> bool:
         """True if the folder has a cluster, running or not."""
         return (self.folder / RECORD).exists()
@@ -57,23 +63,19 @@ class LocalCluster:
         self, port: int = 0, given: Mapping[str, Any] | None = None, *, available: bool = False
     ) -> None:
         """Write the configuration; ``available`` lets a new JobManager take over the jobs of the last."""
-        conf, made = self._conf, config.Settings()
+        conf = self._conf
         conf.mkdir(parents=True, exist_ok=True)
         for file in (self.environment.home / "conf").glob("log4j*.properties"):
             shutil.copy(file, conf)
         rest = port or free_port()
-        made |= config.local(self.folder, self.environment, rest=rest, rpc=free_port())
+        made = config.local(self.folder, rest=rest, rpc=free_port())
         if available:
             keeper = free_port()
             (conf / "zoo.cfg").write_text(config.zookeeper(self.folder, keeper))
             made |= config.with_zookeeper(self.folder, keeper)
         else:
             (conf / "zoo.cfg").unlink(missing_ok=True)
-        lines = [
-            f"{name}: {msgspec.json.encode(value).decode()}\n"
-            for name, value in (made | dict(given or {})).items()
-        ]
-        (conf / "config.yaml").write_text("".join(lines))
+        (conf / "config.yaml").write_text(config.to_yaml(made | dict(given or {})))
         self._write(Record(f"http://127.0.0.1:{rest}"))
 
     def start(self, name: str) -> None:
@@ -103,6 +105,33 @@ class LocalCluster:
         for name in sorted(self._record().processes, key=_last_to_end):
             self.end(name, how)
 
+    def restart(self, names: Sequence[str]) -> None:
+        """End processes, start them again and wait until the JobManager knows the new ones."""
+        before = self.rest.managers()
+        for name in names:
+            self.end(name)
+            self.start(name)
+        self.wait(before if names else {})
+
+    def wait(self, before: Mapping[str, str] = NOBODY) -> None:
+        """Wait until the cluster is complete; raise FlinkError if one of its processes has ended."""
+        while True:
+            for name in self.names():
+                if not self.alive(name):
+                    raise FlinkError(f"{name} has ended: {self._last_words(name)}")
+            try:
+                if self.complete(before):
+                    return
+            except Unreachable:
+                pass
+            time.sleep(PAUSE)
+
+    def complete(self, before: Mapping[str, str] = NOBODY) -> bool:
+        """Return True if the JobManager knows all TaskManagers, and none by its address ``before``."""
+        known = self.rest.managers()
+        wanted = [name for name in self.names() if name.startswith(TASK_MANAGER)]
+        return all(known.get(name, "") not in ("", before.get(name)) for name in wanted)
+
     def names(self) -> list[str]:
         """Return the names of the processes that were started and not ended, alive or not."""
         return sorted(self._record().processes)
@@ -125,6 +154,13 @@ class LocalCluster:
         """Return the environment variables of its processes and clients."""
         return self.environment.variables(self._conf, self.folder)
 
+    def _last_words(self, name: str) -> str:
+        """Return the last error in the log of a process, and where the log is."""
+        path = self.log(name)
+        lines = path.read_text("utf-8", "replace").splitlines()
+        found = [line for line in lines if " ERROR " in line or "Exception: " in line] or lines[-1:]
+        return f"{reason_of(found[-1]) if found else 'it said nothing'} (see {path})"
+
     @property
     def _conf(self) -> Path:
         return self.folder / "conf"
@@ -135,7 +171,7 @@ class LocalCluster:
             program = self.environment.program("flink-console.sh")
             return [program, kind, "--zkConfigFile", self._conf / "zoo.cfg", "--peerId", "1"]
         command: list[str | Path] = [self.environment.program(f"{kind}.sh"), "start-foreground"]
-        named = ["-D", f"taskmanager.resource-id={name}"] if kind == "taskmanager" else []
+        named = ["-D", f"taskmanager.resource-id={name}"] if name.startswith(TASK_MANAGER) else []
         return [*command, *named]
 
     def _record(self) -> Record:

@@ -14,6 +14,8 @@ from towpath.flink.errors import FlinkError, Unreachable, reason_of
 
 TIMEOUT = 60.0
 PAUSE = 0.2
+SERVICE_UNAVAILABLE = 503
+"""What a JobManager says that has just started."""
 ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
 
 
@@ -50,7 +52,8 @@ class Rest:
             with urlopen(request, timeout=TIMEOUT) as answer:
                 return msgspec.json.decode(answer.read() or b"{}")
         except HTTPError as error:
-            raise FlinkError(_refusal(error)) from None
+            kind = Unreachable if error.code == SERVICE_UNAVAILABLE else FlinkError
+            raise kind(_refusal(error)) from None
         except (URLError, OSError) as error:
             why = getattr(error, "reason", None) or error
             raise Unreachable(f"no JobManager answers at {self.address} ({why})") from None
@@ -72,9 +75,19 @@ class Rest:
         found = self.get("/overview")
         return int(found["slots-available"]), int(found["slots-total"])
 
-    def managers(self) -> set[str]:
-        """Return the ids of the TaskManagers."""
-        return {str(one["id"]) for one in self.get("/taskmanagers")["taskmanagers"]}
+    def managers(self) -> dict[str, str]:
+        """Return the address of each TaskManager whose slots are known, by its id.
+
+        Another process has another address.
+        """
+        found = self.get("/taskmanagers")["taskmanagers"]
+        return {str(one["id"]): str(one["path"]) for one in found if one["slotsNumber"]}
+
+    def places(self, job: str) -> set[str]:
+        """Return the ids of the TaskManagers on which a job runs."""
+        vertices = [one["id"] for one in self.get(f"/jobs/{job}")["vertices"]]
+        found = [self.get(f"/jobs/{job}/vertices/{one}/taskmanagers") for one in vertices]
+        return {str(one["taskmanager-id"]) for each in found for one in each["taskmanagers"]}
 
     def checkpoints(self, job: str) -> dict[str, Any]:
         """Return what the cluster says about the checkpoints of a job."""

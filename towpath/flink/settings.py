@@ -5,10 +5,9 @@ The manifests in ``infra/flink`` have the same ones, and a test compares them.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
-
-from towpath.flink.environment import Environment
 
 Settings = dict[str, Any]
 
@@ -28,7 +27,8 @@ JAVA_OPTIONS = " ".join(
 
 SHARED: Settings = {
     "env.java.opts.all": JAVA_OPTIONS,
-    # Python runs inside Java: one TaskManager has one interpreter, so it has one slot.
+    # Python runs inside Java: one TaskManager has one interpreter, so it has one slot. Which Python it is,
+    # the path of the process says.
     "python.execution-mode": "thread",
     "classloader.parent-first-patterns.additional": "pemja.",
     "taskmanager.numberOfTaskSlots": 1,
@@ -55,7 +55,7 @@ SESSION_TIMEOUT = "10s"
 """How long ZooKeeper waits for a JobManager before another one takes over; Flink's own is a minute."""
 
 
-def local(folder: Path, environment: Environment, *, rest: int, rpc: int) -> Settings:
+def local(folder: Path, *, rest: int, rpc: int) -> Settings:
     """Return the settings of a cluster on this machine, which only this machine can reach."""
     return SHARED | {
         "jobmanager.rpc.address": "127.0.0.1",
@@ -70,11 +70,19 @@ def local(folder: Path, environment: Environment, *, rest: int, rpc: int) -> Set
         "taskmanager.memory.process.size": "1400m",
         "parallelism.default": 1,
         "io.tmp.dirs": str(folder / "tmp"),
-        "python.executable": str(environment.python),
-        "python.client.executable": str(environment.python),
         "execution.checkpointing.dir": (folder / "checkpoints").as_uri(),
         "execution.checkpointing.savepoint-dir": (folder / "savepoints").as_uri(),
     }
+
+
+def remote(host: str, port: int) -> Settings:
+    """Return the settings of a client for a cluster elsewhere: those of checkpoints belong to a job."""
+    return SHARED | {"rest.address": host, "rest.port": port, "parallelism.default": 1}
+
+
+def to_yaml(settings: Settings) -> str:
+    """Return the text of Flink's ``config.yaml``."""
+    return "".join(f"{name}: {json.dumps(value)}\n" for name, value in settings.items())
 
 
 def with_zookeeper(folder: Path, port: int) -> Settings:

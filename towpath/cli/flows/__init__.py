@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-from typing import cast
 
-from towpath.cli.command import Command
+from towpath.cli import group
 
 EXAMPLE = (
     "towpath flows pause win_back --control redis://localhost/0?space=shop --note 'wrong price'"
@@ -44,29 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
     """Add a parser for each command and return them."""
-    group = parser.add_subparsers(
-        dest="command", required=True, metavar="COMMAND", title="commands"
-    )
-    parsers = {}
-    for name, (_, about) in SUBCOMMANDS.items():
-        command = load(name)
-        parsers[name] = group.add_parser(
-            name,
-            help=about,
-            description=f"{about[0].upper()}{about[1:]}.",
-            epilog=f"example:\n  {command.EXAMPLE}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        command.add_arguments(parsers[name])
-    return parsers
-
-
-def load(name: str) -> Command:
-    """Import the module of one command."""
-    return cast(Command, importlib.import_module(f"{__name__}.{SUBCOMMANDS[name][0]}"))
+    return group.add_commands(parser, __name__, SUBCOMMANDS)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    return load(args.command).run(args)
+    return group.load(__name__, SUBCOMMANDS[args.command][0]).run(args)

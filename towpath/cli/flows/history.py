@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
         for entry in entries:
             common.print_json(entry)
         return 0
-    for line in log.columns([HEAD, *(_cells(situation, entry) for entry in entries)]):
+    for line in common.columns([HEAD, *(_cells(situation, entry) for entry in entries)]):
         common.show_text(line)
     return 0
 

@@ -54,7 +54,7 @@ def _show(situation: Situation, rows: list[Listed]) -> None:
         count = "not known" if row.sessions is None else f"{sum(row.sessions.values()):,}"
         numbers = str(row.version or ""), str(row.priority)
         table.append((row.flow, row.status, *numbers, count, row.changed))
-    for line in log.columns(table):
+    for line in common.columns(table):
         common.show_text(line)
     for row in rows:
         for words in row.coming:

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,12 +106,3 @@ def warn_of_silence(held: Held, instant: int) -> None:
         + f"the log {until} declared complete, and workers wait for that; is `towpath flows serve` "
         "running?"
     )
-
-
-def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Align rows of cells to the left; the first row is the head."""
-    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]

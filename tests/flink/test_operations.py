@@ -1,0 +1,187 @@
+"""The commands of ``towpath flink``, on a real cluster, while users wait."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from confluent_kafka import Producer
+
+from tests.kit import flink_cluster, flink_run
+from tests.kit.flink_cluster import ENVIRONMENT, PATIENT, FlinkCluster
+from tests.kit.kafka_broker import KafkaBroker, free_port
+from tests.kit.relabel import relabelled
+from tests.kit.stream_purchases import SPACE, control_lines
+from tests.kit.stream_sample import Sample, chosen_users
+from tests.kit.timeouts import PATIENCE
+from towpath.cli.main import main
+from towpath.flink.local_cluster import LocalCluster
+from transforms.hosting.job_metrics import METRICS
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flink")]
+
+REPORTER = {
+    "metrics.reporters": "prom",
+    "metrics.reporter.prom.factory.class": "org.apache.flink.metrics.prometheus.PrometheusReporterFactory",
+}
+Out = pytest.CaptureFixture[str]
+USERS = 60
+
+
+class Started(FlinkCluster):
+    """The cluster that the commands have started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.local = LocalCluster(folder, ENVIRONMENT)
+
+
+def other_environment(folder: Path) -> Path:
+    """Make an environment with other code: what is published has one more header."""
+    shutil.copytree(ENVIRONMENT.folder.absolute(), folder, copy_function=link, symlinks=True)
+    (packages,) = (folder / "env" / "lib").glob("python3*/site-packages")
+    code = packages / "transforms" / "flink" / "publish.py"
+    text = code.read_text()
+    code.unlink()
+    code.write_text(
+        text.replace("    return Row(", '    headers["code"] = b"new"\n    return Row(')
+    )
+    assert code.read_text() != text
+    return folder
+
+
+def link(source: str, target: str) -> None:
+    """Make a file of another environment a link to the original."""
+    Path(target).symlink_to(source)
+
+
+def beat(broker: KafkaBroker, at: int) -> None:
+    """Move the time of the job to an instant."""
+    producer = Producer({"bootstrap.servers": broker.address, "log_level": 0})
+    flink_run.beat(producer, 2, at)
+    assert producer.flush(PATIENCE) == 0
+
+
+def codes(broker: KafkaBroker) -> set[str | None]:
+    """Return by which code messages were published."""
+    return {headers.get("code") for headers, _, _ in flink_run.committed(broker, "message")}
+
+
+def metrics(ports: Iterable[int]) -> set[str]:
+    """Return the names that Prometheus gives to the metrics of the job, as the processes report them."""
+    found = set()
+    for port in ports:
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE) as answer:
+                lines = answer.read().decode().splitlines()
+        except URLError:
+            continue
+        names = {line.partition("{")[0] for line in lines if "_towpath_" in line and line[0] != "#"}
+        found |= {relabelled({"__name__": name})["__name__"] for name in names}
+    return found
+
+
+class Session:
+    """Types commands; all of them are about one cluster."""
+
+    def __init__(self, folder: Path, out: Out) -> None:
+        self.folder = folder
+        self._out = out
+
+    def run(self, *words: str, code: int = 0) -> tuple[str, str]:
+        """Run ``towpath flink``; return what it printed."""
+        command, *rest = words
+        self._out.readouterr()
+        found = main(["flink", command, "--folder", str(self.folder), *rest])
+        printed = self._out.readouterr()
+        assert found == code, printed.out + printed.err
+        return printed.out, printed.err
+
+    def json(self, *words: str) -> dict[str, object]:
+        """Run a command with ``--json``."""
+        command, *rest = words
+        return json.loads(self.run(command, "--json", *rest)[0])
+
+
+def test_a_job_is_operated_while_users_wait(tmp_path: Path, capsys: Out) -> None:
+    """A job is submitted, upgraded to other code and rescaled by commands, each from a savepoint and
+    without a drain, while users wait: its outputs are those of the core, each once (R31). An upgrade
+    that does not work is taken back. A second job of the same name, and a parallelism without slots,
+    are refused.
+    """
+    flink_cluster.make_environment()
+    people = Sample([event for group in chosen_users(USERS) for event in group])
+    third = len(people.records) // 3
+    log = tmp_path / "control.jsonl"
+    log.write_bytes(b"".join(line + b"\n" for line in control_lines()))
+    other = other_environment(tmp_path / "other")
+    session = Session(tmp_path / "cluster", capsys)
+    ports = range(first := free_port(), first + 20)
+    reporter = REPORTER | {"metrics.reporter.prom.port": f"{ports[0]}-{ports[-1]}"}
+    given = (PATIENT | reporter).items()
+    settings = [word for name, value in given for word in ("--set", f"{name}={value}")]
+    cluster = Started(session.folder)
+
+    assert "has no cluster: start one" in session.run("status", code=1)[1]
+    with KafkaBroker(flink_cluster.java()) as broker:
+        flink_run.create_topics(broker)
+        options = ["--", "--brokers", broker.address, "--events", f"{flink_run.EVENTS}=handover"]
+        options += ["--control", f"{SPACE}={log}", "--space", SPACE]
+        try:
+            port = str(free_port())
+            started = session.json("start", "--port", port, "--task-managers", "1", *settings)
+            assert started["started"] == ["jobmanager", "taskmanager-0"]
+            assert "no job runs" in session.run("status", code=1)[1]
+            assert (
+                "unrecognized arguments: --evnts"
+                in session.run("submit", *options, "--evnts", "x", code=2)[1]
+            )
+
+            job = session.json("submit", *options)["id"]
+            assert "is running already" in session.run("submit", *options, code=1)[1]
+            flink_run.produce(broker, people.records[:third])
+            flink_run.wait(cluster, broker, str(job))
+            (status,) = session.json("status")["jobs"]
+            assert (status["job"], status["state"], status["restarts"]) == ("towpath", "RUNNING", 0)
+            assert status["checkpoints"]["complete"] > 0
+            assert (
+                status["watermark"]
+                == people.records[third - 1].receipt // flink_run.DAY * flink_run.DAY
+            )
+            assert "checkpoints  last" in session.run("status")[0]
+            assert Path(session.run("savepoint")[0].strip().removeprefix("file:")).is_dir()
+
+            bad = session.run("upgrade", *options, "--property", "isolation.level=none", code=1)[1]
+            assert "The old job runs again" in bad
+            assert "isolation.level" in bad
+            job = session.json("upgrade", "--env", str(other))["id"]
+            flink_run.produce(broker, people.records[third : 2 * third])
+            flink_run.wait(cluster, broker, str(job))
+
+            assert "needs 2 slots, and 1 of 1 are free" in session.run("rescale", "2", code=1)[1]
+            more = session.json("start", "--task-managers", "2", "--env", str(other))
+            assert more["started"] == ["taskmanager-1"]
+            job = session.json("rescale", "2")["id"]
+            assert len(cluster.places(str(job))) == 2
+            flink_run.produce(broker, people.records[2 * third :])
+            beat(broker, people.end)
+            flink_run.wait(cluster, broker, str(job))
+
+            while "towpath_signals" not in (names := metrics(ports)):
+                beat(broker, people.end)
+            assert names <= {f"towpath_{metric.name}" for metric in METRICS}
+
+            (stopped,) = session.json("stop")["stopped"]
+            assert Path(stopped["savepoint"].removeprefix("file:")).is_dir()
+            assert flink_run.by_the_core(people, people.records, people.users) == flink_run.written(
+                broker
+            )
+            assert codes(broker) == {None, "new"}
+        finally:
+            assert session.json("stop", "--cluster")["cluster"]
+        assert cluster.local.names() == []
+        assert "no JobManager answers" in session.run("status", code=1)[1]
