@@ -11,7 +11,6 @@ from zipfile import ZipFile
 import pytest
 import yaml
 
-from tests.kit import flink_cluster
 from tests.kit.flink_cluster import ENVIRONMENT
 from tests.packaging.repository import ROOT
 from towpath.flink import settings
@@ -36,11 +35,10 @@ def configuration(folder: Path, port: int) -> settings.Settings:
     )
 
 
-def test_the_manifest_is_an_application(tmp_path: Path) -> None:
+def test_the_manifest_is_an_application(java: Path, tmp_path: Path) -> None:
     """The home folder of the image starts a JobManager that builds the job of the manifest by itself,
     with the manifest's entry point, options and settings.
     """
-    flink_cluster.make_environment()
     home, port = tmp_path / "home", free_port()
     connectors, files = tmp_path / "connectors", tmp_path / "filesystems"
     connectors.mkdir()

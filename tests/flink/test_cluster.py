@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit import flink_cluster, flink_run
+from tests.kit import flink_run
 from tests.kit.flink_cluster import ENVIRONMENT, FlinkCluster
 from tests.kit.kafka_broker import KafkaBroker
 from tests.kit.random_users import RandomUsers
@@ -18,13 +18,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flink")]
 
 LISTENS = "0A"
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
-
-
-@pytest.fixture(scope="module")
-def java() -> Path:
-    """Install what a cluster and a broker need."""
-    flink_cluster.make_environment()
-    return flink_cluster.java()
 
 
 def addresses(pid: int) -> set[str]:
@@ -46,12 +39,14 @@ def addresses(pid: int) -> set[str]:
     }
 
 
-def test_a_jobmanager_that_was_killed_takes_up_its_jobs(java: Path, tmp_path: Path) -> None:
+def test_a_jobmanager_that_was_killed_takes_up_its_jobs(
+    broker: KafkaBroker, tmp_path: Path
+) -> None:
     """With a ZooKeeper, ``towpath flink start`` brings back a JobManager that was killed, with its jobs.
     All processes listen on the loopback interface only.
     """
     people = RandomUsers(8)
-    with KafkaBroker(java) as broker, FlinkCluster(available=True) as cluster:
+    with FlinkCluster(available=True) as cluster:
         flink_run.create_topics(broker)
         job = flink_run.submit(cluster, broker, people, tmp_path)
         flink_run.produce(broker, people.records)

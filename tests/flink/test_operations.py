@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.error import URLError
@@ -12,7 +13,7 @@ from urllib.request import urlopen
 import pytest
 from confluent_kafka import Producer
 
-from tests.kit import flink_cluster, flink_run
+from tests.kit import flink_run
 from tests.kit.flink_cluster import ENVIRONMENT, PATIENT, FlinkCluster
 from tests.kit.kafka_broker import KafkaBroker, free_port
 from tests.kit.relabel import relabelled
@@ -107,13 +108,15 @@ class Session:
         return json.loads(self.run(command, "--json", *rest)[0])
 
 
-def test_a_job_is_operated_while_users_wait(tmp_path: Path, capsys: Out) -> None:
+def test_a_job_is_operated_while_users_wait(
+    broker: KafkaBroker, tmp_path: Path, capsys: Out
+) -> None:
     """A job is submitted, upgraded to other code and rescaled by commands, each from a savepoint and
-    without a drain, while users wait: its outputs are those of the core, each once (R31). An upgrade
-    that does not work is taken back. A second job of the same name, and a parallelism without slots,
+    without a drain, while users wait: its outputs are those of the core, each once (R31). It does not
+    matter that it was submitted by the address of the cluster. An upgrade that does not work is taken
+    back. A second job of the same name, and a parallelism without slots,
     are refused.
     """
-    flink_cluster.make_environment()
     people = Sample([event for group in chosen_users(USERS) for event in group])
     third = len(people.records) // 3
     log = tmp_path / "control.jsonl"
@@ -127,61 +130,65 @@ def test_a_job_is_operated_while_users_wait(tmp_path: Path, capsys: Out) -> None
     cluster = Started(session.folder)
 
     assert "has no cluster: start one" in session.run("status", code=1)[1]
-    with KafkaBroker(flink_cluster.java()) as broker:
-        flink_run.create_topics(broker)
-        options = ["--", "--brokers", broker.address, "--events", f"{flink_run.EVENTS}=handover"]
-        options += ["--control", f"{SPACE}={log}", "--space", SPACE]
-        try:
-            port = str(free_port())
-            started = session.json("start", "--port", port, "--task-managers", "1", *settings)
-            assert started["started"] == ["jobmanager", "taskmanager-0"]
-            assert "no job runs" in session.run("status", code=1)[1]
-            assert (
-                "unrecognized arguments: --evnts"
-                in session.run("submit", *options, "--evnts", "x", code=2)[1]
-            )
+    flink_run.create_topics(broker)
+    options = ["--", "--brokers", broker.address, "--events", f"{flink_run.EVENTS}=handover"]
+    options += ["--control", f"{SPACE}={log}", "--space", SPACE]
+    try:
+        port = str(free_port())
+        started = session.json("start", "--port", port, "--task-managers", "1", *settings)
+        assert started["started"] == ["jobmanager", "taskmanager-0"]
+        assert "no job runs" in session.run("status", code=1)[1]
+        assert (
+            "unrecognized arguments: --evnts"
+            in session.run("submit", *options, "--evnts", "x", code=2)[1]
+        )
 
-            job = session.json("submit", *options)["id"]
-            assert "is running already" in session.run("submit", *options, code=1)[1]
-            flink_run.produce(broker, people.records[:third])
-            flink_run.wait(cluster, broker, str(job))
-            (status,) = session.json("status")["jobs"]
-            assert (status["job"], status["state"], status["restarts"]) == ("towpath", "RUNNING", 0)
-            assert status["checkpoints"]["complete"] > 0
-            assert (
-                status["watermark"]
-                == people.records[third - 1].receipt // flink_run.DAY * flink_run.DAY
-            )
-            assert "checkpoints  last" in session.run("status")[0]
-            assert Path(session.run("savepoint")[0].strip().removeprefix("file:")).is_dir()
+        where = ["--rest", started["address"], "--set", "execution.checkpointing.interval=2s"]
+        job = session.json("submit", *where, *options)["id"]
+        assert "is running already" in session.run("submit", *options, code=1)[1]
+        flink_run.produce(broker, people.records[:third])
+        flink_run.wait(cluster, broker, str(job))
+        (status,) = session.json("status")["jobs"]
+        assert (status["job"], status["state"], status["restarts"]) == ("towpath", "RUNNING", 0)
+        assert status["checkpoints"]["complete"] > 0
+        assert (
+            status["watermark"]
+            == people.records[third - 1].receipt // flink_run.DAY * flink_run.DAY
+        )
+        assert "checkpoints  last" in session.run("status")[0]
+        assert Path(session.run("savepoint")[0].strip().removeprefix("file:")).is_dir()
 
-            bad = session.run("upgrade", *options, "--property", "isolation.level=none", code=1)[1]
-            assert "The old job runs again" in bad
-            assert "isolation.level" in bad
-            job = session.json("upgrade", "--env", str(other))["id"]
-            flink_run.produce(broker, people.records[third : 2 * third])
-            flink_run.wait(cluster, broker, str(job))
+        bad = session.run(
+            "upgrade", *where, *options, "--property", "isolation.level=none", code=1
+        )[1]
+        assert "The old job runs again" in bad
+        assert "isolation.level" in bad
+        job = session.json("upgrade", "--env", str(other), *options)["id"]
+        flink_run.produce(broker, people.records[third : 2 * third])
+        flink_run.wait(cluster, broker, str(job))
 
-            assert "needs 2 slots, and 1 of 1 are free" in session.run("rescale", "2", code=1)[1]
-            more = session.json("start", "--task-managers", "2", "--env", str(other))
-            assert more["started"] == ["taskmanager-1"]
-            job = session.json("rescale", "2")["id"]
-            assert len(cluster.places(str(job))) == 2
-            flink_run.produce(broker, people.records[2 * third :])
+        assert "needs 2 slots, and 1 of 1 are free" in session.run("rescale", "2", code=1)[1]
+        more = session.json("start", "--task-managers", "2", "--env", str(other))
+        assert more["started"] == ["taskmanager-1"]
+        job = session.json("rescale", "2")["id"]
+        assert len(cluster.places(str(job))) == 2
+        flink_run.produce(broker, people.records[2 * third :])
+        beat(broker, people.end)
+        flink_run.wait(cluster, broker, str(job))
+
+        while "towpath_signals" not in (names := metrics(ports)):
             beat(broker, people.end)
-            flink_run.wait(cluster, broker, str(job))
+        assert names <= {f"towpath_{metric.name}" for metric in METRICS}
 
-            while "towpath_signals" not in (names := metrics(ports)):
-                beat(broker, people.end)
-            assert names <= {f"towpath_{metric.name}" for metric in METRICS}
-
-            (stopped,) = session.json("stop")["stopped"]
-            assert Path(stopped["savepoint"].removeprefix("file:")).is_dir()
-            assert flink_run.by_the_core(people, people.records, people.users) == flink_run.written(
-                broker
-            )
-            assert codes(broker) == {None, "new"}
-        finally:
-            assert session.json("stop", "--cluster")["cluster"]
+        (stopped,) = session.json("stop")["stopped"]
+        assert Path(stopped["savepoint"].removeprefix("file:")).is_dir()
+        assert flink_run.by_the_core(people, people.records, people.users) == flink_run.written(
+            broker
+        )
+        assert codes(broker) == {None, "new"}
+        assert session.json("stop", "--cluster") == {"stopped": [], "cluster": True}
         assert cluster.local.names() == []
         assert "no JobManager answers" in session.run("status", code=1)[1]
+    finally:
+        if cluster.local.exists:
+            cluster.local.end_all(signal.SIGKILL)
