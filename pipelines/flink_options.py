@@ -25,6 +25,7 @@ from schemas.wire import Encoding
 from transforms.hosting.allowed import KINDS, Source
 from transforms.sinks import outgoing
 from transforms.wire.output_lines import FOLDER
+from transforms.wire.secrets import address_of
 
 FILES = "files:"
 """How the name of a folder of events begins, among names of topics."""
@@ -90,7 +91,7 @@ def parse(words: Sequence[str]) -> FlinkOptions:
             brokers=given.brokers,
             name=given.name,
             transaction_ms=given.transaction_timeout * 1000,
-            properties=dict(given.property),
+            properties={name: address_of(value) for name, value in given.property},
         ),
         sources=sources,
         control=control_of(given.control, given.space),
@@ -140,7 +141,8 @@ def _parser() -> argparse.ArgumentParser:
         "must be longer than any outage. The broker has its own limit, transaction.max.timeout.ms "
         "(default: 900)")  # fmt: skip
     add("--property", type=kafka_property, action="append", default=[], metavar="NAME=VALUE",
-        help="property of the Kafka clients, such as security.protocol=SASL_SSL")  # fmt: skip
+        help="property of the Kafka clients, such as security.protocol=SASL_SSL; a value may be env:NAME, "
+        "which is read from that environment variable when the job is submitted")  # fmt: skip
     return parser
 
 
@@ -163,6 +165,11 @@ def _topic_word(word: str) -> str:
 
 def _problems(given: argparse.Namespace) -> Iterator[str]:
     """Check the options together."""
+    for name, value in given.property:
+        try:
+            address_of(value)
+        except ValueError as error:
+            yield f"--property {name}: {error}"
     sources = sources_of(given.events)
     for name, count in Counter(source.name for source in sources).items():
         if count > 1:

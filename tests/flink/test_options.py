@@ -23,6 +23,14 @@ def test_options_are_parsed() -> None:
     assert given.kafka.properties == {"sasl.jaas.config": "a=b"}
 
 
+def test_a_property_may_be_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value of a property may be in an environment variable, so that the options have no password."""
+    monkeypatch.setenv("JAAS", "password=secret")
+    given = parse([*WORDS, *LOG, "--property", "sasl.jaas.config=env:JAAS"])
+
+    assert given.kafka.properties == {"sasl.jaas.config": "password=secret"}
+
+
 def test_outputs_have_topics() -> None:
     """Every kind has a topic; what the job sends to itself goes to the topics that it reads."""
     topics = parse([*WORDS, *LOG, "--topic_prefix", "shop."]).topics
@@ -66,6 +74,7 @@ def test_files_need_no_broker() -> None:
         ([*WORDS, *LOG, "--events", "a b"], "is not a name of a topic"),
         ([*WORDS, "--control", "ftp://host/log"], 'cannot read a control log from "ftp://"'),
         ([*WORDS, *LOG, "--property", "secret"], "a property is NAME=VALUE"),
+        ([*WORDS, *LOG, "--property", "a=env:NOT_SET"], '--property a: "env:NOT_SET" has no value'),
     ],
 )
 def test_problems_are_named(
