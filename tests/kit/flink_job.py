@@ -9,7 +9,6 @@ With ``released``, it writes the states of every other user in the layout of the
 from __future__ import annotations
 
 import sys
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ import pipelines.flink
 from pipelines.flink_options import parse
 from transforms.flink.elements import Named
 from transforms.flink.run_flows import RunFlows
+from transforms.flink.user_state import to_key
 from transforms.flows.catalog.epochs import NEVER
 from transforms.hosting.catalogs import FixedLogs
 from transforms.hosting.run import Settings
@@ -40,7 +40,7 @@ class RunReleased(RunFlows):
         return RunFlows.on_timer(self, timestamp, ctx)
 
     def _write(self, alarm: int | None, blob: bytes | None) -> None:
-        old = zlib.crc32(self._name.encode()) % 2
+        old = released_layout.is_chosen(*to_key(self._name))
         RunFlows._write(self, alarm, released_layout.released(blob) if old else blob)
 
 

@@ -92,6 +92,7 @@ class RandomUsers:
             for w in self.worlds
             for seed in range(w * PER_WORLD, (w + 1) * PER_WORLD)
         }
+        self.users = [*self.histories]
         signals = [p for key, found in self.histories.items() for p in _published(key, found)]
         self.end = (max(p.receipt for p in signals) + AFTER) // MINUTE * MINUTE
         self.records = sorted(signals, key=lambda p: p.receipt) + [
