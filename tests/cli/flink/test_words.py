@@ -9,6 +9,7 @@ import pytest
 
 from tests.kit.flink_cluster import ENVIRONMENT
 from towpath.cli.flink.cluster import size, span
+from towpath.cli.flink.status import short
 from towpath.cli.main import main
 from towpath.flink.errors import FlinkError, reason_of
 from towpath.flink.local_cluster import LocalCluster, Record
@@ -49,6 +50,31 @@ def test_a_stack_trace_has_a_reason(trace: str, reason: str) -> None:
 def test_durations_have_two_units(ms: int, words: str) -> None:
     """A duration is in words, with its two largest units."""
     assert span(ms) == words
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (
+            (
+                "Source: KafkaSource-default_catalog.default_database.source_1 -> Calc[2] -> "
+                "TableToDataStream -> Decode and key, _stream_key_by_map_operator"
+            ),
+            "Source: source_1, Decode and key",
+        ),
+        (
+            (
+                "Run flows, Publish -> DataStreamToTable -> Calc[5] -> ConstraintEnforcer[6] -> "
+                "outputs[6]: Writer -> outputs[6]: Committer"
+            ),
+            "Run flows, Publish",
+        ),
+        ("Calc[1]", "Calc[1]"),
+    ],
+)
+def test_operators_have_the_names_of_their_functions(name: str, words: str) -> None:
+    """The name of an operator leaves out the functions that Flink's tables add."""
+    assert short(name) == words
 
 
 @pytest.mark.parametrize(

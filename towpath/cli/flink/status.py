@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import TYPE_CHECKING
 
 from towpath.cli import common
@@ -18,6 +19,11 @@ Exit code 0: all tasks of all jobs run. 1: a job restarts, has failed, or there 
 The watermark is the time of the job: it is behind by the time since the last heartbeat."""
 
 WIDEST = 60
+CATALOG = "KafkaSource-default_catalog.default_database."
+ADDED = re.compile(
+    r"(Calc|ConstraintEnforcer|TableToDataStream|DataStreamToTable|WatermarkAssigner)\b|_stream_|"
+    r".*: (Writer|Committer)$"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,7 +96,13 @@ def _lag(lag: int | None) -> str:
 
 def _row(one: Operator) -> tuple[str, ...]:
     states = ", ".join(f"{count} {state.lower()}" for state, count in one.states.items())
-    name = one.name.partition(" -> DataStreamToTable")[0]
+    name = short(one.name)
     name = name if len(name) <= WIDEST else f"{name[: WIDEST - 1]}…"
     busy = "" if one.busy is None else f"{one.busy} %"
     return name, states, f"{one.records_in:,}", f"{one.records_out:,}", _lag(one.lag), busy
+
+
+def short(name: str) -> str:
+    """Return the functions of an operator without those that Flink's tables add."""
+    parts = re.split(" -> |, ", name.replace(CATALOG, ""))
+    return ", ".join(part for part in parts if not ADDED.match(part)) or name
