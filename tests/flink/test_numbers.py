@@ -74,7 +74,7 @@ def test_numbers_are_those_of_a_replay(tmp_path: Path) -> None:
     later than the allowed lateness are not counted (R25, R31).
     """
     flink_cluster.make_environment()
-    people = Sample([event for group in chosen_users(150) for event in group])
+    people = Sample([event for group in chosen_users(300) for event in group])
     first, second, too_late = arrivals(people.records)
     watermark = max(record.receipt for record in first) // DAY * DAY
     with KafkaBroker(flink_cluster.java()) as broker, FlinkCluster(managers=2) as cluster:
