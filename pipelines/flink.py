@@ -10,7 +10,8 @@ Ids of operators must not change: a savepoint finds the users' states by them.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from pyflink.common import Types
@@ -48,6 +49,8 @@ from transforms.hosting.catalogs import Catalogs, FollowedLogs
 from transforms.hosting.run import Settings
 
 OUTPUTS, NUMBERS = "outputs", "metrics"
+UNIQUE = "<id>_<transformation>"
+"""The ids of operators that a statement may have twice; others must not change with the statements before."""
 
 
 def build(
@@ -108,7 +111,9 @@ def _records(tables: Any, kafka: Kafka, source: Source, number: int) -> Any:
     table = f"source_{number}"
     statement = source_table(table, kafka.brokers, source.name, kafka.name, kafka.properties)
     tables.execute_sql(statement)
-    return tables.to_data_stream(tables.sql_query(records_of(table)))
+    records = tables.sql_query(records_of(table))
+    with _ids(tables, source.name):
+        return tables.to_data_stream(records)
 
 
 def _lines(tables: Any, folder: str, number: int) -> Any:
@@ -126,9 +131,7 @@ def _write_lines(tables: Any, folder: Lines, rows: Any) -> None:
     """Write lines to files."""
     tables.execute_sql(lines_table(OUTPUTS, folder.path, folder.wait))
     table = tables.from_data_stream(_named(rows, "Make lines", "make-lines"))
-    statements = tables.create_statement_set()
-    statements.add_insert(OUTPUTS, table)
-    statements.attach_as_datastream()
+    _insert(tables, OUTPUTS, table)
 
 
 def _write(
@@ -140,10 +143,23 @@ def _write(
         name, kafka.brokers, topics.values(), prefix, kafka.transaction_ms, kafka.properties
     )
     tables.execute_sql(statement)
-    table = tables.from_data_stream(rows)
+    _insert(tables, name, tables.from_data_stream(rows))
+
+
+def _insert(tables: Any, name: str, rows: Any) -> None:
     statements = tables.create_statement_set()
-    statements.add_insert(name, table)
-    statements.attach_as_datastream()
+    statements.add_insert(name, rows)
+    with _ids(tables, name):
+        statements.attach_as_datastream()
+
+
+@contextmanager
+def _ids(tables: Any, name: str) -> Iterator[None]:
+    """Name the operators of a statement so that others may be added before it."""
+    config = tables.get_config()
+    config.set("table.exec.uid.format", f"{name}-<type>-<transformation>")
+    yield
+    config.set("table.exec.uid.format", UNIQUE)
 
 
 def _count(

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.collect import collect
-from tests.kit import flink_cluster, flink_run
+from tests.kit import flink_run
 from tests.kit.flink_cluster import FlinkCluster
 from tests.kit.random_users import Published, fold_all
 from tests.kit.stream_purchases import SPACE
@@ -76,28 +76,27 @@ def wait(cluster: FlinkCluster, job: str, out: Path, kind: str, faults: bool = F
         time.sleep(0.5)
 
 
-def test_tables_are_those_of_a_replay(tmp_path: Path) -> None:
+def test_tables_are_those_of_a_replay(shared: FlinkCluster, tmp_path: Path) -> None:
     """Files that are added to a folder while the job runs become tables with the rows of a replay,
     each once, although a TaskManager was killed while it read (R3, R31).
     """
-    flink_cluster.make_environment()
     people = Sample([event for group in chosen_users(600) for event in group])
     into, out = tmp_path / "in", tmp_path / "out"
     third = len(people.records) // 3
-    with FlinkCluster(managers=2) as cluster:
-        write_records(into / "1.jsonl", people.records[:third])
-        job = cluster.submit(
-            "-py", flink_run.JOB.absolute(), str(people.end), "--tables", str(out), "--file_wait", "1",
-            "--events", f"files:{into}={flink_run.ALLOWED}", *flink_run.control_words(people, tmp_path),
-        )  # fmt: skip
-        wait(cluster, job, out, "transition")
-        write_records(into / "2.jsonl", people.records[third : 2 * third])
-        (place,) = cluster.places(job)
-        cluster.kill(place)
-        write_records(into / "3.jsonl", people.records[2 * third :], people.end)
-        # Nothing is written after the dead letter of the last line.
-        wait(cluster, job, out, "dead_letter", faults=True)
-        cluster.cancel(job)
+    write_records(into / "1.jsonl", people.records[:third])
+    job = shared.submit(
+        "-py", flink_run.JOB.absolute(), str(people.end), "--tables", str(out), "--file_wait", "1",
+        "--events", f"files:{into}={flink_run.ALLOWED}", *flink_run.control_words(people, tmp_path),
+    )  # fmt: skip
+    wait(shared, job, out, "transition")
+    write_records(into / "2.jsonl", people.records[third : 2 * third])
+    (place,) = shared.places(job)
+    shared.kill(place)
+    shared.start(place)
+    write_records(into / "3.jsonl", people.records[2 * third :], people.end)
+    # Nothing is written after the dead letter of the last line.
+    wait(shared, job, out, "dead_letter", faults=True)
+    shared.cancel(job)
 
     wanted = replayed(people)
     found = read_tables(out / SPACE)
