@@ -52,6 +52,7 @@ def compact(folder: Path) -> None:
 
 
 def test_rows_that_were_read_are_not_read_again(reader: Reader, tmp_path: Path) -> None:
+    """Rows that were read count once, also after a compaction has moved them to another file."""
     write(tmp_path, 1)
     write(tmp_path, 2, 3)
     assert reader.take() == Took(3)
@@ -66,6 +67,7 @@ def test_rows_that_were_read_are_not_read_again(reader: Reader, tmp_path: Path) 
 def test_rows_that_were_merged_before_they_were_read_are_read(
     reader: Reader, tmp_path: Path
 ) -> None:
+    """A compaction before the controller reads hides no rows from it."""
     write(tmp_path, 1)
     assert reader.take() == Took(1)
     write(tmp_path, 2)
@@ -80,6 +82,7 @@ def test_rows_that_were_merged_before_they_were_read_are_read(
 def test_a_controller_that_starts_after_a_compaction_reads_everything_once(
     reader: Reader, tmp_path: Path
 ) -> None:
+    """A controller that starts on compacted tables reads each row once, also after the next compaction."""
     write(tmp_path, 1)
     write(tmp_path, 2)
     compact(tmp_path)

@@ -11,8 +11,14 @@ import pytest
 from tests.packaging.repository import ROOT, files
 from tests.packaging.wheels import build, call, few_purchases, install, installed_folder, towpath
 
-OF_EXTRAS = ("towpath.control.gcs_store", "towpath.control.redis_store")
-"""Modules that are imported only for a log in such a store."""
+OF_EXTRAS = (
+    "towpath.control.gcs_store",
+    "towpath.control.redis_store",
+    "towpath.relay.heartbeats",
+    "towpath.relay.kafka",
+    "towpath.relay.pubsub_to_kafka",
+)
+"""Modules that are imported only for such a store, or by a relay."""
 
 pytestmark = pytest.mark.xdist_group("wheel")
 
