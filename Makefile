@@ -32,7 +32,7 @@ RUNS := $(if $(wildcard $(INSTALLED)),$(INSTALLED),$(BASE))
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev install run quick test check format docs charts bench bench-plain fuzz mutants warehouse stream-demo stream-purchases stream-histories stream-sample stream-bench bench-tables bench-capacity emulator-test flink-env kafka-broker flink-image flink-faults compiled test-compiled lock sbom wheel wheels image image-check terraform-check terraform-schema clean
+.PHONY: help setup setup-dev install run quick test check format docs charts bench bench-plain fuzz mutants warehouse stream-demo stream-purchases stream-histories stream-sample stream-bench bench-tables bench-capacity emulator-test flink-env kafka-broker flink-image flink-demo flink-faults compiled test-compiled lock sbom wheel wheels image image-check terraform-check terraform-schema clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -206,6 +206,9 @@ kafka-broker: $(KAFKA)/.ready ## a Kafka broker for the tests, into build/kafka;
 $(KAFKA)/.ready: tests/kit/kafka/pom.xml tests/kit/kafka/jars.sha256 infra/flink/fetch-jars
 	@infra/flink/fetch-jars tests/kit/kafka $(KAFKA)
 	@touch $@
+
+flink-demo: flink-env kafka-broker ## all purchases through Kafka and a Flink cluster, and their funnel: DEMO_ARGS=--users=1000
+	@$(BIN)/python -m tests.kit.flink_demo $(DEMO_ARGS)
 
 flink-faults: $(READY) ## kills processes of the Flink pipeline at random, 30 times: FAULT_ARGS="--rounds=6 --seed=1"
 	@$(BIN)/python -m tests.kit.flink_faults $(FAULT_ARGS)

@@ -14,14 +14,13 @@ import pytest
 from confluent_kafka import Producer
 
 from tests.kit import flink_run
-from tests.kit.flink_cluster import ENVIRONMENT, PATIENT, FlinkCluster
+from tests.kit.flink_cluster import ENVIRONMENT, PATIENT, StartedCluster
 from tests.kit.kafka_broker import KafkaBroker, free_port
 from tests.kit.relabel import relabelled
 from tests.kit.stream_purchases import SPACE, control_lines
 from tests.kit.stream_sample import Sample, chosen_users
 from tests.kit.timeouts import PATIENCE
 from towpath.cli.main import main
-from towpath.flink.local_cluster import LocalCluster
 from transforms.hosting.job_metrics import METRICS
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flink")]
@@ -32,13 +31,6 @@ REPORTER = {
 }
 Out = pytest.CaptureFixture[str]
 USERS = 60
-
-
-class Started(FlinkCluster):
-    """The cluster that the commands have started."""
-
-    def __init__(self, folder: Path) -> None:
-        self.local = LocalCluster(folder, ENVIRONMENT)
 
 
 def other_environment(folder: Path) -> Path:
@@ -127,7 +119,7 @@ def test_a_job_is_operated_while_users_wait(
     reporter = REPORTER | {"metrics.reporter.prom.port": f"{ports[0]}-{ports[-1]}"}
     given = (PATIENT | reporter).items()
     settings = [word for name, value in given for word in ("--set", f"{name}={value}")]
-    cluster = Started(session.folder)
+    cluster = StartedCluster(session.folder)
 
     assert "has no cluster: start one" in session.run("status", code=1)[1]
     flink_run.create_topics(broker)

@@ -152,3 +152,11 @@ class FlinkCluster:
                 pass
             time.sleep(0.2)
         raise RuntimeError("the cluster does not answer")
+
+
+class StartedCluster(FlinkCluster):
+    """The cluster of a folder that the commands have started; they end it, too."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.local = LocalCluster(folder, ENVIRONMENT)
