@@ -46,6 +46,7 @@ from transforms.sources.files import read
 from transforms.sources.pubsub.beam_source import Received
 from transforms.sources.pubsub.leases import Settings as Subscription
 from transforms.wire.decode import decode
+from transforms.wire.mapped import numbered
 from transforms.wire.mapping import load_mapping
 from transforms.wire.messages import from_message
 
@@ -87,16 +88,18 @@ def print_progress(text: str) -> None:
 
 
 def purchases(users: int) -> list[Event]:
-    """Read the purchases of the first users, in order of time."""
+    """Read the purchases of the first users, in order of time; equal rows have numbered ids."""
     mapping = load_mapping(MAPPING.read_text(), str(MAPPING)).value
-    found, known = [], set[str]()
+    found, known, seen = [], set[str](), Counter[str]()
     for raw in read(EVENTS, mapping):
         signal = decode(raw, mapping)  # type: ignore[arg-type]  # the sample has no bad rows
         assert isinstance(signal, Event)
         known.add(signal.user)
         if len(known) > users:
             break
-        found.append(signal)
+        seen[signal.id] += 1
+        ident = numbered(signal.id, seen[signal.id])
+        found.append(msgspec.structs.replace(signal, id=ident))
     return sorted(found, key=lambda event: event.time)
 
 
