@@ -128,3 +128,9 @@ def check_scheme(address: str, schemes: Iterable[str], what: str) -> None:
         known = ", ".join(f"{name}://" for name in schemes if name)
         said = f'cannot {what} "{parts.scheme}://"; supported: {known}'
         raise argparse.ArgumentTypeError(said)
+
+
+def redis_address(word: str) -> str:
+    """Parse the address of a Redis. Raises ArgumentTypeError, which never shows a password."""
+    check_scheme(word, REDIS, "connect to Redis at")
+    return word

@@ -14,13 +14,13 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from pipelines.option_words import (
     HANDOVER,
     HANDOVERS,
-    REDIS,
     at_least,
     check_kinds,
     check_scheme,
     control_of,
     control_word,
     idle,
+    redis_address,
     sources_of,
     subscription,
 )
@@ -141,12 +141,6 @@ def subscription_word(word: str) -> str:
     subscription(name)
     if equals:
         check_kinds(said)
-    return word
-
-
-def redis_address(word: str) -> str:
-    """Parse the address of a Redis. Raises ArgumentTypeError, which never shows a password."""
-    check_scheme(word, REDIS, "connect to Redis at")
     return word
 
 

@@ -14,8 +14,10 @@ from tests.packaging.wheels import build, call, few_purchases, install, installe
 OF_EXTRAS = (
     "towpath.control.gcs_store",
     "towpath.control.redis_store",
+    "towpath.relay.from_kafka",
     "towpath.relay.heartbeats",
     "towpath.relay.kafka",
+    "towpath.relay.kafka_to_redis",
     "towpath.relay.pubsub_to_kafka",
 )
 """Modules that are imported only for such a store, or by a relay."""

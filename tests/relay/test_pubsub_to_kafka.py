@@ -10,7 +10,6 @@ import msgspec
 import pytest
 from confluent_kafka.admin import NewPartitions
 
-from tests.kit import flink_cluster
 from tests.kit.clock import ManualClock
 from tests.kit.kafka_broker import KafkaBroker, free_port
 from tests.kit.kafka_topics import Record, read_topic
@@ -20,7 +19,8 @@ from tests.kit.pubsub_servers import World
 from tests.kit.relay_process import RelayProcess
 from tests.kit.timeouts import PATIENCE
 from towpath.relay.kafka import Brokers
-from towpath.relay.pubsub_to_kafka import KafkaTopic, Unconfirmed
+from towpath.relay.process import Unconfirmed
+from towpath.relay.pubsub_to_kafka import KafkaTopic
 from transforms.sources.pubsub.leases import Delivery
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flink")]
@@ -31,13 +31,6 @@ FAULTS = Faults(
     unavailable=0.1, lose_answer=0.1,
 )  # fmt: skip
 USERS = 20
-
-
-@pytest.fixture(scope="module")
-def broker() -> Iterator[KafkaBroker]:
-    flink_cluster.make_environment()
-    with KafkaBroker(flink_cluster.java()) as running:
-        yield running
 
 
 class Place:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -12,13 +10,11 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka import admin as kafka_admin
 from confluent_kafka.admin import AdminClient
 
+from towpath.relay.process import warn
 from transforms.wire.secrets import address_of
 
-LOG = logging.getLogger(__name__)
 CALL_SECONDS = 60.0
 """How long a call about topics may take when a relay starts."""
-LOG_SECONDS = 60.0
-_NEXT: dict[str, float] = {}
 TIME_TYPE, KEPT = "message.timestamp.type", "CreateTime"
 
 UNKNOWN = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)  # noqa: SLF001
@@ -30,7 +26,12 @@ PRODUCER = {
     # As Java's clients choose it, so that a user has one partition whichever client writes.
     "partitioner": "murmur2_random",
 }
-CONSUMER = {"auto.offset.reset": "earliest", "queued.max.messages.kbytes": 16_384}
+CONSUMER = {
+    "auto.offset.reset": "earliest",
+    "queued.max.messages.kbytes": 16_384,
+    # How long the partitions of a member that was killed stay with it.
+    "session.timeout.ms": 10_000,
+}
 # A relay could lose records if these were not so.
 ORDERED = {"enable.idempotence": True}
 COMMITTED = {
@@ -58,9 +59,10 @@ class Brokers(msgspec.Struct, frozen=True, gc=False):
         """Make a producer that keeps the order and writes nothing twice by itself."""
         return Producer(self._config(PRODUCER, ORDERED))
 
-    def consumer(self, group: str) -> Consumer:
+    def consumer(self, group: str, on_commit: Callable[..., None]) -> Consumer:
         """Make a consumer of committed records, which commits offsets only when it is told to."""
-        return Consumer(self._config(CONSUMER, COMMITTED | {"group.id": group}))
+        fixed = COMMITTED | {"group.id": group, "on_commit": on_commit}
+        return Consumer(self._config(CONSUMER, fixed))
 
     def admin(self) -> AdminClient:
         """Make a client for the settings of topics."""
@@ -117,8 +119,5 @@ def text_of(error: KafkaError | KafkaException) -> str:
 
 
 def _log(error: KafkaError) -> None:
-    """Log a trouble of a client, the same one at most once a minute: a client tries again and again."""
-    text = text_of(error)
-    if time.monotonic() >= _NEXT.get(text, 0.0):
-        _NEXT[text] = time.monotonic() + LOG_SECONDS
-        LOG.warning("Kafka: %s", text)
+    """Log a trouble of a client, which tries again by itself."""
+    warn(f"Kafka: {text_of(error)}")

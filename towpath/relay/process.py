@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 import threading
@@ -14,9 +15,18 @@ import msgspec
 
 from towpath.cli import common
 
+LOG = logging.getLogger(__name__)
 GRACE = 20.0
 """How long a relay that is ended waits for what it has sent, in seconds."""
+PAUSE = 1.0
+"""Pause before something is sent again, in seconds."""
+LOG_SECONDS = 60.0
 TIMES = ("watermark",)
+_NEXT: dict[str, float] = {}
+
+
+class Unconfirmed(Exception):
+    """The relay was ended before all it has read was confirmed; that is read again."""
 
 
 class Counts(msgspec.Struct, gc=False):
@@ -58,6 +68,13 @@ class Reports:
 def _text(name: str, value: Any) -> str:
     word = name.replace("_", " ")
     return f"{value:,} {word}" if isinstance(value, int) else f"{word} {value or '-'}"
+
+
+def warn(text: str) -> None:
+    """Log a trouble that passes, the same one at most once a minute: it comes again and again."""
+    if time.monotonic() >= _NEXT.get(text, 0.0):
+        _NEXT[text] = time.monotonic() + LOG_SECONDS
+        LOG.warning("%s", text)
 
 
 def ended_by_system() -> threading.Event:

@@ -18,7 +18,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from towpath.relay.heartbeats import Heartbeats
 from towpath.relay.kafka import Brokers, Headers, text_of
-from towpath.relay.process import GRACE, Counts, Reports
+from towpath.relay.process import GRACE, PAUSE, Counts, Reports, Unconfirmed
 from transforms.flows.protocol.signals import Time
 from transforms.hosting.receive import HEARTBEAT, ID, KIND
 from transforms.sources.pubsub.leases import EARLIEST, Delivery
@@ -30,8 +30,6 @@ LOG = logging.getLogger(__name__)
 AT_ONCE = 2_000
 """Messages that are written and acknowledged together."""
 WAIT_MS = 50
-PAUSE = 1.0
-"""Pause before records are sent again, in seconds."""
 
 # What Kafka refuses because of the record itself: sending it again would not help.
 REFUSALS = (
@@ -52,10 +50,6 @@ class RelayCounts(Counts):
     refused: int = 0
     heartbeats: int = 0
     watermark: int | None = None
-
-
-class Unconfirmed(Exception):
-    """The relay was ended before Kafka had confirmed all records; nothing of them is acknowledged."""
 
 
 class KafkaTopic:

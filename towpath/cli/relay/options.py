@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pipelines.option_words import kafka_property
+from pipelines.option_words import kafka_property, kafka_topic
 from towpath.cli import common
 
 if TYPE_CHECKING:
@@ -25,6 +25,15 @@ def add_kafka(parser: argparse.ArgumentParser) -> None:
     add("--brokers", required=True, metavar="HOST:PORT,…", help="brokers of Kafka")
     add("--property", type=kafka_property, action="append", default=[], metavar="NAME=VALUE",
         help="property of the Kafka client (librdkafka), such as security.protocol=SASL_SSL")  # fmt: skip
+
+
+def add_consumer(parser: argparse.ArgumentParser, topics: str, group: str) -> None:
+    """Declare what is read from Kafka, and by which group."""
+    add = parser.add_argument
+    add("--topic", type=kafka_topic, action="append", required=True,
+        help=f"topic to read, once for each: {topics}")  # fmt: skip
+    add("--group", default=group,
+        help=f"consumer group, whose offsets say what is done (default: {group})")  # fmt: skip
 
 
 def add_reports(parser: argparse.ArgumentParser) -> None:

@@ -61,8 +61,8 @@ def run(args: argparse.Namespace) -> int:
     with packages():
         from towpath.relay.heartbeats import Heartbeats
         from towpath.relay.kafka import check_times, partitions_of
-        from towpath.relay.process import Reports, ended_by_system
-        from towpath.relay.pubsub_to_kafka import KafkaTopic, PubSubToKafka, Unconfirmed
+        from towpath.relay.process import Reports, Unconfirmed, ended_by_system
+        from towpath.relay.pubsub_to_kafka import KafkaTopic, PubSubToKafka
         from transforms.sources.pubsub.client import Subscriber
         from transforms.sources.pubsub.leases import Settings
         from transforms.sources.pubsub.reader import PubSubReader
