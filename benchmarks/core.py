@@ -40,13 +40,13 @@ def catalog(flows: tuple[str, ...]) -> Catalog:
     return catalog_of(records([FLOWS], flows))
 
 
-def line(number: int, total: int, name: str = "Order") -> bytes:
+def line(number: int, total: int, name: str = "Order", user: str = "user-0001") -> bytes:
     """Write an event of 450 bytes as JSON."""
     context: dict[str, object] = {"ip": "192.0.2.1"}
     record = {
         "type": "track",
         "messageId": f"message-{number:08}",
-        "userId": "user-0001",
+        "userId": user,
         "timestamp": "2024-01-03T10:00:00.000Z",
         "event": name,
         "properties": {"total": total, "currency": "EUR", "country": "DE", "items": 3, "note": ""},

@@ -1,0 +1,184 @@
+"""What ``benchmarks.flink`` compares, as functions of a job; a module of its own, since those of a script
+are pickled.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from pyflink.common import Row, Types
+from pyflink.datastream import KeyedProcessFunction, ProcessFunction
+from pyflink.datastream.state import ValueStateDescriptor
+
+from benchmarks.core import HOUR
+from transforms.flink.elements import Named, pack_outputs, unpack_outputs
+from transforms.flink.publish import Publish
+from transforms.flink.run_flows import STATE, RunFlows
+from transforms.flink.user_state import pack, to_key, unpack
+from transforms.flows.protocol import signals
+from transforms.flows.protocol.signals import Event
+
+STATE_SIZE, OUTPUT_SIZE, OUTPUTS = 860, 220, 19
+"""Bytes of the state and of an output of the empty job, and how many outputs an event has that moves
+three sessions.
+"""
+HEADERS = {
+    "id": b"3fJLJNdoWZZcRUnB-14",
+    "space": b"bench",
+    "kind": b"transition",
+    "schema": b"transition:5ce74148cc85d023",
+    "encoding": b"json",
+    "flow": b"second",
+}
+
+Parts = dict[str, float]
+
+_PARTS: Parts = {}
+"""Seconds of the parts of a job; its functions run in one thread."""
+
+
+class Spent(msgspec.Struct, frozen=True):
+    """What some elements took, in seconds: CPU of the operator's thread, the clock, and parts of the CPU."""
+
+    elements: int
+    cpu: float
+    wall: float
+    parts: Parts
+
+
+class Watch:
+    """Writes to a file what the elements took that follow the first ones."""
+
+    def __init__(self, path: str, before: int, measured: int) -> None:
+        self._path = path
+        self._first, self._last = before + 1, before + measured
+        self._seen = 0
+
+    def note(self) -> None:
+        """Count an element, before it is handled."""
+        self._seen += 1
+        if self._seen == self._first:
+            _PARTS.clear()
+            self._cpu, self._wall = time.thread_time(), time.monotonic()
+        elif self._seen == self._last:
+            cpu, wall = time.thread_time() - self._cpu, time.monotonic() - self._wall
+            done = Spent(self._last - self._first, cpu, wall, _PARTS)
+            new = Path(f"{self._path}.new")
+            new.write_bytes(msgspec.json.encode(done))
+            new.replace(self._path)
+
+
+class Flows(RunFlows):
+    """The job's function."""
+
+    def __init__(self, watch: Watch, *given: Any) -> None:
+        super().__init__(*given)
+        self._watch = watch
+
+    def process_element(self, value: Named, ctx: Any) -> Iterable[Named]:
+        self._watch.note()
+        return super().process_element(value, ctx)
+
+
+class Empty(KeyedProcessFunction):  # type: ignore[misc]  # Flink has no types
+    """The same without flows: it reads and writes a state, moves a timer and makes as many outputs."""
+
+    def __init__(self, watch: Watch, *_: Any) -> None:
+        self._watch = watch
+
+    def open(self, runtime_context: Any) -> None:
+        described = ValueStateDescriptor(STATE, Types.PICKLED_BYTE_ARRAY())
+        self._state = runtime_context.get_state(described)
+        self._outputs = [bytes(OUTPUT_SIZE)] * OUTPUTS
+
+    def process_element(self, value: Named, ctx: Any) -> Iterable[Named]:
+        """Handle one event."""
+        self._watch.note()
+        name, encoded = value
+        signal = signals.decode(encoded)
+        alarm, blob = unpack(self._state.value())
+        assert isinstance(signal, Event)
+        timers, due = ctx.timer_service(), (alarm or signal.time) + HOUR
+        if alarm is not None:
+            timers.delete_event_time_timer(alarm)
+        timers.register_event_time_timer(due)
+        self._state.update(pack(due, bytes(memoryview(blob or bytes(STATE_SIZE)))))
+        if signal.name == "Order" and signal.properties["total"] >= 50:
+            return ((name, pack_outputs(self._outputs)),)
+        return ()
+
+
+class Forward(ProcessFunction):  # type: ignore[misc]
+    """Hand outputs on as records, as they are."""
+
+    def __init__(self, topics: dict[str, str], *_: Any, **__: Any) -> None:
+        self._topic = topics["transition"]
+
+    def process_element(self, value: Named, ctx: Any) -> Iterable[Row]:
+        """Handle the outputs of one step."""
+        name, packed = value
+        user = to_key(name)[1].encode()
+        return [Row(self._topic, user, one, HEADERS) for one in unpack_outputs(packed)]
+
+
+def timed(part: str, work: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what a function takes to a part."""
+
+    def run(*given: Any) -> Any:
+        begun = time.thread_time()
+        try:
+            return work(*given)
+        finally:
+            _PARTS[part] = _PARTS.get(part, 0.0) + time.thread_time() - begun
+
+    return run
+
+
+class Inside:
+    """An object whose methods are timed, each as a part."""
+
+    def __init__(self, within: Any, **parts: str) -> None:
+        self._within = within
+        for name, part in parts.items():
+            setattr(self, name, timed(part, getattr(within, name)))
+
+
+class TimedFlows(Flows):
+    """The job's function, with the time of its parts."""
+
+    def open(self, runtime_context: Any) -> None:
+        super().open(runtime_context)
+        state: Any = Inside(
+            self._state, value="state read", update="state write", clear="state write"
+        )
+        self._state = state
+        stepper: Any = Inside(self._stepper, take="core", wake="core")
+        self._stepper = stepper
+
+    def process_element(self, value: Named, ctx: Any) -> Iterable[Named]:
+        timers = dict.fromkeys(("register_event_time_timer", "delete_event_time_timer"), "timer")
+        within = Inside(ctx.timer_service(), **timers)
+        return super().process_element(value, _Context(within))
+
+
+class _Context:
+    def __init__(self, timers: Inside) -> None:
+        self._timers = timers
+
+    def timer_service(self) -> Inside:
+        return self._timers
+
+
+class TimedPublish(Publish):
+    """The job's function after it, with its time."""
+
+    def open(self, runtime_context: Any) -> None:
+        super().open(runtime_context)
+        self._timed = timed("encoding of records", super().process_element)
+
+    def process_element(self, value: Named, ctx: Any) -> Any:
+        return self._timed(value, ctx)
