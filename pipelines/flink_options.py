@@ -27,6 +27,13 @@ from transforms.sinks import outgoing
 from transforms.wire.output_lines import FOLDER
 from transforms.wire.secrets import address_of
 
+FIXED = frozenset({
+    "bootstrap.servers", "group.id", "isolation.level", "transaction.timeout.ms", "transactional.id",
+    "enable.auto.commit", "enable.idempotence",
+})  # fmt: skip
+"""Properties of Kafka's clients on which exactly-once outputs depend, or that other options set."""
+LONGEST = 2_147_483
+"""The longest time-out of a transaction that Kafka can express, in seconds."""
 FILES = "files:"
 """How the name of a folder of events begins, among names of topics."""
 
@@ -68,13 +75,18 @@ class FlinkOptions(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def topics_of(prefix: str, sources: Sequence[Source], metrics: bool = False) -> dict[str, str]:
     """Return the topic of each kind, with a prefix; those of metrics only with ``metrics``.
 
-    What the job sends to itself has a topic of its own if one of the others read is such a topic.
+    What the job sends to itself goes to topics that it reads: emitted events to the first one, the rest
+    to the last one that may bring handovers.
     """
     topics = outgoing.topics_of(prefix)
     if metrics:
         topics |= {kind: prefix + kind for kind in METRICS}
-    if any(HANDOVER in source.allow for source in sources[1:]):
-        topics |= dict.fromkeys((HANDOVER, "forwarded"), prefix + HANDOVERS)
+    read = [source for source in sources if not source.name.startswith(FILES)]
+    if read:
+        topics |= dict.fromkeys(outgoing.LOOPED, read[0].name)
+    for source in read:
+        if HANDOVER in source.allow:
+            topics |= dict.fromkeys((HANDOVER, "forwarded"), source.name)
     return topics
 
 
@@ -127,16 +139,16 @@ def _parser() -> argparse.ArgumentParser:
         "tables. What the job sends to itself is not written, so it joins no users")  # fmt: skip
     add("--file_wait", type=at_least(1), default=60, metavar="SECONDS",
         help="the longest wait of a row for its file (default: 60)")  # fmt: skip
-    add("--topic_prefix", default="", help="prefix of the topics of the outputs")
+    add("--topic_prefix", type=_prefix, default="", help="prefix of the topics of the outputs")
     add("--encoding", choices=("json", "avro"), default="json", help="encoding of outputs")
     add("--metrics", action="store_true",
         help="count metrics of flows and steps in windows, for the topics flow_metric and step_metric")  # fmt: skip
     add("--lateness", type=at_least(0), default=7 * 86_400, metavar="SECONDS",
         help="allowed lateness of metrics (default: 604800, a week)")  # fmt: skip
-    add("--name", default="towpath",
+    add("--name", type=kafka_topic, default="towpath",
         help="name of the job, its consumer group and its transactions; no other job may have it "
         "(default: towpath)")  # fmt: skip
-    add("--transaction_timeout", type=at_least(1), default=900, metavar="SECONDS",
+    add("--transaction_timeout", type=at_least(1, LONGEST), default=900, metavar="SECONDS",
         help="how long the broker keeps outputs of a job that is down; what is older is lost, so this "
         "must be longer than any outage. The broker has its own limit, transaction.max.timeout.ms "
         "(default: 900)")  # fmt: skip
@@ -150,6 +162,10 @@ def _folder(word: str) -> str:
     if not Path(word).is_absolute():  # workers run in folders of their own
         raise argparse.ArgumentTypeError(f'"{word}" must be a complete path, such as /data/{word}')
     return word
+
+
+def _prefix(word: str) -> str:
+    return word and kafka_topic(word)
 
 
 def _topic_word(word: str) -> str:
@@ -166,6 +182,8 @@ def _topic_word(word: str) -> str:
 def _problems(given: argparse.Namespace) -> Iterator[str]:
     """Check the options together."""
     for name, value in given.property:
+        if name in FIXED:
+            yield f"--property {name}: the job sets it, so it cannot be changed"
         try:
             address_of(value)
         except ValueError as error:
@@ -182,7 +200,7 @@ def _problems(given: argparse.Namespace) -> Iterator[str]:
     if not given.tables and not any(HANDOVER in source.allow for source in sources):
         yield (
             f"--events: no topic may bring {HANDOVER}, by which the job merges users; add the topic "
-            f"to which only the job publishes: --events {given.topic_prefix}{HANDOVERS}={HANDOVER}"
+            f"to which only the job publishes: --events {HANDOVERS}={HANDOVER}"
         )
     try:
         logs = control_of(given.control, given.space)

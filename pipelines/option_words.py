@@ -22,12 +22,14 @@ HANDOVER, HANDOVERS = "handover", "handovers"
 """The kind of the records that the job sends to itself, and the topic of their own."""
 
 
-def at_least(least: int) -> Callable[[str], int]:
+def at_least(least: int, most: int = 999_999_999) -> Callable[[str], int]:
     """Make a parser of integers with a minimum; it raises ArgumentTypeError."""
 
     def read(word: str) -> int:
         if not re.fullmatch(r"-?[0-9]{1,9}", word) or int(word) < least:
             raise argparse.ArgumentTypeError(f'"{word}" is not an integer of at least {least}')
+        if int(word) > most:
+            raise argparse.ArgumentTypeError(f'"{word}" is more than {most}')
         return int(word)
 
     return read
@@ -54,9 +56,11 @@ def subscription(word: str) -> str:
 
 
 def kafka_topic(word: str) -> str:
-    """Parse the name of a topic of Kafka. Raises ArgumentTypeError."""
+    """Parse a name that may be that of a topic of Kafka. Raises ArgumentTypeError."""
     if not TOPIC.fullmatch(word):
-        raise argparse.ArgumentTypeError(f'"{word}" is not a name of a topic')
+        raise argparse.ArgumentTypeError(
+            f'"{word}" must have 1 to 249 characters of A-Z, a-z, 0-9, ".", "_" and "-"'
+        )
     return word
 
 

@@ -51,7 +51,7 @@ def test_a_jobmanager_that_was_killed_takes_up_its_jobs(
         job = flink_run.submit(cluster, broker, people, tmp_path)
         flink_run.produce(broker, people.records)
         flink_run.wait(cluster, broker, job)
-        pids = cluster.local._record().processes
+        pids = cluster.local.record().processes
 
         assert {name: addresses(pid) - LOOPBACK for name, pid in pids.items()} == {
             name: set() for name in ("zookeeper", "jobmanager", "taskmanager-0")

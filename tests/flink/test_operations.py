@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.error import URLError
@@ -21,6 +23,7 @@ from tests.kit.stream_purchases import SPACE, control_lines
 from tests.kit.stream_sample import Sample, chosen_users
 from tests.kit.timeouts import PATIENCE
 from towpath.cli.main import main
+from towpath.flink.local_cluster import LocalCluster
 from transforms.hosting.job_metrics import METRICS
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flink")]
@@ -78,6 +81,13 @@ def metrics(ports: Iterable[int]) -> set[str]:
     return found
 
 
+def crash(cluster: LocalCluster, name: str) -> None:
+    """Kill a process; the folder remembers it."""
+    os.killpg(cluster.record().processes[name], signal.SIGKILL)
+    while cluster.alive(name):
+        time.sleep(0.05)
+
+
 class Session:
     """Types commands; all of them are about one cluster."""
 
@@ -106,8 +116,8 @@ def test_a_job_is_operated_while_users_wait(
     """A job is submitted, upgraded to other code and rescaled by commands, each from a savepoint and
     without a drain, while users wait: its outputs are those of the core, each once (R31). It does not
     matter that it was submitted by the address of the cluster. An upgrade that does not work is taken
-    back. A second job of the same name, and a parallelism without slots,
-    are refused.
+    back. A second job of the same name, a parallelism without slots, and the same job anew without its
+    savepoint are refused. A cluster that starts again has its code and settings of before.
     """
     people = Sample([event for group in chosen_users(USERS) for event in group])
     third = len(people.records) // 3
@@ -151,17 +161,20 @@ def test_a_job_is_operated_while_users_wait(
         assert Path(session.run("savepoint")[0].strip().removeprefix("file:")).is_dir()
 
         bad = session.run(
-            "upgrade", *where, *options, "--property", "isolation.level=none", code=1
+            "upgrade", *where, *options, "--property", "security.protocol=NONE", code=1
         )[1]
         assert "The old job runs again" in bad
-        assert "isolation.level" in bad
+        assert "security.protocol" in bad
         job = session.json("upgrade", "--env", str(other), *options)["id"]
         flink_run.produce(broker, people.records[third : 2 * third])
         flink_run.wait(cluster, broker, str(job))
 
         assert "needs 2 slots, and 1 of 1 are free" in session.run("rescale", "2", code=1)[1]
-        more = session.json("start", "--task-managers", "2", "--env", str(other))
+        more = session.json("start", "--task-managers", "2")
         assert more["started"] == ["taskmanager-1"]
+        crash(cluster.local, "taskmanager-1")
+        assert "taskmanager-1 has ended: start it" in session.run("upgrade", code=1)[1]
+        assert session.json("start")["started"] == ["taskmanager-1"]
         job = session.json("rescale", "2")["id"]
         assert len(cluster.places(str(job))) == 2
         flink_run.produce(broker, people.records[2 * third :])
@@ -174,6 +187,9 @@ def test_a_job_is_operated_while_users_wait(
 
         (stopped,) = session.json("stop")["stopped"]
         assert Path(stopped["savepoint"].removeprefix("file:")).is_dir()
+        refused = session.run("submit", *options, code=1)[1]
+        assert "was submitted before" in refused
+        assert Path(stopped["savepoint"]).name in refused
         assert flink_run.by_the_core(people, people.records, people.users) == flink_run.written(
             broker
         )
@@ -181,6 +197,11 @@ def test_a_job_is_operated_while_users_wait(
         assert session.json("stop", "--cluster") == {"stopped": [], "cluster": True}
         assert cluster.local.names() == []
         assert "no JobManager answers" in session.run("status", code=1)[1]
+
+        again = session.json("start")
+        assert again["address"] == started["address"]
+        assert again["started"] == ["jobmanager", "taskmanager-0", "taskmanager-1"]
+        assert 'metrics.reporters: "prom"' in (session.folder / "conf/config.yaml").read_text()
     finally:
         if cluster.local.exists:
             cluster.local.end_all(signal.SIGKILL)

@@ -7,7 +7,7 @@ import pytest
 from pipelines.flink_options import Lines, parse
 from schemas import METRICS
 from transforms.hosting.allowed import Source
-from transforms.sinks.outgoing import KINDS
+from transforms.sinks.outgoing import KINDS, LOOPED
 
 WORDS = ["--brokers", "one:9092", "--events", "events", "--events", "handovers=handover"]
 LOG = ["--control", "control.jsonl"]
@@ -33,11 +33,14 @@ def test_a_property_may_be_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_outputs_have_topics() -> None:
     """Every kind has a topic; what the job sends to itself goes to the topics that it reads."""
-    topics = parse([*WORDS, *LOG, "--topic_prefix", "shop."]).topics
+    given = parse([*WORDS, *LOG, "--events", "merges=handover,alias", "--topic_prefix", "shop."])
 
-    assert {kind: topics[kind] for kind in KINDS} == {kind: f"shop.{kind}" for kind in KINDS}
-    assert topics["emitted"] == "shop.events"
-    assert topics["handover"] == topics["forwarded"] == "shop.handovers"
+    assert {kind: given.topics[kind] for kind in KINDS} == {kind: f"shop.{kind}" for kind in KINDS}
+    assert [source.name for source in given.sources] == ["events", "handovers", "merges"]
+    assert given.topics["emitted"] == "events"
+    assert given.topics["handover"] == given.topics["forwarded"] == "merges"
+    one = parse(["--brokers", "b:1", "--events", "shop=handover", *LOG]).topics
+    assert {one[kind] for kind in LOOPED} == {"shop"}
 
 
 def test_metrics_have_topics_if_they_are_counted() -> None:
@@ -71,7 +74,11 @@ def test_files_need_no_broker() -> None:
         ([*WORDS, *LOG, "--control", "other.jsonl"], "default has two control logs"),
         ([*WORDS, "--control", "other=control.jsonl"], "default has no control log"),
         ([*WORDS, *LOG, "--events", "more=comand"], 'did you mean "command"?'),
-        ([*WORDS, *LOG, "--events", "a b"], "is not a name of a topic"),
+        ([*WORDS, *LOG, "--events", "a b"], '"a b" must have 1 to 249 characters'),
+        ([*WORDS, *LOG, "--name", "team/flows"], '"team/flows" must have'),
+        ([*WORDS, *LOG, "--topic_prefix", "a b/"], '"a b/" must have'),
+        ([*WORDS, *LOG, "--transaction_timeout", "2592000"], "is more than 2147483"),
+        ([*WORDS, *LOG, "--property", "isolation.level=none"], "the job sets it"),
         ([*WORDS, "--control", "ftp://host/log"], 'cannot read a control log from "ftp://"'),
         ([*WORDS, *LOG, "--property", "secret"], "a property is NAME=VALUE"),
         ([*WORDS, *LOG, "--property", "a=env:NOT_SET"], '--property a: "env:NOT_SET" has no value'),

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from towpath.flink import settings as config
-from towpath.flink.environment import Environment
+from towpath.flink.environment import BUILT, Environment
 from towpath.flink.errors import FlinkError, Unreachable, reason_of
 from towpath.flink.rest import Rest
 
@@ -30,24 +30,35 @@ PAUSE = 0.1
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """What a folder remembers about its cluster; ``processes`` has a process id for each name."""
+    """What a folder remembers about its cluster.
+
+    ``processes`` has a process id for each name, ``managers`` is how many TaskManagers there were when the
+    cluster ended, ``settings`` are those that were given.
+    """
 
     rest: str
     processes: dict[str, int] = {}
+    environment: str = str(BUILT)
+    settings: dict[str, Any] = {}
+    managers: int = 0
 
 
 class LocalCluster:
-    """The cluster of a folder, which may be started, running or ended."""
+    """The cluster of a folder, which may be started, running or ended.
 
-    def __init__(self, folder: Path, environment: Environment) -> None:
+    Without an ``environment``, processes are started with the one of those before.
+    """
+
+    def __init__(self, folder: Path, environment: Environment | None = None) -> None:
         self.folder = folder.absolute()
-        self.environment = environment
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        before = self.record().environment if self.exists else str(BUILT)
+        self.environment = environment or Environment(Path(before))
 
     @property
     def rest(self) -> Rest:
         """The REST interface of its JobManager."""
-        return Rest(self._record().rest)
+        return Rest(self.record().rest)
 
     @property
     def available(self) -> bool:
@@ -64,7 +75,7 @@ class LocalCluster:
     ) -> None:
         """Write the configuration; ``available`` lets a new JobManager take over the jobs of the last."""
         conf = self._conf
-        conf.mkdir(parents=True, exist_ok=True)
+        conf.mkdir(mode=0o700, parents=True, exist_ok=True)  # settings may be secret
         for file in (self.environment.home / "conf").glob("log4j*.properties"):
             shutil.copy(file, conf)
         rest = port or free_port()
@@ -75,8 +86,9 @@ class LocalCluster:
             made |= config.with_zookeeper(self.folder, keeper)
         else:
             (conf / "zoo.cfg").unlink(missing_ok=True)
-        (conf / "config.yaml").write_text(config.to_yaml(made | dict(given or {})))
-        self._write(Record(f"http://127.0.0.1:{rest}"))
+        settings = dict(given or {})
+        (conf / "config.yaml").write_text(config.to_yaml(made | settings))
+        self._write(Record(f"http://127.0.0.1:{rest}", settings=settings))
 
     def start(self, name: str) -> None:
         """Start a process: ``zookeeper``, ``jobmanager``, or ``taskmanager-`` and a number."""
@@ -86,23 +98,26 @@ class LocalCluster:
                 stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         self._children[name] = child
-        record = self._record()
-        self._write(Record(record.rest, record.processes | {name: child.pid}))
+        self._change(
+            processes=self.record().processes | {name: child.pid},
+            environment=str(self.environment.folder.absolute()),
+        )
 
     def end(self, name: str, how: signal.Signals = signal.SIGTERM) -> None:
         """End a process and wait until it has ended; with SIGKILL it is like a crash."""
-        record = self._record()
-        left = {k: pid for k, pid in record.processes.items() if k != name}
+        processes = self.record().processes
         if self.alive(name):
-            os.killpg(record.processes[name], how)
+            os.killpg(processes[name], how)
             while self.alive(name):
                 time.sleep(PAUSE)
         self._children.pop(name, None)
-        self._write(Record(record.rest, left))
+        self._change(processes={k: pid for k, pid in processes.items() if k != name})
 
     def end_all(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End all processes: TaskManagers first, the ZooKeeper last."""
-        for name in sorted(self._record().processes, key=_last_to_end):
+        managers = [name for name in self.names() if name.startswith(TASK_MANAGER)]
+        self._change(managers=len(managers) or self.record().managers)
+        for name in sorted(self.names(), key=_last_to_end):
             self.end(name, how)
 
     def restart(self, names: Sequence[str]) -> None:
@@ -111,34 +126,47 @@ class LocalCluster:
         for name in names:
             self.end(name)
             self.start(name)
-        self.wait(before if names else {})
+        self.wait(names, before)
 
-    def wait(self, before: Mapping[str, str] = NOBODY) -> None:
-        """Wait until the cluster is complete; raise FlinkError if one of its processes has ended."""
+    def wait(self, names: Sequence[str] | None = None, before: Mapping[str, str] = NOBODY) -> None:
+        """Wait until the JobManager knows some TaskManagers, or all; see ``complete``.
+
+        Raises FlinkError if one of these processes, or of all, has ended.
+        """
         while True:
-            for name in self.names():
+            for name in self.names() if names is None else names:
                 if not self.alive(name):
                     raise FlinkError(f"{name} has ended: {self._last_words(name)}")
             try:
-                if self.complete(before):
+                if self.complete(before, names):
                     return
             except Unreachable:
                 pass
             time.sleep(PAUSE)
 
-    def complete(self, before: Mapping[str, str] = NOBODY) -> bool:
-        """Return True if the JobManager knows all TaskManagers, and none by its address ``before``."""
+    def complete(
+        self, before: Mapping[str, str] = NOBODY, names: Sequence[str] | None = None
+    ) -> bool:
+        """Return True if the JobManager knows all TaskManagers, and none by its address ``before``.
+
+        With ``names``, only these count.
+        """
         known = self.rest.managers()
-        wanted = [name for name in self.names() if name.startswith(TASK_MANAGER)]
+        started = self.names() if names is None else names
+        wanted = [name for name in started if name.startswith(TASK_MANAGER)]
         return all(known.get(name, "") not in ("", before.get(name)) for name in wanted)
 
     def names(self) -> list[str]:
         """Return the names of the processes that were started and not ended, alive or not."""
-        return sorted(self._record().processes)
+        return sorted(self.record().processes)
+
+    def dead(self) -> list[str]:
+        """Return the names of the processes that have ended by themselves."""
+        return [name for name in self.names() if not self.alive(name)]
 
     def alive(self, name: str) -> bool:
         """Return True if a process runs."""
-        pid = self._record().processes.get(name)
+        pid = self.record().processes.get(name)
         if pid is None:
             return False
         child = self._children.get(name)
@@ -174,13 +202,17 @@ class LocalCluster:
         named = ["-D", f"taskmanager.resource-id={name}"] if name.startswith(TASK_MANAGER) else []
         return [*command, *named]
 
-    def _record(self) -> Record:
+    def record(self) -> Record:
+        """Return what the folder remembers. Raises FlinkError if it has no cluster."""
         try:
             return msgspec.json.decode((self.folder / RECORD).read_bytes(), type=Record)
         except (FileNotFoundError, msgspec.DecodeError):
             raise FlinkError(
                 f"{self.folder} has no cluster: start one with `towpath flink start`"
             ) from None
+
+    def _change(self, **fields: Any) -> None:
+        self._write(msgspec.structs.replace(self.record(), **fields))
 
     def _write(self, record: Record) -> None:
         new = self.folder / f"{RECORD}.new"

@@ -39,20 +39,43 @@ class NotReplaced(FlinkError):
 
 
 def start_job(
-    target: Target, name: str, submission: Submission, begin: str | None, say: Say
+    target: Target,
+    name: str,
+    submission: Submission,
+    begin: str | None,
+    say: Say,
+    *,
+    fresh: bool = False,
 ) -> str:
-    """Submit a job and wait until it runs; return its id."""
+    """Submit a job and wait until it runs; return its id.
+
+    A job that was submitted before needs a place to ``begin`` with, unless it is to begin ``fresh``.
+    """
     others = [job for job in target.active() if job.name == name]
     if others:
         raise FlinkError(
             f"a job {name} is {others[0].state.lower()} already: two would share their consumer "
             "group and transactions. Replace it with `towpath flink upgrade`, or give another --name"
         )
+    known = name in target.remembered()
+    if known and begin is None and not fresh:
+        last = "".join(f"; the last savepoint is {path}" for path in target.savepoints()[-1:])
+        raise FlinkError(
+            f"{name} was submitted before. Begin with a savepoint or checkpoint (--from PATH{last}), or "
+            "with empty states (--fresh): then it reads the topics from their beginning and publishes "
+            "again what it has published"
+        )
     check_slots(target.rest, submission.parallelism, 0)
     job = target.submit(submission, begin)
     target.remember(name, submission)
     say(f"submitted {name} ({job}); waiting until it runs")
-    wait_until_good(target.rest, job, checkpoints=0)
+    try:
+        wait_until_good(target.rest, job, checkpoints=0)
+    except FlinkError as error:
+        _cancel(target.rest, job)
+        if not known:
+            target.forget(name)
+        raise FlinkError(f"{error}. It was cancelled") from None
     return job
 
 
@@ -75,6 +98,8 @@ def replace_job(target: Target, job: str, by: Replacement, say: Say) -> tuple[st
     Raises NotReplaced if the new one does not get to its first checkpoint.
     """
     check_slots(target.rest, by.new.parallelism, slots_of(target.rest, job))
+    if by.code and target.local is not None and (dead := target.local.dead()):
+        raise FlinkError(f"{', '.join(dead)} has ended: start it again with `towpath flink start`")
     say(f"stopping {by.name} with a savepoint")
     saved = target.rest.stop(job, by.folder)
     say(f"stopped; the savepoint is {saved}")
@@ -104,8 +129,7 @@ def _begin(target: Target, by: Replacement, saved: str, say: Say) -> str:
     try:
         wait_until_good(target.rest, job, checkpoints=1)
     except FlinkError as error:
-        if target.rest.state(job) not in ENDED:
-            target.rest.cancel(job)
+        _cancel(target.rest, job)
         if target.rest.completed(job):
             last = target.rest.checkpoints(job)["latest"]["completed"]
             raise _Visible(str(error), str(last["external_path"])) from None
@@ -139,6 +163,11 @@ def _renew(target: Target, submission: Submission, say: Say) -> None:
     say(f"restarting {', '.join(idle)}, so that they load the code")
     target.local.environment = Environment(Path(submission.environment))
     target.local.restart(idle)
+
+
+def _cancel(rest: Rest, job: str) -> None:
+    if rest.state(job) not in ENDED:
+        rest.cancel(job)
 
 
 def wait_until_good(rest: Rest, job: str, checkpoints: int) -> None:

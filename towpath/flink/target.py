@@ -16,7 +16,6 @@ from towpath.flink.errors import FlinkError
 from towpath.flink.local_cluster import LocalCluster
 from towpath.flink.rest import Job, Rest
 
-FOLDER = Path("build/flink-cluster")
 JOB = "pipelines/flink.py"
 """The script of the job, in the packages of the environment."""
 
@@ -53,6 +52,15 @@ class Target:
         path.touch(mode=0o600)
         path.write_bytes(msgspec.json.encode(submission))
 
+    def forget(self, name: str) -> None:
+        """Forget how a job was submitted."""
+        (self._jobs / f"{name}.json").unlink(missing_ok=True)
+
+    def savepoints(self) -> list[Path]:
+        """Return the savepoints in the folder of a local cluster, the oldest first."""
+        found = self._folder.glob("savepoints/savepoint-*")
+        return sorted(found, key=lambda path: path.stat().st_mtime)
+
     def submit(self, submission: Submission, begin: str | None = None) -> str:
         """Submit a job, from a savepoint or checkpoint if one is given; return its id."""
         environment = Environment(Path(submission.environment))
@@ -79,14 +87,14 @@ class Target:
         if self.local is None:
             place = urlsplit(self.rest.address)
             made = config.remote(place.hostname or "", place.port or 80)
-            conf.mkdir(parents=True, exist_ok=True)
+            conf.mkdir(mode=0o700, parents=True, exist_ok=True)
             (conf / "config.yaml").write_text(config.to_yaml(made))
             for file in (environment.home / "conf").glob("log4j*.properties"):
                 shutil.copy(file, conf)
         return environment.variables(conf, self._folder)
 
 
-def open_target(folder: Path, rest: str | None, environment: Environment) -> Target:
+def open_target(folder: Path, rest: str | None, environment: Environment | None) -> Target:
     """Open the cluster at an address, or the local one of a folder."""
     folder = folder.absolute()
     if rest is None:

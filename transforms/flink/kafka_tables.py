@@ -40,6 +40,8 @@ def source_table(
         "format": "raw",
         "scan.startup.mode": "earliest-offset",
         "scan.watermark.emit.strategy": "on-event",
+        # What a new partition has before it is found is late.
+        "scan.topic-partition-discovery.interval": "10 s",
         "properties.bootstrap.servers": brokers,
         "properties.group.id": group,
         # What the job sends to itself is in transactions.

@@ -89,7 +89,8 @@ def target_of(args: argparse.Namespace) -> Target:
     from towpath.flink.environment import Environment
     from towpath.flink.target import open_target
 
-    environment = Environment(Path(getattr(args, "env", None) or ENVIRONMENT))
+    given = getattr(args, "env", None)
+    environment = Environment(Path(given)) if given else None
     return open_target(Path(args.folder), args.address, environment)
 
 

@@ -5,29 +5,37 @@ from __future__ import annotations
 import argparse
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from towpath.cli import common
-from towpath.cli.flink.cluster import ENVIRONMENT, add_env, add_folder, setting, whole
+from towpath.cli.flink.cluster import add_env, add_folder, setting, whole
+
+if TYPE_CHECKING:
+    from towpath.flink.local_cluster import LocalCluster
 
 EXAMPLE = "towpath flink start --task-managers 2"
+PORT, MANAGERS = 8081, 2
 
 ABOUT = """\
 The processes go on when the command ends; only this machine can reach them. One TaskManager runs one
 instance of each function of a job. One more is a spare, which takes over when another one ends.
-On a running cluster the command starts what has ended, and TaskManagers up to the given number."""
+On a running cluster the command starts what has ended, and TaskManagers up to the given number. A cluster
+that was stopped has the settings of before, unless --reset is given."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = f"{ABOUT}\n\n{parser.epilog}"
     add = parser.add_argument
-    add("--task-managers", type=whole, metavar="N", help="how many (default: 2, or those it has)")
-    add("--port", type=whole, default=8081, help="port of its web pages (default: 8081)")
+    add("--task-managers", type=whole, metavar="N", help="how many (default: 2, or those it had)")
+    add("--port", type=whole, help="port of its web pages (default: 8081, or the one it had)")
     add("--ha", action="store_true",
         help="keep jobs when the JobManager ends: `towpath flink start` brings it and them back, by a "
         "ZooKeeper, without --ha they are forgotten")  # fmt: skip
     add("--set", action="append", default=[], type=setting, metavar="NAME=VALUE",
         help="a setting of Flink, such as taskmanager.memory.process.size=4g")  # fmt: skip
+    add("--reset", action="store_true", help="forget the settings that the cluster had")
     add_env(parser)
     add_folder(parser)
 
@@ -37,14 +45,13 @@ def run(args: argparse.Namespace) -> int:
     from towpath.flink.environment import Environment
     from towpath.flink.local_cluster import JOB_MANAGER, TASK_MANAGER, ZOOKEEPER, LocalCluster
 
-    cluster = LocalCluster(Path(args.folder), Environment(Path(args.env or ENVIRONMENT)))
+    environment = Environment(Path(args.env)) if args.env else None
+    cluster = LocalCluster(Path(args.folder), environment)
     managers = args.task_managers or 0
     if not cluster.exists or not cluster.names():
-        _refuse_used(args.port)
-        given = dict(word.split("=", 1) for word in args.set)
-        cluster.configure(args.port, given, available=args.ha)
-        managers = managers or 2
-    elif args.set or args.ha:
+        before = _configure(cluster, args)
+        managers = managers or before
+    elif args.set or args.ha or args.port or args.reset:
         raise common.UserError(
             "the cluster has its settings already; end it first: towpath flink stop --cluster",
             code=1,
@@ -61,6 +68,21 @@ def run(args: argparse.Namespace) -> int:
     cluster.wait()
     _show(args, cluster.rest.address, cluster.names(), missing)
     return 0
+
+
+def _configure(cluster: LocalCluster, args: argparse.Namespace) -> int:
+    """Write the settings, with those of before; return how many TaskManagers to start."""
+    before = cluster.record() if cluster.exists and not args.reset else None
+    port, settings, available = args.port, dict[str, Any](), args.ha
+    if before is not None:
+        port = port or urlsplit(before.rest).port
+        settings = dict(before.settings)
+        available = available or cluster.available
+    port = port or PORT
+    _refuse_used(port)
+    settings |= dict(word.split("=", 1) for word in args.set)
+    cluster.configure(port, settings, available=available)
+    return before.managers if before is not None and before.managers else MANAGERS
 
 
 def _refuse_used(port: int) -> None:

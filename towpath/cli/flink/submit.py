@@ -20,6 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--from", dest="begin", metavar="PATH", help="a savepoint or checkpoint to begin with"
     )
     parser.add_argument(
+        "--fresh", action="store_true",
+        help="begin with empty states, although the job was submitted before",
+    )  # fmt: skip
+    parser.add_argument(
         "--job", metavar="NAME", help="a job that was submitted before, with its options of then"
     )
     cluster.add_cluster(parser)
@@ -41,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     submission = cluster.submission_of(args, before)
     name = cluster.name_of(submission.words)
     begin = cluster.place(args.begin)
-    job = start_job(target, name, submission, begin, common.say)
+    job = start_job(target, name, submission, begin, common.say, fresh=args.fresh)
     if args.json:
         common.print_json({"job": name, "id": job, "from": begin})
     else:
