@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -68,6 +69,7 @@ def test_the_manifest_is_an_application(java: Path, tmp_path: Path) -> None:
     try:
         while (job := submitted(Rest(f"http://127.0.0.1:{port}"))) is None:
             assert process.poll() is None, (tmp_path / "log").read_text()
+            time.sleep(0.2)
     finally:
         process.kill()
         process.wait()

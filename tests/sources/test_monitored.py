@@ -90,6 +90,19 @@ def test_times_are_those_of_ingestion(tmp_path: Path) -> None:
     assert found[3].body == b""
 
 
+def test_a_wrong_time_moves_no_time(tmp_path: Path) -> None:
+    """A time in microseconds, before 1970 or later than allowed counts as none, also in a heartbeat."""
+    write(
+        tmp_path, "a.jsonl",
+        event(2_000), event(1_772_366_400_000_000), event(-5), event(3_001), event(3_000),
+        {"type": "heartbeat", "receivedAt": 3_001},
+    )  # fmt: skip
+
+    found, _ = rest(Monitored(tmp_path, lambda: 3_000), Progress())
+
+    assert [line.at for line in found] == [2_000, 2_000, 2_000, 2_000, 3_000, 3_000]
+
+
 def test_files_may_be_removed(tmp_path: Path) -> None:
     """What is removed is forgotten: a file of the same name is read again. One that vanishes while it
     is read ends there.

@@ -16,8 +16,11 @@ from pyflink.datastream.state import ValueStateDescriptor
 from pyflink.table import Schema
 
 from transforms.hosting.receive import HEARTBEAT, KIND
+from transforms.hosting.run import system_clock
 from transforms.sources.files.monitored import Line, Monitored, Progress, decode, encode
 
+AHEAD = 10_000
+"""How far the clock of whoever writes files may be ahead, in ms."""
 STATE = "files"
 """The name of the state: savepoints find it by this."""
 
@@ -65,7 +68,7 @@ class ReadFiles(KeyedProcessFunction):
         self._state = runtime_context.get_state(
             ValueStateDescriptor(STATE, Types.PICKLED_BYTE_ARRAY())
         )
-        self._files = Monitored(Path(self._folder))
+        self._files = Monitored(Path(self._folder), lambda: system_clock() + AHEAD)
         self._reading = False
 
     def process_element(self, value: Any, ctx: Any) -> Iterable[Row]:

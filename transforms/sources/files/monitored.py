@@ -7,7 +7,7 @@ on the same disk, then rename it. Lines are in the order of their ingestion time
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -18,7 +18,7 @@ import msgspec
 from transforms.sources.files import json_lines, source_of
 from transforms.sources.files.lines import lines
 from transforms.wire.raw import DEFAULT, Bad
-from transforms.wire.values import to_ms
+from transforms.wire.values import FIRST, LAST, to_ms
 
 AT_ONCE: Final = 500
 """Lines that are read at once, at most: other work of the host waits meanwhile."""
@@ -61,10 +61,15 @@ _times = msgspec.json.Decoder(_Times).decode
 
 
 class Monitored:
-    """Reads a folder by and by; the caller keeps the progress."""
+    """Reads a folder by and by; the caller keeps the progress.
 
-    def __init__(self, folder: Path) -> None:
+    ``latest`` returns the latest time that a line may have, in ms: one wrong time would move the time of
+    all users.
+    """
+
+    def __init__(self, folder: Path, latest: Callable[[], int] = lambda: LAST) -> None:
         self._folder = folder
+        self._latest = latest
         self._open: tuple[str, int, Iterator[tuple[int, bytes] | Bad]] | None = None
 
     def read(self, progress: Progress) -> tuple[list[Line], Progress]:
@@ -108,7 +113,7 @@ class Monitored:
             if isinstance(item, Bad) and item.reason == "unreadable":
                 raise OSError(f"{name}, line {item.line}: {item.detail}")
             body = b"" if isinstance(item, Bad) else item[1]
-            line = _line(name, number, body, at)
+            line = _line(name, number, body, at, self._latest())
             at = max(at, line.at)
             if line.body.strip() or line.heartbeat or isinstance(item, Bad):
                 found.append(line)
@@ -119,14 +124,19 @@ class Monitored:
         return found, number
 
 
-def _line(file: str, number: int, body: bytes, before: int) -> Line:
-    """Return a line with its ingestion time: if it has none that of the event, else the newest before."""
+def _line(file: str, number: int, body: bytes, before: int, latest: int) -> Line:
+    """Return a line with its ingestion time: if it has none that of the event, else the newest before.
+
+    A time before 1970 or later than ``latest`` counts as none.
+    """
     try:
         times = _times(body)
     except msgspec.MsgspecError:
         return Line(before, body, file, number)
     moment = times.timestamp if times.received_at is None else times.received_at
     at = before if moment is None else moment if isinstance(moment, int) else to_ms(moment)
+    if not FIRST <= at <= latest:
+        at = before
     if times.type == HEARTBEAT:
         return Line(at, b"", file, number, heartbeat=True)
     return Line(at, body, file, number)
