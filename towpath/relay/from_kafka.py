@@ -45,6 +45,8 @@ class FromKafka:
 
     def confirm(self) -> None:
         """Have the offsets of all that was read committed: it will not be read again."""
+        if not self._next:
+            return
         places = [TopicPartition(*place, offset) for place, offset in self._next.items()]
         self._next.clear()
         try:
@@ -65,13 +67,16 @@ class FromKafka:
 
     def _is_record(self, message: Message) -> bool:
         error = message.error()
+        place = str(message.topic()), int(message.partition() or 0)
+        offset = int(message.offset() or 0)
         if error is None:
-            place = str(message.topic()), int(message.partition() or 0)
-            self._next[place] = int(message.offset() or 0) + 1
+            self._next[place] = offset + 1
             return attributes_of(message).get(KIND) != HEARTBEAT
         if error.fatal():
             raise Unconfirmed(f"Kafka: {text_of(error)}")
-        if error.code() != END:
+        if error.code() == END:  # behind the last record, there may be the end of its transaction
+            self._next[place] = offset
+        else:
             warn(f"Kafka: {text_of(error)}")
         return False
 
