@@ -2,8 +2,8 @@
 
     python -m pipelines.archive --space shop --out log.jsonl archive/events archive/handovers=handover …
 
-The archive has the messages as Pub/Sub writes them to Cloud Storage: Avro files with the body, the
-attributes and the publish time of each. What the job refused, such as a command in the folder of
+The archive has the messages as Pub/Sub writes them to Cloud Storage, and ``towpath relay kafka files``
+those of Kafka: Avro files with the body, the attributes and the publish time of each. What the job refused, such as a command in the folder of
 events, is left out; so are other spaces and heartbeats.
 """
 
@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,42 @@ from transforms.wire.messages import to_envelope, to_signal
 from transforms.wire.raw import Bad
 from transforms.wire.rows import EPOCH, MILLISECOND
 
+SCHEMA = {
+    "type": "record",
+    "name": "PubsubMessage",
+    "fields": [
+        {"name": "subscription_name", "type": "string"},
+        {"name": "message_id", "type": "string"},
+        {"name": "publish_time", "type": {"type": "long", "logicalType": "timestamp-micros"}},
+        {"name": "attributes", "type": {"type": "map", "values": "string"}},
+        {"name": "data", "type": "bytes"},
+    ],
+}
+"""The schema of the files, as Pub/Sub writes them with ``write_metadata``."""
+
 Line = tuple[int, int, bytes]
 """A record with its ingestion time and its publish time, in ms."""
+
+
+class Archived(msgspec.Struct, frozen=True, gc=False):
+    """A message in the archive; ``published`` is its publish time, in ms."""
+
+    id: str
+    published: int
+    attributes: dict[str, str]
+    data: bytes
+
+
+def encoded(messages: Iterable[Archived]) -> bytes:
+    """Return the file of some messages."""
+    rows = (
+        {"subscription_name": "", "message_id": one.id, "publish_time": one.published * 1000,
+         "attributes": one.attributes, "data": one.data}
+        for one in messages
+    )  # fmt: skip
+    file = BytesIO()
+    fastavro.writer(file, SCHEMA, rows, codec="deflate")
+    return file.getvalue()
 
 
 def lines(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import fastavro
-
 from pipelines import archive
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import Command, Event, Handover, Time
@@ -48,24 +46,9 @@ def test_the_archive_holds_what_the_job_sent_to_itself(tmp_path: Path) -> None:
 
 def archived(path: Path, messages: list[tuple[dict[str, str], bytes, int]]) -> None:
     """Write messages as Pub/Sub's subscriptions with ``write_metadata`` do."""
-    rows = [
-        {"subscription_name": "s", "message_id": str(n), "publish_time": at * 1000,
-         "attributes": attributes, "data": data}
+    found = [
+        archive.Archived(str(n), at, attributes, data)
         for n, (attributes, data, at) in enumerate(messages)
-    ]  # fmt: skip
+    ]
     path.parent.mkdir(parents=True)
-    with path.open("wb") as file:
-        fastavro.writer(file, fastavro.parse_schema(ARCHIVED), rows)
-
-
-ARCHIVED = {
-    "type": "record",
-    "name": "PubsubMessage",
-    "fields": [
-        {"name": "subscription_name", "type": "string"},
-        {"name": "message_id", "type": "string"},
-        {"name": "publish_time", "type": {"type": "long", "logicalType": "timestamp-micros"}},
-        {"name": "attributes", "type": {"type": "map", "values": "string"}},
-        {"name": "data", "type": "bytes"},
-    ],
-}
+    path.write_bytes(archive.encoded(found))

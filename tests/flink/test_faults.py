@@ -14,8 +14,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flink")]
 
 
 def test_no_crash_changes_an_output_or_a_state(java: Path, tmp_path: Path) -> None:
-    """A TaskManager, the JobManager, the broker and the relay are killed and started again while records go
-    through: every output is there once, in order, and so is the state of every user (R31).
+    """A TaskManager, the JobManager, the broker, Redis and both relays are killed and started again while
+    records go through: every output is there once, in order, and so is the state of every user, in the
+    job and in Redis (R31).
     """
     others = RandomUsers(16)
     people = Everyone(sample_users(50), others, end=others.end, states=True)
@@ -23,3 +24,5 @@ def test_no_crash_changes_an_output_or_a_state(java: Path, tmp_path: Path) -> No
 
     assert sorted(found.killed) == sorted(flink_faults.KINDS)
     assert found.differ == set()
+    assert found.states_differ == set()
+    assert found.states > 0

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from pathlib import Path
 
 import msgspec
-import pyarrow.parquet as pq
 import pytest
 
 from pipelines.collect import collect
 from tests.kit import flink_run
+from tests.kit.core_tables import read_tables, replayed
 from tests.kit.flink_cluster import FlinkCluster
-from tests.kit.random_users import Published, fold_all
+from tests.kit.random_users import Published
 from tests.kit.stream_purchases import SPACE
 from tests.kit.stream_sample import Sample, chosen_users
 from tests.kit.timeouts import PATIENCE
-from transforms.flows.protocol import outputs
-from transforms.sinks import parquet
-from transforms.sinks.folders import TO_TABLES
 from transforms.sinks.part_files import listed, write_whole
-from transforms.wire.arrow import arrow_schema
 from transforms.wire.messages import to_envelope
-from transforms.wire.rows import Row, canonical, from_row, name_of, to_row
 
 DAY = 86_400_000
-Tables = dict[str, list[bytes]]
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flink")]
 
@@ -40,30 +33,6 @@ def write_records(path: Path, records: list[Published], end: int | None = None) 
         ]
         lines.append(b"the end")
     write_whole(path, b"".join(line + b"\n" for line in lines))
-
-
-def replayed(people: Sample) -> Tables:
-    """Return the rows that the core decides, by kind."""
-    found: Tables = defaultdict(list)
-    arrived = [(record.key, record.signal) for record in people.records]
-    for encoded in fold_all(people, people.users, arrived).values():
-        for output in map(outputs.decode, encoded):
-            if name_of(output) in TO_TABLES:
-                found[name_of(output)].append(canonical(to_row(output)))
-    return {kind: sorted(rows) for kind, rows in found.items()}
-
-
-def read_tables(folder: Path) -> Tables:
-    """Read the tables of a space, but dead letters; their types are those of a replay's."""
-    found: Tables = {}
-    for kind in TO_TABLES:
-        rows: list[Row] = []
-        for path in listed(kind, folder):
-            assert pq.read_schema(path).equals(arrow_schema(kind))
-            rows += [to_row(from_row(kind, row)) for row in parquet.read(path)]
-        if rows and kind != "dead_letter":
-            found[kind] = sorted(map(canonical, rows))
-    return found
 
 
 def wait(cluster: FlinkCluster, job: str, out: Path, kind: str, faults: bool = False) -> None:

@@ -2,9 +2,10 @@
 
 python -m tests.kit.flink_faults --rounds 30 --seed 1
 
-Pub/Sub → relay → Kafka → Flink → Kafka. In each round some records are published, one process is killed
-and, after some time, started again. At the end every user exports all that is known about the user, so
-the outputs show the states, too.
+Pub/Sub → relay → Kafka → Flink → Kafka → relay → Redis. In each round some records are published, one
+process is killed and, after some time, started again. At the end every user exports all that is known
+about the user, so the outputs show the states of the job, too. Redis writes each change to its disk
+before it confirms it (appendfsync always): otherwise it would lose some when it is killed.
 """
 
 from __future__ import annotations
@@ -14,115 +15,81 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from itertools import groupby
 from pathlib import Path
 
 import msgspec
-import pytest
-from google.pubsub_v1.services.publisher import PublisherClient
 
 from tests.kit import flink_cluster, flink_run
-from tests.kit.faulty_job import message
 from tests.kit.flink_cluster import FlinkCluster
+from tests.kit.flink_pipeline import Pipeline, last_states
 from tests.kit.flink_users import Everyone, sample_users
 from tests.kit.kafka_broker import KafkaBroker
-from tests.kit.pubsub_server import PubSubServer
-from tests.kit.pubsub_servers import World
-from tests.kit.random_users import Published, RandomUsers
-from tests.kit.relay_process import RelayProcess
-from tests.kit.timeouts import PATIENCE
+from tests.kit.random_users import Key, RandomUsers
 from towpath.flink.errors import FlinkError
-from transforms.hosting.receive import HEARTBEAT, KIND
 
-DAY = 86_400_000
-KINDS = ("taskmanager", "jobmanager", "broker", "relay")
+KINDS = ("taskmanager", "jobmanager", "broker", "relay", "redis", "redis-relay")
 
 
 class Found(msgspec.Struct, frozen=True):
-    """What the rounds ended with: the kinds that were killed, and the places whose records differ."""
+    """What the rounds ended with: the kinds that were killed, the places whose records differ, and the
+    users whose state in Redis does.
+    """
 
     killed: list[str]
     outputs: int
     differ: set[flink_run.Place]
+    states: int
+    states_differ: set[Key]
 
 
-class Pipeline:
-    """All processes; the cluster has a spare TaskManager, and a new JobManager takes over the job."""
+class Killer:
+    """Kills processes of a pipeline; one of its two TaskManagers is a spare one, and a new JobManager
+    takes over the job.
+    """
 
-    def __init__(self, people: Everyone, folder: Path, stack: ExitStack) -> None:
-        self.broker = stack.enter_context(KafkaBroker(flink_cluster.java()))
-        flink_run.create_topics(self.broker)
-        self.cluster = stack.enter_context(FlinkCluster(managers=2, available=True))
-        self._pubsub = stack.enter_context(PubSubServer())
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setenv("PUBSUB_EMULATOR_HOST", self._pubsub.address)
-        self._world = World(ordered=True)
-        stack.callback(self._world.close)
-        self._folder = folder
-        self._relay = self._start_relay()
-        stack.callback(self._end_relay)
-        self.job = flink_run.submit(self.cluster, self.broker, people, folder)
+    def __init__(self, pipeline: Pipeline, rng: random.Random) -> None:
+        self._pipeline, self._cluster, self._rng = pipeline, pipeline.cluster, rng
 
-    def publish(self, records: Iterable[Published]) -> None:
-        """Publish records, in order of their receipts."""
-        client = PublisherClient(transport=self._world.publisher.transport)
-        for _, same in groupby(records, key=lambda record: record.key):
-            messages = [message(record) for record in same]
-            client.publish(topic=self._world.topic, messages=messages, timeout=PATIENCE)
-
-    def finish(self, end: int) -> None:
-        """Let everything be handled that is due until an instant."""
-        for at in (end + DAY, end + 2 * DAY):
-            self._world.publish("", **{KIND: HEARTBEAT, "receipt": str(at)})
-
-    def kill(self, kind: str, rng: random.Random) -> str:
+    def kill(self, kind: str) -> str:
         """Kill a process of a kind; return its name."""
-        name = self._worker(rng) if kind == "taskmanager" else kind
-        if kind == "broker":
-            self.broker.kill()
-        elif kind == "relay":
-            self._relay.kill()
-        else:
-            self.cluster.kill(name)
-        return name
+        match kind:
+            case "broker":
+                self._pipeline.broker.kill()
+            case "redis":
+                self._pipeline.store.kill()
+            case "relay":
+                self._pipeline.relay.kill()
+            case "redis-relay":
+                self._pipeline.states_relay.kill()
+            case _:
+                name = self._worker() if kind == "taskmanager" else kind
+                self._cluster.kill(name)
+                return name
+        return kind
 
     def start(self, name: str) -> None:
         """Start a process again."""
-        if name == "broker":
-            self.broker.start()
-        elif name == "relay":
-            self._relay = self._start_relay()
-        else:
-            self.cluster.start(name)
+        match name:
+            case "broker":
+                self._pipeline.broker.start()
+            case "redis":
+                self._pipeline.store.start()
+            case "relay":
+                self._pipeline.start_relay()
+            case "redis-relay":
+                self._pipeline.start_states_relay()
+            case _:
+                self._cluster.start(name)
 
-    def wait(self) -> None:
-        """Wait until all records have gone through."""
-        until = time.monotonic() + PATIENCE
-        while self._pubsub.unacked(self._world.subscription):
-            assert time.monotonic() < until
-            assert self._relay.process.poll() is None, self._relay.talk
-            time.sleep(0.2)
-        flink_run.wait(self.cluster, self.broker, self.job, faults=True)
-
-    def _start_relay(self) -> RelayProcess:
-        return RelayProcess(
-            self._folder, "pubsub", "kafka", "--subscription", self._world.subscription,
-            "--timestamp-attribute", "receipt", "--idle", "never", "--lease", "10",
-            "--brokers", self.broker.address, "--topic", flink_run.EVENTS,
-        )  # fmt: skip
-
-    def _end_relay(self) -> None:
-        self._relay.__exit__()
-
-    def _worker(self, rng: random.Random) -> str:
+    def _worker(self) -> str:
         """Return a TaskManager on which the job runs; any one while that is not known."""
         try:
-            places = sorted(self.cluster.places(self.job))
+            places = sorted(self._cluster.places(self._pipeline.job))
         except FlinkError:
             places = []
-        return rng.choice(places or ["taskmanager-0", "taskmanager-1"])
+        return self._rng.choice(places or ["taskmanager-0", "taskmanager-1"])
 
 
 def kinds(rng: random.Random) -> Iterator[str]:
@@ -136,25 +103,35 @@ def run(people: Everyone, rounds: int, seed: int, folder: Path) -> Found:
     rng, killed = random.Random(seed), list[str]()
     size = -(-len(people.records) // rounds)
     with ExitStack() as stack:
-        pipeline = Pipeline(people, folder, stack)
+        broker = stack.enter_context(KafkaBroker(flink_cluster.java()))
+        cluster = stack.enter_context(FlinkCluster(managers=2, available=True))
+        pipeline = Pipeline(people, cluster, broker, folder, stack)
+        killer = Killer(pipeline, rng)
         for number, kind in zip(range(rounds), kinds(rng), strict=False):
             began = time.monotonic()
             pipeline.publish(people.records[number * size : (number + 1) * size])
             time.sleep(rng.uniform(0, 4))
-            name = pipeline.kill(kind, rng)
+            name = killer.kill(kind)
             time.sleep(rng.uniform(0, 6))
-            pipeline.start(name)
+            killer.start(name)
             killed.append(kind)
             recovers = rng.random() < 0.7
             if recovers:
-                pipeline.wait()
+                pipeline.wait(faults=True)
             said = f"after {time.monotonic() - began:.0f} s" if recovers else "not waited for"
             print(f"{number + 1:>3} {name:<14} {said}", file=sys.stderr, flush=True)
-        pipeline.finish(people.end)
-        pipeline.wait()
-        found = flink_run.written(pipeline.broker)
+        pipeline.finish()
+        pipeline.wait(faults=True)
+        found, states = flink_run.written(pipeline.broker), pipeline.states()
     wanted = flink_run.by_the_core(people, people.records, people.users)
-    return Found(killed, sum(map(len, wanted.values())), flink_run.differing(wanted, found))
+    last = last_states(wanted, people.users)
+    return Found(
+        killed,
+        sum(map(len, wanted.values())),
+        flink_run.differing(wanted, found),
+        len(last),
+        {key for key in people.users if last.get(key) != states.get(key)},
+    )
 
 
 def main() -> int:
@@ -177,7 +154,9 @@ def main() -> int:
     for kind in KINDS:
         print(f"{kind:<14}{found.killed.count(kind):>5,} killed")
     print(f"differ    {len(found.differ):>9,} {sorted(found.differ)[:10]}")
-    return 1 if found.differ else 0
+    print(f"states    {found.states:>9,}")
+    print(f"differ    {len(found.states_differ):>9,} {sorted(found.states_differ)[:10]}")
+    return 1 if found.differ or found.states_differ else 0
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
@@ -61,3 +61,17 @@ def read_topic(broker: KafkaBroker, topic: str) -> Iterator[Record]:
                 headers={name: value.decode() for name, value in message.headers() or ()},
             )
     consumer.close()
+
+
+def behind(broker: KafkaBroker, group: str, topics: Iterable[str]) -> int:
+    """Return how many offsets a group has not committed yet."""
+    consumer = Consumer({"bootstrap.servers": broker.address, "log_level": 0, "group.id": group})
+    places = [
+        TopicPartition(topic, partition)
+        for topic in topics
+        for partition in consumer.list_topics(topic, PATIENCE).topics[topic].partitions
+    ]
+    ends = [consumer.get_watermark_offsets(place, PATIENCE)[1] for place in places]
+    done = [max(place.offset, 0) for place in consumer.committed(places, PATIENCE)]
+    consumer.close()
+    return sum(ends) - sum(done)

@@ -17,6 +17,7 @@ OF_EXTRAS = (
     "towpath.relay.from_kafka",
     "towpath.relay.heartbeats",
     "towpath.relay.kafka",
+    "towpath.relay.kafka_to_files",
     "towpath.relay.kafka_to_redis",
     "towpath.relay.pubsub_to_kafka",
 )

@@ -31,7 +31,14 @@ class FromKafka:
         self._consumer = brokers.consumer(group, self._committed)
         self._consumer.subscribe(list(topics))
         self._next: dict[tuple[str, int], int] = {}
+        self._ended: set[tuple[str, int]] = set()
         self._due = self._asked = False
+
+    @property
+    def at_end(self) -> bool:
+        """Return True if the member has partitions, and has read all of them to their ends."""
+        places = self._consumer.assignment()
+        return bool(places) and {(one.topic, one.partition) for one in places} <= self._ended
 
     def read(self, most: int) -> list[Message]:
         """Return up to ``most`` records, none if there is none for a moment; heartbeats are left out.
@@ -45,6 +52,8 @@ class FromKafka:
 
     def confirm(self) -> None:
         """Have the offsets of all that was read committed: it will not be read again."""
+        if not self._next:
+            return
         places = [TopicPartition(*place, offset) for place, offset in self._next.items()]
         self._next.clear()
         try:
@@ -65,13 +74,18 @@ class FromKafka:
 
     def _is_record(self, message: Message) -> bool:
         error = message.error()
+        place = str(message.topic()), int(message.partition() or 0)
+        offset = int(message.offset() or 0)
         if error is None:
-            place = str(message.topic()), int(message.partition() or 0)
-            self._next[place] = int(message.offset() or 0) + 1
+            self._next[place] = offset + 1
+            self._ended.discard(place)
             return attributes_of(message).get(KIND) != HEARTBEAT
         if error.fatal():
             raise Unconfirmed(f"Kafka: {text_of(error)}")
-        if error.code() != END:
+        if error.code() == END:  # behind the last record, there may be the end of its transaction
+            self._next[place] = offset
+            self._ended.add(place)
+        else:
             warn(f"Kafka: {text_of(error)}")
         return False
 

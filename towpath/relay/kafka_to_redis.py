@@ -68,7 +68,7 @@ class KafkaToRedis:
         if messages:
             self.counts.read += len(messages)
             self._write(self._decoded(messages))
-            self._reader.confirm()
+        self._reader.confirm()
 
     def _decoded(self, messages: Sequence[Message]) -> list[Found]:
         good = []

@@ -17,6 +17,7 @@ SUBCOMMANDS = {
     "pubsub kafka": ("pubsub_kafka", "write the messages of a Pub/Sub subscription to a topic"),
     "heartbeats kafka": ("heartbeats_kafka", "send heartbeats to topics that other programs fill"),
     "kafka redis": ("kafka_redis", "write the flow states on topics to Redis"),
+    "kafka files": ("kafka_files", "write topics to an archive, for a replay"),
 }
 """Every relay, from where to where: its module, and what it does."""
 
