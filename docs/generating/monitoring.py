@@ -23,6 +23,9 @@ Dataflow's user counters in Cloud Monitoring.
 FLINK_SCOPE = "flink_taskmanager_job_task_operator_towpath_"
 """How Flink's Prometheus reporter begins the names of the job's metrics."""
 
+FLINK_JOB = "(count(flink_taskmanager_Status_JVM_CPU_Load) > 0)"
+"""What Prometheus has while a TaskManager runs."""
+
 USER_COUNTER = "dataflow_googleapis_com:job_user_counter"
 
 
@@ -45,6 +48,7 @@ class Alert(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"ho
     summary: str
     page: str
     values: tuple[str, ...] = ()
+    runner: Literal["", "flink"] = ""
 
 
 @cache
@@ -136,7 +140,9 @@ def _condition(alert: Alert) -> str:
     metric, condition = metric_of(alert), alert.condition
     grown = _increase(_selector(metric, "prometheus", alert.values), f"{condition.window}s")
     if condition.kind == "absence":
-        return f"(sum({grown}) or vector(0)) <= {condition.above}"
+        found = f"(sum({grown}) or vector(0)) <= {condition.above}"
+        # Other jobs never have the metric.
+        return f"{found} and on() {FLINK_JOB}" if alert.runner == "flink" else found
     by = f" by ({metric.by})" if metric.by else ""
     return f"sum{by} ({grown}) > {condition.above}"
 

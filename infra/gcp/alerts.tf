@@ -1,9 +1,11 @@
 # The alerts of the job by its own counters, from the file that the rules for Prometheus are made
 # from, too; and those of the services around it.
 locals {
-  job_alerts = yamldecode(file(
-    var.alerts == "" ? "${path.module}/../monitoring/alerts.yaml" : var.alerts
-  )).alerts
+  job_alerts = [
+    for alert in yamldecode(file(
+      var.alerts == "" ? "${path.module}/../monitoring/alerts.yaml" : var.alerts
+    )).alerts : alert if try(alert.runner, "") != "flink"
+  ]
 
   # Dataflow names a counter METRIC, or METRIC.VALUE if the metric has a label.
   counters = {
