@@ -47,7 +47,7 @@ def wait(cluster: FlinkCluster, job: str, out: Path, kind: str, faults: bool = F
 
 def test_tables_are_those_of_a_replay(shared: FlinkCluster, tmp_path: Path) -> None:
     """Files that are added to a folder while the job runs become tables with the rows of a replay,
-    each once, although a TaskManager was killed while it read (R3, R31).
+    each once, although a TaskManager was killed meanwhile (R3, R31).
     """
     people = Sample([event for group in chosen_users(600) for event in group])
     into, out = tmp_path / "in", tmp_path / "out"
