@@ -14,12 +14,14 @@ from tests.packaging.wheels import build, call, few_purchases, install, installe
 OF_EXTRAS = (
     "towpath.control.gcs_store",
     "towpath.control.redis_store",
+    "towpath.relay.archive_files",
     "towpath.relay.from_kafka",
     "towpath.relay.heartbeats",
     "towpath.relay.kafka",
     "towpath.relay.kafka_to_files",
     "towpath.relay.kafka_to_redis",
     "towpath.relay.pubsub_to_kafka",
+    "towpath.relay.table_files",
 )
 """Modules that are imported only for such a store, or by a relay."""
 

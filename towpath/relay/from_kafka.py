@@ -107,6 +107,6 @@ class FromKafka:
             warn(f"Kafka: offsets are not committed: {text_of(error)}")
 
 
-def place_of(message: Message) -> str:
-    """Return where a record is."""
-    return f"{message.topic()}, partition {message.partition()}, offset {message.offset()}"
+def name_of(message: Message) -> str:
+    """Return the name of a record by its place, as in dead letters of the job."""
+    return f"{message.topic()}-{message.partition()}@{message.offset()}"

@@ -14,16 +14,14 @@ from confluent_kafka import Message
 from redis.exceptions import RedisError, ResponseError
 
 from towpath.flow_state_records import Found, of_message
-from towpath.relay.from_kafka import FromKafka, place_of
+from towpath.relay.from_kafka import FromKafka, name_of
 from towpath.relay.kafka import attributes_of
-from towpath.relay.process import PAUSE, Counts, Reports, Unconfirmed, warn
+from towpath.relay.process import PAUSE, SPACE, Counts, Reports, Unconfirmed, warn
 from transforms.sinks.checked import Wrote
 from transforms.sinks.redis import BATCH, FlowStates
 from transforms.wire.raw import Bad
 
 LOG = logging.getLogger(__name__)
-SPACE = "default"
-"""The space of a record that does not say its own."""
 REFUSAL = "WRONGTYPE"
 """What Redis answers if a user's key holds something else: sending it again would not help."""
 
@@ -76,7 +74,7 @@ class KafkaToRedis:
             found = of_message(message.value() or b"", attributes_of(message), SPACE)
             if isinstance(found, Bad):
                 self.counts.invalid += 1
-                LOG.warning("no flow state at %s: %s", place_of(message), found.detail)
+                LOG.warning("no flow state at %s: %s", name_of(message), found.detail)
             else:
                 good.append(found)
         return good

@@ -20,6 +20,8 @@ GRACE = 20.0
 """How long a relay that is ended waits for what it has sent, in seconds."""
 PAUSE = 1.0
 """Pause before something is sent again, in seconds."""
+SPACE = "default"
+"""The space of a record that does not say its own."""
 LOG_SECONDS = 60.0
 TIMES = ("watermark",)
 _NEXT: dict[str, float] = {}

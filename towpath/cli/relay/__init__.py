@@ -18,6 +18,7 @@ SUBCOMMANDS = {
     "heartbeats kafka": ("heartbeats_kafka", "send heartbeats to topics that other programs fill"),
     "kafka redis": ("kafka_redis", "write the flow states on topics to Redis"),
     "kafka files": ("kafka_files", "write topics to an archive, for a replay"),
+    "kafka tables": ("kafka_tables", "write the outputs on topics to Parquet tables"),
 }
 """Every relay, from where to where: its module, and what it does."""
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pipelines.option_words import kafka_property, kafka_topic
+from pipelines.option_words import at_least, kafka_property, kafka_topic
 from towpath.cli import common
 
 if TYPE_CHECKING:
     from towpath.relay.kafka import Brokers
+    from towpath.relay.kafka_to_files import Target
 
 SECRETS = """\
 A value of --property may be env:NAME, which is read from that environment variable, for example
@@ -36,12 +37,53 @@ def add_consumer(parser: argparse.ArgumentParser, topics: str, group: str) -> No
         help=f"consumer group, whose offsets say what is done (default: {group})")  # fmt: skip
 
 
+def add_files(parser: argparse.ArgumentParser) -> None:
+    """Declare when files are complete."""
+    add = parser.add_argument
+    add("--file-rows", type=at_least(1), default=50_000, metavar="N",
+        help="how many records are held in memory for files at most, about (default: 50000)")  # fmt: skip
+    add("--file-wait", type=seconds(0.1), default=60.0, metavar="SECONDS",
+        help="how long a record waits at most for its file (default: 60)")  # fmt: skip
+    add("--to-end", action="store_true", help="end once everything that is there was read")
+
+
 def add_reports(parser: argparse.ArgumentParser) -> None:
     """Declare how counts are written."""
     add = parser.add_argument
     add("--status", type=seconds(0.1), default=60.0, metavar="SECONDS",
         help="how often the counts are written (default: 60)")  # fmt: skip
     add("--json", action="store_true", help="write the counts to stdout, as JSON")
+
+
+def run_to_files(args: argparse.Namespace, target: Target) -> int:
+    """Write topics to files until the process is ended.
+
+    Return 1 if records were left out or not confirmed.
+    """
+    from towpath.relay.from_kafka import FromKafka
+    from towpath.relay.kafka import partitions_of
+    from towpath.relay.kafka_to_files import KafkaToFiles
+    from towpath.relay.process import Reports, Unconfirmed, ended_by_system
+
+    brokers, stopped = brokers_of(args), ended_by_system()
+    with usable():
+        for topic in args.topic:
+            partitions_of(brokers.admin(), topic)
+        relay = KafkaToFiles(
+            FromKafka(brokers, args.topic, args.group),
+            target,
+            stopped,
+            Reports(args.status, args.json),
+            args.file_rows,
+            args.file_wait,
+            to_end=args.to_end,
+        )
+    try:
+        relay.run()
+    except Unconfirmed as error:
+        common.say(f"{error}; the next relay reads the records again")
+        return 1
+    return 1 if relay.counts.invalid else 0
 
 
 def brokers_of(args: argparse.Namespace) -> Brokers:

@@ -1,0 +1,58 @@
+"""Topics as an archive, of which ``pipelines.archive`` makes a log for a replay.
+
+A file is named by the place of its first record, so what is read again after a crash replaces what was
+written before it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from confluent_kafka import Message
+
+from pipelines import archive
+from towpath.relay.from_kafka import name_of
+from towpath.relay.kafka import attributes_of
+from transforms.sinks.part_files import Place, write_whole
+
+
+class ArchiveFiles:
+    """A folder with a folder for each topic, and files of one partition each."""
+
+    def __init__(self, out: Place) -> None:
+        self._out = out
+        self._open: dict[tuple[str, int], list[Message]] = defaultdict(list)
+
+    def add(self, messages: Sequence[Message]) -> int:
+        """Hold records; any record has a place in an archive."""
+        for message in messages:
+            self._open[str(message.topic()), int(message.partition() or 0)].append(message)
+        return 0
+
+    def complete(self) -> None:
+        """Write the files. Raises OSError."""
+        for (topic, partition), messages in sorted(self._open.items()):
+            path = self._out / topic / f"part-{partition}-{messages[0].offset():020d}.avro"
+            write_whole(path, archive.encoded(map(_archived, messages)))
+            if isinstance(path, Path):
+                _sync(path)
+            del self._open[topic, partition]
+
+
+def _archived(message: Message) -> archive.Archived:
+    _, published = message.timestamp()
+    data = message.value() or b""
+    return archive.Archived(name_of(message), published, attributes_of(message), data)
+
+
+def _sync(path: Path) -> None:
+    """Have a file and its name on the disk, as an offset that is committed says it is."""
+    for one in (path, path.parent):
+        number = os.open(one, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
