@@ -49,10 +49,7 @@ from towpath.reports.funnel import KINDS, Report, report_of
 from towpath.reports.funnel_picture import funnel
 from towpath.reports.funnel_text import to_text
 from transforms.flows.protocol.signals import Event
-from transforms.sinks import parquet
-from transforms.sinks.part_files import finish
-from transforms.wire.messages import from_message, to_envelope
-from transforms.wire.rows import to_row
+from transforms.wire.messages import to_envelope
 
 MARK, CLUSTER, REPLAY, PURCHASES = ".flink_demo", "cluster", "replay", "purchases.csv"
 PARTITIONS = 2
@@ -121,11 +118,12 @@ def beat(producer: Producer, at: int) -> None:
     flink_run.beat(producer, 1, at, HANDOVERS)
 
 
-def write_tables(broker: KafkaBroker, folder: Path) -> None:
+def write_tables(broker: KafkaBroker, out: Path) -> None:
     """Write what the funnel needs of the outputs' topics as tables."""
-    for kind in KINDS:
-        found = (from_message(body, head) for head, _, body in flink_run.committed(broker, kind))
-        finish(kind, folder, [parquet.write(kind, map(to_row, found), folder)])
+    topics = [word for kind in KINDS for word in ("--topic", kind)]
+    command(
+        "relay", "kafka", "tables", "--brokers", broker.address, *topics, "--to-end", "--out", out
+    )
 
 
 def replay(events: Path, out: Path) -> Account:
@@ -162,7 +160,7 @@ def show(cluster: FlinkCluster, broker: KafkaBroker, events: Sequence[Event], ou
     flink_run.wait(cluster, broker, job, PARTITIONS)
     print_progress(f"the job took {time.monotonic() - began:.0f} s")
     print_progress(command("flink", "status", "--folder", cluster.folder))
-    write_tables(broker, out / SPACE)
+    write_tables(broker, out)
     write_purchases(out / PURCHASES, {event.user for event in events})
     account = replay(out / PURCHASES, out / REPLAY)
     return Shown(len(events), report_of(account, out / SPACE), report_of(account, out / REPLAY))

@@ -113,7 +113,7 @@ class Rest:
         self._until(lambda: self.state(job) in ENDED)
 
     def savepoint(self, job: str, folder: str | None = None) -> str:
-        """Make a savepoint of a job that goes on; return where it is."""
+        """Make a savepoint of a job that keeps running; return where it is."""
         return self._saved(job, "savepoints", {"cancel-job": False}, folder)
 
     def stop(self, job: str, folder: str | None = None) -> str:

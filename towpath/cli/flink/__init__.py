@@ -10,9 +10,9 @@ EXAMPLE = "towpath flink start"
 
 SUBCOMMANDS = {
     "start": ("start", "start a cluster on this machine, or what is missing of it"),
-    "submit": ("submit", "start the job on a cluster, anew or from a savepoint"),
+    "submit": ("submit", "start the job on a cluster, from scratch or from a savepoint"),
     "status": ("status", "show the state of jobs, their checkpoints and how far they are behind"),
-    "savepoint": ("savepoint", "make a savepoint of the job, which goes on"),
+    "savepoint": ("savepoint", "make a savepoint of the job while it keeps running"),
     "upgrade": ("upgrade", "replace the job by new code or options, with the states of its users"),
     "rescale": ("rescale", "run the job with more or fewer instances of each function"),
     "stop": ("stop", "stop the job with a savepoint; --cluster also ends the cluster"),

@@ -1,4 +1,4 @@
-"""``towpath flink savepoint``: make a savepoint of the job, which goes on."""
+"""``towpath flink savepoint``: make a savepoint of the job while it keeps running."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ EXAMPLE = "towpath flink start --task-managers 2"
 PORT, MANAGERS = 8081, 2
 
 ABOUT = """\
-The processes go on when the command ends; only this machine can reach them. One TaskManager runs one
+The processes keep running after the command exits; only this machine can reach them. One TaskManager runs one
 instance of each function of a job. One more is a spare, which takes over when another one ends.
 On a running cluster the command starts what has ended, and TaskManagers up to the given number. A cluster
 that was stopped has the settings of before, unless --reset is given."""

@@ -99,7 +99,8 @@ def _row(one: Operator) -> tuple[str, ...]:
     name = short(one.name)
     name = name if len(name) <= WIDEST else f"{name[: WIDEST - 1]}…"
     busy = "" if one.busy is None else f"{one.busy} %"
-    return name, states, f"{one.records_in:,}", f"{one.records_out:,}", _lag(one.lag), busy
+    mark = "" if name.startswith("Source: ") else _lag(one.lag)  # a source receives none
+    return name, states, f"{one.records_in:,}", f"{one.records_out:,}", mark, busy
 
 
 def short(name: str) -> str:

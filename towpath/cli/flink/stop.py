@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 EXAMPLE = "towpath flink stop"
 
 ABOUT = """\
-The savepoint has the states of all users, with their waits, and the places in the topics.
+The savepoint has the states of all users, with their waits, and the offsets of the topics.
 A job is never drained: a drain moves time to its end, so all waits of all users would end."""
 
 

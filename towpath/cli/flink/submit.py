@@ -1,4 +1,4 @@
-"""``towpath flink submit``: start the job on a cluster, anew or from a savepoint."""
+"""``towpath flink submit``: start the job on a cluster, from scratch or from a savepoint."""
 
 from __future__ import annotations
 
