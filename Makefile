@@ -269,7 +269,7 @@ lock: $(READY) ## resolves the lock files anew; LOCK_ARGS=--upgrade takes the ne
 	@grep -oE '^[a-z0-9.-]+==[^ ]+' requirements.lock | grep -v '^pyarrow==' >$(FLINK)/constraints.txt
 	$(BIN)/uv pip compile --quiet --no-header --generate-hashes --python-version 3.11 $(LOCK_ARGS) \
 	  --overrides infra/flink/overrides.txt -c constraints.txt -c $(FLINK)/constraints.txt \
-	  --extra flink --extra redis --extra code -o infra/flink/requirements.lock setup.py infra/flink/requirements.in
+	  --extra flink --extra redis --extra code --extra kafka -o infra/flink/requirements.lock setup.py infra/flink/requirements.in
 
 sbom: $(READY) ## the packages of each lock file with their hashes, in CycloneDX, into build/sbom
 	@mkdir -p build/sbom

@@ -14,6 +14,7 @@ import yaml
 from pipelines.flink_options import parse
 from tests.packaging.repository import ROOT
 from tests.packaging.test_locks import pins
+from towpath.cli.main import parser_of
 from towpath.flink.settings import SHARED
 
 FOLDER = ROOT / "infra/flink"
@@ -126,3 +127,21 @@ def test_the_options_of_the_job_are_valid() -> None:
     assert given.control == {"default": "env:TOWPATH_CONTROL"}
     assert container["env"][0]["name"] == "TOWPATH_CONTROL"
     assert "secretKeyRef" in container["env"][0]["valueFrom"]
+
+
+@pytest.mark.parametrize("name", ["towpath-heartbeats", "towpath-redis"])
+def test_the_commands_of_relays_are_valid(name: str) -> None:
+    """The command of each relay is accepted, runs in the image of the job, and names secrets only."""
+    found = yaml.safe_load_all((FOLDER / "relays.yaml").read_text())
+    (one,) = [each for each in found if each["metadata"]["name"] == name]
+    (container,) = one["spec"]["template"]["spec"]["containers"]
+    program, relay, *words = container["args"]
+    given = parser_of(relay).parse_args(words)
+
+    assert (program, relay, container["image"]) == ("towpath", "relay", SPEC["image"])
+    assert given.brokers == "kafka.example:9092"
+    assert all("secretKeyRef" in each["valueFrom"] for each in container.get("env", []))
+    assert [each["name"] for each in container.get("env", [])] == [
+        word.removeprefix("env:") for word in words if word.startswith("env:")
+    ]
+    assert "confluent-kafka" in pins("infra/flink/requirements.lock")
