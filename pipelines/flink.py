@@ -12,17 +12,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any
 
 from pyflink.common import Types
 from pyflink.datastream import DataStream, StreamExecutionEnvironment
+from pyflink.datastream.data_stream import KeyedStream
+from pyflink.java_gateway import get_gateway
 from pyflink.table import ChangelogMode, Schema, StreamTableEnvironment
 
 from pipelines.flink_options import FILES, Kafka, Lines, parse
 from pipelines.option_words import HANDOVER
 from schemas import METRICS
 from schemas.wire import Encoding
-from transforms.flink.elements import DECIDED, LINES, MESSAGE, MESSAGES, NAMED, name_of
+from transforms.flink.elements import BYTES, DECIDED, KEYED, LINES, MESSAGE, MESSAGES
 from transforms.flink.file_tables import lines_table, ticks_table
 from transforms.flink.kafka_tables import records_from, records_of, sink_table, source_table
 from transforms.flink.metric_lines import ADDED
@@ -50,7 +53,8 @@ from transforms.hosting.run import Settings
 
 OUTPUTS, NUMBERS = "outputs", "metrics"
 UNIQUE = "<id>_<transformation>"
-"""The ids of operators that a statement may have twice; others must not change with the statements before."""
+"""The ids of operators in statements that have several of a type; <id> counts all operators before, so
+these are named again by ``_name_by_place``."""
 
 
 def build(
@@ -88,13 +92,16 @@ def build(
         receive = Receive(catalogs, space, joins, source)
         if source.name.startswith(FILES):
             records = _lines(tables, source.name.removeprefix(FILES), number)
-            keyed = records.process(receive, NAMED).set_parallelism(1)  # lines stay in order
+            keyed = records.process(receive, KEYED).set_parallelism(1)  # lines stay in order
         else:
-            keyed = _records(tables, kafka, source, number).process(receive, NAMED)
+            # What few publish may have one partition: other instances would never get a heartbeat.
+            few = number > 1 and bool(source.allow)
+            with _parallelism(env, 1 if few else env.get_parallelism()):
+                keyed = _records(tables, kafka, source, number).process(receive, KEYED)
         received.append(_named(keyed, "Decode and key", f"receive-{source.name}"))
-    signals = received[0].union(*received[1:]) if received[1:] else received[0]
-    users = signals.key_by(name_of, key_type=Types.STRING())
-    decided = _named(users.process(RunFlows(catalogs, settings), DECIDED), "Run flows", "run-flows")
+    decided = _named(
+        _users(received).process(RunFlows(catalogs, settings), DECIDED), "Run flows", "run-flows"
+    )
     if folder is not None:
         _write_lines(tables, folder, decided.process(WriteLines(), LINES))
         return
@@ -108,6 +115,16 @@ def build(
         stream = published._j_data_stream  # noqa: SLF001
         added = DataStream(stream.getSideOutput(ADDED.get_java_output_tag()))
         _count(tables, kafka, topics, added, lateness, encoding)
+
+
+def _users(received: Sequence[DataStream]) -> KeyedStream:
+    """Bring signals to their users. PyFlink's own key_by would add a function that copies the key."""
+    first, *others = received
+    signals = first.union(*others) if others else first
+    keyed = signals._j_data_stream.keyBy(  # noqa: SLF001
+        get_gateway().jvm.KeyByKeySelector(), Types.ROW([Types.STRING()]).get_java_type_info()
+    )
+    return KeyedStream(keyed, BYTES, signals)
 
 
 def _records(tables: Any, kafka: Kafka, source: Source, number: int) -> Any:
@@ -142,7 +159,8 @@ def _write(
     tables: Any, kafka: Kafka, topics: Mapping[str, str], rows: Any, name: str = OUTPUTS
 ) -> None:
     """Write records to their topics."""
-    prefix = kafka.name if name == OUTPUTS else f"{kafka.name}-{name}"
+    # No name of a job has a colon.
+    prefix = kafka.name if name == OUTPUTS else f"{kafka.name}:{name}"
     statement = sink_table(
         name, kafka.brokers, topics.values(), prefix, kafka.transaction_ms, kafka.properties
     )
@@ -164,6 +182,15 @@ def _ids(tables: Any, name: str) -> Iterator[None]:
     config.set("table.exec.uid.format", f"{name}-<type>-<transformation>")
     yield
     config.set("table.exec.uid.format", UNIQUE)
+
+
+@contextmanager
+def _parallelism(env: Any, parallelism: int) -> Iterator[None]:
+    """Give the operators that are added meanwhile another parallelism than that of the job."""
+    before = env.get_parallelism()
+    env.set_parallelism(parallelism)
+    yield
+    env.set_parallelism(before)
 
 
 def _count(
@@ -189,10 +216,23 @@ def _count(
     tables.get_config().set("table.exec.state.ttl", f"{lateness + OUTAGE} s")
     numbers = tables.sql_query(numbers_of("timely"))
     changes = tables.to_changelog_stream(numbers, number_schema(), ChangelogMode.upsert())
+    _name_by_place(changes, "numbers")
     rows = changes.process(PublishNumbers(topics, encoding), MESSAGE)
     kinds = {kind: topics[kind] for kind in METRICS}
     named = _named(rows, "Publish numbers", "publish-numbers")
     _write(tables, kafka, kinds, tables.from_data_stream(named), NUMBERS)
+
+
+def _name_by_place(stream: Any, name: str) -> None:
+    """Give the operators with an id by ``UNIQUE`` others, which do not depend on statements before."""
+    end = stream._j_data_stream.getTransformation()  # noqa: SLF001
+    found = []
+    for one in end.getTransitivePredecessors():
+        number, _, kind = (one.getUid() or "").partition("_")
+        if number.isdecimal():
+            found.append((int(number), kind, one))
+    for place, (_, kind, one) in enumerate(sorted(found, key=itemgetter(0, 1))):
+        one.setUid(f"{name}-{place}-{kind}")
 
 
 def _named(stream: Any, name: str, ident: str) -> Any:

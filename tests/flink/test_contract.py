@@ -14,7 +14,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flink")]
 
 def test_the_keyed_function_keeps_the_contract_of_hosts() -> None:
     """What the function on Flink keeps of each user is what the loop of a host keeps: after a failure, an
-    erasure, an alarm that is early or after the end, and while the control log is behind (R31, R32).
+    erasure, an alarm that is early or after the end, and while the control log is behind (R31, R32). An
+    alarm that is too early by the clock is set again.
     """
     flink_cluster.make_environment()
     done = subprocess.run(

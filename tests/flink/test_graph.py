@@ -56,8 +56,8 @@ def test_a_topic_with_one_partition_does_not_hold_time(job: dict[str, Operator])
     """A topic for what only few publish is read by one instance of all operators before the users: others
     would never get a heartbeat, and hold the watermark for ever.
     """
-    handovers = {*before(job, "receive-handovers")} | {job["receive-handovers"]}
-    events = {*before(job, "receive-events")} | {job["receive-events"]}
+    handovers = [job["receive-handovers"], *before(job, "receive-handovers")]
+    events = [job["receive-events"], *before(job, "receive-events")]
 
     assert len(handovers) == len(events) > 2
     assert {one.parallelism for one in handovers} == {1}

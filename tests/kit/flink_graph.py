@@ -31,8 +31,8 @@ def operators(words: Sequence[str], folder: Path) -> dict[str, Operator]:
 
     conf = settings.SHARED | {"parallelism.default": PARALLELISM}
     (folder / "config.yaml").write_text(settings.to_yaml(conf))
-    # Otherwise PyFlink would start a server for processes of Python.
-    variables = {"_python_worker_execution_mode": "thread"}
+    # With no mode, PyFlink would start a server for a local cluster.
+    variables = {"_python_worker_execution_mode": "process"}
     done = subprocess.run(
         [ENVIRONMENT.python, Path(__file__).absolute(), *words],
         env={**ENVIRONMENT.variables(folder, folder), **variables}, capture_output=True, check=False,

@@ -9,7 +9,11 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+from pyflink.datastream import TimeDomain
+
 from tests.kit.host_contract import traces
+from tests.kit.one_user import KEY, event
+from tests.kit.reminders import AT_ONCE, TEN
 from transforms.flink.elements import Decided
 from transforms.flink.run_flows import RunFlows
 from transforms.flink.user_state import pack, to_key, to_name, unpack
@@ -28,8 +32,10 @@ class FlinkHost:
         self._kept: dict[str, bytes] = {}
         self._set: set[tuple[int, str]] = set()
         self._name = ""
-        self._function = RunFlows(logs, settings)
-        self._function.open(self)
+        self._again: list[str] = []
+        self._domain = TimeDomain.EVENT_TIME
+        self._given = logs, settings
+        self._start()
 
     @property
     def states(self) -> dict[Key, bytes | None]:
@@ -44,19 +50,32 @@ class FlinkHost:
         return {to_key(name): at for at, name in self._set}
 
     def damage(self, key: Key, state: bytes) -> None:
-        """Replace the state of a user."""
+        """Replace the state of a user, and start the function anew, which keeps copies."""
         name = to_name(key)
         self._kept[name] = pack(unpack(self._kept[name])[0], state) or b""
+        self._start()
+
+    def _start(self) -> None:
+        self._function = RunFlows(*self._given)
+        self._function.open(self)
 
     def deliver(self, key: Key, signal: Signal) -> None:
         self._name = to_name(key)
-        self._add(self._function.process_element((self._name, signals.encode(signal)), self))
+        self._add(self._function.process_element(signals.encode(signal), self))
 
     def advance(self, watermark: int) -> None:
         while self._set and min(self._set)[0] <= watermark:
             at, self._name = min(self._set)
             self._set.remove((at, self._name))
             self._add(self._function.on_timer(at, self))
+
+    def retry(self) -> None:
+        """Fire the timers of the clock."""
+        self._domain, names = TimeDomain.PROCESSING_TIME, self._again
+        self._again = []
+        for self._name in names:
+            self._add(self._function.on_timer(0, self))
+        self._domain = TimeDomain.EVENT_TIME
 
     def _add(self, found: Iterable[Decided]) -> None:
         for name, made in found:
@@ -78,6 +97,12 @@ class FlinkHost:
 
     def timer_service(self) -> FlinkHost:
         return self
+
+    def time_domain(self) -> TimeDomain:
+        return self._domain
+
+    def register_processing_time_timer(self, _at: int) -> None:
+        self._again.append(self._name)
 
     def get_current_key(self) -> str:
         return self._name
@@ -106,5 +131,29 @@ class Unread:
     update = inc
 
 
+def refuses(host: FlinkHost, clock: list[int]) -> None:
+    """An alarm that is refused is set again, once the clock is right, and not twice."""
+    host.deliver(KEY, event("Cart", TEN))
+    (alarm,) = host.timers.values()
+    state = host.states[KEY]
+    clock[0] = TEN
+    host.advance(alarm)
+    assert (host.timers, host.states[KEY]) == ({}, state)
+    host.retry()
+    assert host.timers == {KEY: alarm}
+    host.advance(alarm)
+    clock[0] = alarm
+    host.retry()
+    assert (host.timers, len(host._again)) == ({KEY: alarm}, 0)
+    before = len(host.outputs)
+    host.advance(alarm)
+    assert host.states[KEY] != state
+    assert len(host.outputs) > before
+    host.retry()
+    assert host.timers.get(KEY) != alarm
+
+
 if __name__ == "__main__":
+    now = [TEN]
+    refuses(FlinkHost(AT_ONCE, Settings(clock=lambda: now[0])), now)
     sys.stdout.buffer.write(traces(FlinkHost))

@@ -67,7 +67,7 @@ def produce(
             beat(producer, partitions, reached * grain)
         producer.produce(
             EVENTS, record.data, record.key[1], timestamp=record.receipt,
-            headers={SPACE: record.key[0]},
+            headers={SPACE: record.key[0], "empty": None},
         )  # fmt: skip
         producer.poll(0)
     assert producer.flush(PATIENCE) == 0

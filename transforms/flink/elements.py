@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pyflink.common import Types
 
-Named = tuple[str, bytes]
+BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
+
+KEYED = Types.ROW([Types.STRING(), BYTES])
 """The key of Flink, and an encoded signal for it.
 
 Outputs that need no step, the dead letters of messages, take the same way with ``LETTER`` before their
@@ -18,9 +20,7 @@ other share them; otherwise each would cost to cross to Java.
 
 LETTER = "!"
 
-NAMED = Types.TUPLE([Types.STRING(), Types.PRIMITIVE_ARRAY(Types.BYTE())])
-
-DECIDED = Types.TUPLE([Types.STRING(), Types.OBJECT_ARRAY(Types.PRIMITIVE_ARRAY(Types.BYTE()))])
+DECIDED = Types.TUPLE([Types.STRING(), Types.OBJECT_ARRAY(BYTES)])
 
 MESSAGE = Types.ROW_NAMED(
     ["topic", "name", "body", "headers"],
@@ -33,17 +33,11 @@ MESSAGE = Types.ROW_NAMED(
 )
 """A record for Kafka: its topic, key, value and headers."""
 
-_BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
-
-MESSAGES = Types.TUPLE([_BYTES, Types.LIST(Types.TUPLE([Types.STRING(), *[_BYTES] * 6]))])
+MESSAGES = Types.TUPLE([BYTES, Types.OBJECT_ARRAY(Types.OBJECT_ARRAY(BYTES))])
 """The records of a step for Kafka: the space, and of each record its topic, key, value, and the headers id,
-kind, schema and flow. They cross to Java together, since each element costs to cross.
+kind, schema and flow. They cross to Java together, since each element costs to cross. They are arrays,
+since PyFlink uses one object for all tuples of a list.
 """
 
 LINES = Types.ROW_NAMED(["lines"], [Types.PRIMITIVE_ARRAY(Types.BYTE())])
 """The lines of a step, for a file."""
-
-
-def name_of(element: Named) -> str:
-    """Return the key of Flink of an element."""
-    return element[0]

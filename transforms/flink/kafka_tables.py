@@ -92,7 +92,7 @@ def sink_table(
 def records_from(table: str, encoding: str) -> str:
     """Return the query of the records to send, from a table of those of each step."""
     return f"""
-SELECT topic, name, body, MAP[
-  'id', id, 'space', f0, 'kind', kind, 'schema', `schema`, 'flow', flow,
+SELECT CAST(part[1] AS STRING), part[2], part[3], MAP[
+  'id', part[4], 'space', f0, 'kind', part[5], 'schema', part[6], 'flow', part[7],
   'encoding', CAST('{encoding}' AS BYTES)]
-FROM {table} CROSS JOIN UNNEST(f1) AS record (topic, name, body, id, kind, `schema`, flow)"""
+FROM {table} CROSS JOIN UNNEST(f1) AS record (part)"""

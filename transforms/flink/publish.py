@@ -88,7 +88,7 @@ class Publish(ProcessFunction):
                 else:
                     names = (made.user, made.id, made.kind, made.schema, made.flow)
                     user, *head = map(str.encode, names)
-                    yield made.topic, user, made.data, *head
+                    yield made.topic.encode(), user, made.data, *head
 
     def _quick_row(self, space: str, kind: str, encoded: bytes) -> Any:
         """Return an output as a row; None if it has to be checked, or is a record of the envelope."""
@@ -106,7 +106,7 @@ class Publish(ProcessFunction):
         if head is None:
             schema = wire.attributes(kind, "json")["schema"].encode()
             head = self._heads[kind, flow] = kind.encode(), schema, flow.encode()
-        return self._topics[kind], user, body, ident, *head
+        return self._topics[kind].encode(), user, body, ident, *head
 
     def _letters(self, space: str, given: Sequence[Given], refused: Refused) -> Iterator[Any]:
         """Count what was refused, and make dead letters of it; a refused dead letter is only counted."""

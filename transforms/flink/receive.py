@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from pyflink.common import Row
 from pyflink.datastream import ProcessFunction
 
 from transforms.flink.count_metrics import FlinkCounts
-from transforms.flink.elements import LETTER, Named
+from transforms.flink.elements import LETTER
 from transforms.flink.user_state import to_name
 from transforms.flows.protocol import outputs, signals
 from transforms.hosting import job_metrics, trouble, watch_logs
@@ -38,7 +39,7 @@ class Receive(ProcessFunction):
     def close(self) -> None:
         self._counts.flush()
 
-    def process_element(self, value: Any, ctx: Any) -> Iterable[Named]:
+    def process_element(self, value: Any, ctx: Any) -> Iterable[Row]:
         """Handle one record: body, headers, timestamp, partition and offset."""
         data, headers, receipt, partition, offset = value
         if watch_logs.WATCH.due():
@@ -48,7 +49,10 @@ class Receive(ProcessFunction):
         match receive(
             self._catalogs,
             data or b"",
-            {name: body.decode("utf-8", "replace") for name, body in (headers or {}).items()},
+            {
+                name: (body or b"").decode("utf-8", "replace")
+                for name, body in (headers or {}).items()
+            },
             receipt,
             message_id=f"{self._source.name}-{partition}@{offset}",
             space=self._space,
@@ -57,12 +61,12 @@ class Receive(ProcessFunction):
         ):
             case Accepted() as accepted:
                 self._counts.add(job_metrics.SIGNALS)
-                return ((to_name(accepted.key), signals.encode(accepted.signal)),)
+                return (Row(to_name(accepted.key), signals.encode(accepted.signal)),)
             case Rejected(space, letter):
                 self._counts.add_reason(letter)
                 trouble.report(letter.reason, space=space)
                 name = LETTER + to_name((space, letter.user))
-                return ((name, outputs.encode(letter)),)
+                return (Row(name, outputs.encode(letter)),)
             case "heartbeat":  # it has moved the watermark by arriving
                 self._counts.add(job_metrics.HEARTBEATS)
             case "unread":

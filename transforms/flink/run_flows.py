@@ -9,18 +9,20 @@ from collections.abc import Iterable
 from typing import Any
 
 from pyflink.common import Types
-from pyflink.datastream import KeyedProcessFunction
+from pyflink.datastream import KeyedProcessFunction, TimeDomain
 from pyflink.datastream.state import ValueStateDescriptor
 
 from transforms.flink.count_metrics import FlinkCounts
-from transforms.flink.elements import LETTER, Decided, Named
+from transforms.flink.elements import LETTER, Decided
 from transforms.flink.recent_states import Kept, RecentStates
-from transforms.flink.user_state import pack, to_key, unpack
+from transforms.flink.user_state import is_refused, pack, to_key, unpack
 from transforms.flows.protocol import outputs, signals
 from transforms.hosting import job_metrics, trouble
 from transforms.hosting.catalogs import Catalogs
 from transforms.hosting.run import Failed, Settings, Stepper, Taken
 
+RETRY = 60_000
+"""After how many ms an alarm that was refused is set again."""
 STATE = "user"
 """The name of the state: savepoints find it by this."""
 
@@ -46,34 +48,43 @@ class RunFlows(KeyedProcessFunction):
     def close(self) -> None:
         self._counts.flush()
 
-    def process_element(self, value: Named, ctx: Any) -> Iterable[Decided]:
+    def process_element(self, value: bytes, ctx: Any) -> Iterable[Decided]:
         """Handle one signal, encoded as msgpack, or pass a dead letter on."""
-        name, encoded = value
+        name = ctx.get_current_key()
         if name.startswith(LETTER):
-            return ((name.removeprefix(LETTER), [encoded]),)
+            return ((name.removeprefix(LETTER), [value]),)
         alarm, blob = self._read(name)
-        done = self._stepper.take(to_key(name), blob, signals.decode(encoded))
+        done = self._stepper.take(to_key(name), blob, signals.decode(value))
         self._counts.tick()
         if isinstance(done, Failed):
             return self._failed(name, done)
         return self._keep(name, alarm, done, ctx.timer_service())
 
     def on_timer(self, timestamp: int, ctx: Any) -> Iterable[Decided]:
-        """Handle an alarm, unless the runner is draining. Its timer is over in any case."""
-        name = ctx.get_current_key()
-        _, blob = self._read(name)
+        """Handle an alarm. One that is too early is set again, by a timer of the clock, since a timer of
+        event time would fire at once.
+        """
+        name, timers = ctx.get_current_key(), ctx.timer_service()
+        alarm, blob = self._read(name)
+        if ctx.time_domain() == TimeDomain.PROCESSING_TIME:
+            if alarm is not None and is_refused(alarm):
+                self._write(name, ~alarm, blob)
+                timers.register_event_time_timer(~alarm)
+            return ()
         done = self._stepper.wake(to_key(name), blob, timestamp)
         self._counts.tick()
-        if not isinstance(done, Taken):
-            self._write(name, None, blob)
-            if done is not None:
-                return self._failed(name, done)
+        if done is None:
             self._counts.add(job_metrics.ALARMS_REFUSED)
+            self._write(name, ~timestamp, blob)
+            timers.register_processing_time_timer(self._settings.clock() + RETRY)
             return ()
+        if isinstance(done, Failed):
+            self._write(name, None, blob)
+            return self._failed(name, done)
         late = max(0, self._settings.clock() - timestamp)
         self._counts.update(job_metrics.ALARM_LATENESS, late)
         self._counts.add(job_metrics.ALARMS_LATE, late > job_metrics.LATE_HANDLING)
-        return self._keep(name, None, done, ctx.timer_service())
+        return self._keep(name, None, done, timers)
 
     def _keep(self, name: str, alarm: int | None, done: Taken, timers: Any) -> Iterable[Decided]:
         """Keep the state and the alarm of a step; ``alarm`` is the time of the timer that is set."""

@@ -1,6 +1,7 @@
 """What Flink keeps of a user: the time of the alarm, then the state of the core.
 
-Flink's timers cannot be replaced, only deleted by their time, so that time is kept beside the state.
+Flink's timers cannot be replaced, only deleted by their time, so that time is kept beside the state. The
+complement of a time is that of an alarm that was refused: no timer of Flink is set for it.
 This layout must not change: savepoints have it.
 """
 
@@ -27,6 +28,11 @@ def unpack(kept: bytes | None) -> tuple[int | None, bytes | None]:
         return None, None
     alarm: int = _ALARM.unpack_from(kept)[0]
     return None if alarm == _NONE else alarm, kept[_ALARM.size :] or None
+
+
+def is_refused(alarm: int) -> bool:
+    """Return True for the complement of the time of an alarm."""
+    return alarm < 0
 
 
 def to_name(key: Key) -> str:
