@@ -14,6 +14,7 @@ from tests.kit import flink_run
 from tests.kit.flink_cluster import FlinkCluster
 from tests.kit.flink_run import NAME, Written
 from tests.kit.kafka_broker import KafkaBroker
+from tests.kit.kafka_topics import committed_of
 from tests.kit.random_users import RandomUsers, fold_all
 from tests.packaging.repository import ROOT
 from tests.test_rebuild_state import exported
@@ -95,7 +96,7 @@ def wait_for_states(cluster: FlinkCluster, broker: KafkaBroker, job: str, count:
     """Wait until all states are in a checkpoint: an event before its user's state would be too early."""
     place = TopicPartition(STATES, 0)
     consumer = Consumer({"bootstrap.servers": broker.address, "group.id": NAME, "log_level": 0})
-    while flink_run._committed(consumer, [place]) != [count]:
+    while committed_of(consumer, [place]) != [count]:
         cluster.check(job)
         time.sleep(0.5)
     consumer.close()

@@ -14,7 +14,6 @@ from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
     KafkaError,
-    KafkaException,
     Producer,
     TopicPartition,
 )
@@ -23,6 +22,7 @@ from pipelines.flink_options import topics_of
 from schemas import METRICS, wire
 from tests.kit.flink_cluster import FlinkCluster
 from tests.kit.kafka_broker import KafkaBroker
+from tests.kit.kafka_topics import committed_of, ends_of
 from tests.kit.random_users import Key, Published, UserSet, fold_all
 from tests.kit.timeouts import PATIENCE
 from towpath.flink.errors import FlinkError
@@ -137,7 +137,7 @@ def wait(
     places = [TopicPartition(EVENTS, partition) for partition in range(partitions)]
     places += [TopicPartition(LOOPED_TOPIC, 0)] * loops
     consumer = Consumer(_client(broker) | {"group.id": NAME})
-    ends = [consumer.get_watermark_offsets(place, PATIENCE)[1] for place in places]
+    ends = ends_of(consumer, places)
     until = time.monotonic() + PATIENCE
     done, target = 0, -1
     while target < 0 or done < target:
@@ -150,16 +150,9 @@ def wait(
             if not faults:
                 raise
             continue
-        if target < 0 and all(map(ge, _committed(consumer, places), ends)):
+        if target < 0 and all(map(ge, committed_of(consumer, places), ends)):
             target = done + 2  # outputs are committed after a checkpoint
     consumer.close()
-
-
-def _committed(consumer: Consumer, places: list[TopicPartition]) -> list[int]:
-    try:
-        return [place.offset for place in consumer.committed(places, PATIENCE)]
-    except KafkaException:  # the broker has no coordinator of the group yet
-        return [-1] * len(places)
 
 
 def differing(wanted: Written, found: Written) -> set[Place]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 
 import msgspec
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from tests.kit.kafka_broker import KafkaBroker
 from tests.kit.timeouts import PATIENCE
@@ -71,7 +72,26 @@ def behind(broker: KafkaBroker, group: str, topics: Iterable[str]) -> int:
         for topic in topics
         for partition in consumer.list_topics(topic, PATIENCE).topics[topic].partitions
     ]
-    ends = [consumer.get_watermark_offsets(place, PATIENCE)[1] for place in places]
-    done = [max(place.offset, 0) for place in consumer.committed(places, PATIENCE)]
+    ends, done = ends_of(consumer, places), committed_of(consumer, places)
     consumer.close()
-    return sum(ends) - sum(done)
+    return sum(ends) - sum(max(offset, 0) for offset in done)
+
+
+def ends_of(consumer: Consumer, places: list[TopicPartition]) -> list[int]:
+    """Return the ends of partitions; a broker that has just started may not lead them yet."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return [consumer.get_watermark_offsets(place, PATIENCE)[1] for place in places]
+        except KafkaException:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)
+
+
+def committed_of(consumer: Consumer, places: list[TopicPartition]) -> list[int]:
+    """Return the offsets that the group of a consumer has committed; negative ones for none."""
+    try:
+        return [place.offset for place in consumer.committed(places, PATIENCE)]
+    except KafkaException:  # the broker has no coordinator of the group yet
+        return [-1] * len(places)

@@ -280,9 +280,9 @@ def test_relays_share_the_partitions(place: Place) -> None:
     """Two relays of a group write all states together."""
     place.send(map(state, range(1_000)))
     with place.relay() as first, place.relay() as second:
-        first.wait(lambda counts: counts["read"] > 0)
         number = 1_000
-        while not second.counts.get("read"):
+        while not (first.counts.get("read") and second.counts.get("read")):
+            assert first.process.poll() is second.process.poll() is None
             place.send([state(number)])
             number += 1
         while place.held() != newest(number):
