@@ -22,9 +22,9 @@ from pipelines.flink_options import FILES, Kafka, Lines, parse
 from pipelines.option_words import HANDOVER
 from schemas import METRICS
 from schemas.wire import Encoding
-from transforms.flink.elements import LINES, MESSAGE, NAMED, name_of
+from transforms.flink.elements import DECIDED, LINES, MESSAGE, MESSAGES, NAMED, name_of
 from transforms.flink.file_tables import lines_table, ticks_table
-from transforms.flink.kafka_tables import records_of, sink_table, source_table
+from transforms.flink.kafka_tables import records_from, records_of, sink_table, source_table
 from transforms.flink.metric_lines import ADDED
 from transforms.flink.metric_windows import (
     OUTAGE,
@@ -71,6 +71,8 @@ def build(
     With a ``lateness``, in seconds, metrics are counted, too. With a ``folder``, outputs go to its files
     instead of topics.
     """
+    # Functions that follow each other pass elements on without copies: none of them changes any.
+    env.get_config().enable_object_reuse()
     tables = StreamTableEnvironment.create(env)
     # Times of records are read as UTC, and the ids of the tables' operators are in savepoints, too.
     tables.get_config().set_local_timezone("UTC")
@@ -92,13 +94,15 @@ def build(
         received.append(_named(keyed, "Decode and key", f"receive-{source.name}"))
     signals = received[0].union(*received[1:]) if received[1:] else received[0]
     users = signals.key_by(name_of, key_type=Types.STRING())
-    decided = _named(users.process(RunFlows(catalogs, settings), NAMED), "Run flows", "run-flows")
+    decided = _named(users.process(RunFlows(catalogs, settings), DECIDED), "Run flows", "run-flows")
     if folder is not None:
         _write_lines(tables, folder, decided.process(WriteLines(), LINES))
         return
     publish = Publish(topics, encoding, metrics=lateness is not None)
-    published = _named(decided.process(publish, MESSAGE), "Publish", "publish")
-    _write(tables, kafka, topics, published)
+    published = _named(decided.process(publish, MESSAGES), "Publish", "publish")
+    tables.create_temporary_view("steps_made", published)
+    records = tables.sql_query(records_from("steps_made", encoding))
+    _write(tables, kafka, topics, records)
     if lateness is not None:
         # PyFlink's own get_side_output would add a function of Python.
         stream = published._j_data_stream  # noqa: SLF001
@@ -143,7 +147,7 @@ def _write(
         name, kafka.brokers, topics.values(), prefix, kafka.transaction_ms, kafka.properties
     )
     tables.execute_sql(statement)
-    _insert(tables, name, tables.from_data_stream(rows))
+    _insert(tables, name, rows)
 
 
 def _insert(tables: Any, name: str, rows: Any) -> None:
@@ -187,7 +191,8 @@ def _count(
     changes = tables.to_changelog_stream(numbers, number_schema(), ChangelogMode.upsert())
     rows = changes.process(PublishNumbers(topics, encoding), MESSAGE)
     kinds = {kind: topics[kind] for kind in METRICS}
-    _write(tables, kafka, kinds, _named(rows, "Publish numbers", "publish-numbers"), NUMBERS)
+    named = _named(rows, "Publish numbers", "publish-numbers")
+    _write(tables, kafka, kinds, tables.from_data_stream(named), NUMBERS)
 
 
 def _named(stream: Any, name: str, ident: str) -> Any:

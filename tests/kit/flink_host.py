@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tests.kit.host_contract import traces
-from transforms.flink.elements import Named, unpack_outputs
+from transforms.flink.elements import Decided
 from transforms.flink.run_flows import RunFlows
 from transforms.flink.user_state import pack, to_key, to_name, unpack
 from transforms.flows.protocol import signals
@@ -44,9 +44,10 @@ class FlinkHost:
         return {to_key(name): at for at, name in self._set}
 
     def damage(self, key: Key, state: bytes) -> None:
-        """Replace the state of a user."""
+        """Replace the state of a user, and begin again with what is kept."""
         name = to_name(key)
         self._kept[name] = pack(unpack(self._kept[name])[0], state) or b""
+        self._function.open(self)
 
     def deliver(self, key: Key, signal: Signal) -> None:
         self._name = to_name(key)
@@ -58,9 +59,9 @@ class FlinkHost:
             self._set.remove((at, self._name))
             self._add(self._function.on_timer(at, self))
 
-    def _add(self, found: Iterable[Named]) -> None:
-        for name, packed in found:
-            self.outputs += [(to_key(name), one) for one in unpack_outputs(packed)]
+    def _add(self, found: Iterable[Decided]) -> None:
+        for name, made in found:
+            self.outputs += [(to_key(name), one) for one in made]
 
     # --- what Flink offers ---------------------------------------------------------------
 

@@ -9,9 +9,7 @@ With ``released``, it writes the states of every other user in the layout of the
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import cloudpickle
 import released_layout  # beside this file
@@ -19,7 +17,6 @@ from pyflink.datastream import StreamExecutionEnvironment
 
 import pipelines.flink
 from pipelines.flink_options import parse
-from transforms.flink.elements import Named
 from transforms.flink.run_flows import RunFlows
 from transforms.flink.user_state import to_key
 from transforms.flows.catalog.epochs import NEVER
@@ -31,17 +28,9 @@ from transforms.sinks.outgoing import LOOPED
 class RunReleased(RunFlows):
     """The job's function as a release had it that wrote an earlier layout, for half of the users."""
 
-    def process_element(self, value: Named, ctx: Any) -> Iterable[Named]:
-        self._name = value[0]
-        return RunFlows.process_element(self, value, ctx)
-
-    def on_timer(self, timestamp: int, ctx: Any) -> Iterable[Named]:
-        self._name = ctx.get_current_key()
-        return RunFlows.on_timer(self, timestamp, ctx)
-
-    def _write(self, alarm: int | None, blob: bytes | None) -> None:
-        old = released_layout.is_chosen(*to_key(self._name))
-        RunFlows._write(self, alarm, released_layout.released(blob) if old else blob)
+    def _write(self, name: str, alarm: int | None, blob: bytes | None) -> None:
+        old = released_layout.is_chosen(*to_key(name))
+        RunFlows._write(self, name, alarm, released_layout.released(blob) if old else blob)
 
 
 def main(until: str, *words: str) -> None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-import msgspec
 from pyflink.common import Types
 
 Named = tuple[str, bytes]
-"""The key of Flink, and what is for it: an encoded signal, or the packed outputs of a step.
+"""The key of Flink, and an encoded signal for it.
 
 Outputs that need no step, the dead letters of messages, take the same way with ``LETTER`` before their
 key: a second stream would separate the function of the users from the sink.
 """
 
+Decided = tuple[str, list[bytes]]
+"""The key of Flink, and the encoded outputs of a step, in order. Functions of Python that follow each
+other share them; otherwise each would cost to cross to Java.
+"""
+
 LETTER = "!"
 
 NAMED = Types.TUPLE([Types.STRING(), Types.PRIMITIVE_ARRAY(Types.BYTE())])
+
+DECIDED = Types.TUPLE([Types.STRING(), Types.OBJECT_ARRAY(Types.PRIMITIVE_ARRAY(Types.BYTE()))])
 
 MESSAGE = Types.ROW_NAMED(
     ["topic", "name", "body", "headers"],
@@ -29,23 +33,18 @@ MESSAGE = Types.ROW_NAMED(
 )
 """A record for Kafka: its topic, key, value and headers."""
 
+_BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
+
+MESSAGES = Types.TUPLE([_BYTES, Types.LIST(Types.STRING()), *[Types.LIST(_BYTES)] * 6])
+"""The records of a step for Kafka: the space, and lists of their topics, keys, values, and of the headers
+id, kind, schema and flow. They cross to Java together, since each element costs to cross; and as lists,
+since Java would put all tuples of a list into one.
+"""
+
 LINES = Types.ROW_NAMED(["lines"], [Types.PRIMITIVE_ARRAY(Types.BYTE())])
 """The lines of a step, for a file."""
-
-_pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder(list[bytes]).decode
 
 
 def name_of(element: Named) -> str:
     """Return the key of Flink of an element."""
     return element[0]
-
-
-def pack_outputs(encoded: Iterable[bytes]) -> bytes:
-    """Put the outputs of one step into one element, since each element costs to cross to Java."""
-    return _pack(list(encoded))
-
-
-def unpack_outputs(packed: bytes) -> list[bytes]:
-    """Return the outputs of one step, in order."""
-    return _unpack(packed)

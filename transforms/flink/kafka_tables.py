@@ -79,6 +79,18 @@ def sink_table(
         "sink.transactional-id-prefix": prefix,
         "properties.bootstrap.servers": brokers,
         "properties.transaction.timeout.ms": str(transaction_ms),
+        # Nothing is visible before a checkpoint, so records may wait for others.
+        "properties.linger.ms": "100",
+        "properties.batch.size": str(256 * 1024),
         **{f"properties.{name}": value for name, value in properties.items()},
     }
     return create_table(table, SINK_COLUMNS, options)
+
+
+def records_from(table: str, encoding: str) -> str:
+    """Return the query of the records to send, from a table of those of each step."""
+    return f"""
+SELECT f1[n], f2[n], body, MAP[
+  'id', f4[n], 'space', f0, 'kind', f5[n], 'schema', f6[n], 'flow', f7[n],
+  'encoding', CAST('{encoding}' AS BYTES)]
+FROM {table} CROSS JOIN UNNEST(f3) WITH ORDINALITY AS record (body, n)"""

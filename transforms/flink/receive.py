@@ -11,7 +11,7 @@ from typing import Any
 from pyflink.datastream import ProcessFunction
 
 from transforms.flink.count_metrics import FlinkCounts
-from transforms.flink.elements import LETTER, Named, pack_outputs
+from transforms.flink.elements import LETTER, Named
 from transforms.flink.user_state import to_name
 from transforms.flows.protocol import outputs, signals
 from transforms.hosting import job_metrics, trouble, watch_logs
@@ -62,7 +62,7 @@ class Receive(ProcessFunction):
                 self._counts.add_reason(letter)
                 trouble.report(letter.reason, space=space)
                 name = LETTER + to_name((space, letter.user))
-                return ((name, pack_outputs([outputs.encode(letter)])),)
+                return ((name, outputs.encode(letter)),)
             case "heartbeat":  # it has moved the watermark by arriving
                 self._counts.add(job_metrics.HEARTBEATS)
             case "unread":

@@ -13,7 +13,8 @@ from pyflink.datastream import KeyedProcessFunction
 from pyflink.datastream.state import ValueStateDescriptor
 
 from transforms.flink.count_metrics import FlinkCounts
-from transforms.flink.elements import LETTER, Named, pack_outputs
+from transforms.flink.elements import LETTER, Decided, Named
+from transforms.flink.recent_states import Kept, RecentStates
 from transforms.flink.user_state import pack, to_key, unpack
 from transforms.flows.protocol import outputs, signals
 from transforms.hosting import job_metrics, trouble
@@ -38,32 +39,33 @@ class RunFlows(KeyedProcessFunction):
         # A primitive array of bytes would fail on an empty value.
         described = ValueStateDescriptor(STATE, Types.PICKLED_BYTE_ARRAY())
         self._state = runtime_context.get_state(described)
+        self._recent = RecentStates()
         self._counts = FlinkCounts(runtime_context)
         self._stepper = Stepper(self._catalogs, self._settings, self._went_on)
 
     def close(self) -> None:
         self._counts.flush()
 
-    def process_element(self, value: Named, ctx: Any) -> Iterable[Named]:
+    def process_element(self, value: Named, ctx: Any) -> Iterable[Decided]:
         """Handle one signal, encoded as msgpack, or pass a dead letter on."""
         name, encoded = value
         if name.startswith(LETTER):
-            return ((name.removeprefix(LETTER), encoded),)
-        alarm, blob = unpack(self._state.value())
+            return ((name.removeprefix(LETTER), [encoded]),)
+        alarm, blob = self._read(name)
         done = self._stepper.take(to_key(name), blob, signals.decode(encoded))
         self._counts.tick()
         if isinstance(done, Failed):
             return self._failed(name, done)
-        return self._keep(name, alarm, blob, done, ctx.timer_service())
+        return self._keep(name, alarm, done, ctx.timer_service())
 
-    def on_timer(self, timestamp: int, ctx: Any) -> Iterable[Named]:
+    def on_timer(self, timestamp: int, ctx: Any) -> Iterable[Decided]:
         """Handle an alarm, unless the runner is draining. Its timer is over in any case."""
         name = ctx.get_current_key()
-        _, blob = unpack(self._state.value())
+        _, blob = self._read(name)
         done = self._stepper.wake(to_key(name), blob, timestamp)
         self._counts.tick()
         if not isinstance(done, Taken):
-            self._write(None, blob)
+            self._write(name, None, blob)
             if done is not None:
                 return self._failed(name, done)
             self._counts.add(job_metrics.ALARMS_REFUSED)
@@ -71,11 +73,9 @@ class RunFlows(KeyedProcessFunction):
         late = max(0, self._settings.clock() - timestamp)
         self._counts.update(job_metrics.ALARM_LATENESS, late)
         self._counts.add(job_metrics.ALARMS_LATE, late > job_metrics.LATE_HANDLING)
-        return self._keep(name, None, blob, done, ctx.timer_service())
+        return self._keep(name, None, done, ctx.timer_service())
 
-    def _keep(
-        self, name: str, alarm: int | None, blob: bytes | None, done: Taken, timers: Any
-    ) -> Iterable[Named]:
+    def _keep(self, name: str, alarm: int | None, done: Taken, timers: Any) -> Iterable[Decided]:
         """Keep the state and the alarm of a step; ``alarm`` is the time of the timer that is set."""
         self._count(to_key(name)[0], done)
         if done.alarm != alarm:
@@ -83,22 +83,26 @@ class RunFlows(KeyedProcessFunction):
                 timers.delete_event_time_timer(alarm)
             if done.alarm is not None:
                 timers.register_event_time_timer(done.alarm)
-        self._write(done.alarm, done.state)
-        return ((name, pack_outputs(done.outputs)),) if done.outputs else ()
+        self._write(name, done.alarm, done.state)
+        return ((name, done.outputs),) if done.outputs else ()
 
-    def _write(self, alarm: int | None, blob: bytes | None) -> None:
+    def _read(self, name: str) -> Kept:
+        return self._recent.take(name) or unpack(self._state.value())
+
+    def _write(self, name: str, alarm: int | None, blob: bytes | None) -> None:
         kept = pack(alarm, blob)
         if kept is None:
             self._state.clear()
         else:
             self._state.update(kept)
+            self._recent.put(name, (alarm, blob))
 
-    def _failed(self, name: str, done: Failed) -> Iterable[Named]:
+    def _failed(self, name: str, done: Failed) -> Iterable[Decided]:
         letter = done.letter
         self._counts.add_reason(letter)
         self._counts.add(job_metrics.OUTPUTS, 1, "dead_letter")
         trouble.report(letter.reason, space=to_key(name)[0], detail=letter.detail)
-        return ((name, pack_outputs([outputs.encode(letter)])),)
+        return ((name, [outputs.encode(letter)]),)
 
     def _went_on(self, space: str) -> None:
         self._counts.add(job_metrics.WENT_ON_BEHIND, 1, space)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 
 from transforms.flows.protocol import outputs
 from transforms.flows.protocol.outputs import DeadLetter, Rejection
@@ -17,7 +18,7 @@ class Counts:
     def __init__(self, send: Callable[[str, int], None]) -> None:
         self._send = send
         self._counts: dict[str, int] = {}
-        self._kinds: dict[str, int] = {}
+        self._kinds: Counter[str] = Counter()
 
     def add(self, metric: JobMetric, number: int = 1, value: str = "") -> None:
         """Count; ``value`` is that of the metric's label."""
@@ -25,16 +26,17 @@ class Counts:
             name = metric.of(value)
             self._counts[name] = self._counts.get(name, 0) + number
 
-    def add_outputs(self, encoded: Iterable[bytes]) -> list[DeadLetter]:
+    def add_outputs(self, encoded: Sequence[bytes]) -> list[DeadLetter]:
         """Count outputs by kind, refusals and dead letters by reason; return the dead letters."""
-        letters, kinds = list[DeadLetter](), self._kinds
-        for one in encoded:
-            kind = kind_of(one)
-            kinds[kind] = kinds.get(kind, 0) + 1
-            if kind in ("rejection", "dead_letter"):
-                output = outputs.decode(one)
-                self.add_reason(output)
-                letters += [output] if isinstance(output, DeadLetter) else []
+        kinds = list(map(kind_of, encoded))
+        self._kinds.update(kinds)
+        letters = list[DeadLetter]()
+        if "rejection" in kinds or "dead_letter" in kinds:
+            for kind, one in zip(kinds, encoded, strict=True):
+                if kind in ("rejection", "dead_letter"):
+                    output = outputs.decode(one)
+                    self.add_reason(output)
+                    letters += [output] if isinstance(output, DeadLetter) else []
         return letters
 
     def add_letters(self, encoded: Iterable[bytes]) -> None:
@@ -53,6 +55,6 @@ class Counts:
         """Send the counts, and begin anew."""
         for kind, number in self._kinds.items():
             self.add(job_metrics.OUTPUTS, number, kind)
-        counts, self._counts, self._kinds = self._counts, {}, {}
+        counts, self._counts, self._kinds = self._counts, {}, Counter()
         for name, number in counts.items():
             self._send(name, number)
