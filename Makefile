@@ -32,7 +32,7 @@ RUNS := $(if $(wildcard $(INSTALLED)),$(INSTALLED),$(BASE))
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev install run quick test check format docs charts bench bench-plain fuzz mutants warehouse stream-demo stream-purchases stream-histories stream-sample stream-bench bench-tables bench-capacity emulator-test flink-env kafka-broker flink-image flink-demo flink-faults flink-bench compiled test-compiled lock sbom wheel wheels image image-check terraform-check terraform-schema clean
+.PHONY: help setup setup-dev install run quick test check format docs charts bench bench-plain fuzz mutants warehouse stream-demo stream-purchases stream-histories stream-sample stream-bench bench-tables bench-capacity emulator-test flink-env kafka-broker flink-image flink-demo flink-faults flink-bench flink-recovery compiled test-compiled lock sbom wheel wheels image image-check terraform-check terraform-schema clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -213,8 +213,13 @@ flink-demo: flink-env kafka-broker ## all purchases through Kafka and a Flink cl
 flink-faults: $(READY) ## kills processes of the Flink pipeline at random, 30 times: FAULT_ARGS="--rounds=6 --seed=1"
 	@$(BIN)/python -m tests.kit.flink_faults $(FAULT_ARGS)
 
-flink-bench: compiled flink-env kafka-broker ## the job on Flink beside an empty one, on a real cluster
-	@PYTHONPATH=build/compiled:. $(BIN)/python -P -m benchmarks.flink $(BENCH_ARGS)
+flink-bench: compiled flink-env kafka-broker ## the job on Flink beside an empty one, on a real cluster; writes the figures of the docs
+	@PYTHONPATH=build/compiled:. $(BIN)/python -P -m benchmarks.flink $(WRITE) $(BENCH_ARGS)
+	@$(if $(WRITE),$(BIN)/python -m docs.generate)
+
+flink-recovery: compiled flink-env kafka-broker ## how long the job on Flink takes to be back: after kill -9, from a savepoint
+	@PYTHONPATH=build/compiled:. $(BIN)/python -P -m benchmarks.flink_recovery $(WRITE) $(BENCH_ARGS)
+	@$(if $(WRITE),$(BIN)/python -m docs.generate)
 
 compiled: $(READY) ## the core compiled by mypyc, into build/compiled; needs a C compiler
 	@rm -rf build/compiled

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
-import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import msgspec
-
 from benchmarks import appends, core, growth, replays, sample, stream
-from benchmarks.ratios import Figure, Growth, Measured, show
+from benchmarks.ratios import Figure, Growth, show
+from benchmarks.written import write
 
 SECTIONS = ("sample", "core", "growth", "replay", "stream")
 
@@ -38,11 +35,7 @@ def main() -> int:
     lines: Growth = {}
     code = show(_measured(args, found, lines))
     if args.write and code == 0:
-        if args.write.exists():
-            before = msgspec.json.decode(args.write.read_bytes(), type=Measured)
-            found, lines = before.sections | found, before.growth | lines
-        measured = Measured(machine=_machine(), sections=found, growth=lines)
-        args.write.write_bytes(msgspec.json.format(msgspec.json.encode(measured)) + b"\n")
+        write(args.write, found, lines)
     return code
 
 
@@ -79,13 +72,6 @@ def _sections(args: argparse.Namespace, lines: Growth) -> dict[str, Callable[[],
         "replay": lambda: replays.figures(sizes, rounds, replays.SMALL if quick else None, lines),
         "stream": lambda: stream.figures(*((20, 100) if quick else (10_000, 50_000))),
     }
-
-
-def _machine() -> str:
-    core = "the core compiled by mypyc" if sample.COMPILED else "the core not compiled"
-    return (
-        f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, {core}"
-    )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -15,13 +15,15 @@ from typing import Any
 
 from confluent_kafka import Producer
 
-from benchmarks.core import START, line
+from benchmarks.core import HOUR, START, line
+from towpath.flink import client
 from towpath.flink.environment import BUILT, Environment
 from towpath.flink.local_cluster import JOB_MANAGER, ZOOKEEPER, LocalCluster
 
 ROOT = Path(__file__).parent.parent
 COMPILED = ROOT / "build" / "compiled"
 PAUSE = 0.2
+DAY = 24 * HOUR
 
 
 class Compiled(Environment, frozen=True, gc=False):
@@ -66,6 +68,13 @@ def until(done: Callable[[], bool]) -> float:
     return time.monotonic() - begun
 
 
+def submit(cluster: LocalCluster, kind: str, words: Sequence[str], *flink: str) -> str:
+    """Submit a job of ``benchmarks.flink_job``; return its id. ``flink`` are words for ``flink run``."""
+    variables = cluster.variables()
+    job = ("-pym", "benchmarks.flink_job", kind, *words)
+    return client.run(cluster.environment, variables, *flink, *job)
+
+
 def fill(address: str, topic: str, users: int, orders: int, events: int, matching: int) -> int:
     """Send sign-ups and some orders of each user, then events of which one in ``matching`` moves the
     three sessions of its user; return how many came before these.
@@ -79,7 +88,7 @@ def fill(address: str, topic: str, users: int, orders: int, events: int, matchin
         moves = number >= before and (number + number // users) % matching == 0
         user = f"user-{number % users:06}"
         body = line(number, 60 if moves else 10, name, user)
-        producer.produce(topic, body, user, timestamp=START + number)
+        producer.produce(topic, body, user, timestamp=START + 3 * DAY + number)
         producer.poll(0)
     producer.flush()
     return before

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from pyflink.common import Row, Types
+from pyflink.common import Types
 from pyflink.datastream import KeyedProcessFunction, ProcessFunction
 from pyflink.datastream.state import ValueStateDescriptor
 
 from benchmarks.core import HOUR
-from transforms.flink.elements import Named, pack_outputs, unpack_outputs
+from transforms.flink.elements import Decided, Named
 from transforms.flink.publish import Publish
 from transforms.flink.run_flows import STATE, RunFlows
 from transforms.flink.user_state import pack, to_key, unpack
@@ -26,14 +26,7 @@ STATE_SIZE, OUTPUT_SIZE, OUTPUTS = 860, 220, 19
 """Bytes of the state and of an output of the empty job, and how many outputs an event has that moves
 three sessions.
 """
-HEADERS = {
-    "id": b"3fJLJNdoWZZcRUnB-14",
-    "space": b"bench",
-    "kind": b"transition",
-    "schema": b"transition:5ce74148cc85d023",
-    "encoding": b"json",
-    "flow": b"second",
-}
+HEAD = b"3fJLJNdoWZZcRUnB-14", b"transition", b"transition:5ce74148cc85d023", b"second"
 
 Parts = dict[str, float]
 
@@ -79,7 +72,7 @@ class Flows(RunFlows):
         super().__init__(*given)
         self._watch = watch
 
-    def process_element(self, value: Named, ctx: Any) -> Iterable[Named]:
+    def process_element(self, value: Named, ctx: Any) -> Iterable[Decided]:
         self._watch.note()
         return super().process_element(value, ctx)
 
@@ -95,7 +88,7 @@ class Empty(KeyedProcessFunction):  # type: ignore[misc]  # Flink has no types
         self._state = runtime_context.get_state(described)
         self._outputs = [bytes(OUTPUT_SIZE)] * OUTPUTS
 
-    def process_element(self, value: Named, ctx: Any) -> Iterable[Named]:
+    def process_element(self, value: Named, ctx: Any) -> Iterable[Decided]:
         """Handle one event."""
         self._watch.note()
         name, encoded = value
@@ -108,7 +101,7 @@ class Empty(KeyedProcessFunction):  # type: ignore[misc]  # Flink has no types
         timers.register_event_time_timer(due)
         self._state.update(pack(due, bytes(memoryview(blob or bytes(STATE_SIZE)))))
         if signal.name == "Order" and signal.properties["total"] >= 50:
-            return ((name, pack_outputs(self._outputs)),)
+            return ((name, self._outputs),)
         return ()
 
 
@@ -118,11 +111,13 @@ class Forward(ProcessFunction):  # type: ignore[misc]
     def __init__(self, topics: dict[str, str], *_: Any, **__: Any) -> None:
         self._topic = topics["transition"]
 
-    def process_element(self, value: Named, ctx: Any) -> Iterable[Row]:
+    def process_element(self, value: Decided, ctx: Any) -> Iterable[Any]:
         """Handle the outputs of one step."""
-        name, packed = value
+        name, made = value
         user = to_key(name)[1].encode()
-        return [Row(self._topic, user, one, HEADERS) for one in unpack_outputs(packed)]
+        count = len(made)
+        same = [[one] * count for one in (self._topic, user)]
+        return [(b"bench", *same, made, *([one] * count for one in HEAD))]
 
 
 def timed(part: str, work: Callable[..., Any]) -> Callable[..., Any]:
@@ -159,7 +154,7 @@ class TimedFlows(Flows):
         stepper: Any = Inside(self._stepper, take="core", wake="core")
         self._stepper = stepper
 
-    def process_element(self, value: Named, ctx: Any) -> Iterable[Named]:
+    def process_element(self, value: Named, ctx: Any) -> Iterable[Decided]:
         timers = dict.fromkeys(("register_event_time_timer", "delete_event_time_timer"), "timer")
         within = Inside(ctx.timer_service(), **timers)
         return super().process_element(value, _Context(within))
@@ -180,5 +175,5 @@ class TimedPublish(Publish):
         super().open(runtime_context)
         self._timed = timed("encoding of records", super().process_element)
 
-    def process_element(self, value: Named, ctx: Any) -> Any:
+    def process_element(self, value: Decided, ctx: Any) -> Any:
         return self._timed(value, ctx)

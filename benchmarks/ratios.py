@@ -7,7 +7,7 @@ others use. The median of the pairs leaves out a disturbed one.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from statistics import median
 from time import process_time
 
@@ -80,6 +80,13 @@ def show(figures: Iterable[Figure]) -> int:
     if fallen:
         print("\nthese ratios fell:", *fallen, sep="\n")
     return 1 if fallen else 0
+
+
+def keep(found: list[Figure], figures: Iterable[Figure]) -> Iterator[Figure]:
+    """Add figures to a list as they are measured."""
+    for figure in figures:
+        found.append(figure)
+        yield figure
 
 
 def in_turns(contestants: Mapping[str, Callable[[], float]], rounds: int) -> Spent:

@@ -25,7 +25,7 @@ from pipelines.flink_options import FILES, Kafka, Lines, parse
 from pipelines.option_words import HANDOVER
 from schemas import METRICS
 from schemas.wire import Encoding
-from transforms.flink.elements import BYTES, DECIDED, KEYED, LINES, MESSAGE, MESSAGES
+from transforms.flink.elements import DECIDED, KEYED, LINES, MESSAGE, MESSAGES, NAMED
 from transforms.flink.file_tables import lines_table, ticks_table
 from transforms.flink.kafka_tables import records_from, records_of, sink_table, source_table
 from transforms.flink.metric_lines import ADDED
@@ -87,18 +87,10 @@ def build(
         and HANDOVER in topics
         and any(HANDOVER in source.allow for source in sources)
     )
-    received = []
-    for number, source in enumerate(sources, 1):
-        receive = Receive(catalogs, space, joins, source)
-        if source.name.startswith(FILES):
-            records = _lines(tables, source.name.removeprefix(FILES), number)
-            keyed = records.process(receive, KEYED).set_parallelism(1)  # lines stay in order
-        else:
-            # What few publish may have one partition: other instances would never get a heartbeat.
-            few = number > 1 and bool(source.allow)
-            with _parallelism(env, 1 if few else env.get_parallelism()):
-                keyed = _records(tables, kafka, source, number).process(receive, KEYED)
-        received.append(_named(keyed, "Decode and key", f"receive-{source.name}"))
+    received = [
+        _received(env, tables, kafka, source, number, Receive(catalogs, space, joins, source))
+        for number, source in enumerate(sources, 1)
+    ]
     decided = _named(
         _users(received).process(RunFlows(catalogs, settings), DECIDED), "Run flows", "run-flows"
     )
@@ -117,6 +109,24 @@ def build(
         _count(tables, kafka, topics, added, lateness, encoding)
 
 
+def _received(
+    env: Any, tables: Any, kafka: Kafka, source: Source, number: int, receive: Receive
+) -> DataStream:
+    """Read a source, and decode and key its records.
+
+    Lines of files stay in order by one instance. A topic that only few may fill has one, too: it may have
+    one partition, and other instances would never get a heartbeat.
+    """
+    if source.name.startswith(FILES):
+        records = _lines(tables, source.name.removeprefix(FILES), number)
+        keyed = records.process(receive, KEYED).set_parallelism(1)
+    else:
+        few = number > 1 and bool(source.allow)
+        with _parallelism(env, 1 if few else env.get_parallelism()):
+            keyed = _records(tables, kafka, source, number).process(receive, KEYED)
+    return _named(keyed, "Decode and key", f"receive-{source.name}")
+
+
 def _users(received: Sequence[DataStream]) -> KeyedStream:
     """Bring signals to their users. PyFlink's own key_by would add a function that copies the key."""
     first, *others = received
@@ -124,7 +134,7 @@ def _users(received: Sequence[DataStream]) -> KeyedStream:
     keyed = signals._j_data_stream.keyBy(  # noqa: SLF001
         get_gateway().jvm.KeyByKeySelector(), Types.ROW([Types.STRING()]).get_java_type_info()
     )
-    return KeyedStream(keyed, BYTES, signals)
+    return KeyedStream(keyed, NAMED, signals)
 
 
 def _records(tables: Any, kafka: Kafka, source: Source, number: int) -> Any:

@@ -61,7 +61,7 @@ class FlinkHost:
 
     def deliver(self, key: Key, signal: Signal) -> None:
         self._name = to_name(key)
-        self._add(self._function.process_element(signals.encode(signal), self))
+        self._add(self._function.process_element((self._name, signals.encode(signal)), self))
 
     def advance(self, watermark: int) -> None:
         while self._set and min(self._set)[0] <= watermark:

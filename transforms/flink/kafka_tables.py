@@ -92,7 +92,7 @@ def sink_table(
 def records_from(table: str, encoding: str) -> str:
     """Return the query of the records to send, from a table of those of each step."""
     return f"""
-SELECT CAST(part[1] AS STRING), part[2], part[3], MAP[
-  'id', part[4], 'space', f0, 'kind', part[5], 'schema', part[6], 'flow', part[7],
+SELECT f1[n], f2[n], body, MAP[
+  'id', f4[n], 'space', f0, 'kind', f5[n], 'schema', f6[n], 'flow', f7[n],
   'encoding', CAST('{encoding}' AS BYTES)]
-FROM {table} CROSS JOIN UNNEST(f1) AS record (part)"""
+FROM {table} CROSS JOIN UNNEST(f3) WITH ORDINALITY AS record (body, n)"""

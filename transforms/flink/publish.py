@@ -22,17 +22,15 @@ from transforms.metrics import Metric
 from transforms.sinks.checked import Refused, fitting
 from transforms.sinks.folders import TO_TABLES
 from transforms.sinks.outgoing import LOOPED, Outgoing, attributes, outgoing_of
-from transforms.wire.bodies import json_body, read_output
+from transforms.wire.bodies import JsonOutputs
 from transforms.wire.messages import LONGEST_NAME, kind_of
 from transforms.wire.output_lines import to_line
+from transforms.wire.rows import name_of
 
 MAX_DATA = 900_000
 """The limit of a record's value, in bytes: Kafka's own, by default, is 1 MB with key and headers."""
-SHORT = LONGEST_NAME // 4
-"""Names of so many characters are never too long, in bytes."""
-
-Given = tuple[str, bytes]
-"""An encoded output, behind its kind."""
+SHORT = LONGEST_NAME
+"""Names that have together so many bytes, or characters of ASCII, are not too long."""
 
 
 class Publish(ProcessFunction):
@@ -46,10 +44,11 @@ class Publish(ProcessFunction):
         self._topics = dict(topics)
         self._encoding = encoding
         self._metrics = metrics
-        self._heads: dict[tuple[str, str], tuple[bytes, bytes, bytes]] = {}
+        self._heads: dict[tuple[str, str, str], Any] = {}
 
     def open(self, runtime_context: Any) -> None:
         self._counts = FlinkCounts(runtime_context)
+        self._json = JsonOutputs(kind for kind in self._topics if kind not in LOOPED)
 
     def close(self) -> None:
         self._counts.flush()
@@ -59,70 +58,78 @@ class Publish(ProcessFunction):
         name, made = value
         space, _ = to_key(name)
         self._counts.tick()
-        given = [(kind, one) for one in made if (kind := kind_of(one)) in self._topics]
-        for kind, number in Counter(kind for kind, _ in given).items():
-            self._counts.add(job_metrics.PUBLISHED, number, kind)
-        refused = Refused()
-        rows = [*self._rows(space, given, refused)]
-        if refused.count:
-            rows += self._letters(space, given, refused)
+        rows = self._quick_rows(space, made)
+        if rows is None:
+            rows = self._checked_rows(space, made)
         found: list[Any] = [self._element(space, rows)] if rows else []
-        if self._metrics and (sums := added(space, decoded(given))) is not None:
+        if self._metrics and (sums := added(space, map(outputs.decode, made))) is not None:
             found.append((ADDED, sums))
         return found
 
     def _element(self, space: str, rows: list[Any]) -> Any:
         """Return the rows of a step as one element."""
-        return space.encode(), rows
+        return space.encode(), *map(list, zip(*rows, strict=True))
 
-    def _rows(self, space: str, given: Sequence[Given], refused: Refused) -> Iterator[Any]:
-        for kind, encoded in given:
-            row = self._quick_row(space, kind, encoded) if self._encoding == "json" else None
-            if row is not None:
-                yield row
-                continue
-            for _, output in fitting([(space, outputs.decode(encoded))], refused):
-                made = outgoing_of(space, output, self._topics, self._encoding, MAX_DATA)
-                if isinstance(made, str):
-                    refused.add(getattr(output, "id", ""), made)
-                else:
-                    names = (made.user, made.id, made.kind, made.schema, made.flow)
-                    user, *head = map(str.encode, names)
-                    yield made.topic.encode(), user, made.data, *head
-
-    def _quick_row(self, space: str, kind: str, encoded: bytes) -> Any:
-        """Return an output as a row; None if it has to be checked, or is a record of the envelope."""
-        if kind in LOOPED or (read := read_output(kind, encoded)) is None:
+    def _quick_rows(self, space: str, made: Sequence[bytes]) -> list[Any] | None:
+        """Return outputs as rows; None if they have to be checked one by one."""
+        bodies = self._json.bodies(made) if self._encoding == "json" else None
+        if bodies is None:
             return None
-        body, flow = json_body(read), getattr(read, "flow", None) or ""
-        user, ident = read.user.encode(), read.id.encode()
-        if (
-            body is None
-            or len(body) > MAX_DATA
-            or max(len(user), len(ident), len(space), len(flow)) > SHORT
-        ):
-            return None
-        head = self._heads.get((kind, flow))
-        if head is None:
-            schema = wire.attributes(kind, "json")["schema"].encode()
-            head = self._heads[kind, flow] = kind.encode(), schema, flow.encode()
-        return self._topics[kind].encode(), user, body, ident, *head
+        rows: list[Any] = []
+        for kind, output, body in bodies:
+            flow: str = getattr(output, "flow", None) or ""
+            head = self._heads.get((kind, space, flow))
+            if head is None:
+                names = kind, wire.schema_id(kind), flow
+                head = self._heads[kind, space, flow] = (
+                    *map(str.encode, names),
+                    len((space + flow).encode()),
+                )
+            user, ident = output.user.encode(), output.id.encode()
+            if len(user) + len(ident) + head[3] > SHORT or len(body) > MAX_DATA:
+                return None
+            rows.append((self._topics[kind], user, body, ident, *head[:3]))
+        self._count(kind for kind, _, _ in bodies)
+        return rows
 
-    def _letters(self, space: str, given: Sequence[Given], refused: Refused) -> Iterator[Any]:
+    def _checked_rows(self, space: str, made: Sequence[bytes]) -> list[Any]:
+        """Return outputs as rows, with dead letters for those that no reader could read."""
+        found = [outputs.decode(one) for one in made if kind_of(one) in self._topics]
+        self._count(map(name_of, found))
+        refused = Refused()
+        rows = [*self._rows(space, found, refused)]
+        if refused.count:
+            rows += self._letters(space, found, refused)
+        return rows
+
+    def _count(self, kinds: Iterable[str]) -> None:
+        for kind, number in Counter(kinds).items():
+            self._counts.add(job_metrics.PUBLISHED, number, kind)
+
+    def _rows(self, space: str, found: Sequence[AnyOutput], refused: Refused) -> Iterator[Any]:
+        for _, output in fitting([(space, one) for one in found], refused):
+            made = outgoing_of(space, output, self._topics, self._encoding, MAX_DATA)
+            if isinstance(made, str):
+                refused.add(getattr(output, "id", ""), made)
+            else:
+                names = (made.user, made.id, made.kind, made.schema, made.flow)
+                user, *head = map(str.encode, names)
+                yield made.topic, user, made.data, *head
+
+    def _letters(self, space: str, found: Sequence[AnyOutput], refused: Refused) -> Iterator[Any]:
         """Count what was refused, and make dead letters of it; a refused dead letter is only counted."""
         self._counts.add(job_metrics.UNFIT_OUTPUTS, refused.count, self.sink)
         trouble.report("unfit_output", space=space, detail=self.sink)
         why = {row.id: row.detail for row in refused.bad}
         letters = [
             dead_letters.of_output(space, output, self.sink, why[output.id])
-            for output in decoded(given)
+            for output in found
             if output.id in why and not isinstance(output, DeadLetter)
         ]
         for letter in letters:
             self._counts.add_reason(letter)
         if "dead_letter" in self._topics:
-            made = [("dead_letter", outputs.encode(letter)) for letter in letters]
-            yield from self._rows(space, made, Refused())
+            yield from self._rows(space, letters, Refused())
 
 
 class WriteLines(Publish):
@@ -137,8 +144,11 @@ class WriteLines(Publish):
         """Return all lines as one row: the file has a line's end after it."""
         return Row(b"\n".join(rows))
 
-    def _rows(self, space: str, given: Sequence[Given], refused: Refused) -> Iterator[bytes]:
-        for _, output in fitting([(space, one) for one in decoded(given)], refused):
+    def _quick_rows(self, space: str, made: Sequence[bytes]) -> None:
+        """Lines are always checked."""
+
+    def _rows(self, space: str, found: Sequence[AnyOutput], refused: Refused) -> Iterator[bytes]:
+        for _, output in fitting([(space, one) for one in found], refused):
             if not isinstance(output, Metric):
                 yield to_line(space, output)
 
@@ -147,8 +157,3 @@ def row_of(made: Outgoing) -> Row:
     """Return an output as a row of the table of outputs."""
     headers = {name: value.encode() for name, value in attributes(made).items()}
     return Row(made.topic, made.user.encode(), made.data, headers)
-
-
-def decoded(given: Sequence[Given]) -> list[AnyOutput]:
-    """Return encoded outputs as what they are."""
-    return [outputs.decode(encoded) for _, encoded in given]

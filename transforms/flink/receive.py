@@ -61,12 +61,12 @@ class Receive(ProcessFunction):
         ):
             case Accepted() as accepted:
                 self._counts.add(job_metrics.SIGNALS)
-                return (Row(to_name(accepted.key), signals.encode(accepted.signal)),)
+                return (_keyed(to_name(accepted.key), signals.encode(accepted.signal)),)
             case Rejected(space, letter):
                 self._counts.add_reason(letter)
                 trouble.report(letter.reason, space=space)
                 name = LETTER + to_name((space, letter.user))
-                return (Row(name, outputs.encode(letter)),)
+                return (_keyed(name, outputs.encode(letter)),)
             case "heartbeat":  # it has moved the watermark by arriving
                 self._counts.add(job_metrics.HEARTBEATS)
             case "unread":
@@ -81,3 +81,7 @@ class Receive(ProcessFunction):
             counts.update(job_metrics.CONTROL_LAG, log.lag, log.space)
         if log.sequence is not None:
             counts.update(job_metrics.CONTROL_SEQUENCE, log.sequence, log.space)
+
+
+def _keyed(name: str, encoded: bytes) -> Row:
+    return Row(name, (name, encoded))

@@ -13,7 +13,7 @@ from pyflink.datastream import KeyedProcessFunction, TimeDomain
 from pyflink.datastream.state import ValueStateDescriptor
 
 from transforms.flink.count_metrics import FlinkCounts
-from transforms.flink.elements import LETTER, Decided
+from transforms.flink.elements import LETTER, Decided, Named
 from transforms.flink.recent_states import Kept, RecentStates
 from transforms.flink.user_state import is_refused, pack, to_key, unpack
 from transforms.flows.protocol import outputs, signals
@@ -48,13 +48,13 @@ class RunFlows(KeyedProcessFunction):
     def close(self) -> None:
         self._counts.flush()
 
-    def process_element(self, value: bytes, ctx: Any) -> Iterable[Decided]:
+    def process_element(self, value: Named, ctx: Any) -> Iterable[Decided]:
         """Handle one signal, encoded as msgpack, or pass a dead letter on."""
-        name = ctx.get_current_key()
+        name, encoded = value
         if name.startswith(LETTER):
-            return ((name.removeprefix(LETTER), [value]),)
+            return ((name.removeprefix(LETTER), [encoded]),)
         alarm, blob = self._read(name)
-        done = self._stepper.take(to_key(name), blob, signals.decode(value))
+        done = self._stepper.take(to_key(name), blob, signals.decode(encoded))
         self._counts.tick()
         if isinstance(done, Failed):
             return self._failed(name, done)

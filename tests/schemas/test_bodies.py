@@ -1,0 +1,97 @@
+"""Outputs in JSON, straight from their encoded form."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import wire
+from transforms.flows.protocol import outputs
+from transforms.flows.protocol.outputs import AnyOutput, ProfileUpdate, Rejection
+from transforms.sinks.outgoing import KINDS
+from transforms.wire.bodies import JsonOutputs
+from transforms.wire.messages import from_message, kind_of, to_message
+
+LONG = st.integers(-(2**63), 2**63 - 1)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | LONG | st.floats() | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=5,
+)
+PLAIN: dict[Any, st.SearchStrategy[Any]] = {
+    int: LONG,
+    str: TEXT,
+    bool: st.booleans(),
+    float: st.floats(),
+    Any: VALUES,
+    type(None): st.none(),
+}
+READER = JsonOutputs(KINDS)
+
+
+def values(kind: Any) -> st.SearchStrategy[Any]:
+    """Return random values of a type of a field."""
+    if kind in PLAIN:
+        return PLAIN[kind]
+    parts = get_args(kind)
+    match getattr(kind, "__origin__", None):
+        case origin if origin is dict:
+            return st.dictionaries(TEXT, values(parts[1]), max_size=3)
+        case origin if origin is list:
+            return st.lists(values(parts[0]), max_size=3)
+        case origin if origin is tuple:
+            return st.lists(values(parts[0]), max_size=3).map(tuple)
+        case _:
+            return st.one_of(*map(values, parts))
+
+
+def random_outputs() -> st.SearchStrategy[AnyOutput]:
+    """Return random outputs of all kinds that have a topic of their own."""
+    known = [one for one in get_args(AnyOutput) if one.__struct_config__.tag in KINDS]
+    assert len(known) == len(KINDS)
+    return st.one_of(
+        st.builds(one, **{f.name: values(f.type) for f in msgspec.structs.fields(one)})
+        for one in known
+    )
+
+
+@given(st.lists(random_outputs(), max_size=20))
+def test_bodies_are_those_of_messages(made: list[AnyOutput]) -> None:
+    """Outputs of a step in JSON have the bytes that each has as a message of a topic."""
+    encoded = [outputs.encode(one) for one in made]
+    found = READER.bodies(encoded)
+
+    assert found is not None
+    assert [(kind, body) for kind, _, body in found] == [
+        (kind_of(one), to_message("shop", outputs.decode(one)).data) for one in encoded
+    ]
+    assert [(fields.id, fields.user) for _, fields, _ in found] == [(o.id, o.user) for o in made]
+
+
+def test_a_body_is_read_back_as_the_output() -> None:
+    """A consumer reads the output from its body."""
+    made = ProfileUpdate(id="p", user="u", at=1, set={"z": 1.5, "a": [None]}, tag=("vip",))
+    ((kind, _, body),) = READER.bodies([outputs.encode(made)]) or []
+
+    assert from_message(body, wire.attributes(kind, "json")) == made
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        outputs.encode(ProfileUpdate(id="p", user="u", at=2**63)),
+        msgspec.msgpack.encode({"is": "rejection", "id": "r", "user": "u", "at": 1}),
+        msgspec.msgpack.encode({"is": "unknown", "id": "r", "user": "u", "at": 1}),
+        b"\x81",
+    ],
+)
+def test_what_does_not_fit_is_not_written(encoded: bytes) -> None:
+    """If one output does not fit its schema, the step has no bodies: who knows why has to check them."""
+    good = outputs.encode(Rejection(id="r", user="u", at=1, reason="late", cause="c"))
+
+    assert READER.bodies([good, encoded]) is None
