@@ -175,8 +175,11 @@ emulator-test: $(READY) ## the Pub/Sub tests on Google's emulator too: EMULATOR_
 
 FLINK := build/flink
 KAFKA := build/kafka
+# With FLINK_COMPILE=1 the core is compiled; this needs a C compiler.
+FLINK_COMPILE ?= 0
+FLINK_INSTALLED := $(FLINK)/.installed-$(FLINK_COMPILE)
 
-flink-env: $(FLINK)/.installed $(FLINK)/lib/.ready ## the environment of Flink, with the project and the jars of a cluster, into build/flink
+flink-env: $(FLINK_INSTALLED) $(FLINK)/lib/.ready ## the environment of Flink, with the project and the jars of a cluster, into build/flink
 
 # PyFlink has packages of its own, apart from those of the project.
 $(FLINK)/.env: infra/flink/requirements.lock | $(READY)
@@ -186,15 +189,13 @@ $(FLINK)/.env: infra/flink/requirements.lock | $(READY)
 	  --no-deps --require-hashes -r $<
 	@touch $@
 
-# With FLINK_COMPILE=1 the core is compiled; this needs a C compiler.
-FLINK_COMPILE ?= 0
-
-$(FLINK)/.installed: $(FLINK)/.env $(SOURCES)
+$(FLINK_INSTALLED): $(FLINK)/.env $(SOURCES)
 	@rm -rf $(FLINK)/wheel build/lib build/lib.* build/bdist.*
 	@TOWPATH_COMPILE=$(FLINK_COMPILE) $(BIN)/python -m pip wheel --quiet --disable-pip-version-check \
 	  --no-deps --no-build-isolation --wheel-dir $(FLINK)/wheel .
 	@$(BIN)/python -m pip --python $(FLINK)/env/bin/python install --quiet --disable-pip-version-check \
 	  --no-deps --force-reinstall $(FLINK)/wheel/*.whl
+	@rm -f $(FLINK)/.installed-*
 	@touch $@
 
 $(FLINK)/lib/.ready: infra/flink/pom.xml infra/flink/jars.sha256 infra/flink/fetch-jars infra/flink/assemble-lib $(FLINK)/.env
