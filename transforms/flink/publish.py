@@ -30,7 +30,7 @@ from transforms.wire.rows import name_of
 MAX_DATA = 900_000
 """The limit of a record's value, in bytes: Kafka's own, by default, is 1 MB with key and headers."""
 SHORT = LONGEST_NAME
-"""Names that have together so many bytes, or characters of ASCII, are not too long."""
+"""Names that have together so many bytes are not too long."""
 
 
 class Publish(ProcessFunction):
