@@ -1,4 +1,4 @@
-"""``python -m benchmarks.flink``: the job on Flink, as beside one that does nothing.
+"""``python -m benchmarks.flink``: the job on Flink, compared with one that does nothing.
 
 A real cluster with one TaskManager in thread mode, states in RocksDB, and a broker, all on this machine.
 The empty job decodes the same events, reads and writes a state of 860 bytes, moves a timer with each event
@@ -29,7 +29,7 @@ USERS, EVENTS, ORDERS, ROUNDS = 8_000, 120_000, 2, 3
 CASES = (5, 1)
 SECTION = "flink"
 AIMS = {"processor time": 60, "time by the clock": 70}
-"""What the ratios shall be where one event in five matches, in percent."""
+"""What the ratios should be where one event in five matches, in percent."""
 
 
 class Spent(msgspec.Struct, frozen=True):

@@ -40,13 +40,11 @@ def other_environment(folder: Path) -> Path:
     """Make an environment with other code: what is published has one more header."""
     shutil.copytree(ENVIRONMENT.folder.absolute(), folder, copy_function=link, symlinks=True)
     (packages,) = (folder / "env" / "lib").glob("python3*/site-packages")
-    code = packages / "transforms" / "flink" / "publish.py"
+    code = packages / "transforms" / "flink" / "kafka_tables.py"
     text = code.read_text()
     code.unlink()
-    code.write_text(
-        text.replace("    return Row(", '    headers["code"] = b"new"\n    return Row(')
-    )
-    assert code.read_text() != text
+    assert text.count("SELECT f1[n], f2[n], body, MAP[") == 1
+    code.write_text(text.replace(", MAP[", ", MAP['code', CAST('new' AS BYTES),"))
     return folder
 
 

@@ -75,7 +75,8 @@ class LocalCluster:
     ) -> None:
         """Write the configuration; ``available`` lets a new JobManager take over the jobs of the last."""
         conf = self._conf
-        conf.mkdir(mode=0o700, parents=True, exist_ok=True)  # settings may be secret
+        conf.mkdir(parents=True, exist_ok=True)
+        conf.chmod(0o700)  # settings may be secret
         for file in (self.environment.home / "conf").glob("log4j*.properties"):
             shutil.copy(file, conf)
         rest = port or free_port()
@@ -216,6 +217,7 @@ class LocalCluster:
 
     def _write(self, record: Record) -> None:
         new = self.folder / f"{RECORD}.new"
+        new.touch(mode=0o600)
         new.write_bytes(msgspec.json.encode(record))
         new.replace(self.folder / RECORD)
 

@@ -57,8 +57,8 @@ def start_job(
             f"a job {name} is {others[0].state.lower()} already: two would share their consumer "
             "group and transactions. Replace it with `towpath flink upgrade`, or give another --name"
         )
-    known = name in target.remembered()
-    if known and begin is None and not fresh:
+    before = target.remembered().get(name)
+    if before is not None and begin is None and not fresh:
         last = "".join(f"; the last savepoint is {path}" for path in target.savepoints()[-1:])
         raise FlinkError(
             f"{name} was submitted before. Begin with a savepoint or checkpoint (--from PATH{last}), or "
@@ -73,8 +73,7 @@ def start_job(
         wait_until_good(target.rest, job, checkpoints=0)
     except FlinkError as error:
         _cancel(target.rest, job)
-        if not known:
-            target.forget(name)
+        target.remember(name, before)
         raise FlinkError(f"{error}. It was cancelled") from None
     return job
 

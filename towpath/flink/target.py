@@ -45,16 +45,15 @@ class Target:
         decode = msgspec.json.Decoder(Submission).decode
         return {path.stem: decode(path.read_bytes()) for path in sorted(self._jobs.glob("*.json"))}
 
-    def remember(self, name: str, submission: Submission) -> None:
-        """Remember how a job was submitted."""
+    def remember(self, name: str, submission: Submission | None) -> None:
+        """Remember how a job was submitted; None forgets it."""
         self._jobs.mkdir(parents=True, exist_ok=True)
         path = self._jobs / f"{name}.json"
+        if submission is None:
+            path.unlink(missing_ok=True)
+            return
         path.touch(mode=0o600)
         path.write_bytes(msgspec.json.encode(submission))
-
-    def forget(self, name: str) -> None:
-        """Forget how a job was submitted."""
-        (self._jobs / f"{name}.json").unlink(missing_ok=True)
 
     def savepoints(self) -> list[Path]:
         """Return the savepoints in the folder of a local cluster, the oldest first."""
@@ -87,7 +86,7 @@ class Target:
         if self.local is None:
             place = urlsplit(self.rest.address)
             made = config.remote(place.hostname or "", place.port or 80)
-            conf.mkdir(mode=0o700, parents=True, exist_ok=True)
+            conf.mkdir(parents=True, exist_ok=True)
             (conf / "config.yaml").write_text(config.to_yaml(made))
             for file in (environment.home / "conf").glob("log4j*.properties"):
                 shutil.copy(file, conf)

@@ -1,7 +1,7 @@
 """Topics as an archive, of which ``pipelines.archive`` makes a log for a replay.
 
-A file is named by the place of its first record, so what is read again after a crash replaces what was
-written before it.
+A file is named by its first and last offset and its contents, so no file replaces another one: two relays
+may hold the same records after a rebalance.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Sequence
+from hashlib import blake2b
 from pathlib import Path
 
 from confluent_kafka import Message
@@ -35,8 +36,11 @@ class ArchiveFiles:
     def complete(self) -> None:
         """Write the files. Raises OSError."""
         for (topic, partition), messages in sorted(self._open.items()):
-            path = self._out / topic / f"part-{partition}-{messages[0].offset():020d}.avro"
-            write_whole(path, archive.encoded(map(_archived, messages)))
+            data = archive.encoded(map(_archived, messages))
+            first, last = messages[0].offset(), messages[-1].offset()
+            own = blake2b(data, digest_size=6).hexdigest()
+            path = self._out / topic / f"part-{partition}-{first:020d}-{last:020d}-{own}.avro"
+            write_whole(path, data)
             if isinstance(path, Path):
                 _sync(path)
             del self._open[topic, partition]
@@ -49,8 +53,8 @@ def _archived(message: Message) -> archive.Archived:
 
 
 def _sync(path: Path) -> None:
-    """Have a file and its name on the disk, as an offset that is committed says it is."""
-    for one in (path, path.parent):
+    """Have a file and its name on the disk: an offset that is committed says so."""
+    for one in (path, path.parent, path.parent.parent):
         number = os.open(one, os.O_RDONLY)
         try:
             os.fsync(number)

@@ -1,7 +1,6 @@
 """Topics of Kafka, read by the members of a group: offsets are committed when what was read is confirmed.
 
-Only records of committed transactions are read. After a crash, and when the partitions are shared out
-again, some come twice.
+Only records of committed transactions are read. After a crash or a rebalance, some come twice.
 """
 
 from __future__ import annotations

@@ -71,10 +71,10 @@ class Brokers(msgspec.Struct, frozen=True, gc=False):
     def _config(self, usual: Mapping[str, Any], fixed: Mapping[str, Any]) -> dict[str, Any]:
         """Put a configuration together. Raises ValueError for a variable that is not set."""
         given = {name: address_of(value) for name, value in self.properties.items()}
-        if wrong := sorted(fixed.keys() & given.keys()):
+        own = {"bootstrap.servers": self.address, "log_level": 0, "error_cb": _log, **fixed}
+        if wrong := sorted(own.keys() & given.keys()):
             raise ValueError(f"the property {wrong[0]} cannot be changed")
-        own = {"bootstrap.servers": self.address, "log_level": 0, "error_cb": _log}
-        return {**usual, **given, **fixed, **own}
+        return {**usual, **given, **own}
 
 
 def partitions_of(client: Any, topic: str, seconds: float = CALL_SECONDS) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Kafka to files: records are marked as read once the files that hold them are complete."""
+"""Kafka to files: offsets are committed once the files that hold the records are complete."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from towpath.relay.from_kafka import FromKafka
 from towpath.relay.process import PAUSE, Counts, Reports, Unconfirmed, warn
 
 AT_ONCE = 2_000
+MOST_BYTES = 64 * 1024 * 1024
+"""After so many bytes of records, files are complete."""
 
 
 class FileCounts(Counts):
@@ -36,7 +38,7 @@ class Target(Protocol):
 class KafkaToFiles:
     """Reads topics and writes files until ``stopped`` is set or, ``to_end``, everything was read.
 
-    About ``rows`` records are held in memory at most, and none for longer than ``wait`` seconds.
+    About ``rows`` records are held at most, or ``MOST_BYTES``, and none for longer than ``wait`` seconds.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class KafkaToFiles:
         self._reader, self._target, self._to_end = reader, target, to_end
         self._stopped, self._reports, self._now = stopped, reports, now
         self._rows, self._wait = rows, wait
-        self._held, self._since = 0, now()
+        self._held, self._bytes, self._since = 0, 0, now()
         self.counts = FileCounts()
 
     def run(self) -> None:
@@ -72,7 +74,8 @@ class KafkaToFiles:
         if messages := self._reader.read(AT_ONCE):
             self._hold(messages)
         waited = self._now() - self._since
-        if not self._held or self._held >= self._rows or waited >= self._wait:
+        full = self._held >= self._rows or self._bytes >= MOST_BYTES
+        if not self._held or full or waited >= self._wait:
             self._complete()
 
     def _hold(self, messages: Sequence[Message]) -> None:
@@ -80,6 +83,7 @@ class KafkaToFiles:
             self._since = self._now()
         invalid = self._target.add(messages)
         self._held += len(messages) - invalid
+        self._bytes += sum(len(message.value() or b"") for message in messages)
         self.counts.read += len(messages)
         self.counts.invalid += invalid
 
@@ -88,13 +92,13 @@ class KafkaToFiles:
         while True:
             try:
                 self._target.complete()
-            except OSError as error:
-                warn(f"a file cannot be written: {error}")
+            except (OSError, ValueError) as error:  # a ValueError: a file of before is damaged
+                warn(f"files cannot be written: {error}")
                 self._reports.tick(self.counts)
                 if self._stopped.wait(PAUSE):
-                    raise Unconfirmed(f"a file cannot be written: {error}") from None
+                    raise Unconfirmed(f"files cannot be written: {error}") from None
             else:
                 self.counts.written += self._held
-                self._held = 0
+                self._held = self._bytes = 0
                 self._reader.confirm()
                 return

@@ -1,6 +1,6 @@
 """Kafka to Redis: flow states and erasures of the job, each guarded by its sequence.
 
-A record is marked as read once Redis has confirmed its state. A state may be written twice, and late: a
+Offsets are committed once Redis has confirmed the states. A state may be written twice, and late: a
 newer one stays. While Redis or Kafka is away the relay waits.
 """
 

@@ -21,7 +21,7 @@ from transforms.hosting import dead_letters, job_metrics, trouble
 from transforms.metrics import Metric
 from transforms.sinks.checked import Refused, fitting
 from transforms.sinks.folders import TO_TABLES
-from transforms.sinks.outgoing import LOOPED, Outgoing, attributes, outgoing_of
+from transforms.sinks.outgoing import LOOPED, outgoing_of
 from transforms.wire.bodies import JsonOutputs
 from transforms.wire.messages import LONGEST_NAME, kind_of
 from transforms.wire.output_lines import to_line
@@ -151,9 +151,3 @@ class WriteLines(Publish):
         for _, output in fitting([(space, one) for one in found], refused):
             if not isinstance(output, Metric):
                 yield to_line(space, output)
-
-
-def row_of(made: Outgoing) -> Row:
-    """Return an output as a row of the table of outputs."""
-    headers = {name: value.encode() for name, value in attributes(made).items()}
-    return Row(made.topic, made.user.encode(), made.data, headers)

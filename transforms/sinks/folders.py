@@ -62,6 +62,7 @@ class Folder:
         self._out = place
         self._window = window * 1000
         self._tables: dict[Table, list[Row]] = {}
+        self._replaced: list[Path] = []
 
     def write(self, outputs: Iterable[tuple[str, Record]]) -> Wrote:
         """Accept outputs of any kind."""
@@ -72,21 +73,29 @@ class Folder:
         return refused.wrote(count)
 
     def flush(self) -> None:
-        """Write the files of all windows with new rows, then the manifests."""
+        """Write the files of all windows with new rows, then the manifests.
+
+        Files that these replace are removed by the next flush: somebody may still read them.
+        """
+        done, self._replaced = self._replaced, []
         for (space, kind), rows in self._tables.items():
-            self._add(kind, self._out / quote(space, safe=""), rows)
+            self._replaced += self._add(kind, self._out / quote(space, safe=""), rows)
         self._tables = {}
+        for path in done:
+            path.unlink(missing_ok=True)
 
     def close(self) -> None:
         self.flush()
 
-    def _add(self, kind: str, folder: Path, rows: list[Row]) -> None:
+    def _add(self, kind: str, folder: Path, rows: list[Row]) -> list[Path]:
+        """Add rows to a table; return the files that were replaced."""
         time = schemas.load(kind)["time"]
         windows: dict[int, list[Row]] = {}
         for row in rows:
             windows.setdefault(row[time] // self._window * self._window, []).append(row)
         with locked(folder / kind):
             held = {part.path: part for part in parts_of(kind, folder)}
+            before = set(held)
             for start, new in sorted(windows.items()):
                 old = [path for path in held if _starts(path, start)]
                 known = [self._read(kind, folder / kind / path) for path in old]
@@ -95,6 +104,7 @@ class Folder:
                 every = chain(new, *known)
                 held |= {part.path: part for part in self._file(kind, folder, start, every)}
             finish(kind, folder, [Written(tuple(held.values()))])
+        return [folder / kind / path for path in sorted(before - held.keys())]
 
     def _read(self, kind: str, path: Path) -> list[Row]:
         return [to_row(from_row(kind, row)) for row in self._format.read(path)]

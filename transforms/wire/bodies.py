@@ -29,11 +29,13 @@ class JsonOutputs:
         self._read = msgspec.msgpack.Decoder(list[known]).decode
 
     def bodies(self, encoded: Sequence[bytes]) -> list[tuple[str, Any, bytes]] | None:
-        """Return the kind, the fields and the body of encoded outputs; None if one does not fit its schema."""
-        count = len(encoded)
-        head = bytes((0x90 | count,)) if count < _FEW else bytes((_ARRAY, count >> 8, count & 0xFF))
-        found = []
+        """Return the kind, the fields and the body of encoded outputs; None if one does not fit its schema,
+        or if there are more than 65,535.
+        """
+        count, found = len(encoded), []
         try:
+            few = count < _FEW
+            head = bytes((0x90 | count,) if few else (_ARRAY, count >> 8, count & 0xFF))
             for one in self._read(head + b"".join(encoded)):
                 kind, length = self._tags[type(one)]
                 found.append((kind, one, b"{" + _encode(one)[length:]))

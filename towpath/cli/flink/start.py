@@ -21,7 +21,7 @@ ABOUT = """\
 The processes keep running after the command exits; only this machine can reach them. One TaskManager runs one
 instance of each function of a job. One more is a spare, which takes over when another one ends.
 On a running cluster the command starts what has ended, and TaskManagers up to the given number. A cluster
-that was stopped has the settings of before, unless --reset is given."""
+that was stopped keeps its earlier settings, unless --reset is given."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--task-managers", type=whole, metavar="N", help="how many (default: 2, or those it had)")
     add("--port", type=whole, help="port of its web pages (default: 8081, or the one it had)")
     add("--ha", action="store_true",
-        help="keep jobs when the JobManager ends: `towpath flink start` brings it and them back, by a "
-        "ZooKeeper, without --ha they are forgotten")  # fmt: skip
+        help="keep jobs when the JobManager ends: a ZooKeeper remembers them, and `towpath flink start` "
+        "brings them back; without --ha they are lost with the JobManager")  # fmt: skip
     add("--set", action="append", default=[], type=setting, metavar="NAME=VALUE",
         help="a setting of Flink, such as taskmanager.memory.process.size=4g")  # fmt: skip
     add("--reset", action="store_true", help="forget the settings that the cluster had")

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="begin with empty states, although the job was submitted before",
     )  # fmt: skip
     parser.add_argument(
-        "--job", metavar="NAME", help="a job that was submitted before, with its options of then"
+        "--job", metavar="NAME", help="a job that was submitted before, with the options it had"
     )
     cluster.add_cluster(parser)
 

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_consumer(parser, "topics of outputs, but not of metrics", "towpath-tables")
     add("--out", required=True, metavar="DIR", help="folder of the tables")
     add("--window", type=at_least(1), default=3_600, metavar="SECONDS",
-        help="event time whose rows are in one file (default: 3600)")  # fmt: skip
+        help="event time whose rows are in one file; it must stay the same for a folder (default: 3600)")  # fmt: skip
     add_files(parser)
     add_reports(parser)
     add_kafka(parser)
