@@ -19,8 +19,10 @@ from towpath.flink import client
 from towpath.flink.environment import BUILT, Environment
 from towpath.flink.errors import FlinkError
 from towpath.flink.local_cluster import JOB_MANAGER, ZOOKEEPER, LocalCluster
+from transforms.sinks.folders import locked
 
 ENVIRONMENT = Environment(BUILT)
+BUILD = Path("build")
 
 # A slow machine is no failure.
 PATIENT = {
@@ -32,8 +34,9 @@ PATIENT = {
 
 
 def make_environment() -> None:
-    """Install what a cluster and a broker need, with the project's own targets."""
-    subprocess.run(["make", "--no-print-directory", "flink-env", "kafka-broker"], check=True)
+    """Install what a cluster and a broker need, with the project's own targets; others wait meanwhile."""
+    with locked(BUILD):
+        subprocess.run(["make", "--no-print-directory", "flink-env", "kafka-broker"], check=True)
 
 
 def python() -> Path:

@@ -18,7 +18,7 @@ from tests.kit.timeouts import PATIENCE
 from towpath.cli.main import main
 from transforms.wire.decode import decode_json
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flink")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("relay")]
 
 NOW = 1_700_000_000_000
 LINE = b'{"type":"track","event":"Seen","messageId":"%s","userId":"u","timestamp":1700000000000}'

@@ -20,7 +20,7 @@ from transforms.flows.protocol.outputs import Erased, FlowState, ProfileUpdate
 from transforms.sinks.redis import open_states, state_key
 from transforms.wire.messages import to_message
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flink")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("relay")]
 
 NOW = 1_700_000_000_000
 SPACE = "shop"

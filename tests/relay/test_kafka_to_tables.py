@@ -19,7 +19,7 @@ from transforms.flows.protocol import outputs
 from transforms.wire.messages import to_message
 from transforms.wire.rows import name_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flink")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("relay")]
 
 KINDS = ("transition", "message", "flow_state")
 

@@ -23,7 +23,7 @@ from towpath.relay.process import Unconfirmed
 from towpath.relay.pubsub_to_kafka import KafkaTopic
 from transforms.sources.pubsub.leases import Delivery
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flink")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("relay")]
 
 NOW = 1_700_000_000_000
 FAULTS = Faults(
