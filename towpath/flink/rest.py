@@ -78,10 +78,12 @@ class Rest:
     def managers(self) -> dict[str, str]:
         """Return the address of each TaskManager whose slots are known, by its id.
 
-        Another process has another address.
+        It has both of its ports: another process may get one of them again, but hardly both.
         """
         found = self.get("/taskmanagers")["taskmanagers"]
-        return {str(one["id"]): str(one["path"]) for one in found if one["slotsNumber"]}
+        return {
+            str(one["id"]): f"{one['path']} {one['dataPort']}" for one in found if one["slotsNumber"]
+        }
 
     def places(self, job: str) -> set[str]:
         """Return the ids of the TaskManagers on which a job runs."""
