@@ -82,7 +82,9 @@ class Rest:
         """
         found = self.get("/taskmanagers")["taskmanagers"]
         return {
-            str(one["id"]): f"{one['path']} {one['dataPort']}" for one in found if one["slotsNumber"]
+            str(one["id"]): f"{one['path']} {one['dataPort']}"
+            for one in found
+            if one["slotsNumber"]
         }
 
     def places(self, job: str) -> set[str]:
