@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from benchmarks.flink_load import fill, running_broker, running_cluster, submit, until
+from benchmarks.flink_spent import Spent
 from benchmarks.ratios import Figure, keep, show
 from benchmarks.written import write
 from towpath.flink.errors import FlinkError
@@ -30,15 +31,6 @@ CASES = (5, 1)
 SECTION = "flink"
 AIMS = {"processor time": 60, "time by the clock": 70}
 """What the ratios should be where one event in five matches, in percent."""
-
-
-class Spent(msgspec.Struct, frozen=True):
-    """What a job writes at its end; see ``benchmarks.flink_steps``."""
-
-    elements: int
-    cpu: float
-    wall: float
-    parts: dict[str, float]
 
 
 class Bench:

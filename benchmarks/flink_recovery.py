@@ -56,27 +56,28 @@ def seconds(name: str, value: float, aim: int | None = None) -> Figure:
     return Figure(name=name, value=value, unit="s", floor=f"aim: {aim} s" if aim else "")
 
 
-def restored(cluster: LocalCluster, broker: str, users: int) -> Iterator[Figure | str]:
-    """Park users, stop the job with a savepoint and restore it; the last is the job's id."""
+def restored(cluster: LocalCluster, broker: str, users: int) -> tuple[str, list[Figure]]:
+    """Park users, stop the job with a savepoint and restore it; return its id and what was measured."""
     file = cluster.folder / "parked.json"
     words = (broker, "recovery", EVENTS, PREFIX, str(file), "0", str(users))
     first = submit(cluster, "flows", words)
     until(file.exists)
     savepoint = Path(cluster.rest.stop(first).removeprefix("file:"))
-    yield Figure(
-        name="savepoint, for each user with 3 waiting sessions",
-        value=size(savepoint) / users,
-        unit="bytes",
-    )
     begun = time.time()
     job = submit(cluster, "flows", words, "-s", str(savepoint))
     submitted = time.time()
     until(runs(cluster, job, begun))
     ended = time.time()
     name = f"{users:,} waiting users, from a savepoint to running"
-    yield seconds(name, ended - begun, 60)
-    yield seconds(f"{name}, of which after Flink's client", ended - submitted)
-    yield job
+    return job, [
+        Figure(
+            name="savepoint, for each user with 3 waiting sessions",
+            value=size(savepoint) / users,
+            unit="bytes",
+        ),
+        seconds(name, ended - begun, 60),
+        seconds(f"{name}, of which after Flink's client", ended - submitted),
+    ]
 
 
 def killed(cluster: LocalCluster, job: str) -> Iterator[Figure]:
@@ -129,12 +130,8 @@ def figures(users: int) -> Iterator[Figure]:
     with running_broker() as broker, running_cluster(2, settings, available=True) as cluster:
         broker.create(dict.fromkeys([EVENTS, *topics_of(PREFIX).values()], 1))
         fill(broker.address, EVENTS, users, 0, 0, 1)
-        job = ""
-        for found in restored(cluster, broker.address, users):
-            if isinstance(found, str):
-                job = found
-            else:
-                yield found
+        job, found = restored(cluster, broker.address, users)
+        yield from found
         yield from killed(cluster, job)
 
 

@@ -15,6 +15,7 @@ from pyflink.datastream import KeyedProcessFunction, ProcessFunction
 from pyflink.datastream.state import ValueStateDescriptor
 
 from benchmarks.core import HOUR
+from benchmarks.flink_spent import Parts, Spent
 from transforms.flink.elements import Decided, Named
 from transforms.flink.publish import Publish
 from transforms.flink.run_flows import STATE, RunFlows
@@ -28,19 +29,8 @@ three sessions.
 """
 HEAD = b"3fJLJNdoWZZcRUnB-14", b"transition", b"transition:5ce74148cc85d023", b"second"
 
-Parts = dict[str, float]
-
 _PARTS: Parts = {}
 """Seconds of the parts of a job; its functions run in one thread."""
-
-
-class Spent(msgspec.Struct, frozen=True):
-    """What some elements took, in seconds: CPU of the operator's thread, the clock, and parts of the CPU."""
-
-    elements: int
-    cpu: float
-    wall: float
-    parts: Parts
 
 
 class Watch:

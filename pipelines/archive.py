@@ -3,8 +3,8 @@
     python -m pipelines.archive --space shop --out log.jsonl archive/events archive/handovers=handover …
 
 The archive has the messages as Pub/Sub writes them to Cloud Storage, and ``towpath relay kafka files``
-those of Kafka: Avro files with the body, the attributes and the publish time of each. What the job refused, such as a command in the folder of
-events, is left out; so are other spaces and heartbeats.
+those of Kafka: Avro files with the body, the attributes and the publish time of each. What the job
+refused, such as a command in the folder of events, is left out; so are other spaces and heartbeats.
 """
 
 from __future__ import annotations

@@ -81,13 +81,17 @@ def topics_of(prefix: str, sources: Sequence[Source], metrics: bool = False) -> 
     topics = outgoing.topics_of(prefix)
     if metrics:
         topics |= {kind: prefix + kind for kind in METRICS}
-    read = [source for source in sources if not source.name.startswith(FILES)]
+    read = _on_kafka(sources)
     if read:
         topics |= dict.fromkeys(outgoing.LOOPED, read[0].name)
     for source in read:
         if HANDOVER in source.allow:
             topics |= dict.fromkeys((HANDOVER, "forwarded"), source.name)
     return topics
+
+
+def _on_kafka(sources: Sequence[Source]) -> list[Source]:
+    return [source for source in sources if not source.name.startswith(FILES)]
 
 
 def parse(words: Sequence[str]) -> FlinkOptions:
@@ -192,9 +196,9 @@ def _problems(given: argparse.Namespace) -> Iterator[str]:
     for name, count in Counter(source.name for source in sources).items():
         if count > 1:
             yield f"--events: {name} is given {count} times"
-    topics = [source.name for source in sources if not source.name.startswith(FILES)]
-    if not given.brokers and (topics or not given.tables):
-        yield f"--brokers is required for topics: {topics[0] if topics else 'those of outputs'}"
+    read = _on_kafka(sources)
+    if not given.brokers and (read or not given.tables):
+        yield f"--brokers is required for topics: {read[0].name if read else 'those of outputs'}"
     if given.tables and given.metrics:
         yield "--metrics: with --tables, towpath collect --metrics counts them"
     if not given.tables and not any(HANDOVER in source.allow for source in sources):

@@ -12,6 +12,7 @@ from tests.kit import flink_run
 from tests.kit.flink_cluster import FlinkCluster
 from tests.kit.flink_run import EVENTS, LOOPED_TOPIC
 from tests.kit.kafka_broker import KafkaBroker
+from tests.kit.kafka_topics import read_topic
 from tests.kit.random_users import Published, record_of
 from tests.kit.reminders import LOGS, MINUTE, SPACE
 from transforms.flows.protocol.signals import Event, Handover, ProfileChange, Time
@@ -25,10 +26,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flink")]
 def looped(broker: KafkaBroker) -> list[Published]:
     """Return what the job has sent to itself; the ingestion times are the broker's."""
     found = []
-    for message in flink_run.committed_records(broker, LOOPED_TOPIC):
-        signal = decode_json(message.value())
-        assert not isinstance(signal, Bad | Time)
-        found.append(record_of(message.timestamp()[1], (SPACE, signal.user), signal))
+    for record in read_topic(broker, LOOPED_TOPIC):
+        if record.body:
+            signal = decode_json(record.body)
+            assert not isinstance(signal, Bad | Time)
+            found.append(record_of(record.time, (SPACE, signal.user), signal))
     return found
 
 

@@ -40,6 +40,7 @@ from tests.kit.stream_purchases import (
     control_log,
     print_progress,
     purchases,
+    refuse_foreign,
 )
 from tests.kit.stream_sample import DAY
 from tests.kit.timeouts import PATIENCE
@@ -168,8 +169,7 @@ def show(cluster: FlinkCluster, broker: KafkaBroker, events: Sequence[Event], ou
 
 def clear(out: Path) -> None:
     """Delete the files of an earlier demo; raise NotOurs for any other folder that is not empty."""
-    if out.exists() and not (out / MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise NotOurs(f"{out} holds something that no demo wrote: name a new or empty folder")
+    refuse_foreign(out, MARK)
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     (out / MARK).touch()

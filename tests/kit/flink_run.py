@@ -11,9 +11,7 @@ from typing import Any
 
 import msgspec
 from confluent_kafka import (
-    OFFSET_BEGINNING,
     Consumer,
-    KafkaError,
     Producer,
     TopicPartition,
 )
@@ -22,7 +20,7 @@ from pipelines.flink_options import topics_of
 from schemas import METRICS, wire
 from tests.kit.flink_cluster import FlinkCluster
 from tests.kit.kafka_broker import KafkaBroker
-from tests.kit.kafka_topics import committed_of, ends_of
+from tests.kit.kafka_topics import committed_of, ends_of, read_topic
 from tests.kit.random_users import Key, Published, UserSet, fold_all
 from tests.kit.timeouts import PATIENCE
 from towpath.flink.errors import FlinkError
@@ -189,37 +187,10 @@ def place_of(topic: str, space: str, name: str, body: bytes) -> Place:
 
 
 def committed(broker: KafkaBroker, topic: str) -> Iterator[tuple[dict[str, str], str, bytes]]:
-    """Read a topic from beginning to end: headers, key and body of each record."""
-    for message in committed_records(broker, topic):
-        headers = {name: value.decode() for name, value in message.headers() or ()}
-        yield headers, (message.key() or b"").decode(), message.value()
-
-
-def committed_records(broker: KafkaBroker, topic: str) -> Iterator[Any]:
-    """Read a topic from beginning to end, without heartbeats."""
-    consumer = Consumer(
-        _client(broker)
-        | {
-            "group.id": "reader",
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-            "enable.auto.commit": False,
-        }
-    )
-    partitions = consumer.list_topics(topic, PATIENCE).topics[topic].partitions
-    consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
-    left = len(partitions)
-    while left:
-        message = consumer.poll(PATIENCE)
-        error = message.error()
-        if error is None:
-            if message.value():
-                yield message
-        elif error.code() == KafkaError._PARTITION_EOF:
-            left -= 1
-        else:
-            raise AssertionError(error)
-    consumer.close()
+    """Read a topic from beginning to end without heartbeats: headers, key and body of each record."""
+    for record in read_topic(broker, topic):
+        if record.body:
+            yield record.headers, (record.key or b"").decode(), record.body
 
 
 def newest_numbers(broker: KafkaBroker) -> dict[tuple[str, str], list[Row]]:

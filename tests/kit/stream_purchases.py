@@ -223,10 +223,15 @@ def rows(folder: Path) -> dict[str, int]:
     }
 
 
+def refuse_foreign(out: Path, mark: str) -> None:
+    """Raise NotOurs for what is there, unless it is an empty folder or one with the mark of a demo."""
+    if out.exists() and not (out / mark).is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise NotOurs(f"{out} holds something that no demo wrote: name a new or empty folder")
+
+
 def clear(out: Path) -> None:
     """Delete the files of an earlier demo; raise NotOurs for any other folder that is not empty."""
-    if out.exists() and not (out / MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise NotOurs(f"{out} holds something that no demo wrote: name a new or empty folder")
+    refuse_foreign(out, MARK)
     out.mkdir(parents=True, exist_ok=True)
     (out / MARK).touch()
     (out / CONTROL).unlink(missing_ok=True)

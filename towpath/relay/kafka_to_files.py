@@ -24,6 +24,10 @@ class FileCounts(Counts):
     written: int = 0
     invalid: int = 0
 
+    @property
+    def left_out(self) -> int:
+        return self.invalid
+
 
 class Target(Protocol):
     """Files that are written together. Records that come again must be harmless."""
@@ -61,14 +65,11 @@ class KafkaToFiles:
 
     def run(self) -> None:
         """Relay until the process is ended. Raises Unconfirmed."""
-        try:
+        with self._reports.last(self._reader, self.counts):
             while not self._stopped.is_set() and not (self._to_end and self._reader.at_end):
                 self._turn()
                 self._reports.tick(self.counts)
             self._complete()
-        finally:
-            self._reader.close()
-            self._reports.write(self.counts)
 
     def _turn(self) -> None:
         if messages := self._reader.read(AT_ONCE):

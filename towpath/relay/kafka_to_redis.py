@@ -39,6 +39,10 @@ class StateCounts(Counts):
     invalid: int = 0
     refused: int = 0
 
+    @property
+    def left_out(self) -> int:
+        return self.invalid + self.refused
+
 
 class KafkaToRedis:
     """Reads topics of flow states and erasures and writes Redis until ``stopped`` is set."""
@@ -52,13 +56,10 @@ class KafkaToRedis:
 
     def run(self) -> None:
         """Relay until the process is ended. Raises Unconfirmed."""
-        try:
+        with self._reports.last(self._reader, self.counts):
             while not self._stopped.is_set():
                 self._turn()
                 self._reports.tick(self.counts)
-        finally:
-            self._reader.close()
-            self._reports.write(self.counts)
 
     def _turn(self) -> None:
         """Write what has arrived, then have its offsets committed."""

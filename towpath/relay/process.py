@@ -7,9 +7,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -33,6 +34,27 @@ class Unconfirmed(Exception):
 
 class Counts(msgspec.Struct, gc=False):
     """What a relay has done since its start."""
+
+    @property
+    def left_out(self) -> int:
+        """How many records it could not write, and left out."""
+        return 0
+
+
+class Reader(Protocol):
+    """What a relay reads from."""
+
+    def close(self) -> None:
+        """Stop reading."""
+
+
+class Relay(Protocol):
+    """A relay that runs until its process is ended."""
+
+    counts: Any
+
+    def run(self) -> None:
+        """Relay. Raises Unconfirmed."""
 
 
 class Reports:
@@ -65,6 +87,15 @@ class Reports:
             sys.stdout.flush()
         else:
             common.say(", ".join(_text(name, value) for name, value in said.items()))
+
+    @contextmanager
+    def last(self, reader: Reader, counts: Counts) -> Iterator[None]:
+        """Close what was read in any case, then write the last line."""
+        try:
+            yield
+        finally:
+            reader.close()
+            self.write(counts)
 
 
 def _text(name: str, value: Any) -> str:

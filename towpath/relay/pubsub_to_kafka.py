@@ -149,13 +149,10 @@ class PubSubToKafka:
 
     def run(self, stopped: threading.Event) -> None:
         """Relay until the process is ended. Raises Unconfirmed."""
-        try:
+        with self._reports.last(self._reader, self.counts):
             while not stopped.is_set():
                 self._turn()
                 self._reports.tick(self.counts)
-        finally:
-            self._reader.close()
-            self._reports.write(self.counts)
 
     def _turn(self) -> None:
         """Write what has arrived, acknowledge it, then say how far the watermark is."""

@@ -31,12 +31,7 @@ DECIDED = Types.TUPLE([Types.STRING(), Types.OBJECT_ARRAY(BYTES)])
 
 MESSAGE = Types.ROW_NAMED(
     ["topic", "name", "body", "headers"],
-    [
-        Types.STRING(),
-        BYTES,
-        BYTES,
-        Types.MAP(Types.STRING(), BYTES),
-    ],
+    [Types.STRING(), BYTES, BYTES, Types.MAP(Types.STRING(), BYTES)],
 )
 """A record for Kafka: its topic, key, value and headers."""
 
@@ -46,5 +41,5 @@ id, kind, schema and flow. They cross to Java together, since each element costs
 since Java would put all tuples of a list into one.
 """
 
-LINES = Types.ROW_NAMED(["lines"], [Types.PRIMITIVE_ARRAY(Types.BYTE())])
+LINES = Types.ROW_NAMED(["lines"], [BYTES])
 """The lines of a step, for a file."""

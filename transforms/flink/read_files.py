@@ -20,7 +20,7 @@ from transforms.hosting.run import system_clock
 from transforms.sources.files.monitored import Line, Monitored, Progress, decode, encode
 
 AHEAD = 10_000
-"""How far the clock of whoever writes files may be ahead, in ms."""
+"""How far a time in a file may be ahead of the clock of this machine, in ms."""
 STATE = "files"
 """The name of the state: savepoints find it by this."""
 

@@ -9,6 +9,7 @@ from towpath.cli.relay.options import (
     add_kafka,
     add_reports,
     brokers_of,
+    check_topics,
     packages,
     seconds,
     usable,
@@ -41,14 +42,12 @@ def run(args: argparse.Namespace) -> int:
     brokers = brokers_of(args)
     with packages():
         from towpath.relay.heartbeats import Heartbeats, send_by_clock
-        from towpath.relay.kafka import partitions_of
         from towpath.relay.process import Reports, ended_by_system
         from transforms.hosting.run import system_clock
 
     stopped = ended_by_system()
     with usable():
-        for topic in args.topics:
-            partitions_of(brokers.admin(), topic)
+        check_topics(brokers, args.topics)
         producer = brokers.producer()
     send_by_clock(
         producer,

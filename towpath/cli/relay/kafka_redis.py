@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import threading
+from typing import TYPE_CHECKING
 
 from pipelines.option_words import at_least, redis_address
-from towpath.cli import common
 from towpath.cli.relay.options import (
     add_consumer,
     add_kafka,
     add_reports,
-    brokers_of,
     packages,
+    run_from_kafka,
     usable,
 )
+
+if TYPE_CHECKING:
+    from towpath.relay.from_kafka import FromKafka
+    from towpath.relay.process import Reports
 
 EXAMPLE = (
     "towpath relay kafka redis --brokers kafka:9092 --topic flow_state --topic erased "
@@ -44,28 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Relay until SIGTERM or SIGINT; exit with 1 if states were left out or not confirmed."""
-    brokers = brokers_of(args)
     with packages():
-        from towpath.relay.from_kafka import FromKafka
-        from towpath.relay.kafka import partitions_of
         from towpath.relay.kafka_to_redis import KafkaToRedis
-        from towpath.relay.process import Reports, Unconfirmed, ended_by_system
         from transforms.sinks.redis import open_states
 
-    stopped = ended_by_system()
     with usable():
         states = open_states(args.redis, epoch=args.epoch)
-        for topic in args.topic:
-            partitions_of(brokers.admin(), topic)
-        relay = KafkaToRedis(
-            FromKafka(brokers, args.topic, args.group),
-            states,
-            stopped,
-            Reports(args.status, args.json),
-        )
-    try:
-        relay.run()
-    except Unconfirmed as error:
-        common.say(f"{error}; the next relay reads the states again")
-        return 1
-    return 1 if relay.counts.invalid or relay.counts.refused else 0
+
+    def make(reader: FromKafka, stopped: threading.Event, reports: Reports) -> KafkaToRedis:
+        return KafkaToRedis(reader, states, stopped, reports)
+
+    return run_from_kafka(args, make, "states")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,10 @@ from pipelines.option_words import at_least, kafka_property, kafka_topic
 from towpath.cli import common
 
 if TYPE_CHECKING:
+    from towpath.relay.from_kafka import FromKafka
     from towpath.relay.kafka import Brokers
     from towpath.relay.kafka_to_files import Target
+    from towpath.relay.process import Relay, Reports
 
 SECRETS = """\
 A value of --property may be env:NAME, which is read from that environment variable, for example
@@ -56,34 +59,52 @@ def add_reports(parser: argparse.ArgumentParser) -> None:
 
 
 def run_to_files(args: argparse.Namespace, target: Target) -> int:
-    """Write topics to files until the process is ended.
+    """Write topics to files; see ``run_from_kafka``."""
+
+    def make(reader: FromKafka, stopped: threading.Event, reports: Reports) -> Relay:
+        from towpath.relay.kafka_to_files import KafkaToFiles
+
+        return KafkaToFiles(
+            reader, target, stopped, reports, args.file_rows, args.file_wait, to_end=args.to_end
+        )
+
+    return run_from_kafka(args, make, "records")
+
+
+def run_from_kafka(
+    args: argparse.Namespace,
+    make: Callable[[FromKafka, threading.Event, Reports], Relay],
+    what: str,
+) -> int:
+    """Relay topics until the process is ended; ``what`` names what is in them.
 
     Return 1 if records were left out or not confirmed.
     """
-    from towpath.relay.from_kafka import FromKafka
-    from towpath.relay.kafka import partitions_of
-    from towpath.relay.kafka_to_files import KafkaToFiles
-    from towpath.relay.process import Reports, Unconfirmed, ended_by_system
+    brokers = brokers_of(args)
+    with packages():
+        from towpath.relay.from_kafka import FromKafka
+        from towpath.relay.process import Reports, Unconfirmed, ended_by_system
 
-    brokers, stopped = brokers_of(args), ended_by_system()
+    stopped = ended_by_system()
     with usable():
-        for topic in args.topic:
-            partitions_of(brokers.admin(), topic)
-        relay = KafkaToFiles(
-            FromKafka(brokers, args.topic, args.group),
-            target,
-            stopped,
-            Reports(args.status, args.json),
-            args.file_rows,
-            args.file_wait,
-            to_end=args.to_end,
-        )
+        check_topics(brokers, args.topic)
+        reader = FromKafka(brokers, args.topic, args.group)
+        relay = make(reader, stopped, Reports(args.status, args.json))
     try:
         relay.run()
     except Unconfirmed as error:
-        common.say(f"{error}; the next relay reads the records again")
+        common.say(f"{error}; the next relay reads the {what} again")
         return 1
-    return 1 if relay.counts.invalid else 0
+    return 1 if relay.counts.left_out else 0
+
+
+def check_topics(brokers: Brokers, topics: Sequence[str]) -> None:
+    """Raise Unusable if there is no such topic, and KafkaException."""
+    from towpath.relay.kafka import partitions_of
+
+    admin = brokers.admin()
+    for topic in topics:
+        partitions_of(admin, topic)
 
 
 def brokers_of(args: argparse.Namespace) -> Brokers:

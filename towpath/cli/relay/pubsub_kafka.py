@@ -10,6 +10,7 @@ from towpath.cli.relay.options import (
     add_kafka,
     add_reports,
     brokers_of,
+    check_topics,
     packages,
     seconds,
     usable,
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     brokers = brokers_of(args)
     with packages():
         from towpath.relay.heartbeats import Heartbeats
-        from towpath.relay.kafka import check_times, partitions_of
+        from towpath.relay.kafka import check_times
         from towpath.relay.process import Reports, Unconfirmed, ended_by_system
         from towpath.relay.pubsub_to_kafka import KafkaTopic, PubSubToKafka
         from transforms.sources.pubsub.client import Subscriber
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
     stopped = ended_by_system()
     with usable():
-        partitions_of(brokers.admin(), args.topic)
+        check_topics(brokers, [args.topic])
         check_times(brokers.admin(), args.topic)
         deadline = Subscriber(args.subscription, None).ack_deadline() or 0
         topic = KafkaTopic(brokers, args.topic, stopped)

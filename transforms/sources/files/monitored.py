@@ -108,12 +108,13 @@ class Monitored:
                 return [], None
             self._open = (name, number, islice(lines(path, DEFAULT), number, None))
         found: list[Line] = []
+        latest = self._latest()
         for item in islice(self._open[2], AT_ONCE):
             number += 1
             if isinstance(item, Bad) and item.reason == "unreadable":
                 raise OSError(f"{name}, line {item.line}: {item.detail}")
             body = b"" if isinstance(item, Bad) else item[1]
-            line = _line(name, number, body, at, self._latest())
+            line = _line(name, number, body, at, latest)
             at = max(at, line.at)
             if line.body.strip() or line.heartbeat or isinstance(item, Bad):
                 found.append(line)
