@@ -17,7 +17,7 @@ from pipelines.stream_options import Sinks
 from transforms.beam.stable_input import StableInput
 from transforms.flows.protocol.signals import Event
 from transforms.hosting.catalogs import FixedLogs
-from transforms.hosting.run import Settings
+from transforms.hosting.settings import Settings
 from transforms.sources.pubsub.beam_source import Received
 from transforms.wire.messages import to_envelope
 

@@ -49,7 +49,7 @@ from transforms.flink.receive import Receive
 from transforms.flink.run_flows import RunFlows
 from transforms.hosting.allowed import Source
 from transforms.hosting.catalogs import Catalogs, FollowedLogs
-from transforms.hosting.run import Settings
+from transforms.hosting.settings import Settings
 
 OUTPUTS, NUMBERS = "outputs", "metrics"
 UNIQUE = "<id>_<transformation>"

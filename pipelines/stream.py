@@ -40,7 +40,7 @@ from transforms.beam.write_tables import WriteTables
 from transforms.hosting.allowed import Source
 from transforms.hosting.catalogs import Catalogs, FollowedLogs
 from transforms.hosting.receive import ANY_SOURCE, Key
-from transforms.hosting.run import Settings
+from transforms.hosting.settings import Settings
 from transforms.sources.pubsub.beam_source import read_pubsub
 
 

@@ -24,8 +24,8 @@ from transforms.flows.engine.step import Done, fold
 from transforms.flows.engine.working import decode, encode
 from transforms.flows.protocol import outputs as out
 from transforms.flows.protocol.signals import ProfileChange, Time
-from transforms.hosting.run import Settings
 from transforms.hosting.sandbox import answer
+from transforms.hosting.settings import Settings
 from transforms.sources.pubsub.beam_source import Received
 from transforms.wire.decode import decode_json
 from transforms.wire.messages import to_envelope

@@ -13,7 +13,7 @@ from tests.kit.streams import At, counted, message, run
 from transforms.flows.protocol import outputs
 from transforms.flows.protocol.outputs import Conversion, DeadLetter, Erased
 from transforms.hosting.allowed import Source
-from transforms.hosting.run import Settings
+from transforms.hosting.settings import Settings
 from transforms.sources.pubsub.beam_source import Received
 from transforms.wire.messages import to_event
 

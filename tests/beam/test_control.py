@@ -1,9 +1,8 @@
-"""The control log grows while a streaming job runs; a worker with an outdated log waits for it."""
+"""The control log grows while a streaming job runs; signals that it does not cover yet wait for it."""
 
 from __future__ import annotations
 
 import pickle
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,9 @@ import pytest
 from pipelines.stream import RunStream
 from tests.kit.reminders import HOUR, LINES, SPACE, TEN, track
 from tests.kit.streams import At, Step, message, run
-from tests.kit.timeouts import PATIENCE
 from transforms.flows.protocol import control_records, outputs
 from transforms.hosting.catalogs import FollowedLogs
-from transforms.hosting.run import BehindError, Settings
+from transforms.hosting.settings import Settings
 from transforms.sources.pubsub.beam_source import Received
 
 
@@ -52,37 +50,12 @@ def process_carts(log: Path, settings: Settings) -> list[outputs.AnyOutput]:
     return [outputs.decode(encoded) for _, encoded in collected.outputs]
 
 
-def test_a_worker_waits_for_the_log(log: Path) -> None:
-    """A signal after the end of the known log waits; a record in the new part then takes effect
-    .
-    """
-    stop = control_records.Stop(sequence=99, effective_at=TEN + 1, flow="remind")
-    controller = threading.Timer(0.5, append_to_log, (log, TEN + 9 * HOUR, stop))
-    controller.start()
-
-    outs = process_carts(
-        log, Settings(until=TEN + 8 * HOUR, clock=At(), patience=PATIENCE, holds=False)
-    )
-
-    controller.join()
-    entered = [o.user for o in outs if isinstance(o, outputs.Transition) and o.what == "entered"]
-    assert entered == ["kim"]
-    refused = [o.reason for o in outs if isinstance(o, outputs.Rejection) and o.user == "lee"]
-    assert refused == ["flow_not_running"]
-
-
 def test_with_loose_control_a_worker_does_not_wait(log: Path) -> None:
     """With loose control a worker continues with the log that it has."""
-    outs = process_carts(log, Settings(until=TEN + 8 * HOUR, clock=At(), loose=True, patience=0))
+    outs = process_carts(log, Settings(until=TEN + 8 * HOUR, clock=At(), loose=True))
 
     entered = [o.user for o in outs if isinstance(o, outputs.Transition) and o.what == "entered"]
     assert sorted(entered) == ["kim", "lee"]
-
-
-def test_a_bundle_can_fail_if_the_log_stays_behind(log: Path) -> None:
-    """Without ``holds``, the bundle fails if the log stays behind, so that the runner retries it."""
-    with pytest.raises(BehindError, match="shop is not complete until"):
-        process_carts(log, Settings(patience=0, holds=False))
 
 
 def test_a_space_whose_log_is_behind_stops_no_other(log: Path, tmp_path: Path) -> None:
@@ -129,19 +102,6 @@ def append_before(
         append_to_log(log, until, record)
         logs.refreshed("late")
     return given
-
-
-def test_an_unused_event_waits_for_the_log(log: Path) -> None:
-    """An unused event is dropped only when the log is complete: a later record could use it (R5)."""
-    steps = [[message(track("a", "kim", "Later", TEN + HOUR), TEN + HOUR, "a")]]
-    logs = FollowedLogs({SPACE: str(log)})
-    settings = Settings(patience=0, holds=False)
-
-    with pytest.raises(BehindError):
-        run(steps, Received, lambda given: given | RunStream(logs, SPACE, settings))
-    append_to_log(log, TEN + 2 * HOUR)
-    logs.refreshed(SPACE)
-    assert run(steps, Received, lambda g: g | RunStream(logs, SPACE, settings)).outputs == []
 
 
 def test_pickled_catalogs_contain_only_addresses(log: Path) -> None:

@@ -21,7 +21,7 @@ from transforms.flows.protocol.reason_codes import FAILED
 from transforms.flows.protocol.signals import Event, Signal, Time
 from transforms.hosting.catalogs import read_once
 from transforms.hosting.receive import Key
-from transforms.hosting.run import Settings
+from transforms.hosting.settings import Settings
 from transforms.wire.decode import decode_json
 from transforms.wire.messages import to_envelope
 

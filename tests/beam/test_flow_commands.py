@@ -31,7 +31,7 @@ from transforms.flows.protocol import control_records as log
 from transforms.flows.protocol import outputs
 from transforms.flows.reading.project import load_project
 from transforms.hosting.catalogs import FollowedLogs
-from transforms.hosting.run import Settings
+from transforms.hosting.settings import Settings
 from transforms.sources.pubsub.beam_source import Received
 
 SPACE_TEXT = "space: shop\nslack: 10s\nchannels:\n  log: {address: user}\n"

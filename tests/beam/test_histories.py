@@ -21,8 +21,8 @@ from transforms.flows.protocol import control_records, outputs, signals
 from transforms.flows.protocol.signals import Command, Signal, Time
 from transforms.hosting.catalogs import FixedLogs
 from transforms.hosting.receive import Key
-from transforms.hosting.run import Settings
 from transforms.hosting.sandbox import answer
+from transforms.hosting.settings import Settings
 
 COUNT = int(os.environ.get("BEAM_HISTORIES", "100"))
 AT_ONCE = 200

@@ -32,7 +32,7 @@ from transforms.flows.protocol.signals import (
 )
 from transforms.hosting.catalogs import read_once
 from transforms.hosting.receive import Key
-from transforms.hosting.run import Settings
+from transforms.hosting.settings import Settings
 from transforms.sinks.outgoing import LOOPED
 from transforms.wire.messages import to_signal
 

@@ -20,7 +20,7 @@ from transforms.hosting import trouble, watch_logs
 from transforms.hosting.catalogs import FollowedLogs
 from transforms.hosting.job_metrics import METRICS
 from transforms.hosting.receive import Key
-from transforms.hosting.run import Settings
+from transforms.hosting.settings import Settings
 from transforms.sources.pubsub.beam_source import Received
 
 USERS = ("kim-7731", "lee-7732", "pat-7733", "sam-7734")

@@ -18,7 +18,7 @@ from tests.kit.reminders import AT_ONCE, DAY, HOUR, LOGS, MINUTE, SPACE, TEN, tr
 from tests.kit.streams import At, Elapse, Step, message, run
 from transforms.beam.window_counts import PACE, WriteMetrics
 from transforms.hosting.catalogs import FixedLogs
-from transforms.hosting.run import Settings
+from transforms.hosting.settings import Settings
 from transforms.sinks.part_files import listed
 from transforms.sources.pubsub.beam_source import Received
 

@@ -18,7 +18,7 @@ from transforms.beam.elements import Decided
 from transforms.beam.write_tables import WriteTables
 from transforms.flows.protocol import outputs
 from transforms.flows.protocol.outputs import Communication, DeadLetter
-from transforms.hosting.run import Settings
+from transforms.hosting.settings import Settings
 from transforms.sinks.folders import parts_of
 from transforms.sources.pubsub.beam_source import Received
 from transforms.wire.messages import from_message

@@ -23,7 +23,7 @@ from transforms.flows.engine.step import Done, fold
 from transforms.flows.protocol import outputs, signals
 from transforms.flows.protocol.signals import Event, Time
 from transforms.hosting.catalogs import read_once
-from transforms.hosting.run import Settings
+from transforms.hosting.settings import Settings
 from transforms.metrics import Counts, add
 from transforms.metrics import rows as numbers_of
 from transforms.sinks.part_files import listed

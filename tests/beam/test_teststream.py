@@ -22,8 +22,8 @@ from transforms.flows.engine.step import Done, step
 from transforms.flows.protocol import outputs, signals
 from transforms.hosting.catalogs import FixedLogs, read_once
 from transforms.hosting.receive import Key
-from transforms.hosting.run import Settings
 from transforms.hosting.sandbox import answer
+from transforms.hosting.settings import Settings
 
 CODER = TupleCoder((TupleCoder((StrUtf8Coder(), StrUtf8Coder())), BytesCoder()))
 RESULTS: dict[Key, list[bytes]] = defaultdict(list)

@@ -10,7 +10,7 @@ from pipelines.stream import RunStream
 from tests.kit.reminders import DAY, HOUR, LOGS, MINUTE, SLACK, SPACE, TEN, track
 from tests.kit.streams import TRUSTED, At, Step, counted, message, run
 from transforms.flows.protocol import outputs
-from transforms.hosting.run import Settings
+from transforms.hosting.settings import Settings
 from transforms.sources.pubsub.beam_source import Received
 from transforms.sources.pubsub.client import receipt
 from transforms.sources.pubsub.leases import Delivery, LeaseBook

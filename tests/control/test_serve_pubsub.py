@@ -26,7 +26,9 @@ from transforms.flows.protocol.signals import ProfileChange
 from transforms.hosting.allowed import Source
 from transforms.hosting.catalogs import Known, known
 from transforms.hosting.receive import Accepted, Key, receive
-from transforms.hosting.run import Settings, Stepper, Taken, system_clock
+from transforms.hosting.run import Stepper
+from transforms.hosting.settings import Settings, system_clock
+from transforms.hosting.taken import Taken
 from transforms.sinks.pubsub import open_sink
 from transforms.wire.messages import to_envelope
 
@@ -45,8 +47,6 @@ class Log:
         held = self._store.read()
         return known(catalog_of(held.records, held.complete_until))
 
-    refreshed = of
-
 
 class Job:
     """A job with its states in memory: reads the topic of events and wakes, publishes transitions."""
@@ -54,7 +54,7 @@ class Job:
     def __init__(self, world: World, store: FileStore) -> None:
         self._world = world
         self._log = Log(store)
-        self._stepper = Stepper(self._log, Settings(patience=0.1))
+        self._stepper = Stepper(self._log, Settings())
         self._states: dict[Key, bytes | None] = {}
         self.alarms: dict[Key, int | None] = {}
         self._sink = open_sink(f"{world.project}/topics/")

@@ -16,7 +16,7 @@ from tests.kit.kafka_topics import read_topic
 from tests.kit.random_users import Published, record_of
 from tests.kit.reminders import LOGS, MINUTE, SPACE
 from transforms.flows.protocol.signals import Event, Handover, ProfileChange, Time
-from transforms.hosting.run import system_clock
+from transforms.hosting.settings import system_clock
 from transforms.wire.decode import decode_json
 from transforms.wire.raw import Bad
 

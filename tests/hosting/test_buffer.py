@@ -18,7 +18,9 @@ from transforms.flows.protocol.signals import (
 from transforms.hosting import buffer
 from transforms.hosting.catalogs import read_once
 from transforms.hosting.order import ingestion_time
-from transforms.hosting.run import Failed, Settings, Stepper, Taken, turn_of
+from transforms.hosting.run import Stepper, turn_of
+from transforms.hosting.settings import Settings
+from transforms.hosting.taken import Failed, Taken
 
 GOLDEN = Path(__file__).parent / "golden_buffers"
 SECOND = 1_000

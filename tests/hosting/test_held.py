@@ -15,7 +15,9 @@ from transforms.flows.catalog.epochs import NEVER
 from transforms.flows.protocol import control_records, outputs
 from transforms.flows.protocol.signals import Event
 from transforms.hosting import buffer
-from transforms.hosting.run import LONGEST_HOLD, Failed, Settings, Stepper, Taken
+from transforms.hosting.run import LONGEST_HOLD, Stepper
+from transforms.hosting.settings import Settings
+from transforms.hosting.taken import Failed, Taken
 
 DAY = 24 * HOUR
 END = TEN + 3 * DAY
@@ -112,19 +114,6 @@ def test_a_held_user_is_tried_again_within_a_minute_of_the_clock() -> None:
 
     assert isinstance(done, Taken)
     assert (done.held, done.outputs, done.alarm) == (1, [], now + LONGEST_HOLD)
-
-
-def test_a_worker_waits_once_for_a_log_that_is_a_little_behind() -> None:
-    """The second signal of a space does not wait again; a signal far ahead of the log never waits."""
-    logs = GrowingLogs(NO_SLACK, TEN)
-    stepper = Stepper(logs, Settings(patience=0.01))
-    stepper.take(KEY, None, event("Cart", TEN + HOUR))
-    assert logs.reads == 0
-    stepper.take(KEY, None, event("Cart", TEN + 5))
-    reads = logs.reads
-    stepper.take(KEY, None, event("Cart", TEN + 6))
-
-    assert logs.reads == reads > 0
 
 
 def test_other_spaces_go_on() -> None:

@@ -17,7 +17,9 @@ from transforms.flows.catalog.epochs import NEVER
 from transforms.flows.protocol import outputs
 from transforms.hosting.catalogs import Catalogs, Known, read_once
 from transforms.hosting.receive import Accepted, Key, Rejected, receive
-from transforms.hosting.run import BehindError, Failed, Settings, Stepper, Taken
+from transforms.hosting.run import Stepper
+from transforms.hosting.settings import Settings
+from transforms.hosting.taken import Failed, Taken
 from transforms.wire import decode as decoding
 
 ROOT = Path(__file__).parents[2]
@@ -131,25 +133,17 @@ def test_a_json_event_is_parsed_once(name: str, parses: list[bytes]) -> None:
 
 
 class Behind:
-    """A log that is complete until an instant, and completely after some reads."""
+    """A log that is complete until an instant."""
 
     spaces = frozenset({SPACE})
 
-    def __init__(self, looks: int | None) -> None:
-        self.looks = looks
+    def __init__(self) -> None:
         whole = read_once(AT_ONCE_LINES)
         cut = dataclasses.replace(whole.catalog, complete_until=TEN - HOUR)
-        self.whole = whole
         self.cut = Known(cut, whole.slack, "the disk is full")
 
     def of(self, space: str) -> Known:
         return self.cut
-
-    def refreshed(self, space: str) -> Known:
-        if self.looks is None:
-            return self.cut
-        self.looks -= 1
-        return self.whole if self.looks <= 0 else self.cut
 
 
 def _cart() -> Any:
@@ -158,24 +152,10 @@ def _cart() -> Any:
     return found
 
 
-def test_a_host_waits_while_the_log_is_a_little_behind() -> None:
-    """A signal is handled once the log is complete; nothing is decided before (R3)."""
-    cart = _cart()
-    done = Stepper(Behind(3), Settings(patience=HOUR)).take(cart.key, None, cart.signal)
-
-    assert done == Stepper(AT_ONCE).take(cart.key, None, cart.signal)
-
-
-def test_a_log_that_stays_behind_is_an_error() -> None:
-    """Without ``holds``, a log that stays behind is an error with the reason; with ``loose`` it is only
-    reported.
-    """
+def test_with_loose_a_log_that_stays_behind_is_reported() -> None:
+    """With ``loose``, a signal is handled by a log that is not complete, and its space is reported."""
     cart, loose = _cart(), list[str]()
-    with pytest.raises(BehindError, match="the disk is full"):
-        Stepper(Behind(None), Settings(patience=0, holds=False)).take(cart.key, None, cart.signal)
-    done = Stepper(Behind(None), Settings(loose=True), loose.append).take(
-        cart.key, None, cart.signal
-    )
+    done = Stepper(Behind(), Settings(loose=True), loose.append).take(cart.key, None, cart.signal)
 
     assert isinstance(done, Taken)
     assert loose == [SPACE]

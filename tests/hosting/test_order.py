@@ -30,8 +30,9 @@ from transforms.flows.protocol.signals import (
 from transforms.hosting import buffer
 from transforms.hosting.catalogs import FixedLogs, read_once
 from transforms.hosting.order import in_event_order, in_turn, ingestion_time
-from transforms.hosting.run import Stepper, Taken
+from transforms.hosting.run import Stepper
 from transforms.hosting.sandbox import answer
+from transforms.hosting.taken import Taken
 
 SECOND = 1_000
 DAY = 24 * HOUR

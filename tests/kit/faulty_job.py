@@ -31,7 +31,7 @@ from tests.kit.random_users import SLACK, Published, UserSet
 from tests.kit.timeouts import PATIENCE
 from transforms.beam.write_tables import TO_TABLES
 from transforms.flows.protocol import outputs
-from transforms.hosting.run import Settings
+from transforms.hosting.settings import Settings
 from transforms.sinks import parquet
 from transforms.sinks.folders import folder_of
 from transforms.sinks.outgoing import LOOPED

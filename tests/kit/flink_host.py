@@ -21,7 +21,7 @@ from transforms.flows.protocol import signals
 from transforms.flows.protocol.signals import Signal
 from transforms.hosting.catalogs import Catalogs
 from transforms.hosting.receive import Key
-from transforms.hosting.run import Settings
+from transforms.hosting.settings import Settings
 
 
 class FlinkHost:

@@ -21,7 +21,7 @@ from transforms.flink.run_flows import RunFlows
 from transforms.flink.user_state import to_key
 from transforms.flows.catalog.epochs import NEVER
 from transforms.hosting.catalogs import FixedLogs
-from transforms.hosting.run import Settings
+from transforms.hosting.settings import Settings
 from transforms.sinks.outgoing import LOOPED
 
 

@@ -22,7 +22,6 @@ class GrowingLogs:
     ) -> None:
         self.records: list[ControlRecord] = list(map(control_records.decode_line, lines))
         self.until = dict.fromkeys(spaces, until)
-        self.reads = 0
         self._built: dict[tuple[int, int], Known] = {}
 
     @property
@@ -38,7 +37,3 @@ class GrowingLogs:
             cut = msgspec.structs.replace(whole, catalog=whole.catalog.complete(until))
             self._built[number, until] = cut
         return self._built[number, until]
-
-    def refreshed(self, space: str) -> Known:
-        self.reads += 1
-        return self.of(space)

@@ -17,7 +17,7 @@ from transforms.flows.catalog.epochs import NEVER
 from transforms.flows.protocol.signals import Command, Signal
 from transforms.hosting.catalogs import Catalogs
 from transforms.hosting.receive import Key
-from transforms.hosting.run import Settings
+from transforms.hosting.settings import Settings
 
 
 class Host(Protocol):

@@ -28,8 +28,8 @@ from transforms.flows.protocol import control_records, outputs, signals
 from transforms.flows.protocol.signals import Command, Signal, Time
 from transforms.hosting.catalogs import FixedLogs
 from transforms.hosting.receive import Key
-from transforms.hosting.run import Settings
 from transforms.hosting.sandbox import answer
+from transforms.hosting.settings import Settings
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 DELAYS = {"nothing": 0, "5 seconds": 5_000, "a minute": MINUTE, "an hour": HOUR, "a day": DAY}

@@ -39,7 +39,7 @@ from transforms.flows.catalog.control_log import records_of
 from transforms.flows.protocol import control_records, outputs
 from transforms.flows.protocol.signals import Event
 from transforms.hosting.catalogs import FollowedLogs
-from transforms.hosting.run import Settings
+from transforms.hosting.settings import Settings
 from transforms.sinks.part_files import parts_of
 from transforms.sinks.redis import State, open_states
 from transforms.sources.files import read

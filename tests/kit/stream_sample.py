@@ -33,7 +33,7 @@ from tests.kit.random_users import SLACK, Key, Published, RandomUsers, UserSet, 
 from tests.kit.stream_purchases import SPACE, UNTIL, control_lines, purchases
 from transforms.flows.protocol.signals import Event
 from transforms.hosting.catalogs import FixedLogs
-from transforms.hosting.run import Settings
+from transforms.hosting.settings import Settings
 from transforms.sources.pubsub.beam_source import Received
 
 DAY = 86_400_000

@@ -16,7 +16,9 @@ from transforms.flows.protocol.signals import Signal
 from transforms.hosting.catalogs import Catalogs
 from transforms.hosting.order import event_time, ingestion_time, order_key
 from transforms.hosting.receive import Key
-from transforms.hosting.run import Failed, Settings, Stepper, Taken
+from transforms.hosting.run import Stepper
+from transforms.hosting.settings import Settings
+from transforms.hosting.taken import Failed, Taken
 
 
 def turns(arrived: Iterable[Signal], slack: int) -> Iterator[Signal]:

@@ -13,7 +13,7 @@ import msgspec
 
 from towpath.control.serve import Controller
 from towpath.control.serve_heart import Heart
-from transforms.hosting.run import system_clock
+from transforms.hosting.settings import system_clock
 
 STATUS = 60_000
 """How often a line about the state of the controller is written, in ms."""

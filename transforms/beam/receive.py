@@ -18,7 +18,7 @@ from transforms.hosting import job_metrics, trouble, watch_logs
 from transforms.hosting.allowed import Source
 from transforms.hosting.catalogs import Catalogs
 from transforms.hosting.receive import ANY_SOURCE, Accepted, Key, Rejected, receive
-from transforms.hosting.run import system_clock
+from transforms.hosting.settings import system_clock
 from transforms.sources.pubsub.beam_source import Received
 
 

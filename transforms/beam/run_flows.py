@@ -21,7 +21,9 @@ from transforms.flows.protocol import outputs, signals
 from transforms.hosting import job_metrics, trouble
 from transforms.hosting.catalogs import Catalogs
 from transforms.hosting.receive import Key
-from transforms.hosting.run import Failed, Settings, Stepper, Taken
+from transforms.hosting.run import Stepper
+from transforms.hosting.settings import Settings
+from transforms.hosting.taken import Failed, Taken
 
 
 @beam.typehints.with_input_types(tuple[Key, bytes])

@@ -16,7 +16,7 @@ from pyflink.datastream.state import ValueStateDescriptor
 from pyflink.table import Schema
 
 from transforms.hosting.receive import HEARTBEAT, KIND
-from transforms.hosting.run import system_clock
+from transforms.hosting.settings import system_clock
 from transforms.sources.files.monitored import Line, Monitored, Progress, decode, encode
 
 AHEAD = 10_000

@@ -19,7 +19,9 @@ from transforms.flink.user_state import is_refused, pack, to_key, unpack
 from transforms.flows.protocol import outputs, signals
 from transforms.hosting import job_metrics, trouble
 from transforms.hosting.catalogs import Catalogs
-from transforms.hosting.run import Failed, Settings, Stepper, Taken
+from transforms.hosting.run import Stepper
+from transforms.hosting.settings import Settings
+from transforms.hosting.taken import Failed, Taken
 
 RETRY = 60_000
 """After how many ms an alarm that was refused is set again."""

@@ -45,9 +45,6 @@ class Catalogs(Protocol):
     def of(self, space: str) -> Known:
         """Return a space's catalog without waiting; KeyError for an unknown space."""
 
-    def refreshed(self, space: str) -> Known:
-        """Read the log, if it can grow, and return the catalog."""
-
 
 def known(catalog: Catalog, trouble: str | None = None, sequence: int | None = None) -> Known:
     """Compute the longest slack of a catalog. Raises MissingSandbox for code that cannot run here."""
@@ -77,9 +74,6 @@ class FixedLogs:
             found = self._known[space] = read_once(self._logs[space])
         return found
 
-    def refreshed(self, space: str) -> Known:
-        return self.of(space)
-
 
 @lru_cache(maxsize=256)
 def read_once(log: tuple[bytes, ...]) -> Known:
@@ -105,6 +99,7 @@ class FollowedLogs:
         return _FOLLOWED.of(space, self._addresses[space], self._every)
 
     def refreshed(self, space: str) -> Known:
+        """Read a space's log now, and return its catalog."""
         return _FOLLOWED.refreshed(space, self._addresses[space], self._every)
 
 

@@ -35,7 +35,6 @@ repeated step gives the same outputs with the same ids (R31).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -47,77 +46,19 @@ from transforms.flows.engine.step import Behind, fold
 from transforms.flows.engine.timers import earliest_due
 from transforms.flows.engine.working import decode
 from transforms.flows.protocol import outputs
-from transforms.flows.protocol.outputs import DeadLetter
 from transforms.flows.protocol.signals import Event, Signal, Time
 from transforms.hosting import buffer, dead_letters, order
 from transforms.hosting.buffer import UnreadableBuffer, is_buffer
 from transforms.hosting.catalogs import Catalogs, Known
 from transforms.hosting.receive import Key
 from transforms.hosting.sandbox import answer
+from transforms.hosting.settings import Settings
+from transforms.hosting.taken import Failed, Taken
 
-FIRST_PAUSE = 0.02
-LONGEST_PAUSE = 1.0
 APART = 10
 """The alarms of a user with waiting signals are a tenth of the allowed lateness apart."""
-_IN_VAIN: dict[str, Catalog] = {}
-"""The catalogs of this process for which a worker waited in vain: no other need wait for them."""
 LONGEST_HOLD: Final = 60_000
 """A user whose signals wait for the control log is tried again at the latest after this many ms."""
-
-
-def system_clock() -> int:
-    """Read the machine's clock, ms since 1970."""
-    return time.time_ns() // 1_000_000
-
-
-class BehindError(RuntimeError):
-    """The control log is not complete until the instant that a signal needs; try again later."""
-
-
-class Settings(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """How the host behaves; what flows mean does not depend on it.
-
-    ``until``: no alarm is set later, and what is due after it stays pending (R3). ``ahead``: an
-    alarm that fires more than this many ms before its time by ``clock`` is refused: the runner is
-    draining. While the control log is behind, signals are held in the state of their user, so that
-    other spaces go on; without ``holds``, that is BehindError. ``patience``: seconds to wait before
-    that, if the log is no further behind. ``loose`` goes on with the log as it is instead.
-    """
-
-    until: int = NEVER
-    ahead: int = 10_000
-    patience: float = 0.0
-    holds: bool = True
-    loose: bool = False
-    clock: Callable[[], int] = system_clock
-
-
-class Taken(msgspec.Struct, frozen=True, gc=False):
-    """What a step decided: the new state, the encoded outputs and the next alarm.
-
-    A state of None is deleted, an alarm of None cleared. ``failed`` counts the signals that became
-    dead letters among the outputs, ``early`` those that were handled before their turn, because
-    the buffer was full, and ``held`` those that wait for the control log, an alarm included.
-    ``received`` is the earliest ingestion time of the signals that were handled.
-    """
-
-    state: bytes | None
-    outputs: list[bytes]
-    alarm: int | None
-    failed: int = 0
-    early: int = 0
-    held: int = 0
-    received: int | None = None
-
-
-class Failed(msgspec.Struct, frozen=True, gc=False):
-    """A signal or an alarm that could not be handled: the user's state and alarm stay as they are.
-
-    An alarm that fails is over, so nothing is retried forever. The next signal that can be
-    handled sets it again. A repaired signal may be sent again, since its id was not remembered.
-    """
-
-    letter: DeadLetter
 
 
 class Stepper:
@@ -139,7 +80,7 @@ class Stepper:
         self._on_behind = on_behind
 
     def take(self, key: Key, state: bytes | None, signal: Signal) -> Taken | Failed:
-        """Handle one signal, or let it wait. Without ``holds``, it may raise BehindError.
+        """Handle one signal, or let it wait.
 
         While the control log is behind, a user's signals wait up to the limits of the buffer.
         """
@@ -303,42 +244,10 @@ class Stepper:
         self, space: str, known: Known, state: bytes | None, given: Sequence[Signal]
     ) -> Taken | Behind | Exception:
         done = self._fold(known, known.catalog, state, given)
-        return self._wait(space, state, given, done) if isinstance(done, Behind) else done
-
-    def _wait(
-        self, space: str, state: bytes | None, given: Sequence[Signal], done: Behind
-    ) -> Taken | Behind | Exception:
-        """Read the log again, with growing pauses, until it reaches what the signals need."""
-        settings, known = self._settings, self._catalogs.of(space)
-        if self._may_help(space, known, done):
-            end, pause = time.monotonic() + settings.patience, FIRST_PAUSE
-            while True:
-                known = self._catalogs.refreshed(space)
-                again = self._fold(known, known.catalog, state, given)
-                if not isinstance(again, Behind):
-                    return again
-                if settings.loose or time.monotonic() >= end:
-                    break
-                time.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
-            _IN_VAIN[space] = known.catalog
-        if settings.loose:
+        if isinstance(done, Behind) and self._settings.loose:
             self._on_behind(space)
-            anyway = self._fold(known, known.catalog.complete(NEVER), state, given)
-            assert not isinstance(anyway, Behind)
-            return anyway
-        if settings.holds:
-            return done
-        why = f": {known.trouble}" if known.trouble else ""
-        raise BehindError(f"the log of {space} is not complete until {done.until}{why}")
-
-    def _may_help(self, space: str, known: Known, done: Behind) -> bool:
-        """Return True if it may help to wait: the log is a little behind, or has grown since the last time."""
-        if not (self._settings.holds or self._settings.loose):
-            return True
-        complete = known.catalog.complete_until
-        near = done.until - complete <= 1_000 * self._settings.patience
-        return near and _IN_VAIN.get(space) is not known.catalog
+            return self._fold(known, known.catalog.complete(NEVER), state, given)
+        return done
 
     def _fold(
         self, known: Known, catalog: Catalog, state: bytes | None, given: Sequence[Signal]

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     from towpath.control.serve_heart import Heart, Refused, beat_of, claim
     from towpath.control.serve_signals import signals_to
     from towpath.control.store import store_of
-    from transforms.hosting.run import system_clock
+    from transforms.hosting.settings import system_clock
     from transforms.sources.control_log.log import LogError
     from transforms.wire.secrets import address_of
 

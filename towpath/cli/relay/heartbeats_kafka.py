@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     with packages():
         from towpath.relay.heartbeats import Heartbeats, send_by_clock
         from towpath.relay.process import Reports, ended_by_system
-        from transforms.hosting.run import system_clock
+        from transforms.hosting.settings import system_clock
 
     stopped = ended_by_system()
     with usable():
