@@ -20,8 +20,11 @@ from transforms.flink.elements import Decided, Named
 from transforms.flink.publish import Publish
 from transforms.flink.run_flows import STATE, RunFlows
 from transforms.flink.user_state import pack, to_key, unpack
+from transforms.flink.user_steps import UserSteps
 from transforms.flows.protocol import signals
 from transforms.flows.protocol.signals import Event
+from transforms.hosting.count_steps import StepCounts
+from transforms.hosting.run import Stepper
 
 STATE_SIZE, OUTPUT_SIZE, OUTPUTS = 860, 220, 19
 """Bytes of the state and of an output of the empty job, and how many outputs an event has that moves
@@ -137,12 +140,12 @@ class TimedFlows(Flows):
 
     def open(self, runtime_context: Any) -> None:
         super().open(runtime_context)
-        state: Any = Inside(
-            self._state, value="state read", update="state write", clear="state write"
-        )
-        self._state = state
-        stepper: Any = Inside(self._stepper, take="core", wake="core")
-        self._stepper = stepper
+        described = ValueStateDescriptor(STATE, Types.PICKLED_BYTE_ARRAY())
+        parts = {"value": "state read", "update": "state write", "clear": "state write"}
+        state = Inside(runtime_context.get_state(described), **parts)
+        counted = StepCounts(self._catalogs, self._settings, self._counts)
+        stepper: Any = Inside(Stepper(self._catalogs, self._settings), take="core", wake="core")
+        self._steps = UserSteps(state, stepper, counted, self._settings.clock)
 
     def process_element(self, value: Named, ctx: Any) -> Iterable[Decided]:
         timers = dict.fromkeys(("register_event_time_timer", "delete_event_time_timer"), "timer")

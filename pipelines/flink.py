@@ -25,7 +25,7 @@ from pipelines.flink_options import FILES, Kafka, Lines, parse
 from pipelines.option_words import HANDOVER
 from schemas import METRICS
 from schemas.wire import Encoding
-from transforms.flink.elements import DECIDED, KEYED, LINES, MESSAGE, MESSAGES, NAMED
+from transforms.flink.element_types import DECIDED, KEYED, LINES, MESSAGE, MESSAGES, NAMED
 from transforms.flink.file_tables import lines_table, ticks_table
 from transforms.flink.kafka_tables import records_from, records_of, sink_table, source_table
 from transforms.flink.metric_lines import ADDED

@@ -9,7 +9,9 @@ With ``released``, it writes the states of every other user in the layout of the
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import cloudpickle
 import released_layout  # beside this file
@@ -17,8 +19,9 @@ from pyflink.datastream import StreamExecutionEnvironment
 
 import pipelines.flink
 from pipelines.flink_options import parse
+from transforms.flink.elements import Decided, Named
 from transforms.flink.run_flows import RunFlows
-from transforms.flink.user_state import to_key
+from transforms.flink.user_state import pack, to_key, unpack
 from transforms.flows.catalog.epochs import NEVER
 from transforms.hosting.catalogs import FixedLogs
 from transforms.hosting.settings import Settings
@@ -28,9 +31,36 @@ from transforms.sinks.outgoing import LOOPED
 class RunReleased(RunFlows):
     """The job's function as a release had it that wrote an earlier layout, for half of the users."""
 
-    def _write(self, name: str, alarm: int | None, blob: bytes | None) -> None:
-        old = released_layout.is_chosen(*to_key(name))
-        RunFlows._write(self, name, alarm, released_layout.released(blob) if old else blob)
+    def open(self, runtime_context: Any) -> None:
+        self._context = runtime_context
+        super().open(self)
+
+    def get_metrics_group(self) -> Any:
+        return self._context.get_metrics_group()
+
+    def get_state(self, described: Any) -> Any:
+        self._state = self._context.get_state(described)
+        return self
+
+    def process_element(self, value: Named, ctx: Any) -> Iterable[Decided]:
+        self._name = value[0]
+        return super().process_element(value, ctx)
+
+    def on_timer(self, timestamp: int, ctx: Any) -> Iterable[Decided]:
+        self._name = ctx.get_current_key()
+        return super().on_timer(timestamp, ctx)
+
+    def value(self) -> bytes | None:
+        return self._state.value()
+
+    def clear(self) -> None:
+        self._state.clear()
+
+    def update(self, kept: bytes) -> None:
+        alarm, blob = unpack(kept)
+        if released_layout.is_chosen(*to_key(self._name)):
+            blob = released_layout.released(blob)
+        self._state.update(pack(alarm, blob))
 
 
 def main(until: str, *words: str) -> None:

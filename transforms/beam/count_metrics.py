@@ -7,8 +7,8 @@ from typing import Any
 
 from apache_beam.metrics import Metrics
 
-from transforms.hosting import counts
-from transforms.hosting.job_metrics import NAMESPACE, JobMetric
+from transforms.hosting.counts import Counts
+from transforms.hosting.job_metrics import NAMESPACE
 
 
 @cache
@@ -21,18 +21,14 @@ def _distribution(name: str) -> Any:
     return Metrics.distribution(NAMESPACE, name)
 
 
-def update(metric: JobMetric, number: int, value: str = "") -> None:
-    """Add a number to a distribution."""
-    _distribution(metric.of(value)).update(number)
-
-
-def count(name: str, number: int) -> None:
-    """Add to a counter."""
+def _count(name: str, number: int) -> None:
     _counter(name).inc(number)
 
 
-class Counts(counts.Counts):
-    """The counts of one bundle."""
+def _update(name: str, number: int) -> None:
+    _distribution(name).update(number)
 
-    def __init__(self) -> None:
-        super().__init__(count)
+
+def beam_counts() -> Counts:
+    """Return the counts of a DoFn, which sends them after each bundle."""
+    return Counts(_count, _update)

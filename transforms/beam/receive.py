@@ -11,7 +11,7 @@ import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 from apache_beam.utils.timestamp import Timestamp
 
-from transforms.beam.count_metrics import Counts, update
+from transforms.beam.count_metrics import beam_counts
 from transforms.beam.elements import BAD
 from transforms.flows.protocol import outputs, signals
 from transforms.hosting import job_metrics, trouble, watch_logs
@@ -34,22 +34,12 @@ class Receive(beam.DoFn):
         self._space = space
         self._joins = joins
         self._source = source
-        self._counts = Counts()
+        self._counts = beam_counts()
 
     def finish_bundle(self) -> None:
         """Count what was received, and how the control logs are: heartbeats come here, too."""
-        if watch_logs.WATCH.due():
-            for log in watch_logs.health(self._catalogs, system_clock()):
-                self._count_log(log)
+        watch_logs.count_health(self._counts, self._catalogs, system_clock())
         self._counts.flush()
-
-    def _count_log(self, log: watch_logs.LogHealth) -> None:
-        self._counts.add(job_metrics.CONTROL_TROUBLE, log.trouble, log.space)
-        self._counts.add(job_metrics.CONTROL_LATE, log.late, log.space)
-        if log.lag is not None:
-            update(job_metrics.CONTROL_LAG, log.lag, log.space)
-        if log.sequence is not None:
-            update(job_metrics.CONTROL_SEQUENCE, log.sequence, log.space)
 
     def process(
         self, element: Received, at: Timestamp = beam.DoFn.TimestampParam

@@ -15,11 +15,11 @@ from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec
 from apache_beam.utils.timestamp import Timestamp
 
 from transforms.beam import state_cache
-from transforms.beam.count_metrics import Counts, update
+from transforms.beam.count_metrics import beam_counts
 from transforms.beam.elements import Decided
-from transforms.flows.protocol import outputs, signals
-from transforms.hosting import job_metrics, trouble
+from transforms.flows.protocol import signals
 from transforms.hosting.catalogs import Catalogs
+from transforms.hosting.count_steps import StepCounts
 from transforms.hosting.receive import Key
 from transforms.hosting.run import Stepper
 from transforms.hosting.settings import Settings
@@ -38,14 +38,12 @@ class RunFlows(beam.DoFn):
     def __init__(self, catalogs: Catalogs, settings: Settings | None = None) -> None:
         self._catalogs = catalogs
         self._settings = settings or Settings()
-        self._counts = Counts()
-        self._stepper = Stepper(catalogs, self._settings, self._went_on)
-
-    def _went_on(self, space: str) -> None:
-        self._counts.add(job_metrics.WENT_ON_BEHIND, 1, space)
+        self._counts = beam_counts()
 
     def setup(self) -> None:
         state_cache.patch()
+        self._counted = StepCounts(self._catalogs, self._settings, self._counts)
+        self._stepper = Stepper(self._catalogs, self._settings, self._counted.went_on)
 
     def finish_bundle(self) -> None:
         self._counts.flush()
@@ -74,23 +72,17 @@ class RunFlows(beam.DoFn):
         blob, due = state.read(), at.micros // 1000
         done = self._stepper.wake(key, blob, due)
         if done is None:
-            self._counts.add(job_metrics.ALARMS_REFUSED)
+            self._counted.refused()
             return ()
-        late = max(0, self._settings.clock() - due)
-        update(job_metrics.ALARM_LATENESS, late)
-        self._counts.add(job_metrics.ALARMS_LATE, late > job_metrics.LATE_HANDLING)
+        self._counted.woke(due)
         return self._keep(key, blob, done, state, wake)
 
     def _keep(
         self, key: Key, blob: bytes | None, done: Taken | Failed, state: Any, wake: Any
     ) -> Iterable[Decided]:
         if isinstance(done, Failed):
-            letter = done.letter
-            self._counts.add_reason(letter)
-            self._counts.add(job_metrics.OUTPUTS, 1, "dead_letter")
-            trouble.report(letter.reason, space=key[0], detail=letter.detail)
-            return ((key, [outputs.encode(letter)]),)
-        self._count(key[0], done)
+            return ((key, [self._counted.failed(key[0], done)]),)
+        self._counted.taken(key[0], done)
         if done.state is not None:
             state.write(done.state)
         elif blob is not None:
@@ -100,26 +92,3 @@ class RunFlows(beam.DoFn):
         else:
             wake.set(Timestamp(micros=done.alarm * 1000))
         return ((key, done.outputs),) if done.outputs else ()
-
-    def _is_late(self, space: str) -> bool:
-        """Return True if the control log is behind by more than its writer and readers take."""
-        complete = self._catalogs.of(space).catalog.complete_until
-        return self._settings.clock() - complete > job_metrics.LATE_LOG
-
-    def _count(self, space: str, done: Taken) -> None:
-        counts = self._counts
-        if done.received is not None:
-            lag = max(0, self._settings.clock() - done.received)
-            update(job_metrics.HANDLING_LAG, lag)
-            counts.add(job_metrics.HANDLED_LATE, lag > job_metrics.LATE_HANDLING)
-        if done.state is not None:
-            size = len(done.state)
-            update(job_metrics.STATE_SIZE, size)
-            counts.add(job_metrics.STATES_LARGE, size > job_metrics.LARGE_STATE)
-        if done.early:
-            counts.add(job_metrics.HANDLED_BEFORE_TURN, done.early)
-        if done.held and self._is_late(space):
-            counts.add(job_metrics.SIGNALS_HELD, done.held, space)
-            trouble.report("control_behind", space=space)
-        for letter in counts.add_outputs(done.outputs):
-            trouble.report(letter.reason, space=space, detail=letter.detail)

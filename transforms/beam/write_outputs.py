@@ -18,11 +18,12 @@ from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
 from schemas.wire import Encoding
-from transforms.beam.count_metrics import Counts
+from transforms.beam.count_metrics import beam_counts
 from transforms.beam.elements import Decided
 from transforms.flows.protocol import outputs
 from transforms.flows.protocol.outputs import AnyOutput, DeadLetter
 from transforms.hosting import dead_letters, job_metrics, trouble
+from transforms.hosting.counts import Counts
 from transforms.sinks.checked import BadRow
 from transforms.sinks.pubsub import Publisher, Topics
 from transforms.wire.messages import kind_of
@@ -75,7 +76,7 @@ class Publish(beam.DoFn):
         self._timestamp_attribute = timestamp_attribute
         self._publisher: Publisher | None = None
         self._sink: Topics | None = None
-        self._counts = Counts()
+        self._counts = beam_counts()
 
     def start_bundle(self) -> None:
         self._publisher = _take()
@@ -132,7 +133,7 @@ class WriteStates(beam.DoFn):
         self._opened = (url, ttl, epoch)
         self._batch: list[tuple[str, AnyOutput]] = []
         self._at: Timestamp | None = None
-        self._counts = Counts()
+        self._counts = beam_counts()
 
     def start_bundle(self) -> None:
         self._batch = []

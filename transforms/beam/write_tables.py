@@ -17,7 +17,7 @@ import msgspec
 from apache_beam.pvalue import TaggedOutput
 from apache_beam.utils.sharded_key import ShardedKey
 
-from transforms.beam.count_metrics import Counts
+from transforms.beam.count_metrics import beam_counts
 from transforms.beam.elements import BAD, Decided
 from transforms.beam.stable_input import at_once
 from transforms.beam.write_outputs import count_rejected, counted, of_rejected
@@ -77,7 +77,7 @@ class WriteRows(beam.DoFn):
 
     def __init__(self, out: str) -> None:
         self._out = out
-        self._counts = Counts()
+        self._counts = beam_counts()
 
     def finish_bundle(self) -> None:
         self._counts.flush()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from transforms.hosting.counts import Counts
-from transforms.hosting.job_metrics import NAMESPACE, JobMetric
+from transforms.hosting.job_metrics import NAMESPACE
 
 PACE = 1.0
 
@@ -20,19 +20,13 @@ class FlinkCounts(Counts):
     """The counts of a function; ``context`` is Flink's runtime context."""
 
     def __init__(self, context: Any, now: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(self._count)
+        super().__init__(self._count, self._keep_largest)
         self._group = context.get_metrics_group().add_group(NAMESPACE)
         self._counters: dict[str, Any] = {}
         self._gauges: dict[str, Any] = {}
         self._largest: dict[str, int] = {}
         self._now = now
         self._next = now() + PACE
-
-    def update(self, metric: JobMetric, number: int, value: str = "") -> None:
-        """Add a number to a distribution."""
-        name = metric.of(value)
-        if number >= self._largest.get(name, number):
-            self._largest[name] = number
 
     def tick(self) -> None:
         """Send what was counted, unless that was done less than a second ago."""
@@ -49,6 +43,10 @@ class FlinkCounts(Counts):
             if gauge is None:
                 gauge = self._gauges[name] = self._group.distribution(name)
             gauge.update(number)
+
+    def _keep_largest(self, name: str, number: int) -> None:
+        if number >= self._largest.get(name, number):
+            self._largest[name] = number
 
     def _count(self, name: str, number: int) -> None:
         counter = self._counters.get(name)

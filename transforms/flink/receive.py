@@ -42,9 +42,7 @@ class Receive(ProcessFunction):
     def process_element(self, value: Any, ctx: Any) -> Iterable[Row]:
         """Handle one record: body, headers, timestamp, partition and offset."""
         data, headers, receipt, partition, offset = value
-        if watch_logs.WATCH.due():
-            for log in watch_logs.health(self._catalogs, system_clock()):
-                self._count_log(log)
+        watch_logs.count_health(self._counts, self._catalogs, system_clock())
         self._counts.tick()
         match receive(
             self._catalogs,
@@ -72,15 +70,6 @@ class Receive(ProcessFunction):
             case "unread":
                 self._counts.add(job_metrics.UNREAD)
         return ()
-
-    def _count_log(self, log: watch_logs.LogHealth) -> None:
-        counts = self._counts
-        counts.add(job_metrics.CONTROL_TROUBLE, log.trouble, log.space)
-        counts.add(job_metrics.CONTROL_LATE, log.late, log.space)
-        if log.lag is not None:
-            counts.update(job_metrics.CONTROL_LAG, log.lag, log.space)
-        if log.sequence is not None:
-            counts.update(job_metrics.CONTROL_SEQUENCE, log.sequence, log.space)
 
 
 def _keyed(name: str, encoded: bytes) -> Row:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from transforms.flows.protocol import outputs
 from transforms.flows.protocol.outputs import DeadLetter, Rejection
@@ -13,18 +14,29 @@ from transforms.wire.messages import kind_of
 
 
 class Counts:
-    """Counts until the next ``flush``, which calls ``send`` with the name of a series and its count."""
+    """Counts until the next ``flush``, which calls ``send`` with the name of a series and its count.
 
-    def __init__(self, send: Callable[[str, int], None]) -> None:
+    ``note`` is called with the name of a distribution and each number. A pickled copy has no counts yet.
+    """
+
+    def __init__(self, send: Callable[[str, int], None], note: Callable[[str, int], None]) -> None:
         self._send = send
+        self._note = note
         self._counts: dict[str, int] = {}
         self._kinds: Counter[str] = Counter()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Counts, (self._send, self._note)
 
     def add(self, metric: JobMetric, number: int = 1, value: str = "") -> None:
         """Count; ``value`` is that of the metric's label."""
         if number:
             name = metric.of(value)
             self._counts[name] = self._counts.get(name, 0) + number
+
+    def update(self, metric: JobMetric, number: int, value: str = "") -> None:
+        """Add a number to a distribution."""
+        self._note(metric.of(value), number)
 
     def add_outputs(self, encoded: Sequence[bytes]) -> list[DeadLetter]:
         """Count outputs by kind, refusals and dead letters by reason; return the dead letters."""

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from transforms.hosting import job_metrics
 from transforms.hosting.catalogs import Catalogs
+from transforms.hosting.counts import Counts
 from transforms.hosting.job_metrics import LATE_LOG
 from transforms.hosting.sandbox import MissingSandbox
 
@@ -60,3 +62,16 @@ def health(catalogs: Catalogs, now: int) -> Iterator[LogHealth]:
         complete = known.catalog.complete_until
         lag = max(0, now - complete) if complete >= 0 else None
         yield LogHealth(space, known.sequence, lag, known.trouble is not None)
+
+
+def count_health(counts: Counts, catalogs: Catalogs, now: int) -> None:
+    """Count how the logs are, unless that was done less than a second ago in this process."""
+    if not WATCH.due():
+        return
+    for log in health(catalogs, now):
+        counts.add(job_metrics.CONTROL_TROUBLE, log.trouble, log.space)
+        counts.add(job_metrics.CONTROL_LATE, log.late, log.space)
+        if log.lag is not None:
+            counts.update(job_metrics.CONTROL_LAG, log.lag, log.space)
+        if log.sequence is not None:
+            counts.update(job_metrics.CONTROL_SEQUENCE, log.sequence, log.space)

@@ -1,0 +1,139 @@
+"""Outputs of a step to records of Kafka, each for the topic of its kind, with the user as the key.
+
+It needs no PyFlink, so that it is compiled with the core: each output passes here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from schemas import wire
+from schemas.wire import Encoding
+from transforms.flink.elements import Messages
+from transforms.flows.protocol import outputs
+from transforms.flows.protocol.outputs import AnyOutput, DeadLetter
+from transforms.hosting import dead_letters, job_metrics, trouble
+from transforms.hosting.counts import Counts
+from transforms.metrics import Metric
+from transforms.sinks.checked import Refused, fitting
+from transforms.sinks.folders import TO_TABLES
+from transforms.sinks.outgoing import LOOPED, outgoing_of
+from transforms.wire.bodies import JsonOutputs
+from transforms.wire.messages import LONGEST_NAME, kind_of
+from transforms.wire.output_lines import to_line
+from transforms.wire.rows import name_of
+
+MAX_DATA = 900_000
+"""The limit of a record's value, in bytes: Kafka's own, by default, is 1 MB with key and headers."""
+SHORT = LONGEST_NAME
+"""Names that have together so many bytes are not too long."""
+TOPICS, TABLES = "topics", "tables"
+
+
+class Checked:
+    """Outputs that are checked one by one; one that no reader could read becomes a dead letter."""
+
+    def __init__(self, topics: Mapping[str, str], sink: str, counts: Counts) -> None:
+        self._topics = dict(topics)
+        self._sink = sink
+        self._counts = counts
+
+    def rows(self, space: str, made: Sequence[bytes]) -> list[Any]:
+        """Return outputs as rows, with those of dead letters."""
+        found = [outputs.decode(one) for one in made if kind_of(one) in self._topics]
+        for output in found:
+            self._counts.add(job_metrics.PUBLISHED, 1, name_of(output))
+        refused = Refused()
+        rows = [*self._rows(space, found, refused)]
+        if refused.count:
+            rows += self._letters(space, found, refused)
+        return rows
+
+    def _rows(self, space: str, found: Sequence[AnyOutput], refused: Refused) -> Iterator[Any]:
+        """Return outputs as rows; those that do not fit are refused."""
+        raise NotImplementedError
+
+    def _letters(self, space: str, found: Sequence[AnyOutput], refused: Refused) -> list[Any]:
+        """Count what was refused, and make dead letters of it; a refused dead letter is only counted."""
+        self._counts.add(job_metrics.UNFIT_OUTPUTS, refused.count, self._sink)
+        trouble.report("unfit_output", space=space, detail=self._sink)
+        why = {row.id: row.detail for row in refused.bad}
+        letters = [
+            dead_letters.of_output(space, output, self._sink, why[output.id])
+            for output in found
+            if output.id in why and not isinstance(output, DeadLetter)
+        ]
+        for letter in letters:
+            self._counts.add_reason(letter)
+        return [*self._rows(space, letters, Refused())] if "dead_letter" in self._topics else []
+
+
+class Records(Checked):
+    """Outputs as records of Kafka; one that Kafka would refuse becomes a dead letter, too."""
+
+    def __init__(self, topics: Mapping[str, str], encoding: Encoding, counts: Counts) -> None:
+        super().__init__(topics, TOPICS, counts)
+        self._encoding = encoding
+        self._json = JsonOutputs(kind for kind in topics if kind not in LOOPED)
+        self._heads: dict[tuple[str, str], tuple[bytes, bytes, bytes]] = {}
+
+    def of(self, space: str, made: Sequence[bytes]) -> Messages | None:
+        """Return the outputs of one step; None if none has a topic."""
+        found = self._quick(space, made) if self._encoding == "json" else None
+        if found is not None:
+            return found
+        columns: Any = [list(column) for column in zip(*self.rows(space, made), strict=True)]
+        return (space.encode(), *columns) if columns else None
+
+    def _quick(self, space: str, made: Sequence[bytes]) -> Messages | None:
+        """Return outputs that need no check one by one; None if they do."""
+        bodies = self._json.bodies(made)
+        if bodies is None:
+            return None
+        topics, users, values = list[str](), list[bytes](), list[bytes]()
+        ids, kinds, ours, flows = list[bytes](), list[bytes](), list[bytes](), list[bytes]()
+        own = space.encode()
+        for kind, output, body in bodies:
+            flow: str = getattr(output, "flow", None) or ""
+            head = self._heads.get((kind, flow))
+            if head is None:
+                head = self._heads[kind, flow] = (
+                    kind.encode(), wire.schema_id(kind).encode(), flow.encode()
+                )  # fmt: skip
+            user, ident = output.user.encode(), output.id.encode()
+            names = len(user) + len(ident) + len(own) + len(head[2])
+            if names > SHORT or len(body) > MAX_DATA:
+                return None
+            topics.append(self._topics[kind])
+            users.append(user)
+            values.append(body)
+            ids.append(ident)
+            kinds.append(head[0])
+            ours.append(head[1])
+            flows.append(head[2])
+        for kind, _, _ in bodies:
+            self._counts.add(job_metrics.PUBLISHED, 1, kind)
+        return (own, topics, users, values, ids, kinds, ours, flows) if topics else None
+
+    def _rows(self, space: str, found: Sequence[AnyOutput], refused: Refused) -> Iterator[Any]:
+        for _, output in fitting([(space, one) for one in found], refused):
+            made = outgoing_of(space, output, self._topics, self._encoding, MAX_DATA)
+            if isinstance(made, str):
+                refused.add(getattr(output, "id", ""), made)
+            else:
+                names = (made.user, made.id, made.kind, made.schema, made.flow)
+                user, *head = map(str.encode, names)
+                yield made.topic, user, made.data, *head
+
+
+class Lines(Checked):
+    """Outputs that have a table as lines, for a file."""
+
+    def __init__(self, counts: Counts) -> None:
+        super().__init__(dict.fromkeys(TO_TABLES, ""), TABLES, counts)
+
+    def _rows(self, space: str, found: Sequence[AnyOutput], refused: Refused) -> Iterator[bytes]:
+        for _, output in fitting([(space, one) for one in found], refused):
+            if not isinstance(output, Metric):
+                yield to_line(space, output)
