@@ -1,6 +1,6 @@
 """A job of ``benchmarks.flink``: the job on Flink, or the empty one beside it.
 
-flink run -pym benchmarks.flink_job KIND BROKERS NAME EVENTS PREFIX FILE BEFORE MEASURED
+flink run -pym benchmarks.flink_job KIND BROKERS NAME EVENTS PREFIX FILE BEFORE MEASURED STATE
 """
 
 from __future__ import annotations
@@ -39,11 +39,12 @@ def main(
     file: str,
     before: str,
     measured: str,
+    state: str,
 ) -> None:
     """Submit the job."""
     users, publish = KINDS[kind]
     job: Any = pipelines.flink
-    job.RunFlows = partial(users, Watch(file, int(before), int(measured)))
+    job.RunFlows = partial(users, Watch(file, int(before), int(measured)), int(state))
     job.Publish = publish
     log = tuple(control_records.encode_line(record) for record in catalog(MOVES).records)
     env = StreamExecutionEnvironment.get_execution_environment()

@@ -59,7 +59,7 @@ def seconds(name: str, value: float, aim: int | None = None) -> Figure:
 def restored(cluster: LocalCluster, broker: str, users: int) -> tuple[str, list[Figure]]:
     """Park users, stop the job with a savepoint and restore it; return its id and what was measured."""
     file = cluster.folder / "parked.json"
-    words = (broker, "recovery", EVENTS, PREFIX, str(file), "0", str(users))
+    words = (broker, "recovery", EVENTS, PREFIX, str(file), "0", str(users), "0")
     first = submit(cluster, "flows", words)
     until(file.exists)
     savepoint = Path(cluster.rest.stop(first).removeprefix("file:"))

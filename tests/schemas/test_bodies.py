@@ -14,7 +14,8 @@ from transforms.flows.protocol import outputs
 from transforms.flows.protocol.outputs import AnyOutput, ProfileUpdate, Rejection
 from transforms.sinks.outgoing import KINDS
 from transforms.wire.bodies import JsonOutputs
-from transforms.wire.messages import from_message, kind_of, to_message
+from transforms.wire.messages import from_message, to_message
+from transforms.wire.output_kinds import kind_of
 
 LONG = st.integers(-(2**63), 2**63 - 1)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

@@ -24,7 +24,7 @@ from transforms.metrics import Counts, Metric, Window
 from transforms.sinks import parquet
 from transforms.sinks.folders import folder_of
 from transforms.sinks.part_files import add_version, version_name
-from transforms.wire.messages import kind_of
+from transforms.wire.output_kinds import kind_of
 from transforms.wire.rows import name_of, to_row
 
 COUNTED = ("transition", "communication", "message", "call", "conversion", "rejection")

@@ -26,7 +26,7 @@ from transforms.hosting import dead_letters, job_metrics, trouble
 from transforms.hosting.counts import Counts
 from transforms.sinks.checked import BadRow
 from transforms.sinks.pubsub import Publisher, Topics
-from transforms.wire.messages import kind_of
+from transforms.wire.output_kinds import kind_of
 
 if TYPE_CHECKING:
     from transforms.sinks.redis import FlowStates

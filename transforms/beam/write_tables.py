@@ -26,7 +26,7 @@ from transforms.hosting import job_metrics
 from transforms.sinks import parquet
 from transforms.sinks.folders import TO_TABLES, Table, folder_of
 from transforms.sinks.part_files import Part, add_parts
-from transforms.wire.messages import kind_of
+from transforms.wire.output_kinds import kind_of
 from transforms.wire.rows import to_row
 
 _part = msgspec.msgpack.Decoder(Part).decode

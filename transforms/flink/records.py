@@ -20,9 +20,10 @@ from transforms.sinks.checked import Refused, fitting
 from transforms.sinks.folders import TO_TABLES
 from transforms.sinks.outgoing import LOOPED, outgoing_of
 from transforms.wire.bodies import JsonOutputs
-from transforms.wire.messages import LONGEST_NAME, kind_of
+from transforms.wire.messages import LONGEST_NAME
+from transforms.wire.output_kinds import kind_of
 from transforms.wire.output_lines import to_line
-from transforms.wire.rows import name_of
+from transforms.wire.rows import fields, name_of
 
 MAX_DATA = 900_000
 """The limit of a record's value, in bytes: Kafka's own, by default, is 1 MB with key and headers."""
@@ -75,8 +76,9 @@ class Records(Checked):
     def __init__(self, topics: Mapping[str, str], encoding: Encoding, counts: Counts) -> None:
         super().__init__(topics, TOPICS, counts)
         self._encoding = encoding
-        self._json = JsonOutputs(kind for kind in topics if kind not in LOOPED)
-        self._heads: dict[tuple[str, str], tuple[bytes, bytes, bytes]] = {}
+        kinds = [kind for kind in topics if kind not in LOOPED]
+        self._json = JsonOutputs(kinds)
+        self._kinds = {kind: _of_kind(kind) for kind in kinds}
 
     def of(self, space: str, made: Sequence[bytes]) -> Messages | None:
         """Return the outputs of one step; None if none has a topic."""
@@ -92,29 +94,27 @@ class Records(Checked):
         if bodies is None:
             return None
         topics, users, values = list[str](), list[bytes](), list[bytes]()
-        ids, kinds, ours, flows = list[bytes](), list[bytes](), list[bytes](), list[bytes]()
-        own = space.encode()
+        ids, kinds, schemas, flows = list[bytes](), list[bytes](), list[bytes](), list[bytes]()
+        own, counted = space.encode(), dict[str, int]()
         for kind, output, body in bodies:
-            flow: str = getattr(output, "flow", None) or ""
-            head = self._heads.get((kind, flow))
-            if head is None:
-                head = self._heads[kind, flow] = (
-                    kind.encode(), wire.schema_id(kind).encode(), flow.encode()
-                )  # fmt: skip
-            user, ident = output.user.encode(), output.id.encode()
-            names = len(user) + len(ident) + len(own) + len(head[2])
+            named, schema, has_flow = self._kinds[kind]
+            flow: bytes = (output.flow or "").encode() if has_flow else b""
+            user: bytes = output.user.encode()
+            ident: bytes = output.id.encode()
+            names = len(user) + len(ident) + len(own) + len(flow)
             if names > SHORT or len(body) > MAX_DATA:
                 return None
+            counted[kind] = counted.get(kind, 0) + 1
             topics.append(self._topics[kind])
             users.append(user)
             values.append(body)
             ids.append(ident)
-            kinds.append(head[0])
-            ours.append(head[1])
-            flows.append(head[2])
-        for kind, _, _ in bodies:
-            self._counts.add(job_metrics.PUBLISHED, 1, kind)
-        return (own, topics, users, values, ids, kinds, ours, flows) if topics else None
+            kinds.append(named)
+            schemas.append(schema)
+            flows.append(flow)
+        for kind, number in counted.items():
+            self._counts.add(job_metrics.PUBLISHED, number, kind)
+        return (own, topics, users, values, ids, kinds, schemas, flows) if topics else None
 
     def _rows(self, space: str, found: Sequence[AnyOutput], refused: Refused) -> Iterator[Any]:
         for _, output in fitting([(space, one) for one in found], refused):
@@ -125,6 +125,12 @@ class Records(Checked):
                 names = (made.user, made.id, made.kind, made.schema, made.flow)
                 user, *head = map(str.encode, names)
                 yield made.topic, user, made.data, *head
+
+
+def _of_kind(kind: str) -> tuple[bytes, bytes, bool]:
+    """Return the name and the schema's id of a kind, and whether it belongs to a flow."""
+    has_flow = any(field.name == "flow" for field in fields(kind))
+    return kind.encode(), wire.schema_id(kind).encode(), has_flow
 
 
 class Lines(Checked):

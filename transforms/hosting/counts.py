@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ from transforms.flows.protocol import outputs
 from transforms.flows.protocol.outputs import DeadLetter, Rejection
 from transforms.hosting import job_metrics
 from transforms.hosting.job_metrics import JobMetric
-from transforms.wire.messages import kind_of
+from transforms.wire.output_kinds import kind_of
 
 
 class Counts:
@@ -23,7 +22,7 @@ class Counts:
         self._send = send
         self._note = note
         self._counts: dict[str, int] = {}
-        self._kinds: Counter[str] = Counter()
+        self._kinds: dict[str, int] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Counts, (self._send, self._note)
@@ -31,24 +30,23 @@ class Counts:
     def add(self, metric: JobMetric, number: int = 1, value: str = "") -> None:
         """Count; ``value`` is that of the metric's label."""
         if number:
-            name = metric.of(value)
+            name = metric.of(value) if metric.by else metric.name
             self._counts[name] = self._counts.get(name, 0) + number
 
     def update(self, metric: JobMetric, number: int, value: str = "") -> None:
         """Add a number to a distribution."""
-        self._note(metric.of(value), number)
+        self._note(metric.of(value) if metric.by else metric.name, number)
 
     def add_outputs(self, encoded: Sequence[bytes]) -> list[DeadLetter]:
         """Count outputs by kind, refusals and dead letters by reason; return the dead letters."""
-        kinds = list(map(kind_of, encoded))
-        self._kinds.update(kinds)
-        letters = list[DeadLetter]()
-        if "rejection" in kinds or "dead_letter" in kinds:
-            for kind, one in zip(kinds, encoded, strict=True):
-                if kind in ("rejection", "dead_letter"):
-                    output = outputs.decode(one)
-                    self.add_reason(output)
-                    letters += [output] if isinstance(output, DeadLetter) else []
+        counted, letters = self._kinds, list[DeadLetter]()
+        for one in encoded:
+            kind = kind_of(one)
+            counted[kind] = counted.get(kind, 0) + 1
+            if kind in ("rejection", "dead_letter"):
+                output = outputs.decode(one)
+                self.add_reason(output)
+                letters += [output] if isinstance(output, DeadLetter) else []
         return letters
 
     def add_letters(self, encoded: Iterable[bytes]) -> None:
@@ -67,6 +65,6 @@ class Counts:
         """Send the counts, and begin anew."""
         for kind, number in self._kinds.items():
             self.add(job_metrics.OUTPUTS, number, kind)
-        counts, self._counts, self._kinds = self._counts, {}, Counter()
+        counts, self._counts, self._kinds = self._counts, {}, {}
         for name, number in counts.items():
             self._send(name, number)

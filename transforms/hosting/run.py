@@ -294,7 +294,10 @@ def ingestion(signal: Signal) -> int:
 
 def earliest_of(given: Sequence[Signal]) -> int | None:
     """Return the earliest ingestion time of signals; None for an alarm."""
-    return None if isinstance(given[0], Time) else min(map(order.ingestion_time, given))
+    if isinstance(given[0], Time):
+        return None
+    first = order.ingestion_time(given[0])
+    return first if len(given) == 1 else min(map(order.ingestion_time, given))
 
 
 def due_of(state: bytes | None) -> int | None:

@@ -163,18 +163,6 @@ def to_envelope(signal: Signal) -> bytes:
     return msgspec.json.encode({"type": ENVELOPE_TYPES.get(kind, kind)} | row)
 
 
-class _Kind(msgspec.Struct, frozen=True, gc=False, rename={"kind": "is"}):
-    kind: str
-
-
-_read_kind = msgspec.msgpack.Decoder(_Kind).decode
-
-
-def kind_of(encoded: bytes) -> str:
-    """Return the kind of an encoded output."""
-    return _read_kind(encoded).kind
-
-
 _CONTROL_COLUMNS = ("sequence", "effective_at", "is", "flow", "by", "made_at", "note")
 
 

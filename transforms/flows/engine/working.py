@@ -231,12 +231,69 @@ class State:
 
 def open_session(stored: StoredSession) -> Session:
     """Make the working copy of a stored session."""
-    return Session(*astuple(stored))
+    found = astuple(stored)
+    return Session(
+        found[0],
+        found[1],
+        found[2],
+        found[3],
+        found[4],
+        found[5],
+        found[6],
+        found[7],
+        found[8],
+        found[9],
+        found[10],
+        found[11],
+        found[12],
+        found[13],
+        found[14],
+        found[15],
+        found[16],
+        found[17],
+        found[18],
+        found[19],
+        found[20],
+        found[21],
+        found[22],
+        found[23],
+        found[24],
+        found[25],
+        found[26],
+        found[27],
+    )
 
 
 def open_state(stored: StoredState) -> State:
     """Make the working copy of a stored state."""
-    state = State(*astuple(stored))
+    found = astuple(stored)
+    state = State(
+        found[0],
+        found[1],
+        found[2],
+        found[3],
+        found[4],
+        found[5],
+        found[6],
+        found[7],
+        found[8],
+        found[9],
+        found[10],
+        found[11],
+        found[12],
+        found[13],
+        found[14],
+        found[15],
+        found[16],
+        found[17],
+        found[18],
+        found[19],
+        found[20],
+        found[21],
+        found[22],
+        found[23],
+        found[24],
+    )
     state.sessions = [open_session(one) for one in stored.sessions]
     state.ended = [open_session(one) for one in stored.ended]
     return state
