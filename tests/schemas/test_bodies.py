@@ -96,3 +96,16 @@ def test_what_does_not_fit_is_not_written(encoded: bytes) -> None:
     good = outputs.encode(Rejection(id="r", user="u", at=1, reason="late", cause="c"))
 
     assert READER.bodies([good, encoded]) is None
+
+
+@given(random_outputs())
+def test_the_kind_is_read_from_the_bytes(made: AnyOutput) -> None:
+    """The kind of an encoded output is that of its type, without the output being decoded."""
+    assert kind_of(outputs.encode(made)) == type(made).__struct_config__.tag
+
+
+@pytest.mark.parametrize("encoded", [b"", b"\x81", b"\x81\xa4name\xa3Ann", b"\xc0" * 9])
+def test_other_bytes_have_no_kind(encoded: bytes) -> None:
+    """Bytes that are no encoded output are refused."""
+    with pytest.raises(ValueError, match="no encoded output"):
+        kind_of(encoded)

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ JOB_MANAGER, ZOOKEEPER, TASK_MANAGER = "jobmanager", "zookeeper", "taskmanager-"
 NOBODY: Mapping[str, str] = {}
 RECORD = "cluster.json"
 PAUSE = 0.1
+PORTS = range(20_000, 30_000)
+_ASKED = count()
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -223,10 +226,18 @@ class LocalCluster:
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port of the loopback interface that is free now, another one with each call.
+
+    It is none that the system gives to connections: one of these could take it before it is used.
+    """
+    while True:
+        port = PORTS.start + (os.getpid() * 89 + next(_ASKED)) % len(PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def _last_to_end(name: str) -> int:
