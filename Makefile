@@ -228,10 +228,9 @@ compiled: $(READY) ## the core compiled by mypyc, into build/compiled; needs a C
 	  --build-lib build/compiled
 	@rm -rf build/__native*
 
-test-compiled: compiled ## the scenarios and the simulator with the compiled core
-	@PYTHONPATH=build/compiled:. $(BIN)/python -P -m pytest -o pythonpath= -n $(JOBS) \
-	  tests/test_scenarios.py tests/test_simulator.py tests/test_properties.py tests/flows tests/replay tests/hosting \
-	  --deselect tests/hosting/test_buffer.py::test_a_signal_that_fails_does_not_affect_the_others
+test-compiled: compiled ## the tests of what is compiled, and of the replay, with the compiled core
+	@PYTHONPATH=build/compiled:. $(BIN)/python -P -m pytest -o pythonpath= -n $(JOBS) tests/replay \
+	  $$($(BIN)/python -c 'from tests.packaging.test_compiled import TESTS; print(*TESTS)')
 
 wheel: $(READY) ## the wheel with the compiled core, into dist; needs a C compiler
 	@rm -rf build/lib.* build/bdist.*

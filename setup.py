@@ -94,13 +94,15 @@ HOT = {
     "transforms/flows/engine/profile": "aggregates apply audiences participants visits",
     "transforms/flows/engine/steps": "branches calls effects flows logic moves registry sends updates wait_for waits",
     "transforms/flink": "count_metrics recent_states records user_state user_steps",
-    "transforms/hosting": "buffer count_steps counts order run",
+    "transforms/hosting": "buffer counts order run",
     "transforms/sources/files": "csv_rows json_lines lines",
     "transforms/wire": "bodies decode mapped output_kinds values",
     "pipelines/replay": "fold hashes identities order read tables",
 }
 
 
+# Without these, the linker could replace each function by another library's, so calls are slower.
+DIRECT_CALLS = ["-fno-semantic-interposition", "-fvisibility=hidden"]
 BUILDS = {"bdist_wheel", "build", "build_ext", "install"}
 
 
@@ -116,7 +118,8 @@ def compiled() -> list[Any]:
     from mypyc.build import mypycify
 
     paths = [f"{folder}/{name}.py" for folder, names in HOT.items() for name in names.split()]
-    # Without the settings for our own checks: here, packages and types may be missing.
+    # Without the settings for our own checks: here, packages and types may be missing, and what is
+    # wrong about modules that are only imported does not matter.
     loose = [
         "--config-file=",
         "--ignore-missing-imports",
@@ -127,8 +130,8 @@ def compiled() -> list[Any]:
     modules = mypycify([*loose, *paths], opt_level="3", strip_asserts=True)
     for module in modules:
         module.optional = wish != "1"
-        if sys.platform == "linux":  # calls between its modules need not allow for other libraries
-            module.extra_compile_args += ["-fno-semantic-interposition", "-fvisibility=hidden"]
+        if sys.platform == "linux":
+            module.extra_compile_args = [*module.extra_compile_args, *DIRECT_CALLS]
     return modules
 
 

@@ -23,7 +23,7 @@ from transforms.flink.user_state import pack, to_key, unpack
 from transforms.flink.user_steps import UserSteps
 from transforms.flows.protocol import signals
 from transforms.flows.protocol.signals import Event
-from transforms.hosting.count_steps import StepCounts
+from transforms.hosting.counts import StepCounts
 from transforms.hosting.run import Stepper
 
 OUTPUT_SIZE, OUTPUTS = 346, 19

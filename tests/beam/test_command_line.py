@@ -11,6 +11,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 
 from pipelines.stream import run
 from pipelines.stream_options import StreamOptions, control_of, problems_of, stream_options
+from tests.kit.followed import refreshed
 from tests.kit.redis_server import RedisServer
 from tests.kit.reminders import LINES, SPACE
 from towpath.control.store import store_of
@@ -174,7 +175,7 @@ def test_submitted_jobs_contain_names_of_variables_only(monkeypatch: pytest.Monk
         logs = FollowedLogs(control_of(["env:TOWPATH_TRY"], SPACE))
         sent = pickle.dumps((logs, WriteStates("env:TOWPATH_STATES")))
 
-        assert len(logs.refreshed(SPACE).catalog.epochs) > 1
+        assert len(refreshed(logs, SPACE).catalog.epochs) > 1
         assert open_states("env:TOWPATH_STATES").get_state(SPACE, "kim") is None
         assert str(server.port).encode() not in sent
 
@@ -186,5 +187,5 @@ def test_a_control_log_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
 
     assert logs.of(SPACE).trouble == f"{path}: there is no control log"
     path.write_bytes(b"\n".join(LINES))
-    assert logs.refreshed(SPACE).trouble is None
+    assert refreshed(logs, SPACE).trouble is None
     assert logs.of(SPACE).trouble is None

@@ -10,6 +10,7 @@ import apache_beam as beam
 import pytest
 
 from pipelines.stream import RunStream
+from tests.kit.followed import refreshed
 from tests.kit.reminders import HOUR, LINES, SPACE, TEN, track
 from tests.kit.streams import At, Step, message, run
 from transforms.flows.protocol import control_records, outputs
@@ -100,7 +101,7 @@ def append_before(
     """Append a record when a message arrives, and have the worker read it."""
     if given[3] == ident:
         append_to_log(log, until, record)
-        logs.refreshed("late")
+        refreshed(logs, "late")
     return given
 
 

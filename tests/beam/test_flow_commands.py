@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import apache_beam as beam
 import msgspec
 import pytest
 
@@ -60,6 +61,7 @@ BEFORE = TEN - 30 * MINUTE
 AT = ["--at", "2026-09-30T10:01"]
 EARLIER, LATER = ("kim", "ann", "bob", "cem"), ("lee", "mia", "noa", "oli")
 BY = ["--by", "Kim", "--note", "for a test"]
+OPERATOR = "operator"
 LOOKS = ("list", "history")
 """Commands that only look."""
 
@@ -312,11 +314,25 @@ class Operator(threading.Thread):
 
 
 def script(event: str) -> list[Any]:
-    """Return what arrives: carts half an hour before ten, and events an hour after it."""
+    """Return what arrives: carts half an hour before ten, and events an hour after it.
+
+    Between them is a heartbeat, at which the job waits for the operator.
+    """
     first = [message(track(f"1-{u}", u, "Cart", BEFORE), BEFORE, f"1-{u}") for u in EARLIER]
     who, at = (EARLIER if event == "Paid" else LATER), TEN + HOUR
     second = [message(track(f"2-{u}", u, event, at), at, f"2-{u}") for u in who]
-    return [BEFORE, first, TEN - MINUTE, at, second, at + MINUTE]
+    between = message(b"", TEN - MINUTE, OPERATOR, kind="heartbeat")
+    return [BEFORE, first, TEN - MINUTE, [between], at, second, at + MINUTE]
+
+
+def waits(given: Received, logs: FollowedLogs) -> Received:
+    """Wait at the heartbeat until the log is complete."""
+    if given[3] == OPERATOR:
+        deadline = time.monotonic() + PATIENCE
+        while logs.of(SPACE).catalog.complete_until <= TEN:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    return given
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -328,14 +344,15 @@ def test_a_command_has_its_effect_while_the_job_runs(
     store = store_of(address)
     store.complete(store.append(store.read(), case.held()) if case.held() else store.read(), TEN)
     logs = FollowedLogs({SPACE: address}, every=0.05)
-    settings = Settings(until=TEN + 8 * HOUR, clock=At(), patience=PATIENCE)
+    settings = Settings(until=TEN + 8 * HOUR, clock=At())
     operator = Operator(case, address, folder)
     streams.KEPT.clear()
     operator.start()
 
-    collected = run(
-        script(case.event), Received, lambda given: given | RunStream(logs, SPACE, settings)
-    )
+    def wire(given: Any) -> Any:
+        return given | beam.Map(waits, logs) | RunStream(logs, SPACE, settings)
+
+    collected = run(script(case.event), Received, wire)
 
     operator.join()
     for one in operator.done:

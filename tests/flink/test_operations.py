@@ -123,8 +123,8 @@ def test_a_job_is_operated_while_users_wait(
     log.write_bytes(b"".join(line + b"\n" for line in control_lines()))
     other = other_environment(tmp_path / "other")
     session = Session(tmp_path / "cluster", capsys)
-    ports = range(first := free_port(), first + 20)
-    reporter = REPORTER | {"metrics.reporter.prom.port": f"{ports[0]}-{ports[-1]}"}
+    ports = [free_port() for _ in range(20)]
+    reporter = REPORTER | {"metrics.reporter.prom.port": ",".join(map(str, ports))}
     given = (PATIENT | reporter).items()
     settings = [word for name, value in given for word in ("--set", f"{name}={value}")]
     cluster = StartedCluster(session.folder)

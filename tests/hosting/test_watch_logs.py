@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.followed import refreshed
 from tests.kit.reminders import LINES, SPACE, TEN
 from transforms.flows.protocol import control_records
 from transforms.hosting import sandbox
@@ -46,10 +47,10 @@ def test_a_record_that_comes_too_late_is_trouble(log: Path) -> None:
     logs = FollowedLogs({SPACE: str(log)}, every=3600)
     before = of(logs, TEN)
     log.with_name("control.jsonl.complete").write_text(str(TEN + 1_000))
-    logs.refreshed(SPACE)
+    refreshed(logs, SPACE)
     with log.open("ab") as file:
         file.write(control_records.encode_line(STOP) + b"\n")
-    logs.refreshed(SPACE)
+    refreshed(logs, SPACE)
 
     assert before.trouble is False
     assert of(logs, TEN) == LogHealth(SPACE, before.sequence, 0, trouble=True)

@@ -25,6 +25,11 @@ TESTS = (
     "tests/flows",
     "tests/hosting",
     "tests/schemas/test_bodies.py",
+    "tests/flink/test_counts.py",
+    "tests/flink/test_recent_states.py",
+    "tests/flink/test_records.py",
+    "tests/flink/test_user_state.py",
+    "tests/flink/test_user_steps.py",
     # It replaces a function of a compiled module.
     "--deselect=tests/hosting/test_buffer.py::test_a_signal_that_fails_does_not_affect_the_others",
 )

@@ -104,7 +104,19 @@ def test_the_kind_is_read_from_the_bytes(made: AnyOutput) -> None:
     assert kind_of(outputs.encode(made)) == type(made).__struct_config__.tag
 
 
-@pytest.mark.parametrize("encoded", [b"", b"\x81", b"\x81\xa4name\xa3Ann", b"\xc0" * 9])
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        b"",
+        b"\x81",
+        b"\x81\xa4name\xa3Ann",
+        b"\xc0" * 9,
+        b"\x81\xa2is",
+        b"\x81\xa2is\x05",
+        b"\x81\xa2is\xd9\x21",
+        b"\x81\xa2is\xa4goa",
+    ],
+)
 def test_other_bytes_have_no_kind(encoded: bytes) -> None:
     """Bytes that are no encoded output are refused."""
     with pytest.raises(ValueError, match="no encoded output"):

@@ -29,6 +29,7 @@ NOBODY: Mapping[str, str] = {}
 RECORD = "cluster.json"
 PAUSE = 0.1
 PORTS = range(20_000, 30_000)
+"""Below the ephemeral ports of Linux and macOS."""
 _ASKED = count()
 
 
@@ -228,7 +229,7 @@ class LocalCluster:
 def free_port() -> int:
     """Return a port of the loopback interface that is free now, another one with each call.
 
-    It is none that the system gives to connections: one of these could take it before it is used.
+    It lies outside the range of ephemeral ports, so that no outgoing connection can take it first.
     """
     while True:
         port = PORTS.start + (os.getpid() * 89 + next(_ASKED)) % len(PORTS)

@@ -19,7 +19,7 @@ from transforms.beam.count_metrics import beam_counts
 from transforms.beam.elements import Decided
 from transforms.flows.protocol import signals
 from transforms.hosting.catalogs import Catalogs
-from transforms.hosting.count_steps import StepCounts
+from transforms.hosting.counts import StepCounts
 from transforms.hosting.receive import Key
 from transforms.hosting.run import Stepper
 from transforms.hosting.settings import Settings

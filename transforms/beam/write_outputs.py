@@ -21,7 +21,7 @@ from schemas.wire import Encoding
 from transforms.beam.count_metrics import beam_counts
 from transforms.beam.elements import Decided
 from transforms.flows.protocol import outputs
-from transforms.flows.protocol.outputs import AnyOutput, DeadLetter
+from transforms.flows.protocol.outputs import AnyOutput
 from transforms.hosting import dead_letters, job_metrics, trouble
 from transforms.hosting.counts import Counts
 from transforms.sinks.checked import BadRow
@@ -40,11 +40,8 @@ def of_rejected(
     sink: str, found: Iterable[tuple[str, AnyOutput]], bad: Iterable[BadRow]
 ) -> Iterator[Decided]:
     """Make dead letters for the outputs that a sink rejected."""
-    why = {row.id: row.detail for row in bad}
-    for space, output in found:
-        if output.id in why and not isinstance(output, DeadLetter):
-            letter = dead_letters.of_output(space, output, sink, why[output.id])
-            yield (space, letter.user), [outputs.encode(letter)]
+    for space, letter in dead_letters.of_refused(sink, found, bad):
+        yield (space, letter.user), [outputs.encode(letter)]
 
 
 def counted(letters: Iterable[Decided], counts: Counts) -> Iterator[Decided]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from transforms.hosting.counts import Counts
 from transforms.hosting.job_metrics import NAMESPACE
 
-PACE = 1.0
+PACE: Final = 1.0
 
 
 class FlinkCounts(Counts):

@@ -17,8 +17,8 @@ other share them; otherwise each would cost to cross to Java.
 """
 
 Names = list[str]
-Texts = list[bytes]
-Messages = tuple[bytes, Names, Texts, Texts, Texts, Texts, Texts, Texts]
+Column = list[bytes]
+Messages = tuple[bytes, Names, Column, Column, Column, Column, Column, Column]
 """The records of a step for Kafka: the space, and lists of their topics, keys, values, and of the headers
 id, kind, schema and flow. They cross to Java together, since each element costs to cross.
 """

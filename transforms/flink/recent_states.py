@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Final
 
-MOST_BYTES = 64 * 1024 * 1024
+MOST_BYTES: Final = 64 * 1024 * 1024
 """The size of the states of an operator that stay in memory, beside those of Flink."""
-OVERHEAD = 300
+OVERHEAD: Final = 300
 """Bytes of memory that each of them takes besides its state."""
 
 Kept = tuple[int | None, bytes | None]

@@ -6,13 +6,13 @@ It needs no PyFlink, so that it is compiled with the core: each output passes he
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from schemas import wire
 from schemas.wire import Encoding
 from transforms.flink.elements import Messages
 from transforms.flows.protocol import outputs
-from transforms.flows.protocol.outputs import AnyOutput, DeadLetter
+from transforms.flows.protocol.outputs import AnyOutput
 from transforms.hosting import dead_letters, job_metrics, trouble
 from transforms.hosting.counts import Counts
 from transforms.metrics import Metric
@@ -25,11 +25,12 @@ from transforms.wire.output_kinds import kind_of
 from transforms.wire.output_lines import to_line
 from transforms.wire.rows import fields, name_of
 
-MAX_DATA = 900_000
+MAX_DATA: Final = 900_000
 """The limit of a record's value, in bytes: Kafka's own, by default, is 1 MB with key and headers."""
-SHORT = LONGEST_NAME
+SHORT: Final = LONGEST_NAME
 """Names that have together so many bytes are not too long."""
-TOPICS, TABLES = "topics", "tables"
+TOPICS: Final = "topics"
+TABLES: Final = "tables"
 
 
 class Checked:
@@ -59,12 +60,8 @@ class Checked:
         """Count what was refused, and make dead letters of it; a refused dead letter is only counted."""
         self._counts.add(job_metrics.UNFIT_OUTPUTS, refused.count, self._sink)
         trouble.report("unfit_output", space=space, detail=self._sink)
-        why = {row.id: row.detail for row in refused.bad}
-        letters = [
-            dead_letters.of_output(space, output, self._sink, why[output.id])
-            for output in found
-            if output.id in why and not isinstance(output, DeadLetter)
-        ]
+        pairs = [(space, output) for output in found]
+        letters = [one for _, one in dead_letters.of_refused(self._sink, pairs, refused.bad)]
         for letter in letters:
             self._counts.add_reason(letter)
         return [*self._rows(space, letters, Refused())] if "dead_letter" in self._topics else []

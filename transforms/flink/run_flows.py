@@ -13,7 +13,7 @@ from transforms.flink.count_metrics import FlinkCounts
 from transforms.flink.elements import Decided, Named
 from transforms.flink.user_steps import UserSteps
 from transforms.hosting.catalogs import Catalogs
-from transforms.hosting.count_steps import StepCounts
+from transforms.hosting.counts import StepCounts
 from transforms.hosting.run import Stepper
 from transforms.hosting.settings import Settings
 

@@ -8,11 +8,12 @@ This layout must not change: savepoints have it.
 from __future__ import annotations
 
 import struct
+from typing import Final
 
 from transforms.hosting.receive import Key
 
-_ALARM = struct.Struct(">q")
-_NONE = -1
+_ALARM: Final = struct.Struct(">q")
+_NONE: Final = -1
 
 
 def pack(alarm: int | None, state: bytes | None) -> bytes | None:

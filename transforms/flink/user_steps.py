@@ -5,25 +5,25 @@ It needs no PyFlink, so that it is compiled with the core: each event passes her
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
 
 from transforms.flink.elements import LETTER, Decided, Named
 from transforms.flink.recent_states import Kept, RecentStates
 from transforms.flink.user_state import is_refused, pack, to_key, unpack
 from transforms.flows.protocol import signals
 from transforms.flows.protocol.signals import Signal
-from transforms.hosting.count_steps import StepCounts
+from transforms.hosting.counts import StepCounts
 from transforms.hosting.receive import Key
 from transforms.hosting.taken import Failed, Taken
 
-RETRY = 60_000
+RETRY: Final = 60_000
 """After how many ms an alarm that was refused is set again."""
-NOTHING: list[Decided] = []
+NOTHING: Final[tuple[Decided, ...]] = ()
 
 
 class Steps(Protocol):
-    """What ``transforms.hosting.run.Stepper`` does."""
+    """What ``transforms.hosting.run.Stepper`` does; a benchmark puts a clock before it."""
 
     def take(self, key: Key, state: bytes | None, signal: Signal) -> Taken | Failed: ...
 
@@ -45,7 +45,7 @@ class UserSteps:
         self._counts = counts
         self._clock = clock
 
-    def take(self, value: Named, timers: Any) -> list[Decided]:
+    def take(self, value: Named, timers: Any) -> Sequence[Decided]:
         """Handle one signal, encoded as msgpack, or pass a dead letter on."""
         name, encoded = value
         if name.startswith(LETTER):
@@ -53,11 +53,11 @@ class UserSteps:
         key = to_key(name)
         alarm, blob = self._read(name)
         done = self._steps.take(key, blob, signals.decode(encoded))
-        if isinstance(done, Failed):
+        if type(done) is Failed:
             return [(name, [self._counts.failed(key[0], done)])]
         return self._keep(name, key, alarm, done, timers)
 
-    def wake(self, name: str, at: int, timers: Any) -> list[Decided]:
+    def wake(self, name: str, at: int, timers: Any) -> Sequence[Decided]:
         """Handle an alarm. One that is too early is set again, by a timer of the clock, since a timer of
         event time would fire at once.
         """
@@ -70,7 +70,7 @@ class UserSteps:
             timers.register_processing_time_timer(self._clock() + RETRY)
             return NOTHING
         self._counts.woke(at)
-        if isinstance(done, Failed):
+        if type(done) is Failed:
             self._write(name, None, blob)
             return [(name, [self._counts.failed(key[0], done)])]
         return self._keep(name, key, None, done, timers)
@@ -84,7 +84,7 @@ class UserSteps:
 
     def _keep(
         self, name: str, key: Key, alarm: int | None, done: Taken, timers: Any
-    ) -> list[Decided]:
+    ) -> Sequence[Decided]:
         """Keep the state and the alarm of a step; ``alarm`` is the time of the timer that is set."""
         self._counts.taken(key[0], done)
         due = done.alarm

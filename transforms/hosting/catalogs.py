@@ -98,10 +98,6 @@ class FollowedLogs:
     def of(self, space: str) -> Known:
         return _FOLLOWED.of(space, self._addresses[space], self._every)
 
-    def refreshed(self, space: str) -> Known:
-        """Read a space's log now, and return its catalog."""
-        return _FOLLOWED.refreshed(space, self._addresses[space], self._every)
-
 
 class _Followed:
     """The followers of a process."""
@@ -118,10 +114,6 @@ class _Followed:
         if found is None or found.catalog is not catalog or found.trouble != trouble:
             found = self._known[address] = known(catalog, trouble, sequence)
         return found
-
-    def refreshed(self, space: str, address: str, every: float) -> Known:
-        self._follower(space, address, every).refresh()
-        return self.of(space, address, every)
 
     def _follower(self, space: str, address: str, every: float) -> ControlFollower:
         found = self._followers.get(address)

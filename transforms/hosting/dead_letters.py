@@ -6,6 +6,7 @@ contains the receipt: a record that is published again and fails again has anoth
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from traceback import walk_tb
 
 from transforms.flows.engine.working import decode
@@ -13,6 +14,7 @@ from transforms.flows.protocol.outputs import AnyOutput, DeadLetter
 from transforms.flows.protocol.signals import Signal, Time
 from transforms.flows.state.ids import hashed
 from transforms.hosting.buffer import unpack
+from transforms.sinks.checked import LONGEST_ID, BadRow
 from transforms.wire.messages import LONGEST_NAME, to_envelope
 from transforms.wire.raw import Bad
 
@@ -105,6 +107,17 @@ def of_output(space: str, output: AnyOutput, sink: str, why: str) -> DeadLetter:
         step=getattr(output, "step", None),
         detail=f"{output.__struct_config__.tag} for {sink}: {why}",
     )
+
+
+def of_refused(
+    sink: str, found: Iterable[tuple[str, AnyOutput]], bad: Iterable[BadRow]
+) -> Iterator[tuple[str, DeadLetter]]:
+    """Make dead letters, with their spaces, of the outputs that a sink rejected, except dead letters."""
+    why = {row.id: row.detail for row in bad}
+    for space, output in found:
+        ident = output.id[:LONGEST_ID]
+        if ident in why and not isinstance(output, DeadLetter):
+            yield space, of_output(space, output, sink, why[ident])
 
 
 def _publishable(user: str) -> str:

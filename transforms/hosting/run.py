@@ -55,7 +55,7 @@ from transforms.hosting.sandbox import answer
 from transforms.hosting.settings import Settings
 from transforms.hosting.taken import Failed, Taken
 
-APART = 10
+APART: Final = 10
 """The alarms of a user with waiting signals are a tenth of the allowed lateness apart."""
 LONGEST_HOLD: Final = 60_000
 """A user whose signals wait for the control log is tried again at the latest after this many ms."""

@@ -1,4 +1,4 @@
-"""How a host runs the core."""
+"""How a host runs the core; a struct, apart from the compiled module ``run``."""
 
 from __future__ import annotations
 

@@ -1,6 +1,11 @@
-"""What became of a signal or an alarm that a host handed to the core."""
+"""What became of a signal or an alarm that a host handed to the core.
+
+These are structs, so they are apart from the compiled module ``run``.
+"""
 
 from __future__ import annotations
+
+from typing import final
 
 import msgspec
 
@@ -25,6 +30,7 @@ class Taken(msgspec.Struct, frozen=True, gc=False):
     received: int | None = None
 
 
+@final
 class Failed(msgspec.Struct, frozen=True, gc=False):
     """A signal or an alarm that could not be handled: the user's state and alarm stay as they are.
 

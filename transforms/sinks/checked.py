@@ -12,6 +12,8 @@ import msgspec
 from transforms.wire.rows import Record, canonical, from_row, name_of, problem, to_row
 
 MAX_BAD = 100
+LONGEST_ID = 256
+"""A longer id is cut to so many characters."""
 
 
 class BadRow(msgspec.Struct, frozen=True, gc=False):
@@ -43,7 +45,7 @@ class Refused:
     def add(self, ident: object, detail: str) -> None:
         self.count += 1
         if len(self._bad) < MAX_BAD:
-            self._bad.append(BadRow(str(ident)[:256], detail))
+            self._bad.append(BadRow(str(ident)[:LONGEST_ID], detail))
 
     @property
     def bad(self) -> tuple[BadRow, ...]:

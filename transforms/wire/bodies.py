@@ -7,15 +7,16 @@ at once into structs with the fields of their schemas, in order and with their t
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Union
+from typing import Annotated, Any, Final, Union
 
 import msgspec
 
 from transforms.wire.rows import INTEGERS, TYPES, Field, fields
 
-_encode = msgspec.json.Encoder(order="deterministic").encode
+_encode: Final = msgspec.json.Encoder(order="deterministic").encode
 _LONG = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-_FEW, _ARRAY = 16, 0xDC
+_FEW: Final = 16
+_ARRAY: Final = 0xDC
 """An array of msgpack with fewer elements has a header of one byte, a longer one this and the length."""
 
 

@@ -372,27 +372,12 @@ class Context:
         sessions = self.state.sessions
         if sessions is not self._ordered_for:
             self._ordered_for = self._order = sessions
-            if not self._are_in_order(sessions):
+            if len(sessions) > 1:
                 flows = self.epoch.by_number
                 self._order = sorted(
                     sessions, key=lambda s: (-flows[s.flow].priority, s.started, s.id)
                 )
         return self._order
-
-    def _are_in_order(self, sessions: list[Session]) -> bool:
-        """Return True if sessions need no sorting, as they mostly do not."""
-        if len(sessions) < 2:
-            return True
-        flows, before = self.epoch.by_number, sessions[0]
-        for one in sessions[1:]:
-            higher = flows[one.flow].priority - flows[before.flow].priority
-            earlier = before.started - one.started
-            if higher > 0 or (
-                higher == 0 and (earlier > 0 or (earlier == 0 and before.id > one.id))
-            ):
-                return False
-            before = one
-        return True
 
     def zone_of(self, plan: Plan | None) -> ZoneInfo:
         """Return the user's zone, else the flow's, else the space's (R16)."""
