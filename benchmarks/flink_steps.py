@@ -24,7 +24,6 @@ from transforms.flink.user_steps import UserSteps
 from transforms.flows.protocol import signals
 from transforms.flows.protocol.signals import Event
 from transforms.hosting.counts import StepCounts
-from transforms.hosting.run import Stepper
 
 OUTPUT_SIZE, OUTPUTS = 346, 19
 """Bytes of an output's JSON, on average, and how many outputs an event has that moves three sessions."""
@@ -139,14 +138,10 @@ class Inside:
 class TimedFlows(Flows):
     """The job's function, with the time of its parts."""
 
-    def open(self, runtime_context: Any) -> None:
-        super().open(runtime_context)
-        described = ValueStateDescriptor(STATE, Types.PICKLED_BYTE_ARRAY())
+    def _make(self, state: Any, stepper: Any, counted: StepCounts) -> UserSteps:
         parts = {"value": "state read", "update": "state write", "clear": "state write"}
-        state = Inside(runtime_context.get_state(described), **parts)
-        counted = StepCounts(self._catalogs, self._settings, self._counts)
-        stepper: Any = Inside(Stepper(self._catalogs, self._settings), take="core", wake="core")
-        self._steps = UserSteps(state, stepper, counted, self._settings.clock)
+        timed_stepper: Any = Inside(stepper, take="core", wake="core")
+        return super()._make(Inside(state, **parts), timed_stepper, counted)
 
     def process_element(self, value: Named, ctx: Any) -> Iterable[Decided]:
         timers = dict.fromkeys(("register_event_time_timer", "delete_event_time_timer"), "timer")

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from transforms.flink.records import MAX_DATA, Lines, Records
+from transforms.flink.records import MAX_DATA, Records, lines
 from transforms.flows.protocol import outputs
 from transforms.flows.protocol.outputs import AnyOutput, DeadLetter, Message, Rejection
 from transforms.hosting.counts import Counts
@@ -106,9 +106,9 @@ def test_outputs_without_a_topic_give_no_record() -> None:
 def test_outputs_with_a_table_are_lines() -> None:
     """In a file, each output is a line; one that does not fit its schema is a dead letter instead."""
     added = Added()
-    lines = Lines(added.counts)
-    good = lines.rows("shop", list(map(outputs.encode, [REFUSED, message("m")])))
-    bad = lines.rows("shop", [outputs.encode(msgspec.structs.replace(message("b"), version=2**63))])
+    made = lines(added.counts)
+    good = made.rows("shop", list(map(outputs.encode, [REFUSED, message("m")])))
+    bad = made.rows("shop", [outputs.encode(msgspec.structs.replace(message("b"), version=2**63))])
     added.counts.flush()
 
     assert [line.count(b"\n") for line in [*good, *bad]] == [0, 0, 0]

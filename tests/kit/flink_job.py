@@ -31,16 +31,9 @@ from transforms.sinks.outgoing import LOOPED
 class RunReleased(RunFlows):
     """The job's function as a release had it that wrote an earlier layout, for half of the users."""
 
-    def open(self, runtime_context: Any) -> None:
-        self._context = runtime_context
-        super().open(self)
-
-    def get_metrics_group(self) -> Any:
-        return self._context.get_metrics_group()
-
-    def get_state(self, described: Any) -> Any:
-        self._state = self._context.get_state(described)
-        return self
+    def _make(self, state: Any, *others: Any) -> Any:
+        self._state = state
+        return super()._make(self, *others)
 
     def process_element(self, value: Named, ctx: Any) -> Iterable[Decided]:
         self._name = value[0]

@@ -27,6 +27,7 @@ from transforms.hosting.counts import Counts
 from transforms.sinks.checked import BadRow
 from transforms.sinks.pubsub import Publisher, Topics
 from transforms.wire.output_kinds import kind_of
+from transforms.wire.rows import name_of
 
 if TYPE_CHECKING:
     from transforms.sinks.redis import FlowStates
@@ -86,9 +87,8 @@ class Publish(beam.DoFn):
         assert self._sink is not None
         found = [(space, outputs.decode(one)) for one in encoded if kind_of(one) in self._topics]
         wrote = self._sink.write(found)
-        for one in encoded:
-            if (kind := kind_of(one)) in self._topics:
-                self._counts.add(job_metrics.PUBLISHED, 1, kind)
+        for _, output in found:
+            self._counts.add(job_metrics.PUBLISHED, 1, name_of(output))
         if wrote.bad_rows:
             yield from counted(of_rejected("topics", found, wrote.bad), self._counts)
             count_rejected("topics", space, wrote.bad_rows, self._counts)

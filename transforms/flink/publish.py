@@ -12,7 +12,7 @@ from schemas.wire import Encoding
 from transforms.flink.count_metrics import FlinkCounts
 from transforms.flink.elements import Decided
 from transforms.flink.metric_lines import ADDED, added
-from transforms.flink.records import Lines, Records
+from transforms.flink.records import Records, lines
 from transforms.flink.user_state import to_key
 from transforms.flows.protocol import outputs
 
@@ -51,7 +51,7 @@ class WriteLines(ProcessFunction):
 
     def open(self, runtime_context: Any) -> None:
         self._counts = FlinkCounts(runtime_context)
-        self._lines = Lines(self._counts)
+        self._lines = lines(self._counts)
 
     def close(self) -> None:
         self._counts.flush()

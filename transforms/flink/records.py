@@ -5,7 +5,7 @@ It needs no PyFlink, so that it is compiled with the core: each output passes he
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from schemas import wire
@@ -15,7 +15,6 @@ from transforms.flows.protocol import outputs
 from transforms.flows.protocol.outputs import AnyOutput
 from transforms.hosting import dead_letters, job_metrics, trouble
 from transforms.hosting.counts import Counts
-from transforms.metrics import Metric
 from transforms.sinks.checked import Refused, fitting
 from transforms.sinks.folders import TO_TABLES
 from transforms.sinks.outgoing import LOOPED, outgoing_of
@@ -34,12 +33,18 @@ TABLES: Final = "tables"
 
 
 class Checked:
-    """Outputs that are checked one by one; one that no reader could read becomes a dead letter."""
+    """Outputs that are checked one by one; one that no reader could read becomes a dead letter.
 
-    def __init__(self, topics: Mapping[str, str], sink: str, counts: Counts) -> None:
+    ``row`` converts an output of a space, or returns why that is impossible, as text.
+    """
+
+    def __init__(
+        self, topics: Mapping[str, str], sink: str, counts: Counts, row: Callable[[str, Any], Any]
+    ) -> None:
         self._topics = dict(topics)
         self._sink = sink
         self._counts = counts
+        self._row = row
 
     def rows(self, space: str, made: Sequence[bytes]) -> list[Any]:
         """Return outputs as rows, with those of dead letters."""
@@ -52,9 +57,13 @@ class Checked:
             rows += self._letters(space, found, refused)
         return rows
 
-    def _rows(self, space: str, found: Sequence[AnyOutput], refused: Refused) -> Iterator[Any]:
-        """Return outputs as rows; those that do not fit are refused."""
-        raise NotImplementedError
+    def _rows(self, space: str, found: Iterable[AnyOutput], refused: Refused) -> Iterator[Any]:
+        for _, output in fitting([(space, one) for one in found], refused):
+            row = self._row(space, output)
+            if isinstance(row, str):
+                refused.add(getattr(output, "id", ""), row)
+            else:
+                yield row
 
     def _letters(self, space: str, found: Sequence[AnyOutput], refused: Refused) -> list[Any]:
         """Count what was refused, and make dead letters of it; a refused dead letter is only counted."""
@@ -67,12 +76,14 @@ class Checked:
         return [*self._rows(space, letters, Refused())] if "dead_letter" in self._topics else []
 
 
-class Records(Checked):
+class Records:
     """Outputs as records of Kafka; one that Kafka would refuse becomes a dead letter, too."""
 
     def __init__(self, topics: Mapping[str, str], encoding: Encoding, counts: Counts) -> None:
-        super().__init__(topics, TOPICS, counts)
+        self._topics = dict(topics)
         self._encoding = encoding
+        self._counts = counts
+        self._checked = Checked(topics, TOPICS, counts, self._row)
         kinds = [kind for kind in topics if kind not in LOOPED]
         self._json = JsonOutputs(kinds)
         self._kinds = {kind: _of_kind(kind) for kind in kinds}
@@ -82,7 +93,9 @@ class Records(Checked):
         found = self._quick(space, made) if self._encoding == "json" else None
         if found is not None:
             return found
-        columns: Any = [list(column) for column in zip(*self.rows(space, made), strict=True)]
+        columns: Any = [
+            list(column) for column in zip(*self._checked.rows(space, made), strict=True)
+        ]
         return (space.encode(), *columns) if columns else None
 
     def _quick(self, space: str, made: Sequence[bytes]) -> Messages | None:
@@ -113,30 +126,21 @@ class Records(Checked):
             self._counts.add(job_metrics.PUBLISHED, number, kind)
         return (own, topics, users, values, ids, kinds, schemas, flows) if topics else None
 
-    def _rows(self, space: str, found: Sequence[AnyOutput], refused: Refused) -> Iterator[Any]:
-        for _, output in fitting([(space, one) for one in found], refused):
-            made = outgoing_of(space, output, self._topics, self._encoding, MAX_DATA)
-            if isinstance(made, str):
-                refused.add(getattr(output, "id", ""), made)
-            else:
-                names = (made.user, made.id, made.kind, made.schema, made.flow)
-                user, *head = map(str.encode, names)
-                yield made.topic, user, made.data, *head
+    def _row(self, space: str, output: Any) -> Any:
+        made = outgoing_of(space, output, self._topics, self._encoding, MAX_DATA)
+        if isinstance(made, str):
+            return made
+        names = (made.user, made.id, made.kind, made.schema, made.flow)
+        user, *head = map(str.encode, names)
+        return made.topic, user, made.data, *head
+
+
+def lines(counts: Counts) -> Checked:
+    """Return what converts outputs that have a table to lines, for a file."""
+    return Checked(dict.fromkeys(TO_TABLES, ""), TABLES, counts, to_line)
 
 
 def _of_kind(kind: str) -> tuple[bytes, bytes, bool]:
     """Return the name and the schema's id of a kind, and whether it belongs to a flow."""
     has_flow = any(field.name == "flow" for field in fields(kind))
     return kind.encode(), wire.schema_id(kind).encode(), has_flow
-
-
-class Lines(Checked):
-    """Outputs that have a table as lines, for a file."""
-
-    def __init__(self, counts: Counts) -> None:
-        super().__init__(dict.fromkeys(TO_TABLES, ""), TABLES, counts)
-
-    def _rows(self, space: str, found: Sequence[AnyOutput], refused: Refused) -> Iterator[bytes]:
-        for _, output in fitting([(space, one) for one in found], refused):
-            if not isinstance(output, Metric):
-                yield to_line(space, output)

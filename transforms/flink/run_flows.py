@@ -11,7 +11,7 @@ from pyflink.datastream.state import ValueStateDescriptor
 
 from transforms.flink.count_metrics import FlinkCounts
 from transforms.flink.elements import Decided, Named
-from transforms.flink.user_steps import UserSteps
+from transforms.flink.user_steps import Steps, UserSteps
 from transforms.hosting.catalogs import Catalogs
 from transforms.hosting.counts import StepCounts
 from transforms.hosting.run import Stepper
@@ -37,8 +37,11 @@ class RunFlows(KeyedProcessFunction):
         self._counts = FlinkCounts(runtime_context)
         counted = StepCounts(self._catalogs, self._settings, self._counts)
         stepper = Stepper(self._catalogs, self._settings, counted.went_on)
-        state = runtime_context.get_state(described)
-        self._steps = UserSteps(state, stepper, counted, self._settings.clock)
+        self._steps = self._make(runtime_context.get_state(described), stepper, counted)
+
+    def _make(self, state: Any, stepper: Steps, counted: StepCounts) -> UserSteps:
+        """Make the loop; a benchmark and a test put something before the state."""
+        return UserSteps(state, stepper, counted, self._settings.clock)
 
     def close(self) -> None:
         self._counts.flush()

@@ -36,12 +36,12 @@ class Counts:
     def add(self, metric: JobMetric, number: int = 1, value: str = "") -> None:
         """Count; ``value`` is that of the metric's label."""
         if number:
-            name = metric.of(value) if metric.by else metric.name
+            name = _series(metric, value)
             self._counts[name] = self._counts.get(name, 0) + number
 
     def update(self, metric: JobMetric, number: int, value: str = "") -> None:
         """Add a number to a distribution."""
-        self._note(metric.of(value) if metric.by else metric.name, number)
+        self._note(_series(metric, value), number)
 
     def add_outputs(self, encoded: Sequence[bytes]) -> list[DeadLetter]:
         """Count outputs by kind, refusals and dead letters by reason; return the dead letters."""
@@ -74,6 +74,11 @@ class Counts:
         counts, self._counts, self._kinds = self._counts, {}, {}
         for name, number in counts.items():
             self._send(name, number)
+
+
+def _series(metric: JobMetric, value: str) -> str:
+    """Return the name of a series; most metrics have no label, so that their method need not be called."""
+    return metric.of(value) if metric.by else metric.name
 
 
 class StepCounts:

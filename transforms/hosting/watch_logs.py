@@ -10,7 +10,6 @@ import msgspec
 from transforms.hosting import job_metrics
 from transforms.hosting.catalogs import Catalogs
 from transforms.hosting.counts import Counts
-from transforms.hosting.job_metrics import LATE_LOG
 from transforms.hosting.sandbox import MissingSandbox
 
 PACE = 1.0
@@ -30,7 +29,7 @@ class LogHealth(msgspec.Struct, frozen=True):
     @property
     def late(self) -> bool:
         """Return True if users of the space wait for the log, or soon will."""
-        return self.lag is None or self.lag > LATE_LOG
+        return self.lag is None or self.lag > job_metrics.LATE_LOG
 
 
 class LogWatch:
