@@ -6,8 +6,6 @@ import shutil
 import subprocess
 import tempfile
 import time
-import uuid
-from base64 import urlsafe_b64encode
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -18,6 +16,8 @@ from towpath.flink.local_cluster import free_port
 
 JARS = Path("build/kafka")
 """What ``make kafka-broker`` fetches."""
+CLUSTER = "towpath-of-the-tests-A"
+"""An id of 16 bytes in base64."""
 FOREVER = 1 << 62
 SETTINGS = {
     "process.roles": "broker,controller",
@@ -54,9 +54,8 @@ class KafkaBroker:
         }
         lines = "".join(f"{name}={value}\n" for name, value in settings.items())
         self._config.write_text(lines)
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         words = ["kafka.tools.StorageTool", "format", "--config", self._config]
-        done = subprocess.run([*self._jvm(), *words, "--cluster-id", cluster], capture_output=True)
+        done = subprocess.run([*self._jvm(), *words, "--cluster-id", CLUSTER], capture_output=True)
         assert done.returncode == 0, done.stdout + done.stderr
         self.start()
         self.admin = AdminClient({"bootstrap.servers": self.address, "log_level": 0})
@@ -74,6 +73,10 @@ class KafkaBroker:
                 return
             time.sleep(0.2)
         raise RuntimeError(f"the broker did not start: {self._text()}")
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def kill(self) -> None:
         """End the process at once, like a crash; the data stay."""

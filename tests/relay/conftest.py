@@ -1,4 +1,4 @@
-"""A broker for the tests of a module, which may kill it and must start it again."""
+"""A broker for the tests of a module, which may kill it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from tests.kit.kafka_broker import KafkaBroker
 
 
 @pytest.fixture(scope="module")
-def broker() -> Iterator[KafkaBroker]:
+def shared_broker() -> Iterator[KafkaBroker]:
     flink_cluster.make_environment()
     with KafkaBroker(flink_cluster.java()) as running:
         yield running
+
+
+@pytest.fixture
+def broker(shared_broker: KafkaBroker) -> KafkaBroker:
+    """Return the broker, started again if a failed test has left it dead."""
+    if not shared_broker.running:
+        shared_broker.start()
+    return shared_broker

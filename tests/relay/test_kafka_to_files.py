@@ -86,7 +86,7 @@ def test_an_archive_keeps_what_a_job_reads(broker: KafkaBroker, tmp_path: Path) 
         else:
             writer.commit_transaction(PATIENCE)
     with relay(broker, tmp_path, "kept") as first:
-        first.wait(lambda counts: counts["read"] == 1)
+        first.wait(lambda counts: counts["read"] >= 1)
         assert first.counts["written"] == 0
         assert first.end() == 0
         assert first.counts["written"] == 1
@@ -112,7 +112,7 @@ def test_a_folder_that_is_away(broker: KafkaBroker, tmp_path: Path) -> None:
     with relay(broker, tmp_path, "away", "--file-wait", "0.1") as second:
         second.wait(lambda _: "cannot be written" in second.talk)
         (tmp_path / "archive").unlink()
-        second.wait(lambda counts: counts["written"] == 1)
+        second.wait(lambda counts: counts["written"] >= 1)
         assert second.end() == 0
 
     assert len(log_of(tmp_path, "away", "shop").read_bytes().splitlines()) == 1

@@ -110,7 +110,7 @@ def test_the_newest_state_of_each_user_arrives(place: Place) -> None:
     place.send([erased])
     place.send(map(state, [3, 4, 101, 999]))
     with place.relay() as relay:
-        counts = relay.wait(lambda counts: counts["read"] == 1_005)
+        counts = relay.wait(lambda counts: counts["read"] >= 1_005)
         assert relay.end() == 0
 
     wanted = newest(1_000)
@@ -159,12 +159,12 @@ def test_redis_is_restarted(place: Place) -> None:
     """A relay waits while Redis is away, and goes on by itself."""
     place.send(map(state, range(100)))
     with place.relay() as relay:
-        relay.wait(lambda counts: counts["read"] == 100)
+        relay.wait(lambda counts: counts["read"] >= 100)
         place.store.kill()
         place.send(map(state, range(100, 200)))
         relay.wait(lambda counts: counts["read"] > 100)
         place.store.start()
-        relay.wait(lambda counts: counts["written"] + counts["stale"] == 200)
+        relay.wait(lambda counts: counts["written"] + counts["stale"] >= 200)
         assert relay.end() == 0
 
     assert place.held() == newest(200)
@@ -191,7 +191,7 @@ def test_the_broker_is_restarted(place: Place) -> None:
     """A relay waits while Kafka is away, and goes on by itself; what is done stays done."""
     place.send(map(state, range(100)))
     with place.relay() as relay:
-        relay.wait(lambda counts: counts["read"] == 100)
+        relay.wait(lambda counts: counts["read"] >= 100)
         place.broker.kill()
         threading.Event().wait(0.5)
         place.broker.start()
@@ -221,13 +221,13 @@ def test_only_committed_transactions_are_written(place: Place) -> None:
     aborted.abort_transaction(PATIENCE)
     with place.relay() as relay:
         committed.commit_transaction(PATIENCE)
-        relay.wait(lambda counts: counts["written"] == 1)
+        relay.wait(lambda counts: counts["written"] >= 1)
         place.send([state(3)], producer=left)
         threading.Event().wait(0.5)
         assert place.held() == {"u1": 1}
         left.abort_transaction(PATIENCE)
         place.send([state(4)])
-        relay.wait(lambda counts: counts["written"] == 2)
+        relay.wait(lambda counts: counts["written"] >= 2)
         assert relay.end() == 0
 
     assert place.held() == {"u1": 1, "u4": 4}
@@ -244,7 +244,7 @@ def test_what_cannot_be_written_is_left_out(place: Place) -> None:
     place.send([ProfileUpdate(id="p", user="u1", at=NOW)])
     place.send(map(state, range(50)))
     with place.relay() as relay:
-        counts = relay.wait(lambda counts: counts["read"] == 53)
+        counts = relay.wait(lambda counts: counts["read"] >= 53)
         assert relay.end() == 1
         assert relay.talk.count("no flow state at ") == 3
         assert "Redis refuses s3: WRONGTYPE" in relay.talk
@@ -270,7 +270,7 @@ def test_ended_while_redis_is_away(place: Place) -> None:
         assert "reads the states again" in relay.talk
     place.store.start()
     with place.relay() as relay:
-        relay.wait(lambda counts: counts["written"] == 10)
+        relay.wait(lambda counts: counts["written"] >= 10)
         assert relay.end() == 0
 
     assert place.held() == newest(10)
@@ -294,11 +294,11 @@ def test_states_of_the_next_epoch(place: Place) -> None:
     """States of a job that began anew replace those of the one before it, whose sequences are higher."""
     place.send([state(101)])
     with place.relay() as relay:
-        relay.wait(lambda counts: counts["written"] == 1)
+        relay.wait(lambda counts: counts["written"] >= 1)
         assert relay.end() == 0
     place.send([state(1)])
     with place.relay("--epoch", "1") as relay:
-        relay.wait(lambda counts: counts["written"] == 1)
+        relay.wait(lambda counts: counts["written"] >= 1)
         assert relay.end() == 0
 
     assert place.held() == {"u1": 1}

@@ -119,7 +119,7 @@ def test_a_message_becomes_a_record(place: Place) -> None:
     place.world.publish(event("u0", 0), id="e0", receipt=str(NOW - 5))
     (anonymous,) = place.world.publish("no JSON", space="shop")
     with place.relay("--timestamp-attribute", "receipt") as relay:
-        counts = relay.wait(lambda counts: counts["acknowledged"] == 2)
+        counts = relay.wait(lambda counts: counts["acknowledged"] >= 2)
         assert relay.end() == 0
 
     found = {record.headers["id"]: record for record in place.records()}
@@ -173,7 +173,7 @@ def test_killed_while_kafka_is_away(place: Place) -> None:
         place.wait(relay)
         place.broker.kill()
         place.publish(40)
-        relay.wait(lambda counts: counts["written"] == 20)
+        relay.wait(lambda counts: counts["written"] >= 20)
         threading.Event().wait(0.5)
         relay.kill()
     place.broker.start()
@@ -234,7 +234,7 @@ def test_what_kafka_refuses_stays_in_pubsub(place: Place) -> None:
     (large,) = place.world.publish("x" * 2_000_000)
     place.publish(30)
     with place.relay("--property", "message.max.bytes=4000000") as relay:
-        relay.wait(lambda counts: counts["acknowledged"] == 30 and counts["refused"] >= 1)
+        relay.wait(lambda counts: counts["acknowledged"] >= 30 and counts["refused"] >= 1)
         assert place.server.unacked(place.world.subscription) == {large}
         assert relay.end() == 1
 
