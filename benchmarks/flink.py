@@ -2,7 +2,7 @@
 
 A real cluster with one TaskManager in thread mode, states in RocksDB, and a broker, all on this machine.
 The empty job decodes the same events, reads and writes a state as large as the job's, moves a timer with
-each event and sends as many outputs of the same size, exactly once. A ratio is what the empty job takes
+each event and sends as many outputs of the same size to the same topics, exactly once. A ratio is what the empty job takes
 as a part of what the job takes: by the processor time of the thread of the keyed operator, with all that
 follows it up to Kafka's client, and by the clock.
 """
@@ -26,7 +26,7 @@ from towpath.flink.errors import FlinkError
 from towpath.flink.local_cluster import LocalCluster
 from transforms.sinks.outgoing import topics_of
 
-USERS, EVENTS, ORDERS, ROUNDS = 8_000, 120_000, 2, 3
+USERS, EVENTS, ORDERS, ROUNDS = 8_000, 120_000, 2, 5
 STATES = {5: 975, 1: 3_040}
 """The cases, of which one event in so many moves the sessions; and the size of a user's state, on average,
 that the job then has, in bytes.

@@ -19,7 +19,6 @@ from towpath.control.index import Index
 from towpath.control.index_inputs import RECENT, Input, Topic, Unreadable
 from towpath.control.serve_signals import SignalTopic, signals_to
 from transforms.flows.catalog.control_log import catalog_of
-from transforms.flows.protocol import outputs
 from transforms.flows.protocol.control_records import Drain, Finish, Pause, Resume, Start
 from transforms.flows.protocol.outputs import AnyOutput, Transition
 from transforms.flows.protocol.signals import ProfileChange
@@ -73,7 +72,7 @@ class Job:
                 taken = self._stepper.take(found.key, self._states.get(found.key), found.signal)
                 assert isinstance(taken, Taken)
                 self._states[found.key], self.alarms[found.key] = taken.state, taken.alarm
-                self._publish([outputs.decode(one) for one in taken.outputs])
+                self._publish(list(taken.outputs))
             self._world.acknowledge(*received)
 
     def _publish(self, rows: list[AnyOutput]) -> None:

@@ -8,13 +8,14 @@ from typing import Any
 import msgspec
 
 from transforms.flink.records import MAX_DATA, Records, lines
-from transforms.flows.protocol import outputs
-from transforms.flows.protocol.outputs import AnyOutput, DeadLetter, Message, Rejection
+from transforms.flows.protocol.outputs import AnyOutput, DeadLetter, Emitted, Message, Rejection
 from transforms.hosting.counts import Counts
 from transforms.sinks.outgoing import topics_of
+from transforms.wire import bodies
 from transforms.wire.messages import LONGEST_NAME, from_message
 
 TOPICS = topics_of("t-")
+EMITTED = Emitted(id="e", user="kim", at=5, name="Seen", properties={}, flow="remind", step="tell")
 REFUSED = Rejection(id="r", user="kim", at=5, flow="remind", cause="e", reason="flow_not_running")
 
 
@@ -40,7 +41,8 @@ def message(ident: str, **data: Any) -> Message:
 def records(made: list[AnyOutput], encoding: Any = "json") -> tuple[list[Any], Counter[str]]:
     """Return the records of outputs, one after the other, and the counts."""
     added = Added()
-    found = Records(TOPICS, encoding, added.counts).of("shop", list(map(outputs.encode, made)))
+    encoded = list(map(bodies.encode, made))
+    found = Records(TOPICS, encoding, added.counts).of("shop", made, encoded)
     added.counts.flush()
     assert found is not None
     assert found[0] == b"shop"
@@ -100,15 +102,37 @@ def test_records_of_avro() -> None:
 def test_outputs_without_a_topic_give_no_record() -> None:
     """A job without a topic for a kind sends none of it."""
     made = Records({"message": "t"}, "json", Added().counts)
-    assert made.of("shop", [outputs.encode(REFUSED)]) is None
+    assert made.of("shop", [REFUSED], [bodies.encode(REFUSED)]) is None
+
+
+def test_what_has_no_topic_is_left_out() -> None:
+    """Of the outputs of a step only those with a topic are sent and counted."""
+    added, made = Added(), [REFUSED, message("m"), REFUSED]
+    found = Records({"message": "t"}, "json", added.counts).of(
+        "shop", made, list(map(bodies.encode, made))
+    )
+    added.counts.flush()
+
+    assert found is not None
+    assert (found[1], found[4]) == (["t"], [b"m"])
+    assert added.numbers == {"published.message": 1}
+
+
+def test_what_goes_back_to_the_events_is_beside_the_others() -> None:
+    """An emitted event is a record of the envelope; the records of others in its step stay."""
+    rows, _ = records([message("m"), EMITTED])
+
+    assert [row[0] for row in rows] == ["t-message", "t-events"]
+    assert rows[0] == records([message("m")])[0][0]
+    assert msgspec.json.decode(rows[1][2])["event"] == "Seen"
 
 
 def test_outputs_with_a_table_are_lines() -> None:
     """In a file, each output is a line; one that does not fit its schema is a dead letter instead."""
     added = Added()
     made = lines(added.counts)
-    good = made.rows("shop", list(map(outputs.encode, [REFUSED, message("m")])))
-    bad = made.rows("shop", [outputs.encode(msgspec.structs.replace(message("b"), version=2**63))])
+    good = made.rows("shop", [REFUSED, message("m")])
+    bad = made.rows("shop", [msgspec.structs.replace(message("b"), version=2**63)])
     added.counts.flush()
 
     assert [line.count(b"\n") for line in [*good, *bad]] == [0, 0, 0]

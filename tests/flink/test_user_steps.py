@@ -11,6 +11,7 @@ from transforms.flows.protocol import outputs, signals
 from transforms.hosting.counts import Counts, StepCounts
 from transforms.hosting.run import Stepper
 from transforms.hosting.settings import Settings
+from transforms.wire import bodies
 
 NAME = to_name(KEY)
 CART = signals.encode(event("Cart", TEN))
@@ -57,15 +58,19 @@ class World:
         """Start the function, which then has no copies of states."""
         settings = Settings(clock=self.clock)
         counted = StepCounts(AT_ONCE, settings, self.counts)
-        self.steps = UserSteps(self.flink, Stepper(AT_ONCE, settings), counted, self.clock)
+        self.steps = UserSteps(
+            self.flink, Stepper(AT_ONCE, settings, encode=bodies.encode), counted, self.clock
+        )
 
     def clock(self) -> int:
         return self.now
 
     def take(self, encoded: bytes, name: str = NAME) -> list[outputs.AnyOutput]:
         made = self.steps.take((name, encoded), self.flink)
-        assert all(key == name.removeprefix(LETTER) for key, _ in made)
-        return [outputs.decode(one) for _, several in made for one in several]
+        assert all(key == name.removeprefix(LETTER) for key, _, _ in made)
+        found = [output for _, several, _ in made for output in several]
+        assert [one for _, _, several in made for one in several] == list(map(bodies.encode, found))
+        return found
 
     def counted(self) -> dict[str, int]:
         self.counts.flush()

@@ -74,7 +74,7 @@ def test_a_timer_while_signals_wait_fires_only_what_is_before_them() -> None:
     done = host.stepper.wake(KEY, host.states[KEY], TEN + HOUR + SLACK)
 
     assert isinstance(done, Taken)
-    assert done.outputs == []
+    assert not done.outputs
     assert buffer.unpack(done.state)[1] == buffer.unpack(host.states[KEY])[1]
 
 
@@ -144,7 +144,7 @@ def test_a_state_that_cannot_be_read_does_not_end_the_waiting() -> None:
     done = Stepper(LOGS).wake(KEY, blob, turn_of(TEN, SLACK))
 
     assert isinstance(done, Taken)
-    (letter,) = map(outputs.decode, done.outputs)
+    (letter,) = done.outputs
     assert isinstance(letter, outputs.DeadLetter)
     assert (letter.reason, letter.cause) == ("unreadable_state", f"Cart-{TEN}")
     assert (done.state, done.alarm, done.failed) == (b"\x7fnewer", None, 1)

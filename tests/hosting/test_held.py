@@ -113,7 +113,7 @@ def test_a_held_user_is_tried_again_within_a_minute_of_the_clock() -> None:
     done = stepper.take(KEY, None, event("Cart", now))
 
     assert isinstance(done, Taken)
-    assert (done.held, done.outputs, done.alarm) == (1, [], now + LONGEST_HOLD)
+    assert (done.held, done.outputs, done.alarm) == (1, (), now + LONGEST_HOLD)
 
 
 def test_other_spaces_go_on() -> None:

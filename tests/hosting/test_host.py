@@ -73,12 +73,12 @@ class Host:
 
     def keep(self, key: Key, done: Taken | Failed) -> None:
         match done:
-            case Taken(state, rows, alarm):
+            case Taken(state, rows, _, alarm):
                 self.states[key] = state
                 self.timers.pop(key, None)
                 if alarm is not None:
                     self.timers[key] = alarm
-                self.rows += map(outputs.decode, rows)
+                self.rows += rows
             case Failed(letter):
                 self.rows.append(letter)
 

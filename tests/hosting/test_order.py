@@ -270,5 +270,5 @@ def test_signals_of_every_kind_wait() -> None:
         done = Stepper(LOGS).take(KEY, None, signal)
 
         assert isinstance(done, Taken)
-        assert done.outputs == []
+        assert not done.outputs
         assert buffer.unpack(done.state) == (None, [signal])

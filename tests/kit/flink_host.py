@@ -17,7 +17,7 @@ from tests.kit.reminders import AT_ONCE, TEN
 from transforms.flink.elements import Decided
 from transforms.flink.run_flows import RunFlows
 from transforms.flink.user_state import pack, to_key, to_name, unpack
-from transforms.flows.protocol import signals
+from transforms.flows.protocol import outputs, signals
 from transforms.flows.protocol.signals import Signal
 from transforms.hosting.catalogs import Catalogs
 from transforms.hosting.receive import Key
@@ -78,8 +78,8 @@ class FlinkHost:
         self._domain = TimeDomain.EVENT_TIME
 
     def _add(self, found: Iterable[Decided]) -> None:
-        for name, made in found:
-            self.outputs += [(to_key(name), one) for one in made]
+        for name, made, _ in found:
+            self.outputs += [(to_key(name), outputs.encode(one)) for one in made]
 
     # --- what Flink offers ---------------------------------------------------------------
 

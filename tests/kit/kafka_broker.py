@@ -87,9 +87,8 @@ class KafkaBroker:
 
     def create(self, topics: dict[str, int]) -> None:
         """Create topics, each with a number of partitions."""
-        made = self.admin.create_topics(
-            [NewTopic(name, count, 1) for name, count in topics.items()]
-        )
+        new = [NewTopic(name, count, 1) for name, count in topics.items()]
+        made = self.admin.create_topics(new, request_timeout=PATIENCE)
         for future in made.values():
             future.result(PATIENCE)
 

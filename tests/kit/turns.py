@@ -87,6 +87,6 @@ class MemoryHost:
         self.timers.pop(key, None)
         if done.alarm is not None:
             self.timers[key] = done.alarm
-        self.outputs += [(key, encoded) for encoded in done.outputs]
+        self.outputs += [(key, encoded) for encoded in done.encoded]
         self.failed += done.failed
         self.early += done.early

@@ -19,7 +19,7 @@ def shared_broker() -> Iterator[KafkaBroker]:
 
 @pytest.fixture
 def broker(shared_broker: KafkaBroker) -> KafkaBroker:
-    """Return the broker, started again if a failed test has left it dead."""
+    """Return the broker, started again if a failed test has not done so."""
     if not shared_broker.running:
         shared_broker.start()
     return shared_broker

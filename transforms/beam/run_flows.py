@@ -17,7 +17,7 @@ from apache_beam.utils.timestamp import Timestamp
 from transforms.beam import state_cache
 from transforms.beam.count_metrics import beam_counts
 from transforms.beam.elements import Decided
-from transforms.flows.protocol import signals
+from transforms.flows.protocol import outputs, signals
 from transforms.hosting.catalogs import Catalogs
 from transforms.hosting.counts import StepCounts
 from transforms.hosting.receive import Key
@@ -81,7 +81,8 @@ class RunFlows(beam.DoFn):
         self, key: Key, blob: bytes | None, done: Taken | Failed, state: Any, wake: Any
     ) -> Iterable[Decided]:
         if isinstance(done, Failed):
-            return ((key, [self._counted.failed(key[0], done)]),)
+            self._counted.failed(key[0], done)
+            return ((key, [outputs.encode(done.letter)]),)
         self._counted.taken(key[0], done)
         if done.state is not None:
             state.write(done.state)
@@ -91,4 +92,4 @@ class RunFlows(beam.DoFn):
             wake.clear()
         else:
             wake.set(Timestamp(micros=done.alarm * 1000))
-        return ((key, done.outputs),) if done.outputs else ()
+        return ((key, done.encoded),) if done.encoded else ()

@@ -13,7 +13,8 @@ KEYED = Types.ROW([Types.STRING(), NAMED])
 of Java.
 """
 
-DECIDED = Types.TUPLE([Types.STRING(), Types.OBJECT_ARRAY(BYTES)])
+DECIDED = Types.PICKLED_BYTE_ARRAY()
+"""Only for form: the functions before and after it are one operator, which hands objects of Python on."""
 
 MESSAGE = Types.ROW_NAMED(
     ["topic", "name", "body", "headers"],

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from transforms.flows.protocol.outputs import AnyOutput
+
 LETTER = "!"
 
 Named = tuple[str, bytes]
@@ -11,9 +15,10 @@ Outputs that need no step, the dead letters of messages, take the same way with 
 key: a second stream would separate the function of the users from the sink.
 """
 
-Decided = tuple[str, list[bytes]]
-"""The key of Flink, and the encoded outputs of a step, in order. Functions of Python that follow each
-other share them; otherwise each would cost to cross to Java.
+Decided = tuple[str, Sequence[AnyOutput], Sequence[bytes]]
+"""The key of Flink, the outputs of a step, in order, and each of them in JSON, which records of Avro and
+lines of files do not use. Functions of Python that follow each other share them; otherwise each would cost
+to cross to Java.
 """
 
 Names = list[str]

@@ -14,7 +14,6 @@ from transforms.flink.elements import Decided
 from transforms.flink.metric_lines import ADDED, added
 from transforms.flink.records import Records, lines
 from transforms.flink.user_state import to_key
-from transforms.flows.protocol import outputs
 
 
 class Publish(ProcessFunction):
@@ -37,11 +36,11 @@ class Publish(ProcessFunction):
     def process_element(self, value: Decided, ctx: Any) -> Iterable[Any]:
         """Handle the outputs of one step."""
         self._counts.tick()
-        name, made = value
+        name, made, encoded = value
         space, _ = to_key(name)
-        messages = self._records.of(space, made)
+        messages = self._records.of(space, made, encoded)
         found: list[Any] = [] if messages is None else [messages]
-        if self._metrics and (sums := added(space, map(outputs.decode, made))) is not None:
+        if self._metrics and (sums := added(space, made)) is not None:
             found.append((ADDED, sums))
         return found
 
@@ -59,6 +58,6 @@ class WriteLines(ProcessFunction):
     def process_element(self, value: Decided, ctx: Any) -> Iterable[Row]:
         """Handle the outputs of one step."""
         self._counts.tick()
-        name, made = value
+        name, made, _ = value
         rows = self._lines.rows(to_key(name)[0], made)
         return (Row(b"\n".join(rows)),) if rows else ()

@@ -11,18 +11,16 @@ from typing import Any, Final
 from schemas import wire
 from schemas.wire import Encoding
 from transforms.flink.elements import Messages
-from transforms.flows.protocol import outputs
 from transforms.flows.protocol.outputs import AnyOutput
 from transforms.hosting import dead_letters, job_metrics, trouble
 from transforms.hosting.counts import Counts
 from transforms.sinks.checked import Refused, fitting
 from transforms.sinks.folders import TO_TABLES
 from transforms.sinks.outgoing import LOOPED, outgoing_of
-from transforms.wire.bodies import JsonOutputs
+from transforms.wire.bodies import JsonBodies
 from transforms.wire.messages import LONGEST_NAME
-from transforms.wire.output_kinds import kind_of
 from transforms.wire.output_lines import to_line
-from transforms.wire.rows import fields, name_of
+from transforms.wire.rows import KIND_OF, fields, name_of
 
 MAX_DATA: Final = 900_000
 """The limit of a record's value, in bytes: Kafka's own, by default, is 1 MB with key and headers."""
@@ -46,9 +44,9 @@ class Checked:
         self._counts = counts
         self._row = row
 
-    def rows(self, space: str, made: Sequence[bytes]) -> list[Any]:
+    def rows(self, space: str, made: Sequence[AnyOutput]) -> list[Any]:
         """Return outputs as rows, with those of dead letters."""
-        found = [outputs.decode(one) for one in made if kind_of(one) in self._topics]
+        found = [output for output in made if name_of(output) in self._topics]
         for output in found:
             self._counts.add(job_metrics.PUBLISHED, 1, name_of(output))
         refused = Refused()
@@ -85,28 +83,36 @@ class Records:
         self._counts = counts
         self._checked = Checked(topics, TOPICS, counts, self._row)
         kinds = [kind for kind in topics if kind not in LOOPED]
-        self._json = JsonOutputs(kinds)
+        self._bodies = JsonBodies(kinds)
         self._kinds = {kind: _of_kind(kind) for kind in kinds}
 
-    def of(self, space: str, made: Sequence[bytes]) -> Messages | None:
-        """Return the outputs of one step; None if none has a topic."""
-        found = self._quick(space, made) if self._encoding == "json" else None
+    def of(
+        self, space: str, made: Sequence[AnyOutput], encoded: Sequence[bytes]
+    ) -> Messages | None:
+        """Return the records of a step's outputs; None if none has a topic.
+
+        ``encoded`` has each output in JSON.
+        """
+        found = self._quick(space, made, encoded) if self._encoding == "json" else None
         if found is not None:
-            return found
-        columns: Any = [
-            list(column) for column in zip(*self._checked.rows(space, made), strict=True)
-        ]
+            topics = found[1]
+            return found if topics else None
+        rows = self._checked.rows(space, made)
+        columns: Any = [list(column) for column in zip(*rows, strict=True)]
         return (space.encode(), *columns) if columns else None
 
-    def _quick(self, space: str, made: Sequence[bytes]) -> Messages | None:
+    def _quick(self, space: str, made: Sequence[Any], encoded: Sequence[bytes]) -> Messages | None:
         """Return outputs that need no check one by one; None if they do."""
-        bodies = self._json.bodies(made)
-        if bodies is None:
-            return None
         topics, users, values = list[str](), list[bytes](), list[bytes]()
         ids, kinds, schemas, flows = list[bytes](), list[bytes](), list[bytes](), list[bytes]()
         own, counted = space.encode(), dict[str, int]()
-        for kind, output, body in bodies:
+        for output, whole in zip(made, encoded, strict=True):
+            kind = KIND_OF[type(output)]
+            if kind not in self._topics:
+                continue
+            body = self._bodies.of(output, whole)
+            if body is None:
+                return None
             named, schema, has_flow = self._kinds[kind]
             flow: bytes = (output.flow or "").encode() if has_flow else b""
             user: bytes = output.user.encode()
@@ -124,7 +130,7 @@ class Records:
             flows.append(flow)
         for kind, number in counted.items():
             self._counts.add(job_metrics.PUBLISHED, number, kind)
-        return (own, topics, users, values, ids, kinds, schemas, flows) if topics else None
+        return own, topics, users, values, ids, kinds, schemas, flows
 
     def _row(self, space: str, output: Any) -> Any:
         made = outgoing_of(space, output, self._topics, self._encoding, MAX_DATA)

@@ -16,6 +16,7 @@ from transforms.hosting.catalogs import Catalogs
 from transforms.hosting.counts import StepCounts
 from transforms.hosting.run import Stepper
 from transforms.hosting.settings import Settings
+from transforms.wire import bodies
 
 STATE = "user"
 """The name of the state: savepoints find it by this."""
@@ -36,7 +37,7 @@ class RunFlows(KeyedProcessFunction):
         described = ValueStateDescriptor(STATE, Types.PICKLED_BYTE_ARRAY())
         self._counts = FlinkCounts(runtime_context)
         counted = StepCounts(self._catalogs, self._settings, self._counts)
-        stepper = Stepper(self._catalogs, self._settings, counted.went_on)
+        stepper = Stepper(self._catalogs, self._settings, counted.went_on, bodies.encode)
         self._steps = self._make(runtime_context.get_state(described), stepper, counted)
 
     def _make(self, state: Any, stepper: Steps, counted: StepCounts) -> UserSteps:

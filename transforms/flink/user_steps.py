@@ -11,11 +11,13 @@ from typing import Any, Final, Protocol
 from transforms.flink.elements import LETTER, Decided, Named
 from transforms.flink.recent_states import Kept, RecentStates
 from transforms.flink.user_state import is_refused, pack, to_key, unpack
-from transforms.flows.protocol import signals
+from transforms.flows.protocol import outputs, signals
+from transforms.flows.protocol.outputs import AnyOutput
 from transforms.flows.protocol.signals import Signal
 from transforms.hosting.counts import StepCounts
 from transforms.hosting.receive import Key
 from transforms.hosting.taken import Failed, Taken
+from transforms.wire import bodies
 
 RETRY: Final = 60_000
 """After how many ms an alarm that was refused is set again."""
@@ -49,12 +51,13 @@ class UserSteps:
         """Handle one signal, encoded as msgpack, or pass a dead letter on."""
         name, encoded = value
         if name.startswith(LETTER):
-            return [(name.removeprefix(LETTER), [encoded])]
+            return _letter(name.removeprefix(LETTER), outputs.decode(encoded))
         key = to_key(name)
         alarm, blob = self._read(name)
         done = self._steps.take(key, blob, signals.decode(encoded))
         if type(done) is Failed:
-            return [(name, [self._counts.failed(key[0], done)])]
+            self._counts.failed(key[0], done)
+            return _letter(name, done.letter)
         return self._keep(name, key, alarm, done, timers)
 
     def wake(self, name: str, at: int, timers: Any) -> Sequence[Decided]:
@@ -72,7 +75,8 @@ class UserSteps:
         self._counts.woke(at)
         if type(done) is Failed:
             self._write(name, None, blob)
-            return [(name, [self._counts.failed(key[0], done)])]
+            self._counts.failed(key[0], done)
+            return _letter(name, done.letter)
         return self._keep(name, key, None, done, timers)
 
     def set_again(self, name: str, timers: Any) -> None:
@@ -94,7 +98,7 @@ class UserSteps:
             if due is not None:
                 timers.register_event_time_timer(due)
         self._write(name, due, done.state)
-        return [(name, done.outputs)] if done.outputs else NOTHING
+        return [(name, done.outputs, done.encoded)] if done.outputs else NOTHING
 
     def _read(self, name: str) -> Kept:
         return self._recent.take(name) or unpack(self._state.value())
@@ -106,3 +110,8 @@ class UserSteps:
         else:
             self._state.update(kept)
             self._recent.put(name, (alarm, blob))
+
+
+def _letter(name: str, letter: AnyOutput) -> Sequence[Decided]:
+    """Return a dead letter as the outputs of a step."""
+    return [(name, [letter], [bodies.encode(letter)])]

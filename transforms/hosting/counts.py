@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from transforms.flows.protocol import outputs
-from transforms.flows.protocol.outputs import DeadLetter, Rejection
+from transforms.flows.protocol.outputs import AnyOutput, DeadLetter, Rejection
 from transforms.hosting import job_metrics, trouble
 from transforms.hosting.catalogs import Catalogs
 from transforms.hosting.job_metrics import JobMetric
 from transforms.hosting.settings import Settings
 from transforms.hosting.taken import Failed, Taken
-from transforms.wire.output_kinds import kind_of
+from transforms.wire.rows import KIND_OF
 
 
 class Counts:
@@ -43,14 +43,13 @@ class Counts:
         """Add a number to a distribution."""
         self._note(_series(metric, value), number)
 
-    def add_outputs(self, encoded: Sequence[bytes]) -> list[DeadLetter]:
+    def add_outputs(self, found: Sequence[AnyOutput]) -> list[DeadLetter]:
         """Count outputs by kind, refusals and dead letters by reason; return the dead letters."""
         counted, letters = self._kinds, list[DeadLetter]()
-        for one in encoded:
-            kind = kind_of(one)
+        for output in found:
+            kind = KIND_OF[type(output)]
             counted[kind] = counted.get(kind, 0) + 1
             if kind in ("rejection", "dead_letter"):
-                output = outputs.decode(one)
                 self.add_reason(output)
                 letters += [output] if isinstance(output, DeadLetter) else []
         return letters
@@ -60,7 +59,7 @@ class Counts:
         for one in encoded:
             self.add_reason(outputs.decode(one))
 
-    def add_reason(self, output: outputs.AnyOutput) -> None:
+    def add_reason(self, output: AnyOutput) -> None:
         """Count a refusal or a dead letter by its reason."""
         if isinstance(output, Rejection):
             self.add(job_metrics.REFUSALS, 1, output.reason)
@@ -103,13 +102,12 @@ class StepCounts:
         self._counts.update(job_metrics.ALARM_LATENESS, late)
         self._counts.add(job_metrics.ALARMS_LATE, late > job_metrics.LATE_HANDLING)
 
-    def failed(self, space: str, done: Failed) -> bytes:
-        """Count a dead letter; return it, encoded."""
+    def failed(self, space: str, done: Failed) -> None:
+        """Count a dead letter."""
         letter = done.letter
         self._counts.add_reason(letter)
         self._counts.add(job_metrics.OUTPUTS, 1, "dead_letter")
         trouble.report(letter.reason, space=space, detail=letter.detail)
-        return outputs.encode(letter)
 
     def taken(self, space: str, done: Taken) -> None:
         """Count what a step gave."""

@@ -22,10 +22,10 @@ The loop of a host, with a store of states, a timer for each key and a sink::
 
     def keep(key, done):
         match done:
-            case Taken(state, outputs, alarm):
+            case Taken(state, outputs, _, alarm):
                 states.put(key, state)  # None: delete it
                 timers.set(key, alarm)  # None: clear it
-                sink.write([(key[0], decode(output)) for output in outputs])
+                sink.write([(key[0], output) for output in outputs])
             case Failed(letter):  # state and timer stay as they are
                 sink.write([(key[0], letter)])
 
@@ -46,6 +46,7 @@ from transforms.flows.engine.step import Behind, fold
 from transforms.flows.engine.timers import earliest_due
 from transforms.flows.engine.working import decode
 from transforms.flows.protocol import outputs
+from transforms.flows.protocol.outputs import AnyOutput
 from transforms.flows.protocol.signals import Event, Signal, Time
 from transforms.hosting import buffer, dead_letters, order
 from transforms.hosting.buffer import UnreadableBuffer, is_buffer
@@ -66,7 +67,8 @@ class Stepper:
 
     Signals wait in the user's state until their turn has come (``order.in_turn``), unless the space
     has no allowed lateness or they act on arrival. ``on_behind`` is called with the space when
-    ``Settings.loose`` lets a signal be handled by a log that is not complete.
+    ``Settings.loose`` lets a signal be handled by a log that is not complete. ``encode`` encodes
+    outputs; a signal with one that cannot be encoded fails.
     """
 
     def __init__(
@@ -74,10 +76,12 @@ class Stepper:
         catalogs: Catalogs,
         settings: Settings | None = None,
         on_behind: Callable[[str], None] = lambda space: None,
+        encode: Callable[[AnyOutput], bytes] = outputs.encode,
     ) -> None:
         self._catalogs = catalogs
         self._settings = settings or Settings()
         self._on_behind = on_behind
+        self._encode = encode
 
     def take(self, key: Key, state: bytes | None, signal: Signal) -> Taken | Failed:
         """Handle one signal, or let it wait.
@@ -121,7 +125,7 @@ class Stepper:
             blob = buffer.add(state, signal, None if is_buffer(state) else due_of(state))
             head = buffer.head_of(blob)
             if not buffer.is_full(head):
-                return Taken(blob, [], self._next(known, head.due, head.earliest))
+                return Taken(blob, (), [], self._next(known, head.due, head.earliest))
             core, waiting = buffer.unpack(blob)
         except UnreadableBuffer as error:
             return Failed(dead_letters.of_failure(key[0], state, signal, error))
@@ -196,7 +200,8 @@ class Stepper:
         Return also those that are left, because the control log is behind. If all fail, the alarm of
         what is due stays, unless it is so early that it has failed before.
         """
-        found, failed, due = list[bytes](), 0, self._alarm(known, due_of(core))
+        found, encoded = list[AnyOutput](), list[bytes]()
+        failed, due = 0, self._alarm(known, due_of(core))
         latest = max(0 if isinstance(one, Time) else order.ingestion_time(one) for one in turn)
         alarm = due if due is not None and due > latest else None
         received: int | None = None
@@ -204,16 +209,19 @@ class Stepper:
             done = self._run(space, known, core, (signal,))
             if isinstance(done, Behind):
                 alarm = alarm if place else due
-                return Taken(core, found, alarm, failed, received=received), list(turn[place:])
+                taken = Taken(core, found, encoded, alarm, failed, received=received)
+                return taken, list(turn[place:])
             if isinstance(done, Exception):
                 letter = dead_letters.of_failure(space, core, signal, done)
-                found.append(outputs.encode(letter))
+                found.append(letter)
+                encoded.append(self._encode(letter))
                 failed += 1
                 alarm = None if isinstance(signal, Time) else alarm
             else:
                 core, alarm, received = done.state, done.alarm, received or done.received
                 found += done.outputs
-        return Taken(core, found, alarm, failed, received=received), []
+                encoded += done.encoded
+        return Taken(core, found, encoded, alarm, failed, received=received), []
 
     def _advance(
         self, key: Key, known: Known, state: bytes | None, signal: Signal
@@ -224,9 +232,9 @@ class Stepper:
         if not isinstance(done, Behind):
             return done
         if isinstance(signal, Time):
-            return Taken(state, [], self._try_again(key[0], signal.at + known.slack), held=1)
+            return Taken(state, (), [], self._try_again(key[0], signal.at + known.slack), held=1)
         alarm = self._try_again(key[0], ingestion(signal))
-        return Taken(buffer.add(state, signal, due_of(state)), [], alarm, held=1)
+        return Taken(buffer.add(state, signal, due_of(state)), (), [], alarm, held=1)
 
     def _try_again(self, space: str, now: int) -> int | None:
         """Return the next alarm of a user whose signals are held.
@@ -259,8 +267,8 @@ class Stepper:
                 return done
             rows = accounted(catalog, done.outputs)
             alarm = self._alarm(known, done.wake_at)
-            encoded = [outputs.encode(row) for row in rows]
-            return Taken(done.state, encoded, alarm, received=earliest_of(given))
+            encoded = [self._encode(row) for row in rows]
+            return Taken(done.state, rows, encoded, alarm, received=earliest_of(given))
         except MemoryError:
             raise
         except Exception as error:

@@ -5,24 +5,27 @@ These are structs, so they are apart from the compiled module ``run``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import final
 
 import msgspec
 
-from transforms.flows.protocol.outputs import DeadLetter
+from transforms.flows.protocol.outputs import AnyOutput, DeadLetter
 
 
 class Taken(msgspec.Struct, frozen=True, gc=False):
-    """What a step decided: the new state, the encoded outputs and the next alarm.
+    """What a step decided: the new state, the outputs, and the next alarm.
 
-    A state of None is deleted, an alarm of None cleared. ``failed`` counts the signals that became
-    dead letters among the outputs, ``early`` those that were handled before their turn, because
-    the buffer was full, and ``held`` those that wait for the control log, an alarm included.
-    ``received`` is the earliest ingestion time of the signals that were handled.
+    ``encoded`` has the outputs as the host encodes them, in the same order. A state of None is
+    deleted, an alarm of None cleared. ``failed`` counts the signals that became dead letters among
+    the outputs, ``early`` those that were handled before their turn, because the buffer was full,
+    and ``held`` those that wait for the control log, an alarm included. ``received`` is the earliest
+    ingestion time of the signals that were handled.
     """
 
     state: bytes | None
-    outputs: list[bytes]
+    outputs: Sequence[AnyOutput]
+    encoded: list[bytes]
     alarm: int | None
     failed: int = 0
     early: int = 0

@@ -46,11 +46,13 @@ MILLISECOND = timedelta(milliseconds=1)
 TYPES: dict[str, type[Record]] = {
     str(kind.__struct_config__.tag): kind for kind in get_args(Record)
 }
+KIND_OF = {kind: name for name, kind in TYPES.items()}
+"""The name of the schema of each type."""
 
 
 def name_of(output: Record) -> str:
     """Name the schema of an output or metric, for example ``transition``."""
-    return str(type(output).__struct_config__.tag)
+    return KIND_OF[type(output)]
 
 
 @cache
