@@ -2,9 +2,9 @@
 
 A real cluster with one TaskManager in thread mode, states in RocksDB, and a broker, all on this machine.
 The empty job decodes the same events, reads and writes a state as large as the job's, moves a timer with
-each event and sends as many outputs of the same size to the same topics, exactly once. A ratio is what the empty job takes
-as a part of what the job takes: by the processor time of the thread of the keyed operator, with all that
-follows it up to Kafka's client, and by the clock.
+each event and sends as many outputs of the same size to the same topics, exactly once. A ratio is what
+the empty job takes as a part of what the job takes: by the processor time of the thread of the keyed
+operator, with all that follows it up to Kafka's client, and by the clock.
 """
 
 from __future__ import annotations

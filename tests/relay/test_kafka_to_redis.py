@@ -168,6 +168,8 @@ def test_redis_is_restarted(place: Place) -> None:
             assert relay.process.poll() is None, relay.talk
         assert relay.end() == 0
 
+    assert place.held() == newest(200)
+
 
 def test_redis_is_away_for_long(place: Place) -> None:
     """If Redis is away for longer than a member of a group may pause, the relay loses its partitions, gets

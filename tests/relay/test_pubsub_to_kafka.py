@@ -238,6 +238,7 @@ def test_what_kafka_refuses_stays_in_pubsub(place: Place) -> None:
             assert relay.process.poll() is None, relay.talk
         relay.wait(lambda counts: counts["refused"] >= 1)
         assert relay.end() == 1
+    assert place.server.unacked(place.world.subscription) == {large}
 
     assert place.first() == place.wanted()
     assert "Kafka refuses 1 records" in relay.talk

@@ -17,6 +17,7 @@ from transforms.hosting.buffer import unpack
 from transforms.sinks.checked import LONGEST_ID, BadRow
 from transforms.wire.messages import LONGEST_NAME, to_envelope
 from transforms.wire.raw import Bad
+from transforms.wire.rows import name_of
 
 
 def of_message(space: str, bad: Bad, cause: str, receipt: int) -> DeadLetter:
@@ -105,7 +106,7 @@ def of_output(space: str, output: AnyOutput, sink: str, why: str) -> DeadLetter:
         cause=output.id,
         flow=getattr(output, "flow", None),
         step=getattr(output, "step", None),
-        detail=f"{output.__struct_config__.tag} for {sink}: {why}",
+        detail=f"{name_of(output)} for {sink}: {why}",
     )
 
 

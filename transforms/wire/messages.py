@@ -20,7 +20,7 @@ from transforms.flows.protocol.outputs import AnyOutput
 from transforms.flows.protocol.signals import Signal
 from transforms.wire.decode import decode_json, decode_row
 from transforms.wire.raw import Bad
-from transforms.wire.rows import EPOCH, MILLISECOND, Row, canonical, from_row, to_row
+from transforms.wire.rows import EPOCH, MILLISECOND, Row, canonical, from_row, name_of, to_row
 
 LONGEST_NAME = 1024
 """Pub/Sub's limit for an attribute or an ordering key, in bytes."""
@@ -65,7 +65,7 @@ class TopicMessage(msgspec.Struct, frozen=True, gc=False):
 
 def to_message(space: str, output: AnyOutput, encoding: Encoding = "json") -> TopicMessage:
     """Encode an output for the topic of its kind."""
-    name = str(output.__struct_config__.tag)
+    name = name_of(output)
     return _message(space, name, to_row(output), output.id, output.user, encoding)
 
 
