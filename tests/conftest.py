@@ -19,6 +19,10 @@ hypothesis.settings.register_profile("ci", UNHURRIED, derandomize=True)
 hypothesis.settings.register_profile("long", UNHURRIED, max_examples=5_000)
 hypothesis.settings.load_profile("ci" if IN_CI else "default")
 
+# Clusters and brokers of tests end before the second compiler of Java repays what it takes: without it,
+# tests that start them need a third less processor time.
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
+
 SKIPPED = pytest.StashKey[list[str]]()
 
 
