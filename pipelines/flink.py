@@ -21,7 +21,7 @@ from pyflink.datastream.data_stream import KeyedStream
 from pyflink.java_gateway import get_gateway
 from pyflink.table import ChangelogMode, Schema, StreamTableEnvironment
 
-from pipelines.flink_options import FILES, Kafka, Lines, parse
+from pipelines.flink_options import FILES, Kafka, Lines, on_kafka, parse
 from pipelines.option_words import HANDOVER
 from schemas import METRICS
 from schemas.wire import Encoding
@@ -85,7 +85,7 @@ def build(
     joins = (
         folder is None
         and HANDOVER in topics
-        and any(HANDOVER in source.allow for source in sources)
+        and any(HANDOVER in source.allow for source in on_kafka(sources))
     )
     received = [
         _received(env, tables, kafka, source, number, Receive(catalogs, space, joins, source))

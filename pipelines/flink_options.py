@@ -6,12 +6,14 @@ import argparse
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
 from pipelines.option_words import (
     HANDOVER,
     HANDOVERS,
+    REDIS,
     at_least,
     check_kinds,
     control_of,
@@ -34,6 +36,8 @@ FIXED = frozenset({
 """Properties of Kafka's clients on which exactly-once outputs depend, or that other options set."""
 LONGEST = 2_147_483
 """The longest time-out of a transaction that Kafka can express, in seconds."""
+LOGS = ("", "file", *REDIS)
+"""Where a control log may be: the clients of object stores are not in the environment of Flink."""
 FILES = "files:"
 """How the name of a folder of events begins, among names of topics."""
 
@@ -81,7 +85,7 @@ def topics_of(prefix: str, sources: Sequence[Source], metrics: bool = False) -> 
     topics = outgoing.topics_of(prefix)
     if metrics:
         topics |= {kind: prefix + kind for kind in METRICS}
-    read = _on_kafka(sources)
+    read = on_kafka(sources)
     if read:
         topics |= dict.fromkeys(outgoing.LOOPED, read[0].name)
     for source in read:
@@ -90,7 +94,8 @@ def topics_of(prefix: str, sources: Sequence[Source], metrics: bool = False) -> 
     return topics
 
 
-def _on_kafka(sources: Sequence[Source]) -> list[Source]:
+def on_kafka(sources: Sequence[Source]) -> list[Source]:
+    """Return the sources that are topics."""
     return [source for source in sources if not source.name.startswith(FILES)]
 
 
@@ -132,9 +137,9 @@ def _parser() -> argparse.ArgumentParser:
         help="the events topic, or a folder to which files of JSON lines are added, then others to "
         "read; with the kinds that each may bring besides "
         f"the usual ones: {', '.join(KINDS)}")  # fmt: skip
-    add("--control", type=control_word, action="append", required=True,
+    add("--control", type=_control_word, action="append", required=True,
         metavar="[SPACE=]ADDRESS",
-        help="control log of a space: a file, gs://, s3://, redis://, or env:NAME to read the "
+        help="control log of a space: the complete path of a file, redis://, or env:NAME to read the "
         "address from that environment variable of the workers; once per space")  # fmt: skip
     add("--space", default="default", help="space of records without a space header")
     add("--loose", action="store_true", help="continue when the control log is behind")
@@ -168,6 +173,14 @@ def _folder(word: str) -> str:
     return word
 
 
+def _control_word(word: str) -> str:
+    control_word(word, LOGS)
+    (address,) = control_of([word], "").values()
+    if urlsplit(address).scheme in ("", "file"):
+        _folder(address.removeprefix("file://"))
+    return word
+
+
 def _prefix(word: str) -> str:
     return word and kafka_topic(word)
 
@@ -196,12 +209,12 @@ def _problems(given: argparse.Namespace) -> Iterator[str]:
     for name, count in Counter(source.name for source in sources).items():
         if count > 1:
             yield f"--events: {name} is given {count} times"
-    read = _on_kafka(sources)
+    read = on_kafka(sources)
     if not given.brokers and (read or not given.tables):
         yield f"--brokers is required for topics: {read[0].name if read else 'those of outputs'}"
     if given.tables and given.metrics:
         yield "--metrics: with --tables, towpath collect --metrics counts them"
-    if not given.tables and not any(HANDOVER in source.allow for source in sources):
+    if not given.tables and not any(HANDOVER in source.allow for source in read):
         yield (
             f"--events: no topic may bring {HANDOVER}, by which the job merges users; add the topic "
             f"to which only the job publishes: --events {HANDOVERS}={HANDOVER}"

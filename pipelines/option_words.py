@@ -87,12 +87,12 @@ def sources_of(given: Sequence[str]) -> list[Source]:
     return [Source(name, frozenset(said.split(",")) & EVERYTHING) for name, _, said in parts]
 
 
-def control_word(word: str) -> str:
-    """Parse one ``--control``. Raises ArgumentTypeError if its scheme is not supported."""
+def control_word(word: str, schemes: Iterable[str] = LOGS) -> str:
+    """Parse one ``--control``. Raises ArgumentTypeError if its scheme is not one of ``schemes``."""
     name, address = _named(word)
     if not address or name == "":
         raise argparse.ArgumentTypeError(f'"{word}" is not [SPACE=]ADDRESS')
-    check_scheme(address, LOGS, "read a control log from")
+    check_scheme(address, schemes, "read a control log from")
     return word
 
 

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flink")]
 
 GOLDEN = Path(__file__).parent / "operator_ids.txt"
 WORDS = (
-    "--brokers", "127.0.0.1:9", "--control", "c.jsonl", "--metrics", "--events", "events",
+    "--brokers", "127.0.0.1:9", "--control", "/c.jsonl", "--metrics", "--events", "events",
     "--events", "handovers=handover",
 )  # fmt: skip
 MORE = (*WORDS, "--events", "more")

@@ -12,6 +12,7 @@ from http.client import HTTPException
 from pathlib import Path
 from urllib.request import urlopen
 
+import msgspec
 import pytest
 from confluent_kafka import Producer
 
@@ -22,8 +23,11 @@ from tests.kit.relabel import relabelled
 from tests.kit.stream_purchases import SPACE, control_lines
 from tests.kit.stream_sample import Sample, chosen_users
 from tests.kit.timeouts import PATIENCE
+from towpath.cli.flink.replace import way_back
 from towpath.cli.main import main
-from towpath.flink.local_cluster import LocalCluster, free_port
+from towpath.flink.local_cluster import JOB_MANAGER, LocalCluster, free_port
+from towpath.flink.operations import NotReplaced, Replacement, replace_job
+from towpath.flink.target import open_target
 from transforms.hosting.job_metrics import METRICS
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flink")]
@@ -86,6 +90,29 @@ def crash(cluster: LocalCluster, name: str) -> None:
         time.sleep(0.05)
 
 
+def end_job_manager_during_upgrade(folder: Path, job: str) -> None:
+    """Replace a job while the JobManager ends: the old job is not submitted again, since the new one may
+    run, and what was submitted last is remembered.
+    """
+    target = open_target(folder, None, None)
+    old = target.remembered()["towpath"]
+    new = msgspec.structs.replace(old, settings=("pipeline.auto-watermark-interval=150 ms",))
+    said = list[str]()
+
+    def say(text: str) -> None:
+        said.append(text)
+        if text.startswith("submitted again"):
+            assert target.local
+            crash(target.local, JOB_MANAGER)
+
+    with pytest.raises(NotReplaced) as error:
+        replace_job(target, job, Replacement(name="towpath", new=new, old=old), say)
+    assert error.value.unknown
+    assert "It is not known whether the new job runs" in way_back("towpath", error.value)
+    assert said[-1].startswith("submitted again")
+    assert target.remembered()["towpath"] == new
+
+
 class Session:
     """Types commands; all of them are about one cluster."""
 
@@ -114,8 +141,9 @@ def test_a_job_is_operated_while_users_wait(
     """A job is submitted, upgraded to other code and rescaled by commands, each from a savepoint and
     without a drain, while users wait: its outputs are those of the core, each once (R31). It does not
     matter that it was submitted by the address of the cluster. An upgrade that does not work is taken
-    back. A second job of the same name, a parallelism without slots, and the same job anew without its
-    savepoint are refused. A cluster that starts again has its code and settings of before.
+    back. A second job of the same name, a parallelism without slots, code that does not exist, and the same
+    job anew without its savepoint are refused. A cluster that starts again has its code and settings of
+    before. An upgrade whose JobManager ends starts no second job.
     """
     people = Sample([event for group in chosen_users(USERS) for event in group])
     third = len(people.records) // 3
@@ -157,6 +185,9 @@ def test_a_job_is_operated_while_users_wait(
         )
         assert "checkpoints  last" in session.run("status")[0]
         assert Path(session.run("savepoint")[0].strip().removeprefix("file:")).is_dir()
+
+        missing = session.run("upgrade", *where, "--env", str(tmp_path / "missing"), code=1)[1]
+        assert "has no environment of Flink" in missing
 
         bad = session.run(
             "upgrade", *where, *options, "--property", "security.protocol=NONE", code=1
@@ -200,6 +231,8 @@ def test_a_job_is_operated_while_users_wait(
         assert again["address"] == started["address"]
         assert again["started"] == ["jobmanager", "taskmanager-0", "taskmanager-1"]
         assert 'metrics.reporters: "prom"' in (session.folder / "conf/config.yaml").read_text()
+        job = session.json("submit", "--job", "towpath", "--from", stopped["savepoint"])["id"]
+        end_job_manager_during_upgrade(session.folder, str(job))
     finally:
         if cluster.local.exists:
             cluster.local.end_all(signal.SIGKILL)

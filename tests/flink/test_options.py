@@ -10,7 +10,7 @@ from transforms.hosting.allowed import Source
 from transforms.sinks.outgoing import KINDS, LOOPED
 
 WORDS = ["--brokers", "one:9092", "--events", "events", "--events", "handovers=handover"]
-LOG = ["--control", "control.jsonl"]
+LOG = ["--control", "/logs/control.jsonl"]
 
 
 def test_options_are_parsed() -> None:
@@ -18,7 +18,7 @@ def test_options_are_parsed() -> None:
     given = parse([*WORDS, *LOG, "--name", "job", "--property", "sasl.jaas.config=a=b"])
 
     assert given.sources == [Source("events"), Source("handovers", frozenset({"handover"}))]
-    assert given.control == {"default": "control.jsonl"}
+    assert given.control == {"default": "/logs/control.jsonl"}
     assert (given.kafka.brokers, given.kafka.name) == ("one:9092", "job")
     assert given.kafka.properties == {"sasl.jaas.config": "a=b"}
 
@@ -70,9 +70,13 @@ def test_files_need_no_broker() -> None:
         (["--events", "files:in", *LOG], '"in" must be a complete path, such as /data/in'),
         ([*WORDS, *LOG, "--tables", "/out", "--metrics"], "towpath collect --metrics counts"),
         ([*WORDS[:4], *LOG], "no topic may bring handover"),
+        ([*WORDS[:4], *LOG, "--events", "files:/in=handover"], "no topic may bring handover"),
+        ([*WORDS, "--control", "shop.jsonl"], "must be a complete path, such as /data/shop.jsonl"),
+        ([*WORDS, "--control", "default=file://shop.jsonl"], "must be a complete path"),
+        ([*WORDS, "--control", "gs://logs/shop"], 'from "gs://"; supported: file://, redis://'),
         ([*WORDS, "--events", "events", *LOG], "events is given 2 times"),
-        ([*WORDS, *LOG, "--control", "other.jsonl"], "default has two control logs"),
-        ([*WORDS, "--control", "other=control.jsonl"], "default has no control log"),
+        ([*WORDS, *LOG, "--control", "/logs/other.jsonl"], "default has two control logs"),
+        ([*WORDS, "--control", "other=/logs/other.jsonl"], "default has no control log"),
         ([*WORDS, *LOG, "--events", "more=comand"], 'did you mean "command"?'),
         ([*WORDS, *LOG, "--events", "a b"], '"a b" must have 1 to 249 characters'),
         ([*WORDS, *LOG, "--name", "team/flows"], '"team/flows" must have'),

@@ -244,6 +244,18 @@ def test_what_kafka_refuses_stays_in_pubsub(place: Place) -> None:
     assert "Kafka refuses 1 records" in relay.talk
 
 
+def test_missing_credentials_are_named(place: Place) -> None:
+    """Without credentials for Pub/Sub the relay says so, and ends with 1."""
+    gone = place.folder / "gone.json"
+    words = ["--subscription", place.world.subscription, "--brokers", place.broker.address]
+    with RelayProcess(
+        place.folder, "pubsub", "kafka", *words, "--topic", place.topic,
+        PUBSUB_EMULATOR_HOST="", GOOGLE_APPLICATION_CREDENTIALS=str(gone),
+    ) as relay:  # fmt: skip
+        assert relay.process.wait(PATIENCE) == 1
+    assert f"error: Pub/Sub: File {gone} was not found" in relay.talk
+
+
 def test_ended_while_kafka_is_away() -> None:
     """A relay that is ended without a broker says so, instead of waiting for ever."""
     stopped = threading.Event()

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from towpath.flink.environment import Environment
-from towpath.flink.errors import FlinkError, reason_of
+from towpath.flink.errors import FlinkError, Unreachable, reason_of
 from towpath.flink.rest import ENDED, Rest
 from towpath.flink.target import Say, Submission, Target
 
@@ -26,16 +26,24 @@ class NotReplaced(FlinkError):
     """A job was stopped, but its replacement does not run.
 
     ``savepoint`` has the state of its users; ``job`` is the old one, if it was submitted again. If the
-    outputs of the new one are ``visible``, its last checkpoint takes the place of the savepoint.
+    outputs of the new one are ``visible``, its last checkpoint takes the place of the savepoint. It is
+    ``unknown`` whether the new one runs if the JobManager no longer answers.
     """
 
     def __init__(
-        self, message: str, savepoint: str, job: str | None, *, visible: bool = False
+        self,
+        message: str,
+        savepoint: str,
+        job: str | None = None,
+        *,
+        visible: bool = False,
+        unknown: bool = False,
     ) -> None:
         super().__init__(message)
         self.savepoint = savepoint
         self.job = job
         self.visible = visible
+        self.unknown = unknown
 
 
 def start_job(
@@ -97,19 +105,21 @@ def replace_job(target: Target, job: str, by: Replacement, say: Say) -> tuple[st
     Raises NotReplaced if the new one does not get to its first checkpoint.
     """
     check_slots(target.rest, by.new.parallelism, slots_of(target.rest, job))
+    _ = Environment(Path(by.new.environment)).packages  # without it, no job could be submitted
     if by.code and target.local is not None and (dead := target.local.dead()):
         raise FlinkError(f"{', '.join(dead)} has ended: start it again with `towpath flink start`")
     say(f"stopping {by.name} with a savepoint")
     saved = target.rest.stop(job, by.folder)
     say(f"stopped; the savepoint is {saved}")
     try:
-        made = _begin(target, by, saved, say)
+        return _begin(target, by, saved, say), saved
     except _Visible as error:
-        raise NotReplaced(str(error), error.checkpoint, None, visible=True) from None
+        raise NotReplaced(str(error), error.checkpoint, visible=True) from None
+    except Unreachable as error:  # the old job must not run beside the new one
+        raise NotReplaced(str(error), saved, unknown=True) from None
     except FlinkError as error:
+        target.remember(by.name, by.old)
         raise NotReplaced(str(error), saved, _go_back(target, by, saved, say)) from None
-    target.remember(by.name, by.new)
-    return made, saved
 
 
 class _Visible(FlinkError):
@@ -124,6 +134,7 @@ def _begin(target: Target, by: Replacement, saved: str, say: Say) -> str:
     if by.code:
         _renew(target, by.new, say)
     job = target.submit(by.new, saved)
+    target.remember(by.name, by.new)
     say(f"submitted again ({job}); waiting for its first checkpoint")
     try:
         wait_until_good(target.rest, job, checkpoints=1)
@@ -144,6 +155,8 @@ def _go_back(target: Target, by: Replacement, saved: str, say: Say) -> str | Non
     try:
         if by.new.environment != by.old.environment:
             _renew(target, by.old, say)
+        if any(one.name == by.name for one in target.active()):
+            raise FlinkError(f"a job {by.name} runs")  # its submission was reported as failed
         job = target.submit(by.old, saved)
         wait_until_good(target.rest, job, checkpoints=0)
     except FlinkError as error:
@@ -153,12 +166,12 @@ def _go_back(target: Target, by: Replacement, saved: str, say: Say) -> str | Non
 
 
 def _renew(target: Target, submission: Submission, say: Say) -> None:
-    """Restart the TaskManagers of a local cluster that run no other job: they keep the code they loaded."""
+    """Restart what runs no other job in a local cluster: TaskManagers keep the code that they loaded."""
     if target.local is None:
         say("TaskManagers elsewhere keep the code that they have loaded")
         return
     busy = {place for job in target.active() for place in target.rest.places(job.id)}
-    idle = sorted(target.rest.managers().keys() - busy)
+    idle = sorted({*target.rest.managers(), *target.local.dead()} - busy)
     say(f"restarting {', '.join(idle)}, so that they load the code")
     target.local.environment = Environment(Path(submission.environment))
     target.local.restart(idle)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from http.client import HTTPException
 from typing import Any, cast
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
@@ -54,7 +55,7 @@ class Rest:
         except HTTPError as error:
             kind = Unreachable if error.code == SERVICE_UNAVAILABLE else FlinkError
             raise kind(_refusal(error)) from None
-        except (URLError, OSError) as error:
+        except (URLError, OSError, HTTPException) as error:
             why = getattr(error, "reason", None) or error
             raise Unreachable(f"no JobManager answers at {self.address} ({why})") from None
         except ValueError:

@@ -40,6 +40,11 @@ class Target:
         self.local = local
         self._folder = folder
 
+    @property
+    def environment(self) -> Path:
+        """The environment of a local cluster, whose code its TaskManagers have; else the usual one."""
+        return BUILT if self.local is None else self.local.environment.folder
+
     def remembered(self) -> dict[str, Submission]:
         """Return what was submitted, by the name of the job."""
         decode = msgspec.json.Decoder(Submission).decode

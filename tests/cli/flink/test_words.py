@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
+import socket
 import stat
+import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.kit.flink_cluster import ENVIRONMENT
-from towpath.cli.flink.cluster import size, span
+from towpath.cli.flink.cluster import ENVIRONMENT as USUAL
+from towpath.cli.flink.cluster import size, span, submission_of
 from towpath.cli.flink.status import short
 from towpath.cli.main import main
 from towpath.flink.errors import FlinkError, reason_of
-from towpath.flink.local_cluster import LocalCluster, Record
+from towpath.flink.local_cluster import RECORD, LocalCluster, Record
 from towpath.flink.rest import Job, Rest
 from towpath.flink.target import Submission, Target, one_of, open_target
 
@@ -23,7 +28,7 @@ Caused by: org.apache.flink.runtime.checkpoint.CheckpointException: Some tasks d
 \tat org.apache.flink.runtime.scheduler.Scheduler.stop(Scheduler.java:1)
 \t... 3 more
 """
-OPTIONS = ["--", "--brokers", "b:1", "--events", "events=handover", "--control", "log.jsonl"]
+OPTIONS = ["--", "--brokers", "b:1", "--events", "events=handover", "--control", "/log.jsonl"]
 Out = pytest.CaptureFixture[str]
 
 
@@ -121,8 +126,6 @@ def test_mistakes_are_named(
 
 def test_a_used_port_is_refused(tmp_path: Path, capsys: Out) -> None:
     """A port of another program is refused before anything is started."""
-    import socket
-
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -131,6 +134,47 @@ def test_a_used_port_is_refused(tmp_path: Path, capsys: Out) -> None:
         assert main(["flink", "start", "--port", port, "--folder", str(tmp_path)]) == 1
     assert f"port {port} is used by another program" in capsys.readouterr().err
     assert not (tmp_path / "cluster.json").exists()
+
+
+def test_another_server_is_no_job_manager(tmp_path: Path, capsys: Out) -> None:
+    """An address of a server that does not speak HTTP is not taken for a JobManager."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        answers = threading.Thread(target=greet, args=(other,))
+        answers.start()
+        address = f"http://127.0.0.1:{other.getsockname()[1]}"
+
+        assert main(["flink", "status", "--folder", str(tmp_path), "--rest", address]) == 1
+        answers.join()
+    assert f"no JobManager answers at {address}" in capsys.readouterr().err
+
+
+def greet(server: socket.socket) -> None:
+    """Answer one connection as a server of another kind does."""
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(1)
+        connection.sendall(b"SSH-2.0-other\r\n")
+
+
+def test_a_job_has_the_code_of_the_cluster(tmp_path: Path) -> None:
+    """Without --env a job is submitted with the code that TaskManagers have loaded, then with that of its last
+    submission; the path does not depend on the folder in which the command is typed.
+    """
+    record = Record("http://127.0.0.1:1", environment="/opt/flink")
+    (tmp_path / RECORD).write_bytes(msgspec.json.encode(record))
+    given = argparse.Namespace(rest=["--x"], env=None, parallelism=None, set=[])
+    here, elsewhere = (
+        open_target(tmp_path, address, None) for address in (None, "http://127.0.0.1:1")
+    )
+    known = Submission(words=(), parallelism=1, environment="/opt/new")
+
+    assert submission_of(given, here, None).environment == "/opt/flink"
+    assert submission_of(given, here, known).environment == "/opt/new"
+    assert submission_of(given, elsewhere, None).environment == str(Path(USUAL).absolute())
+    given.env = "other"
+    assert submission_of(given, here, known).environment == str(Path("other").absolute())
 
 
 def test_only_the_user_reads_what_was_submitted(tmp_path: Path) -> None:

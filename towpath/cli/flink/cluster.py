@@ -117,7 +117,7 @@ def check_options(args: argparse.Namespace) -> None:
 
 
 def submission_of(
-    args: argparse.Namespace, known: Submission | None, parallelism: int = 1
+    args: argparse.Namespace, target: Target, known: Submission | None, parallelism: int = 1
 ) -> Submission:
     """Return how to submit a job: what is not said is as it was before."""
     from towpath.flink.target import Submission
@@ -129,10 +129,11 @@ def submission_of(
             "towpath flink submit -- --brokers HOST:PORT --events events …; for a job that runs, "
             "towpath flink upgrade -- …"
         )
+    environment = args.env or (known.environment if known else None) or target.environment
     return Submission(
         words=words,
         parallelism=args.parallelism or (known.parallelism if known else parallelism),
-        environment=args.env or (known.environment if known else ENVIRONMENT),
+        environment=str(Path(environment).absolute()),  # the next command may be typed elsewhere
         settings=tuple(args.set) or (known.settings if known else ()),
     )
 

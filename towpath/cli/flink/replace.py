@@ -25,7 +25,7 @@ def replace(args: argparse.Namespace, target: Target, *, code: bool) -> int:
     cluster.check_options(args)
     job = one_of(target.active(), args.job, target.rest)
     old = target.remembered().get(job.name)
-    new = cluster.submission_of(args, old, slots_of(target.rest, job.id))
+    new = cluster.submission_of(args, target, old, slots_of(target.rest, job.id))
     name = cluster.name_of(new.words)
     if name != job.name:
         raise common.UserError(f"--name: the job is {job.name}, and its state belongs to this name")
@@ -33,7 +33,7 @@ def replace(args: argparse.Namespace, target: Target, *, code: bool) -> int:
     try:
         made, saved = replace_job(target, job.id, by, common.say)
     except NotReplaced as error:
-        raise common.UserError(_way_back(name, error), code=1) from None
+        raise common.UserError(way_back(name, error), code=1) from None
     if args.json:
         common.print_json({"job": name, "id": made, "savepoint": saved, "replaced": job.id})
     else:
@@ -42,7 +42,14 @@ def replace(args: argparse.Namespace, target: Target, *, code: bool) -> int:
     return 0
 
 
-def _way_back(name: str, error: NotReplaced) -> str:
+def way_back(name: str, error: NotReplaced) -> str:
+    """Say what is known after a job was not replaced, and what to do."""
+    if error.unknown:
+        return (
+            f"{error}\nIt is not known whether the new job runs. Bring the JobManager back and look with "
+            f"towpath flink status. If no job {name} runs, submit it: "
+            f"towpath flink submit --job {name} --from {error.savepoint}"
+        )
     if error.visible:
         return (
             f"{error}\nThe new job has written outputs before it failed. Go on from its checkpoint: "

@@ -9,7 +9,7 @@ from towpath.cli.flink import cluster
 
 EXAMPLE = (
     "towpath flink submit -- --brokers kafka:9092 --events events --events handovers=handover "
-    "--control shop.jsonl"
+    "--control /data/shop.jsonl"
 )
 
 
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     before = known.get(args.job or "") or (
         next(iter(known.values())) if len(known) == 1 and not args.rest else None
     )
-    submission = cluster.submission_of(args, before)
+    submission = cluster.submission_of(args, target, before)
     name = cluster.name_of(submission.words)
     begin = cluster.place(args.begin)
     job = start_job(target, name, submission, begin, common.say, fresh=args.fresh)

@@ -60,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
     """Relay until SIGTERM or SIGINT; exit with 1 if Kafka refused or did not confirm records."""
     brokers = brokers_of(args)
     with packages():
+        from google.auth.exceptions import GoogleAuthError
+
         from towpath.relay.heartbeats import Heartbeats
         from towpath.relay.kafka import check_times
         from towpath.relay.process import Reports, Unconfirmed, ended_by_system
@@ -72,7 +74,10 @@ def run(args: argparse.Namespace) -> int:
     with usable():
         check_topics(brokers, [args.topic])
         check_times(brokers.admin(), args.topic)
-        deadline = Subscriber(args.subscription, None).ack_deadline() or 0
+        try:
+            deadline = Subscriber(args.subscription, None).ack_deadline() or 0
+        except GoogleAuthError as error:
+            raise common.UserError(f"Pub/Sub: {error}", code=1) from None
         topic = KafkaTopic(brokers, args.topic, stopped)
     settings = Settings(
         subscription=args.subscription,
