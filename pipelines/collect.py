@@ -7,6 +7,7 @@ with the same parts, so every row is in its table once.
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from pathlib import Path
 from urllib.parse import unquote
@@ -33,8 +34,11 @@ def collect(out: Path) -> list[Collected]:
     """Add what has been committed to the tables. Two collections of a folder wait for each other."""
     counts: Counter[Table] = Counter()
     with locked(out / FOLDER):
-        for file in sorted((out / FOLDER).glob("part-*")):
+        files = sorted((out / FOLDER).glob("part-*"))
+        for file in files:
             counts += _collect(file, out)
+        os.sync()  # after a power failure there are the lines or their rows
+        for file in files:
             file.unlink()
     return [Collected(*table, rows) for table, rows in sorted(counts.items())]
 

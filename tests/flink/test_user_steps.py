@@ -8,6 +8,7 @@ from transforms.flink.elements import LETTER
 from transforms.flink.user_state import to_name, unpack
 from transforms.flink.user_steps import RETRY, UserSteps
 from transforms.flows.protocol import outputs, signals
+from transforms.hosting.catalogs import Catalogs, FixedLogs
 from transforms.hosting.counts import Counts, StepCounts
 from transforms.hosting.run import Stepper
 from transforms.hosting.settings import Settings
@@ -52,15 +53,15 @@ class World:
     def __init__(self) -> None:
         self.flink, self.now, self.numbers = Flink(), TEN, dict[str, int]()
         self.counts = Counts(self.numbers.__setitem__, self.numbers.__setitem__)
+        self.catalogs: Catalogs = AT_ONCE
         self.start()
 
     def start(self) -> None:
         """Start the function, which then has no copies of states."""
         settings = Settings(clock=self.clock)
-        counted = StepCounts(AT_ONCE, settings, self.counts)
-        self.steps = UserSteps(
-            self.flink, Stepper(AT_ONCE, settings, encode=bodies.encode), counted, self.clock
-        )
+        counted = StepCounts(self.catalogs, settings, self.counts)
+        stepper = Stepper(self.catalogs, settings, encode=bodies.encode)
+        self.steps = UserSteps(self.flink, stepper, counted, self.clock)
 
     def clock(self) -> int:
         return self.now
@@ -121,6 +122,23 @@ def test_an_alarm_that_is_too_early_is_set_again_later() -> None:
     world.now = due
     assert world.steps.wake(NAME, due, world.flink)
     assert world.counted()["alarms_refused"] == 1
+
+
+def test_users_of_a_space_without_a_log_wait() -> None:
+    """A space that an upgrade has left out keeps its users and their alarms until it has a log again."""
+    world = World()
+    world.take(CART)
+    ((due,), state) = world.flink.due, unpack(world.flink.kept)[1]
+    world.flink.due.clear()
+    world.now, world.catalogs = due, FixedLogs({})
+    world.start()
+
+    assert list(world.steps.wake(NAME, due, world.flink)) == []
+    assert unpack(world.flink.kept) == (~due, state)
+    world.catalogs = AT_ONCE
+    world.start()
+    world.steps.set_again(NAME, world.flink)
+    assert world.steps.wake(NAME, due, world.flink)
 
 
 def test_a_dead_letter_passes_without_a_step() -> None:

@@ -21,6 +21,7 @@ from transforms.hosting.run import Stepper
 from transforms.hosting.settings import Settings
 from transforms.hosting.taken import Failed, Taken
 from transforms.wire import decode as decoding
+from transforms.wire.values import LAST
 
 ROOT = Path(__file__).parents[2]
 BLOCKED = (
@@ -164,6 +165,17 @@ def test_an_unused_event_waits_for_the_log() -> None:
 
     assert receive(LOGS, data, {}, TEN, space=SPACE) == "unread"
     assert isinstance(receive(Behind(), data, {}, TEN, space=SPACE), Accepted)
+
+
+@pytest.mark.parametrize(
+    ("receipt", "nearest"), [(1_700_000_000_000_000, LAST), (TEN * 1_000_000, LAST), (-1, 0)]
+)
+def test_a_wrong_ingestion_time_is_refused(receipt: int, nearest: int) -> None:
+    """A message whose time is in other units than ms becomes a dead letter that every sink can write."""
+    found = receive(LOGS, track("c1", "ann", "Cart", TEN), {}, receipt, space=SPACE)
+
+    assert isinstance(found, Rejected)
+    assert (found.letter.reason, found.letter.at) == ("out_of_range", nearest)
 
 
 def test_with_loose_a_log_that_stays_behind_is_reported() -> None:

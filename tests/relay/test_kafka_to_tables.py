@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
+import msgspec
 import pytest
 from confluent_kafka import Producer
 
@@ -16,7 +17,7 @@ from tests.kit.stream_purchases import SPACE
 from tests.kit.stream_sample import Sample, chosen_users
 from tests.kit.timeouts import PATIENCE
 from transforms.flows.protocol import outputs
-from transforms.wire.messages import to_message
+from transforms.wire.messages import TopicMessage, to_message
 from transforms.wire.rows import name_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("relay")]
@@ -32,9 +33,15 @@ def relay(broker: KafkaBroker, folder: Path, *words: str) -> RelayProcess:
     )  # fmt: skip
 
 
+def deep(message: TopicMessage) -> TopicMessage:
+    """Give a flow state more levels of JSON than a decoder takes."""
+    row = msgspec.json.decode(message.data) | {"flows": "[" * 5_000 + "]" * 5_000}
+    return msgspec.structs.replace(message, data=msgspec.json.encode(row))
+
+
 def test_rows_are_in_tables_once(broker: KafkaBroker, tmp_path: Path) -> None:
     """The rows of the core's outputs are in their tables once, although the relay was killed and some
-    records are on the topics twice; what has no table is counted and left out.
+    records are on the topics twice; what is no row of a table is counted and left out.
     """
     people = Sample([event for group in chosen_users(100) for event in group])
     broker.create(dict.fromkeys(KINDS, 2))
@@ -60,12 +67,18 @@ def test_rows_are_in_tables_once(broker: KafkaBroker, tmp_path: Path) -> None:
         first.kill()
     for kind in KINDS:
         send(kind, sent[kind][90:])
+    bad = dict(to_message(SPACE, sent["transition"][0]).attributes)
     producer.produce("transition", b"no JSON", headers={"schema": "transition:1"})
+    late = msgspec.structs.replace(sent["transition"][0], at=1_700_000_000_000_000)
+    producer.produce("transition", to_message(SPACE, late).data, headers=bad)
+    for row in (deep(to_message(SPACE, state)) for state in sent["flow_state"][:1]):
+        producer.produce("flow_state", row.data, headers={**row.attributes})
     assert producer.flush(PATIENCE) == 0
     with relay(broker, tmp_path, "--to-end") as second:
         assert second.process.wait(PATIENCE) == 1, second.talk
 
     wanted = {kind: rows for kind, rows in replayed(people).items() if kind in KINDS}
-    assert second.counts["invalid"] == 1
+    assert second.counts["invalid"] == 3
+    assert "its time is outside of 1970 to 2200" in second.talk
     assert "no row at transition" in second.talk
     assert read_tables(tmp_path / "out" / SPACE) == wanted

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from confluent_kafka.admin import NewPartitions
+from confluent_kafka.admin import NewPartitions, NewTopic
 
 from tests.kit.clock import ManualClock
 from tests.kit.kafka_broker import KafkaBroker
@@ -19,6 +19,7 @@ from tests.kit.pubsub_servers import World
 from tests.kit.relay_process import RelayProcess
 from tests.kit.timeouts import PATIENCE
 from towpath.flink.local_cluster import free_port
+from towpath.relay.heartbeats import Heartbeats
 from towpath.relay.kafka import Brokers
 from towpath.relay.process import Unconfirmed
 from towpath.relay.pubsub_to_kafka import KafkaTopic
@@ -242,6 +243,19 @@ def test_what_kafka_refuses_stays_in_pubsub(place: Place) -> None:
 
     assert place.first() == place.wanted()
     assert "Kafka refuses 1 records" in relay.talk
+
+
+def test_refused_heartbeats_are_named(
+    broker: KafkaBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Heartbeats that the broker does not take are logged: without them no wait of the job ends."""
+    topic = NewTopic("past", 1, 1, config={"message.timestamp.after.max.ms": "1000"})
+    broker.admin.create_topics([topic])["past"].result(PATIENCE)
+    producer = Brokers(broker.address, {}).producer()
+
+    assert Heartbeats(["past"]).send(producer, NOW + 1_000_000_000_000) == 1
+    assert producer.flush(PATIENCE) == 0
+    assert "Kafka refuses heartbeats" in caplog.text
 
 
 def test_missing_credentials_are_named(place: Place) -> None:

@@ -103,6 +103,18 @@ def test_a_wrong_time_moves_no_time(tmp_path: Path) -> None:
     assert [line.at for line in found] == [2_000, 2_000, 2_000, 2_000, 3_000, 3_000]
 
 
+def test_lines_that_no_decoder_reads_are_passed_on(tmp_path: Path) -> None:
+    """Bytes that are no UTF-8, deep JSON and no JSON are lines like others: they become dead letters."""
+    bad = [b'{"type":"caf\xe9"}', b'{"properties":' + b'{"a":' * 5_000 + b"1" + b"}" * 5_001, b"no"]
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(bad) + b"\n")
+    write(tmp_path, "b.jsonl", event(2_000_000_000_000))
+
+    found, _ = rest(Monitored(tmp_path), Progress())
+
+    assert [line.body for line in found[:3]] == bad
+    assert places(found)[3] == ("b.jsonl", 1)
+
+
 def test_files_may_be_removed(tmp_path: Path) -> None:
     """What is removed is forgotten: a file of the same name is read again. One that vanishes while it
     is read ends there.

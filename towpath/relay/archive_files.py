@@ -18,6 +18,7 @@ from pipelines import archive
 from towpath.relay.from_kafka import name_of
 from towpath.relay.kafka import attributes_of
 from transforms.sinks.part_files import Place, write_whole
+from transforms.wire.values import in_range
 
 
 class ArchiveFiles:
@@ -49,7 +50,7 @@ class ArchiveFiles:
 def _archived(message: Message) -> archive.Archived:
     _, published = message.timestamp()
     data = message.value() or b""
-    return archive.Archived(name_of(message), published, attributes_of(message), data)
+    return archive.Archived(name_of(message), in_range(published), attributes_of(message), data)
 
 
 def _sync(path: Path) -> None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
-from towpath.relay.kafka import Headers, Unusable, partitions_of
-from towpath.relay.process import Counts, Reports
+from towpath.relay.kafka import Headers, Unusable, partitions_of, text_of
+from towpath.relay.process import Counts, Reports, Unconfirmed, warn
 from transforms.hosting.receive import HEARTBEAT, KIND
 
 LOOK = 10.0
@@ -38,7 +39,7 @@ class Heartbeats:
     def send(self, producer: Producer, at: int) -> int:
         """Send heartbeats if they are due; return how many. ``at`` is a time in ms.
 
-        Nothing is sent while earlier records wait for the broker: they would only fill the queue.
+        Raises Unconfirmed if the producer cannot send any more. Nothing is sent while earlier records wait for the broker: they would only fill the queue.
         """
         if self._now() < self._next or len(producer):
             return 0
@@ -48,8 +49,20 @@ class Heartbeats:
         for topic, partitions in self._partitions.items():
             for partition in partitions:
                 try:
-                    producer.produce(topic, b"", partition=partition, timestamp=at, headers=HEADERS)
-                except (BufferError, KafkaException):  # a later one says more
+                    producer.produce(
+                        topic,
+                        b"",
+                        partition=partition,
+                        timestamp=at,
+                        headers=HEADERS,
+                        on_delivery=_note,
+                    )
+                except BufferError:  # a later one says more
+                    continue
+                except KafkaException as error:
+                    if error.args[0].code() == KafkaError._FATAL:  # noqa: SLF001
+                        raise Unconfirmed(f"Kafka: {text_of(error)}") from None
+                    _note(error.args[0], None)
                     continue
                 count += 1
         producer.poll(0)
@@ -64,6 +77,12 @@ class Heartbeats:
             except (KafkaException, Unusable):  # the known ones may still be there
                 continue
         self._look = self._now() + LOOK
+
+
+def _note(error: KafkaError | None, _: Any) -> None:
+    """Say that Kafka does not take heartbeats."""
+    if error is not None:
+        warn(f"Kafka refuses heartbeats: {text_of(error)}")
 
 
 class BeatCounts(Counts):
@@ -81,7 +100,7 @@ def send_by_clock(
     stopped: threading.Event,
     reports: Reports,
 ) -> BeatCounts:
-    """Send the time of the clock minus the slack until the process is ended."""
+    """Send the time of the clock minus the slack until the process is ended. Raises Unconfirmed."""
     counts = BeatCounts()
     while not stopped.wait(0.05):
         at = clock() - slack_ms

@@ -76,7 +76,9 @@ class KafkaToFiles:
             self._hold(messages)
         waited = self._now() - self._since
         full = self._held >= self._rows or self._bytes >= MOST_BYTES
-        if not self._held or full or waited >= self._wait:
+        if not self._held:
+            self._reader.confirm()
+        elif full or waited >= self._wait:
             self._complete()
 
     def _hold(self, messages: Sequence[Message]) -> None:
@@ -94,7 +96,10 @@ class KafkaToFiles:
             try:
                 self._target.complete()
             except (OSError, ValueError) as error:  # a ValueError: a file of before is damaged
-                warn(f"files cannot be written: {error}")
+                why = (
+                    getattr(error, "strerror", None) or error
+                )  # a path would be another one each time
+                warn(f"files cannot be written: {why}")
                 self._reports.tick(self.counts)
                 if self._stopped.wait(PAUSE):
                     raise Unconfirmed(f"files cannot be written: {error}") from None

@@ -19,6 +19,7 @@ from transforms.flows.protocol.outputs import AnyOutput
 from transforms.sinks.folders import TO_TABLES, Folder
 from transforms.wire import rows
 from transforms.wire.messages import from_message
+from transforms.wire.values import in_range
 
 LOG = logging.getLogger(__name__)
 
@@ -48,7 +49,9 @@ class TableFiles:
             except WireError as error:
                 LOG.warning("no row at %s: %s", name_of(message), error)
                 continue
-            if (kind := rows.name_of(output)) in TO_TABLES:
-                yield attributes.get("space", SPACE), output
-            else:
+            if (kind := rows.name_of(output)) not in TO_TABLES:
                 LOG.warning("no row at %s: %s has no table", name_of(message), kind)
+            elif output.at != in_range(output.at):
+                LOG.warning("no row at %s: its time is outside of 1970 to 2200", name_of(message))
+            else:
+                yield attributes.get("space", SPACE), output

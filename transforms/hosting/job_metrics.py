@@ -75,7 +75,8 @@ ALARMS_REFUSED = JobMetric(
     "alarms_refused",
     "counter",
     "timers",
-    "Timers that fired before their time, because the runner is draining. They were refused.",
+    "Timers that were refused: they fired before their time, because the runner is draining, or their "
+    "space has no control log any more.",
 )
 HANDLED_BEFORE_TURN = JobMetric(
     "handled_before_turn",

@@ -21,6 +21,7 @@ from transforms.hosting.catalogs import Catalogs, Known
 from transforms.wire.decode import decode_used
 from transforms.wire.messages import is_json_event, to_signal
 from transforms.wire.raw import Bad
+from transforms.wire.values import in_range
 
 Key = tuple[str, str]
 """A space and a user's id: what a host partitions by."""
@@ -79,6 +80,9 @@ def receive(
     if named not in catalogs.spaces:
         bad = Bad(message_id, 0, "unknown_space", "there is no space of that name")
         return Rejected(space, dead_letters.of_message(space, bad, cause, receipt))
+    if receipt != (nearest := in_range(receipt)):
+        bad = Bad(message_id, 0, "out_of_range", "its time is outside of the years 1970 to 2200")
+        return Rejected(named, dead_letters.of_message(named, bad, cause, nearest))
     known = catalogs.of(named)
     # An event may be ignored only if no later record of the log can make a flow use it.
     certain = known.catalog.complete_until >= receipt

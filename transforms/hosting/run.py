@@ -106,10 +106,15 @@ class Stepper:
     def wake(self, key: Key, state: bytes | None, at: int) -> Taken | Failed | None:
         """Handle an alarm that was set for ``at``; None if it is too early, and nothing changes.
 
+        So it is if the space has no control log any more: its users wait until it has one again.
+
         A runner that drains fires every alarm. The state then keeps what is due, and no alarm may
         be set: with the watermark at the end of time it would fire again at once.
         """
-        if at > self._settings.clock() + self._settings.ahead:
+        if (
+            at > self._settings.clock() + self._settings.ahead
+            or key[0] not in self._catalogs.spaces
+        ):
             return None
         known = self._catalogs.of(key[0])
         if is_buffer(state):

@@ -110,7 +110,7 @@ def from_message(data: bytes, attributes: Mapping[str, str]) -> AnyOutput:
         raise WireError("unknown_schema", f"{name} is not an output")
     try:
         return from_row(name, row)  # type: ignore[return-value]  # metrics are refused above
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise WireError("invalid", str(error)) from None
 
 

@@ -33,6 +33,11 @@ class RefusedError(Exception):
         self.detail = detail
 
 
+def in_range(at: int) -> int:
+    """Return an instant, or the nearest one in the years 1970 to 2200; in ms UTC."""
+    return min(max(at, FIRST), LAST)
+
+
 def has_control_character(text: str) -> bool:
     """Return True if a text has a control character, which no id may have (R30)."""
     return not text.isprintable() and _CONTROL.search(text) is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from pipelines.option_words import kafka_topic
+from towpath.cli import common
 from towpath.cli.relay.options import (
     add_kafka,
     add_reports,
@@ -38,23 +39,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Send heartbeats until SIGTERM or SIGINT."""
+    """Send heartbeats until SIGTERM or SIGINT; exit with 1 if the client can send no more."""
     brokers = brokers_of(args)
     with packages():
         from towpath.relay.heartbeats import Heartbeats, send_by_clock
-        from towpath.relay.process import Reports, ended_by_system
+        from towpath.relay.process import Reports, Unconfirmed, ended_by_system
         from transforms.hosting.settings import system_clock
 
     stopped = ended_by_system()
     with usable():
         check_topics(brokers, args.topics)
         producer = brokers.producer()
-    send_by_clock(
-        producer,
-        Heartbeats(args.topics, args.heartbeat),
-        round(args.slack * 1000),
-        system_clock,
-        stopped,
-        Reports(args.status, args.json),
-    )
+    beats, slack = Heartbeats(args.topics, args.heartbeat), round(args.slack * 1000)
+    reports = Reports(args.status, args.json)
+    try:
+        send_by_clock(producer, beats, slack, system_clock, stopped, reports)
+    except Unconfirmed as error:
+        common.say(str(error))
+        return 1
     return 0

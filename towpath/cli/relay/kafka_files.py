@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from towpath.cli import common
 from towpath.cli.relay.options import (
     add_consumer,
     add_files,
@@ -46,5 +47,9 @@ def run(args: argparse.Namespace) -> int:
         from transforms.sinks.remote import place_of
 
     with usable():
-        target = ArchiveFiles(place_of(args.out))
-    return run_to_files(args, target)
+        out = place_of(args.out)
+        try:
+            out.exists()  # it opens the store
+        except OSError as error:
+            raise common.UserError(f"--out: {error}", code=1) from None
+    return run_to_files(args, ArchiveFiles(out))
