@@ -26,6 +26,7 @@ from transforms.sources.pubsub.client import receipt
 from transforms.wire.messages import to_envelope, to_signal
 from transforms.wire.raw import Bad
 from transforms.wire.rows import EPOCH, MILLISECOND
+from transforms.wire.values import FIRST, LAST
 
 SCHEMA = {
     "type": "record",
@@ -77,6 +78,8 @@ def lines(
                 if attributes.get(KIND) == HEARTBEAT or attributes.get(SPACE, default) != space:
                     continue
                 published = _ms(message["publish_time"])
+                if not FIRST < published < LAST:  # it became a dead letter
+                    continue
                 signal = to_signal(message["data"], attributes)
                 if isinstance(signal, Bad) or restricted_kind(signal) not in allow | {None}:
                     continue

@@ -37,7 +37,7 @@ def collect(out: Path) -> list[Collected]:
         files = sorted((out / FOLDER).glob("part-*"))
         for file in files:
             counts += _collect(file, out)
-        os.sync()  # after a power failure there are the lines or their rows
+        os.sync()  # a power failure must not lose both lines and rows
         for file in files:
             file.unlink()
     return [Collected(*table, rows) for table, rows in sorted(counts.items())]

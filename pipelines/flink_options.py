@@ -139,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
         f"the usual ones: {', '.join(KINDS)}")  # fmt: skip
     add("--control", type=_control_word, action="append", required=True,
         metavar="[SPACE=]ADDRESS",
-        help="control log of a space: the complete path of a file, redis://, or env:NAME to read the "
+        help="control log of a space: the absolute path of a file, redis://, or env:NAME to read the "
         "address from that environment variable of the workers; once per space")  # fmt: skip
     add("--space", default="default", help="space of records without a space header")
     add("--loose", action="store_true", help="continue when the control log is behind")
@@ -169,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _folder(word: str) -> str:
     if not Path(word).is_absolute():  # workers run in folders of their own
-        raise argparse.ArgumentTypeError(f'"{word}" must be a complete path, such as /data/{word}')
+        raise argparse.ArgumentTypeError(f'"{word}" must be an absolute path, such as /data/{word}')
     return word
 
 

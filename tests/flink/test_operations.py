@@ -188,6 +188,7 @@ def test_a_job_is_operated_while_users_wait(
 
         missing = session.run("upgrade", *where, "--env", str(tmp_path / "missing"), code=1)[1]
         assert "has no environment of Flink" in missing
+        assert "stopping" not in missing
 
         bad = session.run(
             "upgrade", *where, *options, "--property", "security.protocol=NONE", code=1

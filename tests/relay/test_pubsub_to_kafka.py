@@ -252,6 +252,8 @@ def test_refused_heartbeats_are_named(
     topic = NewTopic("past", 1, 1, config={"message.timestamp.after.max.ms": "1000"})
     broker.admin.create_topics([topic])["past"].result(PATIENCE)
     producer = Brokers(broker.address, {}).producer()
+    while "past" not in producer.list_topics(timeout=PATIENCE).topics:
+        pass
 
     assert Heartbeats(["past"]).send(producer, NOW + 1_000_000_000_000) == 1
     assert producer.flush(PATIENCE) == 0

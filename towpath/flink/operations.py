@@ -79,6 +79,8 @@ def start_job(
     say(f"submitted {name} ({job}); waiting until it runs")
     try:
         wait_until_good(target.rest, job, checkpoints=0)
+    except Unreachable:
+        raise
     except FlinkError as error:
         _cancel(target.rest, job)
         target.remember(name, before)
@@ -118,8 +120,15 @@ def replace_job(target: Target, job: str, by: Replacement, say: Say) -> tuple[st
     except Unreachable as error:  # the old job must not run beside the new one
         raise NotReplaced(str(error), saved, unknown=True) from None
     except FlinkError as error:
-        target.remember(by.name, by.old)
-        raise NotReplaced(str(error), saved, _go_back(target, by, saved, say)) from None
+        raise _taken_back(target, by, saved, str(error), say) from None
+
+
+def _taken_back(target: Target, by: Replacement, saved: str, why: str, say: Say) -> NotReplaced:
+    """Go back, unless the new job may run; return what to raise."""
+    try:
+        return NotReplaced(why, saved, _go_back(target, by, saved, say))
+    except Unreachable as error:
+        return NotReplaced(f"{why}; {error}", saved, unknown=True)
 
 
 class _Visible(FlinkError):
@@ -138,27 +147,35 @@ def _begin(target: Target, by: Replacement, saved: str, say: Say) -> str:
     say(f"submitted again ({job}); waiting for its first checkpoint")
     try:
         wait_until_good(target.rest, job, checkpoints=1)
+    except Unreachable:
+        raise
     except FlinkError as error:
         _cancel(target.rest, job)
         if target.rest.completed(job):
             last = target.rest.checkpoints(job)["latest"]["completed"]
             raise _Visible(str(error), str(last["external_path"])) from None
+        target.remember(by.name, by.old)
         raise
     return job
 
 
 def _go_back(target: Target, by: Replacement, saved: str, say: Say) -> str | None:
-    """Submit the old job from its savepoint; return None if that fails, too."""
+    """Submit the old job from its savepoint; return None if that fails, too.
+
+    Raises Unreachable if another job may run.
+    """
+    if any(one.name == by.name for one in target.active()):
+        raise Unreachable(f"a job {by.name} runs")  # its submission was reported as failed
     if by.old is None:
         return None
     say("the new job does not work; starting the old one again")
     try:
         if by.new.environment != by.old.environment:
             _renew(target, by.old, say)
-        if any(one.name == by.name for one in target.active()):
-            raise FlinkError(f"a job {by.name} runs")  # its submission was reported as failed
         job = target.submit(by.old, saved)
         wait_until_good(target.rest, job, checkpoints=0)
+    except Unreachable:
+        raise
     except FlinkError as error:
         say(f"the old job does not start either: {error}")
         return None
@@ -166,7 +183,7 @@ def _go_back(target: Target, by: Replacement, saved: str, say: Say) -> str | Non
 
 
 def _renew(target: Target, submission: Submission, say: Say) -> None:
-    """Restart what runs no other job in a local cluster: TaskManagers keep the code that they loaded."""
+    """Restart the processes of a local cluster that run no other job: they keep the code they loaded."""
     if target.local is None:
         say("TaskManagers elsewhere keep the code that they have loaded")
         return

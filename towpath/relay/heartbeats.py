@@ -39,7 +39,8 @@ class Heartbeats:
     def send(self, producer: Producer, at: int) -> int:
         """Send heartbeats if they are due; return how many. ``at`` is a time in ms.
 
-        Raises Unconfirmed if the producer cannot send any more. Nothing is sent while earlier records wait for the broker: they would only fill the queue.
+        Raises Unconfirmed if the producer cannot send any more. Nothing is sent while earlier records wait
+        for the broker: they would only fill the queue.
         """
         if self._now() < self._next or len(producer):
             return 0

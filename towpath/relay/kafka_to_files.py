@@ -77,6 +77,7 @@ class KafkaToFiles:
         waited = self._now() - self._since
         full = self._held >= self._rows or self._bytes >= MOST_BYTES
         if not self._held:
+            self._bytes = 0
             self._reader.confirm()
         elif full or waited >= self._wait:
             self._complete()
@@ -96,9 +97,8 @@ class KafkaToFiles:
             try:
                 self._target.complete()
             except (OSError, ValueError) as error:  # a ValueError: a file of before is damaged
-                why = (
-                    getattr(error, "strerror", None) or error
-                )  # a path would be another one each time
+                # Without the path, which is another one each time.
+                why = getattr(error, "strerror", None) or error
                 warn(f"files cannot be written: {why}")
                 self._reports.tick(self.counts)
                 if self._stopped.wait(PAUSE):

@@ -61,7 +61,7 @@ class UserSteps:
         return self._keep(name, key, alarm, done, timers)
 
     def wake(self, name: str, at: int, timers: Any) -> Sequence[Decided]:
-        """Handle an alarm. One that is too early is set again, by a timer of the clock, since a timer of
+        """Handle an alarm. One that is refused is set again, by a timer of the clock, since a timer of
         event time would fire at once.
         """
         key = to_key(name)

@@ -93,7 +93,7 @@ class StepCounts:
         self._counts.add(job_metrics.WENT_ON_BEHIND, 1, space)
 
     def refused(self) -> None:
-        """Count an alarm that was too early."""
+        """Count an alarm that was refused."""
         self._counts.add(job_metrics.ALARMS_REFUSED)
 
     def woke(self, due: int) -> None:

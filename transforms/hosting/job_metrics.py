@@ -76,7 +76,7 @@ ALARMS_REFUSED = JobMetric(
     "counter",
     "timers",
     "Timers that were refused: they fired before their time, because the runner is draining, or their "
-    "space has no control log any more.",
+    "space no longer has a control log.",
 )
 HANDLED_BEFORE_TURN = JobMetric(
     "handled_before_turn",

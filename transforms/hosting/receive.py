@@ -77,10 +77,11 @@ def receive(
         return "heartbeat"
     cause = attributes.get(ID, message_id)
     named = attributes.get(SPACE, space)
+    nearest = in_range(receipt)
     if named not in catalogs.spaces:
         bad = Bad(message_id, 0, "unknown_space", "there is no space of that name")
-        return Rejected(space, dead_letters.of_message(space, bad, cause, receipt))
-    if receipt != (nearest := in_range(receipt)):
+        return Rejected(space, dead_letters.of_message(space, bad, cause, nearest))
+    if receipt != nearest:
         bad = Bad(message_id, 0, "out_of_range", "its time is outside of the years 1970 to 2200")
         return Rejected(named, dead_letters.of_message(named, bad, cause, nearest))
     known = catalogs.of(named)

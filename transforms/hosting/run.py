@@ -106,7 +106,7 @@ class Stepper:
     def wake(self, key: Key, state: bytes | None, at: int) -> Taken | Failed | None:
         """Handle an alarm that was set for ``at``; None if it is too early, and nothing changes.
 
-        So it is if the space has no control log any more: its users wait until it has one again.
+        Also None if the space no longer has a control log.
 
         A runner that drains fires every alarm. The state then keeps what is due, and no alarm may
         be set: with the watermark at the end of time it would fire again at once.

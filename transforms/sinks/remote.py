@@ -112,7 +112,7 @@ def _open(address: str) -> tuple[Any, str]:
     try:
         store, path = fs.FileSystem.from_uri(address)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise ValueError(f'cannot write tables to "{address}": {error}') from None
+        raise ValueError(f'cannot write to "{address}": {error}') from None
     return store, str(path)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 
-from towpath.cli import common
 from towpath.cli.relay.options import (
     add_consumer,
     add_files,
@@ -48,8 +48,6 @@ def run(args: argparse.Namespace) -> int:
 
     with usable():
         out = place_of(args.out)
-        try:
-            out.exists()  # it opens the store
-        except OSError as error:
-            raise common.UserError(f"--out: {error}", code=1) from None
+        with suppress(OSError):  # a store that is away may come back
+            out.exists()
     return run_to_files(args, ArchiveFiles(out))
