@@ -20,6 +20,7 @@ from pipelines.option_words import (
     control_word,
     kafka_property,
     kafka_topic,
+    named,
     sources_of,
 )
 from schemas import METRICS
@@ -36,7 +37,7 @@ FIXED = frozenset({
 """Properties of Kafka's clients on which exactly-once outputs depend, or that other options set."""
 LONGEST = 2_147_483
 """The longest time-out of a transaction that Kafka can express, in seconds."""
-LOGS = ("", "file", *REDIS)
+LOG_SCHEMES = ("", "file", *REDIS)
 """Where a control log may be: the clients of object stores are not in the environment of Flink."""
 FILES = "files:"
 """How the name of a folder of events begins, among names of topics."""
@@ -174,8 +175,8 @@ def _folder(word: str) -> str:
 
 
 def _control_word(word: str) -> str:
-    control_word(word, LOGS)
-    (address,) = control_of([word], "").values()
+    control_word(word, LOG_SCHEMES)
+    _, address = named(word)
     if urlsplit(address).scheme in ("", "file"):
         _folder(address.removeprefix("file://"))
     return word

@@ -89,7 +89,7 @@ def sources_of(given: Sequence[str]) -> list[Source]:
 
 def control_word(word: str, schemes: Iterable[str] = LOGS) -> str:
     """Parse one ``--control``. Raises ArgumentTypeError if its scheme is not one of ``schemes``."""
-    name, address = _named(word)
+    name, address = named(word)
     if not address or name == "":
         raise argparse.ArgumentTypeError(f'"{word}" is not [SPACE=]ADDRESS')
     check_scheme(address, schemes, "read a control log from")
@@ -100,15 +100,16 @@ def control_of(given: Sequence[str], space: str) -> dict[str, str]:
     """Parse ``[SPACE=]ADDRESS`` words. Raises ArgumentTypeError for two logs of one space."""
     found: dict[str, str] = {}
     for word in given:
-        named, address = _named(word)
-        name = space if named is None else named
+        said, address = named(word)
+        name = space if said is None else said
         if name in found:
             raise argparse.ArgumentTypeError(f"space {name} has two control logs")
         found[name] = address
     return found
 
 
-def _named(word: str) -> tuple[str | None, str]:
+def named(word: str) -> tuple[str | None, str]:
+    """Split ``[SPACE=]ADDRESS``; the space is None if it is not given."""
     name, equals, address = word.partition("=")
     if not equals or "/" in name or "?" in name:  # the = belongs to the address
         return None, word

@@ -67,12 +67,12 @@ def test_rows_are_in_tables_once(broker: KafkaBroker, tmp_path: Path) -> None:
         first.kill()
     for kind in KINDS:
         send(kind, sent[kind][90:])
-    bad = dict(to_message(SPACE, sent["transition"][0]).attributes)
     producer.produce("transition", b"no JSON", headers={"schema": "transition:1"})
     late = msgspec.structs.replace(sent["transition"][0], at=1_700_000_000_000_000)
-    producer.produce("transition", to_message(SPACE, late).data, headers=bad)
-    row = deep(to_message(SPACE, sent["flow_state"][0]))
-    producer.produce("flow_state", row.data, headers={**row.attributes})
+    refused = {"transition": to_message(SPACE, late)}
+    refused["flow_state"] = deep(to_message(SPACE, sent["flow_state"][0]))
+    for kind, message in refused.items():
+        producer.produce(kind, message.data, headers={**message.attributes})
     assert producer.flush(PATIENCE) == 0
     with relay(broker, tmp_path, "--to-end") as second:
         assert second.process.wait(PATIENCE) == 1, second.talk

@@ -13,7 +13,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from towpath.relay.kafka import Headers, Unusable, partitions_of, text_of
+from towpath.relay.kafka import Headers, Unusable, is_fatal, partitions_of, text_of
 from towpath.relay.process import Counts, Reports, Unconfirmed, warn
 from transforms.hosting.receive import HEARTBEAT, KIND
 
@@ -51,17 +51,13 @@ class Heartbeats:
             for partition in partitions:
                 try:
                     producer.produce(
-                        topic,
-                        b"",
-                        partition=partition,
-                        timestamp=at,
-                        headers=HEADERS,
+                        topic, b"", partition=partition, timestamp=at, headers=HEADERS,
                         on_delivery=_note,
-                    )
+                    )  # fmt: skip
                 except BufferError:  # a later one says more
                     continue
                 except KafkaException as error:
-                    if error.args[0].code() == KafkaError._FATAL:  # noqa: SLF001
+                    if is_fatal(error.args[0]):
                         raise Unconfirmed(f"Kafka: {text_of(error)}") from None
                     _note(error.args[0], None)
                     continue

@@ -112,6 +112,11 @@ def attributes_of(message: Any) -> dict[str, str]:
     return {name: (value or b"").decode("utf-8", "replace") for name, value in found}
 
 
+def is_fatal(error: KafkaError) -> bool:
+    """Return True if the producer that reports an error cannot be used any more."""
+    return error.fatal() or error.code() == KafkaError._FATAL  # noqa: SLF001
+
+
 def text_of(error: KafkaError | KafkaException) -> str:
     """Return an error in words."""
     said = error.args[0] if isinstance(error, KafkaException) else error

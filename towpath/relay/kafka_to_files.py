@@ -77,14 +77,13 @@ class KafkaToFiles:
         waited = self._now() - self._since
         full = self._held >= self._rows or self._bytes >= MOST_BYTES
         if not self._held:
-            self._bytes = 0
             self._reader.confirm()
         elif full or waited >= self._wait:
             self._complete()
 
     def _hold(self, messages: Sequence[Message]) -> None:
         if not self._held:
-            self._since = self._now()
+            self._since, self._bytes = self._now(), 0
         invalid = self._target.add(messages)
         self._held += len(messages) - invalid
         self._bytes += sum(len(message.value() or b"") for message in messages)
@@ -105,6 +104,6 @@ class KafkaToFiles:
                     raise Unconfirmed(f"files cannot be written: {error}") from None
             else:
                 self.counts.written += self._held
-                self._held = self._bytes = 0
+                self._held = 0
                 self._reader.confirm()
                 return

@@ -17,7 +17,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from towpath.relay.heartbeats import Heartbeats
-from towpath.relay.kafka import Brokers, Headers, text_of
+from towpath.relay.kafka import Brokers, Headers, is_fatal, text_of
 from towpath.relay.process import GRACE, PAUSE, Counts, Reports, Unconfirmed
 from transforms.flows.protocol.signals import Time
 from transforms.hosting.receive import HEARTBEAT, ID, KIND
@@ -124,7 +124,7 @@ class KafkaTopic:
         LOG.warning("Kafka: %s", text_of(error))
         if self._stopped.wait(PAUSE):
             raise Unconfirmed(f"Kafka: {text_of(error)}")
-        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001
+        if is_fatal(error):
             self.producer = self._brokers.producer()
 
 

@@ -132,7 +132,7 @@ def _line(file: str, number: int, body: bytes, before: int, latest: int) -> Line
     """
     try:
         times = _times(body)
-    except (msgspec.MsgspecError, ValueError, RecursionError):  # it becomes a dead letter later
+    except (ValueError, RecursionError):  # it becomes a dead letter later
         return Line(before, body, file, number)
     moment = times.timestamp if times.received_at is None else times.received_at
     at = before if moment is None else moment if isinstance(moment, int) else to_ms(moment)
