@@ -65,8 +65,11 @@ run: $(RUNS) ## replays 18 months of real purchases through three flows
 	@$(BIN)/towpath --version | grep -q 'compiled core' || \
 	  echo 'The core ran as plain Python; `make install` compiles it, which takes some minutes.' >&2
 
+# A test that hangs ends the run after 40 minutes, with its name and the stack of each thread.
+HANGING := -o faulthandler_timeout=2400 -o faulthandler_exit_on_timeout=true --max-worker-restart 0
+
 test: $(READY) ## every test; with CI=true none may be skipped
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(HANGING) $(PYTEST_ARGS)
 
 quick: $(READY) ## the loop of daily work: lint, types, the core and its scenarios, in under a minute
 	@$(BIN)/ruff check --quiet

@@ -11,6 +11,7 @@ from tests.kit import flink_run
 from tests.kit.flink_cluster import ENVIRONMENT, FlinkCluster
 from tests.kit.kafka_broker import KafkaBroker
 from tests.kit.random_users import RandomUsers
+from tests.kit.timeouts import PATIENCE
 from towpath.cli.main import main
 from towpath.flink.local_cluster import LocalCluster, Record
 
@@ -65,8 +66,8 @@ def test_a_jobmanager_that_was_killed_takes_up_its_jobs(
 
 
 def test_processes_are_found_by_their_folder(java: Path, tmp_path: Path) -> None:
-    """A cluster outlives the process that started it: another one finds its processes by the folder and
-    ends them. An id of a process that is not of this cluster is left alone.
+    """A cluster outlives the process that started it: another one finds its processes by the folder from
+    their start and ends them. An id of a process that is not of this cluster is left alone.
     """
     started = LocalCluster(tmp_path, ENVIRONMENT)
     started.configure()
@@ -75,8 +76,7 @@ def test_processes_are_found_by_their_folder(java: Path, tmp_path: Path) -> None
     other = subprocess.Popen(["sleep", "3600"])
     try:
         found = LocalCluster(tmp_path, ENVIRONMENT)
-        while not found.alive("jobmanager"):  # the shell becomes Java
-            assert child.poll() is None
+        assert found.alive("jobmanager")
         found._write(
             Record(found.rest.address, {"jobmanager": child.pid, "taskmanager-0": other.pid})
         )
@@ -86,9 +86,28 @@ def test_processes_are_found_by_their_folder(java: Path, tmp_path: Path) -> None
         found.end("jobmanager")
 
         assert found.names() == []
-        assert child.wait() != 0
+        assert child.wait(PATIENCE) != 0
     finally:
         other.kill()
         other.wait()
         child.kill()
         child.wait()
+
+
+def test_a_process_that_becomes_another_program_is_alive(tmp_path: Path) -> None:
+    """The scripts of Flink replace themselves by Java: meanwhile the process is not taken for an ended one."""
+    script = tmp_path / "again.sh"
+    script.write_text(f"#!/bin/sh\nexec {script}\n")
+    script.chmod(0o700)
+    cluster = LocalCluster(tmp_path, ENVIRONMENT)
+    with subprocess.Popen([script]) as child:
+        cluster._write(Record("http://127.0.0.1:1", {"jobmanager": child.pid}))
+        try:
+            while not cluster.alive("jobmanager"):
+                assert child.poll() is None
+            looks = [cluster.alive("jobmanager") for _ in range(5_000)]
+        finally:
+            child.kill()
+
+    assert all(looks)
+    assert not cluster.alive("jobmanager")

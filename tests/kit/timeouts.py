@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-PATIENCE = 3_600.0
+PATIENCE = 1_800.0
 """Seconds. No loaded machine needs this long: it only ends a wait that would never end."""

@@ -204,8 +204,9 @@ class LocalCluster:
             program = self.environment.program("flink-console.sh")
             return [program, kind, "--zkConfigFile", self._conf / "zoo.cfg", "--peerId", "1"]
         command: list[str | Path] = [self.environment.program(f"{kind}.sh"), "start-foreground"]
+        own = ["-D", f"env.pid.dir={self.folder}"]  # by which the script is known before it is Java
         named = ["-D", f"taskmanager.resource-id={name}"] if name.startswith(TASK_MANAGER) else []
-        return [*command, *named]
+        return [*command, *own, *named]
 
     def record(self) -> Record:
         """Return what the folder remembers. Raises FlinkError if it has no cluster."""
@@ -250,9 +251,14 @@ def _command_line(pid: int) -> str:
 
     It has the folder of the cluster, so a later process with the same id is not taken for it.
     """
+    process = Path(f"/proc/{pid}")
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace")
-    except FileNotFoundError:
+        # A process that becomes another program has for a moment memory, but no command line.
+        while not (line := (process / "cmdline").read_bytes()):
+            if "VmSize" not in (process / "status").read_text():
+                break
+        return line.decode("utf-8", "replace")
+    except (FileNotFoundError, ProcessLookupError):
         if Path("/proc/self").exists():
             return ""
     done = subprocess.run(
