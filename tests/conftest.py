@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
@@ -51,6 +52,17 @@ def pytest_collection_finish() -> None:
     """Allow code steps in this process an hour, for busy machines."""
     if sandbox := sys.modules.get("transforms.hosting.sandbox"):
         sandbox.LIMITS["max_feed_duration_secs"] = 3_600.0
+
+
+@pytest.fixture(autouse=True)
+def no_followers() -> Iterator[None]:
+    """Stop the threads that follow the control logs of a test: they would go on, and log troubles."""
+    yield
+    if catalogs := sys.modules.get("transforms.hosting.catalogs"):
+        followed = catalogs._FOLLOWED
+        while followed._followers:
+            followed._followers.popitem()[1].stop()
+        followed._known.clear()
 
 
 class _Skips:

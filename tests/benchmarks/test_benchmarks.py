@@ -79,7 +79,9 @@ def test_every_benchmark_runs_once(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
     found = msgspec.json.decode(written.read_bytes(), type=Measured)
     assert list(found.sections) == SECTIONS
-    assert all(figure.value > 0 for figures in found.sections.values() for figure in figures)
+    for figures in found.sections.values():
+        # A difference of short runs may be less than the noise of one.
+        assert all(one.value > 0 or one.name.endswith("without the start") for one in figures)
     assert all(len(points) > 1 for points in found.growth.values())
     for figures in found.sections.values():
         assert any(figure.floor and str(figure) in run.stdout for figure in figures)

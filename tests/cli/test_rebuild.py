@@ -150,7 +150,6 @@ def test_a_subscription_is_read_and_acknowledged(
 ) -> None:
     """Messages are acknowledged once Redis has their states."""
     expected = written(url)
-    monkeypatch.setattr("transforms.sources.pubsub.client.WAIT_SECONDS", 0.2)
     with ordered_world(monkeypatch) as world:
         publish(world)
         code, told, _ = rebuild(capsys, url, world.subscription)

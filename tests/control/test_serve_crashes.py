@@ -152,10 +152,10 @@ class Process:
     def __init__(self, folder: Path, *more: str) -> None:
         command = [sys.executable, "-m", "towpath.cli.main", "flows", "serve"]
         command += ["--control", "control.jsonl", "--outputs", "tables", "--index", "index.db"]
-        command += ["--publish", "wakes.jsonl", "--every", "0.2", "--wakes", "60", *more]
+        command += ["--publish", "wakes.jsonl", "--every", "0.2", "--wakes", "10", *more]
         root = Path(__file__).parents[2]
         environment = {**os.environ, "PYTHONPATH": str(root)}
-        self.lines = (folder / f"lines{time.monotonic_ns()}").open("w+")
+        self.lines = (folder / f"lines{time.monotonic_ns()}").open("a+")
         self.process = subprocess.Popen(
             command, cwd=folder, stderr=self.lines, env=environment, text=True
         )
@@ -187,6 +187,14 @@ class Process:
         self.process.send_signal(number)
         return self.process.wait(PATIENCE)
 
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.lines.close()
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
@@ -204,19 +212,21 @@ def test_a_killed_process_goes_on_where_it_was(folder: Path) -> None:
     """Killed with SIGKILL while it wakes users, it wakes the others, and stops the flow only once."""
     rng = random.Random(3)
     for _ in range(2):
-        process = Process(folder)
-        process.wait_for("started")
-        process.wait_for("appended") if not (folder / "wakes.jsonl").exists() else None
-        process.wait_for("woke")
-        time.sleep(rng.random() / 2)
-        assert process.end(signal.SIGKILL) == -signal.SIGKILL
-    process, until = Process(folder), time.monotonic() + 4 * PATIENCE
-    while len(_woken(folder)) < len(USERS):
-        assert time.monotonic() < until, process.text()
-        time.sleep(0.1)
+        with Process(folder) as process:
+            process.wait_for("started")
+            process.wait_for("appended") if not (folder / "wakes.jsonl").exists() else None
+            process.wait_for("woke")
+            time.sleep(rng.random() / 2)
+            assert process.end(signal.SIGKILL) == -signal.SIGKILL
+    with Process(folder) as process:
+        until = time.monotonic() + PATIENCE
+        while len(_woken(folder)) < len(USERS):
+            assert time.monotonic() < until, process.text()
+            assert process.process.poll() is None, process.text()
+            time.sleep(0.1)
 
-    assert process.end() == 0
-    assert process.said()[-1]["event"] == "ended"
+        assert process.end() == 0
+        assert process.said()[-1]["event"] == "ended"
     records = FileStore(str(folder / "control.jsonl")).read().records
     assert [r.__struct_config__.tag for r in records if r.by == "controller"] == ["stop"]
     assert set(_woken(folder)) == set(USERS)
@@ -237,11 +247,10 @@ def _woken(folder: Path) -> dict[str, str]:
 
 def test_a_second_process_is_refused(folder: Path) -> None:
     """It exits with 1 and says why; the first one goes on, and ends with 0 by SIGTERM."""
-    first = Process(folder)
-    first.wait_for("started")
-    second = Process(folder, "--index", "other.db")
-
-    assert second.process.wait(PATIENCE) == 1
-    assert "another controller serves this log" in second.text()
-    assert first.process.poll() is None
-    assert first.end() == 0
+    with Process(folder) as first:
+        first.wait_for("started")
+        with Process(folder, "--index", "other.db") as second:
+            assert second.process.wait(PATIENCE) == 1
+            assert "another controller serves this log" in second.text()
+        assert first.process.poll() is None
+        assert first.end() == 0

@@ -96,7 +96,7 @@ def wait_for_states(cluster: FlinkCluster, broker: KafkaBroker, job: str, count:
     """Wait until all states are in a checkpoint: an event before its user's state would be too early."""
     place = TopicPartition(STATES, 0)
     consumer = Consumer({"bootstrap.servers": broker.address, "group.id": NAME, "log_level": 0})
-    while committed_of(consumer, [place]) != [count]:
+    while committed_of(consumer, [place])[0] < count:
         cluster.check(job)
         time.sleep(0.5)
     consumer.close()

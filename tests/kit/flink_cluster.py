@@ -24,9 +24,11 @@ from transforms.sinks.folders import locked
 ENVIRONMENT = Environment(BUILT)
 BUILD = Path("build")
 
-# A slow machine is no failure.
+# A slow machine is no failure, and what a test reads is not older than its question.
 PATIENT = {
     "execution.checkpointing.interval": "2s",
+    "rest.cache.checkpoint-statistics.timeout": "1 ms",
+    "metrics.fetcher.update-interval": "200 ms",
     "heartbeat.timeout": 600_000,
     "pekko.ask.timeout": "10 min",
     "pekko.startup-timeout": "10 min",

@@ -43,7 +43,7 @@ def read_topic(broker: KafkaBroker, topic: str) -> Iterator[Record]:
     partitions = consumer.list_topics(topic, PATIENCE).topics[topic].partitions
     for partition in sorted(partitions):
         place = TopicPartition(topic, partition, OFFSET_BEGINNING)
-        low, end = consumer.get_watermark_offsets(place, PATIENCE)
+        low, end = offsets_of(consumer, place)
         consumer.assign([place])
         while low < end:
             message = consumer.poll(PATIENCE)
@@ -78,11 +78,18 @@ def behind(broker: KafkaBroker, group: str, topics: Iterable[str]) -> int:
 
 
 def ends_of(consumer: Consumer, places: list[TopicPartition]) -> list[int]:
-    """Return the ends of partitions; a broker that has just started may not lead them yet."""
+    """Return the ends of partitions."""
+    return [offsets_of(consumer, place)[1] for place in places]
+
+
+def offsets_of(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
+    """Return the first offset of a partition and its end; a broker that has just started, or has just
+    created the partition, may not lead it yet.
+    """
     until = time.monotonic() + PATIENCE
     while True:
         try:
-            return [consumer.get_watermark_offsets(place, PATIENCE)[1] for place in places]
+            return consumer.get_watermark_offsets(place, PATIENCE)
         except KafkaException:
             if time.monotonic() > until:
                 raise

@@ -10,6 +10,7 @@ import argparse
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -183,13 +184,13 @@ class PubSubServer:
         return Empty()
 
     def _pull(self, asked: Any, context: Any) -> Any:
-        waits = 0 if asked.return_immediately else int(PULL_WAIT / LOOK)
-        while True:
+        until = time.monotonic() + (0 if asked.return_immediately else PULL_WAIT)
+        while context.is_active():
             given = self._broker.pull(asked.subscription, asked.max_messages, self._clock())
-            if given or waits <= 0 or not self._open or not context.is_active():
+            if given or time.monotonic() >= until or not self._open:
                 return wire.PullResponse(received_messages=map(wire.received, given))
-            waits -= 1
             self._changed.wait(LOOK)
+        return wire.PullResponse()
 
     def _stream(self, requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
         first = next(requests)

@@ -134,9 +134,8 @@ def broker() -> Iterator[PubSubServer]:
             name = topic.rpartition("/")[2]
             publisher.create_topic(name=topic)
             path = SUBSCRIPTION if name == "events" else f"{PROJECT}/subscriptions/{name}"
-            subscriber.create_subscription(
-                request={"name": path, "topic": topic, "enable_message_ordering": True}
-            )
+            asked = {"name": path, "topic": topic, "enable_message_ordering": True}
+            subscriber.create_subscription(request=asked | {"ack_deadline_seconds": 600})
         publisher.transport.close()
         subscriber.close()
         yield server

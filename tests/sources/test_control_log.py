@@ -31,6 +31,7 @@ from transforms.sources.control_log.log import (
     ControlLog,
     LogError,
     Read,
+    TextLog,
     file_log,
     log_of,
     object_log,
@@ -155,6 +156,18 @@ def test_a_file_without_an_instant_is_complete(tmp_path: Path) -> None:
 
     assert file_log(str(path)).read_since(None) == Read(tuple(RECORDS), NEVER)
     assert log_of(f"file://{path}").read_since(1) == Read((RECORDS[2],), NEVER)
+
+
+def test_a_first_writer_in_the_middle_of_a_read() -> None:
+    """A log that is begun while it is read is not taken for one that is complete forever."""
+    files = dict[str, bytes]()
+
+    def load(path: str) -> bytes | None:
+        found = files.get(path)
+        files.update({"log": encode_line(RECORDS[0]), "log.complete": b"10"})
+        return found
+
+    assert TextLog("log", load).read_since(None) == Read((RECORDS[0],), 10)
 
 
 def test_a_partial_line_is_not_read_yet(tmp_path: Path) -> None:

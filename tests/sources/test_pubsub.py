@@ -16,6 +16,7 @@ from tests.kit.pubsub_faults import Faults
 from tests.kit.pubsub_server import PubSubServer
 from tests.kit.pubsub_servers import SERVERS, World, running
 from tests.kit.timeouts import PATIENCE
+from transforms.sources.pubsub import beam_source
 from transforms.sources.pubsub.beam_source import PubSubSource, read_pubsub
 from transforms.sources.pubsub.leases import Settings
 from transforms.sources.pubsub.reader import PubSubReader
@@ -295,8 +296,9 @@ def test_the_watermark_follows_an_idle_topic_of_a_real_server(server, plain, clo
     reader.close()
 
 
-def test_beam_s_bundles_resume_the_reader_and_finalize_late(server, plain):
+def test_beam_s_bundles_resume_the_reader_and_finalize_late(server, plain, monkeypatch):
     """Driven as by Beam: no record twice, checkpoints survive their coder, late acknowledgements."""
+    monkeypatch.setattr(beam_source, "WAIT_MS", 2_000)  # the first pull has a channel to connect
     published = plain.publish(*map(str, range(10)))
     source = PubSubSource(Settings(subscription=plain.subscription, readers=3))
     (share, *_), cache = source.split(20), unbounded_source._ReaderCache()

@@ -17,6 +17,8 @@ TIMEOUT = 60.0
 PAUSE = 0.2
 SERVICE_UNAVAILABLE = 503
 """What a JobManager says that has just started."""
+NOWHERE = "(unassigned)"
+"""Where an instance of a function is that waits for a slot."""
 ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
 
 
@@ -92,7 +94,8 @@ class Rest:
         """Return the ids of the TaskManagers on which a job runs."""
         vertices = [one["id"] for one in self.get(f"/jobs/{job}")["vertices"]]
         found = [self.get(f"/jobs/{job}/vertices/{one}/taskmanagers") for one in vertices]
-        return {str(one["taskmanager-id"]) for each in found for one in each["taskmanagers"]}
+        places = {str(one["taskmanager-id"]) for each in found for one in each["taskmanagers"]}
+        return places - {NOWHERE}
 
     def checkpoints(self, job: str) -> dict[str, Any]:
         """Return what the cluster says about the checkpoints of a job."""

@@ -106,7 +106,8 @@ class Processes:
         return ProcessDiedError(f"exit code {process.exitcode}")
 
     def _report(self) -> None:
-        for phase, done in zip(PHASES, self._counts, strict=True):
+        # Without the lock: a process that was killed may hold it.
+        for phase, done in zip(PHASES, self._counts.get_obj(), strict=True):
             if done > self._reported.get(phase, 0):
                 self._reported[phase] = done
                 self._listener(phase, done)
