@@ -65,7 +65,8 @@ run: $(RUNS) ## replays 18 months of real purchases through three flows
 	@$(BIN)/towpath --version | grep -q 'compiled core' || \
 	  echo 'The core ran as plain Python; `make install` compiles it, which takes some minutes.' >&2
 
-# A test that hangs ends the run after 40 minutes, with its name and the stack of each thread.
+# A test that hangs ends its worker after 40 minutes, with its name and the stack of each thread; the other
+# worker may run it once more.
 HANGING := -o faulthandler_timeout=2400 -o faulthandler_exit_on_timeout=true --max-worker-restart 0
 
 test: $(READY) ## every test; with CI=true none may be skipped

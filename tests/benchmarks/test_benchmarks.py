@@ -80,7 +80,7 @@ def test_every_benchmark_runs_once(tmp_path: Path) -> None:
     found = msgspec.json.decode(written.read_bytes(), type=Measured)
     assert list(found.sections) == SECTIONS
     for figures in found.sections.values():
-        # A difference of short runs may be less than the noise of one.
+        # The difference of two short runs can be smaller than their noise, so below 0.
         assert all(one.value > 0 or one.name.endswith("without the start") for one in figures)
     assert all(len(points) > 1 for points in found.growth.values())
     for figures in found.sections.values():

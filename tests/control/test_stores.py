@@ -366,3 +366,24 @@ def test_a_repeated_call_of_redis_changes_nothing(kind: str) -> None:
         assert log.read_since(None) == Read(tuple(RECORDS), 1_000)
         assert log.append(1, [Start(sequence=2, effective_at=9_000, flow="x")]) == "conflict"
         assert log.append(0, RECORDS[1:2]) == "conflict"
+
+
+def test_a_first_writer_in_the_middle_of_a_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log in a file that is begun while it is read is not taken for one that is complete forever."""
+    log, exists = tmp_path / "control.jsonl", Path.exists
+    store = store_of(str(log))
+
+    def begun(path: Path) -> bool:
+        found = exists(path)
+        if path.suffix == ".complete" and not found:
+            monkeypatch.undo()
+            store.append(store.read(), RECORDS[:1])
+        return found
+
+    monkeypatch.setattr(Path, "exists", begun)
+    held = store.read()
+
+    assert held.records == (RECORDS[0],)
+    assert held.complete_until < NEVER

@@ -51,7 +51,9 @@ def test_a_jobmanager_that_was_killed_takes_up_its_jobs(
         flink_run.create_topics(broker)
         job = flink_run.submit(cluster, broker, people, tmp_path)
         flink_run.produce(broker, people.records)
-        flink_run.wait(cluster, broker, job, faults=True)  # a ZooKeeper that stalls is one
+        flink_run.wait(
+            cluster, broker, job, faults=True
+        )  # a stalled ZooKeeper makes the job restart
         pids = cluster.local.record().processes
 
         assert {name: addresses(pid) - LOOPBACK for name, pid in pids.items()} == {
@@ -64,10 +66,13 @@ def test_a_jobmanager_that_was_killed_takes_up_its_jobs(
         flink_run.finish(broker, people.end)
         flink_run.wait(cluster, broker, job, faults=True)
 
+    wanted = flink_run.by_the_core(people, people.records, people.users)
+    assert flink_run.differing(wanted, flink_run.written(broker)) == set()
+
 
 def test_processes_are_found_by_their_folder(java: Path, tmp_path: Path) -> None:
-    """A cluster outlives the process that started it: another one finds its processes by the folder from
-    their start and ends them. An id of a process that is not of this cluster is left alone.
+    """A cluster outlives the process that started it: another one finds its processes by the folder, even
+    before they are Java, and ends them. An id of a process that is not of this cluster is left alone.
     """
     started = LocalCluster(tmp_path, ENVIRONMENT)
     started.configure()
@@ -95,7 +100,7 @@ def test_processes_are_found_by_their_folder(java: Path, tmp_path: Path) -> None
 
 
 def test_a_process_that_becomes_another_program_is_alive(tmp_path: Path) -> None:
-    """The scripts of Flink replace themselves by Java: meanwhile the process is not taken for an ended one."""
+    """Flink's scripts exec Java: a process in the middle of exec is alive."""
     script = tmp_path / "again.sh"
     script.write_text(f"#!/bin/sh\nexec {script}\n")
     script.chmod(0o700)

@@ -136,13 +136,14 @@ class Session:
         return json.loads(self.run(command, "--json", *rest)[0])
 
     def status_at(self, watermark: int) -> dict[str, Any]:
-        """Return the status of the only job once it says this time: it is asked for now and then only."""
+        """Return the status of the only job once its watermark is this: Flink reads metrics now and then."""
         until = time.monotonic() + PATIENCE
         while True:
             (status,) = self.json("status")["jobs"]
             if status["watermark"] == watermark:
                 return status
             assert time.monotonic() < until, status
+            time.sleep(0.1)
 
 
 def test_a_job_is_operated_while_users_wait(

@@ -67,7 +67,7 @@ class FileStore:
         until = self._log.complete_until() if self._until.exists() else None
         if not self._path.exists():
             return Held((), NOTHING if until is None else until)
-        if until is None and self._until.exists():  # its first writer came meanwhile
+        if until is None and self._until.exists():  # its first writer has begun it meanwhile
             return self._read()
         text = _whole_lines(self._path.read_bytes())
         read = TextLog(str(self._path), {str(self._path): text}.get).read_since(None)

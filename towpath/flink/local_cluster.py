@@ -21,11 +21,10 @@ import msgspec
 
 from towpath.flink import settings as config
 from towpath.flink.environment import BUILT, Environment
-from towpath.flink.errors import FlinkError, Unreachable, reason_of
+from towpath.flink.errors import FlinkError, reason_of
 from towpath.flink.rest import Rest
 
 JOB_MANAGER, ZOOKEEPER, TASK_MANAGER = "jobmanager", "zookeeper", "taskmanager-"
-NOBODY: Mapping[str, str] = {}
 RECORD = "cluster.json"
 PAUSE = 0.1
 PORTS = range(20_000, 30_000)
@@ -56,6 +55,7 @@ class LocalCluster:
     def __init__(self, folder: Path, environment: Environment | None = None) -> None:
         self.folder = folder.absolute()
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._started: dict[str, int] = {}
         before = self.record().environment if self.exists else str(BUILT)
         self.environment = environment or Environment(Path(before))
 
@@ -97,6 +97,7 @@ class LocalCluster:
 
     def start(self, name: str) -> None:
         """Start a process: ``zookeeper``, ``jobmanager``, or ``taskmanager-`` and a number."""
+        self._started[name] = time.time_ns() // 1_000_000
         with self.log(name).open("wb") as log:
             child = subprocess.Popen(
                 self._command(name), env=self.variables(), stdin=subprocess.DEVNULL,
@@ -127,13 +128,12 @@ class LocalCluster:
 
     def restart(self, names: Sequence[str]) -> None:
         """End processes, start them again and wait until the JobManager knows the new ones."""
-        before = self.rest.managers()
         for name in names:
             self.end(name)
             self.start(name)
-        self.wait(names, before)
+        self.wait(names)
 
-    def wait(self, names: Sequence[str] | None = None, before: Mapping[str, str] = NOBODY) -> None:
+    def wait(self, names: Sequence[str] | None = None) -> None:
         """Wait until the JobManager knows some TaskManagers, or all; see ``complete``.
 
         Raises FlinkError if one of these processes, or of all, has ended.
@@ -143,23 +143,22 @@ class LocalCluster:
                 if not self.alive(name):
                     raise FlinkError(f"{name} has ended: {self._last_words(name)}")
             try:
-                if self.complete(before, names):
+                if self.complete(names):
                     return
-            except Unreachable:
+            except FlinkError:  # a JobManager that has just started refuses questions
                 pass
             time.sleep(PAUSE)
 
-    def complete(
-        self, before: Mapping[str, str] = NOBODY, names: Sequence[str] | None = None
-    ) -> bool:
-        """Return True if the JobManager knows all TaskManagers, and none by its address ``before``.
+    def complete(self, names: Sequence[str] | None = None) -> bool:
+        """Return True if the JobManager knows all TaskManagers, and those that were started here by a
+        heartbeat since then: it may not have noticed yet that the process before has ended.
 
         With ``names``, only these count.
         """
         known = self.rest.managers()
         started = self.names() if names is None else names
         wanted = [name for name in started if name.startswith(TASK_MANAGER)]
-        return all(known.get(name, "") not in ("", before.get(name)) for name in wanted)
+        return all(known.get(name, -1) >= self._started.get(name, 0) for name in wanted)
 
     def names(self) -> list[str]:
         """Return the names of the processes that were started and not ended, alive or not."""
@@ -253,7 +252,7 @@ def _command_line(pid: int) -> str:
     """
     process = Path(f"/proc/{pid}")
     try:
-        # A process that becomes another program has for a moment memory, but no command line.
+        # In the middle of exec, a process has memory but no command line.
         while not (line := (process / "cmdline").read_bytes()):
             if "VmSize" not in (process / "status").read_text():
                 break

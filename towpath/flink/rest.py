@@ -18,7 +18,7 @@ PAUSE = 0.2
 SERVICE_UNAVAILABLE = 503
 """What a JobManager says that has just started."""
 NOWHERE = "(unassigned)"
-"""Where an instance of a function is that waits for a slot."""
+"""What Flink gives as the TaskManager of a subtask that waits for a slot."""
 ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
 
 
@@ -78,14 +78,15 @@ class Rest:
         found = self.get("/overview")
         return int(found["slots-available"]), int(found["slots-total"])
 
-    def managers(self) -> dict[str, str]:
-        """Return the address of each TaskManager whose slots are known, by its id.
+    def managers(self) -> dict[str, int]:
+        """Return the last heartbeat of each TaskManager whose slots are known, in ms, by its id.
 
-        It has both of its ports: another process may get one of them again, but hardly both.
+        It is 0 before the first one. One that has ended may be known for some seconds.
         """
         found = self.get("/taskmanagers")["taskmanagers"]
+        # The field is an instant, whatever its name says.
         return {
-            str(one["id"]): f"{one['path']} {one['dataPort']}"
+            str(one["id"]): int(one["timeSinceLastHeartbeat"])
             for one in found
             if one["slotsNumber"]
         }

@@ -63,22 +63,11 @@ def run(args: argparse.Namespace) -> int:
     ]
     if missing:
         common.say(f"starting {', '.join(missing)}")
-    ended = _ended(cluster, missing)
     for name in missing:
         cluster.start(name)
-    cluster.wait(before=ended)
+    cluster.wait()
     _show(args, cluster.rest.address, cluster.names(), missing)
     return 0
-
-
-def _ended(cluster: LocalCluster, missing: list[str]) -> dict[str, str]:
-    """Return the addresses of TaskManagers that have ended while the JobManager has not noticed it yet."""
-    from towpath.flink.errors import Unreachable
-
-    try:
-        return {name: at for name, at in cluster.rest.managers().items() if name in missing}
-    except Unreachable:
-        return {}
 
 
 def _configure(cluster: LocalCluster, args: argparse.Namespace) -> int:

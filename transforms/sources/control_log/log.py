@@ -58,7 +58,8 @@ class TextLog:
         text = self._load(self._path)
         if text is None:
             raise LogError(f"{self._path}: there is no control log")
-        if until == NEVER and self.complete_until() != NEVER:  # its first writer came meanwhile
+        # Its first writer may have begun it meanwhile.
+        if until == NEVER and self.complete_until() != NEVER:
             return self.read_since(sequence)
         found = self._records(text)
         new = (r for r in found if sequence is None or r.sequence > sequence)
