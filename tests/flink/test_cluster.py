@@ -51,9 +51,8 @@ def test_a_jobmanager_that_was_killed_takes_up_its_jobs(
         flink_run.create_topics(broker)
         job = flink_run.submit(cluster, broker, people, tmp_path)
         flink_run.produce(broker, people.records)
-        flink_run.wait(
-            cluster, broker, job, faults=True
-        )  # a stalled ZooKeeper makes the job restart
+        # A stalled ZooKeeper makes the job restart.
+        flink_run.wait(cluster, broker, job, faults=True)
         pids = cluster.local.record().processes
 
         assert {name: addresses(pid) - LOOPBACK for name, pid in pids.items()} == {

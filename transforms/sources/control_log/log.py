@@ -58,8 +58,8 @@ class TextLog:
         text = self._load(self._path)
         if text is None:
             raise LogError(f"{self._path}: there is no control log")
-        # Its first writer may have begun it meanwhile.
-        if until == NEVER and self.complete_until() != NEVER:
+        # Its first writer may have begun it meanwhile; later reads need not look twice.
+        if sequence is None and until == NEVER and self.complete_until() != NEVER:
             return self.read_since(sequence)
         found = self._records(text)
         new = (r for r in found if sequence is None or r.sequence > sequence)
